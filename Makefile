@@ -1,0 +1,43 @@
+# make run · make test · make check · make test-slow · make lock · make examples
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.PHONY: run test test-slow check lock examples clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/pytest
+
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/pytest -m slow
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Pins every dependency with its hashes; commit what it writes.
+lock:
+	uv pip compile pyproject.toml --extra postgres --group build $(LOCK) -o requirements/run.txt
+	uv pip compile pyproject.toml --extra postgres --group build --group dev $(LOCK) -o requirements/dev.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+# Writes the examples of the OpenAPI document anew from the seed content.
+examples: $(VENV)/dev.stamp
+	$(BIN)/pytest tests/api/test_openapi.py --write-examples
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Claimbase needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up $(VENV) from $< …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

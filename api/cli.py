@@ -1,0 +1,172 @@
+"""The command line: claimbase serve · seed · migrate · check · rebuild."""
+
+import logging.config
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from api.settings import Settings, installed_version
+from models import document, migrations, queries
+from models import seed as seeds
+from models.base import ClaimbaseError
+from models.check import check as disagreements
+from models.claim import Claim
+from models.database import URL_FORMS, Database, connect
+from models.records import table
+from models.source import Source
+
+app = typer.Typer(
+    help="Claimbase: claims, their evidence and its strength, as JSON.", no_args_is_help=True, add_completion=False
+)
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database-url", help=URL_FORMS),
+]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Migrate, seed an empty database, and serve the API."""
+    import uvicorn
+
+    from api.main import create_app
+
+    given = {"host": host, "port": port, "database_url": database_url}
+    settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    with _database(settings.database_url) as database:
+        _migrate(database)
+        _seed_if_empty(database, settings.seed_dir)
+        with database.read() as connection:
+            claims, sources = (
+                connection.scalar(select(func.count()).select_from(table(model))) for model in (Claim, Source)
+            )
+            serial = queries.serial(connection)
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{shown}:{settings.port}"
+    typer.echo(
+        f"Claimbase {installed_version()}: {claims} claims, {sources} sources, serial {serial}, {database.shown}\n"
+        f"  API   {address}/v1\n"
+        f"  Docs  {address}/docs\n"
+        f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
+    )
+    logging.config.dictConfig(_logging(settings))
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=settings.limit_concurrency,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+@app.command()
+def migrate(
+    database_url: DatabaseUrl = None,
+    to: Annotated[str, typer.Option(help="A revision, `head`, or `base` (drops everything).")] = "head",
+) -> None:
+    """Bring the database to the newest shape (or to another one) and derive the read model where that made it anew."""
+    with _database(database_url) as database:
+        _migrate(database, to)
+        with database.read() as connection:
+            typer.echo(f"{database.shown} is at migration {migrations.current(connection) or 'base'}.")
+
+
+@app.command()
+def seed(
+    folder: Annotated[Path | None, typer.Argument(help="Folder with sources/, claims/, vocabularies/.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Load seed files: all of them or, where one is bad, none. Loading them again changes nothing."""
+    with _database(database_url) as database:
+        _migrate(database)
+        tally = seeds.seed(database, folder or Settings().seed_dir)
+        for (kind, outcome), number in sorted(tally.items()):
+            typer.echo(f"{number:6} {kind} {outcome}")
+
+
+@app.command()
+def check(database_url: DatabaseUrl = None) -> None:
+    """Prove that revisions, tables and read model agree; exit 1 with one line for each disagreement."""
+    with _database(database_url) as database, database.read() as connection:
+        found = list(disagreements(connection))
+    for line in found:
+        typer.echo(line, err=True)
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{database.shown}: all agrees.")
+
+
+@app.command()
+def rebuild(database_url: DatabaseUrl = None) -> None:
+    """Derive every claim's document, terms and status periods anew from the tables."""
+    with _database(database_url) as database, database.write() as connection:
+        number = document.rebuild(connection)
+    typer.echo(f"{number} claims derived anew.")
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator[Database]:
+    """Open the database; say in one line what is wrong where it cannot be used, and exit 1."""
+    try:
+        database = connect(url or Settings().database_url)
+        try:
+            yield database
+        finally:
+            database.close()
+    except ClaimbaseError as error:
+        typer.echo(error.detail, err=True)
+        raise typer.Exit(1) from None
+    except DBAPIError as error:
+        typer.echo(f"The database cannot be used: {error.orig}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _migrate(database: Database, to: str = "head") -> None:
+    with database.read() as connection:
+        at = migrations.current(connection)
+    if at == migrations.HEAD and to == "head":
+        return
+    migrations.migrate(database, to)
+    with database.write() as connection:
+        if migrations.current(connection) == migrations.HEAD:
+            document.rebuild(connection)
+
+
+def _seed_if_empty(database: Database, folder: Path) -> None:
+    with database.read() as connection:
+        if queries.serial(connection):
+            return
+    tally = seeds.seed(database, folder)
+    typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")
+
+
+def _logging(settings: Settings) -> dict[str, Any]:
+    """Return the logging configuration: one JSON object a line on standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "format": "%(levelname)s %(name)s %(message)s",
+                "rename_fields": {"levelname": "level", "name": "logger"},
+                "timestamp": "at",
+                "exclude_fields": ["color_message"],
+            }
+        },
+        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"level": settings.log_level.upper(), "handlers": ["standard_error"]},
+    }

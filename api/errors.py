@@ -1,0 +1,219 @@
+"""Domain errors → one shape: RFC 9457 problem+json, for every answer that is not a success."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from models.base import ClaimbaseError, Fault, faults_of
+from models.vocabularies import Term, Vocabulary
+
+MEDIA_TYPE = "application/problem+json"
+
+PROBLEMS = Vocabulary(
+    "problems",
+    "Problems",
+    "The codes that an answer with an error may carry; `type` points here.",
+    (
+        Term("invalid_parameter", "invalid parameter", "A parameter has a value that will not do; `errors` names it."),
+        Term("unknown_parameter", "unknown parameter", "There is no such parameter here; `errors` offers the nearest."),
+        Term("unknown_value", "unknown value", "A parameter names a record that is not stored."),
+        Term("malformed_identifier", "malformed identifier", "Not a DOI, PMID, PMCID or ISBN."),
+        Term(
+            "bad_cursor",
+            "bad cursor",
+            "The cursor is damaged, or belongs to another list, other filters or another sort.",
+        ),
+        Term("bad_encoding", "bad encoding", "The address is not percent-encoded UTF-8."),
+        Term("address_too_long", "address too long", "Path and query have more than 8,192 bytes."),
+        Term("invalid_record", "invalid record", "A record breaks a rule; `errors` names the field."),
+        Term("not_found", "not found", "There is no such record or path."),
+        Term("method_not_allowed", "method not allowed", "The path exists; `Allow` lists its methods."),
+        Term(
+            "not_acceptable", "not acceptable", "None of the accepted media types is offered; `errors` lists what is."
+        ),
+        Term("unavailable", "unavailable", "The database cannot be reached or is not migrated; try again."),
+        Term("internal_error", "internal error", "A fault of ours; tell us the request_id."),
+        Term("http_error", "other error", "Any other error of HTTP."),
+    ),
+    reference="RFC 9457, Problem Details for HTTP APIs",
+)
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong."""
+
+    parameter: str | None = Field(default=None, description="Name of the query or path parameter.")
+    pointer: str | None = Field(default=None, description="JSON Pointer into the request's body.")
+    code: str
+    detail: str
+    allowed: list[str] = Field(default=[], description="Valid values.")
+    suggestion: str | None = Field(default=None, description="The nearest valid value.")
+
+
+class Problem(BaseModel):
+    """What went wrong and what to do (RFC 9457)."""
+
+    type: str = Field(description="Where the code is explained.")
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[ProblemError] = []
+    request_id: str
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    errors: Sequence[ProblemError] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return an answer in the one shape of errors."""
+    body = Problem(
+        type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+        request_id=request.scope.get("state", {}).get("request_id", ""),
+    )
+    content = to_json(body, exclude_none=True)
+    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+class ParameterError(ClaimbaseError):
+    """A parameter that will not do."""
+
+    code = "invalid_parameter"
+
+
+class NotAcceptable(ClaimbaseError):
+    """Nothing that the client accepts is offered here."""
+
+    code = "not_acceptable"
+
+
+class Unavailable(ClaimbaseError):
+    """The database is there but cannot be used."""
+
+    code = "unavailable"
+
+
+STATUS_OF_CODE = {
+    "unavailable": 503,
+    "not_found": 404,
+    "not_acceptable": 406,
+    "invalid_record": 422,
+}
+
+
+def on_domain_error(request: Request, error: Exception) -> Response:
+    """Render an error of the domain: 404 where a record is missing, else 400."""
+    assert isinstance(error, ClaimbaseError)
+    return problem(
+        request,
+        STATUS_OF_CODE.get(error.code, 400),
+        error.code,
+        error.detail,
+        [_of_fault(fault) for fault in error.faults],
+    )
+
+
+def _of_fault(fault: Fault) -> ProblemError:
+    return ProblemError(
+        parameter=fault.at, code=fault.code, detail=fault.detail, allowed=fault.allowed, suggestion=fault.suggestion
+    )
+
+
+def on_validation_error(request: Request, error: Exception) -> Response:
+    """Render what FastAPI found wrong with parameters, with the valid names or values."""
+    assert isinstance(error, RequestValidationError)
+    faults = faults_of(({**each, "loc": each["loc"][1:]} for each in error.errors()), _parameters(request))
+    errors = []
+    for fault in faults:
+        unknown = fault.code == "unknown_field"
+        name = fault.at.split("/")[0]
+        errors.append(
+            ProblemError(
+                parameter=name,
+                code="unknown_parameter" if unknown else fault.code,
+                detail=f"There is no parameter '{name}' here." if unknown else fault.detail,
+                allowed=fault.allowed,
+                suggestion=fault.suggestion,
+            )
+        )
+    first = errors[0]
+    code = "unknown_parameter" if first.code == "unknown_parameter" else "invalid_parameter"
+    detail = first.detail if code == "unknown_parameter" else f"{first.parameter}: {first.detail}"
+    if first.suggestion:
+        detail += f" Did you mean '{first.suggestion}'?"
+    return problem(request, 400, code, detail, errors)
+
+
+def _parameters(request: Request) -> list[str]:
+    """Return the names of the query parameters of the route that was asked for."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    names: list[str] = []
+    for field in dependant.query_params if dependant else ():
+        model = field.field_info.annotation
+        known = getattr(model, "model_fields", None)
+        names += [info.alias or name for name, info in known.items()] if known else [field.alias]
+    return names
+
+
+def on_http_error(request: Request, error: Exception) -> Response:
+    """Render an error that Starlette raised: unknown path, wrong method."""
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    details = {
+        404: f"There is nothing at {request.url.path}; see /v1 for what there is.",
+        405: f"{request.method} is not offered here.",
+    }
+    code = codes.get(error.status_code, "http_error")
+    detail = details.get(error.status_code, error.detail)
+    return problem(request, error.status_code, code, detail, headers=dict(error.headers or {}))
+
+
+def on_database_error(request: Request, error: Exception) -> Response:
+    """Say that the database is gone, where it is; any other database error is a fault of ours and goes on."""
+    gone = isinstance(error, PoolTimeout | OperationalError | InterfaceError)
+    if not gone:
+        raise error
+    detail = "The database cannot be reached, or is not migrated (claimbase migrate)."
+    return problem(request, 503, "unavailable", detail, headers={"Retry-After": "5"})
+
+
+def install(app: FastAPI) -> None:
+    """Attach the handlers; a fault that none of them knows becomes a 500 in `api.envelope`."""
+    app.add_exception_handler(ClaimbaseError, on_domain_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(DBAPIError, on_database_error)
+    app.add_exception_handler(PoolTimeout, on_database_error)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the declaration of these errors for OpenAPI."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: the client has this version."}}
+PLAIN_ERRORS = responses(400, 414, 500, 503)
+LIST_ERRORS = {**_UNCHANGED, **responses(406), **PLAIN_ERRORS}
+RECORD_ERRORS = {**LIST_ERRORS, **responses(404)}

@@ -1,0 +1,78 @@
+"""The application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+
+from api import errors, openapi
+from api.envelope import Envelope
+from api.routes import claims, evidence, health, index, sources, topics, vocabularies
+from api.settings import NOTICE, Settings, installed_version
+from models.database import connect
+
+ROUTES = (index, health, claims, evidence, sources, topics, vocabularies)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
+    database = connect(settings.database_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(
+        title="Claimbase",
+        summary="Claims, their evidence and its strength, as JSON.",
+        description=f"{NOTICE} Every list is paged by `cursor`; every error is `application/problem+json`.",
+        version=installed_version(),
+        license_info={"name": "MIT (code), CC0-1.0 (content)"},
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan,
+    )
+    app.state.database = database
+    app.state.settings = settings
+    errors.install(app)
+    for module in ROUTES:
+        app.include_router(module.router)
+    _offline_docs(app)
+    openapi.install(app)
+    # The last one added is the outermost, so that the browser may read errors too.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Envelope)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["If-None-Match", "X-Request-ID"],
+        expose_headers=["ETag", "Link", "X-Request-ID"],
+    )
+    return app
+
+
+def _offline_docs(app: FastAPI) -> None:
+    """Serve the docs page from files of a package, so that it works without internet."""
+    static = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/docs/static", StaticFiles(directory=static), name="docs-static")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Claimbase API",
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon.png",
+        )

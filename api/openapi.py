@@ -1,0 +1,93 @@
+"""The OpenAPI document: FastAPI's own, with the one shape of errors and a true example for each route."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.errors import MEDIA_TYPE, Problem
+
+# What each example asks. The answers are files beside this one, written by `make examples` from the seed content; a test
+# holds them against what the API says, so that they cannot drift.
+EXAMPLES = {
+    "index": "/v1",
+    "list_claims": "/v1/claims?status=refuted&fields=id,statement,status,certainty,status_since",
+    "count_claims": "/v1/claims/facets?by=status,kind",
+    "get_claim": "/v1/claims/ccsvi-not-confirmed",
+    "list_claim_evidence": "/v1/claims/ccsvi-causes-ms/evidence?level=1",
+    "walk_relations": "/v1/claims/venous-reflux-in-ms/relations?depth=1",
+    "list_evidence": "/v1/evidence?level=1&direction=disputes",
+    "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_sources": "/v1/sources?author=sundstrom",
+    "get_source": "/v1/sources/doi:10.1002/ana.22085",
+    "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
+    "list_topics": "/v1/topics?limit=2",
+    "list_vocabularies": "/v1/vocabularies",
+    "get_vocabulary": "/v1/vocabularies/directions",
+    "healthz": "/healthz",
+    "readyz": "/readyz",
+}
+FOLDER = Path(__file__).parent / "examples"
+PROBLEM_EXAMPLE = {
+    "type": "/v1/vocabularies/problems#unknown_parameter",
+    "title": "Bad Request",
+    "status": 400,
+    "detail": "There is no parameter 'statsu' here. Did you mean 'status'?",
+    "code": "unknown_parameter",
+    "errors": [
+        {
+            "parameter": "statsu",
+            "code": "unknown_parameter",
+            "detail": "There is no parameter 'statsu' here.",
+            "allowed": ["status", "kind"],
+            "suggestion": "status",
+        }
+    ],
+    "request_id": "5f0c6ea1c2a94d0cb1a0d3a3a1c0ffee",
+}
+
+
+def example(operation: str) -> Any:
+    """Return the stored answer to an operation's example."""
+    return json.loads((FOLDER / f"{operation}.json").read_text(encoding="utf-8"))
+
+
+def install(app: FastAPI) -> None:
+    """Replace the application's `openapi`; the document is made once, when it is first asked for."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _make(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _make(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        license_info=app.license_info,
+    )
+    schemas = made["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    # Errors in parameters are 400 here, so FastAPI's own shape of them is never sent.
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for path in made["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            for status, answer in operation["responses"].items():
+                for media_type, content in answer.get("content", {}).items():
+                    if media_type == MEDIA_TYPE:
+                        content["example"] = PROBLEM_EXAMPLE
+                    elif status == "200":
+                        content["example"] = example(operation["operationId"])
+    return made

@@ -1,0 +1,162 @@
+"""Lists: sorting, keyset paging, counting, conditional answers; the same for every resource."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy import Connection, Select
+
+from api.errors import ParameterError
+from models import queries
+from models.base import Fault, clean_text
+from models.filters import NONE, Filters, Many, given
+from models.records import Row
+from models.vocabularies import OneOf, Term, Vocabulary
+
+CACHE = {"Cache-Control": "no-cache", "Vary": "Accept"}
+
+
+def choices(name: str, values: Sequence[str]) -> OneOf:
+    """Return the annotation of a parameter that takes one of these values."""
+    return OneOf(Vocabulary(name, name, name, tuple(Term(value, value, value) for value in values)))
+
+
+def sorts(listing: queries.Listing) -> OneOf:
+    """Return the annotation of `sort` for a listing: each name, also with a minus for descending."""
+    return choices("sort", [sign + name for name in ("id", *listing.sorts) for sign in ("", "-")])
+
+
+class Paging(BaseModel):
+    """The parameters of every list."""
+
+    limit: int = Field(25, ge=1, le=200, description="Records a page.")
+    cursor: str | None = Field(
+        None, max_length=2000, description="`page.next` of the page before, with the same filters and sort."
+    )
+    count: Annotated[str, choices("count", ["exact"])] | None = Field(
+        None, description="`exact` adds `page.count`, the number of records on all pages."
+    )
+
+
+class Page(BaseModel):
+    """Where the list goes on."""
+
+    limit: int
+    next: str | None = Field(description="Cursor of the next page; null at the end.")
+    count: int | None = Field(default=None, description="Number of records on all pages, where asked for.")
+
+
+def etag_matches(header: str | None, etag: str) -> bool:
+    """Say whether If-None-Match names this tag, by weak comparison (RFC 9110 section 13.1.2)."""
+    if header is None:
+        return False
+    given_tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in given_tags or etag.removeprefix("W/") in given_tags
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """Return 304 where the client has this version already."""
+    if etag_matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers={"ETag": etag, **CACHE})
+    return None
+
+
+def json_response(content: bytes, etag: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return JSON bytes with their tag."""
+    return Response(content, media_type="application/json", headers={"ETag": etag, **CACHE, **(headers or {})})
+
+
+def list_tag(connection: Connection) -> str:
+    """Return the tag of every list: it holds while nothing is changed anywhere."""
+    return f'W/"s{queries.serial(connection)}"'
+
+
+Render = Callable[[Connection, Sequence[Row]], bytes]
+
+
+def render_rows(rows: Sequence[Row]) -> bytes:
+    """Return rows as a JSON array."""
+    return to_json(list(rows))
+
+
+def listing_response(
+    request: Request,
+    connection: Connection,
+    listing: queries.Listing,
+    statement: Select[Any],
+    query: Any,
+    render: Render,
+) -> Response:
+    """Answer a list: 304 without touching the data where nothing changed, else one page and where it goes on."""
+    # The tag is read before the data: should something change between, the tag is too old, never too new.
+    etag = list_tag(connection)
+    if unchanged := not_modified(request, etag):
+        return unchanged
+    asked = given(query)
+    sort = asked.get("sort", [])
+    bound = _binding(request, asked)
+    after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
+    parameters = queries.resolve(connection, asked)
+    rows, mark = queries.page(connection, listing, statement, parameters, sort, after, query.limit)
+    page: dict[str, Any] = {"limit": query.limit, "next": _encode(mark, bound) if mark is not None else None}
+    if query.count:
+        page["count"] = queries.count(connection, listing, parameters)
+    headers = {}
+    if page["next"]:
+        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+        headers["Link"] = f'<{request.url.path}?{urlencode([*kept, ("cursor", page["next"])])}>; rel="next"'
+    content = b'{"data":' + render(connection, rows) + b',"page":' + to_json(page) + b"}"
+    return json_response(content, etag, headers)
+
+
+_NOT_BOUND = ("cursor", "limit", "count", "fields", "include")
+
+
+def _binding(request: Request, asked: Mapping[str, Any]) -> str:
+    """Return what a cursor is good for: this list with these filters and this sort, whatever their order."""
+    names = {name: value for name, value in asked.items() if name not in _NOT_BOUND}
+    content = json.dumps([request.url.path, names], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _encode(mark: Sequence[Any], bound: str) -> str:
+    return base64.urlsafe_b64encode(to_json([bound, *mark])).decode().rstrip("=")
+
+
+def _decode(cursor: str, bound: str, listing: queries.Listing, sort: Sequence[str]) -> list[Any]:
+    """Return the sort values that a cursor holds; whatever is not as this list wrote it is refused."""
+    try:
+        content = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        owner, *mark = content
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        raise _bad_cursor("The cursor is damaged. Begin again without it.") from None
+    if owner != bound:
+        raise _bad_cursor("The cursor belongs to another list, other filters or another sort. Begin again without it.")
+    types = [column.type.python_type for column, _ in queries.ordering(listing, sort)]
+    if [type(value) for value in mark] != types or any(_unstorable(value) for value in mark):
+        raise _bad_cursor("The cursor is damaged. Begin again without it.")
+    return list(mark)
+
+
+def _unstorable(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) >= 2**31
+    try:
+        return bool(clean_text(value) != value)
+    except ValueError:
+        return True
+
+
+def _bad_cursor(detail: str) -> ParameterError:
+    return ParameterError(detail, [Fault(at="cursor", code="bad_cursor", detail=detail)], code="bad_cursor")
+
+
+__all__ = ["NONE", "Filters", "Many", "Page", "Paging"]

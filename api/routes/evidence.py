@@ -1,0 +1,39 @@
+"""Evidence across claims."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic_core import to_json
+
+from api import pages
+from api.deps import JsonAccepted, Reader
+from api.errors import LIST_ERRORS, RECORD_ERRORS
+from api.routes.claims import EvidencePage, EvidenceParameters, evidence_response
+from models import queries
+from models.base import Text
+from models.evidence import EvidenceOut
+from models.filters import AllEvidenceFilters
+
+router = APIRouter(prefix="/v1/evidence", tags=["evidence"], dependencies=[JsonAccepted])
+
+EvidenceId = Annotated[
+    Text, Path(max_length=300, description="`<claim>:<key>`", examples=["ccsvi-causes-ms:cochrane-2019"])
+]
+
+
+class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters):
+    """Which lines of evidence, across claims, in what order."""
+
+
+@router.get("", response_model=EvidencePage, responses=LIST_ERRORS)
+def list_evidence(request: Request, connection: Reader, query: Annotated[AllEvidenceParameters, Query()]) -> Response:
+    """List accepted lines of evidence across claims."""
+    return evidence_response(request, connection, query)
+
+
+@router.get("/{evidence}", response_model=EvidenceOut, responses=RECORD_ERRORS)
+def get_evidence(request: Request, connection: Reader, evidence: EvidenceId) -> Response:
+    """Give one accepted line of evidence. The ETag is that of its claim."""
+    line = queries.evidence_line(connection, evidence)
+    etag = f'"{queries.claim(connection, line["claim"], ())["revision"]}"'
+    return pages.not_modified(request, etag) or pages.json_response(to_json(line), etag)

@@ -1,0 +1,58 @@
+"""Where to begin."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from api import pages
+from api.deps import JsonAccepted, Reader
+from api.errors import LIST_ERRORS
+from api.settings import NOTICE, installed_version
+from models import queries
+
+router = APIRouter(tags=["index"], dependencies=[JsonAccepted])
+
+
+class Licences(BaseModel):
+    """SPDX identifiers."""
+
+    code: str = "MIT"
+    content: str = "CC0-1.0"
+
+
+class Index(BaseModel):
+    """What this is and where things are."""
+
+    name: str = "Claimbase"
+    version: str
+    serial: int = Field(description="Number of the last change; grows by one with each.")
+    notice: str = NOTICE
+    licences: Licences = Licences()
+    links: dict[str, str]
+
+
+LINKS = {
+    "claims": "/v1/claims",
+    "facets": "/v1/claims/facets",
+    "evidence": "/v1/evidence",
+    "sources": "/v1/sources",
+    "topics": "/v1/topics",
+    "vocabularies": "/v1/vocabularies",
+    "openapi": "/openapi.json",
+    "docs": "/docs",
+    "health": "/healthz",
+    "ready": "/readyz",
+}
+
+
+@router.get("/v1", response_model=Index, responses=LIST_ERRORS)
+def index(request: Request, connection: Reader) -> Response:
+    """Give the links, the version, the serial, the licences and the notice."""
+    etag = pages.list_tag(connection)
+    if unchanged := pages.not_modified(request, etag):
+        return unchanged
+    answer = Index(version=installed_version(), serial=queries.serial(connection), links=LINKS)
+    return pages.json_response(to_json(answer), etag)
+
+
+router.get("/", response_model=Index, responses=LIST_ERRORS, include_in_schema=False)(index)

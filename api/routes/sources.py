@@ -1,0 +1,70 @@
+"""Sources: any citable work, by slug or by identifier."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy import Connection, select
+
+from api import pages
+from api.deps import JsonAccepted, Reader
+from api.errors import LIST_ERRORS, RECORD_ERRORS
+from api.pages import NONE, Page, Paging
+from api.routes.claims import ClaimPage, ClaimParameters, claims_response
+from models import queries
+from models.base import Text
+from models.filters import Many, SourceFilters
+from models.records import Row, sources_out
+from models.source import SourceOut
+
+router = APIRouter(prefix="/v1/sources", tags=["sources"], dependencies=[JsonAccepted])
+
+SourceSort = Annotated[str, pages.sorts(queries.SOURCES)]
+SourceReference = Annotated[
+    Text,
+    Path(max_length=500, description="Slug, doi:…, pmid:…, pmcid:… or isbn:…", examples=["doi:10.1002/ana.22085"]),
+]
+
+
+class SourceParameters(SourceFilters, Paging):
+    """Which sources, in what order."""
+
+    sort: Many[SourceSort] = Field(NONE, description="Such as `-published`; the id decides what is equal.")
+
+
+class SourcePage(BaseModel):
+    """A page of sources."""
+
+    data: list[SourceOut]
+    page: Page
+
+
+@router.get("", response_model=SourcePage, responses=LIST_ERRORS)
+def list_sources(request: Request, connection: Reader, query: Annotated[SourceParameters, Query()]) -> Response:
+    """List sources."""
+
+    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
+        return to_json(sources_out(connection, rows))
+
+    statement = select(queries.source.c.id)
+    return pages.listing_response(request, connection, queries.SOURCES, statement, query, render)
+
+
+# A DOI contains slashes, so the longer path has to be tried first.
+@router.get("/{source:path}/claims", response_model=ClaimPage, responses=RECORD_ERRORS)
+def list_source_claims(
+    request: Request, connection: Reader, source: SourceReference, query: Annotated[ClaimParameters, Query()]
+) -> Response:
+    """List the claims that rest on a source, or are stated in it."""
+    slug = queries.source_slug(connection, source)
+    return claims_response(request, connection, query, queries.linked_to(slug))
+
+
+@router.get("/{source:path}", response_model=SourceOut, responses=RECORD_ERRORS)
+def get_source(request: Request, connection: Reader, source: SourceReference) -> Response:
+    """Give one source. The ETag is the serial of its last change."""
+    found = queries.one_source(connection, queries.source_slug(connection, source))
+    etag = f'"{found["revision"]}"'
+    return pages.not_modified(request, etag) or pages.json_response(to_json(found), etag)

@@ -1,0 +1,43 @@
+"""Topics: the subjects under which claims are filed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
+from pydantic_core import to_json
+from sqlalchemy import select
+
+from api import pages
+from api.deps import JsonAccepted, Reader
+from api.errors import LIST_ERRORS
+from api.pages import Page, Paging
+from models import queries
+from models.claim import TopicOut
+from models.filters import Filters
+from models.records import columns_of
+
+router = APIRouter(prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted])
+
+
+class TopicParameters(Filters, Paging):
+    """How much of the list."""
+
+
+class TopicPage(BaseModel):
+    """A page of topics."""
+
+    data: list[TopicOut]
+    page: Page
+
+
+@router.get("", response_model=TopicPage, responses=LIST_ERRORS)
+def list_topics(request: Request, connection: Reader, query: Annotated[TopicParameters, Query()]) -> Response:
+    """List topics with their definitions and crosswalks."""
+    return pages.listing_response(
+        request,
+        connection,
+        queries.TOPICS,
+        select(queries.topic),
+        query,
+        lambda _connection, rows: to_json([columns_of(row, TopicOut) for row in rows]),
+    )

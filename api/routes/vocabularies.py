@@ -1,0 +1,104 @@
+"""Vocabularies: every term with its definition and its crosswalk, and the status rules in their order."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from api import pages
+from api.deps import JsonAccepted
+from api.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
+from models import status
+from models import vocabularies as v
+from models.base import Fault, NotFound, Text, near
+
+router = APIRouter(prefix="/v1/vocabularies", tags=["vocabularies"], dependencies=[JsonAccepted])
+
+STATUS_RULES = v.Vocabulary(
+    "status-rules",
+    "Status rules",
+    "How a status is derived: the first rule that holds decides. A line counts when it is accepted, its source is not "
+    "retracted, it takes a side, and it was published by then. Rank is the level, 1 to 5, or 6 where not gradable; an "
+    "indirect line ranks one lower; an independence group counts once a direction, at its best rank.",
+    tuple(v.Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status}) for rule in status.RULES),
+)
+CERTAINTY_REASONS = v.Vocabulary(
+    "certainty-reasons",
+    "Reasons of a certainty",
+    "Why a derived certainty is what it is, after GRADE.",
+    tuple(v.Term(name, name.replace("_", " "), sentence) for name, sentence in status.CERTAINTY_REASONS.items()),
+)
+VOCABULARIES = {
+    vocabulary.name: vocabulary
+    for vocabulary in (
+        *(found for found in vars(v).values() if isinstance(found, v.Vocabulary)),
+        STATUS_RULES,
+        CERTAINTY_REASONS,
+        PROBLEMS,
+    )
+}
+
+
+class TermOut(BaseModel):
+    """One term."""
+
+    id: str
+    label: str
+    definition: str
+    crosswalk: dict[str, str] = Field(description="The same term in other schemes.")
+
+
+class VocabularySummary(BaseModel):
+    """What a vocabulary is about."""
+
+    name: str
+    title: str
+    definition: str
+    reference: str | None = Field(description="Where the definitions come from.")
+
+
+class VocabularyOut(VocabularySummary):
+    """A vocabulary with its terms; their order is their rank where the definition says so."""
+
+    terms: list[TermOut]
+
+
+class VocabularyList(BaseModel):
+    """All vocabularies."""
+
+    data: list[VocabularySummary]
+
+
+def _response(request: Request, answer: BaseModel) -> Response:
+    content = to_json(answer)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    return pages.not_modified(request, etag) or pages.json_response(content, etag)
+
+
+@router.get("", response_model=VocabularyList, responses=LIST_ERRORS)
+def list_vocabularies(request: Request) -> Response:
+    """List the vocabularies."""
+    return _response(
+        request, VocabularyList(data=[VocabularySummary(**_summary(each)) for each in VOCABULARIES.values()])
+    )
+
+
+@router.get("/{name}", response_model=VocabularyOut, responses=RECORD_ERRORS)
+def get_vocabulary(
+    request: Request, name: Annotated[Text, Path(max_length=100, description="Such as `statuses`.")]
+) -> Response:
+    """Give one vocabulary with all its terms."""
+    if name not in VOCABULARIES:
+        close = near(name, VOCABULARIES)
+        fault = Fault(at="name", code="not_found", detail="There is no such vocabulary.", allowed=list(VOCABULARIES))
+        fault.suggestion = close[0] if close else None
+        raise NotFound(f"There is no vocabulary '{name}'.", [fault])
+    found = VOCABULARIES[name]
+    terms = [TermOut(**{**vars(term), "crosswalk": dict(term.crosswalk)}) for term in found.terms]
+    return _response(request, VocabularyOut(**_summary(found), terms=terms))
+
+
+def _summary(vocabulary: v.Vocabulary) -> dict[str, str | None]:
+    return {name: getattr(vocabulary, name) for name in VocabularySummary.model_fields}

@@ -1,0 +1,38 @@
+"""The only reader of environment variables; every setting is `CLAIMBASE_` and the name of the field."""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.database import URL_FORMS, file_url
+
+NOTICE = "This is a record of published evidence, not medical advice."
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def installed_version() -> str:
+    """Return the version of this installation, or 0 where the project was not installed."""
+    try:
+        return version("claimbase")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Settings(BaseSettings):
+    """How this process runs."""
+
+    model_config = SettingsConfigDict(env_prefix="CLAIMBASE_", extra="ignore")
+
+    database_url: str = Field(
+        default=file_url(ROOT / "data" / "claimbase.db"), description=f"Where the data is: {URL_FORMS}"
+    )
+    seed_dir: Path = Field(default=ROOT / "seed_data", description="Folder that an empty database is filled from.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    cors_origins: list[str] = Field(default=["*"], description="Origins whose pages may read, as a JSON list.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level to log.")
+    limit_concurrency: int = Field(default=500, ge=1, description="Connections at once; beyond it 503.")
+    shutdown_seconds: int = Field(default=20, ge=1, description="How long a stop waits for requests under way.")

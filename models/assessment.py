@@ -1,0 +1,30 @@
+"""Assessment: a named person's or body's decision on a claim's status. It stands beside the derived status."""
+
+from sqlmodel import Field
+
+from models import vocabularies as v
+from models.base import PartialDate, PartOfClaim, Slug, Strict, Text
+
+
+class AssessmentIn(Strict):
+    """A decision as a person writes it."""
+
+    key: Slug = Field(primary_key=True, description="Unique within the claim.")
+    assessor: Text = Field(min_length=1, max_length=200, description="The person or body that decided.")
+    status: v.Status
+    assessed: PartialDate = Field(description="When it was decided.")
+    rationale: Text = Field(min_length=1, max_length=5000)
+    source: Slug | None = Field(default=None, foreign_key="source.id")
+
+
+class Assessment(AssessmentIn, PartOfClaim, table=True):
+    """The row."""
+
+    __table_args__ = (v.within("status", v.STATUSES),)
+
+
+class AssessmentOut(AssessmentIn):
+    """A decision as the API gives it."""
+
+    id: str
+    claim: str

@@ -1,0 +1,247 @@
+"""The write side: one function for each thing a curator can do. Nothing else writes.
+
+Each function takes the `Change` it is a part of, leaves a revision where it altered something, and says whether it
+did. `begin` opens a change, and at its end derives the documents of every claim that was touched, all in one
+transaction: what is committed is whole, or nothing is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlmodel import SQLModel
+
+from models import document
+from models.assessment import Assessment, AssessmentIn
+from models.base import Fault, InvalidRecord, end_of, now
+from models.claim import Claim, ClaimFields, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, Topic, TopicIn, part_id
+from models.database import Database
+from models.evidence import Evidence, EvidenceIn
+from models.records import Row, columns_of, nearest, sources_by_id, table
+from models.relation import Relation, RelationIn
+from models.revision import Revision, Serial
+from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key
+
+
+@dataclass
+class Change:
+    """A unit of work: who makes it, when, the serial of its last revision, and the claims it touched."""
+
+    connection: Connection
+    actor: str
+    comment: str | None
+    at: str
+    serial: int
+    touched: dict[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def begin(database: Database, *, actor: str, comment: str | None = None) -> Iterator[Change]:
+    """Open a change; commit it at the end, or roll all of it back where an error leaves the block."""
+    serial = table(Serial)
+    with database.write() as connection:
+        # Whoever holds this row is the only writer until it commits: serials have no gap and run in commit order.
+        first = connection.scalar(select(serial.c.value).with_for_update())
+        assert first is not None, "the serial row is made by the first migration"
+        change = Change(connection, actor, comment, now(), first)
+        yield change
+        if change.serial > first:
+            connection.execute(update(serial).values(value=change.serial))
+        claim = table(Claim)
+        for slug, revision in change.touched.items():
+            connection.execute(update(claim).where(claim.c.id == slug).values(revision=revision, updated=change.at))
+        document.refresh(connection, change.touched)
+
+
+def put_topic(change: Change, topic: TopicIn) -> bool:
+    """Make or replace a topic."""
+    body = topic.model_dump()
+    stored = _row(change, Topic, id=topic.id)
+    if stored is not None and columns_of(stored, TopicIn) == body:
+        return False
+    _store(
+        change, Topic, {"id": topic.id}, _stamped(_revise(change, "topic", topic.id, None, body, stored), body), stored
+    )
+    return True
+
+
+def put_source(change: Change, source: SourceIn) -> bool:
+    """Make or replace a source with its authors and identifiers; every claim that rests on it is derived anew.
+
+    `published` is the last day on which it can first have been published: the end of the partial date of its issue or
+    of its online version, whichever is earlier, and in any case the day on which it was recorded here.
+    """
+    source.identifiers.sort(key=lambda identifier: identifier.scheme)
+    body = source.model_dump()
+    old = sources_by_id(change.connection, [source.id]).get(source.id)
+    if old is not None and columns_of(old, SourceIn) == body:
+        return False
+    _no_shared_identifier(change, source)
+    stamp = _revise(change, "source", source.id, None, body, old)
+    dates = [date for date in (source.issued, source.epub_date) if date]
+    row = _stamped(stamp, columns_of(body, SourceFields))
+    row["published"] = min([end_of(date) for date in dates] + [row["created"][:10]])
+    row["year"] = int(min(dates)[:4]) if dates else None
+    _store(change, Source, {"id": source.id}, row, old)
+    authors = [
+        {
+            **author,
+            "source": source.id,
+            "position": position,
+            "name_key": name_key(author["family"] or author["literal"]),
+        }
+        for position, author in enumerate(body["authors"])
+    ]
+    identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
+    _replace(change, SourceAuthor, "source", source.id, authors)
+    _replace(change, SourceIdentifier, "source", source.id, identifiers)
+    for part in (Occurrence, Evidence, Assessment):
+        named = table(part)
+        claims = change.connection.scalars(select(named.c.claim).where(named.c.source == source.id).distinct())
+        change.touched.update(dict.fromkeys(claims, change.serial))
+    return True
+
+
+def put_claim(change: Change, claim: ClaimIn) -> bool:
+    """Make or replace a claim; its topics must be stored."""
+    claim.topics = sorted(set(claim.topics))
+    body = claim.model_dump()
+    stored = _row(change, Claim, id=claim.id)
+    filed = table(ClaimTopic)
+    topics = change.connection.scalars(
+        select(filed.c.topic).where(filed.c.claim == claim.id).order_by(filed.c.topic)
+    ).all()
+    if stored is not None and {**columns_of(stored, ClaimFields), "topics": list(topics)} == body:
+        return False
+    for topic in claim.topics:
+        _must_exist(change, Topic, topic, "topics")
+    stamp = _revise(change, "claim", claim.id, claim.id, body, stored)
+    _store(change, Claim, {"id": claim.id}, _stamped(stamp, columns_of(body, ClaimFields)), stored)
+    _replace(change, ClaimTopic, "claim", claim.id, [{"claim": claim.id, "topic": topic} for topic in claim.topics])
+    return True
+
+
+def put_occurrence(change: Change, claim: str, occurrence: OccurrenceIn) -> bool:
+    """Record where a claim is stated."""
+    _must_exist(change, Source, occurrence.source, "source")
+    return _put_part(change, "occurrence", Occurrence, claim, occurrence, {"key": occurrence.key})
+
+
+def put_evidence(change: Change, claim: str, evidence: EvidenceIn) -> bool:
+    """Record what a source says about a claim; the claim's status is derived anew."""
+    _must_exist(change, Source, evidence.source, "source")
+    return _put_part(change, "evidence", Evidence, claim, evidence, {"key": evidence.key}, stamped=True)
+
+
+def put_relation(change: Change, claim: str, relation: RelationIn) -> bool:
+    """Tie a claim to another; that the other is stored is checked here, since it may live on another shard."""
+    _must_exist(change, Claim, relation.target, "target")
+    if relation.target == claim:
+        raise InvalidRecord("A claim cannot be related to itself.", [_fault("target", "related_to_itself", claim)])
+    return _put_part(change, "relation", Relation, claim, relation, {"type": relation.type, "target": relation.target})
+
+
+def put_assessment(change: Change, claim: str, assessment: AssessmentIn) -> bool:
+    """Record a named person's or body's decision on a claim's status, beside the derived one."""
+    if assessment.source is not None:
+        _must_exist(change, Source, assessment.source, "source")
+    return _put_part(change, "assessment", Assessment, claim, assessment, {"key": assessment.key})
+
+
+def _put_part(
+    change: Change, kind: str, model: type[SQLModel], claim: str, part: SQLModel, key: Row, stamped: bool = False
+) -> bool:
+    _must_exist(change, Claim, claim, "claim")
+    body = {"claim": claim, **part.model_dump()}
+    where = {"claim": claim, **key}
+    stored = _row(change, model, **where)
+    if stored is not None and {name: stored[name] for name in body} == body:
+        return False
+    stamp = _revise(change, kind, part_id(claim, ":".join(key.values())), claim, body, stored)
+    _store(
+        change,
+        model,
+        where,
+        {**body, "created": stamp["created"], "updated": stamp["updated"]} if stamped else body,
+        stored,
+    )
+    return True
+
+
+def _revise(change: Change, kind: str, record: str, claim: str | None, body: Row, stored: Row | None) -> Row:
+    """Leave a revision with the next serial; return the stamp of the row that it is about."""
+    change.serial += 1
+    revision = {
+        "record": f"{kind}/{record}",
+        "serial": change.serial,
+        "kind": kind,
+        "claim": claim,
+        "action": "create" if stored is None else "update",
+        "actor": change.actor,
+        "at": change.at,
+        "comment": change.comment,
+        "body": body,
+    }
+    change.connection.execute(insert(table(Revision)), revision)
+    if claim is not None:
+        change.touched[claim] = change.serial
+    created = change.at if stored is None else stored.get("created", change.at)
+    return {"revision": change.serial, "created": created, "updated": change.at}
+
+
+def _stamped(stamp: Row, row: Row) -> Row:
+    return {**row, **stamp}
+
+
+def _row(change: Change, model: type[SQLModel], **key: Any) -> Row | None:
+    found = change.connection.execute(select(table(model)).filter_by(**key)).mappings().first()
+    return None if found is None else dict(found)
+
+
+def _store(change: Change, model: type[SQLModel], key: Row, row: Row, stored: Row | None) -> None:
+    if stored is None:
+        change.connection.execute(insert(table(model)), row)
+    else:
+        change.connection.execute(update(table(model)).filter_by(**key).values(row))
+
+
+def _replace(change: Change, model: type[SQLModel], column: str, value: str, rows: list[Row]) -> None:
+    change.connection.execute(delete(table(model)).filter_by(**{column: value}))
+    if rows:
+        change.connection.execute(insert(table(model)), rows)
+
+
+def _must_exist(change: Change, model: type[SQLModel], slug: str, at: str) -> None:
+    rows = table(model)
+    if change.connection.scalar(select(rows.c.id).where(rows.c.id == slug)) is None:
+        kind = rows.name
+        close = nearest(change.connection, rows.c.id, slug)
+        fault = Fault(
+            at=at,
+            code="unknown_reference",
+            detail=f"There is no {kind} '{slug}'.",
+            suggestion=close[0] if close else None,
+        )
+        raise InvalidRecord(fault.detail, [fault])
+
+
+def _no_shared_identifier(change: Change, source: SourceIn) -> None:
+    taken = table(SourceIdentifier)
+    faults = []
+    for place, identifier in enumerate(source.identifiers):
+        owner = change.connection.scalar(
+            select(taken.c.source).where(
+                taken.c.scheme == identifier.scheme, taken.c.value == identifier.value, taken.c.source != source.id
+            )
+        )
+        if owner is not None:
+            detail = f"{identifier.scheme}:{identifier.value} belongs to the source '{owner}'."
+            faults.append(Fault(at=f"identifiers/{place}/value", code="identifier_taken", detail=detail))
+    if faults:
+        raise InvalidRecord("Another source has this identifier.", faults)
+
+
+def _fault(at: str, code: str, value: str) -> Fault:
+    return Fault(at=at, code=code, detail=f"'{value}' will not do here.")

@@ -1,0 +1,128 @@
+"""Claim, the places where it is stated (occurrence), and the topics it is filed under."""
+
+from typing import Any, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy import JSON, CheckConstraint, Index
+from sqlmodel import Field
+
+from models import vocabularies as v
+from models.base import PartOfClaim, Slug, Strict, Text
+
+
+class TopicIn(Strict):
+    """A subject under which claims are filed; `crosswalk` maps a scheme's name to its term for the same."""
+
+    id: Slug = Field(primary_key=True)
+    label: Text = Field(min_length=1, max_length=200)
+    definition: Text = Field(min_length=1, max_length=2000)
+    crosswalk: dict[str, str] = Field(default={}, sa_type=JSON)
+
+
+class Topic(TopicIn, table=True):
+    """The row."""
+
+    revision: int
+    created: str
+    updated: str
+
+
+class TopicOut(TopicIn):
+    """A topic as the API gives it."""
+
+    revision: int
+
+
+class ClaimFields(Strict):
+    """What one row of the table holds."""
+
+    id: Slug = Field(primary_key=True, description="Slug.")
+    statement: Text = Field(min_length=1, max_length=2000, description="The normalised claim, one plain sentence.")
+    kind: v.ClaimKind
+    note: Text | None = Field(
+        default=None, max_length=5000, description="A curator's remark; never counts as evidence."
+    )
+
+
+class ClaimIn(ClaimFields):
+    """A claim as a person writes it."""
+
+    topics: list[Slug] = Field(default=[], description="Slugs of topics.")
+
+
+class Claim(ClaimFields, table=True):
+    """The row. `revision` and `updated` tell of the last change to anything in the claim's document."""
+
+    __table_args__ = (v.within("kind", v.CLAIM_KINDS),)
+
+    revision: int
+    created: str
+    updated: str
+
+
+class ClaimTopic(Strict, table=True):
+    """A claim is filed under a topic."""
+
+    __tablename__ = "claim_topic"
+    __table_args__ = (Index(None, "topic", "claim"),)
+
+    claim: str = Field(primary_key=True, foreign_key="claim.id")
+    topic: str = Field(primary_key=True, foreign_key="topic.id")
+
+
+class OccurrenceIn(Strict):
+    """Where a claim is stated: verbatim quote and anchor, after the W3C Web Annotation selectors.
+
+    `start` and `end` count characters of the source's text from 0, end exclusive (TextPositionSelector);
+    `prefix` and `suffix` are the words around (TextQuoteSelector).
+    """
+
+    key: Slug = Field(primary_key=True, description="Unique within the claim.")
+    source: Slug = Field(foreign_key="source.id")
+    quote: Text = Field(min_length=1, max_length=10_000, description="Verbatim, misspellings included.")
+    prefix: Text = Field(default="", max_length=200)
+    suffix: Text = Field(default="", max_length=200)
+    start: int | None = Field(default=None, ge=0)
+    end: int | None = Field(default=None, ge=1)
+    asserted_by: list[Slug] = Field(min_length=1, sa_type=JSON, description="Who asserts it, as slugs.")
+    hedges: list[Text] = Field(default=[], sa_type=JSON, description="The words that weaken or qualify it, verbatim.")
+    note: Text | None = Field(default=None, max_length=5000)
+
+    @model_validator(mode="after")
+    def _anchor(self) -> Self:
+        if (self.start is None) != (self.end is None):
+            raise PydanticCustomError("anchor", "An anchor has both start and end, or neither.")
+        if self.start is not None and self.end is not None and self.end - self.start != len(self.quote):
+            raise PydanticCustomError(
+                "anchor",
+                "The quote has {length} characters, but end - start is {span}.",
+                {"length": len(self.quote), "span": self.end - self.start},
+            )
+        return self
+
+
+class Occurrence(OccurrenceIn, PartOfClaim, table=True):
+    """The row."""
+
+    __table_args__ = (
+        CheckConstraint('"end" > start', name="anchor"),
+        Index(None, "source", "claim"),
+    )
+
+
+class OccurrenceOut(OccurrenceIn):
+    """An occurrence as the API gives it."""
+
+    id: str
+    claim: str
+
+
+def part_id(claim: str, key: str) -> str:
+    """Return the public id of a part of a claim; it starts with the claim's, so that a shard can be told from it."""
+    return f"{claim}:{key}"
+
+
+def with_id(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its public id in front."""
+    return {"id": part_id(row["claim"], row["key"]), **row}

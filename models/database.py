@@ -1,0 +1,120 @@
+"""The one place where SQLite and PostgreSQL differ. Past this file and the migrations, nobody knows which one it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from models.base import ClaimbaseError
+
+URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
+POOL_SIZE = 5
+BUSY_SECONDS = 30
+
+
+class BadDatabaseUrl(ClaimbaseError):
+    """The address of the database cannot be used."""
+
+    code = "bad_database_url"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Two ways into one database: `reader` cannot write, `writer` holds the write lock from its first statement."""
+
+    reader: Engine
+    writer: Engine
+
+    @property
+    def shown(self) -> str:
+        """Return the address without its password."""
+        return self.writer.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection in a read-only transaction."""
+        with self.reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it."""
+        with self.writer.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def _url(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise BadDatabaseUrl(f"'{address}' is not a database URL; write {URL_FORMS}.") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise BadDatabaseUrl(f"Claimbase runs on SQLite and PostgreSQL, not on '{url.drivername}'.")
+    if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
+        # Threads would share one connection and lose updates.
+        raise BadDatabaseUrl("SQLite in memory cannot be shared by threads; give it a file: sqlite:///path/to/file.db.")
+    return url
+
+
+def file_url(path: Path) -> str:
+    """Return the URL of a database in a file."""
+    return f"sqlite:///{path}"
+
+
+def connect(address: str) -> Database:
+    """Return the database at a URL; nothing is opened yet. A SQLite file's folder is made where it is missing."""
+    url = _url(address)
+    try:
+        if url.drivername.startswith("sqlite"):
+            assert url.database is not None
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
+        options = {"pool_size": POOL_SIZE, "pool_pre_ping": True}
+        reader = create_engine(url, **options)
+        return Database(reader.execution_options(postgresql_readonly=True), create_engine(url, **options))
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise BadDatabaseUrl("PostgreSQL needs its driver: pip install 'claimbase[postgres]'.") from None
+
+
+def _sqlite(url: URL, *, writes: bool) -> Engine:
+    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver's own transactions begin too late (at the first write), so ours are begun below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        if not writes:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def ping(connection: Connection) -> None:
+    """Ask the database for nothing; raises where it does not answer."""
+    connection.execute(text("SELECT 1"))
+
+
+def unenforced_keys(connection: Connection) -> list[str]:
+    """Return rows whose foreign keys point nowhere; only SQLite can hold such (with its checks switched off)."""
+    if connection.dialect.name != "sqlite":
+        return []
+    return [str(tuple(row)) for row in connection.execute(text("PRAGMA foreign_key_check"))]

@@ -1,0 +1,42 @@
+"""The database's shape over time: one Alembic tree for both databases."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from models.database import Database
+
+# Known here so that a start needs not load Alembic; a test holds it against the tree.
+HEAD = "0002"
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision that the database is at, or None where it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def migrate(database: Database, target: str = "head") -> None:
+    """Bring the database up to a revision (or down, where the target is older, `base` being the empty database)."""
+    from alembic import command
+
+    with database.write() as connection:
+        config = alembic_config(connection)
+        step = command.downgrade if _is_down(current(connection), target) else command.upgrade
+        step(config, target)
+
+
+def alembic_config(connection: Connection):  # type: ignore[no-untyped-def]
+    """Return Alembic's configuration for this tree, bound to an open connection."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _is_down(at: str | None, target: str) -> bool:
+    return at is not None and target != "head" and (target == "base" or target < at)

@@ -1,0 +1,94 @@
+"""Whole records read from the normalised tables, in the shape in which documents and answers show them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
+from sqlmodel import SQLModel
+
+from models.base import near
+from models.claim import part_id
+from models.evidence import Evidence, EvidenceIn
+from models.source import AuthorIn, IdentifierIn, Source, SourceAuthor, SourceFields, SourceIdentifier, citation
+
+Row = dict[str, Any]
+
+
+def table(model: type[SQLModel]) -> Table:
+    """Return the table behind a table class."""
+    found: Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
+def columns_of(source: Any, model: type[SQLModel]) -> Row:
+    """Return the values of a row or record under the names of a class's fields, in their order."""
+    return {name: source[name] for name in model.model_fields}
+
+
+def nearest(connection: Connection, ids: ColumnElement[str], given: str) -> list[str]:
+    """Return up to three stored ids that come near a mistyped one; looks at no more than 2,000 with its first letter."""
+    first = given[:1].lower()
+    return near(given, connection.scalars(select(ids).where(ids >= first, ids < first + "~").limit(2000)))
+
+
+def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
+    """Return sources as `SourceOut` gives them, by slug; a slug that is not stored is absent."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
+    authors, identifiers = defaultdict(list), defaultdict(list)
+    statement = select(author).where(author.c.source.in_(wanted)).order_by(author.c.source, author.c.position)
+    for row in connection.execute(statement).mappings():
+        authors[row["source"]].append(columns_of(row, AuthorIn))
+    statement = select(identifier).where(identifier.c.source.in_(wanted)).order_by(identifier.c.scheme)
+    for row in connection.execute(statement).mappings():
+        identifiers[row["source"]].append(columns_of(row, IdentifierIn))
+    found = {}
+    for row in connection.execute(select(source).where(source.c.id.in_(wanted))).mappings():
+        names = authors[row["id"]]
+        found[row["id"]] = {
+            **columns_of(row, SourceFields),
+            "authors": names,
+            "identifiers": identifiers[row["id"]],
+            "citation": citation(names, row["authors_complete"], row["title"], row["year"]),
+            **{name: row[name] for name in ("year", "published", "revision", "created", "updated")},
+        }
+    return found
+
+
+def evidence_statement() -> Select[Any]:
+    """Return the statement that reads lines of evidence with what they take from their source."""
+    evidence, source = table(Evidence), table(Source)
+    return select(evidence, source.c.published, source.c.integrity, source.c.year).join(
+        source, source.c.id == evidence.c.source
+    )
+
+
+def evidence_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
+    """Return rows that a statement made from `evidence_statement` gave as `EvidenceOut` gives them, in their order."""
+    sources = sources_by_id(connection, {row["source"] for row in rows})
+    return [
+        {
+            "id": part_id(row["claim"], row["key"]),
+            "claim": row["claim"],
+            **columns_of(row, EvidenceIn),
+            "citation": sources[row["source"]]["citation"],
+            **{name: row[name] for name in ("year", "published", "integrity", "created", "updated")},
+        }
+        for row in rows
+    ]
+
+
+def evidence_of(connection: Connection, claims: Sequence[str]) -> list[Row]:
+    """Return every line of evidence on these claims, in the order of their keys, whatever its state."""
+    evidence = table(Evidence)
+    statement = evidence_statement().where(evidence.c.claim.in_(claims)).order_by(evidence.c.claim, evidence.c.key)
+    return evidence_out(connection, connection.execute(statement).mappings().all())
+
+
+def sources_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
+    """Return sources of which only the ids were read as `SourceOut` gives them, in their order."""
+    found = sources_by_id(connection, [row["id"] for row in rows])
+    return [found[row["id"]] for row in rows]

@@ -1,0 +1,31 @@
+"""Relation: a typed tie from one claim to another."""
+
+from sqlalchemy import CheckConstraint, Index
+from sqlmodel import Field
+
+from models import vocabularies as v
+from models.base import PartOfClaim, Slug, Strict, Text
+
+
+class RelationIn(Strict):
+    """A tie as a person writes it, read from the claim to the target."""
+
+    type: v.RelationType = Field(primary_key=True)
+    target: Slug = Field(primary_key=True, description="The other claim. It may live on another shard: no foreign key.")
+    note: Text | None = Field(default=None, max_length=5000)
+
+
+class Relation(RelationIn, PartOfClaim, table=True):
+    """The row."""
+
+    __table_args__ = (
+        v.within("type", v.RELATION_TYPES),
+        CheckConstraint("target <> claim", name="not_itself"),
+        Index(None, "target", "claim"),
+    )
+
+
+class RelationOut(RelationIn):
+    """A tie as the API gives it."""
+
+    claim: str

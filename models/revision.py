@@ -1,0 +1,43 @@
+"""Revision: one recorded change, and the serial that orders them all."""
+
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Index
+from sqlmodel import Field
+
+from models import vocabularies as v
+from models.base import Strict
+
+
+class Revision(Strict, table=True):
+    """Who did what to which record, when, and the whole record after it.
+
+    `record` is the record's kind and id, such as `evidence/ccsvi-causes-ms:doepp-2010`. Serials have no gap and run in
+    commit order, because the transaction that takes one holds the only row of `serial` until it commits.
+    """
+
+    __table_args__ = (
+        v.within("kind", v.RECORD_KINDS),
+        v.within("action", v.ACTIONS),
+        Index(None, "serial"),
+        Index(None, "claim", "serial"),
+    )
+
+    record: str = Field(primary_key=True)
+    serial: int = Field(primary_key=True)
+    kind: str
+    claim: str | None = Field(default=None, description="The claim that the record is, or is a part of.")
+    action: str
+    actor: str
+    at: str
+    comment: str | None = None
+    body: dict[str, Any] = Field(sa_type=JSON)
+
+
+class Serial(Strict, table=True):
+    """The one row that holds the number of the last revision."""
+
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    value: int

@@ -1,0 +1,194 @@
+"""Files → the same input classes → the same changes. Every bad file is reported at once, and then nothing is stored."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+from sqlmodel import SQLModel
+
+from models import changes
+from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of
+from models.claim import ClaimIn, OccurrenceIn, TopicIn
+from models.database import Database
+from models.evidence import EvidenceIn
+from models.relation import RelationIn
+from models.source import SourceIn
+
+In = TypeVar("In", bound=SQLModel)
+FileFault = tuple[Path, Fault]
+
+
+class BadSeed(ClaimbaseError):
+    """Some files cannot be loaded; `problems` holds every fault of every file."""
+
+    code = "bad_seed"
+
+    def __init__(self, problems: list[FileFault], root: Path) -> None:
+        files = len({path for path, _ in problems})
+        lines = [_line(path.relative_to(root.parent), fault) for path, fault in problems]
+        super().__init__(f"{len(problems)} faults in {files} files; nothing was stored.\n" + "\n".join(lines))
+        self.problems = problems
+
+
+class ClaimFile(ClaimIn):
+    """A claim's file: the claim with everything that hangs on it."""
+
+    occurrences: list[OccurrenceIn] = []
+    evidence: list[EvidenceIn] = []
+    relations: list[RelationIn] = []
+
+
+class _Loader(yaml.BaseLoader):  # A BaseLoader makes text, lists and dicts only, never objects.
+    """Reads every scalar as text, so that `no`, `1e3` and `2009-12` mean what they say; refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for key, times in Counter(keys).items() if times > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"the key '{twice[0]}' is given twice", node.start_mark)
+        return dict(super().construct_mapping(node, deep=deep))
+
+
+def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
+    """Load a folder of seed files; return how many records of each kind were stored or left unchanged.
+
+    Loading the same files again alters nothing. Raises `BadSeed` with every fault of every file; then nothing is stored.
+    Records that are stored and in no file are left alone.
+    """
+    problems: list[FileFault] = []
+    topics, sources, claims = (
+        list(_topics(root, problems)),
+        list(_sources(root, problems)),
+        list(_claims(root, problems)),
+    )
+    if problems:
+        raise BadSeed(problems, root)
+    if not (topics or sources or claims):
+        raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
+    tally: Counter[tuple[str, str]] = Counter()
+    with changes.begin(database, actor="seed", comment="Loaded from seed files.") as change:
+        for path, place, kind, put in _steps(change, topics, sources, claims):
+            try:
+                tally[kind, "stored" if put() else "unchanged"] += 1
+            except InvalidRecord as error:
+                problems += [(path, fault.model_copy(update={"at": _join(place, fault.at)})) for fault in error.faults]
+        if problems:
+            raise BadSeed(problems, root)
+    return tally
+
+
+Read = tuple[Path, In]
+Step = tuple[Path, str, str, Callable[[], bool]]  # File, place in it, kind of record, what stores it.
+
+
+def _steps(
+    change: changes.Change, topics: list[Read[TopicIn]], sources: list[Read[SourceIn]], claims: list[Read[ClaimFile]]
+) -> Iterator[Step]:
+    """Yield what to store in an order in which everything that is referred to comes first."""
+    for path, topic in topics:
+        yield path, topic.id, "topic", partial(changes.put_topic, change, topic)
+    for path, source in sources:
+        yield path, "", "source", partial(changes.put_source, change, source)
+    for path, file in claims:
+        claim = ClaimIn(**{name: getattr(file, name) for name in ClaimIn.model_fields})
+        yield path, "", "claim", partial(changes.put_claim, change, claim)
+    for path, file in claims:
+        for place, occurrence in enumerate(file.occurrences):
+            put = partial(changes.put_occurrence, change, file.id, occurrence)
+            yield path, f"occurrences/{place}", "occurrence", put
+        for place, evidence in enumerate(file.evidence):
+            yield path, f"evidence/{place}", "evidence", partial(changes.put_evidence, change, file.id, evidence)
+        for place, relation in enumerate(file.relations):
+            yield path, f"relations/{place}", "relation", partial(changes.put_relation, change, file.id, relation)
+
+
+def _topics(root: Path, problems: list[FileFault]) -> Iterator[Read[TopicIn]]:
+    path = root / "vocabularies" / "topics.yaml"
+    if path.exists():
+        content = _load(path, problems)
+        if not isinstance(content, list):
+            problems.append((path, Fault(at="", code="not_a_list", detail="This file is a list of topics.")))
+            return
+        for place, record in enumerate(content):
+            if topic := _validate(path, TopicIn, record, problems, str(place)):
+                yield path, topic
+
+
+def _sources(root: Path, problems: list[FileFault]) -> Iterator[Read[SourceIn]]:
+    yield from _files(root / "sources", SourceIn, problems)
+
+
+def _claims(root: Path, problems: list[FileFault]) -> Iterator[Read[ClaimFile]]:
+    for path, file in _files(root / "claims", ClaimFile, problems):
+        problems += [(path, fault) for fault in _repeated(file)]
+        yield path, file
+
+
+def _files(folder: Path, model: type[In], problems: list[FileFault]) -> Iterator[Read[In]]:
+    """Read one record a file; the file's name is its id."""
+    for path in sorted(folder.glob("*.y*ml")):
+        content = _load(path, problems)
+        if content is None:
+            continue
+        if not isinstance(content, dict):
+            problems.append(
+                (path, Fault(at="", code="not_a_record", detail="This file is one record of field: value."))
+            )
+            continue
+        if content.get("id", path.stem) != path.stem:
+            detail = f"The id is the file's name, '{path.stem}'; leave it out."
+            problems.append((path, Fault(at="id", code="id_not_filename", detail=detail, suggestion=path.stem)))
+            continue
+        if record := _validate(path, model, {**content, "id": path.stem}, problems):
+            yield path, record
+
+
+def _load(path: Path, problems: list[FileFault]) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    except UnicodeDecodeError as error:
+        problems.append((path, Fault(at="", code="not_utf8", detail=f"Not UTF-8 at byte {error.start}.")))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}" if mark else ""
+        problems.append((path, Fault(at=place, code="not_yaml", detail=str(error.problem))))
+    except yaml.YAMLError as error:
+        problems.append((path, Fault(at="", code="not_yaml", detail=str(error))))
+    return None
+
+
+def _validate(path: Path, model: type[In], content: Any, problems: list[FileFault], place: str = "") -> In | None:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        for fault in faults_of(error.errors(), model.model_fields):
+            problems.append((path, fault.model_copy(update={"at": _join(place, fault.at)})))
+        return None
+
+
+def _repeated(file: ClaimFile) -> Iterator[Fault]:
+    keys = {
+        "occurrences": [part.key for part in file.occurrences],
+        "evidence": [part.key for part in file.evidence],
+        "relations": [f"{part.type} {part.target}" for part in file.relations],
+    }
+    for name, values in keys.items():
+        for value, times in Counter(values).items():
+            if times > 1:
+                yield Fault(at=name, code="repeated_key", detail=f"'{value}' is given {times} times.")
+
+
+def _join(*parts: str) -> str:
+    return "/".join(part for part in parts if part)
+
+
+def _line(path: Path, fault: Fault) -> str:
+    line = f"{path}: {fault.at}: {fault.detail}" if fault.at else f"{path}: {fault.detail}"
+    if fault.suggestion:
+        line += f" Did you mean '{fault.suggestion}'?"
+    if fault.allowed:
+        line += f" Valid: {', '.join(fault.allowed)}."
+    return line

@@ -1,0 +1,46 @@
+"""The OpenAPI document is complete, and its examples are what the API says."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.openapi import EXAMPLES, FOLDER, example
+
+# They differ from one database to the next.
+VARYING = ("created", "updated", "version")
+
+
+def _steady(answer: Any) -> Any:
+    if isinstance(answer, list):
+        return [_steady(item) for item in answer]
+    if isinstance(answer, dict):
+        return {name: "…" if name in VARYING else _steady(value) for name, value in answer.items()}
+    return answer
+
+
+@pytest.mark.parametrize("operation", EXAMPLES)
+def test_an_example_is_what_the_api_answers(operation: str, client: TestClient, pytestconfig: pytest.Config) -> None:
+    response = client.get(EXAMPLES[operation])
+    assert response.status_code == 200
+    if pytestconfig.getoption("--write-examples"):
+        text = json.dumps(response.json(), indent=2, ensure_ascii=False)
+        (FOLDER / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+    assert _steady(example(operation)) == _steady(response.json())
+
+
+def test_each_operation_has_an_example_and_declares_its_errors(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    operations = {
+        operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
+    }
+    assert set(operations) == set(EXAMPLES)
+    for name, operation in operations.items():
+        answers = operation["responses"]
+        assert answers["200"]["content"]["application/json"]["example"] == example(name)
+        assert {"400", "414", "500", "503"} <= set(answers)
+        for status, answer in answers.items():
+            if status >= "400":
+                assert list(answer["content"]) == ["application/problem+json"]
