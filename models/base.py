@@ -128,6 +128,7 @@ class Fault(SQLModel):
     detail: str
     allowed: list[str] = []
     suggestion: str | None = None
+    given: str | None = None
 
 
 class ClaimbaseError(Exception):

@@ -223,6 +223,7 @@ def _must_exist(change: Change, model: type[SQLModel], slug: str, at: str) -> No
             code="unknown_reference",
             detail=f"There is no {kind} '{slug}'.",
             suggestion=close[0] if close else None,
+            given=slug,
         )
         raise InvalidRecord(fault.detail, [fault])
 

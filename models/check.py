@@ -58,7 +58,8 @@ def _revisions(connection: Connection) -> Iterator[str]:
     revision = table(Revision)
     last = select(revision.c.record, func.max(revision.c.serial).label("serial")).group_by(revision.c.record).subquery()
     joined = revision.join(last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial))
-    recorded = dict(connection.execute(select(revision.c.record, revision.c.body).select_from(joined)).tuples().all())
+    bodies = select(revision.c.record, revision.c.body).select_from(joined)
+    recorded = {row.record: row.body for row in connection.execute(bodies)}
     stored = dict(_stored(connection))
     for record in sorted(recorded.keys() | stored.keys()):
         if record not in stored:

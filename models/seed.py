@@ -20,6 +20,7 @@ from models.source import SourceIn
 
 In = TypeVar("In", bound=SQLModel)
 FileFault = tuple[Path, Fault]
+BROKEN = object()  # Stands for the content of a file that could not be read.
 
 
 class BadSeed(ClaimbaseError):
@@ -64,9 +65,8 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
         list(_sources(root, problems)),
         list(_claims(root, problems)),
     )
-    if problems:
-        raise BadSeed(problems, root)
-    if not (topics or sources or claims):
+    broken = {path.stem for path, _ in problems}
+    if not problems and not (topics or sources or claims):
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
     tally: Counter[tuple[str, str]] = Counter()
     with changes.begin(database, actor="seed", comment="Loaded from seed files.") as change:
@@ -74,7 +74,9 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
             try:
                 tally[kind, "stored" if put() else "unchanged"] += 1
             except InvalidRecord as error:
-                problems += [(path, fault.model_copy(update={"at": _join(place, fault.at)})) for fault in error.faults]
+                # What refers to a broken file is not at fault itself.
+                faults = (fault for fault in error.faults if fault.given not in broken)
+                problems += [(path, fault.model_copy(update={"at": _join(place, fault.at)})) for fault in faults]
         if problems:
             raise BadSeed(problems, root)
     return tally
@@ -109,6 +111,8 @@ def _topics(root: Path, problems: list[FileFault]) -> Iterator[Read[TopicIn]]:
     path = root / "vocabularies" / "topics.yaml"
     if path.exists():
         content = _load(path, problems)
+        if content is BROKEN:
+            return
         if not isinstance(content, list):
             problems.append((path, Fault(at="", code="not_a_list", detail="This file is a list of topics.")))
             return
@@ -131,7 +135,7 @@ def _files(folder: Path, model: type[In], problems: list[FileFault]) -> Iterator
     """Read one record a file; the file's name is its id."""
     for path in sorted(folder.glob("*.y*ml")):
         content = _load(path, problems)
-        if content is None:
+        if content is BROKEN:
             continue
         if not isinstance(content, dict):
             problems.append(
@@ -157,7 +161,7 @@ def _load(path: Path, problems: list[FileFault]) -> Any:
         problems.append((path, Fault(at=place, code="not_yaml", detail=str(error.problem))))
     except yaml.YAMLError as error:
         problems.append((path, Fault(at="", code="not_yaml", detail=str(error))))
-    return None
+    return BROKEN
 
 
 def _validate(path: Path, model: type[In], content: Any, problems: list[FileFault], place: str = "") -> In | None:

@@ -347,9 +347,13 @@ EXTRACTIONS = Vocabulary(
     "How evidence was extracted",
     "Who read the source for this line.",
     _terms(
-        ("manual", "by hand", "A person read the source."),
-        ("machine", "by machine", "A program read the source and nobody checked it."),
-        ("machine_reviewed", "by machine and reviewed", "A program read the source and a person checked it."),
+        ("manual", "by hand", "A person read the source and wrote the line."),
+        ("machine", "by machine", "A program wrote the line; no person has checked it against the source."),
+        (
+            "machine_reviewed",
+            "by machine and reviewed",
+            "A program wrote the line and a person checked it against the source.",
+        ),
     ),
 )
 

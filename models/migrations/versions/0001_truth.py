@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("updated", text(), nullable=False),
         sa.CheckConstraint(
             "\"kind\" IN ('definition', 'background', 'history', 'mechanism', 'causal_hypothesis', 'finding', 'state_of_evidence', 'evaluation', 'reported_belief')",
-            name="ck_claim_kind",
+            name=op.f("ck_claim_kind"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_claim"),
     )
@@ -41,10 +41,10 @@ def upgrade() -> None:
         sa.Column("at", text(), nullable=False),
         sa.Column("comment", text(), nullable=True),
         sa.Column("body", sa.JSON(), nullable=False),
-        sa.CheckConstraint("\"action\" IN ('create', 'update')", name="ck_revision_action"),
+        sa.CheckConstraint("\"action\" IN ('create', 'update')", name=op.f("ck_revision_action")),
         sa.CheckConstraint(
             "\"kind\" IN ('topic', 'source', 'claim', 'occurrence', 'evidence', 'relation', 'assessment')",
-            name="ck_revision_kind",
+            name=op.f("ck_revision_kind"),
         ),
         sa.PrimaryKeyConstraint("record", "serial", name="pk_revision"),
     )
@@ -54,7 +54,7 @@ def upgrade() -> None:
         "serial",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
-        sa.CheckConstraint("id = 1", name="ck_serial_one_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_serial_one_row")),
         sa.PrimaryKeyConstraint("id", name="pk_serial"),
     )
     op.create_table(
@@ -88,17 +88,17 @@ def upgrade() -> None:
         sa.Column("created", text(), nullable=False),
         sa.Column("updated", text(), nullable=False),
         sa.CheckConstraint(
-            "\"integrity\" IN ('no_notice', 'corrected', 'concern', 'retracted')", name="ck_source_integrity"
+            "\"integrity\" IN ('no_notice', 'corrected', 'concern', 'retracted')", name=op.f("ck_source_integrity")
         ),
         sa.CheckConstraint(
             "\"study_design\" IN ('systematic_review', 'meta_analysis', 'randomised_trial', 'sham_controlled_trial', 'open_label_trial', 'cohort', 'case_control', 'cross_sectional', 'case_series', 'laboratory', 'pathology', 'content_analysis', 'narrative_review', 'hypothesis', 'commentary', 'regulatory_notice', 'not_applicable')",
-            name="ck_source_study_design",
+            name=op.f("ck_source_study_design"),
         ),
         sa.CheckConstraint(
             "\"type\" IN ('article-journal', 'webpage', 'report', 'book', 'chapter', 'thesis', 'dataset')",
-            name="ck_source_type",
+            name=op.f("ck_source_type"),
         ),
-        sa.CheckConstraint("sample_size >= 0", name="ck_source_sample_size"),
+        sa.CheckConstraint("sample_size >= 0", name=op.f("ck_source_sample_size")),
         sa.PrimaryKeyConstraint("id", name="pk_source"),
     )
     op.create_index("ix_source_container_title_id", "source", ["container_title", "id"], unique=False)
@@ -126,7 +126,7 @@ def upgrade() -> None:
         sa.Column("source", text(), nullable=True),
         sa.CheckConstraint(
             "\"status\" IN ('refuted', 'disputed', 'contested', 'unassessed', 'unconfirmed', 'supported', 'established')",
-            name="ck_assessment_status",
+            name=op.f("ck_assessment_status"),
         ),
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_assessment_claim"),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_assessment_source"),
@@ -163,25 +163,28 @@ def upgrade() -> None:
         sa.Column("note", text(5000), nullable=True),
         sa.Column("created", text(), nullable=False),
         sa.Column("updated", text(), nullable=False),
-        sa.CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name="ck_evidence_level_question"),
-        sa.CheckConstraint("\"direction\" IN ('supports', 'disputes', 'inconclusive')", name="ck_evidence_direction"),
-        sa.CheckConstraint("\"directness\" IN ('direct', 'indirect')", name="ck_evidence_directness"),
+        sa.CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name=op.f("ck_evidence_level_question")),
         sa.CheckConstraint(
-            "\"extraction\" IN ('manual', 'machine', 'machine_reviewed')", name="ck_evidence_extraction"
+            "\"direction\" IN ('supports', 'disputes', 'inconclusive')", name=op.f("ck_evidence_direction")
         ),
-        sa.CheckConstraint("\"level\" IN ('1', '2', '3', '4', '5', 'not_gradable')", name="ck_evidence_level"),
+        sa.CheckConstraint("\"directness\" IN ('direct', 'indirect')", name=op.f("ck_evidence_directness")),
+        sa.CheckConstraint(
+            "\"extraction\" IN ('manual', 'machine', 'machine_reviewed')", name=op.f("ck_evidence_extraction")
+        ),
+        sa.CheckConstraint("\"level\" IN ('1', '2', '3', '4', '5', 'not_gradable')", name=op.f("ck_evidence_level")),
         sa.CheckConstraint(
             "\"question\" IN ('prevalence', 'diagnosis', 'prognosis', 'treatment_benefit', 'common_harms')",
-            name="ck_evidence_question",
+            name=op.f("ck_evidence_question"),
         ),
         sa.CheckConstraint(
-            "\"state\" IN ('submitted', 'accepted', 'rejected', 'withdrawn', 'retracted')", name="ck_evidence_state"
+            "\"state\" IN ('submitted', 'accepted', 'rejected', 'withdrawn', 'retracted')",
+            name=op.f("ck_evidence_state"),
         ),
         sa.CheckConstraint(
             "\"study_design\" IN ('systematic_review', 'meta_analysis', 'randomised_trial', 'sham_controlled_trial', 'open_label_trial', 'cohort', 'case_control', 'cross_sectional', 'case_series', 'laboratory', 'pathology', 'content_analysis', 'narrative_review', 'hypothesis', 'commentary', 'regulatory_notice', 'not_applicable')",
-            name="ck_evidence_study_design",
+            name=op.f("ck_evidence_study_design"),
         ),
-        sa.CheckConstraint("sample_size >= 0", name="ck_evidence_sample_size"),
+        sa.CheckConstraint("sample_size >= 0", name=op.f("ck_evidence_sample_size")),
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_evidence_claim"),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_evidence_source"),
         sa.PrimaryKeyConstraint("claim", "key", name="pk_evidence"),
@@ -203,7 +206,7 @@ def upgrade() -> None:
         sa.Column("asserted_by", sa.JSON(), nullable=False),
         sa.Column("hedges", sa.JSON(), nullable=False),
         sa.Column("note", text(5000), nullable=True),
-        sa.CheckConstraint('"end" > start', name="ck_occurrence_anchor"),
+        sa.CheckConstraint('"end" > start', name=op.f("ck_occurrence_anchor")),
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_occurrence_claim"),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_occurrence_source"),
         sa.PrimaryKeyConstraint("claim", "key", name="pk_occurrence"),
@@ -217,9 +220,9 @@ def upgrade() -> None:
         sa.Column("note", text(5000), nullable=True),
         sa.CheckConstraint(
             "\"type\" IN ('leads_to', 'depends_on', 'presupposes', 'contradicts', 'rivals', 'refines', 'comments_on', 'analogous_to', 'names', 'provenance_of')",
-            name="ck_relation_type",
+            name=op.f("ck_relation_type"),
         ),
-        sa.CheckConstraint("target <> claim", name="ck_relation_not_itself"),
+        sa.CheckConstraint("target <> claim", name=op.f("ck_relation_not_itself")),
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_relation_claim"),
         sa.PrimaryKeyConstraint("claim", "type", "target", name="pk_relation"),
     )
@@ -244,8 +247,10 @@ def upgrade() -> None:
         sa.Column("value", text(), nullable=False),
         sa.Column("verification", text(), nullable=False),
         sa.Column("source", text(), nullable=False),
-        sa.CheckConstraint("\"scheme\" IN ('doi', 'pmid', 'pmcid', 'isbn')", name="ck_source_identifier_scheme"),
-        sa.CheckConstraint("\"verification\" IN ('verified', 'unverified')", name="ck_source_identifier_verification"),
+        sa.CheckConstraint("\"scheme\" IN ('doi', 'pmid', 'pmcid', 'isbn')", name=op.f("ck_source_identifier_scheme")),
+        sa.CheckConstraint(
+            "\"verification\" IN ('verified', 'unverified')", name=op.f("ck_source_identifier_verification")
+        ),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_source_identifier_source"),
         sa.PrimaryKeyConstraint("scheme", "value", name="pk_source_identifier"),
         sa.UniqueConstraint("source", "scheme", name="uq_source_identifier_source_scheme"),

@@ -36,15 +36,15 @@ def upgrade() -> None:
         sa.Column("relations", sa.LargeBinary(), nullable=False),
         sa.Column("assessments", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
-            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')", name="ck_claim_document_certainty"
+            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')", name=op.f("ck_claim_document_certainty")
         ),
         sa.CheckConstraint(
             "\"kind\" IN ('definition', 'background', 'history', 'mechanism', 'causal_hypothesis', 'finding', 'state_of_evidence', 'evaluation', 'reported_belief')",
-            name="ck_claim_document_kind",
+            name=op.f("ck_claim_document_kind"),
         ),
         sa.CheckConstraint(
             "\"status\" IN ('refuted', 'disputed', 'contested', 'unassessed', 'unconfirmed', 'supported', 'established')",
-            name="ck_claim_document_status",
+            name=op.f("ck_claim_document_status"),
         ),
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_claim_document_claim"),
         sa.PrimaryKeyConstraint("claim", name="pk_claim_document"),
@@ -81,13 +81,13 @@ def upgrade() -> None:
         sa.Column("rule", text(), nullable=False),
         sa.Column("certainty", text(), nullable=True),
         sa.CheckConstraint(
-            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')", name="ck_status_period_certainty"
+            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')", name=op.f("ck_status_period_certainty")
         ),
         sa.CheckConstraint(
             "\"status\" IN ('refuted', 'disputed', 'contested', 'unassessed', 'unconfirmed', 'supported', 'established')",
-            name="ck_status_period_status",
+            name=op.f("ck_status_period_status"),
         ),
-        sa.CheckConstraint("ends > starts", name="ck_status_period_order"),
+        sa.CheckConstraint("ends > starts", name=op.f("ck_status_period_order")),
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_status_period_claim"),
         sa.PrimaryKeyConstraint("claim", "starts", name="pk_status_period"),
     )

@@ -1,0 +1,355 @@
+"""The write side: a revision for each change, none for none, the document in the same transaction, nothing half done."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import CheckConstraint, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from models import changes, document, queries, tables
+from models import vocabularies as v
+from models.assessment import AssessmentIn
+from models.base import InvalidRecord
+from models.check import check
+from models.claim import Claim, ClaimIn, OccurrenceIn, TopicIn
+from models.document import ClaimDocument
+from models.evidence import Evidence, EvidenceIn
+from models.records import sources_by_id, table
+from models.relation import RelationIn
+from models.revision import Revision, Serial
+from models.source import SourceIn
+from tests.conftest import Store
+
+TABLES = {table(model).name: table(model) for model in tables.tables}
+
+
+def a_source(slug: str = "smith-2020", **more: Any) -> SourceIn:
+    record = {
+        "id": slug,
+        "type": "article-journal",
+        "title": "A trial",
+        "study_design": "randomised_trial",
+        "issued": "2020",
+    }
+    return SourceIn.model_validate({**record, "authors": [{"family": "Smith", "given": "A"}], **more})
+
+
+def a_claim(slug: str = "x-causes-y", **more: Any) -> ClaimIn:
+    return ClaimIn.model_validate({"id": slug, "statement": "X causes Y.", "kind": "causal_hypothesis", **more})
+
+
+def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
+    record = {
+        "key": key,
+        "source": "smith-2020",
+        "direction": "disputes",
+        "level": "1",
+        "question": "treatment_benefit",
+    }
+    about = {"study_design": "randomised_trial", "finding": "No effect.", "independence_group": "smith"}
+    return EvidenceIn.model_validate({**record, **about, **more})
+
+
+def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
+    with store.database.read() as connection:
+        row = queries.claim(connection, slug, document.PARTS)
+    return {**json.loads(row["core"]), **{part: json.loads(row[part]) for part in document.PARTS}}
+
+
+def serials(store: Store) -> list[int]:
+    with store.database.read() as connection:
+        return list(connection.scalars(select(table(Revision).c.serial).order_by(table(Revision).c.serial)))
+
+
+def disagreements(store: Store) -> list[str]:
+    with store.database.read() as connection:
+        return list(check(connection))
+
+
+def fill(store: Store) -> None:
+    with changes.begin(store.database, actor="ada", comment="first") as change:
+        assert changes.put_topic(change, TopicIn(id="y", label="Y", definition="What Y is."))
+        assert changes.put_source(change, a_source())
+        assert changes.put_claim(change, a_claim(topics=["y"]))
+        assert changes.put_evidence(change, "x-causes-y", a_line())
+
+
+def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> None:
+    fill(empty)
+    with empty.database.read() as connection:
+        rows = connection.execute(select(table(Revision)).order_by(table(Revision).c.serial)).mappings().all()
+    assert [(row["serial"], row["record"], row["action"], row["actor"], row["comment"]) for row in rows] == [
+        (1, "topic/y", "create", "ada", "first"),
+        (2, "source/smith-2020", "create", "ada", "first"),
+        (3, "claim/x-causes-y", "create", "ada", "first"),
+        (4, "evidence/x-causes-y:smith-2020", "create", "ada", "first"),
+    ]
+    assert rows[1]["body"]["authors"][0]["family"] == "Smith"
+    assert rows[3]["claim"] == "x-causes-y"
+    assert disagreements(empty) == []
+
+
+def test_the_same_again_leaves_nothing(empty: Store) -> None:
+    fill(empty)
+    before = whole(empty)
+    with changes.begin(empty.database, actor="bob") as change:
+        assert not changes.put_topic(change, TopicIn(id="y", label="Y", definition="What Y is."))
+        assert not changes.put_source(change, a_source())
+        assert not changes.put_claim(change, a_claim(topics=["y"]))
+        assert not changes.put_evidence(change, "x-causes-y", a_line())
+    assert serials(empty) == [1, 2, 3, 4]
+    assert whole(empty) == before
+
+
+def test_the_document_changes_with_the_evidence(empty: Store) -> None:
+    fill(empty)
+    found = whole(empty)
+    assert (found["status"], found["status_since"], found["certainty"], found["revision"]) == (
+        "refuted",
+        # Stated nowhere yet, so the claim exists since it was recorded.
+        found["created"][:10],
+        "moderate",
+        4,
+    )
+    with changes.begin(empty.database, actor="bob") as change:
+        assert changes.put_evidence(change, "x-causes-y", a_line(direction="supports"))
+    found = whole(empty)
+    assert (found["status"], found["revision"], found["counts"]["supports"]) == ("established", 5, 1)
+    assert found["updated"] > found["created"]
+    assert disagreements(empty) == []
+
+
+def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) -> None:
+    fill(empty)
+    with changes.begin(empty.database, actor="bob") as change:
+        changes.put_source(change, a_source(integrity="retracted", integrity_note="Retracted by the journal."))
+    found = whole(empty)
+    assert (found["status"], found["evidence"][0]["integrity"], found["revision"]) == ("unassessed", "retracted", 5)
+    assert found["sources"][0]["integrity_note"] == "Retracted by the journal."
+    assert disagreements(empty) == []
+
+
+def test_evidence_that_is_not_accepted_neither_counts_nor_is_served(empty: Store) -> None:
+    fill(empty)
+    with changes.begin(empty.database, actor="bob") as change:
+        changes.put_evidence(change, "x-causes-y", a_line(state="rejected"))
+    found = whole(empty)
+    assert (found["status"], found["evidence"], found["counts"]["evidence"]) == ("unassessed", [], 0)
+
+
+def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
+    fill(empty)
+    before = whole(empty)
+    with pytest.raises(InvalidRecord), changes.begin(empty.database, actor="bob") as change:
+        changes.put_claim(change, a_claim(statement="X cures Y."))
+        changes.put_evidence(change, "x-causes-y", a_line(key="other", source="nobody-1999"))
+    assert whole(empty) == before
+    assert serials(empty) == [1, 2, 3, 4]
+    assert disagreements(empty) == []
+
+
+REFUSED = [
+    ("topic", lambda change: changes.put_claim(change, a_claim(topics=["z"])), "topics", None),
+    ("source", lambda change: changes.put_evidence(change, "x-causes-y", a_line(source="smith-2021")), "source", "smith-2020"),
+    ("claim", lambda change: changes.put_evidence(change, "x-cause-y", a_line()), "claim", "x-causes-y"),
+    ("target", lambda change: changes.put_relation(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-z")), "target", "x-causes-y"),
+    ("itself", lambda change: changes.put_relation(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-y")), "target", None),
+    ("occurrence", lambda change: changes.put_occurrence(change, "x-causes-y", OccurrenceIn(key="a", source="nobody", quote="X.", asserted_by=["bob"])), "source", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("put", "at", "suggestion"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_what_refers_to_nothing_is_refused_by_name(empty: Store, put: Any, at: str, suggestion: str | None) -> None:
+    fill(empty)
+    with pytest.raises(InvalidRecord) as caught, changes.begin(empty.database, actor="bob") as change:
+        put(change)
+    assert [(fault.at, fault.suggestion) for fault in caught.value.faults] == [(at, suggestion)]
+
+
+def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:
+    doi = {"scheme": "doi", "value": "10.1000/XYZ", "verification": "verified"}
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, a_source(identifiers=[doi]))
+    with (
+        pytest.raises(InvalidRecord, match="Another source") as caught,
+        changes.begin(empty.database, actor="ada") as change,
+    ):
+        changes.put_source(change, a_source("jones-2020", identifiers=[{**doi, "value": "10.1000/xyz"}]))
+    assert caught.value.faults[0].at == "identifiers/0/value"
+    assert "smith-2020" in caught.value.faults[0].detail
+
+
+def test_every_kind_of_record_goes_round(empty: Store) -> None:
+    fill(empty)
+    author = {"family": "Berg", "given": "René", "particle": "van den", "suffix": "Jr"}
+    identifiers = [
+        {"scheme": "pmid", "value": "12", "verification": "unverified"},
+        {"scheme": "doi", "value": "10.1000/<(a);b>", "verification": "verified"},
+    ]
+    full = a_source(
+        "berg-2021", authors=[author, {"literal": "A Group"}], identifiers=identifiers, note="Zürich, naïve"
+    )
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, full)
+        changes.put_claim(change, a_claim("y-is-z", kind="definition"))
+        changes.put_relation(change, "x-causes-y", RelationIn(type="depends_on", target="y-is-z", note="Why."))
+        occurrence = {
+            "key": "s1",
+            "source": "berg-2021",
+            "quote": "X!",
+            "start": 4,
+            "end": 6,
+            "asserted_by": ["berg"],
+            "hedges": ["may"],
+        }
+        changes.put_occurrence(change, "x-causes-y", OccurrenceIn.model_validate(occurrence))
+        decision = {
+            "key": "who-2022",
+            "assessor": "WHO",
+            "status": "refuted",
+            "assessed": "2022",
+            "rationale": "Trials.",
+            "source": "berg-2021",
+        }
+        changes.put_assessment(change, "x-causes-y", AssessmentIn.model_validate(decision))
+    with empty.database.read() as connection:
+        stored = sources_by_id(connection, ["berg-2021"])["berg-2021"]
+    assert [name["family"] or name["literal"] for name in stored["authors"]] == ["Berg", "A Group"]
+    assert [each["scheme"] for each in stored["identifiers"]] == ["doi", "pmid"]
+    assert stored["citation"] == "van den Berg & A Group 2020"
+    found = whole(empty)
+    assert found["occurrences"][0]["id"] == "x-causes-y:s1"
+    assert found["relations"] == [{"claim": "x-causes-y", "type": "depends_on", "target": "y-is-z", "note": "Why."}]
+    assert found["assessments"][0]["assessor"] == "WHO"
+    assert found["asserted_by"] == ["berg"]
+    assert [source["id"] for source in found["sources"]] == ["berg-2021", "smith-2020"]
+    assert disagreements(empty) == []
+
+
+def test_writers_at_once_leave_serials_without_gap_and_no_lost_change(empty: Store) -> None:
+    fill(empty)
+    failures: list[Exception] = []
+
+    def work(writer: int) -> None:
+        try:
+            for turn in range(10):
+                with changes.begin(empty.database, actor=f"writer-{writer}") as change:
+                    changes.put_evidence(change, "x-causes-y", a_line(f"w{writer}-t{turn}"))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert serials(empty) == list(range(1, 45))
+    assert whole(empty)["counts"]["disputes"] == 41
+    assert disagreements(empty) == []
+
+
+def test_readers_cannot_write(empty: Store) -> None:
+    with pytest.raises(DBAPIError), empty.database.read() as connection:
+        connection.execute(update(table(Serial)).values(value=7))
+
+
+CHECKED = [
+    ("source", "type", v.SOURCE_TYPES),
+    ("source", "study_design", v.STUDY_DESIGNS),
+    ("source", "integrity", v.INTEGRITIES),
+    ("source_identifier", "scheme", v.IDENTIFIER_SCHEMES),
+    ("source_identifier", "verification", v.VERIFICATIONS),
+    ("claim", "kind", v.CLAIM_KINDS),
+    ("evidence", "direction", v.DIRECTIONS),
+    ("evidence", "level", v.EVIDENCE_LEVELS),
+    ("evidence", "question", v.QUESTIONS),
+    ("evidence", "directness", v.DIRECTNESS),
+    ("evidence", "study_design", v.STUDY_DESIGNS),
+    ("evidence", "extraction", v.EXTRACTIONS),
+    ("evidence", "state", v.REVIEW_STATES),
+    ("relation", "type", v.RELATION_TYPES),
+    ("assessment", "status", v.STATUSES),
+    ("claim_document", "status", v.STATUSES),
+    ("claim_document", "certainty", v.CERTAINTIES),
+    ("claim_document", "kind", v.CLAIM_KINDS),
+    ("status_period", "status", v.STATUSES),
+    ("status_period", "certainty", v.CERTAINTIES),
+    ("revision", "kind", v.RECORD_KINDS),
+    ("revision", "action", v.ACTIONS),
+]
+
+
+def test_the_database_itself_refuses_a_word_outside_each_vocabulary(seeded: Store) -> None:
+    with changes.begin(seeded.database, actor="ada") as change:
+        decision = {"key": "a", "assessor": "A", "status": "refuted", "assessed": "2022", "rationale": "R."}
+        changes.put_assessment(change, "ccsvi-causes-ms", AssessmentIn.model_validate(decision))
+    for name, column, vocabulary in CHECKED:
+        rows = TABLES[name]
+        checks = {str(each.name): str(each.sqltext) for each in rows.constraints if isinstance(each, CheckConstraint)}
+        assert all(f"'{term}'" in checks[f"ck_{name}_{column}"] for term in vocabulary.ids)
+        with pytest.raises(IntegrityError, match=f"ck_{rows.name}_{column}"), seeded.database.write() as connection:
+            connection.execute(update(rows).values({column: "nonsense"}))
+
+
+def test_the_database_itself_refuses_rows_that_point_nowhere(seeded: Store) -> None:
+    with seeded.database.read() as connection:
+        line = dict(connection.execute(select(table(Evidence)).limit(1)).mappings().one())
+    for column in ("claim", "source"):
+        with pytest.raises(IntegrityError), seeded.database.write() as connection:
+            connection.execute(insert(table(Evidence)), {**line, "key": "new", column: "nowhere"})
+
+
+def test_keys_begin_with_the_claim() -> None:
+    own = [rows for name, rows in TABLES.items() if "claim" in rows.c and name != "revision"]
+    assert {rows.name for rows in own} == {
+        *(
+            "claim_topic",
+            "occurrence",
+            "evidence",
+            "relation",
+            "assessment",
+            "claim_document",
+            "claim_term",
+            "status_period",
+        )
+    }
+    for rows in own:
+        assert next(column.name for column in rows.primary_key.columns) == "claim"
+        assert all("claim" in index.columns for index in rows.indexes if index.unique)
+
+
+SPOILED = [
+    ("document", lambda: update(table(ClaimDocument)).values(core=b"{}"), "claim_document of"),
+    ("status", lambda: update(table(ClaimDocument)).where(table(ClaimDocument).c.claim == "ccsvi-causes-ms").values(status="supported"), "ccsvi-causes-ms does not agree"),
+    ("table", lambda: update(table(Claim)).where(table(Claim).c.id == "ccsvi-causes-ms").values(statement="CCSVI cures MS."), "claim/ccsvi-causes-ms differs from its last revision"),
+    ("serial", lambda: update(table(Serial)).values(value=999), "The serial stands at 999"),
+    ("gap", lambda: update(table(Revision)).where(table(Revision).c.serial == 7).values(serial=8), "gap or repetition"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "told"), [case[1:] for case in SPOILED], ids=[case[0] for case in SPOILED])
+def test_check_tells_what_disagrees(seeded: Store, spoil: Any, told: str) -> None:
+    assert disagreements(seeded) == []
+    with seeded.database.write() as connection:
+        connection.execute(spoil())
+    assert any(told in line for line in disagreements(seeded)), disagreements(seeded)
+
+
+def test_rebuild_mends_the_read_model(seeded: Store) -> None:
+    before = whole(seeded, "ccsvi-causes-ms")
+    with seeded.database.write() as connection:
+        connection.execute(update(table(ClaimDocument)).values(core=b"{}", status="supported"))
+    with seeded.database.write() as connection:
+        assert document.rebuild(connection) == 21
+    assert whole(seeded, "ccsvi-causes-ms") == before
+    assert disagreements(seeded) == []
+
+
+def test_a_change_of_nothing_takes_no_serial(seeded: Store) -> None:
+    with changes.begin(seeded.database, actor="ada"):
+        pass
+    with seeded.database.read() as connection:
+        assert connection.scalar(select(func.max(table(Revision).c.serial))) == queries.serial(connection) == 195

@@ -1,0 +1,153 @@
+"""The seed content: curated data has tests of its own, and each names what to mend."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from api.settings import ROOT
+from models.document import StatusPeriod
+from models.records import sources_by_id, table
+from models.source import Source
+from tests.conftest import Store
+
+SEED = ROOT / "seed_data"
+ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"
+CAUSAL = "ccsvi-causes-ms"
+
+
+def read(folder: str) -> dict[str, Any]:
+    return {
+        path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((SEED / folder).glob("*.yaml"))
+    }
+
+
+claims, sources = read("claims"), read("sources")
+lines = [(slug, line) for slug, claim in claims.items() for line in claim.get("evidence", [])]
+
+
+def test_all_21_statements_of_the_article_are_claims() -> None:
+    keys = sorted(occurrence["key"] for claim in claims.values() for occurrence in claim["occurrences"])
+    assert keys == [f"c{number:02}" for number in range(21)]
+
+
+@pytest.mark.skipif(
+    not ARTICLE.exists(), reason="the article is not shipped; its text stands beside the checkout of the authors"
+)
+def test_each_quote_stands_in_the_article_at_its_offsets() -> None:
+    text = ARTICLE.read_text(encoding="utf-8")
+    assert hashlib.sha256(text.encode()).hexdigest() == sources["article-ccsvi-explained"]["text_sha256"]
+    for slug, claim in claims.items():
+        for occurrence in claim["occurrences"]:
+            start, end = int(occurrence["start"]), int(occurrence["end"])
+            assert text[start:end] == occurrence["quote"], slug
+            assert text[:start].endswith(occurrence.get("prefix", "")), slug
+            assert text[end:].startswith(occurrence["suffix"]), slug
+            # A hedge stands in the quote, or in the words of its sentence around it.
+            around = text[max(0, start - 120) : end + 60].lower()
+            assert all(word.lower() in around for word in occurrence.get("hedges", [])), slug
+
+
+def test_the_article_s_misspelling_is_kept() -> None:
+    assert "deoxyginated" in claims["inefficient-venous-outflow"]["occurrences"][0]["quote"]
+
+
+@pytest.mark.parametrize(
+    ("day", "status"),
+    [("2009-12-31", "unconfirmed"), ("2010-12-31", "contested"), ("2012-12-31", "disputed"), ("2026-01-01", "refuted")],
+)
+def test_the_causal_claim_s_status_over_evidence_time(shared: Store, day: str, status: str) -> None:
+    period = table(StatusPeriod)
+    with shared.database.read() as connection:
+        rows = connection.execute(select(period).where(period.c.claim == CAUSAL)).mappings().all()
+    found = [row["status"] for row in rows if row["starts"] <= day and (row["ends"] is None or day < row["ends"])]
+    assert found == [status]
+
+
+def test_contrary_evidence_is_in() -> None:
+    supports = {
+        line["key"]: line["finding"] for slug, line in lines if slug == CAUSAL and line["direction"] == "supports"
+    }
+    assert "3.36" in supports["yang-2023"]
+    assert "79%" in supports["yang-2023"]
+    assert "1.885" in supports["zwischenberger-2013-association"]
+    findings = {line["key"]: line["finding"] for slug, line in lines if slug == CAUSAL}
+    assert "13.5" in findings["laupacis-2011"]
+    assert "3.7" in findings["laupacis-2011"]
+    assert "83%" in findings["zamboni-2018"]
+    assert "67%" in findings["zamboni-2018"]
+
+
+def test_zamboni_and_co_workers_are_one_independence_group() -> None:
+    own = {
+        line["source"] for _, line in lines if line["source"].startswith("zamboni-") or line["source"] == "singh-2009"
+    }
+    assert len(own) == 7
+    assert {line["independence_group"] for _, line in lines if line["source"] in own} == {"ferrara"}
+    assert {
+        line["independence_group"] for _, line in lines if line["source"] in ("zivadinov-2011", "siddiqui-2014")
+    } == {"buffalo"}
+
+
+def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
+    verification = {
+        (slug, identifier["scheme"]): identifier["verification"]
+        for slug, source in sources.items()
+        for identifier in source.get("identifiers", [])
+    }
+    assert verification["zamboni-2009-jnnp", "pmid"] == "unverified"
+    assert verification["singh-2009", "doi"] == "verified"
+    assert verification["singh-2009", "pmid"] == "unverified"
+    assert verification["zamboni-2018", "doi"] == "unverified"
+    assert "volume" not in sources["singh-2009"]
+    assert "issued" not in sources["pmc3783583"]
+    assert sources["doepp-2010"]["title"].startswith("[")
+    assert "sample_size" not in sources["rodger-2013"]
+
+
+def test_no_line_claims_that_a_person_read_the_source() -> None:
+    assert {line["extraction"] for _, line in lines} == {"machine"}
+
+
+def test_each_source_bears_on_a_claim_or_states_one() -> None:
+    named = {line["source"] for _, line in lines} | {"article-ccsvi-explained"}
+    assert named == set(sources)
+
+
+def test_the_causal_chain() -> None:
+    chain = {
+        (slug, tie["target"])
+        for slug, claim in claims.items()
+        for tie in claim.get("relations", [])
+        if tie["type"] == "leads_to"
+    }
+    key = {claim["occurrences"][0]["key"]: slug for slug, claim in claims.items()}
+    steps = "c02 c13, c13 c14, c14 c15, c15 c16, c15 c17, c16 c18, c17 c18, c18 c19, c19 c20, c20 c06"
+    assert chain == {(key[step.split()[0]], key[step.split()[1]]) for step in steps.split(", ")}
+
+
+def test_undated_sources_count_from_the_day_they_were_recorded(shared: Store) -> None:
+    with shared.database.read() as connection:
+        ids = connection.scalars(select(table(Source).c.id).where(table(Source).c.issued.is_(None))).all()
+        found = sources_by_id(connection, ids)
+    assert set(found) == {"cirse-2010", "pmc3783583"}
+    assert all(row["published"] == row["created"][:10] and row["year"] is None for row in found.values())
+
+
+def test_sources_are_published_by_the_earlier_of_their_dates(shared: Store) -> None:
+    with shared.database.read() as connection:
+        found = sources_by_id(connection, ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "zamboni-2018"])
+    assert {slug: row["published"] for slug, row in found.items()} == {
+        "singh-2009": "2009-09-02",
+        "zamboni-2009-jvs": "2009-12-31",
+        "siddiqui-2014": "2014-06-27",
+        "zamboni-2018": "2017-11-30",
+    }
+
+
+def test_the_article_is_not_shipped() -> None:
+    whole = "Let's start with a very basic explanation"
+    assert not any(whole in Path(path).read_text(encoding="utf-8") for path in SEED.rglob("*.yaml"))

@@ -1,0 +1,91 @@
+"""One migration tree for both databases: up and down with data in it, and never apart from the table classes."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import func, inspect, select
+
+from api.settings import ROOT
+from models import changes, document, migrations, tables
+from models.check import check
+from models.database import BadDatabaseUrl, connect, file_url
+from models.records import table
+from models.revision import Revision
+from models.seed import seed
+from tests.conftest import Store
+
+
+def test_the_tables_and_the_migrations_agree(empty: Store) -> None:
+    with empty.database.write() as connection:
+        command.check(migrations.alembic_config(connection))
+
+
+def test_head_is_the_head_of_the_tree(empty: Store) -> None:
+    with empty.database.write() as connection:
+        tree = ScriptDirectory.from_config(migrations.alembic_config(connection))
+    assert tree.get_heads() == [migrations.HEAD]
+
+
+def test_every_constraint_has_the_name_that_the_classes_give_it(empty: Store) -> None:
+    with empty.database.read() as connection:
+        seen = inspect(connection)
+        for model in tables.tables:
+            rows = table(model)
+            wanted = {str(constraint.name) for constraint in rows.constraints}
+            found = {check["name"] for check in seen.get_check_constraints(rows.name)}
+            found |= {key["name"] for key in seen.get_foreign_keys(rows.name)}
+            found |= {unique["name"] for unique in seen.get_unique_constraints(rows.name)}
+            found |= {seen.get_pk_constraint(rows.name)["name"]}
+            assert found == wanted, rows.name
+
+
+def test_up_and_down_with_data(seeded: Store) -> None:
+    migrations.migrate(seeded.database, "0001")
+    with seeded.database.read() as connection:
+        assert migrations.current(connection) == "0001"
+        assert connection.scalar(select(func.count()).select_from(table(Revision))) == 195
+        assert not inspect(connection).has_table("claim_document")
+        assert list(check(connection)) == [
+            "The database is at migration 0001, this program at 0002; run claimbase migrate."
+        ]
+    migrations.migrate(seeded.database)
+    with seeded.database.write() as connection:
+        assert document.rebuild(connection) == 21
+        assert list(check(connection)) == []
+    migrations.migrate(seeded.database, "base")
+    with seeded.database.read() as connection:
+        assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
+    migrations.migrate(seeded.database)
+    assert sum(seed(seeded.database, ROOT / "seed_data").values()) == 195
+
+
+def test_an_unknown_revision_is_refused(empty: Store) -> None:
+    with pytest.raises(CommandError, match="9999"):
+        migrations.migrate(empty.database, "9999")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense", "not a database URL"),
+        ("mysql://a/b", "SQLite and PostgreSQL"),
+        ("sqlite://", "cannot be shared"),
+        ("sqlite:///:memory:", "cannot be shared"),
+    ],
+)
+def test_an_address_that_will_not_do_says_what_will(url: str, told: str) -> None:
+    with pytest.raises(BadDatabaseUrl, match=told):
+        connect(url)
+
+
+def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:
+    database = connect(file_url(tmp_path / "new" / "folder" / "a.db"))
+    migrations.migrate(database)
+    seed(database, ROOT / "seed_data")
+    with changes.begin(database, actor="ada"):
+        pass
+    database.close()
+    assert (tmp_path / "new" / "folder" / "a.db").exists()
