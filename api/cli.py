@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pythonjsonlogger.core import RESERVED_ATTRS
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -21,7 +22,10 @@ from models.records import table
 from models.source import Source
 
 app = typer.Typer(
-    help="Claimbase: claims, their evidence and its strength, as JSON.", no_args_is_help=True, add_completion=False
+    help="Claimbase: claims, their evidence and its strength, as JSON.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 DatabaseUrl = Annotated[
@@ -164,7 +168,8 @@ def _logging(settings: Settings) -> dict[str, Any]:
                 "format": "%(levelname)s %(name)s %(message)s",
                 "rename_fields": {"levelname": "level", "name": "logger"},
                 "timestamp": "at",
-                "exclude_fields": ["color_message"],
+                # Uvicorn's own copy of the message with terminal colours; the rest is the formatter's default.
+                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
             }
         },
         "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},

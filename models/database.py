@@ -78,7 +78,11 @@ def connect(address: str) -> Database:
     try:
         if url.drivername.startswith("sqlite"):
             assert url.database is not None
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(url.database).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BadDatabaseUrl(f"The folder {folder} cannot be made, so the database cannot be used: {error}.") from None
             return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True}
         reader = create_engine(url, **options)

@@ -1,0 +1,132 @@
+"""The command line, as a person runs it: in a process of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from api.settings import ROOT
+from models.database import file_url
+from tests.conftest import Store
+
+COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
+
+
+def run(*arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url} if url else dict(os.environ)
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def get(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:  # noqa: S310
+        return bytes(answer.read())
+
+
+@contextmanager
+def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
+    """Give the port and the process of a server that is ready, and the seconds that it took."""
+    port = free_port()
+    begun = time.monotonic()
+    arguments = [*COMMAND, "serve", "--port", str(port), "--database-url", url]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while True:
+                try:
+                    get(port, "/readyz")
+                    break
+                except OSError:
+                    assert process.poll() is None, process.communicate()
+                    assert time.monotonic() - begun < 30
+                    time.sleep(0.02)
+            yield port, process, time.monotonic() - begun
+        finally:
+            process.kill()
+
+
+def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
+    url = file_url(tmp_path / "a.db")
+    with serving(url) as (port, process, _):
+        found = json.loads(get(port, "/v1/claims?status=refuted&include=evidence"))
+        assert [claim["id"] for claim in found["data"]] == ["ccsvi-causes-ms"]
+        trials = {line["source"] for line in found["data"][0]["evidence"] if line["study_design"] == "sham_controlled_trial"}
+        assert trials == {"siddiqui-2014", "traboulsee-2018", "zamboni-2018"}
+        process.send_signal(signal.SIGTERM)
+        out, log = process.communicate(timeout=25)
+    # Uvicorn ends in order, then hands the signal on, as a shell expects.
+    assert process.returncode == -signal.SIGTERM
+    assert "Seeded an empty database with 195 records" in out
+    assert f"API   http://127.0.0.1:{port}/v1" in out
+    records = [json.loads(line) for line in log.splitlines()]
+    requests = [record for record in records if record["message"] == "request" and record["path"] == "/v1/claims"]
+    assert [(record["status"], record["method"]) for record in requests] == [(200, "GET")]
+
+    with serving(url) as (port, _, _):
+        assert json.loads(get(port, "/v1"))["serial"] == 195
+
+
+def test_seed_check_rebuild_migrate(empty: Store) -> None:
+    first = run("seed", url=empty.url)
+    assert first.returncode == 0, first.stderr
+    assert re.search(r"21 claim stored", first.stdout)
+    second = run("seed", url=empty.url)
+    assert "stored" not in second.stdout
+    assert run("rebuild", url=empty.url).stdout == "21 claims derived anew.\n"
+    checked = run("check", url=empty.url)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.endswith("all agrees.\n")
+    down = run("migrate", "--to", "0001", url=empty.url)
+    assert "is at migration 0001" in down.stdout
+    behind = run("check", url=empty.url)
+    assert behind.returncode == 1
+    assert "run claimbase migrate" in behind.stderr
+    assert "is at migration 0002" in run("migrate", url=empty.url).stdout
+    assert run("check", url=empty.url).returncode == 0
+
+
+def test_a_bad_seed_exits_1_with_the_report(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "claims").mkdir(parents=True)
+    (folder / "claims" / "x.yaml").write_text("statement: X.\nkind: fact\n", encoding="utf-8")
+    done = run("seed", str(folder), url=file_url(tmp_path / "a.db"))
+    assert done.returncode == 1
+    assert "mine/claims/x.yaml: kind: 'fact' is not a term of the vocabulary claim-kinds." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense", "is not a database URL"),
+        ("postgresql://nobody@127.0.0.1:1/none", "The database cannot be used"),
+        ("sqlite:////proc/no/such.db", "cannot be used"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line(url: str, told: str) -> None:
+    done = run("check", url=url)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_check_of_a_database_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    done = run("check", url=file_url(tmp_path / "none.db"))
+    assert done.returncode == 1
+    assert "run claimbase migrate" in done.stderr
