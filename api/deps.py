@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
-from api.errors import NotAcceptable
+from api.errors import not_acceptable
 from api.formats import negotiate
-from models.base import Fault
+from api.pages import header
 from models.database import POOL_SIZE, Database
 
 
@@ -30,11 +30,9 @@ Reader = Annotated[Connection, Depends(_reader, scope="function", max_concurrenc
 
 def _json_accepted(request: Request) -> None:
     """Refuse a client that does not take JSON."""
-    if negotiate(request.headers.get("accept"), ["application/json"]) is None:
-        fault = Fault(
-            at="Accept", code="not_acceptable", detail="This is served as JSON.", allowed=["application/json"]
-        )
-        raise NotAcceptable("None of the media types in Accept is offered here.", [fault])
+    offered = ["application/json"]
+    if negotiate(header(request, "accept"), offered) is None:
+        raise not_acceptable(offered)
 
 
 JsonAccepted = Depends(_json_accepted)

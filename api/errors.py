@@ -1,19 +1,21 @@
 """Domain errors → one shape: RFC 9457 problem+json, for every answer that is not a success."""
 
+from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_origin
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.base import ClaimbaseError, Fault, faults_of
+from models.database import unusable
 from models.vocabularies import Term, Vocabulary
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,6 +37,8 @@ PROBLEMS = Vocabulary(
         Term("bad_encoding", "bad encoding", "The address is not percent-encoded UTF-8."),
         Term("address_too_long", "address too long", "Path and query have more than 8,192 bytes."),
         Term("invalid_record", "invalid record", "A record breaks a rule; `errors` names the field."),
+        Term("not_yet_stated", "not yet stated", "The claim was not stated by the day `as_of`."),
+        Term("not_yet_recorded", "not yet recorded", "The claim was not recorded here by the time `known_at`."),
         Term("not_found", "not found", "There is no such record or path."),
         Term("method_not_allowed", "method not allowed", "The path exists; `Allow` lists its methods."),
         Term(
@@ -82,7 +86,7 @@ def problem(
     """Return an answer in the one shape of errors."""
     body = Problem(
         type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
-        title=HTTPStatus(status).phrase,
+        title=next(term.label for term in PROBLEMS.terms if term.id == code),
         status=status,
         detail=detail,
         code=code,
@@ -105,6 +109,12 @@ class NotAcceptable(ClaimbaseError):
     code = "not_acceptable"
 
 
+def not_acceptable(offered: Sequence[str]) -> NotAcceptable:
+    """Return the error that says what is offered."""
+    fault = Fault(at="Accept", code="not_acceptable", detail="None of it is offered here.", allowed=list(offered))
+    return NotAcceptable("None of the media types in Accept is offered here; errors lists what is.", [fault])
+
+
 class Unavailable(ClaimbaseError):
     """The database is there but cannot be used."""
 
@@ -114,21 +124,22 @@ class Unavailable(ClaimbaseError):
 STATUS_OF_CODE = {
     "unavailable": 503,
     "not_found": 404,
+    "not_yet_stated": 404,
+    "not_yet_recorded": 404,
     "not_acceptable": 406,
     "invalid_record": 422,
 }
 
 
+HEADERS_OF_STATUS = {406: {"Vary": "Accept"}, 503: {"Retry-After": "5"}}
+
+
 def on_domain_error(request: Request, error: Exception) -> Response:
     """Render an error of the domain: 404 where a record is missing, else 400."""
     assert isinstance(error, ClaimbaseError)
-    return problem(
-        request,
-        STATUS_OF_CODE.get(error.code, 400),
-        error.code,
-        error.detail,
-        [_of_fault(fault) for fault in error.faults],
-    )
+    status = STATUS_OF_CODE.get(error.code, 400)
+    errors = [_of_fault(fault) for fault in error.faults]
+    return problem(request, status, error.code, error.detail, errors, HEADERS_OF_STATUS.get(status))
 
 
 def _of_fault(fault: Fault) -> ProblemError:
@@ -138,38 +149,46 @@ def _of_fault(fault: Fault) -> ProblemError:
 
 
 def on_validation_error(request: Request, error: Exception) -> Response:
-    """Render what FastAPI found wrong with parameters, with the valid names or values."""
+    """Render all that FastAPI found wrong with parameters, with the valid names or values."""
     assert isinstance(error, RequestValidationError)
     faults = faults_of(({**each, "loc": each["loc"][1:]} for each in error.errors()), _parameters(request))
-    errors = []
-    for fault in faults:
-        unknown = fault.code == "unknown_field"
-        name = fault.at.split("/")[0]
-        errors.append(
-            ProblemError(
-                parameter=name,
-                code="unknown_parameter" if unknown else fault.code,
-                detail=f"There is no parameter '{name}' here." if unknown else fault.detail,
-                allowed=fault.allowed,
-                suggestion=fault.suggestion,
-            )
-        )
-    first = errors[0]
+    named = [_unknown(fault) if fault.code == "unknown_field" else _of_value(fault) for fault in faults]
+    first = named[0]
     code = "unknown_parameter" if first.code == "unknown_parameter" else "invalid_parameter"
-    detail = first.detail if code == "unknown_parameter" else f"{first.parameter}: {first.detail}"
-    if first.suggestion:
-        detail += f" Did you mean '{first.suggestion}'?"
-    return problem(request, 400, code, detail, errors)
+    detail = first.detail if code == "unknown_parameter" else f"{first.at}: {first.detail}"
+    hint = f" Did you mean '{first.suggestion}'?" if first.suggestion else ""
+    return problem(request, 400, code, detail + hint, [_of_fault(fault) for fault in named])
 
 
-def _parameters(request: Request) -> list[str]:
-    """Return the names of the query parameters of the route that was asked for."""
+def _of_value(fault: Fault) -> Fault:
+    return fault.model_copy(update={"at": fault.at.split("/")[0]})
+
+
+def _unknown(fault: Fault) -> Fault:
+    return fault.model_copy(update={"code": "unknown_parameter", "detail": f"There is no parameter '{fault.at}' here."})
+
+
+def check_names(request: Request) -> None:
+    """Refuse what FastAPI lets pass: a parameter where a route has none, and one given twice of which it takes one."""
+    known = _parameters(request)
+    faults = []
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if not known:
+            faults.append(_unknown(Fault(at=name, code="unknown_field", detail="")))
+        elif times > 1 and known.get(name) is False:
+            detail = f"'{name}' is given {times} times; it takes one value."
+            faults.append(Fault(at=name, code="repeated_parameter", detail=detail))
+    if faults:
+        raise ParameterError(faults[0].detail, faults, code=None if known else "unknown_parameter")
+
+
+def _parameters(request: Request) -> dict[str, bool]:
+    """Return the names of the query parameters of the route that was asked for, each with whether it takes several values."""
     dependant = getattr(request.scope.get("route"), "dependant", None)
-    names: list[str] = []
+    names: dict[str, bool] = {}
     for field in dependant.query_params if dependant else ():
-        model = field.field_info.annotation
-        known = getattr(model, "model_fields", None)
-        names += [info.alias or name for name, info in known.items()] if known else [field.alias]
+        for name, info in field.field_info.annotation.model_fields.items():
+            names[info.alias or name] = get_origin(info.annotation) is list
     return names
 
 
@@ -183,16 +202,18 @@ def on_http_error(request: Request, error: Exception) -> Response:
     }
     code = codes.get(error.status_code, "http_error")
     detail = details.get(error.status_code, error.detail)
-    return problem(request, error.status_code, code, detail, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # A HEAD is answered as the GET would be; see `api.envelope`.
+    return problem(request, error.status_code, code, detail, headers=headers)
 
 
 def on_database_error(request: Request, error: Exception) -> Response:
     """Say that the database is gone, where it is; any other database error is a fault of ours and goes on."""
-    gone = isinstance(error, PoolTimeout | OperationalError | InterfaceError)
-    if not gone:
+    if isinstance(error, DBAPIError) and not unusable(error):
         raise error
     detail = "The database cannot be reached, or is not migrated (claimbase migrate)."
-    return problem(request, 503, "unavailable", detail, headers={"Retry-After": "5"})
+    return problem(request, 503, "unavailable", detail, headers=HEADERS_OF_STATUS[503])
 
 
 def install(app: FastAPI) -> None:

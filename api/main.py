@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import fastapi_offline
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -14,11 +14,12 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors, openapi
 from api.envelope import Envelope
-from api.routes import claims, evidence, health, index, sources, topics, vocabularies
+from api.routes import claims, evidence, health, index, pictures, relations, sources, time, topics, vocabularies
 from api.settings import NOTICE, Settings, installed_version
 from models.database import connect
 
-ROUTES = (index, health, claims, evidence, sources, topics, vocabularies)
+MODULES = (index, health, claims, relations, time, pictures, evidence, sources, topics, vocabularies)
+ROUTERS = (*(module.router for module in MODULES), time.worded)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -41,12 +42,13 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
     app.state.settings = settings
     errors.install(app)
-    for module in ROUTES:
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     _offline_docs(app)
     openapi.install(app)
     # The last one added is the outermost, so that the browser may read errors too.

@@ -18,6 +18,13 @@ EXAMPLES = {
     "get_claim": "/v1/claims/ccsvi-not-confirmed",
     "list_claim_evidence": "/v1/claims/ccsvi-causes-ms/evidence?level=1",
     "walk_relations": "/v1/claims/venous-reflux-in-ms/relations?depth=1",
+    "get_impact": "/v1/claims/iron-and-autoimmunity-cause-ms-lesions/impact?assume=refuted",
+    "get_timeline": "/v1/claims/iron-from-slow-venous-flow/timeline",
+    "explain_status": "/v1/claims/iron-from-slow-venous-flow/explanation?as_of=2010",
+    "compare_days": "/v1/claims/iron-from-slow-venous-flow/diff?from=2009&to=2010",
+    "status_history": "/v1/statuses/history?topic=treatment",
+    "list_claim_revisions": "/v1/claims/ccsvi-causes-ms/revisions?limit=2",
+    "get_revision": "/v1/revisions/1",
     "list_evidence": "/v1/evidence?level=1&direction=disputes",
     "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
     "list_sources": "/v1/sources?author=sundstrom",
@@ -88,6 +95,6 @@ def _make(app: FastAPI) -> dict[str, Any]:
                 for media_type, content in answer.get("content", {}).items():
                     if media_type == MEDIA_TYPE:
                         content["example"] = PROBLEM_EXAMPLE
-                    elif status == "200":
+                    elif status == "200" and media_type == "application/json":
                         content["example"] = example(operation["operationId"])
     return made

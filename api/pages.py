@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Integer, Select
 
 from api.errors import ParameterError
 from models import queries
@@ -39,7 +39,7 @@ class Paging(BaseModel):
 
     limit: int = Field(25, ge=1, le=200, description="Records a page.")
     cursor: str | None = Field(
-        None, max_length=2000, description="`page.next` of the page before, with the same filters and sort."
+        None, max_length=6000, description="`page.next` of the page before, with the same filters and sort."
     )
     count: Annotated[str, choices("count", ["exact"])] | None = Field(
         None, description="`exact` adds `page.count`, the number of records on all pages."
@@ -54,17 +54,20 @@ class Page(BaseModel):
     count: int | None = Field(default=None, description="Number of records on all pages, where asked for.")
 
 
-def etag_matches(header: str | None, etag: str) -> bool:
+def header(request: Request, name: str) -> str | None:
+    """Return a header that is a list; several lines of it mean one (RFC 9110 section 5.3)."""
+    return ", ".join(request.headers.getlist(name)) or None
+
+
+def etag_matches(given: str | None, etag: str) -> bool:
     """Say whether If-None-Match names this tag, by weak comparison (RFC 9110 section 13.1.2)."""
-    if header is None:
-        return False
-    given_tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in given_tags or etag.removeprefix("W/") in given_tags
+    tags = [tag.strip().removeprefix("W/") for tag in (given or "").split(",")]
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
     """Return 304 where the client has this version already."""
-    if etag_matches(request.headers.get("if-none-match"), etag):
+    if etag_matches(header(request, "if-none-match"), etag):
         return Response(status_code=304, headers={"ETag": etag, **CACHE})
     return None
 
@@ -140,7 +143,9 @@ def _decode(cursor: str, bound: str, listing: queries.Listing, sort: Sequence[st
         raise _bad_cursor("The cursor is damaged. Begin again without it.") from None
     if owner != bound:
         raise _bad_cursor("The cursor belongs to another list, other filters or another sort. Begin again without it.")
-    types = [column.type.python_type for column, _ in queries.ordering(listing, sort)]
+    # SQLModel's text type calls itself an object, so whatever is not a number is text.
+    numbers = [isinstance(column.type, Integer) for column, _ in queries.ordering(listing, sort)]
+    types = [int if number else str for number in numbers]
     if [type(value) for value in mark] != types or any(_unstorable(value) for value in mark):
         raise _bad_cursor("The cursor is damaged. Begin again without it.")
     return list(mark)

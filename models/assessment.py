@@ -28,3 +28,4 @@ class AssessmentOut(AssessmentIn):
 
     id: str
     claim: str
+    outdated: bool = Field(description="True where evidence that counts was published after the decision.")

@@ -72,7 +72,7 @@ Slug = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}$", "maxLength": SLUG_LENGTH}),
 ]
 
-_PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+_PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
 def check_partial_date(value: object) -> object:
@@ -148,7 +148,7 @@ class InvalidRecord(ClaimbaseError):
 
 
 class NotFound(ClaimbaseError):
-    """There is no such record; the fault lists near matches."""
+    """There is no such record, or was none by then; a fault lists near matches."""
 
     code = "not_found"
 

@@ -15,14 +15,14 @@ from sqlmodel import SQLModel
 
 from models import document
 from models.assessment import Assessment, AssessmentIn
-from models.base import Fault, InvalidRecord, end_of, now
+from models.base import Fault, InvalidRecord, now
 from models.claim import Claim, ClaimFields, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, Topic, TopicIn, part_id
 from models.database import Database
 from models.evidence import Evidence, EvidenceIn
 from models.records import Row, columns_of, nearest, sources_by_id, table
 from models.relation import Relation, RelationIn
 from models.revision import Revision, Serial
-from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key
+from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
 
 
 @dataclass
@@ -45,13 +45,16 @@ def begin(database: Database, *, actor: str, comment: str | None = None) -> Iter
         # Whoever holds this row is the only writer until it commits: serials have no gap and run in commit order.
         first = connection.scalar(select(serial.c.value).with_for_update())
         assert first is not None, "the serial row is made by the first migration"
-        change = Change(connection, actor, comment, now(), first)
+        revision = table(Revision)
+        last = connection.scalar(select(revision.c.at).where(revision.c.serial == first).limit(1))
+        # Times never run against the serials, even where the clock was set back: database time is read by them.
+        change = Change(connection, actor, comment, max(now(), last or ""), first)
         yield change
         if change.serial > first:
             connection.execute(update(serial).values(value=change.serial))
         claim = table(Claim)
-        for slug, revision in change.touched.items():
-            connection.execute(update(claim).where(claim.c.id == slug).values(revision=revision, updated=change.at))
+        for slug, number in change.touched.items():
+            connection.execute(update(claim).where(claim.c.id == slug).values(revision=number, updated=change.at))
         document.refresh(connection, change.touched)
 
 
@@ -70,8 +73,8 @@ def put_topic(change: Change, topic: TopicIn) -> bool:
 def put_source(change: Change, source: SourceIn) -> bool:
     """Make or replace a source with its authors and identifiers; every claim that rests on it is derived anew.
 
-    `published` is the last day on which it can first have been published: the end of the partial date of its issue or
-    of its online version, whichever is earlier, and in any case the day on which it was recorded here.
+    Where its publisher has announced something about it (an erratum, a retraction), each of those claims gets a revision
+    that says so, whether or not its status changes.
     """
     source.identifiers.sort(key=lambda identifier: identifier.scheme)
     body = source.model_dump()
@@ -80,10 +83,8 @@ def put_source(change: Change, source: SourceIn) -> bool:
         return False
     _no_shared_identifier(change, source)
     stamp = _revise(change, "source", source.id, None, body, old)
-    dates = [date for date in (source.issued, source.epub_date) if date]
     row = _stamped(stamp, columns_of(body, SourceFields))
-    row["published"] = min([end_of(date) for date in dates] + [row["created"][:10]])
-    row["year"] = int(min(dates)[:4]) if dates else None
+    row["published"], row["year"] = publication(source, row["created"])
     _store(change, Source, {"id": source.id}, row, old)
     authors = [
         {
@@ -97,10 +98,15 @@ def put_source(change: Change, source: SourceIn) -> bool:
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
     _replace(change, SourceAuthor, "source", source.id, authors)
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
+    claims: set[str] = set()
     for part in (Occurrence, Evidence, Assessment):
         named = table(part)
-        claims = change.connection.scalars(select(named.c.claim).where(named.c.source == source.id).distinct())
-        change.touched.update(dict.fromkeys(claims, change.serial))
+        claims.update(change.connection.scalars(select(named.c.claim).where(named.c.source == source.id).distinct()))
+    change.touched.update(dict.fromkeys(claims, change.serial))
+    if source.integrity != (old or {"integrity": "no_notice"})["integrity"]:
+        why = f"{source.id} is now marked {source.integrity}: {source.integrity_note or 'the notice was taken back'}"
+        for slug in sorted(claims):
+            _revise(change, "claim", slug, slug, _claim_body(change, slug), None, action="derive", comment=why)
     return True
 
 
@@ -109,11 +115,7 @@ def put_claim(change: Change, claim: ClaimIn) -> bool:
     claim.topics = sorted(set(claim.topics))
     body = claim.model_dump()
     stored = _row(change, Claim, id=claim.id)
-    filed = table(ClaimTopic)
-    topics = change.connection.scalars(
-        select(filed.c.topic).where(filed.c.claim == claim.id).order_by(filed.c.topic)
-    ).all()
-    if stored is not None and {**columns_of(stored, ClaimFields), "topics": list(topics)} == body:
+    if stored is not None and {**columns_of(stored, ClaimFields), "topics": _topics_of(change, claim.id)} == body:
         return False
     for topic in claim.topics:
         _must_exist(change, Topic, topic, "topics")
@@ -130,8 +132,13 @@ def put_occurrence(change: Change, claim: str, occurrence: OccurrenceIn) -> bool
 
 
 def put_evidence(change: Change, claim: str, evidence: EvidenceIn) -> bool:
-    """Record what a source says about a claim; the claim's status is derived anew."""
+    """Record what a source says about a claim, or about one of its relations; the status is derived anew."""
     _must_exist(change, Source, evidence.source, "source")
+    if evidence.relation_target is not None:
+        tie = {"claim": claim, "type": evidence.relation_type, "target": evidence.relation_target}
+        if _row(change, Relation, **tie) is None:
+            detail = f"{claim} has no relation '{evidence.relation_type}' to '{evidence.relation_target}'."
+            raise InvalidRecord(detail, [Fault(at="relation_target", code="unknown_reference", detail=detail)])
     return _put_part(change, "evidence", Evidence, claim, evidence, {"key": evidence.key}, stamped=True)
 
 
@@ -170,7 +177,29 @@ def _put_part(
     return True
 
 
-def _revise(change: Change, kind: str, record: str, claim: str | None, body: Row, stored: Row | None) -> Row:
+def _claim_body(change: Change, slug: str) -> Row:
+    stored = _row(change, Claim, id=slug)
+    assert stored is not None
+    return {**columns_of(stored, ClaimFields), "topics": _topics_of(change, slug)}
+
+
+def _topics_of(change: Change, slug: str) -> list[str]:
+    filed = table(ClaimTopic)
+    statement = select(filed.c.topic).where(filed.c.claim == slug).order_by(filed.c.topic)
+    return list(change.connection.scalars(statement))
+
+
+def _revise(
+    change: Change,
+    kind: str,
+    record: str,
+    claim: str | None,
+    body: Row,
+    stored: Row | None,
+    *,
+    action: str | None = None,
+    comment: str | None = None,
+) -> Row:
     """Leave a revision with the next serial; return the stamp of the row that it is about."""
     change.serial += 1
     revision = {
@@ -178,10 +207,10 @@ def _revise(change: Change, kind: str, record: str, claim: str | None, body: Row
         "serial": change.serial,
         "kind": kind,
         "claim": claim,
-        "action": "create" if stored is None else "update",
+        "action": action or ("create" if stored is None else "update"),
         "actor": change.actor,
         "at": change.at,
-        "comment": change.comment,
+        "comment": comment or change.comment,
         "body": body,
     }
     change.connection.execute(insert(table(Revision)), revision)

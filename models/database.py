@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
 from models.base import ClaimbaseError
 
@@ -82,7 +82,9 @@ def connect(address: str) -> Database:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise BadDatabaseUrl(f"The folder {folder} cannot be made, so the database cannot be used: {error}.") from None
+                raise BadDatabaseUrl(
+                    f"The folder {folder} cannot be made, so the database cannot be used: {error}."
+                ) from None
             return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True}
         reader = create_engine(url, **options)
@@ -115,6 +117,15 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
 def ping(connection: Connection) -> None:
     """Ask the database for nothing; raises where it does not answer."""
     connection.execute(text("SELECT 1"))
+
+
+UNDEFINED_TABLE = "42P01"
+
+
+def unusable(error: DBAPIError) -> bool:
+    """Say whether a database error means that the database is gone, busy or not migrated, not that a statement is wrong."""
+    gone = isinstance(error, OperationalError | InterfaceError)
+    return gone or getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE
 
 
 def unenforced_keys(connection: Connection) -> list[str]:

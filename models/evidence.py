@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models import vocabularies as v
@@ -42,6 +42,17 @@ class EvidenceIn(Strict):
     extraction: v.Extraction = "manual"
     state: v.ReviewState = "accepted"
     note: Text | None = Field(default=None, max_length=5000)
+    relation_type: v.RelationType | None = Field(
+        default=None,
+        description="Given where the line bears on a relation of the claim, not on the claim: the relation's type.",
+    )
+    relation_target: Slug | None = Field(default=None, description="The target of that relation.")
+
+    @model_validator(mode="after")
+    def _whole_relation(self) -> Self:
+        if (self.relation_type is None) != (self.relation_target is None):
+            raise PydanticCustomError("relation", "A line on a relation gives both relation_type and relation_target.")
+        return self
 
     @model_validator(mode="after")
     def _level_fits_question(self) -> Self:
@@ -82,6 +93,12 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
         v.within("state", v.REVIEW_STATES),
         CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name="level_question"),
         CheckConstraint("sample_size >= 0", name="sample_size"),
+        v.within("relation_type", v.RELATION_TYPES),
+        # A key of which one column is null is not checked, so both are there or neither.
+        CheckConstraint("(relation_type IS NULL) = (relation_target IS NULL)", name="relation"),
+        ForeignKeyConstraint(
+            ["claim", "relation_type", "relation_target"], ["relation.claim", "relation.type", "relation.target"]
+        ),
         Index(None, "source", "claim"),
         Index(None, "level", "claim"),
         Index(None, "direction", "claim"),

@@ -13,9 +13,9 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, and_, exists, or_
 
 from models import vocabularies as v
-from models.base import Slug, Text, check_partial_date
+from models.base import Slug, Text, check_partial_date, end_of, now
 from models.claim import Topic
-from models.document import ClaimDocument, ClaimTerm
+from models.document import ClaimDocument, ClaimTerm, StatusPeriod
 from models.evidence import Evidence
 from models.records import table
 from models.source import Source, SourceAuthor, name_key
@@ -25,10 +25,13 @@ LARGEST = 2**31 - 1
 MOST_VALUES = 50
 
 
+_BEFORE_SCHEME = re.compile(r",(?=(?:doi|pmid|pmcid|isbn):)", re.IGNORECASE)
+
+
 def split(value: object) -> object:
-    """Split text at its commas, each item of a list too; a DOI may contain commas and stays whole."""
+    """Split text at its commas, each item of a list too; a DOI may contain commas, so only before the next identifier."""
     if isinstance(value, str):
-        return [value] if value.startswith("doi:") else value.split(",")
+        return _BEFORE_SCHEME.split(value) if value.lower().startswith("doi:") else value.split(",")
     if not isinstance(value, list):
         return value
     parts: list[object] = []
@@ -40,9 +43,12 @@ def split(value: object) -> object:
 
 Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MOST_VALUES)]
 Reference = Annotated[Text, Field(min_length=1, max_length=500)]
+Name = Annotated[Text, Field(min_length=1, max_length=500)]
 Year = Annotated[int, Field(ge=1, le=9999)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
-_MOMENT = re.compile(r"(\d{4}(?:-\d{2}){0,2})(?:(?<=-..-..)T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?Z)?")
+_MOMENT = re.compile(
+    r"([0-9]{4}(?:-[0-9]{2}){0,2})(?:(?<=-..-..)T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?Z)?"
+)
 
 
 def check_moment(value: str) -> str:
@@ -56,11 +62,18 @@ def check_moment(value: str) -> str:
     return value.removesuffix("Z")
 
 
-Moment = Annotated[
-    str,
-    AfterValidator(check_moment),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?)?)?$"}),
-]
+def check_past(value: str) -> str:
+    """Refuse a time that has not come."""
+    if value > now():
+        raise PydanticCustomError("future_time", "This time has not come; what will be recorded by then is not known.")
+    return value
+
+
+_MOMENT_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?)?)?$"}
+)
+Moment = Annotated[str, AfterValidator(check_moment), _MOMENT_SCHEMA]
+PastMoment = Annotated[str, AfterValidator(check_moment), AfterValidator(check_past), _MOMENT_SCHEMA]
 NONE: Any = ()
 
 
@@ -68,6 +81,16 @@ class Filters(BaseModel):
     """The base of every class of parameters; an unknown one is an error."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def _end(value: object) -> object:
+    checked = check_partial_date(value)
+    return end_of(checked) if isinstance(checked, str) else checked
+
+
+Day = Annotated[str, BeforeValidator(_end), WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"})]
+AS_OF = "Evidence time: with what had been published by this day; YYYY, YYYY-MM or YYYY-MM-DD, counted from its end."
+KNOWN_AT = "Database time: what this knowledge base had recorded by this UTC time, or by the end of its beginning."
 
 
 class LineFilters(Filters):
@@ -101,6 +124,7 @@ class ClaimFilters(LineFilters):
     updated_lte: Moment | None = Field(
         None, alias="updated.lte", description="Changed here at or before this UTC time."
     )
+    as_of: Day | None = Field(None, description=AS_OF)
 
 
 class EvidenceFilters(Filters):
@@ -120,6 +144,7 @@ class EvidenceFilters(Filters):
     year_lte: Year | None = Field(None, alias="year.lte", description="Published in this year or earlier.")
     sample_size_gte: Count | None = Field(None, alias="sample_size.gte", description="At least so many people.")
     sample_size_lte: Count | None = Field(None, alias="sample_size.lte", description="At most so many people.")
+    as_of: Day | None = Field(None, description=AS_OF)
 
 
 class AllEvidenceFilters(EvidenceFilters):
@@ -132,10 +157,10 @@ class SourceFilters(Filters):
     """Which sources."""
 
     type: Many[v.SourceType] = Field(NONE, description="Type of source.")
-    author: Many[Text] = Field(
+    author: Many[Name] = Field(
         NONE, description="Family name or group's name of an author; case and accents do not matter."
     )
-    journal: Many[Text] = Field(NONE, description="Journal, in full or as abbreviated, exactly.")
+    journal: Many[Name] = Field(NONE, description="Journal, in full or as abbreviated, exactly.")
     study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
     integrity: Many[v.Integrity] = Field(NONE, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
@@ -144,7 +169,7 @@ class SourceFilters(Filters):
 
 
 document, evidence, source = table(ClaimDocument), table(Evidence), table(Source)
-term, author = table(ClaimTerm), table(SourceAuthor)
+term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
 
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
 
@@ -165,11 +190,14 @@ def column(of: ColumnElement[Any]) -> Condition:
     return condition
 
 
-def has_term(field: str) -> Condition:
-    """Ask whether a claim has one of the values in a field of which it has many."""
+def has_term(field: str, day: str | None = None) -> Condition:
+    """Ask whether a claim has one of the values in a field of which it has many, or had it by a day."""
+    by_then = [] if day is None else [term.c.since <= day]
 
     def condition(operator: str, values: Any) -> ColumnElement[bool]:
-        found = exists().where(term.c.claim == document.c.claim, term.c.field == field, term.c.value.in_(values))
+        meant = (term.c.claim == document.c.claim, term.c.field == field, term.c.value.in_(values))
+        # Told outright what is outside: a facet has this very table there as well.
+        found = exists().where(*meant, *by_then).correlate(document)
         return ~found if operator == "ne" else found
 
     return condition
@@ -239,18 +267,47 @@ def conditions(parameters: Mapping[str, Any], known: Mapping[str, Condition]) ->
     return made
 
 
+def lines_of_claim(day: str | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of the accepted lines on the claim itself, published by a day if one is given."""
+    own = [evidence.c.claim == document.c.claim, evidence.c.relation_type.is_(None), evidence.c.state == "accepted"]
+    return own if day is None else [*own, source.c.id == evidence.c.source, source.c.published <= day]
+
+
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
     made = conditions(parameters, CLAIM_CONDITIONS)
     if lines := conditions(parameters, LINE_CONDITIONS):
-        on_claim = evidence.c.claim == document.c.claim
-        made.append(exists().where(and_(on_claim, evidence.c.state == "accepted", *lines)))
+        made.append(exists().where(*lines_of_claim(), *lines).correlate(document))
+    return made
+
+
+def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the same conditions on what had been published by the day `as_of`; the period of that day is joined."""
+    day = parameters["as_of"]
+
+    def conflict(_operator: str, wanted: Any) -> ColumnElement[bool]:
+        counted = [*lines_of_claim(day), source.c.integrity != "retracted"]
+        both = and_(*(exists().where(*counted, evidence.c.direction == side) for side in ("supports", "disputes")))
+        return both if wanted else ~both
+
+    known = {
+        **CLAIM_CONDITIONS,
+        **{name: column(period.c[name]) for name in ("status", "certainty")},
+        **{name: has_term(name, day) for name in ("topic", "asserted_by", "document")},
+        "has_conflict": conflict,
+    }
+    made = [period.c.starts <= day, or_(period.c.ends.is_(None), period.c.ends > day), *conditions(parameters, known)]
+    if lines := conditions(parameters, LINE_CONDITIONS):
+        made.append(exists().where(*lines_of_claim(day), *lines).correlate(document))
     return made
 
 
 def evidence_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on lines of evidence."""
-    return [evidence.c.state == "accepted", *conditions(parameters, EVIDENCE_CONDITIONS)]
+    made = [evidence.c.state == "accepted", *conditions(parameters, EVIDENCE_CONDITIONS)]
+    if "as_of" in parameters:
+        made.append(source.c.published <= parameters["as_of"])
+    return made
 
 
 def source_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:

@@ -5,25 +5,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, or_, select, true
 
 from models import filters as f
+from models import known, whole
 from models.base import Fault, InvalidRecord, NotFound, near
 from models.claim import Claim, Occurrence, Topic
-from models.document import ClaimDocument, ClaimTerm
+from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
 from models.filters import REFERENCES
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
-from models.relation import Relation
-from models.revision import Serial
+from models.revision import Revision, Serial
 from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
+from models.vocabularies import CERTAINTIES, STATUSES
+from models.whole import Whole
 
 document, evidence, source, topic = table(ClaimDocument), table(Evidence), table(Source), table(Topic)
-term, relation, occurrence = table(ClaimTerm), table(Relation), table(Occurrence)
+term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision)
 
 FACET_TERMS = 100
-MOST_STEPS = 10
-MOST_NODES = 500
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,33 @@ SOURCES = Listing(
     {"published": source.c.published, "title": source.c.title, "updated": source.c.updated},
     (source.c.id,),
 )
+
+
+def claims_as_of(day: str) -> Listing:
+    """Return the listing of claims with what had been published by a day: each beside its period of that day."""
+    lines = select(func.count()).select_from(evidence).where(*f.lines_of_claim(day))
+    counted = (evidence.c.direction != "inconclusive", source.c.integrity != "retracted")
+    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(day), *counted)
+    return Listing(
+        document.join(f.period, f.period.c.claim == document.c.claim),
+        f.claim_conditions_as_of,
+        {
+            "updated": document.c.updated,
+            "status": _rank(f.period.c.status, STATUSES.ids),
+            "certainty": _rank(f.period.c.certainty, CERTAINTIES.ids),
+            "evidence_level": func.coalesce(level.correlate(document).scalar_subquery(), NO_LEVEL),
+            "evidence_count": lines.correlate(document).scalar_subquery(),
+        },
+        (document.c.claim,),
+    )
+
+
+def _rank(of: ColumnElement[Any], ids: Sequence[str]) -> ColumnElement[Any]:
+    """Return the place of a term in its vocabulary, -1 where there is none: what the documents hold in a column."""
+    return case({found: place for place, found in enumerate(ids)}, value=of, else_=-1)
+
+
+REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
 TOPICS = Listing(topic, lambda _parameters: [], {}, (topic.c.id,))
 
 
@@ -130,12 +157,24 @@ def claims_statement(parts: Sequence[str]) -> Select[Any]:
     return select(document.c.claim, document.c.revision, document.c.core, *(document.c[part] for part in parts))
 
 
-def linked_to(slug: str) -> ColumnElement[bool]:
-    """Return the condition that a claim rests on a source, or is stated in it."""
-    return or_(
+def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a claim rests on a source, or is stated in it; by a day, where it was published by then."""
+    published = true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
+    linked = or_(
         exists().where(evidence.c.claim == document.c.claim, evidence.c.source == slug, evidence.c.state == "accepted"),
         exists().where(occurrence.c.claim == document.c.claim, occurrence.c.source == slug),
     )
+    return and_(published, linked)
+
+
+def whole_claim(connection: Connection, slug: str, day: str | None, moment: str | None) -> Whole:
+    """Return a claim with all that hangs on it: as recorded by a moment, as published by a day, or both, or as it is.
+
+    Raises `NotFound` where there is no such claim, or was none by then.
+    """
+    claim(connection, slug, ())
+    found = known.whole_at(connection, slug, moment) if moment else whole.load(connection, [slug])[0]
+    return whole.as_of(found, day) if day else found
 
 
 def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
@@ -161,26 +200,27 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
 
 def source_slug(connection: Connection, reference: str) -> str:
     """Return the slug of a source given as slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`; raises where there is none."""
-    slug = find_source(connection, reference)
+    slug = find_source(connection, reference, "source")
     if slug is None:
         raise missing(connection, "source", reference, source.c.id)
     return slug
 
 
-def find_source(connection: Connection, reference: str) -> str | None:
-    """Return the slug of a source, or None; a malformed identifier or an unknown scheme raises `InvalidRecord`."""
+def find_source(connection: Connection, reference: str, at: str) -> str | None:
+    """Return the slug of a source, or None; a malformed identifier or an unknown scheme is a fault of the parameter `at`."""
     scheme, colon, value = reference.partition(":")
     if not colon:
         found: str | None = connection.scalar(select(source.c.id).where(source.c.id == reference))
         return found
+    scheme = scheme.lower()
     if scheme not in IDENTIFIERS:
         allowed = [f"{known}:" for known in IDENTIFIERS]
-        fault = Fault(at="source", code="unknown_scheme", detail=f"'{scheme}:' is not a scheme.", allowed=allowed)
+        fault = Fault(at=at, code="unknown_scheme", detail=f"'{scheme}:' is not a scheme.", allowed=allowed)
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier")
     try:
         value = normal_identifier(scheme, value)
     except PydanticCustomError as error:
-        fault = Fault(at="source", code="malformed_identifier", detail=error.message())
+        fault = Fault(at=at, code="malformed_identifier", detail=error.message())
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
     owner = table(SourceIdentifier)
     named: str | None = connection.scalar(
@@ -192,6 +232,14 @@ def find_source(connection: Connection, reference: str) -> str | None:
 def one_source(connection: Connection, slug: str) -> Row:
     """Return one source that is known to be stored."""
     return sources_by_id(connection, [slug])[slug]
+
+
+def one_revision(connection: Connection, number: int) -> Row:
+    """Return the revision with a serial."""
+    found = connection.execute(select(revision).where(revision.c.serial == number)).mappings().first()
+    if found is None:
+        raise NotFound(f"There is no revision {number}; the last one is {serial(connection)}.")
+    return dict(found)
 
 
 def missing(connection: Connection, kind: str, given: str, ids: ColumnElement[str]) -> NotFound:
@@ -220,8 +268,12 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
         elif name in REFERENCES:
             slugs = [value for value in values if ":" not in value]
             faults += _unknown(connection, parameter, slugs, REFERENCES[name])
-            found = [find_source(connection, value) for value in values if ":" in value]
-            resolved[parameter] = slugs + [slug for slug in found if slug is not None]
+            found = {value: find_source(connection, value, parameter) for value in values if ":" in value}
+            resolved[parameter] = slugs + [slug for slug in found.values() if slug is not None]
+            for value in (value for value, slug in found.items() if slug is None and "," in value):
+                # It may be one DOI or two references in one; an empty answer would hide which.
+                detail = f"There is no source '{value}'; give the parameter again for each reference."
+                faults.append(Fault(at=parameter, code="unknown_value", detail=detail))
     if faults:
         raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
     return resolved
@@ -244,16 +296,18 @@ def _unknown(
 FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
 
 
-def facets(connection: Connection, parameters: Mapping[str, Any], by: Sequence[str]) -> dict[str, Row]:
+def facets(
+    connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]
+) -> dict[str, Row]:
     """Return for each name how many claims have each term: the top 100, the claims under `other` terms, and `missing`.
 
     A claim with several values of a field counts under each of them.
     """
-    wanted = CLAIMS.conditions(parameters)
-    total = count(connection, CLAIMS, parameters)
+    wanted = listing.conditions(parameters)
+    total = count(connection, listing, parameters)
     answer = {}
     for name in by:
-        value, joined, having = _facet(name)
+        value, joined, having = _facet(name, listing.rows, parameters.get("as_of"))
         number = func.count(document.c.claim.distinct())
         counted = select(value, number).select_from(joined).where(having, value.is_not(None), *wanted).group_by(value)
         rows = connection.execute(counted.order_by(number.desc(), value)).all()
@@ -266,60 +320,33 @@ def facets(connection: Connection, parameters: Mapping[str, Any], by: Sequence[s
     return answer
 
 
-def _facet(name: str) -> tuple[ColumnElement[Any], FromClause, ColumnElement[bool]]:
+def _facet(name: str, rows: FromClause, day: str | None) -> tuple[ColumnElement[Any], FromClause, ColumnElement[bool]]:
     """Return the column that holds a facet's terms, where it stands, and which rows are meant."""
-    if name in ("status", "kind", "certainty"):
-        return document.c[name], document, true()
-    return term.c.value, document.join(term, term.c.claim == document.c.claim), term.c.field == name
-
-
-def walk(connection: Connection, start: str, depth: int, direction: str, types: Sequence[str]) -> Row:
-    """Walk the relations from a claim, breadth first, at most `depth` steps; cycles end, and what was cut is said.
-
-    Returns the claims reached (with their distance), the relations walked, and whether more lay beyond.
-    """
-    nodes: dict[str, int] = {start: 0}
-    edges: dict[tuple[str, str, str], Row] = {}
-    frontier, cut = [start], False
-    for step in range(1, depth + 1):
-        found = _ties(connection, frontier, direction, types)
-        frontier = []
-        for tie in found:
-            for end in (tie["claim"], tie["target"]):
-                if end not in nodes and len(nodes) < MOST_NODES:
-                    nodes[end] = step
-                    frontier.append(end)
-            if tie["claim"] in nodes and tie["target"] in nodes:
-                edges[tie["claim"], tie["type"], tie["target"]] = tie
-            else:
-                cut = True
-        if not frontier:
-            break
-    else:
-        known = set(edges)
-        beyond = _ties(connection, frontier, direction, types)
-        cut |= any((tie["claim"], tie["type"], tie["target"]) not in known for tie in beyond)
-    described = select(document.c.claim, document.c.statement, document.c.kind, document.c.status, document.c.certainty)
-    rows = connection.execute(described.where(document.c.claim.in_(nodes))).mappings()
-    claims = [{"id": row["claim"], "distance": nodes[row["claim"]], **dict(row)} for row in rows]
-    for node in claims:
-        del node["claim"]
-    return {
-        "claims": sorted(claims, key=lambda node: (node["distance"], node["id"])),
-        "relations": [edges[key] for key in sorted(edges)],
-        "truncated": cut,
-    }
-
-
-def _ties(connection: Connection, claims: Sequence[str], direction: str, types: Sequence[str]) -> list[Row]:
-    ends = {"outgoing": [relation.c.claim], "incoming": [relation.c.target]}
-    at = [end.in_(claims) for end in ends.get(direction, [relation.c.claim, relation.c.target])]
-    statement = select(relation).where(or_(*at)).order_by(*relation.primary_key.columns)
-    if types:
-        statement = statement.where(relation.c.type.in_(types))
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    if name in ("status", "certainty"):
+        return (document.c if day is None else f.period.c)[name], rows, true()
+    if name == "kind":
+        return document.c.kind, rows, true()
+    by_then = true() if day is None else term.c.since <= day
+    return term.c.value, rows.join(term, term.c.claim == document.c.claim), and_(term.c.field == name, by_then)
 
 
 def serial(connection: Connection) -> int:
     """Return the number of the last revision: everything that a list depends on."""
     return int(connection.scalar(select(table(Serial).c.value)) or 0)
+
+
+def status_history(connection: Connection, topics: Sequence[str], until: int) -> list[Row]:
+    """Return for the end of each year, from the first claim's to `until`, how many claims had each status."""
+    period = f.period
+    filed = [f.has_term("topic")("", topics)] if topics else []
+    rows = period.join(document, document.c.claim == period.c.claim)
+    first = connection.scalar(select(func.min(period.c.starts)).select_from(rows).where(*filed))
+    years = range(int(first[:4]), until + 1) if first else []
+    history = []
+    for year in years:
+        day = f"{year:04}-12-31"
+        then = (period.c.starts <= day, or_(period.c.ends.is_(None), period.c.ends > day))
+        counted = select(period.c.status, func.count()).select_from(rows).where(*then, *filed)
+        found = {row[0]: row[1] for row in connection.execute(counted.group_by(period.c.status))}
+        history.append({"year": year, "counts": {status: found.get(status, 0) for status in STATUSES.ids}})
+    return history

@@ -47,15 +47,20 @@ def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
         identifiers[row["source"]].append(columns_of(row, IdentifierIn))
     found = {}
     for row in connection.execute(select(source).where(source.c.id.in_(wanted))).mappings():
-        names = authors[row["id"]]
-        found[row["id"]] = {
+        body = {
             **columns_of(row, SourceFields),
-            "authors": names,
+            "authors": authors[row["id"]],
             "identifiers": identifiers[row["id"]],
-            "citation": citation(names, row["authors_complete"], row["title"], row["year"]),
-            **{name: row[name] for name in ("year", "published", "revision", "created", "updated")},
         }
+        found[row["id"]] = source_out(body, row)
     return found
+
+
+def source_out(body: Row, stamp: Any) -> Row:
+    """Return a source as `SourceOut` gives it, from its record and the year, dates and revision that go with it."""
+    cited = citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
+    stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
+    return {**body, "citation": cited, **stamps}
 
 
 def evidence_statement() -> Select[Any]:
@@ -69,16 +74,18 @@ def evidence_statement() -> Select[Any]:
 def evidence_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
     """Return rows that a statement made from `evidence_statement` gave as `EvidenceOut` gives them, in their order."""
     sources = sources_by_id(connection, {row["source"] for row in rows})
-    return [
-        {
-            "id": part_id(row["claim"], row["key"]),
-            "claim": row["claim"],
-            **columns_of(row, EvidenceIn),
-            "citation": sources[row["source"]]["citation"],
-            **{name: row[name] for name in ("year", "published", "integrity", "created", "updated")},
-        }
-        for row in rows
-    ]
+    return [line_out(row, sources[row["source"]]) for row in rows]
+
+
+def line_out(row: Any, source: Row) -> Row:
+    """Return a line of evidence as `EvidenceOut` gives it, from its row and its source."""
+    return {
+        "id": part_id(row["claim"], row["key"]),
+        "claim": row["claim"],
+        **columns_of(row, EvidenceIn),
+        **{name: source[name] for name in ("citation", "year", "published", "integrity")},
+        **{name: row[name] for name in ("created", "updated")},
+    }
 
 
 def evidence_of(connection: Connection, claims: Sequence[str]) -> list[Row]:

@@ -5,6 +5,7 @@ from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import PartOfClaim, Slug, Strict, Text
+from models.evidence import EvidenceOut
 
 
 class RelationIn(Strict):
@@ -26,6 +27,12 @@ class Relation(RelationIn, PartOfClaim, table=True):
 
 
 class RelationOut(RelationIn):
-    """A tie as the API gives it."""
+    """A tie as the API gives it, with what the evidence on the tie itself amounts to, by the same rules as a claim's."""
 
     claim: str
+    status: v.Status
+    status_rule: str
+    certainty: v.Certainty | None
+    evidence: list[EvidenceOut] = Field(
+        description="Accepted lines that bear on the tie: it may be wrong while both ends hold."
+    )

@@ -1,6 +1,6 @@
 """Revision: one recorded change, and the serial that orders them all."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import JSON, CheckConstraint, Index
 from sqlmodel import Field
@@ -41,3 +41,22 @@ class Serial(Strict, table=True):
 
     id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     value: int
+
+
+class RevisionOut(Strict):
+    """One recorded change: who did what, when."""
+
+    serial: int
+    record: str = Field(description="Kind and id of the record, such as `claim/ccsvi-causes-ms`.")
+    kind: Annotated[str, v.OneOf(v.RECORD_KINDS)]
+    claim: str | None = Field(description="The claim that the record is, or is a part of.")
+    action: Annotated[str, v.OneOf(v.ACTIONS)]
+    actor: str
+    at: str = Field(description="UTC.")
+    comment: str | None
+
+
+class RevisionWhole(RevisionOut):
+    """One recorded change with the record after it."""
+
+    body: dict[str, Any] = Field(description="The whole record after the change.")

@@ -101,10 +101,11 @@ def _steps(
         for place, occurrence in enumerate(file.occurrences):
             put = partial(changes.put_occurrence, change, file.id, occurrence)
             yield path, f"occurrences/{place}", "occurrence", put
-        for place, evidence in enumerate(file.evidence):
-            yield path, f"evidence/{place}", "evidence", partial(changes.put_evidence, change, file.id, evidence)
+        # Evidence may bear on a relation, so relations come before it.
         for place, relation in enumerate(file.relations):
             yield path, f"relations/{place}", "relation", partial(changes.put_relation, change, file.id, relation)
+        for place, evidence in enumerate(file.evidence):
+            yield path, f"evidence/{place}", "evidence", partial(changes.put_evidence, change, file.id, evidence)
 
 
 def _topics(root: Path, problems: list[FileFault]) -> Iterator[Read[TopicIn]]:

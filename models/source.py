@@ -1,6 +1,7 @@
 """Source: any citable work, with its authors and its identifiers."""
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Any, Self
@@ -11,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import PartialDate, Slug, Strict, Text
+from models.base import PartialDate, Slug, Strict, Text, end_of
 
 
 class AuthorIn(Strict):
@@ -36,10 +37,10 @@ class AuthorIn(Strict):
 
 # How each scheme writes an identifier, and how it is brought to its one form.
 IDENTIFIERS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
-    "doi": (re.compile(r"10\.\d{4,9}/\S+"), str.lower, "10.1002/ana.22085"),
-    "pmid": (re.compile(r"[1-9]\d{0,8}"), str, "24119384"),
-    "pmcid": (re.compile(r"PMC[1-9]\d{0,9}"), str.upper, "PMC4132574"),
-    "isbn": (re.compile(r"\d{9}[\dX]|\d{13}"), str.upper, "9780131103627"),
+    "doi": (re.compile(r"10\.[0-9]{4,9}/\S+"), str.lower, "10.1002/ana.22085"),
+    "pmid": (re.compile(r"[1-9][0-9]{0,8}"), str, "24119384"),
+    "pmcid": (re.compile(r"PMC[1-9][0-9]{0,9}"), str.upper, "PMC4132574"),
+    "isbn": (re.compile(r"[0-9]{9}[0-9X]|[0-9]{13}"), str.upper, "9780131103627"),
 }
 
 
@@ -130,7 +131,7 @@ class SourceIn(SourceFields):
 
 
 class Source(SourceFields, table=True):
-    """The row. `published` is the last day on which it can first have been published; see `changes.put_source`."""
+    """The row. `published` is the last day on which it can first have been published; see `publication`."""
 
     __table_args__ = (
         v.within("type", v.SOURCE_TYPES),
@@ -193,12 +194,22 @@ def citation(authors: list[dict[str, Any]], complete: bool, title: str, year: in
         for author in authors
     ]
     if not names:
-        who = title
+        who = textwrap.shorten(title, 60, placeholder="…")
     elif len(names) > 2 or not complete:
         who = f"{names[0]} et al."
     else:
         who = " & ".join(names)
     return f"{who} {year}" if year else who
+
+
+def publication(source: SourceFields, recorded: str) -> tuple[str, int | None]:
+    """Return the last day on which a source can first have been published (YYYY-MM-DD), and its year.
+
+    The day is the end of the partial date of its issue or of its online version, whichever is earlier, and in any case
+    the day on which it was recorded here. The year is that of the issue, as it is cited; an undated source has none.
+    """
+    dates = [date for date in (source.issued, source.epub_date) if date]
+    return min([end_of(date) for date in dates] + [recorded[:10]]), int(dates[0][:4]) if dates else None
 
 
 def name_key(name: str) -> str:

@@ -76,6 +76,8 @@ class Rule:
     sentence: str
     holds: Callable[[Case], bool]
     status: str
+    # The worst rank that matters to the rule on each side, supporting and disputing; 0 where the side does not matter.
+    rests_on: Callable[[Case], tuple[int, int]]
 
 
 RULES: tuple[Rule, ...] = (
@@ -84,30 +86,35 @@ RULES: tuple[Rule, ...] = (
         "No counted line of evidence supports or disputes the claim.",
         lambda case: not case.support.groups and not case.against.groups,
         "unassessed",
+        lambda _case: (0, 0),
     ),
     Rule(
         "strong_against",
         "Evidence against at rank 1 from one independent group, or at rank 2 or better from two, and no support at rank 2 or better.",
         lambda case: case.against.strong() and not case.support.count(STRONG),
         "refuted",
+        lambda _case: (0, STRONG),
     ),
     Rule(
         "strong_for",
         "Support at rank 1 from one independent group, or at rank 2 or better from two, and nothing against at rank 2 or better.",
         lambda case: case.support.strong() and not case.against.count(STRONG),
         "established",
+        lambda _case: (STRONG, 0),
     ),
     Rule(
         "definition_in_use",
         "The claim is a definition that three independent groups use and nobody disputes.",
         lambda case: case.kind == "definition" and case.support.count() >= 3 and not case.against.groups,
         "established",
+        lambda _case: (WEAKEST, 0),
     ),
     Rule(
         "against_outranks_support",
         "The best evidence against ranks better than the best support, or the same from more than twice as many independent groups.",
         lambda case: case.against.outranks(case.support),
         "disputed",
+        lambda case: (case.support.best, case.against.best),
     ),
     Rule(
         "support_outranks_against",
@@ -115,20 +122,25 @@ RULES: tuple[Rule, ...] = (
         "it comes from two independent groups or more, and its best rank is 4 or better.",
         lambda case: case.support.outranks(case.against) and case.support.count() >= 2 and case.support.best < WEAK,
         "supported",
+        lambda case: (case.support.best, case.against.best),
     ),
     Rule(
         "both_sides",
         "There is evidence on both sides and neither outranks the other enough.",
         lambda case: bool(case.support.groups and case.against.groups),
         "contested",
+        lambda case: (case.support.best, case.against.best),
     ),
     Rule(
         "one_group_or_weak",
         "All support comes from one independent group, or ranks below 4.",
         lambda case: bool(case.support.groups),
         "unconfirmed",
+        lambda _case: (WEAKEST, 0),
     ),
 )
+
+RULE_BY_NAME = {rule.name: rule for rule in RULES}
 
 LEFT_OUT = {
     "not_accepted": "The line is not accepted.",
@@ -157,6 +169,17 @@ class Decision:
     @property
     def has_conflict(self) -> bool:
         return bool(self.case.support.groups and self.case.against.groups)
+
+    @property
+    def decisive(self) -> tuple[Line, ...]:
+        """Return the counted lines that the rule rests on: of each group, those at its best rank that matters."""
+        supporting, disputing = RULE_BY_NAME[self.rule].rests_on(self.case)
+        sides = {"supports": (supporting, self.case.support), "disputes": (disputing, self.case.against)}
+        return tuple(
+            line
+            for line in self.counted
+            if line.rank <= sides[line.direction][0] and line.rank == sides[line.direction][1].groups[line.group]
+        )
 
 
 def reason_left_out(line: Line, as_of: str | None = None) -> str | None:

@@ -389,7 +389,15 @@ ACTIONS = Vocabulary(
     "actions",
     "Actions of a revision",
     "What was done to the record.",
-    _terms(("create", "create", "The record was made."), ("update", "update", "The record was changed.")),
+    _terms(
+        ("create", "create", "The record was made."),
+        ("update", "update", "The record was changed."),
+        (
+            "derive",
+            "derive",
+            "What was derived from the record was made anew, since something that it rests on changed.",
+        ),
+    ),
 )
 
 ClaimKind = Annotated[str, OneOf(CLAIM_KINDS)]

@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def get(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         return bytes(answer.read())
 
 
@@ -66,20 +66,22 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
     with serving(url) as (port, process, _):
         found = json.loads(get(port, "/v1/claims?status=refuted&include=evidence"))
         assert [claim["id"] for claim in found["data"]] == ["ccsvi-causes-ms"]
-        trials = {line["source"] for line in found["data"][0]["evidence"] if line["study_design"] == "sham_controlled_trial"}
+        trials = {
+            line["source"] for line in found["data"][0]["evidence"] if line["study_design"] == "sham_controlled_trial"
+        }
         assert trials == {"siddiqui-2014", "traboulsee-2018", "zamboni-2018"}
         process.send_signal(signal.SIGTERM)
         out, log = process.communicate(timeout=25)
     # Uvicorn ends in order, then hands the signal on, as a shell expects.
     assert process.returncode == -signal.SIGTERM
-    assert "Seeded an empty database with 195 records" in out
+    assert "Seeded an empty database with 196 records" in out
     assert f"API   http://127.0.0.1:{port}/v1" in out
     records = [json.loads(line) for line in log.splitlines()]
     requests = [record for record in records if record["message"] == "request" and record["path"] == "/v1/claims"]
     assert [(record["status"], record["method"]) for record in requests] == [(200, "GET")]
 
     with serving(url) as (port, _, _):
-        assert json.loads(get(port, "/v1"))["serial"] == 195
+        assert json.loads(get(port, "/v1"))["serial"] == 196
 
 
 def test_seed_check_rebuild_migrate(empty: Store) -> None:
@@ -97,7 +99,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     behind = run("check", url=empty.url)
     assert behind.returncode == 1
     assert "run claimbase migrate" in behind.stderr
-    assert "is at migration 0002" in run("migrate", url=empty.url).stdout
+    assert "is at migration 0003" in run("migrate", url=empty.url).stdout
     assert run("check", url=empty.url).returncode == 0
 
 

@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from api import pages
 from api.deps import JsonAccepted, Reader
-from api.errors import LIST_ERRORS, RECORD_ERRORS
+from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.pages import NONE, Page, Paging, choices
-from models import queries
-from models import vocabularies as v
-from models.base import Text
-from models.document import PARTS, ClaimOut, ClaimWhole
+from models import queries, whole
+from models.base import Fault, Text
 from models.evidence import EvidenceOut
-from models.filters import ClaimFilters, EvidenceFilters, Filters, Many, given
+from models.filters import AS_OF, KNOWN_AT, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
 from models.records import Row, evidence_out, evidence_statement
-from models.relation import RelationOut
+from models.whole import PARTS, ClaimOut, ClaimWhole
 
 router = APIRouter(prefix="/v1/claims", tags=["claims"], dependencies=[JsonAccepted])
 
@@ -50,6 +48,12 @@ class EvidenceParameters(EvidenceFilters, Paging):
     """Which lines of evidence, in what order."""
 
     sort: Many[EvidenceSort] = Field(NONE, description="Such as `level,-published`; the id decides what is equal.")
+
+
+class ClaimEvidenceParameters(EvidenceParameters):
+    """Which lines of evidence on a claim, in what order, and as recorded by when."""
+
+    known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
 class EvidencePage(BaseModel):
@@ -89,35 +93,6 @@ class Facets(BaseModel):
     data: dict[str, Facet]
 
 
-class WalkParameters(Filters):
-    """How to walk."""
-
-    depth: int = Field(1, ge=1, le=queries.MOST_STEPS, description="Steps at the most.")
-    direction: Annotated[str, choices("direction", ["outgoing", "incoming", "both"])] = Field(
-        "both", description="Along the relations, against them, or both."
-    )
-    type: Many[v.RelationType] = Field(NONE, description="Only relations of these types.")
-
-
-class WalkedClaim(BaseModel):
-    """A claim that was reached."""
-
-    id: str
-    distance: int = Field(description="Steps from the start.")
-    statement: str
-    kind: v.ClaimKind
-    status: v.Status
-    certainty: v.Certainty | None
-
-
-class Walk(BaseModel):
-    """The claims reached, the start among them, and the relations walked."""
-
-    claims: list[WalkedClaim]
-    relations: list[RelationOut]
-    truncated: bool = Field(description="True where more lay beyond the depth or the limit of 500 claims.")
-
-
 def render_claims(fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
     """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
 
@@ -146,11 +121,34 @@ def parts_of(fields: Sequence[str], include: Sequence[str]) -> list[str]:
 def claims_response(
     request: Request, connection: Connection, query: ClaimParameters, *also: ColumnElement[bool]
 ) -> Response:
-    """Answer a list of claims under conditions that always hold."""
+    """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
     parts = parts_of(query.fields, query.include)
-    listing = queries.narrowed(queries.CLAIMS, *also)
-    render = render_claims(query.fields, parts)
-    return pages.listing_response(request, connection, listing, queries.claims_statement(parts), query, render)
+    if query.as_of is None:
+        listing, statement = queries.CLAIMS, queries.claims_statement(parts)
+        render = render_claims(query.fields, parts)
+    else:
+        listing = queries.claims_as_of(query.as_of)
+        statement = select(queries.document.c.claim).select_from(listing.rows)
+        render = render_claims_as_of(query.as_of, query.fields, parts)
+    return pages.listing_response(request, connection, queries.narrowed(listing, *also), statement, query, render)
+
+
+def render_claims_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
+    """Return what makes JSON of claims as they stood with what had been published by a day."""
+
+    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
+        order = [row["claim"] for row in rows]
+        found = {claim.claim["id"]: claim for claim in whole.load(connection, order)}
+        return to_json([_derived(whole.as_of(found[slug], day), fields, parts) for slug in order])
+
+    return render
+
+
+def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
+    served = whole.parts(claim)
+    core = whole.core(claim, served).model_dump()
+    chosen = {name: core[name] for name in fields if name in core} if fields else core
+    return {**chosen, **{part: served[part] for part in parts}}
 
 
 @router.get("", response_model=ClaimPage, responses=LIST_ERRORS)
@@ -167,23 +165,46 @@ def count_claims(request: Request, connection: Reader, query: Annotated[FacetPar
         return unchanged
     parameters = queries.resolve(connection, given(query))
     by = query.by or queries.FACETS
-    total = queries.count(connection, queries.CLAIMS, parameters)
-    answer = {"total": total, "data": queries.facets(connection, parameters, by)}
+    listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
+    total = queries.count(connection, listing, parameters)
+    answer = {"total": total, "data": queries.facets(connection, listing, parameters, by)}
     return pages.json_response(to_json(answer), etag)
 
 
-class OneClaimParameters(Filters):
-    """How much of the claim."""
+class Times(Filters):
+    """Evidence time and database time; both may be given."""
+
+    as_of: Day | None = Field(None, description=AS_OF)
+    known_at: PastMoment | None = Field(None, description=KNOWN_AT)
+
+
+class ChosenFields(BaseModel):
+    """The fields and parts of a claim that `fields` chose, as in ClaimWhole."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class OneClaimParameters(Times):
+    """How much of the claim, and as of when."""
 
     fields: Fields = Field(NONE, description="Only these fields or parts.")
 
 
-@router.get("/{claim}", response_model=ClaimWhole, responses=RECORD_ERRORS)
+@router.get("/{claim}", response_model=ClaimWhole | ChosenFields, responses=RECORD_ERRORS)
 def get_claim(
     request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[OneClaimParameters, Query()]
 ) -> Response:
-    """Give one claim whole: its status and all its parts. The ETag is the serial of its last change."""
+    """Give one claim whole: its status and all its parts. The ETag is the serial of its last change.
+
+    With `as_of` it is derived from what had been published by then, with `known_at` from what was recorded here by then;
+    a claim that was not stated or not recorded by then is a 404.
+    """
     parts = parts_of(query.fields, () if query.fields else PARTS)
+    if query.as_of or query.known_at:
+        claim_then = queries.whole_claim(connection, claim, query.as_of, query.known_at)
+        etag = f'"{claim_then.claim["revision"]}"'
+        unchanged = pages.not_modified(request, etag)
+        return unchanged or pages.json_response(to_json(_derived(claim_then, query.fields, parts)), etag)
     row = queries.claim(connection, claim, parts)
     etag = f'"{row["revision"]}"'
     unchanged = pages.not_modified(request, etag)
@@ -192,11 +213,26 @@ def get_claim(
 
 @router.get("/{claim}/evidence", response_model=EvidencePage, responses=RECORD_ERRORS)
 def list_claim_evidence(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[EvidenceParameters, Query()]
+    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[ClaimEvidenceParameters, Query()]
 ) -> Response:
-    """List the accepted lines of evidence on one claim."""
+    """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
     queries.claim(connection, claim, ())
-    return evidence_response(request, connection, query, queries.evidence.c.claim == claim)
+    if query.known_at:
+        return _evidence_known_at(connection, claim, query)
+    on_claim = (queries.evidence.c.claim == claim, queries.evidence.c.relation_type.is_(None))
+    return evidence_response(request, connection, query, *on_claim)
+
+
+def _evidence_known_at(connection: Connection, claim: str, query: ClaimEvidenceParameters) -> Response:
+    others = sorted(given(query).keys() - {"known_at", "as_of", "limit"})
+    if others:
+        detail = f"known_at goes with as_of alone here, not with {', '.join(others)}."
+        raise ParameterError(detail, [Fault(at="known_at", code="invalid_parameter", detail=detail)])
+    claim_then = queries.whole_claim(connection, claim, None, query.known_at)
+    by_then = query.as_of or "9999"
+    lines = [line for line in whole.parts(claim_then)["evidence"] if line["published"] <= by_then]
+    answer = {"data": lines, "page": {"limit": max(len(lines), 1), "next": None}}
+    return pages.json_response(to_json(answer), f'"{claim_then.claim["revision"]}"')
 
 
 def evidence_response(
@@ -209,16 +245,3 @@ def evidence_response(
 
     listing = queries.narrowed(queries.EVIDENCE, *also)
     return pages.listing_response(request, connection, listing, evidence_statement(), query, render)
-
-
-@router.get("/{claim}/relations", response_model=Walk, responses=RECORD_ERRORS)
-def walk_relations(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[WalkParameters, Query()]
-) -> Response:
-    """Walk the relations from one claim, breadth first; cycles end, and `truncated` says whether more lay beyond."""
-    etag = pages.list_tag(connection)
-    queries.claim(connection, claim, ())
-    if unchanged := pages.not_modified(request, etag):
-        return unchanged
-    answer = queries.walk(connection, claim, query.depth, query.direction, query.type)
-    return pages.json_response(to_json(answer), etag)

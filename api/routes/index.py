@@ -48,7 +48,7 @@ LINKS = {
 @router.get("/v1", response_model=Index, responses=LIST_ERRORS)
 def index(request: Request, connection: Reader) -> Response:
     """Give the links, the version, the serial, the licences and the notice."""
-    etag = pages.list_tag(connection)
+    etag = f'W/"s{queries.serial(connection)}-{installed_version()}"'
     if unchanged := pages.not_modified(request, etag):
         return unchanged
     answer = Index(version=installed_version(), serial=queries.serial(connection), links=LINKS)

@@ -59,7 +59,7 @@ def list_source_claims(
 ) -> Response:
     """List the claims that rest on a source, or are stated in it."""
     slug = queries.source_slug(connection, source)
-    return claims_response(request, connection, query, queries.linked_to(slug))
+    return claims_response(request, connection, query, queries.linked_to(slug, query.as_of))
 
 
 @router.get("/{source:path}", response_model=SourceOut, responses=RECORD_ERRORS)

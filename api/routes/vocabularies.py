@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from api import pages
 from api.deps import JsonAccepted
 from api.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
-from models import status
+from models import explanation, status
 from models import vocabularies as v
 from models.base import Fault, NotFound, Text, near
 
@@ -36,6 +36,7 @@ VOCABULARIES = {
         *(found for found in vars(v).values() if isinstance(found, v.Vocabulary)),
         STATUS_RULES,
         CERTAINTY_REASONS,
+        explanation.PARTS,
         PROBLEMS,
     )
 }

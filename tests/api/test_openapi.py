@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from api.openapi import EXAMPLES, FOLDER, example
 
 # They differ from one database to the next.
-VARYING = ("created", "updated", "version")
+VARYING = ("created", "updated", "version", "at")
 
 
 def _steady(answer: Any) -> Any:
@@ -36,10 +36,12 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
     operations = {
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }
-    assert set(operations) == set(EXAMPLES)
+    pictures = {"draw_timeline", "draw_chain"}
+    assert set(operations) == set(EXAMPLES) | pictures
     for name, operation in operations.items():
         answers = operation["responses"]
-        assert answers["200"]["content"]["application/json"]["example"] == example(name)
+        if name not in pictures:
+            assert answers["200"]["content"]["application/json"]["example"] == example(name)
         assert {"400", "414", "500", "503"} <= set(answers)
         for status, answer in answers.items():
             if status >= "400":

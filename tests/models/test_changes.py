@@ -20,6 +20,7 @@ from models.records import sources_by_id, table
 from models.relation import RelationIn
 from models.revision import Revision, Serial
 from models.source import SourceIn
+from models.whole import PARTS
 from tests.conftest import Store
 
 TABLES = {table(model).name: table(model) for model in tables.tables}
@@ -54,8 +55,8 @@ def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
 
 def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
     with store.database.read() as connection:
-        row = queries.claim(connection, slug, document.PARTS)
-    return {**json.loads(row["core"]), **{part: json.loads(row[part]) for part in document.PARTS}}
+        row = queries.claim(connection, slug, PARTS)
+    return {**json.loads(row["core"]), **{part: json.loads(row[part]) for part in PARTS}}
 
 
 def serials(store: Store) -> list[int]:
@@ -126,7 +127,7 @@ def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) 
     with changes.begin(empty.database, actor="bob") as change:
         changes.put_source(change, a_source(integrity="retracted", integrity_note="Retracted by the journal."))
     found = whole(empty)
-    assert (found["status"], found["evidence"][0]["integrity"], found["revision"]) == ("unassessed", "retracted", 5)
+    assert (found["status"], found["evidence"][0]["integrity"], found["revision"]) == ("unassessed", "retracted", 6)
     assert found["sources"][0]["integrity_note"] == "Retracted by the journal."
     assert disagreements(empty) == []
 
@@ -221,7 +222,11 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
     assert stored["citation"] == "van den Berg & A Group 2020"
     found = whole(empty)
     assert found["occurrences"][0]["id"] == "x-causes-y:s1"
-    assert found["relations"] == [{"claim": "x-causes-y", "type": "depends_on", "target": "y-is-z", "note": "Why."}]
+    (tie,) = found["relations"]
+    assert {name: tie[name] for name in ("claim", "type", "target", "note", "status", "evidence")} == {
+        **{"claim": "x-causes-y", "type": "depends_on", "target": "y-is-z", "note": "Why."},
+        **{"status": "unassessed", "evidence": []},
+    }
     assert found["assessments"][0]["assessor"] == "WHO"
     assert found["asserted_by"] == ["berg"]
     assert [source["id"] for source in found["sources"]] == ["berg-2021", "smith-2020"]
@@ -352,4 +357,4 @@ def test_a_change_of_nothing_takes_no_serial(seeded: Store) -> None:
     with changes.begin(seeded.database, actor="ada"):
         pass
     with seeded.database.read() as connection:
-        assert connection.scalar(select(func.max(table(Revision).c.serial))) == queries.serial(connection) == 195
+        assert connection.scalar(select(func.max(table(Revision).c.serial))) == queries.serial(connection) == 196

@@ -46,10 +46,10 @@ def test_up_and_down_with_data(seeded: Store) -> None:
     migrations.migrate(seeded.database, "0001")
     with seeded.database.read() as connection:
         assert migrations.current(connection) == "0001"
-        assert connection.scalar(select(func.count()).select_from(table(Revision))) == 195
+        assert connection.scalar(select(func.count()).select_from(table(Revision))) == 196
         assert not inspect(connection).has_table("claim_document")
         assert list(check(connection)) == [
-            "The database is at migration 0001, this program at 0002; run claimbase migrate."
+            "The database is at migration 0001, this program at 0003; run claimbase migrate."
         ]
     migrations.migrate(seeded.database)
     with seeded.database.write() as connection:
@@ -59,7 +59,7 @@ def test_up_and_down_with_data(seeded: Store) -> None:
     with seeded.database.read() as connection:
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
     migrations.migrate(seeded.database)
-    assert sum(seed(seeded.database, ROOT / "seed_data").values()) == 195
+    assert sum(seed(seeded.database, ROOT / "seed_data").values()) == 196
 
 
 def test_an_unknown_revision_is_refused(empty: Store) -> None:

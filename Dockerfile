@@ -1,0 +1,50 @@
+# Two stages: one installs, one runs. Build: docker build -t claimbase .
+#
+# The base image is pinned by its tag. For a build that can be repeated to the byte, add the digest that
+# `docker buildx imagetools inspect python:3.13-slim-trixie` prints to both lines: …-trixie@sha256:…
+FROM python:3.13-slim-trixie AS build
+
+WORKDIR /app
+RUN python -m venv /app/.venv
+ENV PATH=/app/.venv/bin:$PATH
+
+# The dependencies come first, so that a change of the code does not install them again.
+COPY requirements/run.txt requirements/run.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/run.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY api api
+COPY models models
+RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
+
+
+FROM python:3.13-slim-trixie
+
+# The environment keeps its path: its scripts name it.
+WORKDIR /app
+COPY --from=build /app/.venv /app/.venv
+COPY LICENSE ./
+COPY seed_data seed_data
+
+# By number, so that an orchestrator can see that it is not root.
+RUN groupadd --gid 10001 claimbase \
+    && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin claimbase \
+    && install --directory --owner=claimbase --group=claimbase --mode=0750 /data
+USER 10001:10001
+VOLUME /data
+
+# Docker waits ten seconds after SIGTERM before it kills; requests under way get eight of them.
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    CLAIMBASE_DATABASE_URL=sqlite:////data/claimbase.db \
+    CLAIMBASE_SEED_DIR=/app/seed_data \
+    CLAIMBASE_HOST=0.0.0.0 \
+    CLAIMBASE_PORT=8000 \
+    CLAIMBASE_SHUTDOWN_SECONDS=8
+EXPOSE 8000
+
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['CLAIMBASE_PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+
+# Migrates, fills an empty database from seed_data, and serves. The list form makes it process 1, which gets SIGTERM.
+CMD ["claimbase", "serve"]

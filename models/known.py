@@ -1,0 +1,91 @@
+"""Database time: what this knowledge base had recorded by a moment, made from the revisions alone."""
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import SQLModel
+
+from models.assessment import AssessmentIn
+from models.base import NotFound
+from models.claim import ClaimIn, OccurrenceIn, TopicIn
+from models.evidence import EvidenceIn
+from models.records import Row, line_out, source_out, table
+from models.relation import RelationIn
+from models.revision import Revision
+from models.source import SourceIn, publication
+from models.whole import Whole
+
+RECORDS: dict[str, type[SQLModel]] = {
+    "topic": TopicIn,
+    "source": SourceIn,
+    "claim": ClaimIn,
+    "occurrence": OccurrenceIn,
+    "evidence": EvidenceIn,
+    "relation": RelationIn,
+    "assessment": AssessmentIn,
+}
+
+
+def normal(kind: str, body: Row) -> Row:
+    """Return a recorded body with the fields that its class has now: one that came later has its default."""
+    model = RECORDS[kind]
+    own = {name: value for name, value in body.items() if name != "claim"}
+    return {**({"claim": body["claim"]} if "claim" in body else {}), **model.model_validate(own).model_dump()}
+
+
+def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
+    """Return a claim with everything that hung on it at a moment (UTC, the beginning of a time means all of it).
+
+    Raises `NotFound` where the claim was not recorded by then.
+    """
+    revision = table(Revision)
+    records = _last(connection, moment, revision.c.claim == claim)
+    by_kind: dict[str, list[Row]] = {kind: [] for kind in RECORDS}
+    for record in records:
+        by_kind[record["kind"]].append(record)
+    if not by_kind["claim"]:
+        raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
+    bodies = {kind: [record["body"] for record in found] for kind, found in by_kind.items()}
+    cited = {
+        body["source"] for kind in ("occurrence", "evidence", "assessment") for body in bodies[kind] if body["source"]
+    }
+    names = [f"source/{slug}" for slug in sorted(cited)]
+    source_records = _last(connection, moment, revision.c.record.in_(names)) if names else []
+    sources = {record["body"]["id"]: _source(record) for record in source_records}
+    last = max([*records, *source_records], key=lambda record: int(record["serial"]))
+    head = by_kind["claim"][0]
+    stamps = {"revision": last["serial"], "created": head["created"], "updated": last["at"]}
+    lines = [
+        {**record["body"], "created": record["created"], "updated": record["at"]} for record in by_kind["evidence"]
+    ]
+    return Whole(
+        {**head["body"], **stamps},
+        _sorted(bodies["occurrence"], "key"),
+        [line_out(line, sources[line["source"]]) for line in _sorted(lines, "key")],
+        _sorted(bodies["relation"], "type", "target"),
+        _sorted(bodies["assessment"], "key"),
+        sources,
+    )
+
+
+def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
+    """Return the last revision by then of each record, its body as it would be written now, and when it was first made."""
+    revision = table(Revision)
+    # «~» sorts after whatever may follow the beginning of a time.
+    known = select(
+        revision.c.record, func.max(revision.c.serial).label("serial"), func.min(revision.c.at).label("created")
+    )
+    last = known.where(which, revision.c.at <= f"{moment}~").group_by(revision.c.record).subquery()
+    joined = revision.join(last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial))
+    rows = connection.execute(select(revision, last.c.created).select_from(joined)).mappings()
+    return [{**row, "body": normal(row["kind"], row["body"])} for row in rows]
+
+
+def _source(record: Row) -> Row:
+    published, year = publication(SourceIn.model_validate(record["body"]), record["created"])
+    stamp = {"published": published, "year": year, "revision": record["serial"]}
+    return source_out(record["body"], {**stamp, "created": record["created"], "updated": record["at"]})
+
+
+def _sorted(rows: list[Row], *key: str) -> list[Row]:
+    return sorted(rows, key=lambda row: [row[name] for name in key])

@@ -1,0 +1,230 @@
+"""A claim with everything that hangs on it, and what follows from it: as it is, or as it was published by a day."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select
+from sqlmodel import Field
+
+from models import records, status
+from models import vocabularies as v
+from models.assessment import Assessment, AssessmentOut
+from models.base import NotFound, Strict, end_of
+from models.claim import Claim, ClaimIn, ClaimTopic, Occurrence, OccurrenceOut, with_id
+from models.evidence import EvidenceOut
+from models.records import Row
+from models.relation import Relation, RelationOut
+from models.source import SourceOut
+
+
+class Counts(Strict):
+    """How many records hang on a claim; groups are independent groups among the counted lines."""
+
+    occurrences: int
+    evidence: int
+    supports: int
+    disputes: int
+    inconclusive: int
+    groups_supporting: int
+    groups_disputing: int
+    sources: int
+
+
+class ClaimOut(ClaimIn):
+    """A claim as a list gives it: the claim and its derived status."""
+
+    asserted_by: list[str] = Field(description="Slugs of all who assert it, from its occurrences.")
+    status: v.Status
+    status_rule: str = Field(description="Name of the rule that decided; see the vocabulary status-rules.")
+    status_since: str = Field(description="First day of evidence time with this status, YYYY-MM-DD.")
+    certainty: v.Certainty | None = Field(description="GRADE's word for the conclusion; null where it does not apply.")
+    certainty_basis: Literal["derived"] = Field(
+        default="derived", description="Always 'derived': by rule from the recorded evidence, not a panel's judgement."
+    )
+    evidence_level: v.EvidenceLevel | None = Field(description="Best level among the counted lines, as graded.")
+    evidence_until: str | None = Field(
+        description="Publication day of the newest accepted line that is dated: the status is as of then."
+    )
+    has_conflict: bool = Field(description="True where counted lines stand on both sides.")
+    searched_found_none: bool = Field(
+        description="True where nothing takes a side and somebody searched and found none."
+    )
+    counts: Counts
+    revision: int = Field(description="Serial of the last change to anything in this document; also its ETag.")
+    created: str
+    updated: str
+
+
+class ClaimWhole(ClaimOut):
+    """A claim with all its parts."""
+
+    occurrences: list[OccurrenceOut]
+    evidence: list[EvidenceOut] = Field(
+        description="Accepted lines on the claim itself; those on a relation stand there."
+    )
+    sources: list[SourceOut] = Field(description="Every source that the other parts name.")
+    relations: list[RelationOut] = Field(description="Ties that start from this claim.")
+    assessments: list[AssessmentOut]
+
+
+PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A claim (with its topics) and the rows that hang on it; evidence in every state, on the claim and on its relations."""
+
+    claim: Row
+    occurrences: list[Row]
+    evidence: list[Row]
+    relations: list[Row]
+    assessments: list[Row]
+    sources: dict[str, Row]
+
+    @property
+    def lines(self) -> list[status.Line]:
+        """Return the lines on the claim itself, as the rules see them."""
+        return [line_of(row) for row in self.evidence if row["relation_type"] is None]
+
+    @property
+    def stated(self) -> str:
+        """Return the day of the earliest occurrence, or the day of recording where none is known."""
+        days = (self.sources[row["source"]]["published"] for row in self.occurrences)
+        return min(days, default=str(self.claim["created"])[:10])
+
+    @property
+    def exists_from(self) -> str:
+        """Return the first day of evidence time on which there is such a claim."""
+        return status.stated_from(self.lines, self.stated)
+
+
+def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
+    """Read these claims whole from the tables, in the order of their slugs."""
+    occurrences = by_claim(claim_rows(connection, Occurrence, claims))
+    evidence = by_claim(records.evidence_of(connection, claims))
+    relations = by_claim(claim_rows(connection, Relation, claims))
+    assessments = by_claim(claim_rows(connection, Assessment, claims))
+    topics = by_claim(claim_rows(connection, ClaimTopic, claims))
+    cited = {
+        row["source"]
+        for part in (occurrences, evidence, assessments)
+        for rows in part.values()
+        for row in rows
+        if row["source"]
+    }
+    sources = records.sources_by_id(connection, cited)
+    table = records.table(Claim)
+    found = connection.execute(select(table).where(table.c.id.in_(claims)).order_by(table.c.id)).mappings()
+    return [
+        Whole(
+            {**claim, "topics": [row["topic"] for row in topics[claim["id"]]]},
+            occurrences[claim["id"]],
+            evidence[claim["id"]],
+            relations[claim["id"]],
+            assessments[claim["id"]],
+            sources,
+        )
+        for claim in found
+    ]
+
+
+def as_of(whole: Whole, day: str) -> Whole:
+    """Return what had been published by a day (YYYY-MM-DD); raises `NotFound` where the claim was not stated by then."""
+    if day < whole.exists_from:
+        detail = f"'{whole.claim['id']}' was not stated by {day}; it was first stated on {whole.exists_from}."
+        raise NotFound(detail, code="not_yet_stated")
+    return replace(
+        whole,
+        occurrences=[row for row in whole.occurrences if whole.sources[row["source"]]["published"] <= day],
+        evidence=[row for row in whole.evidence if row["published"] <= day],
+        assessments=[row for row in whole.assessments if end_of(row["assessed"]) <= day],
+    )
+
+
+def parts(whole: Whole) -> dict[str, list[Row]]:
+    """Return the parts as they are served: only accepted evidence, relations with what the evidence on them amounts to."""
+    accepted = [row for row in whole.evidence if row["state"] == "accepted"]
+    newest = max((line.published for line in status.decide(whole.claim["kind"], whole.lines).counted), default="")
+    served: dict[str, list[Row]] = {
+        "occurrences": [with_id(row) for row in whole.occurrences],
+        "evidence": [row for row in accepted if row["relation_type"] is None],
+        "relations": [_relation(row, accepted) for row in whole.relations],
+        "assessments": [{**with_id(row), "outdated": newest > end_of(row["assessed"])} for row in whole.assessments],
+    }
+    rows = [*served["occurrences"], *accepted, *served["assessments"]]
+    named = {row["source"] for row in rows} - {None}
+    return {**served, "sources": [whole.sources[source] for source in sorted(named)]}
+
+
+def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
+    """Return a tie with the evidence that bears on it as a tie, and what that amounts to by the same rules."""
+    tie = (relation["type"], relation["target"])
+    rows = [row for row in accepted if (row["relation_type"], row["relation_target"]) == tie]
+    decision = status.decide("mechanism", [line_of(row) for row in rows])
+    found = {"status": decision.status, "status_rule": decision.rule, "certainty": decision.certainty}
+    return {**relation, **found, "evidence": rows}
+
+
+def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
+    """Return the claim with its derived status; `served` is what `parts` made of it."""
+    decision = status.decide(whole.claim["kind"], whole.lines)
+    directions = [row["direction"] for row in served["evidence"]]
+    return ClaimOut(
+        **{name: whole.claim[name] for name in (*ClaimIn.model_fields, "revision", "created", "updated")},
+        asserted_by=sorted({who for row in whole.occurrences for who in row["asserted_by"]}),
+        status=decision.status,
+        status_rule=decision.rule,
+        status_since=since(status.periods(whole.claim["kind"], whole.lines, whole.stated)),
+        certainty=decision.certainty,
+        evidence_level=min((line.level for line in decision.counted), default=None),
+        evidence_until=max((row["published"] for row in served["evidence"] if row["year"]), default=None),
+        has_conflict=decision.has_conflict,
+        searched_found_none=decision.searched_found_none,
+        counts=Counts(
+            occurrences=len(whole.occurrences),
+            evidence=len(served["evidence"]),
+            groups_supporting=decision.case.support.count(),
+            groups_disputing=decision.case.against.count(),
+            sources=len(served["sources"]),
+            **{direction: directions.count(direction) for direction in v.DIRECTIONS.ids},
+        ),
+    )
+
+
+def since(runs: Sequence[status.Period]) -> str:
+    """Return the first day of the last status, through changes of rule and certainty that left it as it is."""
+    same = itertools.takewhile(lambda run: run.status == runs[-1].status, reversed(runs))
+    return list(same)[-1].starts
+
+
+def line_of(row: Row) -> status.Line:
+    """Reduce a line of evidence to what the status rules look at."""
+    return status.Line(
+        key=row["key"],
+        direction=row["direction"],
+        level=row["level"],
+        group=row["independence_group"],
+        published=row["published"],
+        directness=row["directness"],
+        state=row["state"],
+        retracted=row["integrity"] == "retracted",
+        searched_found_none=row["searched_found_none"],
+    )
+
+
+def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> list[Row]:
+    """Return the rows of a claim's own table for these claims, in the order of their keys."""
+    table = records.table(model)
+    statement = select(table).where(table.c.claim.in_(claims)).order_by(*table.primary_key.columns)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    """Group rows by their claim."""
+    grouped: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row["claim"]].append(row)
+    return grouped

@@ -1,0 +1,378 @@
+"""Evidence time and database time: what was published by then, and what was recorded by then."""
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic_core import from_json, to_json
+from sqlalchemy import select
+
+from models import changes, explanation, known, queries, status, walks, whole
+from models import vocabularies as v
+from models.assessment import AssessmentIn
+from models.base import InvalidRecord, NotFound
+from models.check import check
+from models.claim import ClaimIn, OccurrenceIn, TopicIn
+from models.document import StatusPeriod
+from models.evidence import EvidenceIn
+from models.records import table
+from models.relation import RelationIn
+from models.revision import Revision
+from models.source import SourceIn
+from tests.conftest import Store
+
+CAUSAL = "ccsvi-causes-ms"
+
+
+def load(store: Store, slug: str = CAUSAL) -> whole.Whole:
+    with store.database.read() as connection:
+        return whole.load(connection, [slug])[0]
+
+
+def served(claim: whole.Whole) -> Any:
+    parts = whole.parts(claim)
+    return from_json(to_json({**whole.core(claim, parts).model_dump(), **parts}))
+
+
+def stored(store: Store, slug: str) -> Any:
+    with store.database.read() as connection:
+        row = queries.claim(connection, slug, whole.PARTS)
+    return {**from_json(row["core"]), **{part: from_json(row[part]) for part in whole.PARTS}}
+
+
+def test_the_causal_claim_s_timeline(shared: Store) -> None:
+    periods = explanation.timeline(load(shared)).periods
+    statuses = list(dict.fromkeys(period.status for period in periods))
+    assert statuses == ["unconfirmed", "contested", "disputed", "refuted"]
+    last = periods[-1]
+    assert (last.starts, last.ends, last.status_rule, last.certainty) == ("2017-11-30", None, "strong_against", "high")
+    assert [line.source for line in last.new] == ["zamboni-2018"]
+    assert {line.source for line in last.rests_on} == {"siddiqui-2014", "zamboni-2018"}
+    assert "traboulsee-2018" in {line.source for line in last.during}
+    assert all(line.study_design == "sham_controlled_trial" for line in last.rests_on)
+    counted = [line.id for period in periods for line in (*period.new, *period.during)]
+    assert len(counted) == len(set(counted)) == 23
+
+
+def test_zamboni_s_papers_are_explained_as_one_group(shared: Store) -> None:
+    found = explanation.explain(load(shared), None)
+    lines = {line.source: line for line in found.lines}
+    own = ["zamboni-2009-jnnp", "singh-2009", "zamboni-2009-jvs", "zamboni-2012", "zamboni-2018"]
+    assert {lines[slug].independence_group for slug in own} == {"ferrara"}
+    assert {slug: lines[slug].part for slug in own} == {
+        "zamboni-2009-jnnp": "same_group",
+        "singh-2009": "same_group",
+        "zamboni-2009-jvs": "counted",
+        "zamboni-2012": "takes_no_side",
+        "zamboni-2018": "decisive",
+    }
+    groups = {(count.direction, count.rank): count.groups for count in found.groups}
+    assert groups["supports", 4] == ["ferrara", "yang", "zwischenberger"]
+    assert groups["disputes", 1] == ["cochrane"]
+    assert found.critical_groups == []
+    assert len(found.lines) == 27
+
+
+def test_an_explanation_lists_what_came_later_and_what_it_hangs_on(shared: Store) -> None:
+    found = explanation.explain(load(shared), "2010-12-31")
+    assert (found.status, found.status_rule) == ("contested", "both_sides")
+    parts = {line.source: line.part for line in found.lines}
+    assert parts["cochrane-2019"] == "later"
+    assert parts["doepp-2010"] == "decisive"
+    assert [(group.independence_group, group.status) for group in found.critical_groups] == [("ferrara", "disputed")]
+    text = explanation.paragraph(found)
+    for words in (
+        found.sentence,
+        "contested",
+        "ferrara",
+        "Doepp et al. 2010",
+        "Without ferrara the claim would be disputed.",
+    ):
+        assert words in text
+
+
+def test_every_word_of_an_explanation_is_data(shared: Store) -> None:
+    for slug in (CAUSAL, "venous-reflux-in-ms", "ccsvi-full-name", "vein-narrowing-elsewhere"):
+        found = explanation.explain(load(shared, slug), None)
+        assert found.sentence in {rule.sentence for rule in status.RULES}
+        assert set(found.certainty_reasons) <= set(status.CERTAINTY_REASONS.values())
+        assert {line.part for line in found.lines} <= set(explanation.PARTS.ids)
+
+
+def test_what_changed_between_two_days(shared: Store) -> None:
+    found = explanation.compare(load(shared), "2010-12-31", "2019-12-31")
+    assert (found.before.status, found.after.status, found.changed) == ("contested", "refuted", True)
+    assert {"siddiqui-2014", "zamboni-2018", "cochrane-2019"} <= {line.source for line in found.because}
+    assert {"doepp-2010", "yang-2023"}.isdisjoint(line.source for line in found.added)
+    assert [period.status for period in found.periods] == ["disputed", "disputed", "disputed", "refuted"]
+    same = explanation.compare(load(shared), "2020-01-01", "2020-02-01")
+    assert (same.changed, same.added, same.periods) == (False, [], [])
+    before = explanation.compare(load(shared), "1900-12-31", "2009-12-31")
+    assert (before.before.status, before.after.status) == (None, "unconfirmed")
+
+
+def test_the_stored_periods_are_the_rules_on_every_day(shared: Store) -> None:
+    period = table(StatusPeriod)
+    with shared.database.read() as connection:
+        slugs = connection.scalars(select(period.c.claim).distinct()).all()
+        claims = whole.load(connection, slugs)
+        rows = [dict(row) for row in connection.execute(select(period)).mappings()]
+    assert len(claims) == 21
+    days = sorted({row["published"] for claim in claims for row in claim.evidence} | {"1900-01-01", "2026-12-31"})
+    for claim in claims:
+        mine = [row for row in rows if row["claim"] == claim.claim["id"]]
+        for day in days:
+            found = [row for row in mine if row["starts"] <= day and (row["ends"] is None or day < row["ends"])]
+            if day < claim.exists_from:
+                assert found == []
+                with pytest.raises(NotFound):
+                    whole.as_of(claim, day)
+                continue
+            then = whole.as_of(claim, day)
+            decided = status.decide(claim.claim["kind"], then.lines)
+            assert [(row["status"], row["rule"]) for row in found] == [(decided.status, decided.rule)]
+            assert all(row["published"] <= day for row in then.evidence)
+
+
+def test_what_is_known_now_is_the_present(shared: Store) -> None:
+    with shared.database.read() as connection:
+        for claim in whole.load(connection, connection.scalars(select(queries.document.c.claim)).all()):
+            assert served(known.whole_at(connection, claim.claim["id"], "9999")) == served(claim)
+
+
+def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
+    """Make random changes, keep what was served after each, and ask for each of these moments at the end."""
+    chance = random.Random(7)
+    sources = ["a-2001", "b-2005", "c-2010", "d-2020"]
+    kept: list[tuple[str, Any]] = []
+
+    def source(slug: str) -> SourceIn:
+        retracted = chance.random() < 0.3
+        return SourceIn.model_validate(
+            {
+                **{
+                    "id": slug,
+                    "type": "article-journal",
+                    "title": f"Title {chance.randrange(3)}",
+                    "study_design": "cohort",
+                },
+                **{
+                    "issued": chance.choice(["2001", "2005-06", "2010-01-02", None]),
+                    "authors": [{"family": slug[0].upper()}],
+                },
+                "integrity": "retracted" if retracted else "no_notice",
+                "integrity_note": "Why." if retracted else None,
+            }
+        )
+
+    def line() -> EvidenceIn:
+        on_tie = chance.random() < 0.2
+        return EvidenceIn.model_validate(
+            {
+                **{"key": f"line-{chance.randrange(6)}", "source": chance.choice(sources), "study_design": "cohort"},
+                **{
+                    "direction": chance.choice(v.DIRECTIONS.ids),
+                    "level": str(chance.randrange(1, 5)),
+                    "question": "prognosis",
+                },
+                **{
+                    "finding": "Found.",
+                    "independence_group": chance.choice("abc"),
+                    "directness": chance.choice(v.DIRECTNESS.ids),
+                },
+                "state": chance.choice(["accepted", "accepted", "rejected"]),
+                **({"relation_type": "leads_to", "relation_target": "y"} if on_tie else {}),
+            }
+        )
+
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_topic(change, TopicIn(id="t", label="T", definition="T."))
+        for slug in sources:
+            changes.put_source(change, source(slug))
+        for slug in ("x", "y"):
+            changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
+        changes.put_relation(change, "x", RelationIn(type="leads_to", target="y"))
+    for _ in range(40):
+        with changes.begin(empty.database, actor="ada") as change:
+            for _ in range(chance.randrange(1, 3)):
+                what = chance.randrange(6)
+                if what == 0:
+                    changes.put_source(change, source(chance.choice(sources)))
+                elif what == 1:
+                    topics = chance.choice([[], ["t"]])
+                    changes.put_claim(
+                        change, ClaimIn(id="x", statement=f"X {chance.random()}.", kind="mechanism", topics=topics)
+                    )
+                elif what == 2:
+                    occurrence = OccurrenceIn(
+                        key="o", source=chance.choice(sources), quote=f"{chance.random()}", asserted_by=["a"]
+                    )
+                    changes.put_occurrence(change, "x", occurrence)
+                elif what == 3:
+                    decision = AssessmentIn(
+                        key="d", assessor="A", status="refuted", assessed="2006", rationale=f"{chance.random()}"
+                    )
+                    changes.put_assessment(change, "x", decision)
+                else:
+                    changes.put_evidence(change, "x", line())
+        kept.append((change.at, stored(empty, "x")))
+    with empty.database.read() as connection:
+        for moment, then in kept:
+            found = served(known.whole_at(connection, "x", moment.removesuffix("Z")))
+            assert found == then
+        assert list(check(connection)) == []
+        with pytest.raises(NotFound, match="not recorded here by 2001"):
+            known.whole_at(connection, "x", "2001")
+
+
+def test_both_times_combine(seeded: Store) -> None:
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    with seeded.database.read() as connection:
+        trial = known.whole_at(connection, CAUSAL, moment)
+        line = next(row for row in trial.evidence if row["key"] == "zamboni-2018")
+    with changes.begin(seeded.database, actor="ada") as change:
+        changed = {name: line[name] for name in EvidenceIn.model_fields} | {"state": "rejected"}
+        changes.put_evidence(change, CAUSAL, EvidenceIn.model_validate(changed))
+    with seeded.database.read() as connection:
+        then = queries.whole_claim(connection, CAUSAL, "2017-12-31", moment)
+        now = queries.whole_claim(connection, CAUSAL, "2017-12-31", None)
+    assert served(then)["status"] == "refuted"
+    assert served(now)["status"] == "disputed"
+
+
+def test_a_retracted_trial_changes_what_rests_on_it_and_nothing_else(seeded: Store) -> None:
+    with seeded.database.read() as connection:
+        slugs = connection.scalars(select(queries.document.c.claim)).all()
+        trial = queries.one_source(connection, "zamboni-2018")
+    before = {slug: stored(seeded, slug) for slug in slugs}
+    retracted = {name: trial[name] for name in SourceIn.model_fields}
+    retracted |= {"integrity": "retracted", "integrity_note": "Retracted for this test."}
+    with changes.begin(seeded.database, actor="ada") as change:
+        changes.put_source(change, SourceIn.model_validate(retracted))
+    after = {slug: stored(seeded, slug) for slug in slugs}
+    touched = {slug for slug in slugs if before[slug] != after[slug]}
+    assert touched == {CAUSAL, "iron-and-autoimmunity-cause-ms-lesions"}
+    # Cochrane 2019 alone still refutes today; the trial no longer does in 2017.
+    assert (after[CAUSAL]["status"], after[CAUSAL]["status_since"]) == ("refuted", "2018-12-31")
+    assert before[CAUSAL]["status_since"] == "2017-11-30"
+    lines = {line["source"]: line["integrity"] for line in after[CAUSAL]["evidence"]}
+    assert lines["zamboni-2018"] == "retracted"
+    found = explanation.explain(load(seeded), None)
+    assert {line.part for line in found.lines if line.source == "zamboni-2018"} == {"retracted"}
+    revision = table(Revision)
+    with seeded.database.read() as connection:
+        told = (
+            connection.execute(select(revision).where(revision.c.serial > 196).order_by(revision.c.serial))
+            .mappings()
+            .all()
+        )
+        assert list(check(connection)) == []
+    assert [(row["record"], row["action"]) for row in told] == [
+        ("source/zamboni-2018", "update"),
+        ("claim/ccsvi-causes-ms", "derive"),
+        ("claim/iron-and-autoimmunity-cause-ms-lesions", "derive"),
+    ]
+    assert told[1]["comment"] == "zamboni-2018 is now marked retracted: Retracted for this test."
+
+
+def test_an_assessment_is_outdated_by_later_evidence(seeded: Store) -> None:
+    for key, assessed in (("early", "2012"), ("late", "2024")):
+        decision = AssessmentIn(
+            key=key, assessor="A panel", status="disputed", assessed=assessed, rationale="Read it all."
+        )
+        with changes.begin(seeded.database, actor="ada") as change:
+            changes.put_assessment(change, CAUSAL, decision)
+    found = stored(seeded, CAUSAL)
+    assert {row["key"]: row["outdated"] for row in found["assessments"]} == {"early": True, "late": False}
+    assert found["status"] == "refuted"
+    then = served(whole.as_of(load(seeded), "2012-12-31"))
+    assert {row["key"]: row["outdated"] for row in then["assessments"]} == {"early": False}
+
+
+def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: Store) -> None:
+    start, target = "collaterals-make-abnormal-flow", "inefficient-venous-outflow"
+    before = stored(seeded, start)
+    record = {
+        **{"key": "link", "source": "doepp-2010", "direction": "disputes", "level": "4", "question": "diagnosis"},
+        **{"study_design": "case_control", "finding": "No such step.", "independence_group": "doepp"},
+        **{"relation_type": "leads_to", "relation_target": target},
+    }
+    with changes.begin(seeded.database, actor="ada") as change:
+        changes.put_evidence(change, start, EvidenceIn.model_validate(record))
+    after = stored(seeded, start)
+    assert (after["status"], after["evidence"], after["counts"]["evidence"]) == (
+        *(before["status"], before["evidence"]),
+        before["counts"]["evidence"],
+    )
+    tie = after["relations"][0]
+    assert (tie["target"], tie["status"], [line["key"] for line in tie["evidence"]]) == (
+        *(target, "disputed"),
+        ["link", "zamboni-2009-cnr-step"],
+    )
+    assert "doepp-2010" in {source["id"] for source in after["sources"]}
+    with seeded.database.read() as connection:
+        impact = walks.impact(connection, start, "established", 10)
+        assert list(check(connection)) == []
+    weakest = {
+        (chain["weakest"]["claim"], chain["weakest"]["target"], chain["weakest"]["status"])
+        for chain in impact["chains"]
+    }
+    assert ("ccsvi-causes-ms", None, "refuted") in weakest
+    with pytest.raises(InvalidRecord, match="has no relation"), changes.begin(seeded.database, actor="ada") as change:
+        changes.put_evidence(change, start, EvidenceIn.model_validate({**record, "relation_type": "rivals"}))
+
+
+def test_if_the_narrowing_falls_the_causal_claim_loses_support_along_the_chain(shared: Store) -> None:
+    with shared.database.read() as connection:
+        found = walks.impact(connection, "ccsvi-is-vein-narrowing", "refuted", 10)
+    reached = {node["id"]: node["distance"] for node in found["claims"]}
+    assert reached == {
+        "blocked-veins-open-collaterals": 1,
+        "collaterals-make-abnormal-flow": 2,
+        "inefficient-venous-outflow": 3,
+        "blood-leakage-from-slow-venous-flow": 4,
+        "venous-reflux-in-ms": 4,
+        "iron-from-slow-venous-flow": 5,
+        "autoimmunity-from-slow-venous-flow": 6,
+        "iron-and-autoimmunity-cause-ms-lesions": 7,
+        "ccsvi-causes-ms": 8,
+    }
+    assert all(node["loses_support"] for node in found["claims"])
+    assert len(found["chains"]) == 2
+    assert {chain["claims"][-1] for chain in found["chains"]} == {"ccsvi-causes-ms"}
+    assert {chain["weakest"]["claim"] for chain in found["chains"]} == {"ccsvi-is-vein-narrowing"}
+    assert not found["truncated"]
+    with shared.database.read() as connection:
+        short = walks.impact(connection, "ccsvi-is-vein-narrowing", "supported", 3)
+    assert [node["distance"] for node in short["claims"]] == [1, 2, 3]
+    assert short["truncated"]
+    assert not any(node["loses_support"] for node in short["claims"])
+
+
+def test_cycles_end(empty: Store) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        for slug in "abcd":
+            changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
+        for start, target in ("ab", "bc", "ca", "bd", "db"):
+            changes.put_relation(change, start, RelationIn(type="leads_to", target=target))
+    with empty.database.read() as connection:
+        found = walks.impact(connection, "a", "refuted", 10)
+        around = walks.walk(connection, "a", 10, "both", [])
+    assert {node["id"]: node["distance"] for node in found["claims"]} == {"b": 1, "c": 2, "d": 2}
+    assert not found["truncated"]
+    assert len(around["relations"]) == 5
+    assert not around["truncated"]
+
+
+def test_the_statuses_over_the_years(shared: Store) -> None:
+    with shared.database.read() as connection:
+        years = {row["year"]: row["counts"] for row in queries.status_history(connection, [], 2026)}
+        causal = {row["year"]: row["counts"] for row in queries.status_history(connection, ["causation"], 2026)}
+    assert min(years) == 2006
+    assert max(years) == 2026
+    assert sum(years[2026].values()) == 21
+    assert years[2016]["refuted"] == 0
+    assert years[2017]["refuted"] == 1
+    assert set(years[2010]) == set(v.STATUSES.ids)
+    assert sum(causal[2026].values()) < 21
