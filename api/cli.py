@@ -141,12 +141,13 @@ def _database(url: str | None) -> Iterator[Database]:
 def _migrate(database: Database, to: str = "head") -> None:
     with database.read() as connection:
         at = migrations.current(connection)
-    if at == migrations.HEAD and to == "head":
-        return
+        if at is not None and at > migrations.HEAD:
+            raise migrations.BadMigration(
+                f"The database is at migration {at}, newer than this program's {migrations.HEAD}; use a newer program."
+            )
+        if at == migrations.HEAD and to == "head" and document.is_current(connection):
+            return
     migrations.migrate(database, to)
-    with database.write() as connection:
-        if migrations.current(connection) == migrations.HEAD:
-            document.rebuild(connection)
 
 
 def _seed_if_empty(database: Database, folder: Path) -> None:

@@ -45,7 +45,6 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
-    app.state.settings = settings
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)

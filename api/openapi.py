@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.errors import MEDIA_TYPE, Problem
+from api.errors import MEDIA_TYPE, PROBLEMS, Problem
 
 # What each example asks. The answers are files beside this one, written by `make examples` from the seed content; a test
 # holds them against what the API says, so that they cannot drift.
@@ -37,23 +37,23 @@ EXAMPLES = {
     "readyz": "/readyz",
 }
 FOLDER = Path(__file__).parent / "examples"
-PROBLEM_EXAMPLE = {
-    "type": "/v1/vocabularies/problems#unknown_parameter",
-    "title": "Bad Request",
-    "status": 400,
-    "detail": "There is no parameter 'statsu' here. Did you mean 'status'?",
-    "code": "unknown_parameter",
-    "errors": [
-        {
-            "parameter": "statsu",
-            "code": "unknown_parameter",
-            "detail": "There is no parameter 'statsu' here.",
-            "allowed": ["status", "kind"],
-            "suggestion": "status",
-        }
-    ],
-    "request_id": "5f0c6ea1c2a94d0cb1a0d3a3a1c0ffee",
+# Which problem stands as the example of a status.
+PROBLEM_OF_STATUS = {
+    "400": ("unknown_parameter", "There is no parameter 'statsu' here. Did you mean 'status'?"),
+    "404": ("not_found", "There is no claim 'ccsvi-cause-ms'."),
+    "406": ("not_acceptable", "None of the media types in Accept is offered here; errors lists what is."),
+    "414": ("address_too_long", "The address has 10,010 bytes; the most is 8,192."),
+    "500": ("internal_error", "Something went wrong on our side. Tell us the request_id."),
+    "503": ("unavailable", "The database cannot be reached, or is not migrated (claimbase migrate)."),
 }
+
+
+def problem_example(status: str) -> dict[str, Any]:
+    """Return what an answer with this status may look like."""
+    code, detail = PROBLEM_OF_STATUS[status]
+    title = next(term.label for term in PROBLEMS.terms if term.id == code)
+    said = {"type": f"/v1/vocabularies/problems#{code}", "title": title, "status": int(status), "detail": detail}
+    return {**said, "code": code, "errors": [], "request_id": "5f0c6ea1c2a94d0cb1a0d3a3a1c0ffee"}
 
 
 def example(operation: str) -> Any:
@@ -94,7 +94,7 @@ def _make(app: FastAPI) -> dict[str, Any]:
             for status, answer in operation["responses"].items():
                 for media_type, content in answer.get("content", {}).items():
                     if media_type == MEDIA_TYPE:
-                        content["example"] = PROBLEM_EXAMPLE
+                        content["example"] = problem_example(status)
                     elif status == "200" and media_type == "application/json":
                         content["example"] = example(operation["operationId"])
     return made

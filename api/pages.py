@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Integer, Select
 from api.errors import ParameterError
 from models import queries
 from models.base import Fault, clean_text
-from models.filters import NONE, Filters, Many, given
+from models.filters import given
 from models.records import Row
 from models.vocabularies import OneOf, Term, Vocabulary
 
@@ -85,11 +85,6 @@ def list_tag(connection: Connection) -> str:
 Render = Callable[[Connection, Sequence[Row]], bytes]
 
 
-def render_rows(rows: Sequence[Row]) -> bytes:
-    """Return rows as a JSON array."""
-    return to_json(list(rows))
-
-
 def listing_response(
     request: Request,
     connection: Connection,
@@ -99,15 +94,14 @@ def listing_response(
     render: Render,
 ) -> Response:
     """Answer a list: 304 without touching the data where nothing changed, else one page and where it goes on."""
-    # The tag is read before the data: should something change between, the tag is too old, never too new.
-    etag = list_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     asked = given(query)
     sort = asked.get("sort", [])
     bound = _binding(request, asked)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
     parameters = queries.resolve(connection, asked)
+    etag = list_tag(connection)
+    if unchanged := not_modified(request, etag):
+        return unchanged
     rows, mark = queries.page(connection, listing, statement, parameters, sort, after, query.limit)
     page: dict[str, Any] = {"limit": query.limit, "next": _encode(mark, bound) if mark is not None else None}
     if query.count:
@@ -162,6 +156,3 @@ def _unstorable(value: Any) -> bool:
 
 def _bad_cursor(detail: str) -> ParameterError:
     return ParameterError(detail, [Fault(at="cursor", code="bad_cursor", detail=detail)], code="bad_cursor")
-
-
-__all__ = ["NONE", "Filters", "Many", "Page", "Paging"]

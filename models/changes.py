@@ -21,7 +21,7 @@ from models.database import Database
 from models.evidence import Evidence, EvidenceIn
 from models.records import Row, columns_of, nearest, sources_by_id, table
 from models.relation import Relation, RelationIn
-from models.revision import Revision, Serial
+from models.revision import Revision, Serial, hold
 from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
 
 
@@ -40,18 +40,15 @@ class Change:
 @contextmanager
 def begin(database: Database, *, actor: str, comment: str | None = None) -> Iterator[Change]:
     """Open a change; commit it at the end, or roll all of it back where an error leaves the block."""
-    serial = table(Serial)
     with database.write() as connection:
-        # Whoever holds this row is the only writer until it commits: serials have no gap and run in commit order.
-        first = connection.scalar(select(serial.c.value).with_for_update())
-        assert first is not None, "the serial row is made by the first migration"
+        first = hold(connection)
         revision = table(Revision)
         last = connection.scalar(select(revision.c.at).where(revision.c.serial == first).limit(1))
         # Times never run against the serials, even where the clock was set back: database time is read by them.
         change = Change(connection, actor, comment, max(now(), last or ""), first)
         yield change
         if change.serial > first:
-            connection.execute(update(serial).values(value=change.serial))
+            connection.execute(update(table(Serial)).values(value=change.serial))
         claim = table(Claim)
         for slug, number in change.touched.items():
             connection.execute(update(claim).where(claim.c.id == slug).values(revision=number, updated=change.at))
@@ -73,8 +70,7 @@ def put_topic(change: Change, topic: TopicIn) -> bool:
 def put_source(change: Change, source: SourceIn) -> bool:
     """Make or replace a source with its authors and identifiers; every claim that rests on it is derived anew.
 
-    Where its publisher has announced something about it (an erratum, a retraction), each of those claims gets a revision
-    that says so, whether or not its status changes.
+    Each of those claims gets a revision that says what of the source changed, such as a retraction.
     """
     source.identifiers.sort(key=lambda identifier: identifier.scheme)
     body = source.model_dump()
@@ -102,11 +98,11 @@ def put_source(change: Change, source: SourceIn) -> bool:
     for part in (Occurrence, Evidence, Assessment):
         named = table(part)
         claims.update(change.connection.scalars(select(named.c.claim).where(named.c.source == source.id).distinct()))
-    change.touched.update(dict.fromkeys(claims, change.serial))
-    if source.integrity != (old or {"integrity": "no_notice"})["integrity"]:
-        why = f"{source.id} is now marked {source.integrity}: {source.integrity_note or 'the notice was taken back'}"
-        for slug in sorted(claims):
-            _revise(change, "claim", slug, slug, _claim_body(change, slug), None, action="derive", comment=why)
+    for slug in sorted(claims):
+        assert old is not None, "a claim can only rest on a source that is stored"
+        _revise(
+            change, "claim", slug, slug, _claim_body(change, slug), None, action="derive", comment=_why(source, old)
+        )
     return True
 
 
@@ -146,7 +142,8 @@ def put_relation(change: Change, claim: str, relation: RelationIn) -> bool:
     """Tie a claim to another; that the other is stored is checked here, since it may live on another shard."""
     _must_exist(change, Claim, relation.target, "target")
     if relation.target == claim:
-        raise InvalidRecord("A claim cannot be related to itself.", [_fault("target", "related_to_itself", claim)])
+        detail = f"'{claim}' cannot be related to itself."
+        raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
     return _put_part(change, "relation", Relation, claim, relation, {"type": relation.type, "target": relation.target})
 
 
@@ -175,6 +172,14 @@ def _put_part(
         stored,
     )
     return True
+
+
+def _why(source: SourceIn, old: Row) -> str:
+    """Say in words what of a source changed."""
+    body = source.model_dump()
+    if source.integrity != old["integrity"]:
+        return f"{source.id} is now marked {source.integrity}: {source.integrity_note or 'the notice was taken back'}"
+    return f"{source.id} changed: {', '.join(name for name in body if body[name] != old[name])}"
 
 
 def _claim_body(change: Change, slug: str) -> Row:
@@ -271,7 +276,3 @@ def _no_shared_identifier(change: Change, source: SourceIn) -> None:
             faults.append(Fault(at=f"identifiers/{place}/value", code="identifier_taken", detail=detail))
     if faults:
         raise InvalidRecord("Another source has this identifier.", faults)
-
-
-def _fault(at: str, code: str, value: str) -> Fault:
-    return Fault(at=at, code=code, detail=f"'{value}' will not do here.")

@@ -30,6 +30,8 @@ def check(connection: Connection) -> Iterator[str]:
     if at != migrations.HEAD:
         yield f"The database is at migration {at}, this program at {migrations.HEAD}; run claimbase migrate."
         return
+    if not document.is_current(connection):
+        yield "The read model was derived by other rules than this program's; run claimbase rebuild."
     yield from (f"A row points nowhere: {row}" for row in unenforced_keys(connection))
     yield from _serials(connection)
     yield from _revisions(connection)

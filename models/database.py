@@ -47,6 +47,20 @@ class Database:
         with self.writer.connect() as connection, connection.begin():
             yield connection
 
+    @contextmanager
+    def reshape(self) -> Iterator[Connection]:
+        """Give a connection as `write` does, for migrations: SQLite changes a table by making it anew, which its foreign
+        keys would forbid, so they rest meanwhile and are checked before the commit."""
+        with self.writer.connect() as connection:
+            _enforce_keys(connection, on=False)
+            try:
+                with connection.begin():
+                    yield connection
+                    if broken := unenforced_keys(connection):
+                        raise RuntimeError(f"the migration would leave rows that point nowhere: {broken}")
+            finally:
+                _enforce_keys(connection, on=True)
+
     def close(self) -> None:
         self.reader.dispose()
         self.writer.dispose()
@@ -87,8 +101,9 @@ def connect(address: str) -> Database:
                 ) from None
             return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True}
-        reader = create_engine(url, **options)
-        return Database(reader.execution_options(postgresql_readonly=True), create_engine(url, **options))
+        # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        return Database(create_engine(url, **options).execution_options(**snapshot), create_engine(url, **options))
     except (NoSuchModuleError, ModuleNotFoundError):
         raise BadDatabaseUrl("PostgreSQL needs its driver: pip install 'claimbase[postgres]'.") from None
 
@@ -114,9 +129,11 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
     return engine
 
 
-def ping(connection: Connection) -> None:
-    """Ask the database for nothing; raises where it does not answer."""
-    connection.execute(text("SELECT 1"))
+def _enforce_keys(connection: Connection, *, on: bool) -> None:
+    if connection.dialect.name == "sqlite":
+        # By the driver, since SQLite heeds it outside a transaction only, and any statement of ours begins one.
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
 
 
 UNDEFINED_TABLE = "42P01"

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select
+from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
 from sqlmodel import Field
 
 from models import records, status, whole
 from models import vocabularies as v
-from models.base import PartOfClaim
-from models.claim import Claim
+from models.base import PartOfClaim, now
+from models.claim import Claim, ClaimIn
+from models.revision import Revision, Serial, hold
 
 BATCH = 500
 
@@ -93,6 +94,9 @@ class StatusPeriod(PartOfClaim, table=True):
     certainty: str | None = None
 
 
+# By what the read model was derived: raised by hand where the same evidence comes to something else, or is stored otherwise.
+DERIVATION = "2026-11-22"
+
 Rows = dict[str, list[dict[str, Any]]]
 DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
 
@@ -109,12 +113,50 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
 
 
 def rebuild(connection: Connection) -> int:
-    """Derive the whole read model anew; return how many claims it holds."""
-    claims = connection.scalars(select(records.table(Claim).c.id)).all()
+    """Derive the whole read model anew; return how many claims it holds. No other writer runs meanwhile.
+
+    Where the rules have changed since, a claim whose document comes out differently gets a revision that says so, and
+    with it a new tag.
+    """
+    refined = not is_current(connection)
+    serial = first = hold(connection)
+    at = now()
+    claim, revision, document = records.table(Claim), records.table(Revision), records.table(ClaimDocument)
+    claims = connection.scalars(select(claim.c.id).order_by(claim.c.id)).all()
+    for batch in _batches(claims):
+        old = {
+            row.claim: row.core
+            for row in connection.execute(select(document.c.claim, document.c.core).where(document.c.claim.in_(batch)))
+        }
+        for found in whole.load(connection, batch):
+            core = whole.core(found, whole.parts(found))
+            if refined and old.get(core.id, to_json(core)) != to_json(core):
+                serial += 1
+                body = {name: found.claim[name] for name in ClaimIn.model_fields}
+                told = {"actor": "rebuild", "at": at, "comment": f"Derived anew, by the rules {DERIVATION}."}
+                made = {
+                    "record": f"claim/{core.id}",
+                    "serial": serial,
+                    "kind": "claim",
+                    "claim": core.id,
+                    "action": "derive",
+                }
+                connection.execute(insert(revision), {**made, **told, "body": body})
+                connection.execute(update(claim).where(claim.c.id == core.id).values(revision=serial, updated=at))
+        refresh(connection, batch)
     for model in DERIVED:
-        connection.execute(delete(records.table(model)))
-    refresh(connection, claims)
+        table = records.table(model)
+        connection.execute(delete(table).where(table.c.claim.not_in(select(claim.c.id))))
+    values: dict[str, Any] = {"derivation": DERIVATION}
+    if serial > first:
+        values["value"] = serial
+    connection.execute(update(records.table(Serial)).values(values))
     return len(claims)
+
+
+def is_current(connection: Connection) -> bool:
+    """Say whether the read model was derived by the rules and shapes of this program."""
+    return connection.scalar(select(records.table(Serial).c.derivation)) == DERIVATION
 
 
 def differences(connection: Connection) -> Iterator[str]:
@@ -146,7 +188,7 @@ def derive(connection: Connection, claims: Sequence[str]) -> Rows:
 def _derive_one(rows: Rows, claim: whole.Whole) -> None:
     served = whole.parts(claim)
     core = whole.core(claim, served)
-    evidence = served["evidence"]
+    evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
     rows["claim_document"].append(
         {
             "claim": core.id,

@@ -121,5 +121,6 @@ class EvidenceOut(EvidenceIn):
         "or the day on which an undated source was recorded here."
     )
     integrity: v.Integrity = Field(description="What is announced about the source; a retracted one counts no more.")
+    integrity_date: str | None = Field(description="When that was announced.")
     created: str
     updated: str

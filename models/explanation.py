@@ -13,7 +13,7 @@ from models import vocabularies as v
 from models.base import Slug, Strict
 from models.records import Row
 from models.status import Decision, Line, decide
-from models.whole import Whole
+from models.whole import Whole, must_exist
 
 PARTS = v.Vocabulary(
     "explanation-parts",
@@ -128,13 +128,18 @@ class Difference(Strict):
     before: Moment
     after: Moment
     changed: bool = Field(description="Whether status or certainty differ.")
-    added: list[EvidenceBrief] = Field(description="Lines published after the first day and by the second.")
+    added: list[ExplainedLine] = Field(description="Lines published after the first day and by the second.")
     because: list[EvidenceBrief] = Field(description="Lines on which the later status rests.")
     periods: list[TimelinePeriod] = Field(description="Periods that began after the first day and by the second.")
 
 
 def explain(whole: Whole, day: str | None) -> Explanation:
-    """Explain the status with what was published by a day (YYYY-MM-DD), or with everything."""
+    """Explain the status with what was published by a day (YYYY-MM-DD), or with everything.
+
+    Raises `NotFound` where the claim was not stated by that day.
+    """
+    if day is not None:
+        must_exist(whole, day)
     rows = {row["key"]: row for row in whole.evidence if row["relation_type"] is None and row["state"] not in PRIVATE}
     lines = [line for line in whole.lines if line.key in rows]
     kind = whole.claim["kind"]
@@ -164,7 +169,6 @@ def compare(whole: Whole, first: str, second: str) -> Difference:
     """Tell what changed between two days (YYYY-MM-DD), the first not after the second."""
     rows = {row["key"]: row for row in whole.evidence}
     before, after = (_moment(whole, day) for day in (first, second))
-    came = [line for line in whole.lines if first < line.published <= second and line.state == "accepted"]
     decision = decide(whole.claim["kind"], whole.lines, second)
     return Difference(
         claim=whole.claim["id"],
@@ -172,7 +176,11 @@ def compare(whole: Whole, first: str, second: str) -> Difference:
         before=before,
         after=after,
         changed=(before.status, before.certainty) != (after.status, after.certainty),
-        added=_briefs(rows, came),
+        added=[
+            ExplainedLine(**_brief(rows[line.key], line), part=_part(line, decision))
+            for line in _by_day(whole.lines)
+            if first < line.published <= second and rows[line.key]["state"] not in PRIVATE
+        ],
         because=_briefs(rows, decision.decisive) if after.status is not None else [],
         periods=[period for period in _periods(whole) if first < period.starts <= second],
     )
@@ -191,12 +199,8 @@ def paragraph(explanation: Explanation) -> str:
         told.append(f"{group.direction.capitalize()} at rank {group.rank}: {group.count} ({', '.join(group.groups)}).")
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for line in explanation.lines:
-        parts[line.part].append(f"{line.citation} ({line.independence_group})")
-    told += [
-        f"{term.label.capitalize()}: {'; '.join(dict.fromkeys(parts[term.id]))}."
-        for term in PARTS.terms
-        if parts[term.id]
-    ]
+        parts[line.part].append(f"{line.citation} ({line.source}, {line.direction}, {line.independence_group})")
+    told += [f"{term.label.capitalize()}: {'; '.join(parts[term.id])}." for term in PARTS.terms if parts[term.id]]
     for critical in explanation.critical_groups:
         told.append(f"Without {critical.independence_group} the claim would be {critical.status}.")
     if not explanation.critical_groups:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
 from models import vocabularies as v
 from models.base import Slug, Text, check_partial_date, end_of, now
@@ -41,9 +41,11 @@ def split(value: object) -> object:
     return parts
 
 
-Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MOST_VALUES)]
-Reference = Annotated[Text, Field(min_length=1, max_length=500)]
 Name = Annotated[Text, Field(min_length=1, max_length=500)]
+Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MOST_VALUES)]
+# Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never split.
+Names = Annotated[list[Name], Field(max_length=MOST_VALUES)]
+Reference = Annotated[Text, Field(min_length=1, max_length=500)]
 Year = Annotated[int, Field(ge=1, le=9999)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 _MOMENT = re.compile(
@@ -157,10 +159,8 @@ class SourceFilters(Filters):
     """Which sources."""
 
     type: Many[v.SourceType] = Field(NONE, description="Type of source.")
-    author: Many[Name] = Field(
-        NONE, description="Family name or group's name of an author; case and accents do not matter."
-    )
-    journal: Many[Name] = Field(NONE, description="Journal, in full or as abbreviated, exactly.")
+    author: Names = Field(NONE, description="Family name or group's name of an author; case and accents do not matter.")
+    journal: Names = Field(NONE, description="Journal, in full or as abbreviated, exactly; repeat it for several.")
     study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
     integrity: Many[v.Integrity] = Field(NONE, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
@@ -268,9 +268,16 @@ def conditions(parameters: Mapping[str, Any], known: Mapping[str, Condition]) ->
 
 
 def lines_of_claim(day: str | None = None) -> list[ColumnElement[bool]]:
-    """Return the conditions of the accepted lines on the claim itself, published by a day if one is given."""
+    """Return the conditions of the accepted lines on the claim itself whose source is not retracted, as of a day if given."""
     own = [evidence.c.claim == document.c.claim, evidence.c.relation_type.is_(None), evidence.c.state == "accepted"]
-    return own if day is None else [*own, source.c.id == evidence.c.source, source.c.published <= day]
+    own += [source.c.id == evidence.c.source]
+    stands = source.c.integrity != "retracted"
+    if day is None:
+        return [*own, stands]
+    # A date given in part counts from its end; no day of a month comes after 99.
+    noticed = source.c.integrity_date
+    end = case((func.length(noticed) < 10, noticed + "-99"), else_=noticed)
+    return [*own, source.c.published <= day, or_(stands, end > day)]
 
 
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
@@ -286,8 +293,9 @@ def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[
     day = parameters["as_of"]
 
     def conflict(_operator: str, wanted: Any) -> ColumnElement[bool]:
-        counted = [*lines_of_claim(day), source.c.integrity != "retracted"]
-        both = and_(*(exists().where(*counted, evidence.c.direction == side) for side in ("supports", "disputes")))
+        both = and_(
+            *(exists().where(*lines_of_claim(day), evidence.c.direction == side) for side in ("supports", "disputes"))
+        )
         return both if wanted else ~both
 
     known = {

@@ -13,7 +13,7 @@ from models.records import Row, line_out, source_out, table
 from models.relation import RelationIn
 from models.revision import Revision
 from models.source import SourceIn, publication
-from models.whole import Whole
+from models.whole import Whole, first_days
 
 RECORDS: dict[str, type[SQLModel]] = {
     "topic": TopicIn,
@@ -27,10 +27,13 @@ RECORDS: dict[str, type[SQLModel]] = {
 
 
 def normal(kind: str, body: Row) -> Row:
-    """Return a recorded body with the fields that its class has now: one that came later has its default."""
-    model = RECORDS[kind]
-    own = {name: value for name, value in body.items() if name != "claim"}
-    return {**({"claim": body["claim"]} if "claim" in body else {}), **model.model_validate(own).model_dump()}
+    """Return a recorded body with the fields that its class has now: one that came later has its default.
+
+    It is not validated again: what was recorded under older rules is what was known.
+    """
+    fields = RECORDS[kind].model_fields.items()
+    now = {name: body[name] if name in body else field.get_default(call_default_factory=True) for name, field in fields}
+    return {**({"claim": body["claim"]} if "claim" in body else {}), **now}
 
 
 def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
@@ -65,6 +68,7 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
         _sorted(bodies["relation"], "type", "target"),
         _sorted(bodies["assessment"], "key"),
         sources,
+        first_days(connection, {body["target"] for body in bodies["relation"]}),
     )
 
 
@@ -82,7 +86,7 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
 
 
 def _source(record: Row) -> Row:
-    published, year = publication(SourceIn.model_validate(record["body"]), record["created"])
+    published, year = publication(SourceIn.model_construct(**record["body"]), record["created"])
     stamp = {"published": published, "year": year, "revision": record["serial"]}
     return source_out(record["body"], {**stamp, "created": record["created"], "updated": record["at"]})
 

@@ -70,8 +70,8 @@ SOURCES = Listing(
 def claims_as_of(day: str) -> Listing:
     """Return the listing of claims with what had been published by a day: each beside its period of that day."""
     lines = select(func.count()).select_from(evidence).where(*f.lines_of_claim(day))
-    counted = (evidence.c.direction != "inconclusive", source.c.integrity != "retracted")
-    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(day), *counted)
+    takes_side = evidence.c.direction != "inconclusive"
+    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(day), takes_side)
     return Listing(
         document.join(f.period, f.period.c.claim == document.c.claim),
         f.claim_conditions_as_of,
@@ -96,16 +96,14 @@ TOPICS = Listing(topic, lambda _parameters: [], {}, (topic.c.id,))
 
 
 def ordering(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
-    """Return the columns to sort by, each with whether it descends; the id comes last, in the direction asked for."""
+    """Return the columns to sort by, each with whether it descends. No two have the same id, so nothing comes after it."""
     columns: list[tuple[ColumnElement[Any], bool]] = []
-    descending_id = False
-    for name in sort:
+    for name in (*sort, "id"):
         descending = name.startswith("-")
         if name.removeprefix("-") == "id":
-            descending_id = descending
-        else:
-            columns.append((listing.sorts[name.removeprefix("-")], descending))
-    return columns + [(part, descending_id) for part in listing.id]
+            return columns + [(part, descending) for part in listing.id]
+        columns.append((listing.sorts[name.removeprefix("-")], descending))
+    raise AssertionError("the id ends every sort")
 
 
 def page(
@@ -286,7 +284,7 @@ def _unknown(
     name = parameter.partition(".")[0]
     for value in values:
         if connection.scalar(select(ids).where(ids == value, *where).limit(1)) is None:
-            close = nearest(connection, ids, value)
+            close = nearest(connection, ids, value, *where)
             detail = f"There is no {name} '{value}'."
             suggestion = close[0] if close else None
             faults.append(Fault(at=parameter, code="unknown_value", detail=detail, suggestion=suggestion))
@@ -340,13 +338,25 @@ def status_history(connection: Connection, topics: Sequence[str], until: int) ->
     period = f.period
     filed = [f.has_term("topic")("", topics)] if topics else []
     rows = period.join(document, document.c.claim == period.c.claim)
-    first = connection.scalar(select(func.min(period.c.starts)).select_from(rows).where(*filed))
-    years = range(int(first[:4]), until + 1) if first else []
+    begun, over = (
+        _by_year(connection, day, select(period.c.status).select_from(rows).where(day.is_not(None), *filed))
+        for day in (period.c.starts, period.c.ends)
+    )
+    standing = dict.fromkeys(STATUSES.ids, 0)
     history = []
-    for year in years:
-        day = f"{year:04}-12-31"
-        then = (period.c.starts <= day, or_(period.c.ends.is_(None), period.c.ends > day))
-        counted = select(period.c.status, func.count()).select_from(rows).where(*then, *filed)
-        found = {row[0]: row[1] for row in connection.execute(counted.group_by(period.c.status))}
-        history.append({"year": year, "counts": {status: found.get(status, 0) for status in STATUSES.ids}})
+    for year in range(min(begun, default=until + 1), until + 1):
+        for status_id in STATUSES.ids:
+            standing[status_id] += begun.get(year, {}).get(status_id, 0) - over.get(year, {}).get(status_id, 0)
+        history.append({"year": year, "counts": dict(standing)})
     return history
+
+
+def _by_year(connection: Connection, day: ColumnElement[Any], statuses: Select[Any]) -> dict[int, dict[str, int]]:
+    """Return how many periods of each status have this day of theirs in each year."""
+    year = func.substr(day, 1, 4)
+    found: dict[int, dict[str, int]] = {}
+    for status_id, when, times in connection.execute(
+        statuses.add_columns(year, func.count()).group_by(f.period.c.status, year)
+    ):
+        found.setdefault(int(when), {})[status_id] = times
+    return found

@@ -26,10 +26,11 @@ def columns_of(source: Any, model: type[SQLModel]) -> Row:
     return {name: source[name] for name in model.model_fields}
 
 
-def nearest(connection: Connection, ids: ColumnElement[str], given: str) -> list[str]:
+def nearest(connection: Connection, ids: ColumnElement[str], given: str, *where: ColumnElement[bool]) -> list[str]:
     """Return up to three stored ids that come near a mistyped one; looks at no more than 2,000 with its first letter."""
     first = given[:1].lower()
-    return near(given, connection.scalars(select(ids).where(ids >= first, ids < first + "~").limit(2000)))
+    alike = select(ids).where(ids >= first, ids < first + "~", *where).distinct().limit(2000)
+    return near(given, connection.scalars(alike))
 
 
 def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
@@ -66,9 +67,7 @@ def source_out(body: Row, stamp: Any) -> Row:
 def evidence_statement() -> Select[Any]:
     """Return the statement that reads lines of evidence with what they take from their source."""
     evidence, source = table(Evidence), table(Source)
-    return select(evidence, source.c.published, source.c.integrity, source.c.year).join(
-        source, source.c.id == evidence.c.source
-    )
+    return select(evidence).join(source, source.c.id == evidence.c.source)
 
 
 def evidence_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
@@ -83,7 +82,7 @@ def line_out(row: Any, source: Row) -> Row:
         "id": part_id(row["claim"], row["key"]),
         "claim": row["claim"],
         **columns_of(row, EvidenceIn),
-        **{name: source[name] for name in ("citation", "year", "published", "integrity")},
+        **{name: source[name] for name in ("citation", "year", "published", "integrity", "integrity_date")},
         **{name: row[name] for name in ("created", "updated")},
     }
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, CheckConstraint, Index
+from sqlalchemy import JSON, CheckConstraint, Connection, Index, select
 from sqlmodel import Field
 
 from models import vocabularies as v
@@ -41,6 +41,18 @@ class Serial(Strict, table=True):
 
     id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     value: int
+    derivation: str | None = Field(default=None, description="By which rules and shapes the read model was derived.")
+
+
+def hold(connection: Connection) -> int:
+    """Lock the row of the serial and return its value. Whoever holds it is the only writer until it commits.
+
+    So serials have no gap and run in commit order, and nobody derives documents while another writes.
+    """
+    serial = Serial.__table__  # type: ignore[attr-defined]
+    first: int | None = connection.scalar(select(serial.c.value).with_for_update())
+    assert first is not None, "the row of the serial is made by the first migration"
+    return first
 
 
 class RevisionOut(Strict):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlmodel import SQLModel
 
 from models import changes
+from models.assessment import AssessmentIn
 from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of
 from models.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.database import Database
@@ -41,16 +42,26 @@ class ClaimFile(ClaimIn):
     occurrences: list[OccurrenceIn] = []
     evidence: list[EvidenceIn] = []
     relations: list[RelationIn] = []
+    assessments: list[AssessmentIn] = []
 
 
 class _Loader(yaml.BaseLoader):  # A BaseLoader makes text, lists and dicts only, never objects.
-    """Reads every scalar as text, so that `no`, `1e3` and `2009-12` mean what they say; refuses a key given twice."""
+    """Reads every scalar as text, so that `no`, `1e3` and `2009-12` mean what they say; refuses a key given twice.
+
+    Nothing, `~` and `null` without quotes mean that the field is left out.
+    """
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        text = super().construct_scalar(node)
+        return None if node.style is None and text in ("", "~", "null") else text
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        if odd := [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]:
+            raise yaml.constructor.ConstructorError(None, None, "a field's name is one word", odd[0].start_mark)
         keys = [key.value for key, _ in node.value]
         if twice := [key for key, times in Counter(keys).items() if times > 1]:
             raise yaml.constructor.ConstructorError(None, None, f"the key '{twice[0]}' is given twice", node.start_mark)
-        return dict(super().construct_mapping(node, deep=deep))
+        return {name: value for name, value in super().construct_mapping(node, deep=deep).items() if value is not None}
 
 
 def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
@@ -106,6 +117,9 @@ def _steps(
             yield path, f"relations/{place}", "relation", partial(changes.put_relation, change, file.id, relation)
         for place, evidence in enumerate(file.evidence):
             yield path, f"evidence/{place}", "evidence", partial(changes.put_evidence, change, file.id, evidence)
+        for place, assessment in enumerate(file.assessments):
+            put = partial(changes.put_assessment, change, file.id, assessment)
+            yield path, f"assessments/{place}", "assessment", put
 
 
 def _topics(root: Path, problems: list[FileFault]) -> Iterator[Read[TopicIn]]:
@@ -134,7 +148,11 @@ def _claims(root: Path, problems: list[FileFault]) -> Iterator[Read[ClaimFile]]:
 
 def _files(folder: Path, model: type[In], problems: list[FileFault]) -> Iterator[Read[In]]:
     """Read one record a file; the file's name is its id."""
-    for path in sorted(folder.glob("*.y*ml")):
+    paths = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
+    for path in paths:
+        if path.suffix != ".yaml":
+            problems.append((path, Fault(at="", code="not_yaml", detail="A seed file's name ends in .yaml.")))
+            continue
         content = _load(path, problems)
         if content is BROKEN:
             continue
@@ -154,6 +172,8 @@ def _files(folder: Path, model: type[In], problems: list[FileFault]) -> Iterator
 def _load(path: Path, problems: list[FileFault]) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    except OSError as error:
+        problems.append((path, Fault(at="", code="not_readable", detail=f"{error.strerror}.")))
     except UnicodeDecodeError as error:
         problems.append((path, Fault(at="", code="not_utf8", detail=f"Not UTF-8 at byte {error.start}.")))
     except yaml.MarkedYAMLError as error:
@@ -178,6 +198,7 @@ def _repeated(file: ClaimFile) -> Iterator[Fault]:
     keys = {
         "occurrences": [part.key for part in file.occurrences],
         "evidence": [part.key for part in file.evidence],
+        "assessments": [part.key for part in file.assessments],
         "relations": [f"{part.type} {part.target}" for part in file.relations],
     }
     for name, values in keys.items():

@@ -97,6 +97,9 @@ class SourceFields(Strict):
     issued: PartialDate | None = Field(default=None, description="Date of publication.")
     issued_inferred: bool = Field(default=False, description="True where the date is a curator's inference.")
     epub_date: PartialDate | None = Field(default=None, description="Published online ahead of the issue.")
+    accessed: PartialDate | None = Field(
+        default=None, description="When a curator saw it; an undated source was published by then."
+    )
     url: Text | None = Field(default=None, max_length=2000, regex=r"^https?://\S+$")
     language: Text | None = Field(default=None, max_length=35, description="BCP 47 tag, such as 'en'.")
     study_design: v.StudyDesign
@@ -104,6 +107,9 @@ class SourceFields(Strict):
     sample: Text | None = Field(default=None, max_length=500, description="The groups, such as '56 MS, 20 controls'.")
     integrity: v.Integrity = "no_notice"
     integrity_note: Text | None = Field(default=None, max_length=2000)
+    integrity_date: PartialDate | None = Field(
+        default=None, description="When that was announced; a retracted source counts in evidence time until then."
+    )
     text_sha256: str | None = Field(
         default=None,
         regex=r"^[0-9a-f]{64}$",
@@ -206,10 +212,12 @@ def publication(source: SourceFields, recorded: str) -> tuple[str, int | None]:
     """Return the last day on which a source can first have been published (YYYY-MM-DD), and its year.
 
     The day is the end of the partial date of its issue or of its online version, whichever is earlier, and in any case
-    the day on which it was recorded here. The year is that of the issue, as it is cited; an undated source has none.
+    the day on which it was seen or recorded here. The year is that of the issue, as it is cited; an undated source has
+    none.
     """
     dates = [date for date in (source.issued, source.epub_date) if date]
-    return min([end_of(date) for date in dates] + [recorded[:10]]), int(dates[0][:4]) if dates else None
+    bounds = [end_of(date) for date in (*dates, source.accessed) if date]
+    return min([*bounds, recorded[:10]]), int(dates[0][:4]) if dates else None
 
 
 def name_key(name: str) -> str:

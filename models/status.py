@@ -15,7 +15,10 @@ WEAK = 5  # Mechanism-based reasoning and whatever ranks below it.
 
 @dataclass(frozen=True)
 class Line:
-    """One line of evidence, reduced to what the rules look at. `published` is YYYY-MM-DD."""
+    """One line of evidence, reduced to what the rules look at. `published` and `retracted_on` are YYYY-MM-DD.
+
+    A retracted line counts on no day, or until `retracted_on` where that is known: so it was believed then.
+    """
 
     key: str
     direction: str
@@ -25,6 +28,7 @@ class Line:
     directness: str = "direct"
     state: str = "accepted"
     retracted: bool = False
+    retracted_on: str | None = None
     searched_found_none: bool = False
 
     @property
@@ -186,10 +190,10 @@ def reason_left_out(line: Line, as_of: str | None = None) -> str | None:
     """Return why a line does not count (a key of `LEFT_OUT`), or None where it counts."""
     if line.state != "accepted":
         return "not_accepted"
-    if line.retracted:
-        return "retracted"
     if as_of is not None and line.published > as_of:
         return "later"
+    if line.retracted and (as_of is None or line.retracted_on is None or line.retracted_on <= as_of):
+        return "retracted"
     if line.direction == "inconclusive":
         return "takes_no_side"
     return None
@@ -272,7 +276,11 @@ class Period:
 
 def stated_from(lines: Iterable[Line], stated: str) -> str:
     """Return the day from which a claim exists: the first on which it was stated, or supported in a recorded source."""
-    supported = (line.published for line in lines if line.direction == "supports" and reason_left_out(line) is None)
+    supported = (
+        line.published
+        for line in lines
+        if line.direction == "supports" and reason_left_out(line, line.published) is None
+    )
     return min(stated, min(supported, default=stated))
 
 
@@ -282,7 +290,8 @@ def periods(kind: str, lines: Sequence[Line], stated: str) -> list[Period]:
     Args: `stated` is the day (YYYY-MM-DD) of its earliest occurrence. The last period has no end.
     """
     first = stated_from(lines, stated)
-    days = sorted({first} | {line.published for line in lines if line.published > first})
+    dates = {day for line in lines for day in (line.published, line.retracted_on) if day is not None and day > first}
+    days = sorted({first} | dates)
     runs: list[Period] = []
     for day in days:
         decision = decide(kind, lines, as_of=day)

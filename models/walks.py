@@ -1,5 +1,6 @@
 """Walks along the relations: what is tied to a claim, and what would fall with it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ document, relation = table(ClaimDocument), table(Relation)
 MOST_STEPS = 10
 MOST_NODES = 500
 MOST_CHAINS = 20
+MOST_PATHS = 100
 FALLEN = ("refuted", "disputed")
 # Which end of a tie rests on the other: what is led to rests on what leads there; what depends on, presupposes or refines
 # a claim rests on it. The other types carry no support.
@@ -92,55 +94,66 @@ def chain(connection: Connection, start: str, depth: int = MOST_STEPS) -> Row:
 def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
     """Tell which claims lose support if a claim had the status `assume`, along which ties and how far.
 
-    A claim loses support where it rests (see `SUPPORT`) on one that falls. Each causal chain through the start shows its
-    weakest link: the claim or tie of the lowest status. Cycles end, depth and numbers are bounded, and what was cut is said.
+    A claim rests (see `SUPPORT`) on one whose fall would take support from it. A tie that evidence has refuted passes
+    nothing on and is told as blocked. Each causal chain through the start shows its weakest link as derived, whatever is
+    assumed. Cycles end, depth and numbers are bounded, and what was cut is said.
     """
-    reached: dict[str, Row] = {}
+    distance = {start: 0}
+    ties: dict[tuple[str, str, str], Row] = {}
+    blocked: list[Row] = []
     frontier, cut = [start], False
-    for step in range(1, depth + 1):
+    for step in range(1, depth + 2):
         following = _resting(connection, frontier)
         frontier = []
         for end, tie in following:
-            if end == start or (end in reached and reached[end]["distance"] < step):
-                continue
-            if end not in reached and len(reached) >= MOST_NODES:
+            if tie["status"] == "refuted":
+                blocked.append(tie)
+            elif end in distance or (step <= depth and len(distance) <= MOST_NODES):
+                if end not in distance:
+                    distance[end] = step
+                    frontier.append(end)
+                ties[tie["claim"], tie["type"], tie["target"]] = tie
+            else:
                 cut = True
-                continue
-            if end not in reached:
-                reached[end] = {"id": end, "distance": step, "via": []}
-                frontier.append(end)
-            reached[end]["via"].append(tie)
         if not frontier:
             break
-    else:
-        cut |= any(end != start and end not in reached for end, _ in _resting(connection, frontier))
     causal = chain(connection, start, depth)
-    claims = _described(connection, [start, *reached, *(node["id"] for node in causal["claims"])])
-    falls = assume in FALLEN
+    claims = _described(connection, [*distance, *(node["id"] for node in causal["claims"])])
+    now = claims[start]["status"]
+    falls = assume in FALLEN or v.STATUSES.rank(assume) < v.STATUSES.rank(now)
     chains, more = _chains(causal["relations"], start)
+    judged = sorted(
+        (_weakest(path, claims) for path in chains), key=lambda each: (_strength(each["weakest"]), each["claims"])
+    )
     return {
         "claim": start,
         "assume": assume,
-        "status": claims[start]["status"],
+        "status": now,
         "claims": [
-            {**claims[slug], **node, "via": _judged(connection, node["via"]), "loses_support": falls}
-            for slug, node in sorted(reached.items(), key=lambda item: (item[1]["distance"], item[0]))
+            {
+                **claims[slug],
+                "distance": distance[slug],
+                "via": [tie for tie in ties.values() if tie[SUPPORT[tie["type"]]] == slug],
+                "loses_support": falls,
+            }
+            for slug in sorted(distance, key=lambda slug: (distance[slug], slug))
+            if slug != start
         ],
-        "chains": [_weakest(path, claims, start, assume) for path in chains],
-        "truncated": cut or causal["truncated"] or more,
+        "blocked": blocked,
+        "chains": judged[:MOST_CHAINS],
+        "truncated": cut or causal["truncated"] or more or len(judged) > MOST_CHAINS,
     }
 
 
 def _resting(connection: Connection, claims: Sequence[str]) -> list[tuple[str, Row]]:
-    """Return the claims that rest directly on these, each with the tie by which it does."""
-    found = []
+    """Return the claims that rest directly on these, each with the tie by which it does and what evidence says of it."""
     wanted = set(claims)
-    for tie in _ties(connection, claims, "both", list(SUPPORT)):
-        resting = SUPPORT[tie["type"]]
-        base = "claim" if resting == "target" else "target"
-        if tie[base] in wanted:
-            found.append((tie[resting], tie))
-    return found
+    ties = [tie for tie in _ties(connection, claims, "both", list(SUPPORT)) if tie[_base(tie)] in wanted]
+    return [(tie[SUPPORT[tie["type"]]], tie) for tie in _judged(connection, ties)]
+
+
+def _base(tie: Row) -> str:
+    return "claim" if SUPPORT[tie["type"]] == "target" else "target"
 
 
 def _described(connection: Connection, claims: Sequence[str]) -> dict[str, Row]:
@@ -150,7 +163,7 @@ def _described(connection: Connection, claims: Sequence[str]) -> dict[str, Row]:
 
 
 def _chains(ties: Sequence[Row], start: str) -> tuple[list[list[Row]], bool]:
-    """Return the causal chains through a claim, from where nothing leads to, to where nothing is led to; at most 20."""
+    """Return the causal chains through a claim, from where nothing leads to, to where nothing is led to."""
     after: dict[str, list[Row]] = {}
     before: dict[str, list[Row]] = {}
     for tie in ties:
@@ -158,15 +171,22 @@ def _chains(ties: Sequence[Row], start: str) -> tuple[list[list[Row]], bool]:
         before.setdefault(tie["target"], []).append(tie)
     upstream, cut_up = _paths(start, before, "claim")
     downstream, cut_down = _paths(start, after, "target")
-    chains = [[*reversed(up), *down] for up in upstream for down in downstream if up or down]
-    return chains[:MOST_CHAINS], cut_up or cut_down or len(chains) > MOST_CHAINS
+    chains = [[*reversed(up), *_onward(up, down)] for up in upstream for down in downstream]
+    distinct = {tuple((tie["claim"], tie["target"]) for tie in path): path for path in chains if path}
+    return list(distinct.values()), cut_up or cut_down
+
+
+def _onward(up: Sequence[Row], down: Sequence[Row]) -> list[Row]:
+    """Return the way down as far as it meets no claim of the way up: a cycle is told once."""
+    passed = {tie["claim"] for tie in up}
+    return list(itertools.takewhile(lambda tie: tie["target"] not in passed, down))
 
 
 def _paths(start: str, ties: Mapping[str, Sequence[Row]], end: str) -> tuple[list[list[Row]], bool]:
     """Return the paths that go on from a claim until they end or would come back to a claim they passed."""
     done: list[list[Row]] = []
     open_paths: list[tuple[list[Row], frozenset[str]]] = [([], frozenset([start]))]
-    while open_paths and len(done) < MOST_CHAINS:
+    while open_paths and len(done) < MOST_PATHS:
         path, passed = open_paths.pop()
         at = path[-1][end] if path else start
         onward = [tie for tie in ties.get(at, ()) if tie[end] not in passed]
@@ -176,12 +196,10 @@ def _paths(start: str, ties: Mapping[str, Sequence[Row]], end: str) -> tuple[lis
     return done, bool(open_paths)
 
 
-def _weakest(path: Sequence[Row], claims: Mapping[str, Row], start: str, assume: str) -> Row:
+def _weakest(path: Sequence[Row], claims: Mapping[str, Row]) -> Row:
     """Return a chain as slugs with its weakest link; a tie counts where evidence has judged it."""
     slugs = [path[0]["claim"], *(tie["target"] for tie in path)]
-    links: list[Row] = [
-        {"claim": slug, "target": None, "status": assume if slug == start else claims[slug]["status"]} for slug in slugs
-    ]
+    links: list[Row] = [{"claim": slug, "target": None, "status": claims[slug]["status"]} for slug in slugs]
     links += [
         {"claim": tie["claim"], "target": tie["target"], "status": tie["status"]}
         for tie in path

@@ -2,12 +2,12 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select
-from sqlmodel import Field
+from sqlalchemy import Connection, func, select
+from sqlmodel import Field, SQLModel
 
 from models import records, status
 from models import vocabularies as v
@@ -21,7 +21,10 @@ from models.source import SourceOut
 
 
 class Counts(Strict):
-    """How many records hang on a claim; groups are independent groups among the counted lines."""
+    """How many records hang on a claim; lines of retracted sources are not counted, but told in `notices`.
+
+    Groups are independent groups among the counted lines.
+    """
 
     occurrences: int
     evidence: int
@@ -31,6 +34,14 @@ class Counts(Strict):
     groups_supporting: int
     groups_disputing: int
     sources: int
+
+
+class Notices(Strict):
+    """How many lines of the claim's evidence rest on a source about which something was announced."""
+
+    retracted: int
+    concern: int
+    corrected: int
 
 
 class ClaimOut(ClaimIn):
@@ -53,6 +64,7 @@ class ClaimOut(ClaimIn):
         description="True where nothing takes a side and somebody searched and found none."
     )
     counts: Counts
+    notices: Notices
     revision: int = Field(description="Serial of the last change to anything in this document; also its ETag.")
     created: str
     updated: str
@@ -83,6 +95,8 @@ class Whole:
     relations: list[Row]
     assessments: list[Row]
     sources: dict[str, Row]
+    # From when each claim that a relation points to exists in evidence time.
+    targets: dict[str, str]
 
     @property
     def lines(self) -> list[status.Line]:
@@ -116,6 +130,7 @@ def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
         if row["source"]
     }
     sources = records.sources_by_id(connection, cited)
+    targets = first_days(connection, {row["target"] for rows in relations.values() for row in rows})
     table = records.table(Claim)
     found = connection.execute(select(table).where(table.c.id.in_(claims)).order_by(table.c.id)).mappings()
     return [
@@ -126,22 +141,46 @@ def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
             relations[claim["id"]],
             assessments[claim["id"]],
             sources,
+            targets,
         )
         for claim in found
     ]
 
 
-def as_of(whole: Whole, day: str) -> Whole:
-    """Return what had been published by a day (YYYY-MM-DD); raises `NotFound` where the claim was not stated by then."""
+def must_exist(whole: Whole, day: str) -> None:
+    """Raise `NotFound` where the claim was not stated by a day."""
     if day < whole.exists_from:
         detail = f"'{whole.claim['id']}' was not stated by {day}; it was first stated on {whole.exists_from}."
         raise NotFound(detail, code="not_yet_stated")
+
+
+def as_of(whole: Whole, day: str) -> Whole:
+    """Return what had been published by a day (YYYY-MM-DD); raises `NotFound` where the claim was not stated by then."""
+    must_exist(whole, day)
     return replace(
         whole,
         occurrences=[row for row in whole.occurrences if whole.sources[row["source"]]["published"] <= day],
-        evidence=[row for row in whole.evidence if row["published"] <= day],
+        evidence=[_then(row, day) for row in whole.evidence if row["published"] <= day],
+        relations=[row for row in whole.relations if whole.targets.get(row["target"], day) <= day],
         assessments=[row for row in whole.assessments if end_of(row["assessed"]) <= day],
     )
+
+
+def _then(line: Row, day: str) -> Row:
+    """Return a line as it stood on a day: what was announced about its source later was not known."""
+    announced = line["integrity_date"]
+    known = announced is None or end_of(announced) <= day
+    return line if known else {**line, "integrity": "no_notice", "integrity_date": None}
+
+
+def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str]:
+    """Return from when each of these claims exists in evidence time, as far as the stored periods tell."""
+    if not claims:
+        return {}
+    # By name, since the class of the table is derived from this module's.
+    period = SQLModel.metadata.tables["status_period"]
+    first = select(period.c.claim, func.min(period.c.starts)).where(period.c.claim.in_(claims)).group_by(period.c.claim)
+    return {row[0]: row[1] for row in connection.execute(first)}
 
 
 def parts(whole: Whole) -> dict[str, list[Row]]:
@@ -171,7 +210,9 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
 def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
     """Return the claim with its derived status; `served` is what `parts` made of it."""
     decision = status.decide(whole.claim["kind"], whole.lines)
-    directions = [row["direction"] for row in served["evidence"]]
+    standing = [row for row in served["evidence"] if row["integrity"] != "retracted"]
+    directions = [row["direction"] for row in standing]
+    announced = [row["integrity"] for row in served["evidence"]]
     return ClaimOut(
         **{name: whole.claim[name] for name in (*ClaimIn.model_fields, "revision", "created", "updated")},
         asserted_by=sorted({who for row in whole.occurrences for who in row["asserted_by"]}),
@@ -180,17 +221,18 @@ def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
         status_since=since(status.periods(whole.claim["kind"], whole.lines, whole.stated)),
         certainty=decision.certainty,
         evidence_level=min((line.level for line in decision.counted), default=None),
-        evidence_until=max((row["published"] for row in served["evidence"] if row["year"]), default=None),
+        evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
         has_conflict=decision.has_conflict,
         searched_found_none=decision.searched_found_none,
         counts=Counts(
             occurrences=len(whole.occurrences),
-            evidence=len(served["evidence"]),
+            evidence=len(standing),
             groups_supporting=decision.case.support.count(),
             groups_disputing=decision.case.against.count(),
             sources=len(served["sources"]),
             **{direction: directions.count(direction) for direction in v.DIRECTIONS.ids},
         ),
+        notices=Notices(**{name: announced.count(name) for name in Notices.model_fields}),
     )
 
 
@@ -211,6 +253,9 @@ def line_of(row: Row) -> status.Line:
         directness=row["directness"],
         state=row["state"],
         retracted=row["integrity"] == "retracted",
+        retracted_on=end_of(row["integrity_date"])
+        if row["integrity"] == "retracted" and row["integrity_date"]
+        else None,
         searched_found_none=row["searched_found_none"],
     )
 

@@ -99,7 +99,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     behind = run("check", url=empty.url)
     assert behind.returncode == 1
     assert "run claimbase migrate" in behind.stderr
-    assert "is at migration 0003" in run("migrate", url=empty.url).stdout
+    assert "is at migration 0004" in run("migrate", url=empty.url).stdout
     assert run("check", url=empty.url).returncode == 0
 
 

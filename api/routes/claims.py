@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Connection, select
 from api import pages
 from api.deps import JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
-from api.pages import NONE, Page, Paging, choices
+from api.pages import Page, Paging, choices
 from models import queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
-from models.filters import AS_OF, KNOWN_AT, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
+from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
 from models.records import Row, evidence_out, evidence_statement
 from models.whole import PARTS, ClaimOut, ClaimWhole
 
@@ -32,7 +32,9 @@ Fields = Many[ClaimField]
 class ClaimParameters(ClaimFilters, Paging):
     """Which claims, in what order, and how much of each."""
 
-    sort: Many[ClaimSort] = Field(NONE, description="Such as `-evidence_level`; the id decides what is equal.")
+    sort: Many[ClaimSort] = Field(
+        NONE, description="Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal."
+    )
     fields: Fields = Field(NONE, description="Only these fields or parts.")
     include: Many[ClaimPart] = Field(NONE, description="Add these parts.")
 
@@ -160,10 +162,10 @@ def list_claims(request: Request, connection: Reader, query: Annotated[ClaimPara
 @router.get("/facets", response_model=Facets, responses=LIST_ERRORS)
 def count_claims(request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]) -> Response:
     """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
+    parameters = queries.resolve(connection, given(query))
     etag = pages.list_tag(connection)
     if unchanged := pages.not_modified(request, etag):
         return unchanged
-    parameters = queries.resolve(connection, given(query))
     by = query.by or queries.FACETS
     listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
     total = queries.count(connection, listing, parameters)
@@ -218,21 +220,26 @@ def list_claim_evidence(
     """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
     queries.claim(connection, claim, ())
     if query.known_at:
-        return _evidence_known_at(connection, claim, query)
+        return _evidence_known_at(request, connection, claim, query)
     on_claim = (queries.evidence.c.claim == claim, queries.evidence.c.relation_type.is_(None))
     return evidence_response(request, connection, query, *on_claim)
 
 
-def _evidence_known_at(connection: Connection, claim: str, query: ClaimEvidenceParameters) -> Response:
-    others = sorted(given(query).keys() - {"known_at", "as_of", "limit"})
+def _evidence_known_at(
+    request: Request, connection: Connection, claim: str, query: ClaimEvidenceParameters
+) -> Response:
+    others = sorted(given(query).keys() - {"known_at", "as_of"})
     if others:
         detail = f"known_at goes with as_of alone here, not with {', '.join(others)}."
         raise ParameterError(detail, [Fault(at="known_at", code="invalid_parameter", detail=detail)])
     claim_then = queries.whole_claim(connection, claim, None, query.known_at)
+    etag = f'"{claim_then.claim["revision"]}"'
+    if unchanged := pages.not_modified(request, etag):
+        return unchanged
     by_then = query.as_of or "9999"
     lines = [line for line in whole.parts(claim_then)["evidence"] if line["published"] <= by_then]
     answer = {"data": lines, "page": {"limit": max(len(lines), 1), "next": None}}
-    return pages.json_response(to_json(answer), f'"{claim_then.claim["revision"]}"')
+    return pages.json_response(to_json(answer), etag)
 
 
 def evidence_response(

@@ -36,6 +36,7 @@ LINKS = {
     "facets": "/v1/claims/facets",
     "evidence": "/v1/evidence",
     "sources": "/v1/sources",
+    "history": "/v1/statuses/history",
     "topics": "/v1/topics",
     "vocabularies": "/v1/vocabularies",
     "openapi": "/openapi.json",

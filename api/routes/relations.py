@@ -9,11 +9,11 @@ from pydantic_core import to_json
 from api import pages
 from api.deps import JsonAccepted, Reader
 from api.errors import RECORD_ERRORS
-from api.pages import NONE, choices
+from api.pages import choices
 from api.routes.claims import ClaimSlug
 from models import queries, walks
 from models import vocabularies as v
-from models.filters import Filters, Many
+from models.filters import NONE, Filters, Many
 from models.relation import RelationIn
 
 router = APIRouter(prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted])
@@ -73,7 +73,9 @@ class TouchedClaim(WalkedClaim):
     """A claim that rests on the one asked about, directly or not."""
 
     via: list[WalkedRelation] = Field(description="The relations by which it does.")
-    loses_support: bool = Field(description="True where the assumed status is refuted or disputed.")
+    loses_support: bool = Field(
+        description="True where the assumed status is refuted, disputed or worse than the present."
+    )
 
 
 class Link(BaseModel):
@@ -88,7 +90,7 @@ class Chain(BaseModel):
     """A causal chain through the claim, from its first cause to its last effect."""
 
     claims: list[str]
-    weakest: Link = Field(description="The claim or relation of the lowest status, the assumption included.")
+    weakest: Link = Field(description="The claim or relation of the lowest derived status, whatever is assumed.")
 
 
 class Impact(BaseModel):
@@ -98,7 +100,10 @@ class Impact(BaseModel):
     assume: v.Status
     status: v.Status = Field(description="Its status as derived.")
     claims: list[TouchedClaim]
-    chains: list[Chain]
+    blocked: list[WalkedRelation] = Field(
+        description="Relations that evidence has refuted: nothing is lost along them."
+    )
+    chains: list[Chain] = Field(description="The weakest first.")
     truncated: bool = Field(description="True where more lay beyond the depth, 500 claims or 20 chains.")
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, select
 from api import pages
 from api.deps import JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
-from api.pages import NONE, Page, Paging
+from api.pages import Page, Paging
 from api.routes.claims import ClaimPage, ClaimParameters, claims_response
 from models import queries
 from models.base import Text
-from models.filters import Many, SourceFilters
+from models.filters import NONE, Many, SourceFilters
 from models.records import Row, sources_out
 from models.source import SourceOut
 

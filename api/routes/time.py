@@ -11,12 +11,12 @@ from api import pages
 from api.deps import JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
 from api.formats import negotiate
-from api.pages import NONE, Page, Paging, choices
+from api.pages import Page, Paging, choices
 from api.routes.claims import ClaimSlug, Times
 from models import explanation, queries
 from models.base import Fault, Slug, now
 from models.explanation import Difference, Explanation, Timeline
-from models.filters import Day, Filters, Many, given
+from models.filters import NONE, Day, Filters, Many, given
 from models.records import columns_of
 from models.revision import RevisionOut, RevisionWhole
 
@@ -120,11 +120,13 @@ def compare_days(
 @router.get("/statuses/history", response_model=History, responses=LIST_ERRORS)
 def status_history(request: Request, connection: Reader, query: Annotated[HistoryParameters, Query()]) -> Response:
     """Tell how many claims had each status at the end of each year of evidence time."""
-    etag = pages.list_tag(connection)
+    topics = queries.resolve(connection, given(query)).get("topic", [])
+    this_year = int(now()[:4])
+    # A new year is a new row, though nothing was changed.
+    etag = f'{pages.list_tag(connection)[:-1]}-{this_year}"'
     if unchanged := pages.not_modified(request, etag):
         return unchanged
-    topics = queries.resolve(connection, given(query)).get("topic", [])
-    history = queries.status_history(connection, topics, int(now()[:4]))
+    history = queries.status_history(connection, topics, this_year)
     return pages.json_response(to_json({"data": history}), etag)
 
 

@@ -22,7 +22,7 @@ PARTS = ["occurrences", "evidence", "sources", "relations", "assessments"]
 CORE = [
     *("id", "statement", "kind", "note", "topics", "asserted_by", "status", "status_rule", "status_since"),
     *("certainty", "certainty_basis", "evidence_level", "evidence_until", "has_conflict", "searched_found_none"),
-    *("counts", "revision", "created", "updated"),
+    *("counts", "notices", "revision", "created", "updated"),
 ]
 STATUSES = ["refuted", "disputed", "contested", "unassessed", "unconfirmed", "supported", "established"]
 CERTAINTIES = [None, "very_low", "low", "moderate", "high"]

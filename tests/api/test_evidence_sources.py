@@ -147,11 +147,14 @@ SOURCE_FILTERS: dict[str, Holds] = {
     "author=SUNDSTR%C3%96M": named("Sundström"),
     "author=Sundstro%CC%88m": named("Sundström"),  # The same letters, decomposed.
     "author=zamboni": named("Zamboni"),
-    "author=Traboulsee,doepp": named("Traboulsee", "Doepp"),
+    "author=Traboulsee&author=doepp": named("Traboulsee", "Doepp"),
     "author=us food and drug administration": named("US Food and Drug Administration"),
     "journal=Annals of Neurology": lambda s: s["container_title"] == "Annals of Neurology",
     "journal=Ann Neurol": lambda s: s["container_title_short"] == "Ann Neurol",
-    "journal=Ann Neurol,CMAJ": lambda s: s["container_title_short"] in ("Ann Neurol", "CMAJ"),
+    "journal=Journal of Neurology, Neurosurgery %26 Psychiatry": lambda s: (
+        s["container_title"] == "Journal of Neurology, Neurosurgery & Psychiatry"
+    ),
+    "journal=Ann Neurol&journal=CMAJ": lambda s: s["container_title_short"] in ("Ann Neurol", "CMAJ"),
     "author=zamboni&year.lte=2008": lambda s: named("Zamboni")(s) and s["year"] <= 2008,
 }
 
