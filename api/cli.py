@@ -1,6 +1,7 @@
 """The command line: claimbase serve · seed · migrate · check · rebuild."""
 
 import logging.config
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +120,80 @@ def rebuild(database_url: DatabaseUrl = None) -> None:
     with _database(database_url) as database, database.write() as connection:
         number = document.rebuild(connection)
     typer.echo(f"{number} claims derived anew.")
+
+
+imports = typer.Typer(help="Bring records in from files.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+
+@imports.command("sources")
+def import_sources(
+    file: Annotated[str, typer.Argument(help="BibTeX, RIS, CSL-JSON or PubMed NBIB; - for standard input.")],
+    database_url: DatabaseUrl = None,
+    format: Annotated[str | None, typer.Option(help="bibtex, ris, csl_json or nbib; detected where not given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be stored, and store nothing.")] = False,
+) -> None:
+    """Store the new sources of a file, and say of every entry what became of it; exit 1 where one was reported.
+
+    A source that is stored already is matched, and shown field by field where it differs; it stays as it is.
+    """
+    from api.formats import detect
+    from api.routes.parse import reconciled
+    from models import changes, importing
+
+    content = sys.stdin.buffer.read() if file == "-" else _read(file)
+    with _database(database_url) as database:
+        _migrate(database)
+        try:
+            name = format or detect.detect(content)
+            reading = detect.read(content, name)
+        except ValueError as error:
+            raise ClaimbaseError(str(error)) from None
+        with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
+            records = ((found.line, found.record, found.dropped) for found in reading.found)
+            outcomes = importing.reconcile(change.connection, records)
+            stored = 0 if dry_run else importing.store(change, outcomes)
+    told = reconciled(name, reading, outcomes)
+    for record in told.data:
+        told_of = "; ".join(
+            [f"{each.field}: here {each.stored!r}, there {each.given!r}" for each in record.differences]
+        )
+        why = "; ".join(error.detail for error in record.errors)
+        dropped = f" (no place for {', '.join(record.dropped)})" if record.dropped else ""
+        typer.echo(f"line {record.line}: {record.outcome} {record.id or ''} {told_of or why}".rstrip() + dropped)
+    typer.echo(
+        f"{told.found} found = {told.new} new ({stored} stored) + {told.matched} matched + {told.reported} reported."
+    )
+    if told.reported:
+        raise typer.Exit(1)
+
+
+sources = typer.Typer(help="Work on the sources that are stored.", no_args_is_help=True)
+app.add_typer(sources, name="sources")
+
+
+@sources.command("verify")
+def verify_sources(
+    mailto: Annotated[str, typer.Option(help="Your e-mail address; Crossref and PubMed ask who asks.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Look unverified identifiers up at Crossref and PubMed, and say where they agree or differ. Changes nothing."""
+    from api import verify
+
+    with _database(database_url) as database, database.read() as connection:
+        try:
+            for verdict in verify.verify(connection, mailto):
+                typer.echo(f"{verdict.source} {verdict.scheme}:{verdict.value}: {verdict.outcome}. {verdict.detail}")
+        except verify.NoNetwork:
+            raise ClaimbaseError("Crossref and PubMed cannot be reached; is there a network?") from None
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        typer.echo(f"{file}: {error.strerror}.", err=True)
+        raise typer.Exit(1) from None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from models.base import ClaimbaseError, Fault, faults_of
 from models.database import unusable
-from models.vocabularies import Term, Vocabulary
+from models.vocabulary import Term, Vocabulary
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -36,6 +36,7 @@ PROBLEMS = Vocabulary(
         ),
         Term("bad_encoding", "bad encoding", "The address is not percent-encoded UTF-8."),
         Term("address_too_long", "address too long", "Path and query have more than 8,192 bytes."),
+        Term("body_too_large", "body too large", "The request's body has more than 2,000,000 bytes."),
         Term("invalid_record", "invalid record", "A record breaks a rule; `errors` names the field."),
         Term("not_yet_stated", "not yet stated", "The claim was not stated by the day `as_of`."),
         Term("not_yet_recorded", "not yet recorded", "The claim was not recorded here by the time `known_at`."),
@@ -122,6 +123,7 @@ class Unavailable(ClaimbaseError):
 
 
 STATUS_OF_CODE = {
+    "body_too_large": 413,
     "unavailable": 503,
     "not_found": 404,
     "not_yet_stated": 404,

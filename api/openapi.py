@@ -27,14 +27,21 @@ EXAMPLES = {
     "get_revision": "/v1/revisions/1",
     "list_evidence": "/v1/evidence?level=1&direction=disputes",
     "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_claim_sources": "/v1/claims/ccsvi-not-confirmed/sources",
     "list_sources": "/v1/sources?author=sundstrom",
     "get_source": "/v1/sources/doi:10.1002/ana.22085",
+    "parse_sources": "/v1/sources:parse",
     "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
     "list_topics": "/v1/topics?limit=2",
     "list_vocabularies": "/v1/vocabularies",
     "get_vocabulary": "/v1/vocabularies/directions",
     "healthz": "/healthz",
     "readyz": "/readyz",
+}
+# What an operation that takes a body is sent.
+BODIES = {
+    "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010, doi = {10.1002/ana.22085}}\n"
+    "@article{b, year = 2011}\n"
 }
 FOLDER = Path(__file__).parent / "examples"
 # Which problem stands as the example of a status.
@@ -43,6 +50,7 @@ PROBLEM_OF_STATUS = {
     "404": ("not_found", "There is no claim 'ccsvi-cause-ms'."),
     "406": ("not_acceptable", "None of the media types in Accept is offered here; errors lists what is."),
     "414": ("address_too_long", "The address has 10,010 bytes; the most is 8,192."),
+    "413": ("body_too_large", "The body has more than 2,000,000 bytes."),
     "500": ("internal_error", "Something went wrong on our side. Tell us the request_id."),
     "503": ("unavailable", "The database cannot be reached, or is not migrated (claimbase migrate)."),
 }

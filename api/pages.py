@@ -19,7 +19,7 @@ from models import queries
 from models.base import Fault, clean_text
 from models.filters import given
 from models.records import Row
-from models.vocabularies import OneOf, Term, Vocabulary
+from models.vocabulary import OneOf, Term, Vocabulary
 
 CACHE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 

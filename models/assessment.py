@@ -4,6 +4,7 @@ from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import PartialDate, PartOfClaim, Slug, Strict, Text
+from models.vocabulary import within
 
 
 class AssessmentIn(Strict):
@@ -20,7 +21,7 @@ class AssessmentIn(Strict):
 class Assessment(AssessmentIn, PartOfClaim, table=True):
     """The row."""
 
-    __table_args__ = (v.within("status", v.STATUSES),)
+    __table_args__ = (within("status", v.STATUSES),)
 
 
 class AssessmentOut(AssessmentIn):

@@ -9,6 +9,7 @@ from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import PartOfClaim, Slug, Strict, Text
+from models.vocabulary import within
 
 
 class TopicIn(Strict):
@@ -54,7 +55,7 @@ class ClaimIn(ClaimFields):
 class Claim(ClaimFields, table=True):
     """The row. `revision` and `updated` tell of the last change to anything in the claim's document."""
 
-    __table_args__ = (v.within("kind", v.CLAIM_KINDS),)
+    __table_args__ = (within("kind", v.CLAIM_KINDS),)
 
     revision: int
     created: str

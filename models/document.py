@@ -16,6 +16,7 @@ from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
 from models.revision import Revision, Serial, hold
+from models.vocabulary import within
 
 BATCH = 500
 
@@ -33,9 +34,9 @@ class ClaimDocument(PartOfClaim, table=True):
 
     __tablename__ = "claim_document"
     __table_args__ = (
-        v.within("kind", v.CLAIM_KINDS),
-        v.within("status", v.STATUSES),
-        v.within("certainty", v.CERTAINTIES),
+        within("kind", v.CLAIM_KINDS),
+        within("status", v.STATUSES),
+        within("certainty", v.CERTAINTIES),
         Index(None, "status", "claim"),
         Index(None, "kind", "claim"),
         Index(None, "certainty", "claim"),
@@ -81,8 +82,8 @@ class StatusPeriod(PartOfClaim, table=True):
 
     __tablename__ = "status_period"
     __table_args__ = (
-        v.within("status", v.STATUSES),
-        v.within("certainty", v.CERTAINTIES),
+        within("status", v.STATUSES),
+        within("certainty", v.CERTAINTIES),
         CheckConstraint("ends > starts", name="order"),
         Index(None, "status", "starts", "claim"),
     )

@@ -9,6 +9,7 @@ from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import PartOfClaim, Slug, Strict, Text
+from models.vocabulary import within
 
 # The rows that the Oxford 2011 table has for each question; a level outside them was misread.
 LEVELS_OF_QUESTION = {
@@ -84,16 +85,16 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
     """The row."""
 
     __table_args__ = (
-        v.within("direction", v.DIRECTIONS),
-        v.within("level", v.EVIDENCE_LEVELS),
-        v.within("question", v.QUESTIONS),
-        v.within("directness", v.DIRECTNESS),
-        v.within("study_design", v.STUDY_DESIGNS),
-        v.within("extraction", v.EXTRACTIONS),
-        v.within("state", v.REVIEW_STATES),
+        within("direction", v.DIRECTIONS),
+        within("level", v.EVIDENCE_LEVELS),
+        within("question", v.QUESTIONS),
+        within("directness", v.DIRECTNESS),
+        within("study_design", v.STUDY_DESIGNS),
+        within("extraction", v.EXTRACTIONS),
+        within("state", v.REVIEW_STATES),
         CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name="level_question"),
         CheckConstraint("sample_size >= 0", name="sample_size"),
-        v.within("relation_type", v.RELATION_TYPES),
+        within("relation_type", v.RELATION_TYPES),
         # A key of which one column is null is not checked, so both are there or neither.
         CheckConstraint("(relation_type IS NULL) = (relation_target IS NULL)", name="relation"),
         ForeignKeyConstraint(

@@ -13,17 +13,18 @@ from models import vocabularies as v
 from models.base import Slug, Strict
 from models.records import Row
 from models.status import Decision, Line, decide
+from models.vocabulary import Term, Vocabulary
 from models.whole import Whole, must_exist
 
-PARTS = v.Vocabulary(
+PARTS = Vocabulary(
     "explanation-parts",
     "Parts of a line in a status",
     "What a line of evidence did for the status, or why it was left out.",
     (
-        v.Term("decisive", "decisive", "Counted, and the rule rests on it."),
-        v.Term("counted", "counted", "Counted; the rule does not rest on it."),
-        v.Term("same_group", "same group", "Its independence group counts once a direction, by a line of better rank."),
-        *(v.Term(name, name.replace("_", " "), sentence) for name, sentence in status.LEFT_OUT.items()),
+        Term("decisive", "decisive", "Counted, and the rule rests on it."),
+        Term("counted", "counted", "Counted; the rule does not rest on it."),
+        Term("same_group", "same group", "Its independence group counts once a direction, by a line of better rank."),
+        *(Term(name, name.replace("_", " "), sentence) for name, sentence in status.LEFT_OUT.items()),
     ),
 )
 # Evidence that nobody has reviewed, or that was taken back before anybody did, is its proposer's affair.

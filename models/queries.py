@@ -150,6 +150,11 @@ def narrowed(listing: Listing, *also: ColumnElement[bool]) -> Listing:
     return replace(listing, conditions=lambda parameters: [*also, *listing.conditions(parameters)])
 
 
+def sources_statement() -> Select[Any]:
+    """Return the statement that reads which sources there are; `records.sources_out` reads them whole."""
+    return select(source.c.id)
+
+
 def claims_statement(parts: Sequence[str]) -> Select[Any]:
     """Return the statement that reads documents: the core, and only those parts that are asked for."""
     return select(document.c.claim, document.c.revision, document.c.core, *(document.c[part] for part in parts))

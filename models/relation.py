@@ -6,6 +6,7 @@ from sqlmodel import Field
 from models import vocabularies as v
 from models.base import PartOfClaim, Slug, Strict, Text
 from models.evidence import EvidenceOut
+from models.vocabulary import within
 
 
 class RelationIn(Strict):
@@ -20,7 +21,7 @@ class Relation(RelationIn, PartOfClaim, table=True):
     """The row."""
 
     __table_args__ = (
-        v.within("type", v.RELATION_TYPES),
+        within("type", v.RELATION_TYPES),
         CheckConstraint("target <> claim", name="not_itself"),
         Index(None, "target", "claim"),
     )

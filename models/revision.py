@@ -7,6 +7,7 @@ from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import Strict
+from models.vocabulary import OneOf, within
 
 
 class Revision(Strict, table=True):
@@ -17,8 +18,8 @@ class Revision(Strict, table=True):
     """
 
     __table_args__ = (
-        v.within("kind", v.RECORD_KINDS),
-        v.within("action", v.ACTIONS),
+        within("kind", v.RECORD_KINDS),
+        within("action", v.ACTIONS),
         Index(None, "serial"),
         Index(None, "claim", "serial"),
     )
@@ -60,9 +61,9 @@ class RevisionOut(Strict):
 
     serial: int
     record: str = Field(description="Kind and id of the record, such as `claim/ccsvi-causes-ms`.")
-    kind: Annotated[str, v.OneOf(v.RECORD_KINDS)]
+    kind: Annotated[str, OneOf(v.RECORD_KINDS)]
     claim: str | None = Field(description="The claim that the record is, or is a part of.")
-    action: Annotated[str, v.OneOf(v.ACTIONS)]
+    action: Annotated[str, OneOf(v.ACTIONS)]
     actor: str
     at: str = Field(description="UTC.")
     comment: str | None

@@ -13,6 +13,7 @@ from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import PartialDate, Slug, Strict, Text, end_of
+from models.vocabulary import within
 
 
 class AuthorIn(Strict):
@@ -140,9 +141,9 @@ class Source(SourceFields, table=True):
     """The row. `published` is the last day on which it can first have been published; see `publication`."""
 
     __table_args__ = (
-        v.within("type", v.SOURCE_TYPES),
-        v.within("study_design", v.STUDY_DESIGNS),
-        v.within("integrity", v.INTEGRITIES),
+        within("type", v.SOURCE_TYPES),
+        within("study_design", v.STUDY_DESIGNS),
+        within("integrity", v.INTEGRITIES),
         CheckConstraint("sample_size >= 0", name="sample_size"),
         Index(None, "year", "id"),
         Index(None, "container_title", "id"),
@@ -172,8 +173,8 @@ class SourceIdentifier(IdentifierIn, table=True):
 
     __tablename__ = "source_identifier"
     __table_args__ = (
-        v.within("scheme", v.IDENTIFIER_SCHEMES),
-        v.within("verification", v.VERIFICATIONS),
+        within("scheme", v.IDENTIFIER_SCHEMES),
+        within("verification", v.VERIFICATIONS),
         UniqueConstraint("source", "scheme"),
     )
 

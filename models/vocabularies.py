@@ -6,72 +6,9 @@ a vocabulary says so.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-from sqlalchemy import CheckConstraint
-
-
-@dataclass(frozen=True)
-class Term:
-    """One word of a vocabulary; `crosswalk` maps a scheme's name to the term that means the same there."""
-
-    id: str
-    label: str
-    definition: str
-    crosswalk: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Vocabulary:
-    """A closed list of terms; `reference` says where the definitions come from."""
-
-    name: str
-    title: str
-    definition: str
-    terms: tuple[Term, ...]
-    reference: str | None = None
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        return tuple(term.id for term in self.terms)
-
-    def rank(self, term: str) -> int:
-        """Return the term's place in the vocabulary's order, from 0."""
-        return self.ids.index(term)
-
-
-@dataclass(frozen=True, eq=False)
-class OneOf:
-    """Annotates a string that must be a term of the vocabulary; the error lists the terms and the nearest one."""
-
-    vocabulary: Vocabulary
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        # Levels are written as bare numbers in YAML, so numbers are read as text.
-        return core_schema.no_info_after_validator_function(
-            self.check, core_schema.str_schema(coerce_numbers_to_str=True)
-        )
-
-    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.vocabulary.ids)}
-
-    def check(self, value: str) -> str:
-        if value not in self.vocabulary.ids:
-            raise PydanticCustomError(
-                "unknown_term",
-                "'{value}' is not a term of the vocabulary {vocabulary}.",
-                {"value": value, "vocabulary": self.vocabulary.name, "allowed": self.vocabulary.ids},
-            )
-        return value
-
-
-def within(column: str, vocabulary: Vocabulary) -> CheckConstraint:
-    """Return the named check that keeps a column inside its vocabulary."""
-    terms = ", ".join(f"'{term}'" for term in vocabulary.ids)
-    return CheckConstraint(f'"{column}" IN ({terms})', name=column)
+from models.vocabulary import OneOf, Term, Vocabulary
 
 
 def _terms(*rows: tuple[str, str, str] | tuple[str, str, str, Mapping[str, str]]) -> tuple[Term, ...]:
@@ -221,6 +158,7 @@ STUDY_DESIGNS = Vocabulary(
         ("hypothesis", "hypothesis paper", "Argues for an idea without new data."),
         ("commentary", "commentary", "States an opinion or position.", {"mesh": "Comment"}),
         ("regulatory_notice", "regulatory notice", "A regulator's communication."),
+        ("not_recorded", "not recorded", "Nobody has recorded how the source found out; so it is after an import."),
         ("not_applicable", "not applicable", "Not a study, such as a consumer health page."),
     ),
     reference="MeSH publication types and study characteristics, for the crosswalk",
@@ -292,6 +230,24 @@ SOURCE_TYPES = Vocabulary(
             "thesis",
             "A thesis.",
             {"csl": "thesis", "bibtex": "phdthesis", "ris": "THES", "schema.org": "Thesis"},
+        ),
+        (
+            "paper-conference",
+            "conference paper",
+            "A paper in the proceedings of a conference.",
+            {"csl": "paper-conference", "bibtex": "inproceedings", "ris": "CPAPER", "schema.org": "ScholarlyArticle"},
+        ),
+        (
+            "article",
+            "preprint",
+            "A paper that is in no journal, such as a preprint.",
+            {"csl": "article", "bibtex": "unpublished", "ris": "UNPB", "schema.org": "ScholarlyArticle"},
+        ),
+        (
+            "document",
+            "document",
+            "Any other work.",
+            {"csl": "document", "bibtex": "misc", "ris": "GEN", "schema.org": "CreativeWork"},
         ),
         (
             "dataset",

@@ -99,7 +99,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     behind = run("check", url=empty.url)
     assert behind.returncode == 1
     assert "run claimbase migrate" in behind.stderr
-    assert "is at migration 0004" in run("migrate", url=empty.url).stdout
+    assert "is at migration 0005" in run("migrate", url=empty.url).stdout
     assert run("check", url=empty.url).returncode == 0
 
 
@@ -132,3 +132,28 @@ def test_a_check_of_a_database_that_is_not_there_makes_none(tmp_path: Path) -> N
     done = run("check", url=file_url(tmp_path / "none.db"))
     assert done.returncode == 1
     assert "run claimbase migrate" in done.stderr
+
+
+def test_import_sources_stores_what_is_new_and_says_what_became_of_each(empty: Store, tmp_path: Path) -> None:
+    file = tmp_path / "some.bib"
+    file.write_text(
+        "@article{a, title = {One}, author = {Smith, A}, year = 2001}\n@article{b, year = 2002}\n", encoding="utf-8"
+    )
+    dry = run("import", "sources", str(file), "--dry-run", url=empty.url)
+    assert "2 found = 1 new (0 stored) + 0 matched + 1 reported." in dry.stdout
+    first = run("import", "sources", str(file), url=empty.url)
+    assert first.returncode == 1
+    assert "line 1: new smith-2001" in first.stdout
+    assert "line 2: reported" in first.stdout
+    assert "2 found = 1 new (1 stored) + 0 matched + 1 reported." in first.stdout
+    second = run("import", "sources", str(file), url=empty.url)
+    assert "1 matched" in second.stdout
+    missing = run("import", "sources", str(tmp_path / "none.bib"), url=empty.url)
+    assert (missing.returncode, "No such file" in missing.stderr) == (1, True)
+    assert run("check", url=empty.url).returncode == 0
+
+
+def test_verify_without_a_network_is_one_line(seeded: Store) -> None:
+    done = run("sources", "verify", "--mailto", "me@example.org", url=seeded.url)
+    if done.returncode:  # With a network it reports instead.
+        assert done.stderr == "Crossref and PubMed cannot be reached; is there a network?\n"

@@ -20,6 +20,16 @@ def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
     return best[1]
 
 
+def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
+    """Return the parameters (but q) that an Accept header gives with a media type: `text/x-bibliography; style=apa`."""
+    for part in (accept or "").split(","):
+        pattern, *given = (piece.strip() for piece in part.split(";"))
+        if pattern.lower() == media_type:
+            pairs = (each.partition("=") for each in given)
+            return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs if name.strip() != "q"}
+    return {}
+
+
 def _range(part: str) -> tuple[str, float]:
     pattern, *parameters = (piece.strip().lower() for piece in part.split(";"))
     for parameter in parameters:

@@ -1,6 +1,6 @@
 """Claims: lists, counts, whole documents, and the walk along their relations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -8,18 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, select
 
-from api import pages
+from api import citations, pages
+from api.citations import FormatParameters
 from api.deps import JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
+from api.formats import json_ld
 from api.pages import Page, Paging, choices
 from models import queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
 from models.records import Row, evidence_out, evidence_statement
+from models.source import SourceOut
 from models.whole import PARTS, ClaimOut, ClaimWhole
 
-router = APIRouter(prefix="/v1/claims", tags=["claims"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1/claims", tags=["claims"])
 
 ClaimSlug = Annotated[Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])]
 ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
@@ -29,8 +32,8 @@ EvidenceSort = Annotated[str, pages.sorts(queries.EVIDENCE)]
 Fields = Many[ClaimField]
 
 
-class ClaimParameters(ClaimFilters, Paging):
-    """Which claims, in what order, and how much of each."""
+class ClaimParameters(ClaimFilters, Paging, FormatParameters):
+    """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
 
     sort: Many[ClaimSort] = Field(
         NONE, description="Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal."
@@ -124,6 +127,11 @@ def claims_response(
     request: Request, connection: Connection, query: ClaimParameters, *also: ColumnElement[bool]
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
+    chosen = citations.wanted(request, query)
+    if chosen is not None:
+        listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
+        listing = queries.narrowed(listing, *also)
+        return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
     if query.as_of is None:
         listing, statement = queries.CLAIMS, queries.claims_statement(parts)
@@ -153,13 +161,13 @@ def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) ->
     return {**chosen, **{part: served[part] for part in parts}}
 
 
-@router.get("", response_model=ClaimPage, responses=LIST_ERRORS)
+@router.get("", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS))
 def list_claims(request: Request, connection: Reader, query: Annotated[ClaimParameters, Query()]) -> Response:
     """List claims. All filters must hold; those on evidence must be met by one and the same accepted line."""
     return claims_response(request, connection, query)
 
 
-@router.get("/facets", response_model=Facets, responses=LIST_ERRORS)
+@router.get("/facets", response_model=Facets, responses=LIST_ERRORS, dependencies=[JsonAccepted])
 def count_claims(request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]) -> Response:
     """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
     parameters = queries.resolve(connection, given(query))
@@ -186,13 +194,13 @@ class ChosenFields(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class OneClaimParameters(Times):
-    """How much of the claim, and as of when."""
+class OneClaimParameters(Times, FormatParameters):
+    """How much of the claim, as of when, and in which representation."""
 
     fields: Fields = Field(NONE, description="Only these fields or parts.")
 
 
-@router.get("/{claim}", response_model=ClaimWhole | ChosenFields, responses=RECORD_ERRORS)
+@router.get("/{claim}", response_model=ClaimWhole | ChosenFields, responses=citations.responses(RECORD_ERRORS))
 def get_claim(
     request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[OneClaimParameters, Query()]
 ) -> Response:
@@ -201,19 +209,65 @@ def get_claim(
     With `as_of` it is derived from what had been published by then, with `known_at` from what was recorded here by then;
     a claim that was not stated or not recorded by then is a 404.
     """
-    parts = parts_of(query.fields, () if query.fields else PARTS)
-    if query.as_of or query.known_at:
-        claim_then = queries.whole_claim(connection, claim, query.as_of, query.known_at)
-        etag = f'"{claim_then.claim["revision"]}"'
+    chosen = citations.wanted(request, query)
+    links = {"Link": citations.claim_links(claim)}
+    if query.as_of or query.known_at or chosen:
+        then = queries.whole_claim(connection, claim, query.as_of, query.known_at)
+        etag = f'"{then.claim["revision"]}"'
+        if chosen:
+            return _cited(request, chosen, then, etag, links)
+        parts = parts_of(query.fields, () if query.fields else PARTS)
         unchanged = pages.not_modified(request, etag)
-        return unchanged or pages.json_response(to_json(_derived(claim_then, query.fields, parts)), etag)
+        return unchanged or pages.json_response(to_json(_derived(then, query.fields, parts)), etag, links)
+    parts = parts_of(query.fields, () if query.fields else PARTS)
     row = queries.claim(connection, claim, parts)
     etag = f'"{row["revision"]}"'
     unchanged = pages.not_modified(request, etag)
-    return unchanged or pages.json_response(claim_bytes(row, query.fields, parts), etag)
+    return unchanged or pages.json_response(claim_bytes(row, query.fields, parts), etag, links)
 
 
-@router.get("/{claim}/evidence", response_model=EvidencePage, responses=RECORD_ERRORS)
+def _cited(
+    request: Request, chosen: citations.Format, claim: whole.Whole, etag: str, links: Mapping[str, str]
+) -> Response:
+    """Answer a claim as something to cite, or as schema.org's Claim and ClaimReview."""
+    if unchanged := citations.not_modified(request, chosen, etag):
+        return unchanged
+    base = str(request.base_url).rstrip("/")
+    served = whole.parts(claim)
+    core = whole.core(claim, served).model_dump()
+    if chosen.name == "json_ld":
+        content = to_json(json_ld.claim({**core, **served}, base))
+        return Response(
+            content, media_type=chosen.media_types[0], headers={"ETag": f'{etag[:-1]}-json_ld"', **pages.CACHE, **links}
+        )
+    return citations.sources_response(chosen, [citations.claim_as_source(core, base)], etag, core["id"], links)
+
+
+class ClaimSourcesParameters(Filters, FormatParameters):
+    """In which representation."""
+
+
+class ClaimSources(BaseModel):
+    """The sources of a claim."""
+
+    data: list[SourceOut]
+
+
+@router.get("/{claim}/sources", response_model=ClaimSources, responses=citations.responses(RECORD_ERRORS))
+def list_claim_sources(
+    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[ClaimSourcesParameters, Query()]
+) -> Response:
+    """List every source that a claim's parts name, as JSON or in a format of reference managers."""
+    chosen = citations.wanted(request, query)
+    row = queries.claim(connection, claim, ["sources"])
+    etag = f'"{row["revision"]}"'
+    if chosen is None:
+        return pages.not_modified(request, etag) or pages.json_response(b'{"data":' + row["sources"] + b"}", etag)
+    unchanged = citations.not_modified(request, chosen, etag)
+    return unchanged or citations.sources_response(chosen, from_json(row["sources"]), etag, f"{claim}-sources")
+
+
+@router.get("/{claim}/evidence", response_model=EvidencePage, responses=RECORD_ERRORS, dependencies=[JsonAccepted])
 def list_claim_evidence(
     request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[ClaimEvidenceParameters, Query()]
 ) -> Response:

@@ -6,20 +6,21 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from api import pages
-from api.deps import JsonAccepted, Reader
+from api import citations, pages
+from api.citations import FormatParameters
+from api.deps import Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
 from api.routes.claims import ClaimPage, ClaimParameters, claims_response
 from models import queries
 from models.base import Text
-from models.filters import NONE, Many, SourceFilters
+from models.filters import NONE, Filters, Many, SourceFilters
 from models.records import Row, sources_out
 from models.source import SourceOut
 
-router = APIRouter(prefix="/v1/sources", tags=["sources"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1/sources", tags=["sources"])
 
 SourceSort = Annotated[str, pages.sorts(queries.SOURCES)]
 SourceReference = Annotated[
@@ -28,10 +29,14 @@ SourceReference = Annotated[
 ]
 
 
-class SourceParameters(SourceFilters, Paging):
-    """Which sources, in what order."""
+class SourceParameters(SourceFilters, Paging, FormatParameters):
+    """Which sources, in what order, in which representation."""
 
     sort: Many[SourceSort] = Field(NONE, description="Such as `-published`; the id decides what is equal.")
+
+
+class FormatQuery(Filters, FormatParameters):
+    """In which representation."""
 
 
 class SourcePage(BaseModel):
@@ -41,19 +46,22 @@ class SourcePage(BaseModel):
     page: Page
 
 
-@router.get("", response_model=SourcePage, responses=LIST_ERRORS)
+def _render(connection: Connection, rows: Sequence[Row]) -> bytes:
+    return to_json(sources_out(connection, rows))
+
+
+@router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS))
 def list_sources(request: Request, connection: Reader, query: Annotated[SourceParameters, Query()]) -> Response:
-    """List sources."""
-
-    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
-        return to_json(sources_out(connection, rows))
-
-    statement = select(queries.source.c.id)
-    return pages.listing_response(request, connection, queries.SOURCES, statement, query, render)
+    """List sources: a page as JSON, or all of them in a format of reference managers."""
+    chosen = citations.wanted(request, query)
+    if chosen is None:
+        statement = queries.sources_statement()
+        return pages.listing_response(request, connection, queries.SOURCES, statement, query, _render)
+    return citations.listing_response(request, connection, chosen, queries.SOURCES, query, citations.listed)
 
 
 # A DOI contains slashes, so the longer path has to be tried first.
-@router.get("/{source:path}/claims", response_model=ClaimPage, responses=RECORD_ERRORS)
+@router.get("/{source:path}/claims", response_model=ClaimPage, responses=citations.responses(RECORD_ERRORS))
 def list_source_claims(
     request: Request, connection: Reader, source: SourceReference, query: Annotated[ClaimParameters, Query()]
 ) -> Response:
@@ -62,9 +70,17 @@ def list_source_claims(
     return claims_response(request, connection, query, queries.linked_to(slug, query.as_of))
 
 
-@router.get("/{source:path}", response_model=SourceOut, responses=RECORD_ERRORS)
-def get_source(request: Request, connection: Reader, source: SourceReference) -> Response:
-    """Give one source. The ETag is the serial of its last change."""
+@router.get("/{source:path}", response_model=SourceOut, responses=citations.responses(RECORD_ERRORS))
+def get_source(
+    request: Request, connection: Reader, source: SourceReference, query: Annotated[FormatQuery, Query()]
+) -> Response:
+    """Give one source, as JSON or in a format of reference managers. The ETag is the serial of its last change."""
+    chosen = citations.wanted(request, query)
     found = queries.one_source(connection, queries.source_slug(connection, source))
     etag = f'"{found["revision"]}"'
-    return pages.not_modified(request, etag) or pages.json_response(to_json(found), etag)
+    links = {"Link": citations.source_links(found)}
+    if chosen is not None:
+        return citations.not_modified(request, chosen, etag) or citations.sources_response(
+            chosen, [found], etag, found["id"], links
+        )
+    return pages.not_modified(request, etag) or pages.json_response(to_json(found), etag, links)

@@ -13,27 +13,28 @@ from api.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
 from models import explanation, status
 from models import vocabularies as v
 from models.base import Fault, NotFound, Text, near
+from models.vocabulary import Term, Vocabulary
 
 router = APIRouter(prefix="/v1/vocabularies", tags=["vocabularies"], dependencies=[JsonAccepted])
 
-STATUS_RULES = v.Vocabulary(
+STATUS_RULES = Vocabulary(
     "status-rules",
     "Status rules",
     "How a status is derived: the first rule that holds decides. A line counts when it is accepted, its source is not "
     "retracted, it takes a side, and it was published by then. Rank is the level, 1 to 5, or 6 where not gradable; an "
     "indirect line ranks one lower; an independence group counts once a direction, at its best rank.",
-    tuple(v.Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status}) for rule in status.RULES),
+    tuple(Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status}) for rule in status.RULES),
 )
-CERTAINTY_REASONS = v.Vocabulary(
+CERTAINTY_REASONS = Vocabulary(
     "certainty-reasons",
     "Reasons of a certainty",
     "Why a derived certainty is what it is, after GRADE.",
-    tuple(v.Term(name, name.replace("_", " "), sentence) for name, sentence in status.CERTAINTY_REASONS.items()),
+    tuple(Term(name, name.replace("_", " "), sentence) for name, sentence in status.CERTAINTY_REASONS.items()),
 )
 VOCABULARIES = {
     vocabulary.name: vocabulary
     for vocabulary in (
-        *(found for found in vars(v).values() if isinstance(found, v.Vocabulary)),
+        *(found for found in vars(v).values() if isinstance(found, Vocabulary)),
         STATUS_RULES,
         CERTAINTY_REASONS,
         explanation.PARTS,
@@ -101,5 +102,5 @@ def get_vocabulary(
     return _response(request, VocabularyOut(**_summary(found), terms=terms))
 
 
-def _summary(vocabulary: v.Vocabulary) -> dict[str, str | None]:
+def _summary(vocabulary: Vocabulary) -> dict[str, str | None]:
     return {name: getattr(vocabulary, name) for name in VocabularySummary.model_fields}

@@ -86,7 +86,7 @@ BAD = [
     Bad("/v1/claims/ccsvi-causes-ms?fields=counted", TERM, "fields", ["counts"], "counts"),
     Bad("/v1/claims/ccsvi-causes-ms/relations?direction=out", TERM, "direction", ["outgoing", "incoming", "both"]),
     Bad("/v1/claims/ccsvi-causes-ms/relations?type=lead_to", TERM, "type", ["leads_to", "rivals"], "leads_to"),
-    Bad("/v1/sources?type=article", TERM, "type", ["article-journal", "report"], "article-journal"),
+    Bad("/v1/sources?type=article-jurnal", TERM, "type", ["article-journal", "report"], "article-journal"),
     Bad("/v1/sources?integrity=ok", TERM, "integrity", ["no_notice", "retracted"]),
     Bad("/v1/claims?has_conflict=maybe", TERM, "has_conflict"),
     Bad("/v1/sources?retracted=2", TERM, "retracted"),
@@ -227,7 +227,13 @@ def test_where_there_are_no_parameters_every_one_is_unknown(path: str, client: T
 def test_a_wrong_method_is_405_on_every_route(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert len(paths) >= 23
-    for path in [*paths, "/", "/docs", "/openapi.json", "/docs/static/swagger-ui.css"]:
+    for path in [
+        *(path for path in paths if not path.endswith(":parse")),
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/docs/static/swagger-ui.css",
+    ]:
         for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"):
             answer = client.request(method, path.format(claim="a", evidence="a", source="a", name="a", serial=1))
             assert answer.status_code == 405, f"{method} {path}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.openapi import EXAMPLES, FOLDER, example
+from api.openapi import BODIES, EXAMPLES, FOLDER, example
 
 # They differ from one database to the next.
 VARYING = ("created", "updated", "version", "at")
@@ -22,7 +22,8 @@ def _steady(answer: Any) -> Any:
 
 @pytest.mark.parametrize("operation", EXAMPLES)
 def test_an_example_is_what_the_api_answers(operation: str, client: TestClient, pytestconfig: pytest.Config) -> None:
-    response = client.get(EXAMPLES[operation])
+    body = BODIES.get(operation)
+    response = client.post(EXAMPLES[operation], content=body) if body else client.get(EXAMPLES[operation])
     assert response.status_code == 200
     if pytestconfig.getoption("--write-examples"):
         text = json.dumps(response.json(), indent=2, ensure_ascii=False)

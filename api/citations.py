@@ -1,0 +1,230 @@
+"""Citations: the sources of an answer in the formats of reference managers, streamed."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, Field
+from pydantic_core import from_json
+from sqlalchemy import Connection
+
+from api import pages
+from api.errors import ParameterError, not_acceptable
+from api.formats import bibliography, bibtex, csl_json, csv, json_ld, negotiate, parameters_of, ris
+from api.formats.keys import key_maker
+from models import queries
+from models.base import Fault
+from models.database import Database
+from models.filters import given
+from models.records import Row, source_out, sources_out
+from models.source import SourceIn
+from models.vocabularies import SOURCE_TYPES
+
+JSON = "application/json"
+BATCH = 200
+
+Read = Callable[[Database, queries.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
+Write = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A representation of sources: its name in `format=`, its media types (the first is sent) and its writer."""
+
+    name: str
+    media_types: tuple[str, ...]
+    extension: str
+    write: Write
+
+
+FORMATS = {
+    name: Format(name, module.MEDIA_TYPES, module.EXTENSION, module.write)
+    for name, module in {
+        "csl_json": csl_json,
+        "bibtex": bibtex,
+        "ris": ris,
+        "bibliography": bibliography,
+        "json_ld": json_ld,
+        "csv": csv,
+    }.items()
+}
+BY_MEDIA_TYPE = {media_type: found for found in FORMATS.values() for media_type in found.media_types}
+OFFERED = (JSON, *BY_MEDIA_TYPE)
+
+
+class FormatParameters(BaseModel):
+    """In which representation; the same as an Accept header."""
+
+    format: Annotated[str, pages.choices("format", ["json", *FORMATS])] | None = Field(
+        None, description="Means the same as Accept and comes before it. All but `json` give the sources."
+    )
+    style: str | None = Field(
+        None, max_length=100, description="Citation style of `format=bibliography`, `apa` by default."
+    )
+    locale: str | None = Field(None, max_length=35, description="Its language, `en-US` by default.")
+
+
+def wanted(request: Request, query: FormatParameters) -> Format | None:
+    """Return the format that is asked for by `format=` or Accept, None for JSON; raises where nothing fits."""
+    styled = {name: value for name in ("style", "locale") if (value := getattr(query, name)) is not None}
+    if query.format is not None:
+        found = FORMATS.get(query.format)
+    else:
+        accept = pages.header(request, "accept")
+        media_type = negotiate(accept, OFFERED)
+        if media_type is None:
+            raise not_acceptable(OFFERED)
+        found = BY_MEDIA_TYPE.get(media_type)
+        if found is FORMATS["bibliography"]:
+            given = parameters_of(accept, media_type)
+            styled = {**{name: given[name] for name in ("style", "locale") if name in given}, **styled}
+    if found is FORMATS["bibliography"]:
+        # An unknown style is an error before the first byte, not in the middle of the stream.
+        bibliography.check(**styled)
+        return Format(found.name, found.media_types, found.extension, partial(bibliography.write, **styled))
+    if styled:
+        detail = f"{' and '.join(styled)} goes with format=bibliography."
+        raise ParameterError(detail, [Fault(at=name, code="invalid_parameter", detail=detail) for name in styled])
+    return found
+
+
+def responses(declared: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """Return the answers that a route declares, with what it may give besides JSON."""
+    content = {name: {"schema": {} if name.endswith("json") else {"type": "string"}} for name in BY_MEDIA_TYPE}
+    return {**declared, 200: {"content": content}}
+
+
+def listing_response(
+    request: Request, connection: Connection, chosen: Format, listing: queries.Listing, query: Any, read: Read
+) -> Response:
+    """Answer a list in a format: everything that it finds, whatever `limit` and `cursor` say."""
+    etag = pages.list_tag(connection)
+    if unchanged := not_modified(request, chosen, etag):
+        return unchanged
+    asked = given(query)
+    parameters = queries.resolve(connection, asked)
+    database: Database = request.app.state.database
+    sources = read(database, listing, parameters, asked.get("sort", []))
+    return sources_response(chosen, sources, etag, "sources")
+
+
+def source_links(source: Row) -> str:
+    """Return the Link header of a source for machines that land on it (Signposting: cite-as, describedby, type)."""
+    links = [
+        f'<https://doi.org/{quote(each["value"], safe="/:;()._-")}>; rel="cite-as"'
+        for each in source["identifiers"]
+        if each["scheme"] == "doi" and each["verification"] == "verified"
+    ]
+    term = next(term for term in SOURCE_TYPES.terms if term.id == source["type"])
+    links.append(f'<https://schema.org/{term.crosswalk["schema.org"]}>; rel="type"')
+    return ", ".join(links + _described_by(f"/v1/sources/{source['id']}"))
+
+
+def claim_links(claim: str) -> str:
+    """Return the Link header of a claim."""
+    path = f"/v1/claims/{claim}"
+    return ", ".join([f'<{path}>; rel="cite-as"', '<https://schema.org/Claim>; rel="type"', *_described_by(path)])
+
+
+def _described_by(path: str) -> list[str]:
+    return [
+        f'<{path}?format={found.name}>; rel="describedby"; type="{found.media_types[0]}"' for found in FORMATS.values()
+    ]
+
+
+def claim_as_source(core: Row, base: str) -> Row:
+    """Return a claim as something to cite: this knowledge base's record of it, as of its revision."""
+    updated = core["updated"][:10]
+    record = {
+        "id": core["id"],
+        "type": "webpage",
+        "title": core["statement"],
+        "container_title": "Claimbase",
+        "number": f"revision {core['revision']}",
+        "issued": updated,
+        "url": f"{base}/v1/claims/{core['id']}",
+        "study_design": "not_applicable",
+        "note": f"Claim with the derived status '{core['status']}' since {core['status_since']}.",
+        "authors": [{"literal": "Claimbase"}],
+    }
+    body = SourceIn.model_validate(record).model_dump()
+    stamp = {"year": int(updated[:4]), "published": updated}
+    return source_out(body, {**stamp, **{name: core[name] for name in ("revision", "created", "updated")}})
+
+
+def sources_response(
+    chosen: Format, sources: Iterable[Row], etag: str, name: str, more: Mapping[str, str] | None = None
+) -> Response:
+    """Stream sources in a format, as a file of that name; nothing is held but what is being written."""
+    keys: dict[str, str] = {}
+    make = key_maker()
+
+    def keyed() -> Iterator[Row]:
+        for source in sources:
+            keys[source["id"]] = make(source)
+            yield source
+
+    tagged = f'{etag[:-1]}-{chosen.name}"'
+    headers = {
+        "ETag": tagged,
+        "Content-Disposition": f'attachment; filename="{name}.{chosen.extension}"',
+        **pages.CACHE,
+        **(more or {}),
+    }
+    media_type = f"{chosen.media_types[0]}; charset=utf-8"
+    return StreamingResponse(chosen.write(keyed(), keys), media_type=media_type, headers=headers)
+
+
+def not_modified(request: Request, chosen: Format, etag: str) -> Response | None:
+    """Return 304 where the client has this version in this format already."""
+    return pages.not_modified(request, f'{etag[:-1]}-{chosen.name}"')
+
+
+def listed(
+    database: Database, listing: queries.Listing, parameters: Mapping[str, Any], sort: Sequence[str]
+) -> Iterator[Row]:
+    """Yield every source that a list of sources finds, in its order."""
+    return _all(database, listing, queries.sources_statement(), parameters, sort, sources_out)
+
+
+def cited(
+    database: Database, listing: queries.Listing, parameters: Mapping[str, Any], sort: Sequence[str]
+) -> Iterator[Row]:
+    """Yield every source of the claims that a list of claims finds, each once, in the order of the claims.
+
+    With `as_of` only those that had been published by then.
+    """
+    seen: set[str] = set()
+    statement = queries.claims_statement(["sources"]).select_from(listing.rows)
+    day = parameters.get("as_of", "9999")
+    for source in _all(database, listing, statement, parameters, sort, _sources_of):
+        if source["id"] not in seen and source["published"] <= day:
+            seen.add(source["id"])
+            yield source
+
+
+def _sources_of(_connection: Connection, documents: Sequence[Row]) -> list[Row]:
+    return [source for document in documents for source in from_json(document["sources"])]
+
+
+def _all(
+    database: Database,
+    listing: queries.Listing,
+    statement: Any,
+    parameters: Mapping[str, Any],
+    sort: Sequence[str],
+    read: Callable[[Connection, Sequence[Row]], list[Row]],
+) -> Iterator[Row]:
+    """Yield what is read of every page; each is read on a connection of its own, so that a slow client holds none."""
+    after = None
+    while True:
+        with database.read() as connection:
+            rows, after = queries.page(connection, listing, statement, parameters, sort, after, BATCH)
+            found = read(connection, rows)
+        yield from found
+        if after is None:
+            return

@@ -1,0 +1,181 @@
+"""Citations from elsewhere: which of them are stored already, and which are new. Nothing is merged silently."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, select
+
+from models import changes
+from models.base import Fault, Strict, faults_of
+from models.records import Row, columns_of, sources_by_id, table
+from models.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
+
+# A record is looked for by these, in this order, and then by title, year and first author.
+BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn")
+# What an import says nothing about is no difference.
+NOT_COMPARED = (
+    "id",
+    "authors_complete",
+    "study_design",
+    "sample_size",
+    "sample",
+    "integrity",
+    "integrity_note",
+    "text_sha256",
+    "note",
+)
+
+
+class Difference(Strict):
+    """A field in which a stored source and a record differ."""
+
+    field: str
+    stored: Any
+    given: Any
+
+
+@dataclass
+class Outcome:
+    """What became of one record: `new`, `matched` (with a stored source) or `reported` (with the faults)."""
+
+    line: int
+    outcome: str
+    id: str | None = None
+    matched_by: str | None = None
+    differences: list[Difference] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    dropped: tuple[str, ...] = ()
+    source: SourceIn | None = None
+
+
+def reconcile(
+    connection: Connection, records: Iterable[tuple[int, Mapping[str, Any], tuple[str, ...]]]
+) -> list[Outcome]:
+    """Say of each record (its line, its fields, what its format could not give us) what it is; stores nothing.
+
+    Two records of one file that would become the same source are one `new` and one `matched`.
+    """
+    outcomes: list[Outcome] = []
+    taken: dict[str, SourceIn] = {}
+    for line, record, dropped in records:
+        outcomes.append(_outcome(connection, line, record, dropped, taken))
+    return outcomes
+
+
+def store(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
+    """Store what is new; return how many. Sources that were matched stay as they are."""
+    new = [outcome.source for outcome in outcomes if outcome.outcome == "new" and outcome.source is not None]
+    return sum(changes.put_source(change, source) for source in new)
+
+
+def _outcome(
+    connection: Connection, line: int, record: Mapping[str, Any], dropped: tuple[str, ...], taken: dict[str, SourceIn]
+) -> Outcome:
+    try:
+        source = SourceIn.model_validate({**record, "id": "import"})
+    except ValidationError as error:
+        return Outcome(line, "reported", faults=faults_of(error.errors(), SourceIn.model_fields), dropped=dropped)
+    slug, by = _find(connection, source)
+    stored = sources_by_id(connection, [slug])[slug] if slug else None
+    if stored is None:
+        slug, by = _find_among(taken, source)
+        stored = taken[slug].model_dump() if slug else None
+    if stored is not None and slug is not None:
+        return Outcome(line, "matched", slug, by, _differences(stored, source), dropped=dropped)
+    source.id = _free_slug(connection, source, taken)
+    taken[source.id] = source
+    return Outcome(line, "new", source.id, dropped=dropped, source=source)
+
+
+def _find(connection: Connection, source: SourceIn) -> tuple[str | None, str | None]:
+    identifier = table(SourceIdentifier)
+    given = {each.scheme: each.value for each in source.identifiers}
+    for scheme in BY_IDENTIFIER:
+        if scheme in given:
+            statement = select(identifier.c.source).where(
+                identifier.c.scheme == scheme, identifier.c.value == given[scheme]
+            )
+            if slug := connection.scalar(statement):
+                return str(slug), scheme
+    author, stored = table(SourceAuthor), table(Source)
+    first = (author.c.source == stored.c.id) & (author.c.position == 0)
+    # A work that names nobody, or has no year, is only like one that does not either.
+    like = (
+        select(stored.c.id, stored.c.title)
+        .outerjoin(author, first)
+        .where(
+            author.c.name_key.is_not_distinct_from(_first_author(source)),
+            stored.c.year.is_not_distinct_from(_year(source)),
+        )
+    )
+    for slug, title in connection.execute(like):
+        if _words(title) == _words(source.title):
+            return str(slug), "title, year and first author"
+    return None, None
+
+
+def _find_among(taken: Mapping[str, SourceIn], source: SourceIn) -> tuple[str | None, str | None]:
+    mine = {(each.scheme, each.value) for each in source.identifiers}
+    for slug, other in taken.items():
+        shared = mine & {(each.scheme, each.value) for each in other.identifiers}
+        if shared:
+            return slug, min(shared)[0]
+        if _identity(source) == _identity(other):
+            return slug, "title, year and first author"
+    return None, None
+
+
+def _identity(source: SourceIn) -> tuple[str, int | None, str | None]:
+    return _words(source.title), _year(source), _first_author(source)
+
+
+def _first_author(source: SourceIn) -> str | None:
+    return name_key(source.authors[0].family or source.authors[0].literal or "") if source.authors else None
+
+
+def _differences(stored: Row, source: SourceIn) -> list[Difference]:
+    given = source.model_dump()
+    found = []
+    for name, value in columns_of(given, SourceIn).items():
+        if name in NOT_COMPARED or value in (None, [], False):
+            continue
+        old = stored[name]
+        if name == "identifiers":
+            old, value = ({each["scheme"]: each["value"] for each in side} for side in (old, value))
+            value = {scheme: each for scheme, each in value.items() if old.get(scheme) != each}
+            if not value:
+                continue
+        if old != value:
+            found.append(Difference(field=name, stored=old, given=value))
+    return found
+
+
+def _year(source: SourceIn) -> int | None:
+    date = source.issued or source.epub_date
+    return int(date[:4]) if date else None
+
+
+def same_words(one: str, other: str) -> bool:
+    """Say whether two titles have the same words, whatever their case, accents and punctuation."""
+    return _words(one) == _words(other)
+
+
+def _words(title: str) -> str:
+    return " ".join(re.findall(r"\w+", name_key(title)))
+
+
+def _free_slug(connection: Connection, source: SourceIn, taken: Mapping[str, SourceIn]) -> str:
+    """Return a slug of family name and year that is free, such as `zamboni-2009` or `zamboni-2009-2`."""
+    author = source.authors[0] if source.authors else None
+    who = (author.family or author.literal) if author else source.title
+    stem = "-".join(re.findall(r"[a-z0-9]+", name_key(who or "")))[:60].strip("-") or "source"
+    stem = f"{stem}-{_year(source)}" if _year(source) else stem
+    number = 1
+    while True:
+        slug = stem if number == 1 else f"{stem}-{number}"
+        if slug not in taken and not sources_by_id(connection, [slug]):
+            return slug
+        number += 1

@@ -1,0 +1,177 @@
+"""Citations over HTTP: which format is wanted, that lists stream whole, what is citable, and files read back in."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.citations import FORMATS
+from api.formats import bibtex, ris
+from api.main import create_app
+from api.settings import Settings
+from models import changes
+from models.source import SourceIn
+from tests.api.ask import ask, ids
+from tests.api.test_bad_input import problem
+from tests.conftest import Store
+
+ARTICLE = ["singh-2009", "zamboni-2009-cnr", "zamboni-2009-jnnp"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "sent"),
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/x-bibtex", "application/x-bibtex; charset=utf-8"),
+        ("text/bibtex", "application/x-bibtex; charset=utf-8"),
+        ("application/citeproc+json", "application/vnd.citationstyles.csl+json; charset=utf-8"),
+        (
+            "application/x-research-info-systems;q=0.4, application/x-bibtex;q=0.9",
+            "application/x-bibtex; charset=utf-8",
+        ),
+        ("application/json;q=0.1, text/csv", "text/csv; charset=utf-8"),
+        ("text/x-bibliography; style=ieee; locale=en-GB", "text/x-bibliography; charset=utf-8"),
+        ("application/ld+json, */*;q=0.1", "application/ld+json; charset=utf-8"),
+    ],
+)
+def test_accept_chooses_the_format(accept: str | None, sent: str, client: TestClient) -> None:
+    headers = {"Accept": accept} if accept else {}
+    for path in (
+        "/v1/sources/doepp-2010",
+        "/v1/sources",
+        "/v1/claims/ccsvi-causes-ms/sources",
+        "/v1/claims?status=refuted",
+    ):
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, sent), path
+        assert "Accept" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_format_means_the_same_as_accept_and_each_has_a_tag_and_a_file_name(name: str, client: TestClient) -> None:
+    chosen = FORMATS[name]
+    asked = client.get(f"/v1/sources?format={name}")
+    assert asked.content == client.get("/v1/sources", headers={"Accept": chosen.media_types[0]}).content
+    assert asked.headers["content-disposition"] == f'attachment; filename="sources.{chosen.extension}"'
+    assert asked.headers["etag"] == f'W/"s196-{name}"'
+    again = client.get(f"/v1/sources?format={name}", headers={"If-None-Match": asked.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/v1/sources", headers={"If-None-Match": asked.headers["etag"]}).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "read"), [("bibtex", bibtex.read), ("ris", ris.read)])
+def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) -> None:
+    found = read(client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content).found
+    titles = {record.record["title"] for record in found}
+    assert titles == {
+        ask(client, f"/v1/sources/{slug}")["title"] for slug in (*ARTICLE, "zamboni-2006", "zamboni-2009-jvs")
+    }
+    cited = json.loads(client.get("/v1/claims?status=refuted&format=csl_json").content)
+    assert len(cited) == len(ask(client, "/v1/claims/ccsvi-causes-ms/sources")["data"]) == 26
+    assert len({item["id"] for item in cited}) == 26
+    then = json.loads(client.get("/v1/claims?as_of=2010&status=contested&topic=causation&format=csl_json").content)
+    assert then
+    assert {item["issued"]["date-parts"][0][0] for item in then} == {2009, 2010}
+
+
+def test_a_list_streams_whole_whatever_the_limit(empty: Store) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        for number in range(450):
+            record = {
+                "id": f"s-{number}",
+                "type": "article-journal",
+                "title": f"Title {number}",
+                "study_design": "cohort",
+            }
+            changes.put_source(
+                change, SourceIn.model_validate({**record, "issued": "2001", "authors": [{"family": "Same"}]})
+            )
+    with TestClient(create_app(Settings(database_url=empty.url))) as client:
+        items = json.loads(client.get("/v1/sources?format=csl_json&limit=10&sort=-title").content)
+    assert [item["title"] for item in items] == sorted((f"Title {number}" for number in range(450)), reverse=True)
+    assert len({item["id"] for item in items}) == 450
+
+
+def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
+    revision = ask(client, "/v1/claims/ccsvi-causes-ms")["revision"]
+    answer = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex")
+    assert answer.text.startswith("@misc{claimbase")
+    assert f"revision {revision}" in answer.text
+    assert "/v1/claims/ccsvi-causes-ms}" in answer.text
+    then = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex&as_of=2010")
+    assert "'contested'" in then.text
+    graph = json.loads(client.get("/v1/claims/ccsvi-causes-ms?format=json_ld").content)["@graph"]
+    assert {"Claim", "ClaimReview"} <= {node["@type"] for node in graph}
+
+
+def test_links_for_machines_that_land_on_a_record(client: TestClient) -> None:
+    source = client.get("/v1/sources/doepp-2010").headers["link"]
+    assert '<https://doi.org/10.1002/ana.22085>; rel="cite-as"' in source
+    assert '<https://schema.org/ScholarlyArticle>; rel="type"' in source
+    assert '</v1/sources/doepp-2010?format=bibtex>; rel="describedby"; type="application/x-bibtex"' in source
+    # An identifier that nobody has checked is no address to cite by.
+    assert "cite-as" not in client.get("/v1/sources/zamboni-2009-jnnp").headers["link"]
+    assert '<https://schema.org/Claim>; rel="type"' in client.get("/v1/claims/ccsvi-causes-ms").headers["link"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/v1/sources?format=bibtx", "format"),
+        ("/v1/sources?format=bibliography&style=apa7", "style"),
+        ("/v1/sources?format=bibliography&locale=xx", "locale"),
+        ("/v1/sources?format=bibtex&style=apa", "style"),
+        ("/v1/claims?format=ris&topic=irn", "topic"),
+        ("/v1/claims/facets?format=bibtex", "format"),
+    ],
+)
+def test_what_will_not_do_is_named(path: str, parameter: str, client: TestClient) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 400
+    assert problem(answer)["errors"][0]["parameter"] == parameter
+
+
+def parse(client: TestClient, content: bytes, query: str = "") -> Any:
+    answer = client.post(f"/v1/sources:parse{query}", content=content)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["found"] == len(found["data"]) == found["new"] + found["matched"] + found["reported"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["bibtex", "ris", "csl_json"])
+def test_what_we_wrote_is_recognised_source_by_source(name: str, client: TestClient) -> None:
+    found = parse(client, client.get(f"/v1/sources?format={name}").content)
+    assert (found["format"], found["found"], found["matched"]) == (name, 40, 40)
+    assert {record["id"] for record in found["data"]} == set(ids(client, "/v1/sources"))
+    assert [record["differences"] for record in found["data"] if record["differences"]] == []
+
+
+def test_a_file_is_reconciled_entry_by_entry(client: TestClient) -> None:
+    file = b"""
+@article{a, title = {New Thing}, author = {M\\"uller, Anna and van den Berg, Jo}, year = 2021, doi = {https://doi.org/10.1000/NEW.}}
+@article{b, title = {Other title}, author = {Doepp, F}, year = 2010, doi = {10.1002/ana.22085}}
+@article{c, title = {New thing!}, author = {Muller, A}, year = 2021}
+@article{d, author = {Nobody, N}, year = 2020}
+@article{e, title = {Cut off
+"""
+    found = parse(client, file)
+    assert (found["new"], found["matched"], found["reported"]) == (1, 2, 2)
+    by_line = {record["line"]: record for record in found["data"]}
+    assert (by_line[2]["outcome"], by_line[2]["id"]) == ("new", "muller-2021")
+    assert (by_line[3]["id"], by_line[3]["matched_by"]) == ("doepp-2010", "doi")
+    assert [each["field"] for each in by_line[3]["differences"]] == ["title"]
+    assert (by_line[4]["id"], by_line[4]["matched_by"]) == ("muller-2021", "title, year and first author")
+    assert by_line[5]["errors"][0]["pointer"] == "/title"
+    assert by_line[6]["outcome"] == "reported"
+
+
+def test_a_body_that_is_no_file_of_citations(client: TestClient) -> None:
+    nothing = client.post("/v1/sources:parse", content=b"hello")
+    assert (nothing.status_code, problem(nothing)["errors"][0]["parameter"]) == (400, "format")
+    large = client.post("/v1/sources:parse", content=b"x" * 2_000_001)
+    assert (large.status_code, problem(large)["code"]) == (413, "body_too_large")
+    assert client.post("/v1/sources:parse?format=pdf", content=b"x").status_code == 400
+    assert client.get("/v1/sources:parse").status_code == 405

@@ -1,0 +1,82 @@
+"""Which format a file is in is told by its content."""
+
+import pytest
+from hypothesis import strategies as st
+
+from api.formats import detect
+from api.formats.reading import Reading
+from tests.formats.generated import fuzzed
+from tests.formats.sources import seed_sources
+
+RIS = "TY  - JOUR\nTI  - @article{a, [{}]\nER  - \n"
+NBIB = "PMID- 1\nTI  - A @article{a.\n"
+BIBTEX = "@article{a, title = {A}}\n"
+JSON = '[{"id": "a", "type": "book", "title": "A"}]'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("before", ["", "\n", "\r\n \r\n"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ris", RIS),
+        ("ris", RIS.replace("  - ", " - ")),
+        ("ris", RIS.replace("  - ", "-")),
+        ("ris", RIS.replace("TY", "ty")),
+        ("ris", RIS.replace("\n", "\r")),
+        ("ris", "Exported on Monday\n" + RIS),
+        ("nbib", NBIB),
+        ("nbib", NBIB.replace("\n", "\r\n")),
+        ("bibtex", BIBTEX),
+        ("bibtex", "% exported\n\n@ARTICLE (a, title = {A})"),
+        ("bibtex", "@article{a, note = {\nTY  - JOUR\n}}"),
+        ("csl_json", JSON),
+        ("csl_json", "[]"),
+        ("csl_json", '{"items": []}'),
+        ("csl_json", "[\n  {"),
+    ],
+)
+def test_formats_are_told_apart(name: str, text: str, before: str, encoding: str) -> None:
+    assert detect.detect((before + text).encode(encoding)) == name
+
+
+@pytest.mark.parametrize("text", ["", "\n", "A letter.", "<html>", "me@example.org", "[see below]", "TY", "PMID"])
+def test_what_is_none_says_what_was_looked_for(text: str) -> None:
+    with pytest.raises(ValueError, match=r"neither .*JSON.*TY  - JOUR.*PMID.*@article"):
+        detect.detect(text.encode())
+
+
+@pytest.mark.parametrize("name", [name for name, entry in detect.FORMATS.items() if entry.write])
+def test_what_is_written_is_detected_and_read(name: str) -> None:
+    write = detect.FORMATS[name].write
+    assert write
+    sources = seed_sources()
+    content = b"".join(write(sources, {source["id"]: source["id"].replace("-", "") for source in sources}))
+    assert detect.detect(content) == name
+    assert detect.read(content) == detect.read(content, name)
+    assert len(detect.read(content).found) == len(sources)
+
+
+def test_reading_in_a_format_of_ones_own_choice() -> None:
+    assert detect.read(b"", "ris") == Reading()
+    assert len(detect.read(NBIB.encode(), "nbib").found) == 1
+    with pytest.raises(ValueError, match="'word' is not a format that is read; these are: csl_json, ris, nbib, bibtex"):
+        detect.read(b"", "word")
+
+
+def test_the_table() -> None:
+    assert {name: (entry.media_types[0], entry.extension) for name, entry in detect.FORMATS.items()} == {
+        "csl_json": ("application/vnd.citationstyles.csl+json", "json"),
+        "ris": ("application/x-research-info-systems", "ris"),
+        "nbib": ("application/nbib", "nbib"),
+        "bibtex": ("application/x-bibtex", "bib"),
+    }
+
+
+@fuzzed(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))
+def test_any_bytes_are_in_a_format_or_none(content: bytes) -> None:
+    try:
+        name = detect.detect(content)
+    except ValueError:
+        return
+    assert name in detect.FORMATS
