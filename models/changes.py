@@ -61,9 +61,7 @@ def put_topic(change: Change, topic: TopicIn) -> bool:
     stored = _row(change, Topic, id=topic.id)
     if stored is not None and columns_of(stored, TopicIn) == body:
         return False
-    _store(
-        change, Topic, {"id": topic.id}, _stamped(_revise(change, "topic", topic.id, None, body, stored), body), stored
-    )
+    _store(change, Topic, {"id": topic.id}, body | _revise(change, "topic", topic.id, None, body, stored), stored)
     return True
 
 
@@ -79,7 +77,7 @@ def put_source(change: Change, source: SourceIn) -> bool:
         return False
     _no_shared_identifier(change, source)
     stamp = _revise(change, "source", source.id, None, body, old)
-    row = _stamped(stamp, columns_of(body, SourceFields))
+    row = columns_of(body, SourceFields) | stamp
     row["published"], row["year"] = publication(source, row["created"])
     _store(change, Source, {"id": source.id}, row, old)
     authors = [
@@ -116,7 +114,7 @@ def put_claim(change: Change, claim: ClaimIn) -> bool:
     for topic in claim.topics:
         _must_exist(change, Topic, topic, "topics")
     stamp = _revise(change, "claim", claim.id, claim.id, body, stored)
-    _store(change, Claim, {"id": claim.id}, _stamped(stamp, columns_of(body, ClaimFields)), stored)
+    _store(change, Claim, {"id": claim.id}, columns_of(body, ClaimFields) | stamp, stored)
     _replace(change, ClaimTopic, "claim", claim.id, [{"claim": claim.id, "topic": topic} for topic in claim.topics])
     return True
 
@@ -223,10 +221,6 @@ def _revise(
         change.touched[claim] = change.serial
     created = change.at if stored is None else stored.get("created", change.at)
     return {"revision": change.serial, "created": created, "updated": change.at}
-
-
-def _stamped(stamp: Row, row: Row) -> Row:
-    return {**row, **stamp}
 
 
 def _row(change: Change, model: type[SQLModel], **key: Any) -> Row | None:

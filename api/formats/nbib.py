@@ -6,13 +6,14 @@ The fields are those of NLM's "MEDLINE/PubMed Data Element (Field) Descriptions"
 import re
 from collections.abc import Iterator
 
-from api.formats.reading import Found, Reading, Trouble, decoded
+from api.formats.reading import Found, Reading, decoded
 from api.formats.tagged import (
     NOBODY,
     OTHERS,
     SUFFIX,
     Tags,
     blank,
+    gathered,
     hyphened,
     identify,
     joined,
@@ -20,7 +21,6 @@ from api.formats.tagged import (
     partial_date,
     particle,
     plain,
-    without_repeats,
 )
 from models.records import Row
 
@@ -45,17 +45,7 @@ NOTICES = (
 
 def read(content: bytes) -> Reading:
     """Return the records of an NBIB file and the troubles: text outside a record, no title, an entry twice."""
-    reading = Reading()
-    for line, pairs in _entries(decoded(content)):
-        if pairs is None:
-            reading.troubles.append(Trouble(line, "text_outside_record", "This text stands before a PMID line."))
-            continue
-        found = _found(line, Tags(pairs))
-        if found.record["title"]:
-            reading.found.append(found)
-        else:
-            reading.troubles.append(Trouble(line, "missing_title", "The record that begins here has no title (TI)."))
-    return without_repeats(reading)
+    return gathered(_entries(decoded(content)), _found, "PMID")
 
 
 def _entries(text: str) -> Iterator[tuple[int, list[tuple[str, str]] | None]]:

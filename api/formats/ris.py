@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from api.formats.reading import Found, Reading, Trouble, decoded
+from api.formats.reading import Found, Reading, decoded
 from api.formats.tagged import (
     FITS,
     NOBODY,
@@ -17,6 +17,7 @@ from api.formats.tagged import (
     Tags,
     blank,
     flat,
+    gathered,
     hyphened,
     identify,
     joined,
@@ -25,7 +26,6 @@ from api.formats.tagged import (
     parse_name,
     partial_date,
     plain,
-    without_repeats,
 )
 from models import vocabularies as v
 from models.records import Row
@@ -155,17 +155,7 @@ def read(content: bytes) -> Reading:
 
     A record runs from `TY` to `ER`, or to the next `TY`, or to the end of the file.
     """
-    reading = Reading()
-    for line, fields in _entries(decoded(content)):
-        if fields is None:
-            reading.troubles.append(Trouble(line, "text_outside_record", "This text stands before a TY line."))
-            continue
-        found = _found(line, Tags(fields))
-        if found.record["title"]:
-            reading.found.append(found)
-        else:
-            reading.troubles.append(Trouble(line, "missing_title", "The record that begins here has no title (TI)."))
-    return without_repeats(reading)
+    return gathered(_entries(decoded(content)), _found, "TY")
 
 
 LINE = re.compile(r"\s{0,8}([A-Za-z][A-Za-z0-9])([ \t]{0,4})-(.*)", re.DOTALL)

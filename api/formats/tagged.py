@@ -2,12 +2,12 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from api.formats.reading import Reading, Trouble, clean_doi
+from api.formats.reading import Found, Reading, Trouble, clean_doi
 from models import vocabularies as v
 from models.base import check_partial_date
 from models.records import Row
@@ -236,6 +236,26 @@ def _dated(year: str, month: str, day: str, other: str) -> tuple[str | None, str
             continue
         return str(date), " ".join([*parts[count:], other]).strip()
     return None, " ".join([*(part for part in (year, month, day) if part), other]).strip()
+
+
+def gathered(
+    entries: Iterable[tuple[int, list[tuple[str, str]] | None]], found_in: Callable[[int, Tags], Found], first: str
+) -> Reading:
+    """Read the records of a file of tagged lines, each found or in trouble; None among them is text outside a record.
+
+    `first` is the tag with which a record begins.
+    """
+    reading = Reading()
+    for line, fields in entries:
+        if fields is None:
+            reading.troubles.append(Trouble(line, "text_outside_record", f"This text stands before a {first} line."))
+            continue
+        found = found_in(line, Tags(fields))
+        if found.record["title"]:
+            reading.found.append(found)
+        else:
+            reading.troubles.append(Trouble(line, "missing_title", "The record that begins here has no title (TI)."))
+    return without_repeats(reading)
 
 
 def without_repeats(reading: Reading) -> Reading:
