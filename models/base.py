@@ -137,6 +137,16 @@ class Fault(SQLModel):
     given: str | None = None
 
 
+def in_words(place: str, fault: Fault) -> str:
+    """Return a fault as one line for people: where (what `place` names comes first), what, and what would do."""
+    said = f"{place}: {fault.at}: {fault.detail}" if fault.at else f"{place}: {fault.detail}"
+    if fault.suggestion:
+        said += f" Did you mean '{fault.suggestion}'?"
+    if fault.allowed:
+        said += f" Valid: {', '.join(fault.allowed)}."
+    return said
+
+
 class ClaimbaseError(Exception):
     """An error that a caller can mend; `code` is a term of the vocabulary of problems."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
@@ -15,6 +16,8 @@ from models.base import ClaimbaseError
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
 BUSY_SECONDS = 30
+# JSON columns hold text: without blanks and escapes, as `pydantic_core` writes it, several times as fast as the standard one.
+JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
 
 
 class BadDatabaseUrl(ClaimbaseError):
@@ -100,7 +103,7 @@ def connect(address: str) -> Database:
                     f"The folder {folder} cannot be made, so the database cannot be used: {error}."
                 ) from None
             return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
-        options = {"pool_size": POOL_SIZE, "pool_pre_ping": True}
+        options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, **JSON_TEXT}
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         return Database(create_engine(url, **options).execution_options(**snapshot), create_engine(url, **options))
@@ -109,7 +112,8 @@ def connect(address: str) -> Database:
 
 
 def _sqlite(url: URL, *, writes: bool) -> Engine:
-    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    waits = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, pool_size=POOL_SIZE, connect_args=waits, **JSON_TEXT)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

@@ -105,12 +105,18 @@ DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
     """Derive the documents, terms and periods of these claims anew from the tables."""
     for batch in _batches(sorted(claims)):
-        derived = derive(connection, batch)
         for model in DERIVED:
             table = records.table(model)
             connection.execute(delete(table).where(table.c.claim.in_(batch)))
-            if rows := derived[table.name]:
-                connection.execute(insert(table), rows)
+        store(connection, derive(connection, batch))
+
+
+def store(connection: Connection, derived: Rows) -> None:
+    """Store what `derive` gave of claims that have no rows in the read model yet."""
+    for model in DERIVED:
+        table = records.table(model)
+        if rows := derived[table.name]:
+            connection.execute(insert(table), rows)
 
 
 def rebuild(connection: Connection) -> int:

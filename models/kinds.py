@@ -75,7 +75,7 @@ def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None)
         if chosen is not None:
             statement = statement.where(tuple_(*key).in_(chosen))
         found = connection.execute(statement).mappings().all()
-        yield from ((kind.id_of(row), body) for row, body in zip(found, _bodies(connection, kind, found), strict=True))
+        yield from ((kind.id_of(row), body) for row, body in zip(found, bodies(connection, kind, found), strict=True))
 
 
 def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
@@ -83,7 +83,8 @@ def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
     return dict(stored(connection, kind, [record_id])).get(record_id)
 
 
-def _bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:
+def bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:
+    """Yield the records, as revisions hold them, of these rows of a kind's table, in their order."""
     slugs = [row["id"] for row in rows] if not kind.part else []
     for start in range(0, len(rows), BATCH):
         batch, named = rows[start : start + BATCH], slugs[start : start + BATCH]

@@ -1,5 +1,6 @@
 """Revision: one recorded change, and the serial that orders them all."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from sqlalchemy import JSON, CheckConstraint, Connection, Index, select
@@ -59,6 +60,24 @@ def hold(connection: Connection) -> int:
     first: int | None = connection.scalar(select(serial.c.value).with_for_update())
     assert first is not None, "the row of the serial is made by the first migration"
     return first
+
+
+# Where a record stands after a change that everybody may see. What is only proposed, or was not taken, is the business of
+# its proposer and of the curators.
+PUBLIC = ("accepted", "retracted", "merged")
+PRIVATE = ("record", "claim", "actor", "comment", "body")
+# What stands for the record's id and the actor where a withheld revision was restored from an export. It is no slug, so
+# that no record can have this name.
+WITHHELD = "(withheld)"
+
+
+def withheld(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:
+    """Return a revision as it may be shown: whole, or without what tells of a proposal to those whom it does not concern.
+
+    It keeps its place, since a follower who meets a gap in the serials could not know that nothing was missed.
+    """
+    shown = may_see or row["state"] in PUBLIC
+    return {name: value if shown or name not in PRIVATE else None for name, value in row.items()}
 
 
 class RevisionOut(Strict):
