@@ -46,6 +46,8 @@ def clean_text(value: object) -> object:
         return value
     if "\x00" in value:
         raise PydanticCustomError("nul_character", "Text must not contain the character U+0000.")
+    if value.isascii():
+        return value
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

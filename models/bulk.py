@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, select, tuple_, update
 
 from models import document
 from models.base import Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict, put
 from models.claim import Claim, ClaimTopic
+from models.database import insert_rows
 from models.exporting import claim_line
 from models.flat import Problem, Record, check_stamps
 from models.kinds import KINDS, Kind, stored
@@ -197,8 +198,7 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record]) -> dict[str, int]
         if claim is not None and record.body["state"] == "accepted":
             touched[claim] = stamps.get("revision", 0)
     _insert_rows(load.connection, kind, rows, records)
-    if revisions:
-        load.connection.execute(insert(table(Revision)), revisions)
+    insert_rows(load.connection, table(Revision), revisions)
     return touched
 
 
@@ -229,13 +229,10 @@ def _revise(change: Change, kind: Kind, record: Record, revisions: list[Row]) ->
 
 
 def _insert_rows(connection: Connection, kind: Kind, rows: list[Row], records: Sequence[Record]) -> None:
-    if not rows:
-        return
-    connection.execute(insert(table(kind.model)), rows)
+    insert_rows(connection, table(kind.model), rows)
     if kind.name == "claim":
         filed = [{"claim": each.id, "topic": topic} for each in records for topic in each.body["topics"]]
-        if filed:
-            connection.execute(insert(table(ClaimTopic)), filed)
+        insert_rows(connection, table(ClaimTopic), filed)
     if kind.name == "source":
         authors = [
             {
@@ -248,9 +245,8 @@ def _insert_rows(connection: Connection, kind: Kind, rows: list[Row], records: S
             for place, author in enumerate(each.body["authors"])
         ]
         identifiers = [{**identifier, "source": each.id} for each in records for identifier in each.body["identifiers"]]
-        for model, found in ((SourceAuthor, authors), (SourceIdentifier, identifiers)):
-            if found:
-                connection.execute(insert(table(model)), found)
+        insert_rows(connection, table(SourceAuthor), authors)
+        insert_rows(connection, table(SourceIdentifier), identifiers)
 
 
 def _one_by_one(load: Load, record: Record, there: bool, known: Known) -> None:

@@ -122,7 +122,8 @@ def validated(kind: Kind, given: Mapping[str, Any]) -> Row:
     beside = BESIDE[kind.name]
     fields = {name: value for name, value in given.items() if name not in beside}
     # By Pydantic's own validator, since SQLModel's way around it takes longer than the validation itself.
-    record = kind.fields.__pydantic_validator__.validate_python(fields)
+    record = kind.fields.__new__(kind.fields)
+    kind.fields.__pydantic_validator__.validate_python(fields, self_instance=record)
     if kind.name == "source":
         record.identifiers.sort(key=lambda identifier: identifier.scheme)
         if record.state not in STANDING:

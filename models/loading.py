@@ -4,21 +4,23 @@ Memory does not grow with what is loaded: lines are taken in batches, references
 must wait for later lines waits in a temporary file.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from models import changes
 from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of
 from models.bulk import Load, store
 from models.claim import Claim
-from models.database import Database
+from models.database import Database, insert_rows, prepare_for_many
 from models.document import DERIVATION
 from models.flat import Problem, Record, is_time, read
 from models.kinds import KINDS
@@ -27,7 +29,8 @@ from models.records import Row, table
 from models.relation import Relation
 from models.revision import PUBLIC, WITHHELD, Revision, RevisionOut, Serial, hold
 
-BATCH = 1000
+BATCH = 4000
+TOLD_EVERY = 500
 # Somebody will mend the first ones first.
 MOST_PROBLEMS = 1000
 
@@ -56,6 +59,19 @@ Report = Callable[[Problem], None]
 Progress = Callable[[Input, int], None]
 
 
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let the collector of cycles rest: it would look at every object of every batch, again and again."""
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+@_few_collections()
 def load(
     database: Database,
     source: Input,
@@ -81,11 +97,13 @@ def load(
         TemporaryFile() as two,
     ):
         later = {"relation": Later(one), "evidence": Later(two)}
+        prepare_for_many(change.connection)
         heard = report if skip_bad else _bounded(report)
         work = Load(change.connection, change, heard, later=lambda record: later[record.kind.name].add(record))
         for batch, given, revisions in _batches(lines, told, work):
             told.revisions += len(revisions)
             store(work, batch, given)
+            gc.collect()
         work.later = None
         for waiting in later.values():
             for batch in waiting.batches():
@@ -103,11 +121,13 @@ def _restore(database: Database, source: Input, lines: Iterator[Line], told: Loa
     with database.write() as connection:
         if hold(connection):
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
+        prepare_for_many(connection)
         same = header.get("derivation") == DERIVATION
         work = Load(connection, None, _bounded(report), expect_same=same)
         for batch, given, revisions in _batches(lines, told, work):
             store(work, batch, given)
             told.revisions += _store_revisions(work, revisions, told.revisions)
+            gc.collect()
         _settle(told, work)
         _check_whole(connection, header, told, work)
         connection.execute(update(table(Serial)).values(value=told.revisions))
@@ -198,8 +218,7 @@ def _store_revisions(work: Load, found: list[tuple[str, Row]], before: int) -> i
         except InvalidRecord as error:
             for fault in error.faults:
                 work.complain(where, fault)
-    if rows:
-        work.connection.execute(insert(table(Revision)), rows)
+    insert_rows(work.connection, table(Revision), rows)
     return len(found)
 
 
@@ -235,7 +254,7 @@ def _is_empty(database: Database) -> bool:
 def _told(source: Input, told: Loaded, progress: Progress) -> Iterator[Line]:
     for line in source.lines:
         told.lines += 1
-        if told.lines % BATCH == 0:
+        if told.lines % TOLD_EVERY == 0:
             progress(source, told.lines)
         yield line
 
