@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import ROOT
+from models import migrations
 from models.database import file_url
 from tests.conftest import Store
 
@@ -99,7 +100,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     behind = run("check", url=empty.url)
     assert behind.returncode == 1
     assert "run claimbase migrate" in behind.stderr
-    assert "is at migration 0005" in run("migrate", url=empty.url).stdout
+    assert f"is at migration {migrations.HEAD}" in run("migrate", url=empty.url).stdout
     assert run("check", url=empty.url).returncode == 0
 
 

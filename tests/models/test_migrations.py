@@ -48,7 +48,7 @@ def test_up_and_down_with_data(seeded: Store) -> None:
         assert connection.scalar(select(func.count()).select_from(table(Revision))) == 196
         assert not inspect(connection).has_table("claim_document")
         assert list(check(connection)) == [
-            "The database is at migration 0001, this program at 0005; run claimbase migrate."
+            f"The database is at migration 0001, this program at {migrations.HEAD}; run claimbase migrate."
         ]
     migrations.migrate(seeded.database)
     with seeded.database.write() as connection:
