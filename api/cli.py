@@ -1,20 +1,20 @@
-"""The command line: claimbase serve · seed · migrate · check · rebuild."""
+"""The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · sources."""
 
 import logging.config
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pythonjsonlogger.core import RESERVED_ATTRS
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import Settings, installed_version
-from models import document, migrations, queries
+from models import document, keys, migrations, queries
 from models import seed as seeds
+from models import vocabularies as v
 from models.base import ClaimbaseError
 from models.check import check as disagreements
 from models.claim import Claim
@@ -42,8 +42,7 @@ def serve(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Migrate, seed an empty database, and serve the API."""
-    import uvicorn
-
+    from api import server
     from api.main import create_app
 
     given = {"host": host, "port": port, "database_url": database_url}
@@ -64,17 +63,8 @@ def serve(
         f"  Docs  {address}/docs\n"
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
-    logging.config.dictConfig(_logging(settings))
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=settings.limit_concurrency,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    logging.config.dictConfig(server.logs(settings))
+    server.run(create_app(settings), settings)
 
 
 @app.command()
@@ -120,6 +110,49 @@ def rebuild(database_url: DatabaseUrl = None) -> None:
     with _database(database_url) as database, database.write() as connection:
         number = document.rebuild(connection)
     typer.echo(f"{number} claims derived anew.")
+
+
+key_commands = typer.Typer(help="Make and revoke keys: who may write.", no_args_is_help=True)
+app.add_typer(key_commands, name="keys")
+
+
+@key_commands.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="Who uses it; the actor of what is written with it.")],
+    role: Annotated[str, typer.Option(help=", ".join(v.ROLES.ids))],
+    expires: Annotated[str | None, typer.Option(help="2027-01-01, or in so many days: 90d.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a key and show it, this once: the key alone on standard output, what it is on standard error."""
+    with _database(database_url) as database:
+        wanted = keys.read({"name": name, "role": role, "expires": expires})
+        _migrate(database)
+        with database.write() as connection:
+            made, plain = keys.create(connection, wanted)
+    until = f"until {made.expires}" if made.expires else "until it is revoked"
+    typer.echo(f"Key {made.id} of {made.name}, {made.role}, good {until}. It is not shown again:", err=True)
+    typer.echo(plain)
+
+
+@key_commands.command("list")
+def list_keys(database_url: DatabaseUrl = None) -> None:
+    """List the keys, also those that are good for nothing any more; a line each, its fields parted by tabs."""
+    with _database(database_url) as database, database.read() as connection:
+        found = keys.stored(connection)
+    for key in found:
+        until = f"revoked {key.revoked}" if key.revoked else f"expires {key.expires}" if key.expires else "no end"
+        typer.echo("\t".join([key.id, key.role, f"created {key.created}", until, key.name]))
+
+
+@key_commands.command("revoke")
+def revoke_key(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Revoke a key, at once and for good, also for servers that run."""
+    with _database(database_url) as database, database.write() as connection:
+        revoked = keys.revoke(connection, identity)
+    typer.echo(f"Key {revoked.id} of {revoked.name} is revoked since {revoked.revoked}.")
 
 
 imports = typer.Typer(help="Bring records in from files.", no_args_is_help=True)
@@ -231,23 +264,3 @@ def _seed_if_empty(database: Database, folder: Path) -> None:
             return
     tally = seeds.seed(database, folder)
     typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")
-
-
-def _logging(settings: Settings) -> dict[str, Any]:
-    """Return the logging configuration: one JSON object a line on standard error."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "format": "%(levelname)s %(name)s %(message)s",
-                "rename_fields": {"levelname": "level", "name": "logger"},
-                "timestamp": "at",
-                # Uvicorn's own copy of the message with terminal colours; the rest is the formatter's default.
-                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
-            }
-        },
-        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"level": settings.log_level.upper(), "handlers": ["standard_error"]},
-    }

@@ -1,5 +1,6 @@
 """The application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +14,26 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from api import errors, openapi
-from api.envelope import Envelope
-from api.routes import claims, evidence, health, index, parse, pictures, relations, sources, time, topics, vocabularies
+from api.envelope import Envelope, Sealed
+from api.limits import Limit, Limits
+from api.routes import (
+    claims,
+    evidence,
+    health,
+    index,
+    keys,
+    parse,
+    pictures,
+    relations,
+    sources,
+    time,
+    topics,
+    vocabularies,
+)
 from api.settings import NOTICE, Settings, installed_version
 from models.database import connect
 
-MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, vocabularies)
+MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, vocabularies, keys)
 ROUTERS = (*(module.router for module in MODULES), time.worded)
 
 
@@ -45,6 +60,13 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
+    # Set when the server is told to stop; an answer without an end waits for it, and ends.
+    app.state.stopping = asyncio.Event()
+    app.state.limits = Limits(
+        Limit(settings.key_writes_per_minute),
+        Limit(settings.address_writes_per_minute),
+        Limit(settings.failed_keys_per_minute),
+    )
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -52,14 +74,15 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app)
     # The last one added is the outermost, so that the browser may read errors too.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, body_seconds=settings.body_seconds)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["If-None-Match", "X-Request-ID"],
-        expose_headers=["ETag", "Link", "X-Request-ID"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-ID"],
+        expose_headers=["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
     )
+    app.add_middleware(Sealed)
     return app
 
 

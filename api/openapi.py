@@ -38,21 +38,36 @@ EXAMPLES = {
     "healthz": "/healthz",
     "readyz": "/readyz",
 }
+# What is asked with the key of an admin: method and path, in which `{key}` is the id of that key.
+KEY_EXAMPLES = {
+    "list_keys": ("GET", "/v1/keys"),
+    "get_key": ("GET", "/v1/keys/{key}"),
+    "create_key": ("POST", "/v1/keys"),
+    "revoke_key": ("DELETE", "/v1/keys/{key}"),
+}
 # What an operation that takes a body is sent.
 BODIES = {
+    "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
     "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010, doi = {10.1002/ana.22085}}\n"
-    "@article{b, year = 2011}\n"
+    "@article{b, year = 2011}\n",
 }
 FOLDER = Path(__file__).parent / "examples"
 # Which problem stands as the example of a status.
 PROBLEM_OF_STATUS = {
     "400": ("unknown_parameter", "There is no parameter 'statsu' here. Did you mean 'status'?"),
+    "401": ("key_required", "This needs a key; send it as Authorization: Bearer …"),
+    "403": ("forbidden", "This needs a key of the role admin or higher; this one's role is curator."),
     "404": ("not_found", "There is no claim 'ccsvi-cause-ms'."),
     "406": ("not_acceptable", "None of the media types in Accept is offered here; errors lists what is."),
+    "408": ("request_timeout", "The body was not complete within 30 seconds."),
     "414": ("address_too_long", "The address has 10,010 bytes; the most is 8,192."),
     "413": ("body_too_large", "The body has more than 2,000,000 bytes."),
+    "415": ("unsupported_media_type", "The body must be JSON; Content-Type says 'text/plain'."),
+    "422": ("invalid_record", "role: 'boss' is not a term of the vocabulary roles."),
+    "429": ("too_many_requests", "Too many writes with this key. Try again in 1 second."),
     "500": ("internal_error", "Something went wrong on our side. Tell us the request_id."),
     "503": ("unavailable", "The database cannot be reached, or is not migrated (claimbase migrate)."),
+    "507": ("storage_full", "There is no room left to write; reading goes on. Try again later."),
 }
 
 
@@ -98,11 +113,15 @@ def _make(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     for path in made["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+                operation["responses"].pop("422", None)
+            # FastAPI names the scheme alone; where no role is asked for, a request without a key will do, too.
+            if operation.get("security") == [{"bearer": []}]:
+                operation["security"].insert(0, {})
             for status, answer in operation["responses"].items():
                 for media_type, content in answer.get("content", {}).items():
                     if media_type == MEDIA_TYPE:
                         content["example"] = problem_example(status)
-                    elif status == "200" and media_type == "application/json":
+                    elif status in ("200", "201") and media_type == "application/json":
                         content["example"] = example(operation["operationId"])
     return made

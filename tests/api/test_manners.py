@@ -187,17 +187,24 @@ PAGE = {"Origin": "https://app.example"}
 def test_a_page_of_any_origin_may_read_answers_and_errors(path: str, client: TestClient) -> None:
     headers = client.get(path, headers=PAGE).headers
     assert headers["access-control-allow-origin"] == "*"
-    assert {"ETag", "Link", "X-Request-ID"} <= set(headers["access-control-expose-headers"].split(", "))
+    shown = {"ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"}
+    assert shown == set(headers["access-control-expose-headers"].split(", "))
     assert "access-control-allow-credentials" not in headers
 
 
-@pytest.mark.parametrize(("method", "allowed"), [("GET", True), ("HEAD", True), ("POST", False), ("DELETE", False)])
-def test_a_browser_may_ask_beforehand_what_it_may_do(method: str, allowed: bool, client: TestClient) -> None:
-    asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "If-None-Match, X-Request-ID"}
-    answer = client.options("/v1/claims", headers={**PAGE, **asked})
-    assert answer.status_code == (200 if allowed else 400)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.mark.parametrize("method", [*sorted(METHODS), "TRACE", "CONNECT"])
+def test_a_browser_may_ask_beforehand_what_it_may_do(method: str, client: TestClient) -> None:
+    asked = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
+    asks = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
+    answer = client.options("/v1/claims", headers={**PAGE, **asks})
+    assert answer.status_code == (200 if method in METHODS else 400)
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert {"GET", "HEAD"} == set(answer.headers["access-control-allow-methods"].split(", "))
+    assert set(answer.headers["access-control-allow-methods"].split(", ")) == METHODS
+    other = {**asks, "Access-Control-Request-Headers": "X-Other"}
+    assert client.options("/v1/claims", headers={**PAGE, **other}).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/v1/claims", "/healthz", "/nowhere", "/v1/claims?limit=0", "/v1/claims/%00"])
