@@ -3,7 +3,7 @@
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import PartialDate, PartOfClaim, Slug, Strict, Text
+from models.base import REPLACED_BY, PartialDate, PartOfClaim, Slug, Strict, Text
 from models.vocabulary import within
 
 
@@ -16,12 +16,14 @@ class AssessmentIn(Strict):
     assessed: PartialDate = Field(description="When it was decided.")
     rationale: Text = Field(min_length=1, max_length=5000)
     source: Slug | None = Field(default=None, foreign_key="source.id")
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
 
 class Assessment(AssessmentIn, PartOfClaim, table=True):
     """The row."""
 
-    __table_args__ = (within("status", v.STATUSES),)
+    __table_args__ = (within("status", v.STATUSES), within("state", v.REVIEW_STATES))
 
 
 class AssessmentOut(AssessmentIn):

@@ -28,6 +28,12 @@ class Strict(SQLModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)  # type: ignore[assignment]
 
 
+# The end of every input class: where the record stands in review, and what stands in its place. They say nothing of the
+# work or the claim itself, so citation formats have no place for them: what is cited is accepted.
+REVIEWED = ("state", "replaced_by")
+REPLACED_BY = "Id of the record that stands in its place, once it is taken back."
+
+
 class PartOfClaim(Strict):
     """Puts the claim's slug first in the key of everything that belongs to a claim, so that it can be sharded by claim."""
 

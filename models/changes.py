@@ -5,34 +5,44 @@ did. `begin` opens a change, and at its end derives the documents of every claim
 transaction: what is committed is whole, or nothing is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import SQLModel
 
 from models import document
 from models.assessment import Assessment, AssessmentIn
-from models.base import Fault, InvalidRecord, now
-from models.claim import Claim, ClaimFields, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, Topic, TopicIn, part_id
+from models.base import ClaimbaseError, Fault, InvalidRecord, now
+from models.claim import Claim, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import Evidence, EvidenceIn
-from models.records import Row, columns_of, nearest, sources_by_id, table
-from models.relation import Relation, RelationIn
+from models.kinds import KINDS, Kind, one
+from models.records import Row, columns_of, nearest, table
+from models.relation import RelationIn
 from models.revision import Revision, Serial, hold
-from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
+from models.source import SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
+
+# A record that is in none of these was taken back, and nothing may refer to it any more.
+STANDING = ("submitted", "accepted")
+
+
+class Conflict(ClaimbaseError):
+    """What is stored stands against it; the faults name the records."""
+
+    code = "conflict"
 
 
 @dataclass
 class Change:
-    """A unit of work: who makes it, when, the serial of its last revision, and the claims it touched."""
+    """A unit of work: who makes it, when, the serial before its first revision and of its last, the claims it touched."""
 
     connection: Connection
     actor: str
     comment: str | None
     at: str
+    before: int
     serial: int
     touched: dict[str, int] = field(default_factory=dict)
 
@@ -45,7 +55,7 @@ def begin(database: Database, *, actor: str, comment: str | None = None) -> Iter
         revision = table(Revision)
         last = connection.scalar(select(revision.c.at).where(revision.c.serial == first).limit(1))
         # Times never run against the serials, even where the clock was set back: database time is read by them.
-        change = Change(connection, actor, comment, max(now(), last or ""), first)
+        change = Change(connection, actor, comment, max(now(), last or ""), first, first)
         yield change
         if change.serial > first:
             connection.execute(update(table(Serial)).values(value=change.serial))
@@ -55,31 +65,25 @@ def begin(database: Database, *, actor: str, comment: str | None = None) -> Iter
         document.refresh(connection, change.touched)
 
 
-def put_topic(change: Change, topic: TopicIn) -> bool:
+def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
     """Make or replace a topic."""
-    body = topic.model_dump()
-    stored = _row(change, Topic, id=topic.id)
-    if stored is not None and columns_of(stored, TopicIn) == body:
-        return False
-    _store(change, Topic, {"id": topic.id}, body | _revise(change, "topic", topic.id, None, body, stored), stored)
-    return True
+    return _put(change, KINDS["topic"], topic.model_dump(), action)
 
 
-def put_source(change: Change, source: SourceIn) -> bool:
+def put_source(change: Change, source: SourceIn, action: str | None = None) -> bool:
     """Make or replace a source with its authors and identifiers; every claim that rests on it is derived anew.
 
-    Each of those claims gets a revision that says what of the source changed, such as a retraction.
+    Each of those claims gets a revision that says what of the source changed, such as a retraction. A source that no
+    longer stands gives its identifiers up, so that another may have them; its earlier revisions keep them.
     """
     source.identifiers.sort(key=lambda identifier: identifier.scheme)
-    body = source.model_dump()
-    old = sources_by_id(change.connection, [source.id]).get(source.id)
-    if old is not None and columns_of(old, SourceIn) == body:
-        return False
+    if source.state not in STANDING:
+        source.identifiers = []
     _no_shared_identifier(change, source)
-    stamp = _revise(change, "source", source.id, None, body, old)
-    row = columns_of(body, SourceFields) | stamp
-    row["published"], row["year"] = publication(source, row["created"])
-    _store(change, Source, {"id": source.id}, row, old)
+    body = source.model_dump()
+    old = one(change.connection, KINDS["source"], source.id)
+    if not _put(change, KINDS["source"], body, action):
+        return False
     authors = [
         {
             **author,
@@ -92,84 +96,112 @@ def put_source(change: Change, source: SourceIn) -> bool:
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
     _replace(change, SourceAuthor, "source", source.id, authors)
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
-    claims: set[str] = set()
-    for part in (Occurrence, Evidence, Assessment):
-        named = table(part)
-        claims.update(change.connection.scalars(select(named.c.claim).where(named.c.source == source.id).distinct()))
-    for slug in sorted(claims):
-        assert old is not None, "a claim can only rest on a source that is stored"
-        _revise(
-            change, "claim", slug, slug, _claim_body(change, slug), None, action="derive", comment=_why(source, old)
-        )
+    if old is not None:
+        _derive_what_rests_on(change, source, old)
     return True
 
 
-def put_claim(change: Change, claim: ClaimIn) -> bool:
+def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool:
     """Make or replace a claim; its topics must be stored."""
     claim.topics = sorted(set(claim.topics))
-    body = claim.model_dump()
-    stored = _row(change, Claim, id=claim.id)
-    if stored is not None and {**columns_of(stored, ClaimFields), "topics": _topics_of(change, claim.id)} == body:
-        return False
     for topic in claim.topics:
-        _must_exist(change, Topic, topic, "topics")
-    stamp = _revise(change, "claim", claim.id, claim.id, body, stored)
-    _store(change, Claim, {"id": claim.id}, columns_of(body, ClaimFields) | stamp, stored)
+        _must_stand(change, "topic", topic, "topics", claim.state)
+    if not _put(change, KINDS["claim"], claim.model_dump(), action):
+        return False
     _replace(change, ClaimTopic, "claim", claim.id, [{"claim": claim.id, "topic": topic} for topic in claim.topics])
     return True
 
 
-def put_occurrence(change: Change, claim: str, occurrence: OccurrenceIn) -> bool:
+def put_occurrence(change: Change, claim: str, occurrence: OccurrenceIn, action: str | None = None) -> bool:
     """Record where a claim is stated."""
-    _must_exist(change, Source, occurrence.source, "source")
-    return _put_part(change, "occurrence", Occurrence, claim, occurrence, {"key": occurrence.key})
+    _must_stand(change, "source", occurrence.source, "source", occurrence.state)
+    return _put_part(change, "occurrence", claim, occurrence, action)
 
 
-def put_evidence(change: Change, claim: str, evidence: EvidenceIn) -> bool:
+def put_evidence(change: Change, claim: str, evidence: EvidenceIn, action: str | None = None) -> bool:
     """Record what a source says about a claim, or about one of its relations; the status is derived anew."""
-    _must_exist(change, Source, evidence.source, "source")
+    _must_stand(change, "source", evidence.source, "source", evidence.state)
     if evidence.relation_target is not None:
-        tie = {"claim": claim, "type": evidence.relation_type, "target": evidence.relation_target}
-        if _row(change, Relation, **tie) is None:
-            detail = f"{claim} has no relation '{evidence.relation_type}' to '{evidence.relation_target}'."
-            raise InvalidRecord(detail, [Fault(at="relation_target", code="unknown_reference", detail=detail)])
-    return _put_part(change, "evidence", Evidence, claim, evidence, {"key": evidence.key}, stamped=True)
+        tie = f"{claim}:{evidence.relation_type}:{evidence.relation_target}"
+        _must_stand(change, "relation", tie, "relation_target", evidence.state)
+    return _put_part(change, "evidence", claim, evidence, action)
 
 
-def put_relation(change: Change, claim: str, relation: RelationIn) -> bool:
+def put_relation(change: Change, claim: str, relation: RelationIn, action: str | None = None) -> bool:
     """Tie a claim to another; that the other is stored is checked here, since it may live on another shard."""
-    _must_exist(change, Claim, relation.target, "target")
+    _must_stand(change, "claim", relation.target, "target", relation.state)
     if relation.target == claim:
         detail = f"'{claim}' cannot be related to itself."
         raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
-    return _put_part(change, "relation", Relation, claim, relation, {"type": relation.type, "target": relation.target})
+    return _put_part(change, "relation", claim, relation, action)
 
 
-def put_assessment(change: Change, claim: str, assessment: AssessmentIn) -> bool:
+def put_assessment(change: Change, claim: str, assessment: AssessmentIn, action: str | None = None) -> bool:
     """Record a named person's or body's decision on a claim's status, beside the derived one."""
     if assessment.source is not None:
-        _must_exist(change, Source, assessment.source, "source")
-    return _put_part(change, "assessment", Assessment, claim, assessment, {"key": assessment.key})
+        _must_stand(change, "source", assessment.source, "source", assessment.state)
+    return _put_part(change, "assessment", claim, assessment, action)
 
 
-def _put_part(
-    change: Change, kind: str, model: type[SQLModel], claim: str, part: SQLModel, key: Row, stamped: bool = False
-) -> bool:
-    _must_exist(change, Claim, claim, "claim")
-    body = {"claim": claim, **part.model_dump()}
-    where = {"claim": claim, **key}
-    stored = _row(change, model, **where)
-    if stored is not None and {name: stored[name] for name in body} == body:
-        return False
-    stamp = _revise(change, kind, part_id(claim, ":".join(key.values())), claim, body, stored)
-    _store(
-        change,
-        model,
-        where,
-        {**body, "created": stamp["created"], "updated": stamp["updated"]} if stamped else body,
-        stored,
+def put(change: Change, kind: Kind, body: Row, action: str | None = None) -> bool:
+    """Store a record of any kind, given as a revision holds it; raises Pydantic's ValidationError where it breaks a rule."""
+    record = kind.fields.model_validate({name: value for name, value in body.items() if name != "claim"})
+    function: Callable[..., bool] = PUT[kind.name]
+    return function(change, *([body["claim"]] if kind.part else []), record, action)
+
+
+def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
+    """Take the content of a record out of the table and out of every revision; that there was one remains told."""
+    if kind.name == "source":
+        _replace(change, SourceAuthor, "source", record_id, [])
+    if kind.name == "claim":
+        _replace(change, ClaimTopic, "claim", record_id, [])
+    change.connection.execute(delete(table(kind.model)).filter_by(**kind.place(record_id)))
+    _revise(change, kind, record_id, old, old, "purge")
+    revision = table(Revision)
+    change.connection.execute(
+        update(revision).where(revision.c.record == f"{kind.name}/{record_id}").values(body={}, comment=change.comment)
     )
+
+
+def _put_part(change: Change, kind: str, claim: str, part: SQLModel, action: str | None) -> bool:
+    body = {"claim": claim, **part.model_dump()}
+    _must_stand(change, "claim", claim, "claim", body["state"])
+    return _put(change, KINDS[kind], body, action)
+
+
+def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
+    """Store the row of a record, with a revision, where it differs from what is stored."""
+    record_id = kind.id_of(body)
+    old = one(change.connection, kind, record_id)
+    if old == body:
+        return False
+    if old is not None and old["state"] == "accepted" != body["state"]:
+        _nothing_rests_on(change, kind, record_id)
+    rows = table(kind.model)
+    place = kind.place(record_id)
+    stamp = _revise(change, kind, record_id, body, old, action)
+    if kind.name == "source":
+        source = SourceFields.model_construct(**columns_of(body, SourceFields))
+        stamp["published"], stamp["year"] = publication(source, stamp["created"])
+    row = {name: value for name, value in (body | stamp).items() if name in rows.c}
+    if old is None:
+        change.connection.execute(insert(rows), row)
+    else:
+        change.connection.execute(update(rows).filter_by(**place).values(row))
     return True
+
+
+def _derive_what_rests_on(change: Change, source: SourceIn, old: Row) -> None:
+    claims: set[str] = set()
+    for part in (Occurrence, Evidence, Assessment):
+        named = table(part)
+        resting = select(named.c.claim).where(named.c.source == source.id, named.c.state == "accepted")
+        claims.update(change.connection.scalars(resting.distinct()))
+    for slug in sorted(claims):
+        body = one(change.connection, KINDS["claim"], slug)
+        assert body is not None, "a part has a claim"
+        _revise(change, KINDS["claim"], slug, body, body, "derive", _why(source, old))
 
 
 def _why(source: SourceIn, old: Row) -> str:
@@ -180,59 +212,46 @@ def _why(source: SourceIn, old: Row) -> str:
     return f"{source.id} changed: {', '.join(name for name in body if body[name] != old[name])}"
 
 
-def _claim_body(change: Change, slug: str) -> Row:
-    stored = _row(change, Claim, id=slug)
-    assert stored is not None
-    return {**columns_of(stored, ClaimFields), "topics": _topics_of(change, slug)}
-
-
-def _topics_of(change: Change, slug: str) -> list[str]:
-    filed = table(ClaimTopic)
-    statement = select(filed.c.topic).where(filed.c.claim == slug).order_by(filed.c.topic)
-    return list(change.connection.scalars(statement))
-
-
 def _revise(
     change: Change,
-    kind: str,
-    record: str,
-    claim: str | None,
+    kind: Kind,
+    record_id: str,
     body: Row,
-    stored: Row | None,
-    *,
-    action: str | None = None,
+    old: Row | None,
+    action: str | None,
     comment: str | None = None,
 ) -> Row:
-    """Leave a revision with the next serial; return the stamp of the row that it is about."""
+    """Leave a revision with the next serial; return the stamp of the row that it is about.
+
+    A claim is touched by what everybody sees of it: what is only proposed does not alter its document or its tag.
+    """
     change.serial += 1
+    claim = body["claim"] if kind.part else record_id if kind.name == "claim" else None
     revision = {
-        "record": f"{kind}/{record}",
+        "record": f"{kind.name}/{record_id}",
         "serial": change.serial,
-        "kind": kind,
+        "kind": kind.name,
         "claim": claim,
-        "action": action or ("create" if stored is None else "update"),
+        "action": action or ("create" if old is None else "update"),
         "actor": change.actor,
         "at": change.at,
         "comment": comment or change.comment,
+        "state": body["state"],
+        "change": change.before + 1,
         "body": body,
     }
     change.connection.execute(insert(table(Revision)), revision)
-    if claim is not None:
+    if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
         change.touched[claim] = change.serial
-    created = change.at if stored is None else stored.get("created", change.at)
+    created = change.at if old is None else _created(change, kind, record_id)
     return {"revision": change.serial, "created": created, "updated": change.at}
 
 
-def _row(change: Change, model: type[SQLModel], **key: Any) -> Row | None:
-    found = change.connection.execute(select(table(model)).filter_by(**key)).mappings().first()
-    return None if found is None else dict(found)
-
-
-def _store(change: Change, model: type[SQLModel], key: Row, row: Row, stored: Row | None) -> None:
-    if stored is None:
-        change.connection.execute(insert(table(model)), row)
-    else:
-        change.connection.execute(update(table(model)).filter_by(**key).values(row))
+def _created(change: Change, kind: Kind, record_id: str) -> str:
+    rows = table(kind.model)
+    if "created" not in rows.c:
+        return change.at
+    return change.connection.scalar(select(rows.c.created).filter_by(**kind.place(record_id))) or change.at
 
 
 def _replace(change: Change, model: type[SQLModel], column: str, value: str, rows: list[Row]) -> None:
@@ -241,19 +260,55 @@ def _replace(change: Change, model: type[SQLModel], column: str, value: str, row
         change.connection.execute(insert(table(model)), rows)
 
 
-def _must_exist(change: Change, model: type[SQLModel], slug: str, at: str) -> None:
-    rows = table(model)
-    if change.connection.scalar(select(rows.c.id).where(rows.c.id == slug)) is None:
-        kind = rows.name
-        close = nearest(change.connection, rows.c.id, slug)
+def _must_stand(change: Change, name: str, record_id: str, at: str, state: str) -> None:
+    """Refuse a reference to what is not there, or was taken back, or is not accepted though what refers to it is."""
+    kind = KINDS[name]
+    rows = table(kind.model)
+    found = change.connection.scalar(select(rows.c.state).filter_by(**kind.place(record_id)))
+    if found is None:
+        close = nearest(change.connection, rows.c.id, record_id) if "id" in rows.c else []
         fault = Fault(
             at=at,
             code="unknown_reference",
-            detail=f"There is no {kind} '{slug}'.",
+            detail=f"There is no {name} '{record_id}'.",
             suggestion=close[0] if close else None,
-            given=slug,
+            given=record_id,
         )
         raise InvalidRecord(fault.detail, [fault])
+    if state in STANDING and (found not in STANDING or (state == "accepted" != found)):
+        detail = f"The {name} '{record_id}' is {found}; what refers to it cannot be {state}."
+        raise Conflict(detail, [Fault(at=at, code="not_accepted", detail=detail, given=record_id)])
+
+
+# What names a record of a kind: the table, and the columns that hold its key.
+RESTS_ON: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "source": (("occurrence", ("source",)), ("evidence", ("source",)), ("assessment", ("source",))),
+    "claim": (("relation", ("target",)), *((part, ("claim",)) for part in ("occurrence", "evidence", "assessment"))),
+    "relation": (("evidence", ("claim", "relation_type", "relation_target")),),
+}
+
+
+def resting_on(connection: Connection, kind: Kind, record_id: str, states: tuple[str, ...]) -> list[str]:
+    """Return the names of up to 20 records in these states that refer to a record: what would be left without it."""
+    found: list[str] = []
+    for name, columns in RESTS_ON.get(kind.name, ()):
+        other = KINDS[name]
+        rows = table(other.model)
+        named = dict(zip(columns, kind.place(record_id).values(), strict=True))
+        key = [rows.c[column] for column in other.columns]
+        statement = select(*key).filter_by(**named).where(rows.c.state.in_(states)).order_by(*key).limit(20)
+        found += [f"{name}/{other.id_of(row)}" for row in connection.execute(statement).mappings()]
+    if kind.name == "topic":
+        filed, claim = table(ClaimTopic), table(Claim)
+        under = select(filed.c.claim).join(claim, claim.c.id == filed.c.claim).where(filed.c.topic == record_id)
+        found += [f"claim/{slug}" for slug in connection.scalars(under.where(claim.c.state.in_(states)).limit(20))]
+    return found[:20]
+
+
+def _nothing_rests_on(change: Change, kind: Kind, record_id: str) -> None:
+    if found := resting_on(change.connection, kind, record_id, ("accepted",)):
+        detail = f"The {kind.name} '{record_id}' is still in use by {', '.join(found)}."
+        raise Conflict(detail, [Fault(at="id", code="in_use", detail=f"{name} refers to it.") for name in found])
 
 
 def _no_shared_identifier(change: Change, source: SourceIn) -> None:
@@ -270,3 +325,14 @@ def _no_shared_identifier(change: Change, source: SourceIn) -> None:
             faults.append(Fault(at=f"identifiers/{place}/value", code="identifier_taken", detail=detail))
     if faults:
         raise InvalidRecord("Another source has this identifier.", faults)
+
+
+PUT: dict[str, Callable[..., bool]] = {
+    "topic": put_topic,
+    "source": put_source,
+    "claim": put_claim,
+    "occurrence": put_occurrence,
+    "relation": put_relation,
+    "evidence": put_evidence,
+    "assessment": put_assessment,
+}

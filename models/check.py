@@ -1,27 +1,17 @@
 """Proves that what is stored agrees with itself: revisions, tables and read model."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from models import document, migrations
-from models.assessment import Assessment, AssessmentIn
-from models.claim import Claim, ClaimFields, ClaimTopic, Occurrence, OccurrenceIn, Topic, TopicIn, part_id
+from models.claim import Claim
 from models.database import unenforced_keys
-from models.evidence import Evidence, EvidenceIn
+from models.kinds import KINDS, stored
 from models.known import normal
-from models.records import Row, columns_of, sources_by_id, table
-from models.relation import Relation, RelationIn
+from models.records import table
+from models.relation import Relation
 from models.revision import Revision, Serial
-from models.source import Source, SourceIn
-
-PARTS: tuple[tuple[str, Any, Any, tuple[str, ...]], ...] = (
-    ("occurrence", Occurrence, OccurrenceIn, ("key",)),
-    ("evidence", Evidence, EvidenceIn, ("key",)),
-    ("relation", Relation, RelationIn, ("type", "target")),
-    ("assessment", Assessment, AssessmentIn, ("key",)),
-)
 
 
 def check(connection: Connection) -> Iterator[str]:
@@ -61,35 +51,16 @@ def _revisions(connection: Connection) -> Iterator[str]:
     revision = table(Revision)
     last = select(revision.c.record, func.max(revision.c.serial).label("serial")).group_by(revision.c.record).subquery()
     joined = revision.join(last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial))
-    bodies = select(revision.c.record, revision.c.body).select_from(joined)
+    bodies = select(revision.c.record, revision.c.body).select_from(joined).where(revision.c.action != "purge")
     recorded = {row.record: row.body for row in connection.execute(bodies)}
-    stored = dict(_stored(connection))
-    for record in sorted(recorded.keys() | stored.keys()):
-        if record not in stored:
+    there = {f"{kind.name}/{each}": body for kind in KINDS.values() for each, body in stored(connection, kind)}
+    for record in sorted(recorded.keys() | there.keys()):
+        if record not in there:
             yield f"{record} has revisions but is not in the tables."
         elif record not in recorded:
             yield f"{record} is in the tables without a revision."
-        elif normal(record.partition("/")[0], recorded[record]) != stored[record]:
+        elif normal(record.partition("/")[0], recorded[record]) != there[record]:
             yield f"{record} differs from its last revision."
-
-
-def _stored(connection: Connection) -> Iterator[tuple[str, Row]]:
-    for row in connection.execute(select(table(Topic))).mappings():
-        yield f"topic/{row['id']}", columns_of(row, TopicIn)
-    ids = connection.scalars(select(table(Source).c.id)).all()
-    for start in range(0, len(ids), document.BATCH):
-        for slug, source in sources_by_id(connection, ids[start : start + document.BATCH]).items():
-            yield f"source/{slug}", columns_of(source, SourceIn)
-    topics: dict[str, list[str]] = {}
-    filed = table(ClaimTopic)
-    for claim, topic in connection.execute(select(filed.c.claim, filed.c.topic).order_by(filed.c.topic)):
-        topics.setdefault(claim, []).append(topic)
-    for row in connection.execute(select(table(Claim))).mappings():
-        yield f"claim/{row['id']}", {**columns_of(row, ClaimFields), "topics": topics.get(row["id"], [])}
-    for kind, model, fields, key in PARTS:
-        for row in connection.execute(select(table(model))).mappings():
-            record = part_id(row["claim"], ":".join(row[name] for name in key))
-            yield f"{kind}/{record}", {"claim": row["claim"], **columns_of(row, fields)}
 
 
 def _targets(connection: Connection) -> Iterator[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, Index
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import PartOfClaim, Slug, Strict, Text
+from models.base import REPLACED_BY, PartOfClaim, Slug, Strict, Text
 from models.vocabulary import within
 
 
@@ -19,10 +19,14 @@ class TopicIn(Strict):
     label: Text = Field(min_length=1, max_length=200)
     definition: Text = Field(min_length=1, max_length=2000)
     crosswalk: dict[str, str] = Field(default={}, sa_type=JSON)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
 
 class Topic(TopicIn, table=True):
     """The row."""
+
+    __table_args__ = (within("state", v.REVIEW_STATES),)
 
     revision: int
     created: str
@@ -44,6 +48,8 @@ class ClaimFields(Strict):
     note: Text | None = Field(
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
     )
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
 
 class ClaimIn(ClaimFields):
@@ -55,7 +61,7 @@ class ClaimIn(ClaimFields):
 class Claim(ClaimFields, table=True):
     """The row. `revision` and `updated` tell of the last change to anything in the claim's document."""
 
-    __table_args__ = (within("kind", v.CLAIM_KINDS),)
+    __table_args__ = (within("kind", v.CLAIM_KINDS), within("state", v.REVIEW_STATES))
 
     revision: int
     created: str
@@ -89,6 +95,8 @@ class OccurrenceIn(Strict):
     asserted_by: list[Slug] = Field(min_length=1, sa_type=JSON, description="Who asserts it, as slugs.")
     hedges: list[Text] = Field(default=[], sa_type=JSON, description="The words that weaken or qualify it, verbatim.")
     note: Text | None = Field(default=None, max_length=5000)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
     @model_validator(mode="after")
     def _anchor(self) -> Self:
@@ -107,6 +115,7 @@ class Occurrence(OccurrenceIn, PartOfClaim, table=True):
     """The row."""
 
     __table_args__ = (
+        within("state", v.REVIEW_STATES),
         CheckConstraint('"end" > start', name="anchor"),
         Index(None, "source", "claim"),
     )

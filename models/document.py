@@ -96,7 +96,7 @@ class StatusPeriod(PartOfClaim, table=True):
 
 
 # By what the read model was derived: raised by hand where the same evidence comes to something else, or is stored otherwise.
-DERIVATION = "2026-11-22"
+DERIVATION = "2026-11-24"
 
 Rows = dict[str, list[dict[str, Any]]]
 DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
@@ -123,7 +123,8 @@ def rebuild(connection: Connection) -> int:
     serial = first = hold(connection)
     at = now()
     claim, revision, document = records.table(Claim), records.table(Revision), records.table(ClaimDocument)
-    claims = connection.scalars(select(claim.c.id).order_by(claim.c.id)).all()
+    accepted = select(claim.c.id).where(claim.c.state == "accepted")
+    claims = connection.scalars(accepted.order_by(claim.c.id)).all()
     for batch in _batches(claims):
         old = {
             row.claim: row.core
@@ -141,13 +142,15 @@ def rebuild(connection: Connection) -> int:
                     "kind": "claim",
                     "claim": core.id,
                     "action": "derive",
+                    "state": "accepted",
+                    "change": first + 1,
                 }
                 connection.execute(insert(revision), {**made, **told, "body": body})
                 connection.execute(update(claim).where(claim.c.id == core.id).values(revision=serial, updated=at))
         refresh(connection, batch)
     for model in DERIVED:
         table = records.table(model)
-        connection.execute(delete(table).where(table.c.claim.not_in(select(claim.c.id))))
+        connection.execute(delete(table).where(table.c.claim.not_in(accepted)))
     values: dict[str, Any] = {"derivation": DERIVATION}
     if serial > first:
         values["value"] = serial
@@ -162,11 +165,12 @@ def is_current(connection: Connection) -> bool:
 
 def differences(connection: Connection) -> Iterator[str]:
     """Yield one line for each claim whose stored read model does not agree with the tables."""
-    claims = set(connection.scalars(select(records.table(Claim).c.id)))
+    rows = records.table(Claim)
+    claims = set(connection.scalars(select(rows.c.id).where(rows.c.state == "accepted")))
     for model in DERIVED:
         table = records.table(model)
         stray = set(connection.scalars(select(table.c.claim).distinct())) - claims
-        yield from (f"{table.name} has rows of {claim}, which is not a claim" for claim in sorted(stray))
+        yield from (f"{table.name} has rows of {claim}, which is not an accepted claim" for claim in sorted(stray))
     for batch in _batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
@@ -182,7 +186,8 @@ def derive(connection: Connection, claims: Sequence[str]) -> Rows:
     """Return the rows of the read model for these claims, by table, without writing them."""
     rows: Rows = {records.table(model).name: [] for model in DERIVED}
     for claim in whole.load(connection, claims):
-        _derive_one(rows, claim)
+        if claim.claim["state"] == "accepted":
+            _derive_one(rows, claim)
     return rows
 
 

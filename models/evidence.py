@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import PartOfClaim, Slug, Strict, Text
+from models.base import REPLACED_BY, PartOfClaim, Slug, Strict, Text
 from models.vocabulary import within
 
 # The rows that the Oxford 2011 table has for each question; a level outside them was misread.
@@ -41,13 +41,14 @@ class EvidenceIn(Strict):
     independence_group: Slug
     searched_found_none: bool = Field(default=False, description="True where somebody searched and found no evidence.")
     extraction: v.Extraction = "manual"
-    state: v.ReviewState = "accepted"
     note: Text | None = Field(default=None, max_length=5000)
     relation_type: v.RelationType | None = Field(
         default=None,
         description="Given where the line bears on a relation of the claim, not on the claim: the relation's type.",
     )
     relation_target: Slug | None = Field(default=None, description="The target of that relation.")
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
     @model_validator(mode="after")
     def _whole_relation(self) -> Self:

@@ -320,4 +320,4 @@ def evidence_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[boo
 
 def source_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on sources."""
-    return conditions(parameters, SOURCE_CONDITIONS)
+    return [source.c.state == "accepted", *conditions(parameters, SOURCE_CONDITIONS)]

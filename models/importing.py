@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from models import changes
-from models.base import Fault, Strict, faults_of
+from models.base import REVIEWED, Fault, Strict, faults_of
 from models.records import Row, columns_of, sources_by_id, table
 from models.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
 
@@ -18,6 +18,7 @@ BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn")
 # What an import says nothing about is no difference.
 NOT_COMPARED = (
     "id",
+    *REVIEWED,
     "authors_complete",
     "study_design",
     "sample_size",

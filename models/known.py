@@ -2,28 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, func, or_, select
 
-from models.assessment import AssessmentIn
 from models.base import NotFound
-from models.claim import ClaimIn, OccurrenceIn, TopicIn
-from models.evidence import EvidenceIn
+from models.kinds import KINDS
 from models.records import Row, line_out, source_out, table
-from models.relation import RelationIn
 from models.revision import Revision
 from models.source import SourceIn, publication
 from models.whole import Whole, first_days
-
-RECORDS: dict[str, type[SQLModel]] = {
-    "topic": TopicIn,
-    "source": SourceIn,
-    "claim": ClaimIn,
-    "occurrence": OccurrenceIn,
-    "evidence": EvidenceIn,
-    "relation": RelationIn,
-    "assessment": AssessmentIn,
-}
 
 
 def normal(kind: str, body: Row) -> Row:
@@ -31,7 +17,7 @@ def normal(kind: str, body: Row) -> Row:
 
     It is not validated again: what was recorded under older rules is what was known.
     """
-    fields = RECORDS[kind].model_fields.items()
+    fields = KINDS[kind].fields.model_fields.items()
     now = {name: body[name] if name in body else field.get_default(call_default_factory=True) for name, field in fields}
     return {**({"claim": body["claim"]} if "claim" in body else {}), **now}
 
@@ -43,9 +29,11 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
     """
     revision = table(Revision)
     records = _last(connection, moment, revision.c.claim == claim)
-    by_kind: dict[str, list[Row]] = {kind: [] for kind in RECORDS}
+    by_kind: dict[str, list[Row]] = {kind: [] for kind in KINDS}
     for record in records:
-        by_kind[record["kind"]].append(record)
+        # What was proposed or taken back is no part of what was known; of evidence, the explanation tells.
+        if record["action"] != "purge" and (record["state"] == "accepted" or record["kind"] == "evidence"):
+            by_kind[record["kind"]].append(record)
     if not by_kind["claim"]:
         raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
     bodies = {kind: [record["body"] for record in found] for kind, found in by_kind.items()}
@@ -55,9 +43,9 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
     names = [f"source/{slug}" for slug in sorted(cited)]
     source_records = _last(connection, moment, revision.c.record.in_(names)) if names else []
     sources = {record["body"]["id"]: _source(record) for record in source_records}
-    last = max([*records, *source_records], key=lambda record: int(record["serial"]))
     head = by_kind["claim"][0]
-    stamps = {"revision": last["serial"], "created": head["created"], "updated": last["at"]}
+    serial, updated = _last_seen(connection, claim, moment)
+    stamps = {"revision": serial, "created": head["created"], "updated": updated}
     lines = [
         {**record["body"], "created": record["created"], "updated": record["at"]} for record in by_kind["evidence"]
     ]
@@ -70,6 +58,18 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
         sources,
         first_days(connection, {body["target"] for body in bodies["relation"]}),
     )
+
+
+def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, str]:
+    """Return serial and time of the last revision by then that altered what everybody sees of a claim (as `changes` tells)."""
+    revision = table(Revision)
+    before = func.lag(revision.c.state).over(partition_by=revision.c.record, order_by=revision.c.serial)
+    steps = select(revision.c.serial, revision.c.at, revision.c.state, before.label("before"))
+    by_then = steps.where(revision.c.claim == claim, revision.c.at <= f"{moment}~").subquery()
+    seen = or_(by_then.c.state == "accepted", by_then.c.before == "accepted")
+    newest = select(by_then.c.serial, by_then.c.at).where(seen).order_by(by_then.c.serial.desc()).limit(1)
+    row = connection.execute(newest).one()
+    return row.serial, row.at
 
 
 def _last(connection: Connection, moment: str, which: Any) -> list[Row]:

@@ -92,7 +92,7 @@ def _rank(of: ColumnElement[Any], ids: Sequence[str]) -> ColumnElement[Any]:
 
 
 REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
-TOPICS = Listing(topic, lambda _parameters: [], {}, (topic.c.id,))
+TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
 
 
 def ordering(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
@@ -165,7 +165,9 @@ def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
     published = true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
     linked = or_(
         exists().where(evidence.c.claim == document.c.claim, evidence.c.source == slug, evidence.c.state == "accepted"),
-        exists().where(occurrence.c.claim == document.c.claim, occurrence.c.source == slug),
+        exists().where(
+            occurrence.c.claim == document.c.claim, occurrence.c.source == slug, occurrence.c.state == "accepted"
+        ),
     )
     return and_(published, linked)
 
@@ -213,7 +215,8 @@ def find_source(connection: Connection, reference: str, at: str) -> str | None:
     """Return the slug of a source, or None; a malformed identifier or an unknown scheme is a fault of the parameter `at`."""
     scheme, colon, value = reference.partition(":")
     if not colon:
-        found: str | None = connection.scalar(select(source.c.id).where(source.c.id == reference))
+        by_slug = select(source.c.id).where(source.c.id == reference, source.c.state == "accepted")
+        found: str | None = connection.scalar(by_slug)
         return found
     scheme = scheme.lower()
     if scheme not in IDENTIFIERS:
@@ -226,9 +229,9 @@ def find_source(connection: Connection, reference: str, at: str) -> str | None:
         fault = Fault(at=at, code="malformed_identifier", detail=error.message())
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
     owner = table(SourceIdentifier)
-    named: str | None = connection.scalar(
-        select(owner.c.source).where(owner.c.scheme == scheme, owner.c.value == value)
-    )
+    joined = select(owner.c.source).join(source, source.c.id == owner.c.source)
+    meant = (owner.c.scheme == scheme, owner.c.value == value, source.c.state == "accepted")
+    named: str | None = connection.scalar(joined.where(*meant))
     return named
 
 

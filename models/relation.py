@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import PartOfClaim, Slug, Strict, Text
+from models.base import REPLACED_BY, PartOfClaim, Slug, Strict, Text
 from models.evidence import EvidenceOut
 from models.vocabulary import within
 
@@ -15,6 +15,8 @@ class RelationIn(Strict):
     type: v.RelationType = Field(primary_key=True)
     target: Slug = Field(primary_key=True, description="The other claim. It may live on another shard: no foreign key.")
     note: Text | None = Field(default=None, max_length=5000)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
 
 class Relation(RelationIn, PartOfClaim, table=True):
@@ -22,6 +24,7 @@ class Relation(RelationIn, PartOfClaim, table=True):
 
     __table_args__ = (
         within("type", v.RELATION_TYPES),
+        within("state", v.REVIEW_STATES),
         CheckConstraint("target <> claim", name="not_itself"),
         Index(None, "target", "claim"),
     )

@@ -20,8 +20,11 @@ class Revision(Strict, table=True):
     __table_args__ = (
         within("kind", v.RECORD_KINDS),
         within("action", v.ACTIONS),
+        within("state", v.REVIEW_STATES),
         Index(None, "serial"),
         Index(None, "claim", "serial"),
+        Index(None, "change"),
+        Index(None, "state", "serial"),
     )
 
     record: str = Field(primary_key=True)
@@ -32,6 +35,8 @@ class Revision(Strict, table=True):
     actor: str
     at: str
     comment: str | None = None
+    state: str = Field(description="Where the record stands after the change.")
+    change: int = Field(description="Serial of the first revision that was made together with this one.")
     body: dict[str, Any] = Field(sa_type=JSON)
 
 
@@ -67,6 +72,8 @@ class RevisionOut(Strict):
     actor: str
     at: str = Field(description="UTC.")
     comment: str | None
+    state: Annotated[str, OneOf(v.REVIEW_STATES)] = Field(description="Where the record stands after the change.")
+    change: int = Field(description="Serial of the first change that was made together with this one.")
 
 
 class RevisionWhole(RevisionOut):

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import PartialDate, Slug, Strict, Text, end_of
+from models.base import REPLACED_BY, PartialDate, Slug, Strict, Text, end_of
 from models.vocabulary import within
 
 
@@ -117,6 +117,8 @@ class SourceFields(Strict):
         description="SHA-256 of the plain text in which anchors count characters.",
     )
     note: Text | None = Field(default=None, max_length=5000)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 
 
 class SourceIn(SourceFields):
@@ -144,6 +146,7 @@ class Source(SourceFields, table=True):
         within("type", v.SOURCE_TYPES),
         within("study_design", v.STUDY_DESIGNS),
         within("integrity", v.INTEGRITIES),
+        within("state", v.REVIEW_STATES),
         CheckConstraint("sample_size >= 0", name="sample_size"),
         Index(None, "year", "id"),
         Index(None, "container_title", "id"),

@@ -4,6 +4,7 @@ from models.assessment import Assessment
 from models.claim import Claim, ClaimTopic, Occurrence, Topic
 from models.document import ClaimDocument, ClaimTerm, StatusPeriod
 from models.evidence import Evidence
+from models.idempotency import Idempotency
 from models.keys import ApiKey
 from models.relation import Relation
 from models.revision import Revision, Serial
@@ -22,6 +23,7 @@ tables = (
     Assessment,
     Revision,
     Serial,
+    Idempotency,
     ApiKey,
     ClaimDocument,
     ClaimTerm,

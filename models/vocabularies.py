@@ -316,13 +316,18 @@ EXTRACTIONS = Vocabulary(
 REVIEW_STATES = Vocabulary(
     "review-states",
     "States of review",
-    "Where a line of evidence stands. Only accepted evidence moves a status.",
+    "Where a record stands. Only what is accepted is shown to everybody, and only accepted evidence moves a status.",
     _terms(
         ("submitted", "submitted", "Proposed, not yet reviewed."),
-        ("accepted", "accepted", "Reviewed and counted."),
-        ("rejected", "rejected", "Reviewed and not counted."),
+        ("accepted", "accepted", "Reviewed and shown; evidence counts."),
+        ("rejected", "rejected", "Reviewed and not taken; the comment says why."),
         ("withdrawn", "withdrawn", "Taken back by its proposer."),
-        ("retracted", "retracted", "Accepted once, taken back since."),
+        (
+            "retracted",
+            "retracted",
+            "Accepted once, taken back since; not to be confused with a work that its publisher retracted.",
+        ),
+        ("merged", "merged", "Made one with another record, which stands in its place."),
     ),
 )
 
@@ -353,6 +358,13 @@ ACTIONS = Vocabulary(
             "derive",
             "What was derived from the record was made anew, since something that it rests on changed.",
         ),
+        ("accept", "accept", "A second person accepted what was proposed."),
+        ("reject", "reject", "A second person did not accept it; the comment says why."),
+        ("withdraw", "withdraw", "Its proposer took it back."),
+        ("retract", "retract", "It was accepted once and taken back; the comment says why."),
+        ("merge", "merge", "It was made one with another record, or took over what hung on one."),
+        ("undo", "undo", "An earlier change was taken back."),
+        ("purge", "purge", "Its content was taken out of every revision; the comment says why."),
     ),
 )
 

@@ -61,7 +61,7 @@ def walk(connection: Connection, start: str, depth: int, direction: str, types: 
 def _ties(connection: Connection, claims: Sequence[str], direction: str, types: Sequence[str]) -> list[Row]:
     ends = {"outgoing": [relation.c.claim], "incoming": [relation.c.target]}
     at = [end.in_(claims) for end in ends.get(direction, [relation.c.claim, relation.c.target])]
-    statement = select(relation).where(or_(*at)).order_by(*relation.primary_key.columns)
+    statement = select(relation).where(or_(*at), relation.c.state == "accepted").order_by(*relation.primary_key.columns)
     if types:
         statement = statement.where(relation.c.type.in_(types))
     return [dict(row) for row in connection.execute(statement).mappings()]

@@ -87,7 +87,7 @@ PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
 
 @dataclass(frozen=True)
 class Whole:
-    """A claim (with its topics) and the rows that hang on it; evidence in every state, on the claim and on its relations."""
+    """A claim (with its topics) and the accepted rows that hang on it; evidence in every state, since it is explained."""
 
     claim: Row
     occurrences: list[Row]
@@ -117,10 +117,10 @@ class Whole:
 
 def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
     """Read these claims whole from the tables, in the order of their slugs."""
-    occurrences = by_claim(claim_rows(connection, Occurrence, claims))
+    occurrences = _accepted(connection, Occurrence, claims)
     evidence = by_claim(records.evidence_of(connection, claims))
-    relations = by_claim(claim_rows(connection, Relation, claims))
-    assessments = by_claim(claim_rows(connection, Assessment, claims))
+    relations = _accepted(connection, Relation, claims)
+    assessments = _accepted(connection, Assessment, claims)
     topics = by_claim(claim_rows(connection, ClaimTopic, claims))
     cited = {
         row["source"]
@@ -265,6 +265,10 @@ def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> lis
     table = records.table(model)
     statement = select(table).where(table.c.claim.in_(claims)).order_by(*table.primary_key.columns)
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _accepted(connection: Connection, model: Any, claims: Sequence[str]) -> defaultdict[str, list[Row]]:
+    return by_claim([row for row in claim_rows(connection, model, claims) if row["state"] == "accepted"])
 
 
 def by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from api.formats.reading import Found, Reading, Trouble, clean_doi
 from models import vocabularies as v
-from models.base import check_partial_date
+from models.base import REVIEWED, check_partial_date
 from models.records import Row
 from models.source import AuthorIn, SourceIn, normal_identifier
 
@@ -96,8 +96,10 @@ def joined(pairs: list[tuple[str, list[str]]] | None) -> list[tuple[str, str]] |
 
 
 def blank() -> Row:
-    """Return a record with every field of `SourceIn` but `id`, none of them known."""
-    fields = {name: field.get_default() for name, field in SourceIn.model_fields.items() if name != "id"}
+    """Return a record with every field of `SourceIn` but its id and its review, none of them known."""
+    fields = {
+        name: field.get_default() for name, field in SourceIn.model_fields.items() if name not in ("id", *REVIEWED)
+    }
     return {
         **fields,
         "type": "document",

@@ -20,7 +20,19 @@ from tests.conftest import Store
 Holds = Callable[[Record], Any]
 PARTS = ["occurrences", "evidence", "sources", "relations", "assessments"]
 CORE = [
-    *("id", "statement", "kind", "note", "topics", "asserted_by", "status", "status_rule", "status_since"),
+    *(
+        "id",
+        "statement",
+        "kind",
+        "note",
+        "state",
+        "replaced_by",
+        "topics",
+        "asserted_by",
+        "status",
+        "status_rule",
+        "status_since",
+    ),
     *("certainty", "certainty_basis", "evidence_level", "evidence_until", "has_conflict", "searched_found_none"),
     *("counts", "notices", "revision", "created", "updated"),
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from models import vocabularies as v
+from models.base import REVIEWED
 from models.records import Row, source_out
 from models.seed import FileFault, _sources
 from models.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication
@@ -234,7 +235,7 @@ def as_found(source: Row, *without: str) -> Row:
 
     Whatever a file says of an identifier, a reader gives it as unverified.
     """
-    record = {name: source[name] for name in SourceIn.model_fields if name not in ("id", *without)}
+    record = {name: source[name] for name in SourceIn.model_fields if name not in ("id", *REVIEWED, *without)}
     if "identifiers" in record:
         record["identifiers"] = [{**identifier, "verification": "unverified"} for identifier in record["identifiers"]]
     return compared(record)

@@ -52,7 +52,10 @@ def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: St
         for chain in impact["chains"]
     }
     assert ("ccsvi-causes-ms", None, "refuted") in weakest
-    with pytest.raises(InvalidRecord, match="has no relation"), changes.begin(seeded.database, actor="ada") as change:
+    with (
+        pytest.raises(InvalidRecord, match="There is no relation"),
+        changes.begin(seeded.database, actor="ada") as change,
+    ):
         changes.put_evidence(change, start, EvidenceIn.model_validate({**record, "relation_type": "rivals"}))
 
 

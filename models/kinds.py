@@ -1,0 +1,108 @@
+"""The kinds of record as a table: where each is stored, its fields, its key, and how its id is written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, tuple_
+from sqlmodel import SQLModel
+
+from models.assessment import Assessment, AssessmentIn
+from models.base import NotFound
+from models.claim import Claim, ClaimFields, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, Topic, TopicIn
+from models.evidence import Evidence, EvidenceIn
+from models.records import Row, columns_of, sources_by_id, table
+from models.relation import Relation, RelationIn
+from models.source import Source, SourceIn
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of record: its name in the vocabulary record-kinds and in paths, its table, its input class, its key.
+
+    A part of a claim has the claim's slug before its key, in the table and in its id: `ccsvi-causes-ms:cochrane-2019`.
+    """
+
+    name: str
+    plural: str
+    model: type[SQLModel]
+    fields: Any
+    key: tuple[str, ...]
+    part: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of the table's key, in the order in which the id names them."""
+        return ("claim", *self.key) if self.part else self.key
+
+    def id_of(self, body: Any) -> str:
+        """Return the public id of a record."""
+        return ":".join(body[name] for name in self.columns)
+
+    def place(self, record_id: str) -> Row:
+        """Return the key of the row with a public id; raises `NotFound` where no such id can be."""
+        values = record_id.split(":")
+        if len(values) != len(self.columns):
+            raise NotFound(f"There is no {self.name} '{record_id}'; an id is {':'.join(self.columns)}.")
+        return dict(zip(self.columns, values, strict=True))
+
+
+# In this order everything that a record refers to comes before it.
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("topic", "topics", Topic, TopicIn, ("id",)),
+        Kind("source", "sources", Source, SourceIn, ("id",)),
+        Kind("claim", "claims", Claim, ClaimIn, ("id",)),
+        Kind("occurrence", "occurrences", Occurrence, OccurrenceIn, ("key",), part=True),
+        Kind("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
+        Kind("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
+        Kind("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
+    )
+}
+PARTS = tuple(kind for kind in KINDS.values() if kind.part)
+
+
+def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None) -> Iterator[tuple[str, Row]]:
+    """Yield the id and the record, as a revision holds it, of these records (or of all); absent ones are left out."""
+    rows = table(kind.model)
+    key = [rows.c[name] for name in kind.columns]
+    wanted = None if ids is None else [tuple(kind.place(each).values()) for each in ids]
+    for chosen in [None] if wanted is None else [wanted[at : at + BATCH] for at in range(0, len(wanted), BATCH)]:
+        statement = select(rows).order_by(*key)
+        if chosen is not None:
+            statement = statement.where(tuple_(*key).in_(chosen))
+        found = connection.execute(statement).mappings().all()
+        yield from ((kind.id_of(row), body) for row, body in zip(found, _bodies(connection, kind, found), strict=True))
+
+
+def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
+    """Return a record as a revision holds it, in whatever state, or None."""
+    return dict(stored(connection, kind, [record_id])).get(record_id)
+
+
+def _bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:
+    slugs = [row["id"] for row in rows] if not kind.part else []
+    for start in range(0, len(rows), BATCH):
+        batch, named = rows[start : start + BATCH], slugs[start : start + BATCH]
+        if kind.name == "source":
+            sources = sources_by_id(connection, named)
+            yield from (columns_of(sources[slug], SourceIn) for slug in named)
+        elif kind.name == "claim":
+            topics = topics_of(connection, named)
+            yield from ({**columns_of(row, ClaimFields), "topics": topics[row["id"]]} for row in batch)
+        else:
+            claim = ("claim",) if kind.part else ()
+            yield from ({name: row[name] for name in (*claim, *kind.fields.model_fields)} for row in batch)
+
+
+def topics_of(connection: Connection, claims: Sequence[str]) -> dict[str, list[str]]:
+    """Return what each of these claims is filed under, in order."""
+    filed = table(ClaimTopic)
+    statement = select(filed.c.claim, filed.c.topic).where(filed.c.claim.in_(claims)).order_by(filed.c.topic)
+    found: dict[str, list[str]] = {claim: [] for claim in claims}
+    for claim, topic in connection.execute(statement):
+        found[claim].append(topic)
+    return found
