@@ -1,5 +1,6 @@
 """Domain errors → one shape: RFC 9457 problem+json, for every answer that is not a success."""
 
+import logging
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +17,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.base import ClaimbaseError, Fault, faults_of
-from models.database import unusable
+from models.database import storage_full, unusable
 from models.keys import redact
 from models.vocabulary import Term, Vocabulary
 
 MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("claimbase.database")
 
 PROBLEMS = Vocabulary(
     "problems",
@@ -259,11 +261,19 @@ def on_http_error(request: Request, error: Exception) -> Response:
 
 
 def on_database_error(request: Request, error: Exception) -> Response:
-    """Say that the database is gone, where it is; any other database error is a fault of ours and goes on."""
-    if isinstance(error, DBAPIError) and not unusable(error):
-        raise error
-    detail = "The database cannot be reached, or is not migrated (claimbase migrate)."
-    return problem(request, 503, "unavailable", detail, headers=HEADERS_OF_STATUS[503])
+    """Say that the database is gone or full, where it is; any other database error is a fault of ours and goes on."""
+    cause = getattr(error, "orig", error)
+    status, code = 503, "unavailable"
+    detail = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
+    if isinstance(error, DBAPIError):
+        if storage_full(error):
+            status, code = 507, "storage_full"
+            detail = "There is no room left to write; reading goes on. Try again later."
+        elif not unusable(error):
+            raise error
+    # What it is exactly is for whoever runs this, not for whoever asks.
+    log.warning(code, extra={"request_id": request.state.request_id, "cause": f"{type(cause).__name__}: {cause}"})
+    return problem(request, status, code, detail, headers=HEADERS_OF_STATUS[status])
 
 
 def install(app: FastAPI) -> None:
