@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from models.base import ClaimbaseError, Fault, faults_of
 from models.database import storage_full, unusable
@@ -255,9 +256,20 @@ def on_http_error(request: Request, error: Exception) -> Response:
     code = codes.get(error.status_code, "http_error")
     detail = details.get(error.status_code, error.detail)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"  # A HEAD is answered as the GET would be; see `api.envelope`.
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     return problem(request, error.status_code, code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of a path. Each is a route of its own, and the router names those of the first one alone."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    # A HEAD is answered as the GET would be; see `api.envelope`. What no route has is a file of the docs page.
+    return ["GET", "HEAD", *found[1:]] if "GET" in found or not found else found
 
 
 def on_database_error(request: Request, error: Exception) -> Response:
