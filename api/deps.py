@@ -111,14 +111,6 @@ def needs(role: str) -> Any:
     return Security(_permitted, scopes=[role])
 
 
-async def _counted(request: Request) -> None:
-    request.app.state.limits.count_write(request, None)
-
-
-# For a route that anybody may post to, although it costs something: counts it against the client's address.
-Counted = Depends(_counted)
-
-
 def _json_accepted(request: Request) -> None:
     """Refuse a client that does not take JSON."""
     offered = ["application/json"]

@@ -1,5 +1,6 @@
 """Domain errors → one shape: RFC 9457 problem+json, for every answer that is not a success."""
 
+import logging
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -18,12 +19,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from models.base import ClaimbaseError, Fault, faults_of
-from models.database import unusable
+from models.database import storage_full, unusable
 from models.keys import redact
 from models.review import Moved
 from models.vocabulary import Term, Vocabulary
 
 MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("claimbase.database")
 
 PROBLEMS = Vocabulary(
     "problems",
@@ -278,25 +280,36 @@ def on_http_error(request: Request, error: Exception) -> Response:
     code = codes.get(error.status_code, "http_error")
     detail = details.get(error.status_code, error.detail)
     headers = dict(error.headers or {})
-    if "Allow" in headers:
-        headers["Allow"] = ", ".join(_methods(request))
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     return problem(request, error.status_code, code, detail, headers=headers)
 
 
-def _methods(request: Request) -> list[str]:
-    """Return what is offered at an address, by all routes together; a HEAD is answered as the GET would be."""
-    offered = ("GET", "POST", "PUT", "PATCH", "DELETE")
-    asked = [{**request.scope, "method": method} for method in offered]
-    found = [each["method"] for each in asked if any(r.matches(each)[0] == Match.FULL for r in request.app.routes)]
-    return [*found, "HEAD"] if "GET" in found else found
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of a path. Each is a route of its own, and the router names those of the first one alone."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    # A HEAD is answered as the GET would be; see `api.envelope`. What no route has is a file of the docs page.
+    return ["GET", "HEAD", *found[1:]] if "GET" in found or not found else found
 
 
 def on_database_error(request: Request, error: Exception) -> Response:
-    """Say that the database is gone, where it is; any other database error is a fault of ours and goes on."""
-    if isinstance(error, DBAPIError) and not unusable(error):
-        raise error
-    detail = "The database cannot be reached, or is not migrated (claimbase migrate)."
-    return problem(request, 503, "unavailable", detail, headers=HEADERS_OF_STATUS[503])
+    """Say that the database is gone or full, where it is; any other database error is a fault of ours and goes on."""
+    cause = getattr(error, "orig", error)
+    status, code = 503, "unavailable"
+    detail = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
+    if isinstance(error, DBAPIError):
+        if storage_full(error):
+            status, code = 507, "storage_full"
+            detail = "There is no room left to write; reading goes on. Try again later."
+        elif not unusable(error):
+            raise error
+    # What it is exactly is for whoever runs this, not for whoever asks.
+    log.warning(code, extra={"request_id": request.state.request_id, "cause": f"{type(cause).__name__}: {cause}"})
+    return problem(request, status, code, detail, headers=HEADERS_OF_STATUS[status])
 
 
 def install(app: FastAPI) -> None:

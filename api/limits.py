@@ -1,8 +1,8 @@
 """How often: writes by key and by address, failed keys by address. Kept in memory, so each process counts for itself.
 
 Each limit is a bucket of so many units, which fills again evenly within a minute: a script may send a burst, and then as
-many a minute as the limit says. A bucket is one number, the moment at which it will be full again, so the memory is
-bounded however many addresses there are.
+many a minute as the limit says. A bucket is two numbers, and there are only so many buckets, so the memory is bounded
+however many addresses there are.
 """
 
 import ipaddress
@@ -18,6 +18,8 @@ from models.base import ClaimbaseError
 
 WINDOW = 60
 MOST_BUCKETS = 50_000
+# Less than any unit or second that matters, and more than floating point is off by.
+_NEARLY = 1e-6
 
 
 class TooManyRequests(ClaimbaseError):
@@ -45,31 +47,36 @@ class Limit:
     def __init__(self, quota: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.quota = quota
         self._clock = clock
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        # What was missing of each bucket, and when.
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def left(self, name: str) -> int:
         """Return how many units a name has now."""
-        return math.floor(self.quota - self._missing(name) + 1e-9)
+        return max(0, math.floor(self.quota - self._missing(name) + _NEARLY))
 
     def wait(self, name: str) -> int:
         """Return for how many seconds a name has to wait for its next unit; 0 where it has one."""
-        return max(0, math.ceil((self._missing(name) - self.quota + 1) * WINDOW / self.quota - 1e-9))
+        return max(0, self._seconds(self._missing(name) - self.quota + 1))
 
     def refill(self, name: str) -> int:
         """Return in how many seconds a name has all its units again."""
-        return math.ceil(self._missing(name) * WINDOW / self.quota)
+        return self._seconds(self._missing(name))
 
     def take(self, name: str) -> None:
         """Take one unit; whoever asks first whether there is one never takes more than there are."""
-        now = self._clock()
-        begun = max(self._full_at.pop(name, now), now)
-        self._full_at[name] = begun + WINDOW / self.quota
-        if len(self._full_at) > MOST_BUCKETS:
+        missing = self._missing(name) + 1
+        self._buckets.pop(name, None)
+        self._buckets[name] = missing, self._clock()
+        if len(self._buckets) > MOST_BUCKETS:
             # The one that was used longest ago is the one most likely to be full again.
-            self._full_at.popitem(last=False)
+            self._buckets.popitem(last=False)
 
     def _missing(self, name: str) -> float:
-        return max(0.0, self._full_at.get(name, 0.0) - self._clock()) * self.quota / WINDOW
+        missing, moment = self._buckets.get(name, (0.0, 0.0))
+        return max(0.0, missing - (self._clock() - moment) * self.quota / WINDOW)
+
+    def _seconds(self, units: float) -> int:
+        return math.ceil(units * WINDOW / self.quota - _NEARLY)
 
 
 @dataclass

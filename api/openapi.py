@@ -80,7 +80,10 @@ PROBLEM_OF_STATUS = {
     "422": ("invalid_record", "role: 'boss' is not a term of the vocabulary roles."),
     "429": ("too_many_requests", "Too many writes with this key. Try again in 1 second."),
     "500": ("internal_error", "Something went wrong on our side. Tell us the request_id."),
-    "503": ("unavailable", "The database cannot be reached, or is not migrated (claimbase migrate)."),
+    "503": (
+        "unavailable",
+        "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later.",
+    ),
     "507": ("storage_full", "There is no room left to write; reading goes on. Try again later."),
 }
 

@@ -123,6 +123,13 @@ def test_keys_are_for_admins_alone(method: str, path: str, desk: Desk, caplog: p
         assert told["address"] == "testclient"
 
 
+def test_a_wrong_method_is_told_all_the_right_ones(desk: Desk) -> None:
+    for path, methods in (("/v1/keys", "GET, HEAD, POST"), ("/v1/keys/x", "GET, HEAD, DELETE"), ("/v1", "GET, HEAD")):
+        answer = desk.ask("PATCH", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+    assert desk.ask("GET", "/v1/sources:parse").headers["allow"] == "POST"
+
+
 def denials(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return the audit records so far."""
     return [vars(record) for record in caplog.records if record.name == "claimbase.audit"]
