@@ -336,7 +336,7 @@ def _identifier(scheme: str, told: str) -> Text:
     """Return the one form of an identifier, taken out of an address or what else is written about it; None if none."""
     told = told.strip()
     if scheme == "doi":
-        told = clean_doi(told)
+        return _normal(scheme, clean_doi(told))
     for prefix in PREFIXES.get(scheme, ()):
         told = re.sub(prefix, "", told, flags=re.IGNORECASE)
     if scheme == "isbn":
@@ -344,6 +344,10 @@ def _identifier(scheme: str, told: str) -> Text:
     told = re.sub(r"[.,;\s]+$", "", told)
     if scheme == "pmcid" and told.isdigit():
         told = f"PMC{told}"
+    return _normal(scheme, told)
+
+
+def _normal(scheme: str, told: str) -> Text:
     try:
         return normal_identifier(scheme, told)
     except PydanticCustomError:

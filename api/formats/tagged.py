@@ -181,7 +181,7 @@ def _normal(scheme: str, value: str) -> str | None:
 
 def identify(record: Row, scheme: str, text: str) -> bool:
     """Add an identifier to the record, unverified; say whether it is one that it now has."""
-    if len(text) > 1000:
+    if len(text) > 2000:
         return False
     if scheme == "doi":
         value = _normal("doi", clean_doi(text))

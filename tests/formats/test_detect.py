@@ -1,5 +1,7 @@
 """Which format a file is in is told by its content."""
 
+import codecs
+
 import pytest
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ BIBTEX = "@article{a, title = {A}}\n"
 JSON = '[{"id": "a", "type": "book", "title": "A"}]'
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 @pytest.mark.parametrize("before", ["", "\n", "\r\n \r\n"])
 @pytest.mark.parametrize(
     ("name", "text"),
@@ -55,6 +57,26 @@ def test_what_is_written_is_detected_and_read(name: str) -> None:
     assert detect.detect(content) == name
     assert detect.read(content) == detect.read(content, name)
     assert len(detect.read(content).found) == len(sources)
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TY  - JOUR\nTI  - Ménière – Ω\nER  - \n",
+        "PMID- 1\nTI  - Ménière – Ω\n",
+        "@article{a, title = {Ménière – Ω}}\n",
+        '[{"type": "book", "title": "Ménière – Ω"}]\n',
+    ],
+)
+def test_utf_16_is_read_as_its_mark_says(text: str, mark: bytes) -> None:
+    told = detect.read(text.encode())
+    assert [found.record["title"] for found in told.found] == ["Ménière – Ω"]
+    encoding = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+    for end in ("\n", "\r\n"):
+        assert detect.read(mark + text.replace("\n", end).encode(encoding)) == told
+    # Cut within a character.
+    assert len(detect.read(mark + text.encode(encoding)[:-1]).found) == 1
 
 
 def test_reading_in_a_format_of_ones_own_choice() -> None:
