@@ -37,7 +37,7 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
     operations = {
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }
-    pictures = {"draw_timeline", "draw_chain"}
+    pictures = {"draw_timeline", "draw_chain", "draw_badge"}
     assert set(operations) == set(EXAMPLES) | pictures
     for name, operation in operations.items():
         answers = operation["responses"]
