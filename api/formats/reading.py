@@ -47,6 +47,11 @@ def decoded(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def on_one_line(text: str, breaks: str = "\r\n") -> str:
+    """Return a text in which every run of blanks with a break in it is one space."""
+    return re.sub(r"\s+", lambda run: " " if set(run[0]) & set(breaks) else run[0], text).strip()
+
+
 _DOI_PREFIX = re.compile(r"^(?:(?:info:|urn:)?doi(?:\s*[:/]\s*|\s+|(?=10\.)))+", re.IGNORECASE)
 _DOI_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
 _BRACKETS = ("<>", "()", "[]", "{}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from api.formats.reading import Found, Reading, Trouble, clean_doi
+from api.formats.reading import Found, Reading, Trouble, clean_doi, on_one_line
 from models import vocabularies as v
 from models.base import check_partial_date
 from models.records import Row
@@ -110,7 +110,7 @@ def blank() -> Row:
 
 def flat(value: Any) -> str:
     """Return a value on one line."""
-    return re.sub(r"\s*[\r\n]\s*", " ", str(value)).strip()
+    return on_one_line(str(value))
 
 
 def plain(text: str) -> str:
