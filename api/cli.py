@@ -1,24 +1,26 @@
-"""The command line: claimbase serve · seed · migrate · check · rebuild."""
+"""The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · export · sources."""
 
 import logging.config
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, BinaryIO
 
 import typer
-from pythonjsonlogger.core import RESERVED_ATTRS
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import Settings, installed_version
-from models import document, migrations, queries
+from api.terminal import OrRecords, progress
+from models import document, exporting, keys, lines, loading, migrations, queries
 from models import seed as seeds
-from models.base import ClaimbaseError
+from models import vocabularies as v
+from models.base import ClaimbaseError, in_words
 from models.check import check as disagreements
 from models.claim import Claim
 from models.database import URL_FORMS, Database, connect
+from models.flat import Problem
 from models.records import table
 from models.source import Source
 
@@ -42,8 +44,7 @@ def serve(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Migrate, seed an empty database, and serve the API."""
-    import uvicorn
-
+    from api import server
     from api.main import create_app
 
     given = {"host": host, "port": port, "database_url": database_url}
@@ -64,17 +65,8 @@ def serve(
         f"  Docs  {address}/docs\n"
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
-    logging.config.dictConfig(_logging(settings))
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=settings.limit_concurrency,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    logging.config.dictConfig(server.logs(settings))
+    server.run(create_app(settings), settings)
 
 
 @app.command()
@@ -122,8 +114,82 @@ def rebuild(database_url: DatabaseUrl = None) -> None:
     typer.echo(f"{number} claims derived anew.")
 
 
-imports = typer.Typer(help="Bring records in from files.", no_args_is_help=True)
+key_commands = typer.Typer(help="Make and revoke keys: who may write.", no_args_is_help=True)
+app.add_typer(key_commands, name="keys")
+
+
+@key_commands.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="Who uses it; the actor of what is written with it.")],
+    role: Annotated[str, typer.Option(help=", ".join(v.ROLES.ids))],
+    expires: Annotated[str | None, typer.Option(help="2027-01-01, or in so many days: 90d.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a key and show it, this once: the key alone on standard output, what it is on standard error."""
+    with _database(database_url) as database:
+        wanted = keys.read({"name": name, "role": role, "expires": expires})
+        _migrate(database)
+        with database.write() as connection:
+            made, plain = keys.create(connection, wanted)
+    until = f"until {made.expires}" if made.expires else "until it is revoked"
+    typer.echo(f"Key {made.id} of {made.name}, {made.role}, good {until}. It is not shown again:", err=True)
+    typer.echo(plain)
+
+
+@key_commands.command("list")
+def list_keys(database_url: DatabaseUrl = None) -> None:
+    """List the keys, also those that are good for nothing any more; a line each, its fields parted by tabs."""
+    with _database(database_url) as database, database.read() as connection:
+        found = keys.stored(connection)
+    for key in found:
+        until = f"revoked {key.revoked}" if key.revoked else f"expires {key.expires}" if key.expires else "no end"
+        typer.echo("\t".join([key.id, key.role, f"created {key.created}", until, key.name]))
+
+
+@key_commands.command("revoke")
+def revoke_key(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Revoke a key, at once and for good, also for servers that run."""
+    with _database(database_url) as database, database.write() as connection:
+        revoked = keys.revoke(connection, identity)
+    typer.echo(f"Key {revoked.id} of {revoked.name} is revoked since {revoked.revoked}.")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to; must not be there, or be empty.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write everything that is public as a release: a folder of files with a manifest, which is never altered."""
+    with _database(database_url) as database:
+        manifest = exporting.release(database, folder)
+    told = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
+    typer.echo(f"{folder}: serial {manifest['serial']}, {told}.")
+
+
+imports = typer.Typer(
+    cls=OrRecords, help="Bring records in from files; `import PATH` means `import records PATH`.", no_args_is_help=True
+)
 app.add_typer(imports, name="import")
+
+
+@imports.command("records")
+def import_records(
+    path: Annotated[
+        str, typer.Argument(metavar="DIR|FILE|-", help="A release's folder, lines of JSON, or - for them.")
+    ],
+    database_url: DatabaseUrl = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad records out and store the others.")] = False,
+) -> None:
+    """Load an export, or records as lines of JSON: all of them or nothing.
+
+    An empty database takes an export as it is, revisions and times included. Into another one its records come as changes.
+    """
+    with _database(database_url) as database, lines.opened(_input(path)) as source:
+        _migrate(database)
+        _load(database, source, skip_bad)
 
 
 @imports.command("sources")
@@ -188,6 +254,33 @@ def verify_sources(
             raise ClaimbaseError("Crossref and PubMed cannot be reached; is there a network?") from None
 
 
+def _input(path: str) -> Path | BinaryIO:
+    return sys.stdin.buffer if path == "-" else Path(path)
+
+
+def _load(database: Database, source: lines.Input, skip_bad: bool) -> None:
+    """Load lines, say what became of them, and exit 1 where some were left out."""
+    with progress("Loading") as tell:
+        told = loading.load(database, source, report=_report, progress=tell, skip_bad=skip_bad)
+    for outcome, counts in (("stored", told.stored), ("unchanged", told.unchanged)):
+        for kind, number in sorted(counts.items()):
+            typer.echo(f"{number:6} {kind} {outcome}")
+    made = f"{told.stored.total()} stored + {told.unchanged.total()} unchanged + {told.reported} reported"
+    typer.echo(f"{told.lines} lines: {told.records} records = {made}; {told.revisions} revisions.")
+    if told.restored:
+        typer.echo(f"Restored as it was, up to serial {told.revisions}.")
+    elif told.revisions:
+        typer.echo("The revisions were not taken: the database had its own, and the records came as changes to it.")
+    if told.differing:
+        typer.echo(f"{told.differing} claims come out otherwise here than where the file was made, by other rules.")
+    if told.reported:
+        raise typer.Exit(1)
+
+
+def _report(problem: Problem) -> None:
+    typer.echo(in_words(problem.place, problem.fault), err=True)
+
+
 def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
@@ -231,23 +324,3 @@ def _seed_if_empty(database: Database, folder: Path) -> None:
             return
     tally = seeds.seed(database, folder)
     typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")
-
-
-def _logging(settings: Settings) -> dict[str, Any]:
-    """Return the logging configuration: one JSON object a line on standard error."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "format": "%(levelname)s %(name)s %(message)s",
-                "rename_fields": {"levelname": "level", "name": "logger"},
-                "timestamp": "at",
-                # Uvicorn's own copy of the message with terminal colours; the rest is the formatter's default.
-                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
-            }
-        },
-        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"level": settings.log_level.upper(), "handlers": ["standard_error"]},
-    }

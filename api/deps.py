@@ -1,15 +1,26 @@
-"""What routes ask for: a connection that can only read, and the terms of the conversation."""
+"""What routes ask for: a connection that can only read, who is asking, and the terms of the conversation."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 
 from api.errors import not_acceptable
 from api.formats import negotiate
+from api.limits import Limits
 from api.pages import header
+from models import keys
+from models import vocabularies as v
+from models.base import ClaimbaseError
 from models.database import POOL_SIZE, Database
+from models.keys import BadKey, Forbidden, Key, MalformedKey
+
+READING = ("GET", "HEAD")
 
 
 def database(request: Request) -> Database:
@@ -26,6 +37,78 @@ def _reader(request: Request) -> Iterator[Connection]:
 # `scope="function"` gives the connection back before the answer is sent, so that a slow client holds none. Requests
 # beyond the pool wait here without a thread each, so that a route that needs no database stays fast.
 Reader = Annotated[Connection, Depends(_reader, scope="function", max_concurrency=POOL_SIZE)]
+
+
+class KeyRequired(ClaimbaseError):
+    """Nobody in particular asks for what needs a key."""
+
+    code = "key_required"
+
+
+class Bearer(SecurityBase):
+    """Reads the key, from `Authorization: Bearer` alone; another scheme counts as none."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(description="A key, made by an admin or by `claimbase keys create`.")
+        self.scheme_name = "bearer"
+
+    async def __call__(self, request: Request) -> str | None:
+        given = request.headers.getlist("authorization")
+        schemes = [line.partition(" ")[0].lower() for line in given]
+        if "bearer" not in schemes:
+            return None
+        if len(given) > 1:
+            # Which of them holds is anybody's guess.
+            raise MalformedKey
+        return given[0].partition(" ")[2].strip(" ")
+
+
+async def _caller(request: Request, presented: Annotated[str | None, Depends(Bearer())]) -> Key | None:
+    """Return whose key came with the request, None where none did; raise where it is good for nothing.
+
+    It is looked up each time, so that a key that is revoked is good for nothing at once.
+    """
+    if presented is None:
+        return None
+    limits: Limits = request.app.state.limits
+    limits.admit_key(request, keys.id_of(presented))
+    try:
+        key: Key = await run_in_threadpool(_find, request, presented)
+    except BadKey as error:
+        request.state.caller = error.key
+        limits.count_failed_key(request, error.key.id if error.key else None)
+        raise
+    request.state.caller = key
+    return key
+
+
+def _find(request: Request, presented: str) -> Key:
+    with database(request).read() as connection:
+        return keys.find(connection, presented)
+
+
+Caller = Annotated[Key | None, Depends(_caller, max_concurrency=POOL_SIZE)]
+
+
+async def _permitted(request: Request, caller: Caller, wanted: SecurityScopes) -> Key:
+    """Return who asks, or refuse: no key, too low a role, too many writes."""
+    if request.method not in READING:
+        request.app.state.limits.count_write(request, caller.id if caller else None)
+    (role,) = wanted.scopes
+    if caller is None:
+        raise KeyRequired("This needs a key; send it as Authorization: Bearer …")
+    if not caller.may(role):
+        raise Forbidden(f"This needs a key of the role {role} or higher; this one's role is {caller.role}.")
+    return caller
+
+
+def needs(role: str) -> Any:
+    """Return the dependency of a route that asks for a key of this role or a higher one: `Annotated[Key, needs("curator")]`.
+
+    It counts the request against the limits, unless it only reads, and puts the role into the OpenAPI document.
+    """
+    assert role in v.ROLES.ids, role
+    return Security(_permitted, scopes=[role])
 
 
 def _json_accepted(request: Request) -> None:

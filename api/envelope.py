@@ -1,27 +1,66 @@
-"""What wraps every request: its id, the limits on its address, HEAD, one log line, and the 500 that nobody else makes."""
+"""What wraps every request: its id, the limits on its address and its body, HEAD, one log line, an audit record of each
+denial, and the 500 that nobody else makes."""
 
 import logging
 import re
 import time
 import uuid
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api import bodies
+from api.errors import on_domain_error, problem
+from api.limits import address_of
+from models.base import ClaimbaseError
+from models.keys import redact
 
 MOST_BYTES = 8192
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger("claimbase.request")
+audit = logging.getLogger("claimbase.audit")
+DENIALS = (401, 403, 429)
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    # What is read without a key is public, so any page may show it.
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
 
-class Envelope:
-    """Pure ASGI middleware. A client's `X-Request-ID` is kept where it is harmless, else one is made."""
+class Sealed:
+    """Pure ASGI middleware, the outermost: puts the security headers on every answer that has no own ones."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def seal(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, seal)
+
+
+class Envelope:
+    """Pure ASGI middleware. A client's `X-Request-ID` is kept where it is harmless, else one is made.
+
+    A body must be complete within `body_seconds`. What the application lays into the request's state goes out with the
+    answer: `headers`; and into the audit record: `caller` and `denied`, the reason.
+    """
+
+    def __init__(self, app: ASGIApp, body_seconds: float) -> None:
+        self.app = app
+        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,8 +69,10 @@ class Envelope:
         begun = time.perf_counter()
         request = Request(scope)
         given = request.headers.get("x-request-id", "")
-        request_id = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
+        harmless = GIVEN_ID.fullmatch(given) and redact(given) == given
+        request_id = given if harmless else uuid.uuid4().hex
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
         method, status = scope["method"], 0
 
         async def answer(message: Message) -> None:
@@ -40,7 +81,7 @@ class Envelope:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                headers.update(state.get("headers", {}))
             elif method == "HEAD" and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -48,28 +89,36 @@ class Envelope:
         if method == "HEAD":
             # A HEAD is answered as the GET would be, without the body (RFC 9110 section 9.3.2).
             scope = {**scope, "method": "GET"}
+        if bodies.has_body(request):
+            receive = bodies.guarded(scope, receive, self.body_seconds)
         try:
             refused = _refuse(request)
             await (refused or self.app)(scope, receive, answer)
+        except ClientDisconnect:
+            log.info("client went away", extra={"request_id": request_id, "path": redact(scope["path"])})
         except Exception:
-            log.exception("request failed", extra={"request_id": request_id, "path": scope["path"]})
+            log.exception("request failed", extra={"request_id": request_id, "path": redact(scope["path"])})
             if status:
                 raise
             await problem(request, 500, "internal_error", "Something went wrong on our side. Tell us the request_id.")(
                 scope, receive, answer
             )
         finally:
-            log.info(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "method": method,
-                    "path": scope["path"],
-                    "query": scope["query_string"][:500].decode("latin-1"),
-                    "status": status,
-                    "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
-                },
-            )
+            told = {"request_id": request_id, "method": method, "path": redact(scope["path"]), "status": status}
+            if status in DENIALS:
+                _audit(request, told)
+            query = redact(scope["query_string"].decode("latin-1"))[:500]
+            took = round((time.perf_counter() - begun) * 1000, 1)
+            log.info("request", extra={**told, "query": query, "milliseconds": took})
+
+
+def _audit(request: Request, told: dict[str, Any]) -> None:
+    """Record who was denied what, and why."""
+    state, route = request.scope["state"], request.scope.get("route")
+    caller = state.get("caller")
+    who = {"key": caller.id, "key_name": caller.name, "role": caller.role} if caller else {}
+    why = {"operation": getattr(route, "name", None), "reason": state.get("denied")}
+    audit.warning("denied", extra={**told, "address": address_of(request), **who, **why})
 
 
 def _refuse(request: Request) -> ASGIApp | None:
@@ -85,4 +134,8 @@ def _refuse(request: Request) -> ASGIApp | None:
             return problem(request, 400, "bad_encoding", "The address is not percent-encoded UTF-8.")
         if "\x00" in text:
             return problem(request, 400, "bad_encoding", "The address contains the character U+0000 (%00).")
+    try:
+        bodies.refuse_by_length(request)
+    except ClaimbaseError as error:
+        return on_domain_error(request, error)
     return None

@@ -1,9 +1,12 @@
 """Domain errors → one shape: RFC 9457 problem+json, for every answer that is not a success."""
 
+import logging
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, get_origin
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,12 +16,16 @@ from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from models.base import ClaimbaseError, Fault, faults_of
-from models.database import unusable
+from models.database import storage_full, unusable
+from models.keys import redact
+from models.review import Moved
 from models.vocabulary import Term, Vocabulary
 
 MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("claimbase.database")
 
 PROBLEMS = Vocabulary(
     "problems",
@@ -37,14 +44,31 @@ PROBLEMS = Vocabulary(
         Term("bad_encoding", "bad encoding", "The address is not percent-encoded UTF-8."),
         Term("address_too_long", "address too long", "Path and query have more than 8,192 bytes."),
         Term("body_too_large", "body too large", "The request's body has more than 2,000,000 bytes."),
+        Term("malformed_request", "malformed request", "This is not HTTP as it should be."),
+        Term("request_timeout", "request timeout", "The request, or its body, was not complete in time."),
+        Term("unsupported_media_type", "unsupported media type", "The body is not of a type that is taken here."),
+        Term("malformed_json", "malformed JSON", "The body is not JSON, or JSON that could mean two things."),
+        Term("key_required", "key required", "This needs a key: Authorization: Bearer and the key."),
+        Term("invalid_key", "invalid key", "The key is mistyped, unknown or revoked."),
+        Term("expired_key", "expired key", "The key was good, and its time is over."),
+        Term("forbidden", "forbidden", "The key is good, but its owner may not do this."),
+        Term("too_many_requests", "too many requests", "A limit is used up; Retry-After says when to come back."),
         Term("invalid_record", "invalid record", "A record breaks a rule; `errors` names the field."),
         Term("not_yet_stated", "not yet stated", "The claim was not stated by the day `as_of`."),
         Term("not_yet_recorded", "not yet recorded", "The claim was not recorded here by the time `known_at`."),
+        Term("gone", "gone", "The record was retracted; the detail says why, `errors` what stands in its place."),
+        Term("moved", "moved", "The record was merged into another; `Location` leads there."),
+        Term("conflict", "conflict", "What is stored stands against it; the detail says what."),
+        Term("already_exists", "already exists", "There is such a record already, or its id is taken."),
+        Term("precondition_required", "precondition required", "Send If-Match with the ETag that you read."),
+        Term("precondition_failed", "precondition failed", "The record was changed since; read it again."),
+        Term("idempotency_key_reused", "idempotency key reused", "The same key came with another request."),
         Term("not_found", "not found", "There is no such record or path."),
         Term("method_not_allowed", "method not allowed", "The path exists; `Allow` lists its methods."),
         Term(
             "not_acceptable", "not acceptable", "None of the accepted media types is offered; `errors` lists what is."
         ),
+        Term("storage_full", "storage full", "There is no room left to write; reading goes on."),
         Term("unavailable", "unavailable", "The database cannot be reached or is not migrated; try again."),
         Term("internal_error", "internal error", "A fault of ours; tell us the request_id."),
         Term("http_error", "other error", "Any other error of HTTP."),
@@ -76,6 +100,21 @@ class Problem(BaseModel):
     request_id: str
 
 
+def problem_body(
+    status: int, code: str, detail: str, errors: Sequence[ProblemError] = (), request_id: str = ""
+) -> Problem:
+    """Return the one shape of errors; with an id of its own where it never became a request."""
+    return Problem(
+        type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
+        title=next(term.label for term in PROBLEMS.terms if term.id == code),
+        status=status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+        request_id=request_id or uuid.uuid4().hex,
+    )
+
+
 def problem(
     request: Request,
     status: int,
@@ -85,16 +124,10 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Return an answer in the one shape of errors."""
-    body = Problem(
-        type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
-        title=next(term.label for term in PROBLEMS.terms if term.id == code),
-        status=status,
-        detail=detail,
-        code=code,
-        errors=list(errors),
-        request_id=request.scope.get("state", {}).get("request_id", ""),
-    )
-    content = to_json(body, exclude_none=True)
+    body = problem_body(status, code, detail, errors, request.scope.get("state", {}).get("request_id", ""))
+    # What a client sent may be shown to it again, but a key in the wrong place is not: answers are kept and passed on.
+    content = redact(to_json(body, exclude_none=True).decode()).encode()
+    request.scope.setdefault("state", {}).setdefault("denied", code)
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
@@ -123,8 +156,23 @@ class Unavailable(ClaimbaseError):
 
 
 STATUS_OF_CODE = {
+    "key_required": 401,
+    "invalid_key": 401,
+    "expired_key": 401,
+    "forbidden": 403,
+    "moved": 308,
+    "conflict": 409,
+    "already_exists": 409,
+    "gone": 410,
+    "precondition_failed": 412,
+    "precondition_required": 428,
+    "idempotency_key_reused": 422,
+    "request_timeout": 408,
     "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "too_many_requests": 429,
     "unavailable": 503,
+    "storage_full": 507,
     "not_found": 404,
     "not_yet_stated": 404,
     "not_yet_recorded": 404,
@@ -133,7 +181,20 @@ STATUS_OF_CODE = {
 }
 
 
-HEADERS_OF_STATUS = {406: {"Vary": "Accept"}, 503: {"Retry-After": "5"}}
+HEADERS_OF_STATUS = {
+    406: {"Vary": "Accept"},
+    408: {"Connection": "close"},
+    503: {"Retry-After": "5"},
+    507: {"Retry-After": "60"},
+}
+# How a client is told what its key lacks (RFC 6750 section 3).
+_BEARER = 'Bearer realm="claimbase"'
+CHALLENGES = {
+    "key_required": _BEARER,
+    "invalid_key": f'{_BEARER}, error="invalid_token"',
+    "expired_key": f'{_BEARER}, error="invalid_token", error_description="The key is expired."',
+    "forbidden": f'{_BEARER}, error="insufficient_scope"',
+}
 
 
 def on_domain_error(request: Request, error: Exception) -> Response:
@@ -141,12 +202,26 @@ def on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClaimbaseError)
     status = STATUS_OF_CODE.get(error.code, 400)
     errors = [_of_fault(fault) for fault in error.faults]
-    return problem(request, status, error.code, error.detail, errors, HEADERS_OF_STATUS.get(status))
+    headers = dict(HEADERS_OF_STATUS.get(status, {}))
+    if error.code in CHALLENGES:
+        headers["WWW-Authenticate"] = CHALLENGES[error.code]
+    if isinstance(error, Moved):
+        headers["Location"] = _moved(request, error)
+    request.state.denied = getattr(error, "reason", error.code)
+    return problem(request, status, error.code, error.detail, errors, headers)
+
+
+def _moved(request: Request, error: Moved) -> str:
+    """Return the same address with the record that stands in its place."""
+    parts = [quote(error.new if part == error.old else part, safe=":@") for part in request.url.path.split("/")]
+    return "/".join(parts) + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _of_fault(fault: Fault) -> ProblemError:
+    # A JSON Pointer begins with a slash, which no parameter's name does.
+    place = {"pointer" if fault.at.startswith("/") else "parameter": fault.at}
     return ProblemError(
-        parameter=fault.at, code=fault.code, detail=fault.detail, allowed=fault.allowed, suggestion=fault.suggestion
+        **place, code=fault.code, detail=fault.detail, allowed=fault.allowed, suggestion=fault.suggestion
     )
 
 
@@ -205,17 +280,36 @@ def on_http_error(request: Request, error: Exception) -> Response:
     code = codes.get(error.status_code, "http_error")
     detail = details.get(error.status_code, error.detail)
     headers = dict(error.headers or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"  # A HEAD is answered as the GET would be; see `api.envelope`.
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     return problem(request, error.status_code, code, detail, headers=headers)
 
 
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of a path. Each is a route of its own, and the router names those of the first one alone."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    # A HEAD is answered as the GET would be; see `api.envelope`. What no route has is a file of the docs page.
+    return ["GET", "HEAD", *found[1:]] if "GET" in found or not found else found
+
+
 def on_database_error(request: Request, error: Exception) -> Response:
-    """Say that the database is gone, where it is; any other database error is a fault of ours and goes on."""
-    if isinstance(error, DBAPIError) and not unusable(error):
-        raise error
-    detail = "The database cannot be reached, or is not migrated (claimbase migrate)."
-    return problem(request, 503, "unavailable", detail, headers=HEADERS_OF_STATUS[503])
+    """Say that the database is gone or full, where it is; any other database error is a fault of ours and goes on."""
+    cause = getattr(error, "orig", error)
+    status, code = 503, "unavailable"
+    detail = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
+    if isinstance(error, DBAPIError):
+        if storage_full(error):
+            status, code = 507, "storage_full"
+            detail = "There is no room left to write; reading goes on. Try again later."
+        elif not unusable(error):
+            raise error
+    # What it is exactly is for whoever runs this, not for whoever asks.
+    log.warning(code, extra={"request_id": request.state.request_id, "cause": f"{type(cause).__name__}: {cause}"})
+    return problem(request, status, code, detail, headers=HEADERS_OF_STATUS[status])
 
 
 def install(app: FastAPI) -> None:
@@ -240,3 +334,5 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modifie
 PLAIN_ERRORS = responses(400, 414, 500, 503)
 LIST_ERRORS = {**_UNCHANGED, **responses(406), **PLAIN_ERRORS}
 RECORD_ERRORS = {**LIST_ERRORS, **responses(404)}
+# Of a route that needs a key.
+KEY_ERRORS = {**responses(401, 403, 406, 429), **PLAIN_ERRORS}

@@ -1,8 +1,13 @@
 """The application."""
 
+import asyncio
+import base64
+import hashlib
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import fastapi_offline
 from fastapi import Depends, FastAPI
@@ -13,12 +18,31 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from api import errors, openapi
-from api.envelope import Envelope
-from api.routes import claims, evidence, health, index, parse, pictures, relations, sources, time, topics, vocabularies
+from api.envelope import Envelope, Sealed
+from api.limits import Limit, Limits
+from api.routes import (
+    claims,
+    curate,
+    evidence,
+    export,
+    health,
+    index,
+    keys,
+    parse,
+    parts,
+    pictures,
+    relations,
+    review,
+    sources,
+    time,
+    topics,
+    vocabularies,
+)
 from api.settings import NOTICE, Settings, installed_version
 from models.database import connect
 
-MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, vocabularies)
+READING = (index, health, claims, relations, time, pictures, evidence, parts, parse, sources, topics, vocabularies)
+MODULES = (*READING, export, review, curate, keys)
 ROUTERS = (*(module.router for module in MODULES), time.worded)
 
 
@@ -45,6 +69,14 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
+    app.state.exports = BoundedSemaphore(export.AT_ONCE)
+    # Set when the server is told to stop; an answer without an end waits for it, and ends.
+    app.state.stopping = asyncio.Event()
+    app.state.limits = Limits(
+        Limit(settings.key_writes_per_minute),
+        Limit(settings.address_writes_per_minute),
+        Limit(settings.failed_keys_per_minute),
+    )
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -52,14 +84,15 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app)
     # The last one added is the outermost, so that the browser may read errors too.
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, body_seconds=settings.body_seconds)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["If-None-Match", "X-Request-ID"],
-        expose_headers=["ETag", "Link", "X-Request-ID"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-ID"],
+        expose_headers=["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
     )
+    app.add_middleware(Sealed)
     return app
 
 
@@ -68,12 +101,29 @@ def _offline_docs(app: FastAPI) -> None:
     static = Path(fastapi_offline.__file__).parent / "static"
     app.mount("/docs/static", StaticFiles(directory=static), name="docs-static")
 
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Claimbase API",
+        swagger_js_url="/docs/static/swagger-ui-bundle.js",
+        swagger_css_url="/docs/static/swagger-ui.css",
+        swagger_favicon_url="/docs/static/favicon.png",
+    )
+    # It may run its own script and no other, and talk to this server alone; its styles are set by the script.
+    scripts = re.findall(rb"<script>(.*?)</script>", bytes(page.body), flags=re.DOTALL)
+    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
+    page.headers["Content-Security-Policy"] = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {' '.join(hashes)}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
     @app.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="Claimbase API",
-            swagger_js_url="/docs/static/swagger-ui-bundle.js",
-            swagger_css_url="/docs/static/swagger-ui.css",
-            swagger_favicon_url="/docs/static/favicon.png",
-        )
+        return page

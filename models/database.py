@@ -1,5 +1,6 @@
 """The one place where SQLite and PostgreSQL differ. Past this file and the migrations, nobody knows which one it is."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,16 +10,24 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy import JSON, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
 from models.base import ClaimbaseError
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
-BUSY_SECONDS = 30
 BULK_CACHE_KB = 64 * 1024
 # JSON columns hold text: without blanks and escapes, as `pydantic_core` writes it, several times as fast as the standard one.
 JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
+# How long a writer waits for another one. Less than a server takes to stop, which waits for its writers.
+BUSY_SECONDS = 20
 
 
 class BadDatabaseUrl(ClaimbaseError):
@@ -104,20 +113,54 @@ def connect(address: str) -> Database:
                     f"The folder {folder} cannot be made, so the database cannot be used: {error}."
                 ) from None
             return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
-        options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, **JSON_TEXT}
+        options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, "connect_args": _REACHABLE, **JSON_TEXT}
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        return Database(create_engine(url, **options).execution_options(**snapshot), create_engine(url, **options))
+        reader, writer = create_engine(url, **options).execution_options(**snapshot), create_engine(url, **options)
+        event.listen(writer, "begin", _bound_wait)
+        return Database(reader, writer)
     except (NoSuchModuleError, ModuleNotFoundError):
         raise BadDatabaseUrl("PostgreSQL needs its driver: pip install 'claimbase[postgres]'.") from None
+
+
+# A server that does not answer at all is given up, when connecting and later.
+_REACHABLE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
+}
+
+
+def _bound_wait(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
 
 
 def _sqlite(url: URL, *, writes: bool) -> Engine:
     waits = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, pool_size=POOL_SIZE, connect_args=waits, **JSON_TEXT)
+    path = Path(str(url.database)).absolute()
+    seen = False
+
+    @event.listens_for(engine, "do_connect")
+    def _open(_dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> None:
+        # A file that was there and is gone will come back; an empty one in its place would only be in the way.
+        if seen:
+            positional[0] = f"{path.as_uri()}?mode=rw"
+            named["uri"] = True
+
+    @event.listens_for(engine, "checkout")
+    def _still_there(_connection: Any, record: Any, _proxy: Any) -> None:
+        # A file that was moved or replaced is still open under its old name: what would be written there is lost.
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("the database's file is another one by now")
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
+    def _prepare(connection: Any, record: Any) -> None:
+        nonlocal seen
+        seen = True
+        record.info["file"] = _identity(path)
         # The driver's own transactions begin too late (at the first write), so ours are begun below.
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -166,7 +209,24 @@ def prepare_for_many(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA cache_size = -{BULK_CACHE_KB}")
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 UNDEFINED_TABLE = "42P01"
+DISK_FULL = "53100"
+# The file itself, and the memory that connections share, which is a file, too.
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+def storage_full(error: DBAPIError) -> bool:
+    """Say whether a database error means that there is no room left to write."""
+    states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
+    return states[0] == DISK_FULL or states[1] in NO_ROOM
 
 
 def unusable(error: DBAPIError) -> bool:

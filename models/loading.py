@@ -229,20 +229,17 @@ def _revision(given: Row, number: int) -> Row:
     hidden = row["state"] not in PUBLIC
     if hidden:
         row |= {"record": f"{row['kind']}/{WITHHELD}", "claim": None, "actor": WITHHELD, "comment": None, "body": {}}
-    right = {
-        "serial": row["serial"] == number,
-        "change": 1 <= row["change"] <= number,
-        "at": is_time(row["at"]),
-        "of": str(row["record"]).startswith(f"{row['kind']}/"),
-        "actor": row["actor"] is not None,
-        "body": row["body"] is not None,
+    checks = {
+        "serial": (row["serial"] == number, f"The serial {row['serial']} stands where {number} should."),
+        "change": (1 <= row["change"] <= number, "A change begins with a serial up to this one."),
+        "at": (is_time(row["at"]), "A time is written as 2026-11-24T12:00:00.000000Z."),
+        "of": (str(row["record"]).startswith(f"{row['kind']}/"), f"It names a {row['kind']}, as {row['kind']}/…"),
+        "actor": (row["actor"] is not None, "Only what is withheld has no actor."),
+        "body": (row["body"] is not None, "Only what is withheld has no body."),
     }
-    if bad := [
-        Fault(at=name, code="bad_revision", detail="It is not as an export has it here.")
-        for name in right
-        if not right[name]
-    ]:
-        raise InvalidRecord("The revision is not as an export has it.", bad)
+    faults = [Fault(at=name, code="bad_revision", detail=said) for name, (right, said) in checks.items() if not right]
+    if faults:
+        raise InvalidRecord(faults[0].detail, faults)
     return row
 
 

@@ -5,6 +5,7 @@ from models.claim import Claim, ClaimTopic, Occurrence, Topic
 from models.document import ClaimDocument, ClaimTerm, StatusPeriod
 from models.evidence import Evidence
 from models.idempotency import Idempotency
+from models.keys import ApiKey
 from models.relation import Relation
 from models.revision import Revision, Serial
 from models.source import Source, SourceAuthor, SourceIdentifier
@@ -23,6 +24,7 @@ tables = (
     Revision,
     Serial,
     Idempotency,
+    ApiKey,
     ClaimDocument,
     ClaimTerm,
     StatusPeriod,

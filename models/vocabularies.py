@@ -368,6 +368,17 @@ ACTIONS = Vocabulary(
     ),
 )
 
+ROLES = Vocabulary(
+    "roles",
+    "Roles of a key",
+    "Who may do what, from the least to the most; each role may what the ones before it may. Reading needs no key.",
+    _terms(
+        ("contributor", "contributor", "Proposes records, and changes or withdraws its own proposals."),
+        ("curator", "curator", "Accepts, rejects, retracts and merges what others proposed, and assesses claims."),
+        ("admin", "admin", "Makes and revokes keys."),
+    ),
+)
+
 ClaimKind = Annotated[str, OneOf(CLAIM_KINDS)]
 Status = Annotated[str, OneOf(STATUSES)]
 Direction = Annotated[str, OneOf(DIRECTIONS)]

@@ -233,7 +233,7 @@ def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
         evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
         has_conflict=decision.has_conflict,
         searched_found_none=decision.searched_found_none,
-        counts=Counts.model_construct(
+        counts=Counts(
             occurrences=len(whole.occurrences),
             evidence=len(standing),
             groups_supporting=decision.case.support.count(),
@@ -241,7 +241,7 @@ def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
             sources=len(served["sources"]),
             **{direction: directions.count(direction) for direction in v.DIRECTIONS.ids},
         ),
-        notices=Notices.model_construct(**{name: announced.count(name) for name in Notices.model_fields}),
+        notices=Notices(**{name: announced.count(name) for name in Notices.model_fields}),
     )
 
 

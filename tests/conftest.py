@@ -119,6 +119,13 @@ def empty(templates: Templates, kind: str) -> Iterator[Store]:
 
 
 @pytest.fixture
+def other(templates: Templates, kind: str) -> Iterator[Store]:
+    """Give a migrated database without content, of the other kind than the test's."""
+    (another,) = (each for each in DATABASES if each != kind)
+    yield from _store(templates, another, seeded=False)
+
+
+@pytest.fixture
 def seeded(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a database with the seed content."""
     yield from _store(templates, kind, seeded=True)

@@ -39,6 +39,7 @@ LINKS = {
     "history": "/v1/statuses/history",
     "topics": "/v1/topics",
     "vocabularies": "/v1/vocabularies",
+    "export": "/v1/export",
     "openapi": "/openapi.json",
     "docs": "/docs",
     "health": "/healthz",

@@ -19,7 +19,6 @@ from models.importing import Difference
 
 router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[JsonAccepted])
 
-MOST_BYTES = 2_000_000
 READABLE = list(detect.FORMATS)
 
 
@@ -55,7 +54,7 @@ class Parsed(BaseModel):
 @router.post(
     "/sources:parse",
     response_model=Parsed,
-    responses={**{status: said for status, said in LIST_ERRORS.items() if status != 304}, **responses(413)},
+    responses={**{status: said for status, said in LIST_ERRORS.items() if status != 304}, **responses(408, 413)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -68,7 +67,7 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
 
     The format is detected; every entry of the file is in the answer. At most 2,000,000 bytes.
     """
-    content = await _body(request)
+    content = await request.body()
     answer = await run_in_threadpool(_parse, request, content, query.format)
     return Response(to_json(answer), media_type="application/json")
 
@@ -119,13 +118,3 @@ def reconciled(name: str, reading: Reading, outcomes: list[importing.Outcome]) -
 
 def _error(at: str, code: str, detail: str) -> ProblemError:
     return ProblemError(pointer=f"/{at}" if at else None, code=code, detail=detail)
-
-
-async def _body(request: Request) -> bytes:
-    """Return the request's body, or refuse it as soon as it is too large."""
-    content = b""
-    async for piece in request.stream():
-        content += piece
-        if len(content) > MOST_BYTES:
-            raise ParameterError(f"The body has more than {MOST_BYTES:,} bytes.", code="body_too_large")
-    return content

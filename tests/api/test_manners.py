@@ -1,6 +1,8 @@
 """How the API behaves around its content: conditional answers, HEAD, gzip, CORS, request ids, Accept, docs, logs."""
 
+import base64
 import gzip
+import hashlib
 import http.client
 import json
 import logging
@@ -187,17 +189,24 @@ PAGE = {"Origin": "https://app.example"}
 def test_a_page_of_any_origin_may_read_answers_and_errors(path: str, client: TestClient) -> None:
     headers = client.get(path, headers=PAGE).headers
     assert headers["access-control-allow-origin"] == "*"
-    assert {"ETag", "Link", "X-Request-ID"} <= set(headers["access-control-expose-headers"].split(", "))
+    shown = {"ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"}
+    assert shown == set(headers["access-control-expose-headers"].split(", "))
     assert "access-control-allow-credentials" not in headers
 
 
-@pytest.mark.parametrize(("method", "allowed"), [("GET", True), ("HEAD", True), ("POST", False), ("DELETE", False)])
-def test_a_browser_may_ask_beforehand_what_it_may_do(method: str, allowed: bool, client: TestClient) -> None:
-    asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "If-None-Match, X-Request-ID"}
-    answer = client.options("/v1/claims", headers={**PAGE, **asked})
-    assert answer.status_code == (200 if allowed else 400)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.mark.parametrize("method", [*sorted(METHODS), "TRACE", "CONNECT"])
+def test_a_browser_may_ask_beforehand_what_it_may_do(method: str, client: TestClient) -> None:
+    asked = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
+    asks = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": asked}
+    answer = client.options("/v1/claims", headers={**PAGE, **asks})
+    assert answer.status_code == (200 if method in METHODS else 400)
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert {"GET", "HEAD"} == set(answer.headers["access-control-allow-methods"].split(", "))
+    assert set(answer.headers["access-control-allow-methods"].split(", ")) == METHODS
+    other = {**asks, "Access-Control-Request-Headers": "X-Other"}
+    assert client.options("/v1/claims", headers={**PAGE, **other}).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/v1/claims", "/healthz", "/nowhere", "/v1/claims?limit=0", "/v1/claims/%00"])
@@ -270,3 +279,37 @@ def test_the_docs_page_refers_to_no_other_host_and_its_files_are_served(client: 
         assert re.match(r"/[^/]", file)
         assert client.get(file).status_code == 200
         assert len(client.get(file).content) > 500
+
+
+SEALED = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "cross-origin",
+}
+
+
+def test_every_answer_bears_the_security_headers(client: TestClient) -> None:
+    answers = [
+        client.get(path) for path in (*TAGGED, *WRONG, "/openapi.json", "/healthz", "/docs/static/swagger-ui.css")
+    ]
+    answers += [client.delete("/v1/claims"), client.get("/v1/keys"), client.head("/v1/claims")]
+    answers.append(client.get("/v1/claims", headers={"If-None-Match": "*"}))
+    answers.append(client.options("/v1/claims", headers={**PAGE, "Access-Control-Request-Method": "GET"}))
+    assert {200, 304, 400, 401, 404, 405, 414} <= {answer.status_code for answer in answers}
+    for answer in answers:
+        assert {name: answer.headers.get(name) for name in SEALED} == SEALED, answer.request.url
+        assert "server" not in answer.headers
+
+
+def test_the_docs_page_may_run_its_own_script_alone(client: TestClient) -> None:
+    answer = client.get("/docs")
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
+    (inline,) = re.findall(r"<script>(.*?)</script>", answer.text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    assert "unsafe" not in policy["script-src"]
+    for picture in ("timeline", "chain"):
+        drawn = client.get(f"/v1/claims/ccsvi-causes-ms/{picture}.svg").headers["content-security-policy"]
+        assert drawn.startswith("default-src 'none'; style-src 'unsafe-inline'")

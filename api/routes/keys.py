@@ -1,0 +1,78 @@
+"""Keys, for admins: who may write, and since when no more."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import read_json
+from api.deps import JsonAccepted, Reader, database, needs
+from api.errors import KEY_ERRORS, responses
+from models import keys
+from models.base import Text
+from models.keys import Key, KeyIn
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[JsonAccepted])
+
+Admin = Annotated[Key, needs("admin")]
+KeyId = Annotated[Text, Path(max_length=100, description="The part of a key that may be told.", examples=["0a1B2c3D"])]
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
+
+class KeyList(BaseModel):
+    """All keys, the oldest first."""
+
+    data: list[Key]
+
+
+class NewKey(Key):
+    """A new key, with the key itself."""
+
+    key: str = Field(description="The key itself. It is shown this once.")
+
+
+def _answer(content: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(to_json(content), status, {**NEVER_KEPT, **(headers or {})}, "application/json")
+
+
+@router.get("", response_model=KeyList, responses=KEY_ERRORS)
+def list_keys(connection: Reader, _admin: Admin) -> Response:
+    """List the keys, also those that are good for nothing any more. The keys themselves nobody can tell."""
+    return _answer(KeyList(data=keys.stored(connection)))
+
+
+@router.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
+def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
+    """Give what may be told of one key."""
+    return _answer(keys.get(connection, key))
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=NewKey,
+    responses={**KEY_ERRORS, **responses(408, 413, 415, 422, 507)},
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": KeyIn.model_json_schema()}}}
+    },
+)
+async def create_key(request: Request, _admin: Admin) -> Response:
+    """Make a key. It is in the answer, this once."""
+    wanted = keys.read(await read_json(request))
+    return await run_in_threadpool(_create, request, wanted)
+
+
+def _create(request: Request, wanted: KeyIn) -> Response:
+    with database(request).write() as connection:
+        made, plain = keys.create(connection, wanted)
+    return _answer(NewKey(**made.model_dump(), key=plain), 201, {"Location": f"/v1/keys/{made.id}"})
+
+
+@router.delete("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404, 507)})
+def revoke_key(request: Request, _admin: Admin, key: KeyId) -> Response:
+    """Revoke a key, at once and for good. It stays in the list."""
+    with database(request).write() as connection:
+        revoked = keys.revoke(connection, key)
+    return _answer(revoked)

@@ -1,0 +1,198 @@
+"""How uvicorn is run: a clock for slow clients, which it lacks; one shape for its own errors, too; a stop that ends."""
+
+import logging
+import socket
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic_core import to_json
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.envelope import SECURITY_HEADERS, Sealed
+from api.errors import HEADERS_OF_STATUS, MEDIA_TYPE, problem_body
+from api.settings import Settings
+from models.keys import redact
+
+# How long the rest of a body is read and thrown away that was answered already, so that the client gets the answer.
+LINGER_SECONDS = 5
+
+
+def protocol(settings: Settings) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol with a clock: for the headers, for a body that nobody reads, for answers nobody takes."""
+
+    class Impatient(HttpToolsProtocol):
+        """One connection. At any time at most one clock runs for what the client sends, and one for what it takes."""
+
+        reading: Any = None
+        writing: Any = None
+        # Between the headers and the end of a request's body.
+        in_body = False
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._await(settings.header_seconds, self._headers_too_late)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
+            if self.reading is None and self.timeout_keep_alive_task is None and self._idle():
+                self._await(settings.header_seconds, self._headers_too_late)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self.reading is None and self._idle():
+                self._await(settings.header_seconds, self._headers_too_late)
+
+        def on_headers_complete(self) -> None:
+            self._await(None)
+            self.in_body = True
+            super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            self.in_body = False
+            super().on_message_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.transport.is_closing():
+                # It closes once the client has taken what is written.
+                self._await(settings.body_seconds, self.transport.abort)
+            elif self.in_body:
+                self._unset_keepalive_if_required()
+                self._await(LINGER_SECONDS, self.transport.close)
+
+        def timeout_keep_alive_handler(self) -> None:
+            super().timeout_keep_alive_handler()
+            self._await(settings.body_seconds, self.transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._await(None)
+            self.resume_writing()
+            super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            # `abort`, since `close` would wait until the client has taken what is written.
+            self.writing = self.loop.call_later(settings.body_seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            if self.writing is not None:
+                self.writing.cancel()
+                self.writing = None
+            super().resume_writing()
+
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            ours: Any = _busy if app is service_unavailable else app
+            super()._start_asgi_task(cycle, ours)
+
+        def send_400_response(self, msg: str) -> None:
+            self._refuse(400, "malformed_request", msg)
+
+        def _idle(self) -> bool:
+            return not self.in_body and (self.cycle is None or self.cycle.response_complete)
+
+        def _await(self, seconds: float | None, then: Any = None) -> None:
+            if self.reading is not None:
+                self.reading.cancel()
+            self.reading = self.loop.call_later(seconds, then) if seconds is not None else None
+
+        def _headers_too_late(self) -> None:
+            detail = f"The headers were not complete within {settings.header_seconds:g} seconds."
+            self._refuse(408, "request_timeout", detail)
+
+        def _refuse(self, status: int, code: str, detail: str) -> None:
+            """Answer what never became a request, and hang up."""
+            if self.transport.is_closing():
+                return
+            content = to_json(problem_body(status, code, detail))
+            headers = {
+                **SECURITY_HEADERS,
+                "Content-Type": MEDIA_TYPE,
+                "Content-Length": str(len(content)),
+                "Connection": "close",
+            }
+            lines = [*(f"{name}: {value}".encode() for name, value in headers.items()), b"", content]
+            self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines))
+            self.transport.close()
+
+    return Impatient
+
+
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer while there are as many connections as may be."""
+    content = to_json(problem_body(503, "unavailable", "Too many connections at once. Try again later."))
+    headers = {
+        **HEADERS_OF_STATUS[503],
+        "Content-Type": MEDIA_TYPE,
+        "Content-Length": str(len(content)),
+        "Connection": "close",
+    }
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 503, "headers": raw})
+        await send({"type": "http.response.body", "body": content})
+
+    await Sealed(answer)(scope, receive, send)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server, which tells the application of a stop before it waits for what is under way."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Set `app.state.stopping`, at which answers without an end come to theirs; then stop as uvicorn does."""
+        app: Any = self.config.app
+        app.state.stopping.set()
+        await super().shutdown(sockets)
+
+
+def run(app: FastAPI, settings: Settings) -> None:
+    """Serve until a signal comes."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=protocol(settings),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        limit_concurrency=settings.limit_concurrency,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+    Server(config).run()
+
+
+class Redacting(JsonFormatter):
+    """Writes a record as one line of JSON in which no key can be read, whoever put it there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return redact(super().format(record))
+
+
+def logs(settings: Settings) -> dict[str, Any]:
+    """Return the logging configuration: one JSON object a line on standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": Redacting,
+                "format": "%(levelname)s %(name)s %(message)s",
+                "rename_fields": {"levelname": "level", "name": "logger"},
+                "timestamp": "at",
+                # Uvicorn's own copy of the message with terminal colours; the rest is the formatter's default.
+                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
+            }
+        },
+        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"level": settings.log_level.upper(), "handlers": ["standard_error"]},
+    }

@@ -1,0 +1,355 @@
+"""The server as a process: slow clients are cut off, it stops in time, and its own errors have the one shape."""
+
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.settings import ROOT
+from models import migrations
+from models.database import connect, file_url
+
+# The application with routes that answer without an end: one heeds a stop, one does not, one waits in a thread.
+PROGRAM = """
+import asyncio, json, logging.config, sys, threading, time
+from fastapi.responses import StreamingResponse
+from api import bodies, server
+from api.main import create_app
+from api.settings import Settings
+
+settings = Settings(**json.loads(sys.argv[1]))
+logging.config.dictConfig(server.logs(settings))
+server.LINGER_SECONDS = 1
+app = create_app(settings)
+
+async def heeding():
+    yield b"begun\\n"
+    await app.state.stopping.wait()
+    yield b"ended\\n"
+
+async def endless():
+    while True:
+        yield b"x" * 1000 + b"\\n"
+        await asyncio.sleep(0.05)
+
+async def flood():
+    while True:
+        yield b"x" * 100_000
+        await asyncio.sleep(0)
+
+app.get("/heeding")(lambda: StreamingResponse(heeding()))
+app.get("/endless")(lambda: StreamingResponse(endless()))
+app.get("/flood")(lambda: StreamingResponse(flood()))
+bodies.STREAMED = frozenset(["/drain"])
+
+async def drain(request: bodies.Request):
+    return {"bytes": sum([len(piece) async for piece in request.stream()])}
+
+app.post("/drain")(drain)
+server.run(app, settings)
+"""
+
+
+@dataclass
+class Running:
+    """A server that listens."""
+
+    port: int
+    process: "subprocess.Popen[str]"
+    log: list[str]
+
+    def open(self) -> socket.socket:
+        """Return a connection to it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return what it logged so far."""
+        return [json.loads(line) for line in self.log]
+
+    def stop(self) -> float:
+        """Tell it to stop; return how long that took."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=40)
+        return time.monotonic() - begun
+
+
+@contextmanager
+def running(folder: Path, **settings: Any) -> Iterator[Running]:
+    """Run a server on an empty database, with short times unless told otherwise."""
+    url = file_url(folder / "a.db")
+    database = connect(url)
+    migrations.migrate(database)
+    database.close()
+    times = {"header_seconds": 0.7, "body_seconds": 1, "keep_alive_seconds": 1, "shutdown_seconds": 2}
+    given = json.dumps({"database_url": url, "port": 0, **times, **settings})
+    command = [sys.executable, "-c", PROGRAM, given]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    log: list[str] = []
+    listens = threading.Event()
+
+    def read() -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            log.append(line)
+            if "running on" in line:
+                listens.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        assert listens.wait(30), "".join(log)
+        found = re.search(r"127\.0\.0\.1:(\d+)", next(line for line in log if "running on" in line))
+        assert found
+        yield Running(int(found[1]), process, log)
+    finally:
+        process.kill()
+        process.wait(timeout=20)
+        reader.join(timeout=20)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Return all that comes until the other side hangs up."""
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def one(connection: socket.socket) -> tuple[int, Any]:
+    """Return status and JSON of one answer, after which the connection stays open."""
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, json.loads(answer.read())
+
+
+def told(answer: bytes) -> tuple[int, dict[str, Any]]:
+    """Return status and body of an answer that must be a problem."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head, answer
+    assert b"server:" not in head.lower()
+    for name in (b"x-content-type-options: nosniff", b"referrer-policy: no-referrer", b"content-security-policy: "):
+        assert name in head.lower()
+    found = json.loads(body)
+    assert {"type", "title", "status", "detail", "code", "request_id"} <= set(found)
+    return int(head.split()[1]), found
+
+
+def drip(connection: socket.socket, pieces: Iterator[bytes], pause: float = 0.2) -> float:
+    """Send piece by piece until the other side has enough; return for how long that went."""
+    begun = time.monotonic()
+    try:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(pause)
+            if time.monotonic() - begun > 15:
+                break
+    except OSError:
+        pass
+    return time.monotonic() - begun
+
+
+def endless(first: bytes, piece: bytes) -> Iterator[bytes]:
+    """Yield the first piece, then another one without an end."""
+    yield first
+    while True:
+        yield piece
+
+
+def test_whoever_says_nothing_is_cut_off(server: Running) -> None:
+    with server.open() as connection:
+        begun = time.monotonic()
+        answer = rest(connection)
+        assert 0.3 < time.monotonic() - begun < 4
+    assert answer == b"" or told(answer)[0] == 408
+
+
+@pytest.mark.parametrize("first", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n", b"\r\n"])
+def test_whoever_does_not_end_the_headers_gets_408(first: bytes, server: Running) -> None:
+    with server.open() as connection:
+        connection.sendall(first)
+        begun = time.monotonic()
+        status, found = told(rest(connection))
+        assert 0.3 < time.monotonic() - begun < 4
+    assert (status, found["code"]) == (408, "request_timeout")
+
+
+def test_headers_that_drip_have_no_more_time(server: Running) -> None:
+    with server.open() as connection:
+        assert drip(connection, endless(b"GET / HTTP/1.1\r\nHost: a\r\n", b"X-A: b\r\n")) < 5
+
+
+def test_the_clock_of_the_headers_begins_anew_with_each_request(server: Running) -> None:
+    with server.open() as connection:
+        for _ in range(3):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\n")
+            time.sleep(0.4)
+            connection.sendall(b"Host: a\r\n\r\n")
+            assert one(connection) == (200, {"status": "ok"})
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n")
+        assert told(rest(connection))[0] == 408
+    with server.open() as connection:
+        # An empty line before a request is allowed, and begins none.
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert one(connection) == (200, {"status": "ok"})
+        connection.sendall(b"\r\n")
+        begun = time.monotonic()
+        rest(connection)
+        assert time.monotonic() - begun < 4
+
+
+def test_an_idle_connection_is_closed(server: Running) -> None:
+    with server.open() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        begun = time.monotonic()
+        assert rest(connection).startswith(b"HTTP/1.1 200")
+        assert time.monotonic() - begun < 4
+
+
+HEAD = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n%b\r\n\r\n"
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("path", [b"/v1/sources:parse", b"/drain"])
+def test_a_body_that_stalls_gets_408(length: bytes, path: bytes, server: Running) -> None:
+    with server.open() as connection:
+        connection.sendall(HEAD % (path, length) + b"5\r\nabcde\r\n")
+        begun = time.monotonic()
+        status, found = told(rest(connection))
+        assert 0.7 < time.monotonic() - begun < 5
+    assert (status, found["code"]) == (408, "request_timeout")
+
+
+def test_a_body_that_drips_has_no_more_time(server: Running) -> None:
+    with server.open() as connection:
+        first = HEAD % (b"/v1/sources:parse", b"Content-Length: 1000000")
+        assert drip(connection, endless(first, b"x")) < 5
+        assert told(rest(connection))[0] == 408
+
+
+def test_a_stream_may_drip(server: Running) -> None:
+    with server.open() as connection:
+        chunk = b"5\r\nabcde\r\n"
+        pieces = iter([HEAD % (b"/drain", b"Transfer-Encoding: chunked"), *[chunk] * 8, b"0\r\n\r\n"])
+        assert drip(connection, pieces) > 1.5
+        assert one(connection) == (200, {"bytes": 40})
+
+
+def test_a_body_that_nobody_reads_is_not_taken_for_ever(server: Running) -> None:
+    for first in (
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        HEAD % (b"/v1/sources:parse", b"Content-Length: 9000000"),
+    ):
+        with server.open() as connection:
+            assert drip(connection, endless(first, b"5\r\nabcde\r\n")) < 10
+
+
+def test_a_client_that_sends_too_much_gets_its_answer_and_may_go_on(server: Running) -> None:
+    with server.open() as connection:
+        connection.sendall(HEAD % (b"/v1/sources:parse", b"Content-Length: 4000000"))
+        connection.sendall(b"x" * 4_000_000)
+        assert one(connection)[0] == 413
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert one(connection) == (200, {"status": "ok"})
+
+
+def test_what_is_no_http_gets_a_problem(server: Running) -> None:
+    with server.open() as connection:
+        connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        status, found = told(rest(connection))
+    assert (status, found["code"]) == (400, "malformed_request")
+
+
+def test_whoever_does_not_take_the_answer_is_cut_off(server: Running) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+        ended = time.monotonic() + 10
+        while not any(record.get("path") == "/flood" for record in server.records()):
+            assert time.monotonic() < ended, "it still waits for the client"
+            time.sleep(0.1)
+
+
+def test_more_connections_than_may_be_get_503_as_a_problem(tmp_path: Path) -> None:
+    with running(tmp_path, limit_concurrency=3, header_seconds=20) as server:
+        waiting = [server.open() for _ in range(3)]
+        with server.open() as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = rest(connection)
+            status, found = told(answer)
+        assert (status, found["code"]) == (503, "unavailable")
+        assert b"retry-after: " in answer
+        for each in waiting:
+            each.close()
+        time.sleep(0.3)
+        with server.open() as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert rest(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_stop_ends_in_time_whatever_clients_do(tmp_path: Path) -> None:
+    slow = {"header_seconds": 60, "body_seconds": 60, "keep_alive_seconds": 60}
+    with running(tmp_path, **slow) as server:
+        silent, heads, body, stream, idle = (server.open() for _ in range(5))
+        heads.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n")
+        body.sendall(HEAD % (b"/v1/sources:parse", b"Content-Length: 1000") + b"begun")
+        stream.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert stream.recv(10)
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert one(idle)[0] == 200
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", server.port))
+            deaf.sendall(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
+            time.sleep(0.5)
+            # Two seconds of patience, as the settings say, and little more.
+            assert 1.5 < server.stop() < 10
+        assert server.process.returncode == -signal.SIGTERM
+        for each in (silent, heads, body, stream, idle):
+            each.close()
+
+
+def test_an_answer_without_an_end_that_heeds_a_stop_ends_at_once(tmp_path: Path) -> None:
+    with running(tmp_path, shutdown_seconds=30) as server, server.open() as connection:
+        connection.sendall(b"GET /heeding HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.recv(65536)
+        assert server.stop() < 5
+        assert b"ended\n" in rest(connection)
+
+
+def test_no_log_line_shows_a_key(server: Running) -> None:
+    key = f"claimbase_0a1B2c3D_{'s' * 32}_AbCdEf"
+    for head in (f"GET /v1/claims?k={key}", f"GET /v1/keys/{key.replace('_', '%5F')}", f"GET /{key}"):
+        with server.open() as connection:
+            connection.sendall(
+                f"{head} HTTP/1.1\r\nHost: {key}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n".encode()
+            )
+            assert rest(connection).startswith(b"HTTP/1.1 4")
+    time.sleep(0.2)
+    log = "".join(server.log)
+    assert "claimbase_0a1B2c3D" in log
+    assert "ssss" not in log
