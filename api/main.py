@@ -14,11 +14,24 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors, openapi
 from api.envelope import Envelope
-from api.routes import claims, evidence, health, index, parse, pictures, relations, sources, time, topics, vocabularies
+from api.routes import (
+    changes,
+    claims,
+    evidence,
+    health,
+    index,
+    parse,
+    pictures,
+    relations,
+    sources,
+    time,
+    topics,
+    vocabularies,
+)
 from api.settings import NOTICE, Settings, installed_version
 from models.database import connect
 
-MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, vocabularies)
+MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, changes, vocabularies)
 ROUTERS = (*(module.router for module in MODULES), time.worded)
 
 

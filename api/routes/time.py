@@ -13,12 +13,12 @@ from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptabl
 from api.formats import negotiate
 from api.pages import Page, Paging, choices
 from api.routes.claims import ClaimSlug, Times
-from models import explanation, queries
+from models import explanation, following, queries
 from models.base import Fault, Slug, now
 from models.explanation import Difference, Explanation, Timeline
 from models.filters import NONE, Day, Filters, Many, given
 from models.records import columns_of
-from models.revision import RevisionOut, RevisionWhole
+from models.revision import RevisionOut, RevisionWhole, withheld
 
 router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted])
 worded = APIRouter(prefix="/v1", tags=["time"])
@@ -134,13 +134,14 @@ def status_history(request: Request, connection: Reader, query: Annotated[Histor
 def list_claim_revisions(
     request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[RevisionParameters, Query()]
 ) -> Response:
-    """List who changed what of a claim and its parts, in the order of the serials."""
+    """List who changed what of a claim and its parts, in the order of the serials; what is only proposed is left out."""
     queries.claim(connection, claim, ())
     columns = [queries.revision.c[name] for name in RevisionOut.model_fields]
     return pages.listing_response(
         request,
         connection,
-        queries.narrowed(queries.REVISIONS, queries.revision.c.claim == claim),
+        # Left out, not withheld: a place in this list would tell that somebody proposes something about this claim.
+        queries.narrowed(queries.REVISIONS, queries.revision.c.claim == claim, following.PUBLIC_ONES),
         select(*columns),
         query,
         lambda _connection, rows: to_json([columns_of(row, RevisionOut) for row in rows]),
@@ -149,7 +150,7 @@ def list_claim_revisions(
 
 @router.get("/revisions/{serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
 def get_revision(request: Request, connection: Reader, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
-    """Give one change with the whole record after it."""
-    found = queries.one_revision(connection, serial)
-    etag = f'"{serial}"'
+    """Give one change with the whole record after it; of what is only proposed, or was not taken, no more than its place."""
+    found = withheld(queries.one_revision(connection, serial))
+    etag = following.tag(found)
     return pages.not_modified(request, etag) or pages.json_response(to_json(columns_of(found, RevisionWhole)), etag)

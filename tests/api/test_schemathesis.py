@@ -52,6 +52,7 @@ STORED: dict[str, list[Any]] = {
     "document": ["article-ccsvi-explained"],
     "from": ["2010"],
     "serial": [7],
+    "since": [7],
     "to": ["2018-02-28"],
     "evidence": ["ccsvi-causes-ms:doepp-2010"],
     "name": ["statuses", "status-rules"],

@@ -1,0 +1,89 @@
+"""What changes, for whoever follows: page by page."""
+
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy import ColumnElement
+
+from api import pages
+from api.deps import JsonAccepted, Reader
+from api.errors import LIST_ERRORS
+from api.pages import choices
+from models import following
+from models.filters import LARGEST, NONE, Many, given
+from models.following import Batch, ChangeFilters
+from models.revision import RevisionOut, RevisionWhole
+
+router = APIRouter(prefix="/v1", tags=["changes"], dependencies=[JsonAccepted])
+
+
+class Included(ChangeFilters):
+    """Which changes, and how much of each."""
+
+    include: Many[Annotated[str, choices("include", ["body"])]] = Field(
+        NONE, description="`body` adds the whole record after each change."
+    )
+
+
+class ChangeParameters(Included):
+    """Which changes, and from where on."""
+
+    since: int = Field(0, ge=0, le=LARGEST, description="Serial after which to begin; 0 is before the first change.")
+    limit: int = Field(25, ge=1, le=200, description="Changes a page.")
+
+
+class ChangePlace(BaseModel):
+    """Where the feed goes on."""
+
+    limit: int
+    next: int = Field(description="The `since` to give next time. Where it is `last`, there is no more yet.")
+    last: int = Field(description="Serial of the newest change.")
+
+
+class ChangePage(BaseModel):
+    """A page of changes; it may be empty though more follow, where the filters let none of those looked at through."""
+
+    data: list[RevisionOut | RevisionWhole]
+    page: ChangePlace
+
+
+def visible(_request: Request) -> ColumnElement[bool]:
+    """Return the condition that the one who asks may see a revision whole."""
+    return following.PUBLIC_ONES
+
+
+def asked_for(query: Included) -> tuple[dict[str, Any], bool]:
+    """Return the filters that were given, and whether the records are wanted whole."""
+    parameters = given(query)
+    return {name: parameters[name] for name in ChangeFilters.model_fields if name in parameters}, bool(query.include)
+
+
+@router.get("/changes", response_model=ChangePage, responses=LIST_ERRORS)
+def list_changes(request: Request, connection: Reader, query: Annotated[ChangeParameters, Query()]) -> Response:
+    """List what changed after a serial, in the order in which it was committed, without a gap.
+
+    Go on with `since` = `page.next`. What is only proposed, or was not taken, keeps its place, but `record`, `claim`,
+    `actor`, `comment` and `body` are null.
+    """
+    parameters, body = asked_for(query)
+    may_see = visible(request)
+    following.known(connection, parameters, may_see)
+    batch = following.changes_after(connection, query.since, query.limit, parameters, body=body, may_see=may_see)
+    etag = f'W/"s{batch.last}"'
+    if unchanged := pages.not_modified(request, etag):
+        return unchanged
+    return pages.json_response(_page(batch, query.limit), etag, _next_link(request, batch))
+
+
+def _page(batch: Batch, limit: int) -> bytes:
+    return to_json({"data": batch.rows, "page": {"limit": limit, "next": batch.next, "last": batch.last}})
+
+
+def _next_link(request: Request, batch: Batch) -> dict[str, str]:
+    if batch.next == batch.last:
+        return {}
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "since"]
+    return {"Link": f'<{request.url.path}?{urlencode([*kept, ("since", batch.next)])}>; rel="next"'}
