@@ -3,7 +3,7 @@
 import logging.config
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +45,7 @@ def serve(
     import uvicorn
 
     from api.main import create_app
+    from api.streams import Server
 
     given = {"host": host, "port": port, "database_url": database_url}
     settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
@@ -65,7 +66,7 @@ def serve(
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
     logging.config.dictConfig(_logging(settings))
-    uvicorn.run(
+    configuration = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
@@ -75,6 +76,11 @@ def serve(
         limit_concurrency=settings.limit_concurrency,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+    server = Server(configuration)
+    with suppress(KeyboardInterrupt):  # It has stopped in order by then.
+        server.run()
+    if not server.started:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -33,6 +33,7 @@ class Envelope:
         request_id = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         method, status = scope["method"], 0
+        scope["state"]["head"] = method == "HEAD"  # For the one answer that would never end.
 
         async def answer(message: Message) -> None:
             nonlocal status

@@ -29,19 +29,22 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import NOTICE, Settings, installed_version
+from api.streams import Streams
 from models.database import connect
 
 MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, changes, vocabularies)
-ROUTERS = (*(module.router for module in MODULES), time.worded)
+ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url)
+    streams = Streams(database, settings.stream_limit, settings.stream_poll_seconds, settings.stream_heartbeat_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with streams.polling():
+            yield
         database.close()
 
     app = FastAPI(
@@ -58,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
+    app.state.streams = streams
     errors.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -70,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD"],
-        allow_headers=["If-None-Match", "X-Request-ID"],
+        allow_headers=["If-None-Match", "Last-Event-ID", "X-Request-ID"],
         expose_headers=["ETag", "Link", "X-Request-ID"],
     )
     return app

@@ -36,3 +36,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level to log.")
     limit_concurrency: int = Field(default=500, ge=1, description="Connections at once; beyond it 503.")
     shutdown_seconds: int = Field(default=20, ge=1, description="How long a stop waits for requests under way.")
+    stream_limit: int = Field(default=100, ge=0, description="Streams of changes at once; beyond it 503.")
+    stream_poll_seconds: float = Field(default=1.0, gt=0, description="How often to look for changes to stream.")
+    stream_heartbeat_seconds: float = Field(default=15.0, gt=0, description="After how much silence a stream beats.")

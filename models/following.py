@@ -63,17 +63,13 @@ def changes_after(
     *,
     body: bool = False,
     may_see: ColumnElement[bool] = PUBLIC_ONES,
-    at: str = "since",
 ) -> Batch:
     """Return up to `limit` revisions after a serial that meet the filters; looks at no more than `WINDOW` serials.
 
     `may_see` is the condition on a revision that the asker may see it whole; others come withheld, in their place.
-    Raises `Ahead` where the serial has not come, and names `at` as the parameter that gave it.
+    Raises `Ahead` where the serial has not come.
     """
-    last = serial(connection)
-    if since > last:
-        detail = f"There is no revision {since} yet; the last one is {last}."
-        raise Ahead(detail, [Fault(at=at, code="future_serial", detail=detail)])
+    last = reached(connection, since, "since")
     end = min(since + WINDOW, last)
     columns = [revision.c[name] for name in (*RevisionOut.model_fields, *(["body"] if body else []))]
     found = connection.execute(
@@ -89,6 +85,15 @@ def changes_after(
 def _shown(row: Row) -> Row:
     may_see = bool(row.pop("may_see"))
     return withheld(row, may_see=may_see)
+
+
+def reached(connection: Connection, since: int, at: str) -> int:
+    """Return the newest serial; raises `Ahead`, naming the parameter `at`, where it has not come to this one."""
+    last = serial(connection)
+    if since > last:
+        detail = f"There is no revision {since} yet; the last one is {last}."
+        raise Ahead(detail, [Fault(at=at, code="future_serial", detail=detail)])
+    return last
 
 
 def known(connection: Connection, parameters: Mapping[str, Sequence[str]], may_see: ColumnElement[bool]) -> None:

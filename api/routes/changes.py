@@ -1,23 +1,33 @@
-"""What changes, for whoever follows: page by page."""
+"""What changes, for whoever follows: page by page, or as it happens."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Connection
 
 from api import pages
 from api.deps import JsonAccepted, Reader
-from api.errors import LIST_ERRORS
+from api.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
+from api.formats import negotiate
 from api.pages import choices
-from models import following
+from api.streams import BATCH, HEADERS, EventStream
+from models import following, queries
 from models.filters import LARGEST, NONE, Many, given
 from models.following import Batch, ChangeFilters
 from models.revision import RevisionOut, RevisionWhole
 
 router = APIRouter(prefix="/v1", tags=["changes"], dependencies=[JsonAccepted])
+streamed = APIRouter(prefix="/v1", tags=["changes"])
+
+STREAM = "text/event-stream"
+STREAM_EXAMPLE = (
+    'id: 196\nretry: 3000\n\nevent: change\ndata: {"serial":197,"record":"topic/iron","kind":"topic", …}\nid: 197\n\n'
+    ": heartbeat\n\n"
+)
 
 
 class Included(ChangeFilters):
@@ -33,6 +43,14 @@ class ChangeParameters(Included):
 
     since: int = Field(0, ge=0, le=LARGEST, description="Serial after which to begin; 0 is before the first change.")
     limit: int = Field(25, ge=1, le=200, description="Changes a page.")
+
+
+class StreamParameters(Included):
+    """Which changes, and from where on."""
+
+    since: int | None = Field(
+        None, ge=0, le=LARGEST, description="Serial after which to begin; where it is not given, the newest."
+    )
 
 
 class ChangePlace(BaseModel):
@@ -87,3 +105,42 @@ def _next_link(request: Request, batch: Batch) -> dict[str, str]:
         return {}
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "since"]
     return {"Link": f'<{request.url.path}?{urlencode([*kept, ("since", batch.next)])}>; rel="next"'}
+
+
+@streamed.get(
+    "/changes/stream",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {STREAM: {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}}},
+        **responses(406),
+        **PLAIN_ERRORS,
+    },
+)
+def stream_changes(
+    request: Request,
+    connection: Reader,
+    query: Annotated[StreamParameters, Query()],
+    last_event_id: Annotated[
+        int | None, Header(ge=0, le=LARGEST, description="Serial after which to go on; comes before `since`.")
+    ] = None,
+) -> Response:
+    """Send each change as it is committed, as server-sent events: `id` is the serial, `data` the change on one line.
+
+    An event source that is cut off goes on by itself where it stopped. A heartbeat keeps the connection alive; where
+    filters held something back it carries an `id` without data.
+    """
+    if negotiate(pages.header(request, "accept"), [STREAM]) is None:
+        raise not_acceptable([STREAM])
+    parameters, body = asked_for(query)
+    following.known(connection, parameters, visible(request))
+
+    def read(connection: Connection, since: int) -> Batch:
+        return following.changes_after(connection, since, BATCH, parameters, body=body, may_see=visible(request))
+
+    at, since = ("Last-Event-ID", last_event_id) if last_event_id is not None else ("since", query.since)
+    if since is None:
+        since = queries.serial(connection)
+    following.reached(connection, since, at)
+    if request.state.head:
+        return Response(media_type=STREAM, headers=HEADERS)
+    return EventStream(request.app.state.streams, since, read)

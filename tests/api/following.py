@@ -1,7 +1,7 @@
 """What the tests of following share: proposals in every state, and writers that work at once."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models import changes
@@ -63,6 +63,13 @@ def refile(store: Store, claim: str, *topics: str) -> None:
     """File a claim under other topics."""
     with changes.begin(store.database, actor="ada") as change:
         assert changes.put_claim(change, a_claim(claim, topics=list(topics)))
+
+
+@contextmanager
+def one_change(store: Store) -> Iterator[Callable[[ClaimIn], bool]]:
+    """Give a function that puts a claim; all of them are one change."""
+    with changes.begin(store.database, actor="ada") as change:
+        yield lambda claim: changes.put_claim(change, claim)
 
 
 @contextmanager
