@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, get_origin
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,7 @@ from starlette.routing import Match
 from models.base import ClaimbaseError, Fault, faults_of
 from models.database import storage_full, unusable
 from models.keys import redact
+from models.review import Moved
 from models.vocabulary import Term, Vocabulary
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,6 +56,13 @@ PROBLEMS = Vocabulary(
         Term("invalid_record", "invalid record", "A record breaks a rule; `errors` names the field."),
         Term("not_yet_stated", "not yet stated", "The claim was not stated by the day `as_of`."),
         Term("not_yet_recorded", "not yet recorded", "The claim was not recorded here by the time `known_at`."),
+        Term("gone", "gone", "The record was retracted; the detail says why, `errors` what stands in its place."),
+        Term("moved", "moved", "The record was merged into another; `Location` leads there."),
+        Term("conflict", "conflict", "What is stored stands against it; the detail says what."),
+        Term("already_exists", "already exists", "There is such a record already, or its id is taken."),
+        Term("precondition_required", "precondition required", "Send If-Match with the ETag that you read."),
+        Term("precondition_failed", "precondition failed", "The record was changed since; read it again."),
+        Term("idempotency_key_reused", "idempotency key reused", "The same key came with another request."),
         Term("not_found", "not found", "There is no such record or path."),
         Term("method_not_allowed", "method not allowed", "The path exists; `Allow` lists its methods."),
         Term(
@@ -151,6 +160,13 @@ STATUS_OF_CODE = {
     "invalid_key": 401,
     "expired_key": 401,
     "forbidden": 403,
+    "moved": 308,
+    "conflict": 409,
+    "already_exists": 409,
+    "gone": 410,
+    "precondition_failed": 412,
+    "precondition_required": 428,
+    "idempotency_key_reused": 422,
     "request_timeout": 408,
     "body_too_large": 413,
     "unsupported_media_type": 415,
@@ -189,8 +205,16 @@ def on_domain_error(request: Request, error: Exception) -> Response:
     headers = dict(HEADERS_OF_STATUS.get(status, {}))
     if error.code in CHALLENGES:
         headers["WWW-Authenticate"] = CHALLENGES[error.code]
+    if isinstance(error, Moved):
+        headers["Location"] = _moved(request, error)
     request.state.denied = getattr(error, "reason", error.code)
     return problem(request, status, error.code, error.detail, errors, headers)
+
+
+def _moved(request: Request, error: Moved) -> str:
+    """Return the same address with the record that stands in its place."""
+    parts = [quote(error.new if part == error.old else part, safe=":@") for part in request.url.path.split("/")]
+    return "/".join(parts) + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _of_fault(fault: Fault) -> ProblemError:

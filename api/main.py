@@ -21,13 +21,16 @@ from api.envelope import Envelope, Sealed
 from api.limits import Limit, Limits
 from api.routes import (
     claims,
+    curate,
     evidence,
     health,
     index,
     keys,
     parse,
+    parts,
     pictures,
     relations,
+    review,
     sources,
     time,
     topics,
@@ -36,7 +39,8 @@ from api.routes import (
 from api.settings import NOTICE, Settings, installed_version
 from models.database import connect
 
-MODULES = (index, health, claims, relations, time, pictures, evidence, parse, sources, topics, vocabularies, keys)
+READING = (index, health, claims, relations, time, pictures, evidence, parts, parse, sources, topics, vocabularies)
+MODULES = (*READING, review, curate, keys)
 ROUTERS = (*(module.router for module in MODULES), time.worded)
 
 

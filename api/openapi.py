@@ -33,6 +33,10 @@ EXAMPLES = {
     "parse_sources": "/v1/sources:parse",
     "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
     "list_topics": "/v1/topics?limit=2",
+    "get_topic": "/v1/topics/iron",
+    "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
+    "get_relation": "/v1/relations/blood-leakage-from-slow-venous-flow:leads_to:iron-from-slow-venous-flow",
+    "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
     "list_vocabularies": "/v1/vocabularies",
     "get_vocabulary": "/v1/vocabularies/directions",
     "healthz": "/healthz",
@@ -44,6 +48,12 @@ KEY_EXAMPLES = {
     "get_key": ("GET", "/v1/keys/{key}"),
     "create_key": ("POST", "/v1/keys"),
     "revoke_key": ("DELETE", "/v1/keys/{key}"),
+    "list_reviews": ("GET", "/v1/reviews"),
+}
+# What can be asked only after something was proposed; `tests/api/test_curating.py` proposes it and asks.
+CURATING_EXAMPLES = {
+    "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
+    "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
 }
 # What an operation that takes a body is sent.
 BODIES = {
@@ -58,6 +68,10 @@ PROBLEM_OF_STATUS = {
     "401": ("key_required", "This needs a key; send it as Authorization: Bearer …"),
     "403": ("forbidden", "This needs a key of the role admin or higher; this one's role is curator."),
     "404": ("not_found", "There is no claim 'ccsvi-cause-ms'."),
+    "409": ("conflict", "The source 'doepp-2010' is still in use by evidence/ccsvi-causes-ms:doepp-2010."),
+    "410": ("gone", "The claim 'ccsvi-is-common' was retracted: the same as ccsvi-causes-ms."),
+    "412": ("precondition_failed", 'It was changed meanwhile and is at "212" now: read it again, then decide.'),
+    "428": ("precondition_required", "Say which version you mean: send If-Match with the ETag that you read."),
     "406": ("not_acceptable", "None of the media types in Accept is offered here; errors lists what is."),
     "408": ("request_timeout", "The body was not complete within 30 seconds."),
     "414": ("address_too_long", "The address has 10,010 bytes; the most is 8,192."),
@@ -85,6 +99,14 @@ def problem_example(status: str) -> dict[str, Any]:
 def example(operation: str) -> Any:
     """Return the stored answer to an operation's example."""
     return json.loads((FOLDER / f"{operation}.json").read_text(encoding="utf-8"))
+
+
+def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
+    """Return the example of an answer: the operation's own, or where a write tells a record, what a record looks like."""
+    answered = schema.get("$ref", "").rpartition("/")[2]
+    if answered == "RecordOut":
+        return example("get_record")
+    return {"data": [example("get_record")]} if answered == "RecordList" else example(operation)
 
 
 def install(app: FastAPI) -> None:
@@ -126,5 +148,5 @@ def _make(app: FastAPI) -> dict[str, Any]:
                     if media_type == MEDIA_TYPE:
                         content["example"] = problem_example(status)
                     elif status in ("200", "201") and media_type == "application/json":
-                        content["example"] = example(operation["operationId"])
+                        content["example"] = example_of_answer(operation["operationId"], content["schema"])
     return made

@@ -18,6 +18,7 @@ from models.base import ClaimbaseError, Fault, InvalidRecord, now
 from models.claim import Claim, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import Evidence, EvidenceIn
+from models.idempotency import Idempotency
 from models.kinds import KINDS, Kind, one
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
@@ -57,12 +58,22 @@ def begin(database: Database, *, actor: str, comment: str | None = None) -> Iter
         # Times never run against the serials, even where the clock was set back: database time is read by them.
         change = Change(connection, actor, comment, max(now(), last or ""), first, first)
         yield change
-        if change.serial > first:
-            connection.execute(update(table(Serial)).values(value=change.serial))
-        claim = table(Claim)
-        for slug, number in change.touched.items():
-            connection.execute(update(claim).where(claim.c.id == slug).values(revision=number, updated=change.at))
-        document.refresh(connection, change.touched)
+        settle(change)
+
+
+def settle(change: Change) -> None:
+    """Write what follows from the change so far: the serial, the stamps and documents of the claims that it touched.
+
+    `begin` does so at its end; who has to tell of the result before that asks for it earlier.
+    """
+    connection = change.connection
+    if change.serial > change.before:
+        connection.execute(update(table(Serial)).values(value=change.serial))
+    claim = table(Claim)
+    for slug, number in change.touched.items():
+        connection.execute(update(claim).where(claim.c.id == slug).values(revision=number, updated=change.at))
+    document.refresh(connection, change.touched)
+    change.touched.clear()
 
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
@@ -158,6 +169,8 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
         _replace(change, ClaimTopic, "claim", record_id, [])
     change.connection.execute(delete(table(kind.model)).filter_by(**kind.place(record_id)))
     _revise(change, kind, record_id, old, old, "purge")
+    # Answers that are kept for repeats may hold it, too.
+    change.connection.execute(delete(table(Idempotency)))
     revision = table(Revision)
     change.connection.execute(
         update(revision).where(revision.c.record == f"{kind.name}/{record_id}").values(body={}, comment=change.comment)

@@ -1,9 +1,14 @@
 """Answers kept for a while, so that a request that is sent again is not carried out again (`Idempotency-Key`)."""
 
-from sqlalchemy import JSON, Index, LargeBinary
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import JSON, Connection, Index, LargeBinary, delete, insert, select
 from sqlmodel import Field
 
-from models.base import Strict
+from models.base import ClaimbaseError, Strict
+from models.records import table
+
+KEPT_HOURS = 24
 
 
 class Idempotency(Strict, table=True):
@@ -18,3 +23,36 @@ class Idempotency(Strict, table=True):
     headers: dict[str, str] = Field(sa_type=JSON)
     body: bytes = Field(sa_type=LargeBinary)
     at: str
+
+
+class KeyReused(ClaimbaseError):
+    """The same key came with another request."""
+
+    code = "idempotency_key_reused"
+
+
+def recall(connection: Connection, actor: str, at: str, key: str, request: str) -> Idempotency | None:
+    """Return the answer that somebody got for a key within the last day, or None where it is new; refuse it on another request.
+
+    The caller holds the writers' lock, so that of two at once the second one finds the first one's answer.
+    """
+    kept = table(Idempotency)
+    mine = (kept.c.actor == actor, kept.c.key == key, kept.c.at > _oldest(at))
+    row = connection.execute(select(kept).where(*mine)).mappings().first()
+    if row is None:
+        return None
+    if row["request"] != request:
+        raise KeyReused("This Idempotency-Key came with another request; each request needs one of its own.")
+    return Idempotency(**row)
+
+
+def remember(connection: Connection, answer: Idempotency) -> None:
+    """Keep an answer for a day; those that are older go."""
+    kept = table(Idempotency)
+    connection.execute(delete(kept).where(kept.c.at <= _oldest(answer.at)))
+    connection.execute(insert(kept).values(answer.model_dump()))
+
+
+def _oldest(at: str) -> str:
+    moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return (moment - timedelta(hours=KEPT_HOURS)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

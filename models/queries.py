@@ -4,8 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, or_, select, true
+from pydantic_core import PydanticCustomError, from_json
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from models import filters as f
 from models import known, whole
@@ -14,7 +27,9 @@ from models.claim import Claim, Occurrence, Topic
 from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
 from models.filters import REFERENCES
+from models.kinds import KINDS
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
+from models.review import tell_if_taken_back
 from models.revision import Revision, Serial
 from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
 from models.vocabularies import CERTAINTIES, STATUSES
@@ -198,9 +213,33 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
     )
     if rows := connection.execute(statement).mappings().all():
         return evidence_out(connection, rows)[0]
-    keys = connection.scalars(select(evidence.c.key).where(evidence.c.claim == claim_slug))
+    tell_if_taken_back(connection, KINDS["evidence"], public_id)
+    keys = connection.scalars(
+        select(evidence.c.key).where(evidence.c.claim == claim_slug, evidence.c.state == "accepted")
+    )
     close = [f"{claim_slug}:{other}" for other in near(key, keys)]
     raise NotFound(f"There is no evidence '{public_id}'.", _offer("evidence", close))
+
+
+def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
+    """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
+    place = KINDS[kind].place(public_id)
+    plural = KINDS[kind].plural
+    row = connection.execute(claims_statement([plural]).where(document.c.claim == place["claim"])).mappings().first()
+    for found in from_json(row[plural]) if row else ():
+        if {name: found[name] for name in place} == place:
+            assert row is not None
+            return found, row["revision"]
+    tell_if_taken_back(connection, KINDS[kind], public_id)
+    raise NotFound(f"There is no {kind} '{public_id}'.")
+
+
+def one_topic(connection: Connection, slug: str) -> Row:
+    """Return one accepted topic."""
+    found = connection.execute(select(topic).where(topic.c.id == slug, topic.c.state == "accepted")).mappings().first()
+    if found is None:
+        raise missing(connection, "topic", slug, topic.c.id)
+    return dict(found)
 
 
 def source_slug(connection: Connection, reference: str) -> str:
@@ -248,9 +287,12 @@ def one_revision(connection: Connection, number: int) -> Row:
     return dict(found)
 
 
-def missing(connection: Connection, kind: str, given: str, ids: ColumnElement[str]) -> NotFound:
-    """Return the error that says so and offers what comes near."""
-    return NotFound(f"There is no {kind} '{given}'.", _offer(kind, nearest(connection, ids, given)))
+def missing(connection: Connection, kind: str, given: str, ids: Column[Any]) -> NotFound:
+    """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
+    tell_if_taken_back(connection, KINDS[kind], given)
+    return NotFound(
+        f"There is no {kind} '{given}'.", _offer(kind, nearest(connection, ids, given, ids.table.c.state == "accepted"))
+    )
 
 
 def _offer(kind: str, close: list[str]) -> list[Fault]:

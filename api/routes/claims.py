@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, select
 
-from api import citations, pages
+from api import citations, pages, proposals
 from api.citations import FormatParameters
-from api.deps import JsonAccepted, Reader
+from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.formats import json_ld
 from api.pages import Page, Paging, choices
@@ -19,6 +19,7 @@ from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
 from models.records import Row, evidence_out, evidence_statement
+from models.review import RecordOut
 from models.source import SourceOut
 from models.whole import PARTS, ClaimOut, ClaimWhole
 
@@ -27,6 +28,8 @@ router = APIRouter(prefix="/v1/claims", tags=["claims"])
 ClaimSlug = Annotated[Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])]
 ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
 ClaimPart = Annotated[str, choices("include", PARTS)]
+ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, proposals.SUBMITTED])]
+Submitted = Annotated[str, choices("include", [proposals.SUBMITTED])]
 ClaimSort = Annotated[str, pages.sorts(queries.CLAIMS)]
 EvidenceSort = Annotated[str, pages.sorts(queries.EVIDENCE)]
 Fields = Many[ClaimField]
@@ -42,11 +45,18 @@ class ClaimParameters(ClaimFilters, Paging, FormatParameters):
     include: Many[ClaimPart] = Field(NONE, description="Add these parts.")
 
 
+class AllClaimParameters(ClaimParameters):
+    """The same, and what waits for review."""
+
+    include: Many[ClaimPartOrSubmitted] = Field(NONE, description=f"Add these parts. {proposals.INCLUDE}")
+
+
 class ClaimPage(BaseModel):
     """A page of claims; each holds what `fields` and `include` asked for."""
 
     data: list[dict[str, Any]] = Field(description="Each a ClaimOut, with the parts of ClaimWhole that were asked for.")
     page: Page
+    submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
 class EvidenceParameters(EvidenceFilters, Paging):
@@ -55,7 +65,13 @@ class EvidenceParameters(EvidenceFilters, Paging):
     sort: Many[EvidenceSort] = Field(NONE, description="Such as `level,-published`; the id decides what is equal.")
 
 
-class ClaimEvidenceParameters(EvidenceParameters):
+class SubmittedParameters(BaseModel):
+    """What waits for review."""
+
+    include: Many[Submitted] = Field(NONE, description=proposals.INCLUDE)
+
+
+class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     """Which lines of evidence on a claim, in what order, and as recorded by when."""
 
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
@@ -66,6 +82,7 @@ class EvidencePage(BaseModel):
 
     data: list[EvidenceOut]
     page: Page
+    submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
 class FacetParameters(ClaimFilters):
@@ -162,9 +179,12 @@ def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) ->
 
 
 @router.get("", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS))
-def list_claims(request: Request, connection: Reader, query: Annotated[ClaimParameters, Query()]) -> Response:
+def list_claims(
+    request: Request, connection: Reader, caller: Caller, query: Annotated[AllClaimParameters, Query()]
+) -> Response:
     """List claims. All filters must hold; those on evidence must be met by one and the same accepted line."""
-    return claims_response(request, connection, query)
+    waiting = proposals.proposals(connection, caller, query.include, "claim")
+    return proposals.with_proposals(claims_response(request, connection, query), waiting)
 
 
 @router.get("/facets", response_model=Facets, responses=LIST_ERRORS, dependencies=[JsonAccepted])
@@ -198,17 +218,27 @@ class OneClaimParameters(Times, FormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
     fields: Fields = Field(NONE, description="Only these fields or parts.")
+    include: Many[Submitted] = Field(NONE, description=proposals.INCLUDE)
 
 
 @router.get("/{claim}", response_model=ClaimWhole | ChosenFields, responses=citations.responses(RECORD_ERRORS))
 def get_claim(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[OneClaimParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    claim: ClaimSlug,
+    query: Annotated[OneClaimParameters, Query()],
 ) -> Response:
     """Give one claim whole: its status and all its parts. The ETag is the serial of its last change.
 
     With `as_of` it is derived from what had been published by then, with `known_at` from what was recorded here by then;
     a claim that was not stated or not recorded by then is a 404.
     """
+    waiting = proposals.proposals(connection, caller, query.include, None, claim)
+    return proposals.with_proposals(_claim(request, connection, claim, query), waiting)
+
+
+def _claim(request: Request, connection: Connection, claim: str, query: OneClaimParameters) -> Response:
     chosen = citations.wanted(request, query)
     links = {"Link": citations.claim_links(claim)}
     if query.as_of or query.known_at or chosen:
@@ -269,14 +299,19 @@ def list_claim_sources(
 
 @router.get("/{claim}/evidence", response_model=EvidencePage, responses=RECORD_ERRORS, dependencies=[JsonAccepted])
 def list_claim_evidence(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[ClaimEvidenceParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    claim: ClaimSlug,
+    query: Annotated[ClaimEvidenceParameters, Query()],
 ) -> Response:
     """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
     queries.claim(connection, claim, ())
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
     on_claim = (queries.evidence.c.claim == claim, queries.evidence.c.relation_type.is_(None))
-    return evidence_response(request, connection, query, *on_claim)
+    waiting = proposals.proposals(connection, caller, query.include, "evidence", claim)
+    return proposals.with_proposals(evidence_response(request, connection, query, *on_claim), waiting)
 
 
 def _evidence_known_at(

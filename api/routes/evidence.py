@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
-from api import pages
-from api.deps import JsonAccepted, Reader
+from api import pages, proposals
+from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
-from api.routes.claims import EvidencePage, EvidenceParameters, evidence_response
+from api.routes.claims import EvidencePage, EvidenceParameters, SubmittedParameters, evidence_response
 from models import queries
 from models.base import Text
 from models.evidence import EvidenceOut
@@ -21,14 +21,17 @@ EvidenceId = Annotated[
 ]
 
 
-class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters):
+class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters, SubmittedParameters):
     """Which lines of evidence, across claims, in what order."""
 
 
 @router.get("", response_model=EvidencePage, responses=LIST_ERRORS)
-def list_evidence(request: Request, connection: Reader, query: Annotated[AllEvidenceParameters, Query()]) -> Response:
+def list_evidence(
+    request: Request, connection: Reader, caller: Caller, query: Annotated[AllEvidenceParameters, Query()]
+) -> Response:
     """List accepted lines of evidence across claims."""
-    return evidence_response(request, connection, query)
+    waiting = proposals.proposals(connection, caller, query.include, "evidence")
+    return proposals.with_proposals(evidence_response(request, connection, query), waiting)
 
 
 @router.get("/{evidence}", response_model=EvidenceOut, responses=RECORD_ERRORS)

@@ -8,16 +8,17 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from api import citations, pages
+from api import citations, pages, proposals
 from api.citations import FormatParameters
-from api.deps import Reader
+from api.deps import Caller, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
-from api.routes.claims import ClaimPage, ClaimParameters, claims_response
+from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models import queries
 from models.base import Text
 from models.filters import NONE, Filters, Many, SourceFilters
 from models.records import Row, sources_out
+from models.review import RecordOut
 from models.source import SourceOut
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"])
@@ -29,7 +30,7 @@ SourceReference = Annotated[
 ]
 
 
-class SourceParameters(SourceFilters, Paging, FormatParameters):
+class SourceParameters(SourceFilters, Paging, FormatParameters, SubmittedParameters):
     """Which sources, in what order, in which representation."""
 
     sort: Many[SourceSort] = Field(NONE, description="Such as `-published`; the id decides what is equal.")
@@ -44,6 +45,7 @@ class SourcePage(BaseModel):
 
     data: list[SourceOut]
     page: Page
+    submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
 def _render(connection: Connection, rows: Sequence[Row]) -> bytes:
@@ -51,12 +53,16 @@ def _render(connection: Connection, rows: Sequence[Row]) -> bytes:
 
 
 @router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS))
-def list_sources(request: Request, connection: Reader, query: Annotated[SourceParameters, Query()]) -> Response:
+def list_sources(
+    request: Request, connection: Reader, caller: Caller, query: Annotated[SourceParameters, Query()]
+) -> Response:
     """List sources: a page as JSON, or all of them in a format of reference managers."""
     chosen = citations.wanted(request, query)
     if chosen is None:
+        waiting = proposals.proposals(connection, caller, query.include, "source")
         statement = queries.sources_statement()
-        return pages.listing_response(request, connection, queries.SOURCES, statement, query, _render)
+        listed = pages.listing_response(request, connection, queries.SOURCES, statement, query, _render)
+        return proposals.with_proposals(listed, waiting)
     return citations.listing_response(request, connection, chosen, queries.SOURCES, query, citations.listed)
 
 

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import select
 
 from api import pages
 from api.deps import JsonAccepted, Reader
-from api.errors import LIST_ERRORS
+from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
 from models import queries
+from models.base import Text
 from models.claim import TopicOut
 from models.filters import Filters
 from models.records import columns_of
@@ -41,3 +42,13 @@ def list_topics(request: Request, connection: Reader, query: Annotated[TopicPara
         query,
         lambda _connection, rows: to_json([columns_of(row, TopicOut) for row in rows]),
     )
+
+
+@router.get("/{topic}", response_model=TopicOut, responses=RECORD_ERRORS)
+def get_topic(
+    request: Request, connection: Reader, topic: Annotated[Text, Path(max_length=200, examples=["iron"])]
+) -> Response:
+    """Give one topic. The ETag is the serial of its last change."""
+    found = columns_of(queries.one_topic(connection, topic), TopicOut)
+    etag = f'"{found["revision"]}"'
+    return pages.not_modified(request, etag) or pages.json_response(to_json(found), etag)

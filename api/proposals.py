@@ -1,0 +1,40 @@
+"""What waits for review, added to an answer by `include=submitted` for those who may see it."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi.responses import Response
+from pydantic_core import to_json
+from sqlalchemy import Connection
+
+from api.deps import KeyRequired
+from api.writing import NEVER_KEPT
+from models import review
+from models.keys import Key
+
+SUBMITTED = "submitted"
+MOST = 200
+INCLUDE = "`submitted` adds what waits for review (at most 200, the oldest first): needs a key, see `/v1/reviews`."
+
+
+def proposals(
+    connection: Connection, caller: Key | None, include: Sequence[str], kind: str | None, claim: str | None = None
+) -> list[review.RecordOut] | None:
+    """Return what waits of a kind (or of all), on a claim (or on all), where `include` asks for it; else None."""
+    if SUBMITTED not in include:
+        return None
+    if caller is None:
+        raise KeyRequired("include=submitted needs a key; send it as Authorization: Bearer …")
+    statement, conditions = review.waiting(caller)
+    wanted: Mapping[str, str | None] = {"kind": kind, "claim": claim}
+    conditions += [review.revision.c[name] == value for name, value in wanted.items() if value is not None]
+    rows = connection.execute(statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST)).mappings()
+    return [review.waiting_out(row) for row in rows]
+
+
+def with_proposals(response: Response, found: list[review.RecordOut] | None) -> Response:
+    """Return the answer with the proposals in it; what not everybody may see is kept by nobody."""
+    if found is None or response.status_code != 200:
+        return response
+    content = bytes(response.body)[:-1] + b',"submitted":' + to_json(found) + b"}"
+    kept = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
+    return Response(content, 200, {**kept, **NEVER_KEPT}, "application/json")

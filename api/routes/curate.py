@@ -1,0 +1,210 @@
+"""Writing: proposing a record, changing it, taking it back. The same four methods for every kind of record."""
+
+import inspect
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
+
+from api.deps import JsonAccepted, needs
+from api.writing import NEW_ERRORS, WRITE_ERRORS, Answer, body_of, must_match, write
+from models import review
+from models.base import REVIEWED, Fault, InvalidRecord, Text
+from models.changes import Change
+from models.filters import Filters
+from models.keys import Key
+from models.kinds import KINDS, Kind, one
+from models.records import Row
+from models.review import RecordOut
+
+router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted])
+
+Contributor = Annotated[Key, needs("contributor")]
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class Comment(Filters):
+    """Why."""
+
+    comment: Text | None = Field(None, max_length=2000, description="Why; it stays with the revision.")
+
+
+class TakingBack(Comment):
+    """Why, and what stands in its place."""
+
+    replaced_by: Text | None = Field(None, max_length=300, description="Id of the record that stands in its place.")
+
+
+def _object(given: Any) -> Row:
+    if not isinstance(given, dict):
+        detail = "The body must be a JSON object: the record."
+        raise InvalidRecord(detail, [Fault(at="/", code="not_an_object", detail=detail)])
+    return given
+
+
+def merged(old: Any, patch: Any) -> Any:
+    """Return a JSON value with a merge patch applied: null takes a field away (RFC 7396)."""
+    if not isinstance(patch, dict):
+        return patch
+    base = dict(old) if isinstance(old, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            base.pop(name, None)
+        else:
+            base[name] = merged(base.get(name), value)
+    return base
+
+
+def told(kind: Kind, record_id: str, status: int = 200) -> Answer:
+    """Return the answer that gives a record as it stands after the change."""
+
+    def tell(connection: Any) -> RecordOut:
+        body = one(connection, kind, record_id)
+        assert body is not None, "it was written in this transaction"
+        return review.told(connection, kind, record_id, body)
+
+    headers = {"Location": f"/v1/records/{kind.name}/{record_id}"} if status == 201 else {}
+    return Answer(tell, status, headers)
+
+
+def _propose(kind: Kind) -> Any:
+    async def propose(
+        request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
+    ) -> Response:
+        given = _object(await body_of(request))
+        body = {**given, **_claim_of(kind, given, path)}
+
+        def work(change: Change) -> Answer:
+            return told(kind, review.propose(change, caller, kind, body), 201)
+
+        return await write(request, caller, work, query.comment)
+
+    return propose
+
+
+def _claim_of(kind: Kind, given: Row, path: dict[str, str]) -> Row:
+    if not kind.part:
+        return {}
+    if given.get("claim", path["claim"]) != path["claim"]:
+        detail = f"The address says the claim is '{path['claim']}'."
+        raise InvalidRecord(detail, [Fault(at="/claim", code="fixed_field", detail=detail)])
+    return {"claim": path["claim"]}
+
+
+def _replace(kind: Kind) -> Any:
+    async def replace(
+        request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
+    ) -> Response:
+        given, record_id = _object(await body_of(request)), path[kind.name]
+        body = {**kind.place(record_id), **given}
+
+        def work(change: Change) -> Answer:
+            # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
+            if request.headers.get("if-none-match") == "*":
+                return told(kind, review.propose(change, caller, kind, body), 201)
+            old = review.find(change.connection, caller, kind, record_id)
+            must_match(request, change.connection, kind, record_id, old)
+            review.replace(change, caller, kind, record_id, body)
+            return told(kind, record_id)
+
+        return await write(request, caller, work, query.comment)
+
+    return replace
+
+
+def _change(kind: Kind) -> Any:
+    async def change_fields(
+        request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
+    ) -> Response:
+        patch, record_id = _object(await body_of(request)), path[kind.name]
+
+        def work(change: Change) -> Answer:
+            old = review.find(change.connection, caller, kind, record_id)
+            must_match(request, change.connection, kind, record_id, old)
+            review.replace(change, caller, kind, record_id, {**kind.place(record_id), **merged(old, patch)})
+            return told(kind, record_id)
+
+        return await write(request, caller, work, query.comment)
+
+    return change_fields
+
+
+def _take_back(kind: Kind) -> Any:
+    async def take_back(
+        request: Request, caller: Contributor, query: Annotated[TakingBack, Query()], **path: str
+    ) -> Response:
+        record_id = path[kind.name]
+
+        def work(change: Change) -> Answer:
+            old = review.find(change.connection, caller, kind, record_id)
+            must_match(request, change.connection, kind, record_id, old)
+            action = "withdraw" if old["state"] == "submitted" else "retract"
+            review.decide(change, caller, kind, record_id, action, query.replaced_by)
+            return told(kind, record_id)
+
+        return await write(request, caller, work, query.comment)
+
+    return take_back
+
+
+def _schema(kind: Kind, partial: bool) -> Row:
+    """Return the schema of a body: the input class without what is decided, not written."""
+    schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    schema["properties"] = {name: field for name, field in schema["properties"].items() if name not in REVIEWED}
+    if partial:
+        schema.pop("required", None)
+        schema["description"] = "The fields to change; null takes one away (RFC 7396)."
+    schema["title"] = f"{kind.name} {'patch' if partial else 'record'}"
+    return dict(schema)
+
+
+def _sentence(verb: str, kind: Kind) -> str:
+    article = "an" if kind.name[0] in "aeo" else "a"
+    return {
+        "create": f"Propose {article} {kind.name}. It is shown to everybody once a second person has accepted it.",
+        "replace": f"Replace {article} {kind.name}: its proposer while it waits, a curator once it is accepted.",
+        "change": f"Change some fields of {article} {kind.name} (RFC 7396), by the same persons as a replacement.",
+        "delete": f"Take {article} {kind.name} back: its proposer withdraws it, a curator retracts it with a reason.",
+    }[verb]
+
+
+# Method, what makes the endpoint, whether it is about the collection, and the media type of its body.
+METHODS: dict[str, tuple[str, Any, str | None]] = {
+    "create": ("POST", _propose, "application/json"),
+    "replace": ("PUT", _replace, "application/json"),
+    "change": ("PATCH", _change, MERGE_PATCH),
+    "delete": ("DELETE", _take_back, None),
+}
+
+
+def _add(kind: Kind, verb: str) -> None:
+    method, make, media_type = METHODS[verb]
+    record = f"/{kind.plural}/{{{kind.name}}}"
+    path = (f"/claims/{{claim}}/{kind.plural}" if kind.part else f"/{kind.plural}") if verb == "create" else record
+    names = [name for name in ("claim", kind.name) if f"{{{name}}}" in path]
+    endpoint = make(kind)
+    # FastAPI reads the names of a path from the signature; here they are the kind's.
+    own = [each for each in inspect.signature(endpoint).parameters.values() if each.name != "path"]
+    given = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Text, Path(max_length=300)])
+        for name in dict.fromkeys(names)
+    ]
+    endpoint.__signature__ = inspect.Signature([*own, *given])
+    body = {"requestBody": {"required": True, "content": {media_type: {"schema": _schema(kind, method == "PATCH")}}}}
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=[method],
+        name=f"{verb}_{kind.name}",
+        status_code=201 if verb == "create" else 200,
+        response_model=RecordOut,
+        responses=NEW_ERRORS if verb == "create" else WRITE_ERRORS,
+        description=_sentence(verb, kind),
+        openapi_extra=body if media_type else None,
+    )
+
+
+for _kind in KINDS.values():
+    for _verb in METHODS:
+        _add(_kind, _verb)

@@ -1,0 +1,266 @@
+"""Review: what waits, the decisions, merging, taking changes back."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy import Connection
+
+from api import pages
+from api.deps import Caller, JsonAccepted, Reader, needs
+from api.errors import KEY_ERRORS, RECORD_ERRORS, responses
+from api.pages import Page, Paging, choices
+from api.routes.curate import told
+from api.writing import NEVER_KEPT, NEW_ERRORS, WRITE_ERRORS, Answer, body_of, must_match, write
+from models import merging, queries, review
+from models.base import Fault, InvalidRecord, NotFound, Strict, Text, faults_of
+from models.changes import Change
+from models.explanation import Explanation
+from models.filters import NONE, Filters, Many
+from models.keys import Key
+from models.kinds import KINDS, Kind
+from models.records import Row
+from models.review import RecordOut
+
+router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted])
+
+Contributor = Annotated[Key, needs("contributor")]
+Curator = Annotated[Key, needs("curator")]
+Admin = Annotated[Key, needs("admin")]
+KindName = Annotated[
+    Text, Path(max_length=50, description="A term of the vocabulary record-kinds.", examples=["evidence"])
+]
+RecordId = Annotated[
+    Text, Path(max_length=300, description="The record's id.", examples=["ccsvi-causes-ms:cochrane-2019"])
+]
+MOST_RECORDS = 1000
+
+
+class DecisionIn(Strict):
+    """Why, and for a merger into what."""
+
+    comment: Text | None = Field(default=None, max_length=2000, description="Why; it stays with the revision.")
+
+
+class MergeIn(DecisionIn):
+    """Into what, and why."""
+
+    into: Text = Field(max_length=100, description="Slug of the record that stays.")
+
+
+class BatchIn(Strict):
+    """Records to propose together: each as in an export, with `record` saying of which kind; a part of a claim with its `claim`."""
+
+    records: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_RECORDS)
+    comment: Text | None = Field(default=None, max_length=2000, description="Why; it stays with each revision.")
+
+
+class RecordList(BaseModel):
+    """Records, each with where it stands."""
+
+    data: list[RecordOut]
+
+
+class Review(RecordOut):
+    """A record that waits for review."""
+
+    age_days: float = Field(description="Days since it was proposed, or last changed by its proposer.")
+
+
+class ReviewPage(BaseModel):
+    """A page of what waits, the oldest first."""
+
+    data: list[Review]
+    page: Page
+
+
+class ReviewParameters(Filters, Paging):
+    """What of the queue."""
+
+    kind: Many[Annotated[str, choices("kind", list(KINDS))]] = Field(NONE, description="Of these kinds.")
+    claim: Text | None = Field(None, max_length=100, description="On this claim.")
+    proposed_by: Text | None = Field(None, max_length=100, description="By this proposer.")
+
+
+class Preview(Strict):
+    """What accepting a line of evidence would do."""
+
+    evidence: str
+    changes_status: bool = Field(description="Whether status, rule or certainty would differ.")
+    before: Explanation = Field(description="The status as it is.")
+    after: Explanation = Field(description="The status as it would be.")
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        detail = f"'{name}' is not a kind of record."
+        raise NotFound(detail, [Fault(at="kind", code="not_found", detail=detail, allowed=list(KINDS))])
+    return KINDS[name]
+
+
+async def _read(request: Request, model: type[Strict]) -> Any:
+    given = await body_of(request)
+    try:
+        return model.model_validate(given)
+    except ValueError as error:
+        faults = faults_of(error.errors(), model.model_fields)  # type: ignore[attr-defined]
+        faults = [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
+        raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
+
+
+def _body(model: type[Strict]) -> dict[str, Any]:
+    return {"requestBody": {"content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+@router.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})
+def list_reviews(
+    request: Request, connection: Reader, caller: Contributor, query: Annotated[ReviewParameters, Query()]
+) -> Response:
+    """List what waits for review, the oldest first: all of it for curators, their own proposals for contributors."""
+    statement, conditions = review.waiting(caller)
+    revision = queries.revision
+    if query.kind:
+        conditions.append(revision.c.kind.in_(query.kind))
+    if query.claim is not None:
+        conditions.append(revision.c.claim == query.claim)
+    if query.proposed_by is not None:
+        conditions.append(review.proposed_by == query.proposed_by)
+    listing = queries.narrowed(queries.REVISIONS, *conditions)
+
+    def render(_connection: Connection, rows: Any) -> bytes:
+        return to_json([_aged(row) for row in rows])
+
+    response = pages.listing_response(request, connection, listing, statement, query, render)
+    response.headers.update(NEVER_KEPT)
+    return response
+
+
+def _aged(row: Row) -> Review:
+    return Review(**review.waiting_out(row).model_dump(), age_days=review.age_days(row["at"]))
+
+
+@router.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
+def get_record(connection: Reader, caller: Caller, kind: KindName, record: RecordId) -> Response:
+    """Give a record of any kind, in whatever state, as it is stored: what is public, one's own proposals, curators all."""
+    found = _kind(kind)
+    body = review.find(connection, caller, found, record)
+    told = review.told(connection, found, record, body)
+    return Response(to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"', **NEVER_KEPT})
+
+
+async def _decide(request: Request, caller: Key, kind: str, record: str, action: str) -> Response:
+    given = await _read(request, DecisionIn)
+    found = _kind(kind)
+
+    def work(change: Change) -> Answer:
+        old = review.find(change.connection, caller, found, record)
+        must_match(request, change.connection, found, record, old)
+        review.decide(change, caller, found, record, action)
+        return told(found, record)
+
+    return await write(request, caller, work, given.comment)
+
+
+@router.post(
+    "/records/{kind}/{record}:accept", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(DecisionIn)
+)
+async def accept_record(request: Request, caller: Curator, kind: KindName, record: RecordId) -> Response:
+    """Accept what another person proposed: everybody sees it from now on, and evidence counts."""
+    return await _decide(request, caller, kind, record, "accept")
+
+
+@router.post(
+    "/records/{kind}/{record}:reject", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(DecisionIn)
+)
+async def reject_record(request: Request, caller: Curator, kind: KindName, record: RecordId) -> Response:
+    """Reject what another person proposed; the comment says why."""
+    return await _decide(request, caller, kind, record, "reject")
+
+
+@router.post(
+    "/records/{kind}/{record}:purge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(DecisionIn)
+)
+async def purge_record(request: Request, caller: Admin, kind: KindName, record: RecordId) -> Response:
+    """Take the content of a record that no longer stands out of every revision, for good: for what must not be kept."""
+    given = await _read(request, DecisionIn)
+    found = _kind(kind)
+
+    def work(change: Change) -> Answer:
+        old = review.find(change.connection, caller, found, record)
+        must_match(request, change.connection, found, record, old)
+        review.purge(change, caller, found, record)
+        serial = change.serial
+        return Answer(lambda connection: review.purged(connection, serial))
+
+    return await write(request, caller, work, given.comment)
+
+
+async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Response:
+    given = await _read(request, MergeIn)
+
+    def work(change: Change) -> Answer:
+        old = review.find(change.connection, caller, kind, record)
+        must_match(request, change.connection, kind, record, old)
+        merging.merge(change, caller, kind, record, given.into)
+        return told(kind, given.into)
+
+    return await write(request, caller, work, given.comment)
+
+
+@router.post("/claims/{claim}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(MergeIn))
+async def merge_claim(request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]) -> Response:
+    """Merge a claim into another: its parts and the ties to it move, and its address leads there (308)."""
+    return await _merge(request, caller, KINDS["claim"], claim)
+
+
+@router.post("/sources/{source}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(MergeIn))
+async def merge_source(request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]) -> Response:
+    """Merge a source into another: what rests on it moves, with the identifiers that the other has none of."""
+    return await _merge(request, caller, KINDS["source"], source)
+
+
+@router.post(
+    "/revisions/{serial}:undo", response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_body(DecisionIn)
+)
+async def undo_revision(
+    request: Request, caller: Curator, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> Response:
+    """Take back the whole change that a revision is part of, such as a merger; refused where it was built on since."""
+    given = await _read(request, DecisionIn)
+
+    def work(change: Change) -> Answer:
+        records = merging.undo(change, caller, serial)
+        return Answer(lambda connection: _listed(connection, records))
+
+    return await write(request, caller, work, given.comment)
+
+
+def _listed(connection: Connection, names: list[str]) -> RecordList:
+    parted = [name.split("/", 1) for name in names]
+    return RecordList(data=[told(KINDS[kind], record).tell(connection) for kind, record in parted])
+
+
+@router.post(
+    "/claims:batch", status_code=201, response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_body(BatchIn)
+)
+async def propose_batch(request: Request, caller: Contributor) -> Response:
+    """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its place."""
+    given = await _read(request, BatchIn)
+
+    def work(change: Change) -> Answer:
+        names = review.propose_all(change, caller, given.records)
+        return Answer(lambda connection: _listed(connection, names), 201)
+
+    return await write(request, caller, work, given.comment)
+
+
+@router.post("/evidence/{evidence}:preview", response_model=Preview, responses=NEW_ERRORS)
+def preview_evidence(
+    connection: Reader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
+) -> Response:
+    """Tell the status and its explanation as they would be if a line of evidence were accepted. Changes nothing."""
+    before, after = review.preview(connection, caller, evidence)
+    differs = any(getattr(before, name) != getattr(after, name) for name in ("status", "status_rule", "certainty"))
+    answer = Preview(evidence=evidence, changes_status=differs, before=before, after=after)
+    return Response(to_json(answer), media_type="application/json", headers=NEVER_KEPT)

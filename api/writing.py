@@ -1,0 +1,132 @@
+"""How a write over HTTP goes: the version it is about, a repetition that is told from a second write, one transaction."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from api.bodies import has_body, read_json
+from api.deps import database
+from api.errors import KEY_ERRORS, responses
+from api.pages import header
+from models import changes, idempotency, review
+from models.base import ClaimbaseError, Fault, InvalidRecord
+from models.changes import Change, Conflict
+from models.idempotency import Idempotency
+from models.keys import Key
+from models.kinds import Kind
+from models.records import Row
+
+WRITE_ERRORS = {**KEY_ERRORS, **responses(404, 408, 409, 410, 412, 413, 415, 422, 428, 507)}
+NEW_ERRORS = {status: said for status, said in WRITE_ERRORS.items() if status not in (412, 428)}
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+# An answer holds what its asker may see, and the next one may be another.
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
+Work = Callable[[Change], "Answer"]
+
+
+class PreconditionRequired(ClaimbaseError):
+    """Which version is meant was not said."""
+
+    code = "precondition_required"
+
+
+class PreconditionFailed(ClaimbaseError):
+    """Another version is stored than the one that was meant."""
+
+    code = "precondition_failed"
+
+
+class Answer:
+    """What is answered once a change is settled: `tell` reads it from the connection, after the documents are derived."""
+
+    def __init__(
+        self, tell: Callable[[Connection], Any], status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.tell, self.status, self.headers = tell, status, dict(headers or {})
+
+
+async def body_of(request: Request) -> Any:
+    """Return the JSON of the request's body, an empty object where there is none."""
+    return await read_json(request) if has_body(request) else {}
+
+
+async def write(request: Request, caller: Key, work: Work, comment: str | None = None) -> Response:
+    """Carry out a write in one transaction, and answer once it is committed.
+
+    With `Idempotency-Key` a request that is sent again by the same caller within a day gets the first one's answer and
+    is not carried out again; the answer is stored in the transaction of the write itself.
+    """
+    content = await request.body()
+    return await run_in_threadpool(_write, request, caller, work, comment, content)
+
+
+def _write(request: Request, caller: Key, work: Work, comment: str | None, content: bytes) -> Response:
+    key = _idempotency_key(request)
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + content
+    fingerprint = hashlib.sha256(asked).hexdigest()
+    try:
+        with changes.begin(database(request), actor=caller.name, comment=comment) as change:
+            kept = idempotency.recall(change.connection, caller.name, change.at, key, fingerprint) if key else None
+            if kept is not None:
+                return _response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
+            answer = work(change)
+            changes.settle(change)
+            told = answer.tell(change.connection)
+            if isinstance(told, review.RecordOut):
+                answer.headers["ETag"] = f'"{told.revision}"'
+            body = to_json(told)
+            if key:
+                kept = Idempotency(
+                    actor=caller.name,
+                    key=key,
+                    request=fingerprint,
+                    status=answer.status,
+                    headers=answer.headers,
+                    body=body,
+                    at=change.at,
+                )
+                idempotency.remember(change.connection, kept)
+    except (InvalidRecord, Conflict) as error:
+        # In a body a place is a JSON Pointer; a DELETE has parameters instead.
+        if request.method == "DELETE":
+            raise
+        error.faults = [
+            fault if fault.at.startswith("/") else fault.model_copy(update={"at": f"/{fault.at}"})
+            for fault in error.faults
+        ]
+        raise
+    return _response(body, answer.status, answer.headers)
+
+
+def _response(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
+    return Response(body, status, {**headers, **NEVER_KEPT}, "application/json")
+
+
+def _idempotency_key(request: Request) -> str | None:
+    given = header(request, "idempotency-key") if request.method == "POST" else None
+    if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
+        detail = "An Idempotency-Key is 1 to 200 printable ASCII characters without spaces, such as a UUID."
+        fault = Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)
+        raise ClaimbaseError(detail, [fault], code="invalid_parameter")
+    return given
+
+
+def must_match(request: Request, connection: Connection, kind: Kind, record_id: str, body: Row) -> None:
+    """Refuse a request that does not say which version it is about (428), or is about another (412; RFC 9110, 13.1.1)."""
+    given = header(request, "if-match")
+    now = f'"{review.version(connection, kind, record_id, body)}"'
+    if given is None:
+        raise PreconditionRequired(
+            "Say which version you mean: send If-Match with the ETag that you read, so that nobody's change is lost."
+        )
+    tags = [tag.strip() for tag in given.split(",")]
+    if tags != ["*"] and now not in tags:
+        raise PreconditionFailed(f"It was changed meanwhile and is at {now} now: read it again, then decide.")

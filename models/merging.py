@@ -1,0 +1,175 @@
+"""Making two records one, and taking a change back. Nothing is deleted: what moved is told, and can be undone."""
+
+from sqlalchemy import Connection, select
+
+from models import changes
+from models.base import Fault, InvalidRecord, NotFound
+from models.changes import STANDING, Change, Conflict
+from models.keys import Forbidden, Key
+from models.kinds import KINDS, Kind, one
+from models.known import normal
+from models.records import Row, table
+from models.relation import Relation
+from models.review import find, parts_of, proposer
+from models.revision import Revision
+
+
+def merge(change: Change, caller: Key, kind: Kind, old: str, into: str) -> None:
+    """Make one record of two: what hangs on `old` hangs on `into` afterwards, and whoever asks for `old` is sent there.
+
+    For claims and sources. What `into` has already (the same source cited the same way, the same tie) is not doubled.
+    """
+    if kind.name not in MERGERS:
+        raise InvalidRecord(f"Only {' and '.join(MERGERS)} can be merged, not a {kind.name}.")
+    if not caller.may("curator"):
+        raise Forbidden(f"To merge needs a key of the role curator or higher; this one's role is {caller.role}.")
+    bodies = [find(change.connection, caller, kind, record_id) for record_id in (old, into)]
+    if old == into:
+        raise InvalidRecord(
+            f"'{old}' cannot be merged into itself.", [Fault(at="into", code="same", detail="The same record.")]
+        )
+    for record_id, body in zip((old, into), bodies, strict=True):
+        if body["state"] != "accepted":
+            raise Conflict(f"The {kind.name} '{record_id}' is {body['state']}; only accepted ones can be merged.")
+        if proposer(change.connection, kind, record_id) == caller.name:
+            raise Forbidden(f"Nobody merges what they proposed ('{record_id}'); ask another curator.")
+    MERGERS[kind.name](change, *bodies)
+
+
+def _merge_claims(change: Change, old: Row, into: Row) -> None:
+    """Move the parts, then the ties that point to the claim, then the claim itself. Proposals on it are rejected."""
+    claim = KINDS["claim"]
+    topics = sorted({*old["topics"], *into["topics"]})
+    if topics != into["topics"]:
+        changes.put(change, claim, {**into, "topics": topics}, "merge")
+    for kind, body in parts_of(change.connection, old["id"], "submitted"):
+        changes.put(change, kind, {**body, "state": "rejected"}, "merge")
+    moved = parts_of(change.connection, old["id"], "accepted")
+    places = [_move(change, kind, {**body, "claim": into["id"]}) for kind, body in reversed(moved)]
+    for (kind, body), place in zip(moved, reversed(places), strict=True):
+        changes.put(change, kind, {**body, **_left(place)}, "merge")
+    _retarget(change, old["id"], into["id"])
+    changes.put(change, claim, {**old, "state": "merged", "replaced_by": into["id"]}, "merge")
+
+
+def _left(place: str | None) -> Row:
+    """Return where a part stands that went to another place, or that has none there."""
+    return {"state": "merged" if place else "retracted", "replaced_by": place}
+
+
+def _move(change: Change, kind: Kind, body: Row) -> str | None:
+    """Store a part under its new claim and return its id, or that of the same part which is there; None where it cannot be."""
+    if kind.name == "relation" and body["target"] == body["claim"]:
+        return None
+    if kind.name == "evidence" and body["relation_target"] == body["claim"]:
+        return None
+    number = 1
+    stem = body.get("key", "")
+    while True:
+        record_id = kind.id_of(body)
+        there = one(change.connection, kind, record_id)
+        if there is None:
+            changes.put(change, kind, body, "merge")
+            return record_id
+        if there == body or (kind.name == "relation" and there["state"] == "accepted"):
+            return record_id
+        if kind.name == "relation":
+            changes.put(change, kind, body, "merge")
+            return record_id
+        number += 1
+        body = {**body, "key": f"{stem}-{number}"}
+
+
+def _retarget(change: Change, old: str, into: str) -> None:
+    """Let the ties of other claims that pointed to the one point to the other, with the evidence on them."""
+    relation, evidence = KINDS["relation"], KINDS["evidence"]
+    rows = table(Relation)
+    pointing = select(rows.c.claim, rows.c.type).where(rows.c.target == old, rows.c.state.in_(STANDING))
+    for claim, type_ in change.connection.execute(pointing.order_by(rows.c.claim, rows.c.type)).all():
+        body = one(change.connection, relation, f"{claim}:{type_}:{old}")
+        assert body is not None, "it was read in this transaction"
+        accepted = body["state"] == "accepted"
+        new = _move(change, relation, {**body, "target": into}) if accepted else None
+        tie = {"relation_type": type_, "relation_target": old}
+        for kind, line in parts_of(change.connection, claim, *STANDING):
+            if kind is evidence and {name: line[name] for name in tie} == tie:
+                taken_back = {"state": "retracted" if line["state"] == "accepted" else "rejected"}
+                changes.put(change, evidence, {**line, **({"relation_target": into} if new else taken_back)}, "merge")
+        changes.put(change, relation, {**body, **(_left(new) if accepted else {"state": "rejected"})}, "merge")
+
+
+def _merge_sources(change: Change, old: Row, into: Row) -> None:
+    """Let what rests on the one rest on the other, then give over the identifiers that the other has none of."""
+    source = KINDS["source"]
+    for name in ("occurrence", "evidence", "assessment"):
+        kind = KINDS[name]
+        rows = table(kind.model)
+        key = [rows.c[column] for column in kind.columns]
+        resting = select(*key).where(rows.c.source == old["id"], rows.c.state.in_(STANDING)).order_by(*key)
+        for row in change.connection.execute(resting).mappings().all():
+            body = one(change.connection, kind, kind.id_of(row))
+            assert body is not None, "it was read in this transaction"
+            changes.put(change, kind, {**body, "source": into["id"]}, "merge")
+    changes.put(change, source, {**old, "state": "merged", "replaced_by": into["id"]}, "merge")
+    schemes = {identifier["scheme"] for identifier in into["identifiers"]}
+    more = [identifier for identifier in old["identifiers"] if identifier["scheme"] not in schemes]
+    if more:
+        changes.put(change, source, {**into, "identifiers": [*into["identifiers"], *more]}, "merge")
+
+
+MERGERS = {"claim": _merge_claims, "source": _merge_sources}
+
+
+def undo(change: Change, caller: Key, serial: int) -> list[str]:
+    """Take back the whole change that a revision belongs to; return the names of the records that are as before.
+
+    Refused where a record was changed again since, or was purged. What the change had made new is retracted.
+    """
+    if not caller.may("curator"):
+        raise Forbidden(f"To undo needs a key of the role curator or higher; this one's role is {caller.role}.")
+    revision = table(Revision)
+    number = change.connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
+    if number is None:
+        raise NotFound(f"There is no revision {serial}.")
+    made = select(revision).where(revision.c.change == number, revision.c.action != "derive")
+    made = made.order_by(revision.c.serial.desc())
+    steps = [dict(row) for row in change.connection.execute(made).mappings()]
+    records = list(dict.fromkeys(step["record"] for step in steps))
+    before = {record: _before(change.connection, record, number) for record in records}
+    _must_be_undoable(change, caller, steps, before)
+    for record in records:
+        kind = KINDS[record.partition("/")[0]]
+        now = one(change.connection, kind, record.partition("/")[2])
+        assert now is not None, "what was purged is refused before"
+        old = before[record]
+        body = {**now, "state": "retracted"} if old is None else normal(kind.name, old)
+        changes.put(change, kind, body, "undo")
+    return records
+
+
+def _before(connection: Connection, record: str, number: int) -> Row | None:
+    """Return the record as it was before a change, None where the change made it."""
+    revision = table(Revision)
+    earlier = select(revision.c.body).where(revision.c.record == record, revision.c.serial < number)
+    found: Row | None = connection.scalar(earlier.order_by(revision.c.serial.desc()).limit(1))
+    return found
+
+
+def _must_be_undoable(change: Change, caller: Key, steps: list[Row], before: dict[str, Row | None]) -> None:
+    revision = table(Revision)
+    last = {step["record"]: step["serial"] for step in reversed(steps)}
+    for record, serial in last.items():
+        since = select(revision.c.serial).where(
+            revision.c.record == record, revision.c.serial > serial, revision.c.action != "derive"
+        )
+        later = change.connection.scalar(since.order_by(revision.c.serial.desc()).limit(1))
+        if later is not None:
+            raise Conflict(f"{record} was changed since, by revision {later}; undo that first.")
+    for step in steps:
+        kind, _, record_id = step["record"].partition("/")
+        if step["action"] == "purge":
+            raise Conflict(f"{step['record']} was purged; its content is gone.")
+        if step["state"] == "submitted" and before[step["record"]] is None:
+            raise Conflict(f"{step['record']} was proposed by this change; withdraw or reject it instead.")
+        if proposer(change.connection, KINDS[kind], record_id) == caller.name:
+            raise Forbidden(f"Nobody decides on what they proposed ({step['record']}); ask another curator.")

@@ -1,0 +1,407 @@
+"""Review: a second person accepts what one proposes. Who may see what, who may do what, and the decisions."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, Connection, Select, false, func, select
+from sqlmodel import Field
+
+from models import changes, whole
+from models import vocabularies as v
+from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
+from models.changes import STANDING, Change, Conflict
+from models.claim import Claim
+from models.explanation import Explanation, explain
+from models.keys import Forbidden, Key
+from models.kinds import KINDS, PARTS, Kind, one
+from models.records import Row, nearest, table
+from models.revision import Revision
+from models.vocabulary import OneOf
+
+PUBLIC = ("accepted", "retracted", "merged")
+revision = table(Revision)
+
+
+class Gone(ClaimbaseError):
+    """It was there and was taken back; the detail says why, a fault what stands in its place."""
+
+    code = "gone"
+
+
+class Moved(ClaimbaseError):
+    """It was merged: `old` is at `new` now."""
+
+    code = "moved"
+
+    def __init__(self, kind: Kind, old: str, new: str) -> None:
+        super().__init__(f"The {kind.name} '{old}' was merged into '{new}'.")
+        self.old, self.new = old, new
+
+
+class RecordOut(Strict):
+    """A record of any kind in any state, with where it stands in review."""
+
+    kind: Annotated[str, OneOf(v.RECORD_KINDS)]
+    id: str
+    claim: str | None = Field(description="The claim that it is, or is a part of.")
+    state: Annotated[str, OneOf(v.REVIEW_STATES)]
+    proposed_by: str | None = Field(description="Who proposed it; null where it did not come by a proposal.")
+    revision: int = Field(description="Its ETag: give it in If-Match to change or decide this very version.")
+    serial: int = Field(description="Serial of the last change to the record itself.")
+    action: Annotated[str, OneOf(v.ACTIONS)] = Field(description="What that change was.")
+    actor: str
+    at: str = Field(description="When it was made, in UTC.")
+    comment: str | None
+    record: dict[str, Any] = Field(description="The record, as it is sent to be stored.")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a decision does: between which states, by whom (the proposer, or somebody else), and whether it says why."""
+
+    action: str
+    before: str
+    after: str
+    by_proposer: bool
+    comment: bool
+
+
+DECISIONS = {
+    decision.action: decision
+    for decision in (
+        Decision("accept", "submitted", "accepted", by_proposer=False, comment=False),
+        Decision("reject", "submitted", "rejected", by_proposer=False, comment=True),
+        Decision("withdraw", "submitted", "withdrawn", by_proposer=True, comment=False),
+        Decision("retract", "accepted", "retracted", by_proposer=False, comment=True),
+    )
+}
+# Where each kind names others: the field, and the kind that it names.
+REFERS: dict[str, tuple[tuple[str, str], ...]] = {
+    "claim": (("topics", "topic"),),
+    "occurrence": (("claim", "claim"), ("source", "source")),
+    "relation": (("claim", "claim"), ("target", "claim")),
+    "evidence": (("claim", "claim"), ("source", "source")),
+    "assessment": (("claim", "claim"), ("source", "source")),
+}
+
+
+def _proposers(record: Any) -> Select[Any]:
+    made = revision.alias("made")
+    proposed = (made.c.record == record, made.c.action == "create", made.c.state == "submitted")
+    return select(made.c.actor).where(*proposed).order_by(made.c.serial.desc()).limit(1)
+
+
+proposed_by = _proposers(revision.c.record).correlate(revision).scalar_subquery()
+
+
+def proposer(connection: Connection, kind: Kind, record_id: str) -> str | None:
+    """Return who last proposed a record, or None where it came another way, such as from a seed file."""
+    found: str | None = connection.scalar(_proposers(f"{kind.name}/{record_id}"))
+    return found
+
+
+def may_see(connection: Connection, caller: Key | None, kind: Kind, record_id: str, state: str) -> bool:
+    """Say whether somebody may see a record in this state: what is public, one's own proposals, and curators all."""
+    if state in PUBLIC:
+        return True
+    return caller is not None and (caller.may("curator") or proposer(connection, kind, record_id) == caller.name)
+
+
+def find(connection: Connection, caller: Key | None, kind: Kind, record_id: str) -> Row:
+    """Return a record that somebody may see, in whatever state; raise `NotFound` as if there were none where they may not."""
+    body = one(connection, kind, record_id)
+    if body is None or not may_see(connection, caller, kind, record_id, body["state"]):
+        raise _missing(connection, kind, record_id)
+    return body
+
+
+def _missing(connection: Connection, kind: Kind, record_id: str) -> NotFound:
+    detail = f"There is no {kind.name} '{record_id}'."
+    rows = table(kind.model)
+    close = [] if kind.part else nearest(connection, rows.c.id, record_id, rows.c.state == "accepted")
+    offered = (
+        [Fault(at=kind.name, code="not_found", detail=f"Nearest: {', '.join(close)}", suggestion=close[0])]
+        if close
+        else []
+    )
+    return NotFound(detail, offered)
+
+
+def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> None:
+    """Raise `Gone` or `Moved` where a record was accepted once and is no more."""
+    body = one(connection, kind, record_id) if record_id.count(":") + 1 == len(kind.columns) else None
+    if body is None or body["state"] not in ("retracted", "merged"):
+        return
+    if body["state"] == "merged":
+        raise Moved(kind, record_id, body["replaced_by"])
+    why = select(revision.c.comment).where(revision.c.record == f"{kind.name}/{record_id}")
+    reason = connection.scalar(why.order_by(revision.c.serial.desc()).limit(1))
+    place = f" (in its place: {body['replaced_by']})" if body["replaced_by"] else ""
+    faults = (
+        [Fault(at="replaced_by", code="replaced", detail="This stands in its place.", suggestion=body["replaced_by"])]
+        if body["replaced_by"]
+        else []
+    )
+    raise Gone(f"The {kind.name} '{record_id}' was retracted: {reason or 'no reason is recorded'}{place}", faults)
+
+
+def version(connection: Connection, kind: Kind, record_id: str, body: Row) -> int:
+    """Return the number that a record's ETag holds: its claim's where it shows in the claim, else that of its last revision."""
+    claim = record_id if kind.name == "claim" else body["claim"] if kind.part and body["state"] == "accepted" else None
+    if claim is not None:
+        rows = table(Claim)
+        return int(connection.scalar(select(rows.c.revision).where(rows.c.id == claim)) or 0)
+    last = select(func.max(revision.c.serial)).where(revision.c.record == f"{kind.name}/{record_id}")
+    return int(connection.scalar(last) or 0)
+
+
+def told(connection: Connection, kind: Kind, record_id: str, body: Row) -> RecordOut:
+    """Return a record with where it stands."""
+    last = select(revision).where(revision.c.record == f"{kind.name}/{record_id}").order_by(revision.c.serial.desc())
+    made = connection.execute(last.limit(1)).mappings().one()
+    number = version(connection, kind, record_id, body)
+    return _out(made, body, proposer(connection, kind, record_id), number)
+
+
+def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOut:
+    return RecordOut(
+        **{name: made[name] for name in ("kind", "claim", "state", "serial", "action", "actor", "at", "comment")},
+        id=made["record"].partition("/")[2],
+        proposed_by=proposed_by,
+        revision=number,
+        record=body,
+    )
+
+
+def waiting(caller: Key | None) -> tuple[Select[Any], list[ColumnElement[bool]]]:
+    """Return the statement that reads revisions with who proposed their record, and the conditions that leave the last one
+
+    of each record that waits for review and that somebody may see.
+    """
+    later = revision.alias()
+    newer = select(later.c.serial).where(later.c.record == revision.c.record, later.c.serial > revision.c.serial)
+    conditions = [revision.c.state == "submitted", ~newer.exists()]
+    if caller is None:
+        conditions.append(false())
+    elif not caller.may("curator"):
+        conditions.append(proposed_by == caller.name)
+    return select(revision, proposed_by.label("proposed_by")), conditions
+
+
+def waiting_out(made: Any) -> RecordOut:
+    """Return a row of `waiting` as it is shown."""
+    return _out(made, made["body"], made["proposed_by"], made["serial"])
+
+
+def age_days(at: str) -> float:
+    """Return the days since a moment (UTC), with one decimal."""
+    then = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return round((datetime.now(UTC) - then).total_seconds() / 86400, 1)
+
+
+def purged(connection: Connection, serial: int) -> RecordOut:
+    """Return what is left of a record after the revision that purged it."""
+    made = connection.execute(select(revision).where(revision.c.serial == serial)).mappings().one()
+    return _out(made, {}, None, serial)
+
+
+def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explanation, Explanation]:
+    """Return the explanation of a claim's status as it is, and as it would be if a line of evidence were accepted.
+
+    For a line on a relation it is the status of the relation.
+    """
+    line = find(connection, caller, KINDS["evidence"], record_id)
+    claim = find(connection, caller, KINDS["claim"], line["claim"])
+    now = whole.load(connection, [claim["id"]])[0]
+    tie = (line["relation_type"], line["relation_target"])
+    on_tie = [row for row in now.evidence if (row["relation_type"], row["relation_target"]) == tie]
+    # The rules look at lines on the claim itself; those on a tie are judged by them as if they were.
+    judged = [{**row, "relation_type": None, "relation_target": None} for row in on_tie]
+    accepted = [{**row, "state": "accepted"} if row["key"] == line["key"] else row for row in judged]
+    kind = "mechanism" if line["relation_type"] else now.claim["kind"]
+    before, after = (
+        dataclasses.replace(now, claim={**now.claim, "kind": kind}, evidence=lines) for lines in (judged, accepted)
+    )
+    return explain(before, None), explain(after, None)
+
+
+def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str]:
+    """Propose records of any kind, each with `record` saying which, in their order; return their names.
+
+    Raises `InvalidRecord` with every fault of every record, each under `records/` and its place from 0.
+    """
+    names: list[str] = []
+    faults: list[Fault] = []
+    for place, record in enumerate(records):
+        try:
+            kind = _kind_of(record)
+            fields = {name: value for name, value in record.items() if name != "record"}
+            names.append(f"{kind.name}/{propose(change, caller, kind, fields)}")
+        except (InvalidRecord, Conflict, NotFound) as error:
+            found = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
+            faults += [
+                fault.model_copy(update={"at": f"records/{place}/{fault.at.strip('/')}".rstrip("/")}) for fault in found
+            ]
+    if faults:
+        raise InvalidRecord(f"{len(faults)} faults; nothing was stored. The first: {faults[0].detail}", faults)
+    return names
+
+
+def _kind_of(record: Any) -> Kind:
+    name = record.get("record") if isinstance(record, dict) else None
+    if name not in KINDS:
+        detail = f"'record' says of which kind it is: {', '.join(KINDS)}."
+        raise InvalidRecord(detail, [Fault(at="record", code="unknown_term", detail=detail, allowed=list(KINDS))])
+    return KINDS[name]
+
+
+def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
+    """Store a new record as a proposal and return its id; an assessment, which is a decision itself, as accepted.
+
+    One that was rejected or withdrawn may be proposed anew under its id. Raises `InvalidRecord` with every fault.
+    """
+    state = "submitted"
+    if kind.name == "assessment":
+        state = "accepted"
+        _must_be(caller, "curator", "record an assessment")
+    body = checked(kind, {**body, "state": body.get("state", state), "replaced_by": body.get("replaced_by")})
+    if (body["state"], body["replaced_by"]) != (state, None):
+        raise _decided_elsewhere("state")
+    record_id = kind.id_of(body)
+    old = one(change.connection, kind, record_id)
+    if old is not None and old["state"] not in ("rejected", "withdrawn"):
+        detail = f"The {kind.name} '{record_id}' is there already; to change it, send PATCH or PUT with If-Match."
+        if not may_see(change.connection, caller, kind, record_id, old["state"]):
+            detail = f"The id '{record_id}' is taken; choose another."
+        raise Conflict(detail, [Fault(at=kind.key[0], code="already_exists", detail=detail)], code="already_exists")
+    _must_see(change, caller, kind, body)
+    changes.put(change, kind, body, "create")
+    return record_id
+
+
+def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) -> bool:
+    """Store a new version of a record: its proposer while it waits, a curator once it is accepted. Says whether it differs."""
+    old = find(change.connection, caller, kind, record_id)
+    if old["state"] == "submitted":
+        if proposer(change.connection, kind, record_id) != caller.name:
+            raise Forbidden("Only its proposer changes a proposal; reject it and say what should change.")
+    elif old["state"] == "accepted":
+        _must_be(caller, "curator", "change what is accepted")
+    else:
+        raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
+    body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
+    if kind.id_of(body) != record_id:
+        fixed = " and ".join(kind.columns)
+        detail = f"{fixed} cannot be changed: propose another record."
+        raise InvalidRecord(detail, [Fault(at=kind.key[0], code="fixed_field", detail=detail)])
+    for name in REVIEWED:
+        if body[name] != old[name]:
+            raise _decided_elsewhere(name)
+    _must_see(change, caller, kind, body)
+    return changes.put(change, kind, body)
+
+
+def decide(
+    change: Change, caller: Key, kind: Kind, record_id: str, action: str, replaced_by: str | None = None
+) -> None:
+    """Accept, reject, withdraw or retract a record; a claim takes its parts along where it is not accepted any more."""
+    decision = DECISIONS[action]
+    old = find(change.connection, caller, kind, record_id)
+    own = proposer(change.connection, kind, record_id) == caller.name
+    if decision.by_proposer:
+        if not own:
+            raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
+    else:
+        _must_be(caller, "curator", f"{action} a record")
+        if own:
+            raise Forbidden(f"Nobody may {action} what they proposed; ask another curator.")
+    if old["state"] != decision.before:
+        raise Conflict(
+            f"The {kind.name} '{record_id}' is {old['state']}; only a {decision.before} one can be {decision.after}."
+        )
+    if decision.comment and not (change.comment or "").strip():
+        detail = f"Say why: to {action} needs a comment."
+        raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
+    if replaced_by is not None:
+        _must_replace(change, kind, record_id, replaced_by)
+    if kind.name == "claim" and decision.after != "accepted":
+        for part, body in parts_of(change.connection, record_id, decision.before):
+            changes.put(change, part, {**body, "state": decision.after}, action)
+    changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
+
+
+def parts_of(connection: Connection, claim: str, *states: str) -> list[tuple[Kind, Row]]:
+    """Return the parts of a claim in these states, each before what it rests on: evidence on a relation before the relation."""
+    found: list[tuple[Kind, Row]] = []
+    for kind in reversed(PARTS):
+        rows = table(kind.model)
+        key = [rows.c[name] for name in kind.columns]
+        statement = select(*key).where(rows.c.claim == claim, rows.c.state.in_(states)).order_by(*key)
+        for row in connection.execute(statement).mappings():
+            body = one(connection, kind, kind.id_of(row))
+            assert body is not None, "it was read in this transaction"
+            found.append((kind, body))
+    return found
+
+
+def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
+    """Take the content of a record that no longer stands out of everything that is stored; an admin's last resort."""
+    _must_be(caller, "admin", "purge a record")
+    old = find(change.connection, caller, kind, record_id)
+    if old["state"] in STANDING:
+        raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
+    if not (change.comment or "").strip():
+        raise InvalidRecord(
+            "Say why: to purge needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
+        )
+    named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
+    if named:
+        raise Conflict(f"The {kind.name} '{record_id}' is still named by {', '.join(named)}; purge those first.")
+    changes.purge(change, kind, record_id, old)
+
+
+def checked(kind: Kind, body: Row) -> Row:
+    """Return a record as it is stored, with every default; raise `InvalidRecord` with every fault."""
+    fields = {name: value for name, value in body.items() if not (kind.part and name == "claim")}
+    try:
+        record = kind.fields.model_validate(fields)
+    except ValidationError as error:
+        faults = faults_of(error.errors(), kind.fields.model_fields)
+        raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
+    return {**({"claim": body["claim"]} if kind.part else {}), **record.model_dump()}
+
+
+def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
+    """Refuse a reference to another's proposal as if it were not there."""
+    for field, name in REFERS.get(kind.name, ()):
+        given = body[field] if isinstance(body[field], list) else [body[field]]
+        for slug in (each for each in given if each is not None):
+            other = one(change.connection, KINDS[name], slug)
+            if other is None or not may_see(change.connection, caller, KINDS[name], slug, other["state"]):
+                missing = _missing(change.connection, KINDS[name], slug)
+                if field == "claim":
+                    raise missing
+                close = missing.faults[0].suggestion if missing.faults else None
+                fault = Fault(at=field, code="unknown_reference", detail=missing.detail, suggestion=close, given=slug)
+                raise InvalidRecord(missing.detail, [fault])
+
+
+def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) -> None:
+    other = one(change.connection, kind, replaced_by) if replaced_by != record_id else None
+    if other is None or other["state"] != "accepted":
+        detail = f"There is no other accepted {kind.name} '{replaced_by}' to stand in its place."
+        raise InvalidRecord(detail, [Fault(at="replaced_by", code="unknown_reference", detail=detail)])
+
+
+def _must_be(caller: Key, role: str, what: str) -> None:
+    if not caller.may(role):
+        raise Forbidden(f"To {what} needs a key of the role {role} or higher; this one's role is {caller.role}.")
+
+
+def _decided_elsewhere(field: str) -> InvalidRecord:
+    detail = "Where a record stands in review is decided, not written: see accept, reject, retract and merge."
+    return InvalidRecord(detail, [Fault(at=field, code="fixed_field", detail=detail)])

@@ -1,0 +1,56 @@
+"""Curating over HTTP: proposals, decisions, versions, repetitions, mergers."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.main import create_app
+from api.openapi import CURATING_EXAMPLES, FOLDER, example
+from api.settings import Settings
+from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
+from tests.conftest import Store
+
+
+@pytest.fixture
+def desk(seeded: Store) -> Iterator[Desk]:
+    with TestClient(create_app(Settings(database_url=seeded.url)), raise_server_exceptions=False) as client:
+        yield Desk(seeded, client)
+
+
+@pytest.mark.parametrize("operation", CURATING_EXAMPLES)
+def test_an_example_is_what_the_api_answers(operation: str, desk: Desk, pytestconfig: pytest.Config) -> None:
+    desk.must(201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
+    desk.must(201, "ben", "POST", f"/v1/claims/{CLAIM}/assessments", ASSESSMENT)
+    method, path = CURATING_EXAMPLES[operation]
+    answer = desk.must(200, "ben", method, path)
+    if pytestconfig.getoption("--write-examples"):
+        text = json.dumps(answer, indent=2, ensure_ascii=False)
+        (FOLDER / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
+    assert example(operation) == answer
+
+
+def test_from_a_proposal_to_a_status_and_back(desk: Desk) -> None:
+    def status() -> str:
+        return str(desk.must(200, None, "GET", f"/v1/claims/{CLAIM}?fields=status")["status"])
+
+    made = desk.must(201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
+    assert (made["state"], made["proposed_by"], made["action"]) == ("submitted", "anna", "create")
+    assert status() == "refuted"
+    desk.must(404, None, "GET", EVIDENCE)
+    preview = desk.must(200, "ben", "POST", f"{EVIDENCE}:preview")
+    assert (preview["before"]["status"], preview["after"]["status"]) == ("refuted", "contested")
+    record = f"/v1/records/evidence/{CLAIM}:example"
+    desk.must(403, "anna", "POST", f"{record}:accept", {}, If_Match=desk.tag(record))
+    done = desk.must(200, "ben", "POST", f"{record}:accept", {}, If_Match=desk.tag(record))
+    assert (done["state"], done["actor"], done["proposed_by"]) == ("accepted", "ben", "anna")
+    assert status() == "contested"
+    tag = desk.tag(EVIDENCE, None)
+    desk.must(422, "ben", "DELETE", EVIDENCE, If_Match=tag)
+    desk.must(200, "ben", "DELETE", f"{EVIDENCE}?comment=misread&replaced_by={CLAIM}:doepp-2010", If_Match=tag)
+    assert status() == "refuted"
+    gone = desk.must(410, None, "GET", EVIDENCE)
+    assert "misread" in gone["detail"]
+    assert gone["errors"][0]["suggestion"] == f"{CLAIM}:doepp-2010"
+    assert desk.disagreements() == []
