@@ -65,10 +65,10 @@ def etag_matches(given: str | None, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def not_modified(request: Request, etag: str) -> Response | None:
+def not_modified(request: Request, etag: str, cache: Mapping[str, str] = CACHE) -> Response | None:
     """Return 304 where the client has this version already."""
     if etag_matches(header(request, "if-none-match"), etag):
-        return Response(status_code=304, headers={"ETag": etag, **CACHE})
+        return Response(status_code=304, headers={"ETag": etag, **cache})
     return None
 
 

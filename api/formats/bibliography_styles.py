@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # A locale is one whose words and quotation marks were checked with every style.
 LOCALES = ("en-US", "en-GB")
@@ -18,6 +18,9 @@ MARKS = re.compile("[\ufdd0-\ufdef]")
 NOTES = {"corrected": "Corrected", "concern": "Expression of concern", "retracted": "Retracted"}
 ORDINALS = {"II": "2nd", "III": "3rd", "IV": "4th"}
 
+# Types of source that BMJ and The Lancet end with publisher and year.
+HOUSED = "book report thesis dataset"
+
 Edit = tuple[str, Mapping[str, str | None]]
 
 
@@ -30,7 +33,8 @@ class Style:
     capital. `group_mark` goes before a group that follows persons. `junior` is how "Jr" is written. `quotes` are those
     of the style where it has its own, whatever the locale. `edits` are (XPath, attributes; None removes one).
     `ordinals`: "III" is "3rd". `article_word` stands in the place of "p." before an e-locator, `within` before the
-    title of a book with no editor.
+    title of a book with no editor. `moved` names, for a type of source, the variable whose value stands in the place of
+    another. `locale` is that of a style which has but one.
     """
 
     label: str
@@ -46,6 +50,8 @@ class Style:
     article_word: str = ""
     within: str = ""
     quotes: tuple[str, str] | None = None
+    locale: str | None = None
+    moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
 
 
@@ -53,9 +59,13 @@ STYLES: dict[str, Style] = {
     "apa": Style(
         "APA Style, 7th edition", "apa", ("apa-7th-edition", "american-psychological-association"),
         article_number=True, subtitle=True, junior="Jr.",
+        moved={"article": ("container-title", "publisher")},
+        # "Publication" goes with the number of a thesis.
+        edits=(("//cs:macro[@name='identifier-number']//cs:if[@type='thesis']", {"variable": "genre number"}),),
     ),
     "american-medical-association": Style(
         "AMA Manual of Style, 11th edition", "american-medical-association", ("ama", "jama"), group_mark=";",
+        moved={"dataset": ("publisher", "container-title")},
         # That it was published online is said only where that is known.
         edits=(("//cs:text[@term='advance-online-publication']", {"term": None, "variable": "annote"}),),
     ),
@@ -63,12 +73,22 @@ STYLES: dict[str, Style] = {
         "Vancouver: NLM, Citing Medicine, 2nd edition", "nlm-citation-sequence",
         ("nlm", "icmje", "nlm-citation-sequence", "national-library-of-medicine"),
         dash="-", group_mark=";", ordinals=True,
+        # "Report no.:" goes before every number, not only before one in figures.
+        edits=(("//cs:macro[@name='label-number']//cs:else-if", {"is-numeric": None, "variable": "number"}),),
     ),
-    "ieee": Style("IEEE", "ieee", article_number=True, dotted=True, junior="Jr.", quotes=("“", "”")),
+    "ieee": Style(
+        "IEEE", "ieee", article_number=True, dotted=True, junior="Jr.", quotes=("“", "”"),
+        moved={"article": ("container-title", "publisher")},
+        edits=(("//cs:date-part[@name='day']", {"form": None}),),
+    ),
     "nature": Style(
-        "Nature", "nature", dotted=True,
+        "Nature", "nature", dotted=True, moved={"report": ("publisher", "container-title")},
         # The DOI stands once: before the year, or at the end where there is a page and no volume.
-        edits=(("//cs:macro[@name='access']//cs:else-if", {"variable": "DOI page"}),),
+        edits=(
+            ("//cs:macro[@name='access']//cs:else-if", {"variable": "DOI page"}),
+            # No full stop between a title and the brackets with publisher and year.
+            ("//cs:bibliography//cs:text[@macro='title']", {"suffix": f".{LOOSE}"}),
+        ),
     ),
     "bmj": Style(
         "BMJ", "bmj", ("the-bmj", "british-medical-journal"), within="In: ",
@@ -79,6 +99,8 @@ STYLES: dict[str, Style] = {
                 "//cs:macro[@name='access']//cs:if[@type='article-journal']",
                 {"type": "article-journal article dataset", "match": "any"},
             ),
+            ("//cs:macro[@name='access']//cs:else-if", {"type": f"webpage {HOUSED}"}),
+            ("//cs:bibliography//cs:if[contains(@type, 'song')]", {"type": HOUSED}),
             ("//cs:if[@variable='volume page']", {"variable": "annote", "match": None}),
         ),
     ),
@@ -87,12 +109,14 @@ STYLES: dict[str, Style] = {
         edits=(
             ("//cs:if[@variable='page volume']", {"variable": "annote", "match": None}),
             ("//cs:group[@prefix='; ']", {"prefix": f"{LOOSE}; "}),
+            ("//cs:bibliography//cs:if[contains(@type, 'song')]", {"type": HOUSED}),
+            ("//cs:bibliography//cs:group[@prefix=' '][@delimiter=' ']", {"suffix": "."}),
             ("/cs:style", {"initialize-with-hyphen": "false"}),
         ),
     ),
     "harvard-cite-them-right": Style(
         "Harvard: Cite Them Right, 12th edition", "harvard-cite-them-right", ("harvard", "cite-them-right"),
-        junior="Jr.", quotes=("‘", "’"),
+        junior="Jr.", locale="en-GB",
         article_word="article ", within="in ",
         edits=(
             # A paper without volume and page is not therefore a preprint.

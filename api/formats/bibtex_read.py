@@ -254,7 +254,8 @@ def _read_notes(left: dict[str, str], record: dict[str, Any], ours: bool) -> Non
 def clean_page(text: str) -> str:
     """Return pages with plain hyphens and without a word before them: 'pp. 12–15' → '12-15'."""
     text = re.sub(r"^\s*(?:pp?|pages?|S)\.?\s+(?=\S*[0-9])", "", text, flags=re.IGNORECASE)
-    return re.sub(r"\s*[-\u2010-\u2015\u2212]+\s*", "-", text).strip()
+    # A run of blanks without a dash is passed over once, not tried from each of its blanks.
+    return re.sub(r"(?:(?<!\s)\s++)?[-\u2010-\u2015\u2212]+\s*", "-", text).strip()
 
 
 def doi_of(text: str) -> str:

@@ -25,8 +25,9 @@ _CLOSE = re.compile(r"[\s,]*([)}])")
 _WORD = re.compile(r"[^\s#,{}()=\"%]+")
 _HASH = re.compile(r"\s*#\s*")
 _STRICT, _LENIENT = re.compile(r'[{}"]'), re.compile(r'\\.|[{}"]', re.DOTALL)
-# Fields behind an empty line, perhaps behind the rest of a head: an entry that lost its beginning.
-_HEADLESS = re.compile(r"\s*\n[ \t]*\n\s*(?=(?:\w*[{(]?[^,={}\s]*,\s*)?[\w-]+\s*=\s*[{\"\d])")
+# Fields behind an empty line, perhaps behind the rest of a head: an entry that lost its beginning. Blanks are not given
+# back, for a file of nothing else would take hours.
+_HEADLESS = re.compile(r"[^\S\n]*\n[^\S\n]*\n[\s})]*+(?=(?:\w*[{(]?[^,={}\s]*,\s*)?[\w-]+\s*=\s*[{\"\d])")
 _LEFT_OVER = re.compile(r"[\s})]*(?:,\s*[\w-]+\s*=|[\w-]+\s*=\s*[{\"\d])")
 
 

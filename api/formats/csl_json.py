@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from api.formats.csl_read import CUSTOM, DATES, ENTITY, MARKUP, PARTS, PLAIN, SCHEMES, STATUSES, TITLES, TYPES, read
+from api.formats.reading import told_identifier
 from models.records import Row
 
 __all__ = ["CANNOT_CARRY", "EXTENSION", "MEDIA_TYPES", "item", "read", "write"]
@@ -43,7 +44,7 @@ def item(source: Row, key: str) -> Row:
     if source["issued"] and source["issued_inferred"]:
         made["issued"]["circa"] = True
     made |= {names[0]: source[ours] for ours, names in PLAIN.items() if source[ours]}
-    made |= {SCHEMES[identifier["scheme"]]: identifier["value"] for identifier in source["identifiers"]}
+    made |= {SCHEMES[one["scheme"]]: told_identifier(one) for one in source["identifiers"]}
     if source["integrity"] in STATUSES:
         made["status"] = STATUSES[source["integrity"]]
     unverified = [SCHEMES[one["scheme"]] for one in source["identifiers"] if one["verification"] == "unverified"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from api.formats.reading import Found, Reading, Trouble, clean_doi, decoded
+from api.formats.reading import Found, Reading, Trouble, clean_doi, decoded, on_one_line
 from models import vocabularies as v
 from models.base import check_partial_date
 from models.records import Row
@@ -69,6 +69,8 @@ PREFIXES = {
     "isbn": (r"^isbn(?:-1[03])?:?\s*",),
 }
 STATUSES = {term.id: term.label for term in v.INTEGRITIES.terms if term.id != "no_notice"}
+# Written so that a run of blanks without a dash is passed over once, not tried from each of its blanks.
+_DASH = re.compile(r"(?:(?<!\s)\s++)?(?:--+|[\u2010-\u2015\u2212])\s*")
 GO_ON = ("others", "et al", "et al.", "and others")
 # What is no variable of a work, or is written twice.
 IGNORED = {"id", "citation-key", "type", "custom", "author", "status", "journalAbbreviation"}
@@ -196,7 +198,7 @@ def _found(line: int, entry: Row) -> Found:
             if not value or _more(entry[csl]) or (scheme == "isbn" and len(_text(entry[csl]) or "") > 24):
                 dropped.append(csl)
     if "page" in record:
-        record["page"] = re.sub(r"\s*(?:--+|[\u2010-\u2015\u2212])\s*", "-", record["page"])
+        record["page"] = _DASH.sub("-", record["page"])
     if "url" in record and not re.fullmatch(r"https?://\S+", record["url"]):
         dropped.append("URL")
         del record["url"]
@@ -245,7 +247,7 @@ _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp":
 def _unmarked(text: str) -> str:
     """Return a text without the markup that CSL allows and Crossref sends, on one line."""
     text = ENTITY.sub(_character, re.sub(MARKUP, "", text))
-    return re.sub(r"\s*[\t\n\r]\s*", " ", text).strip()
+    return on_one_line(text, "\t\n\r")
 
 
 def _character(entity: re.Match[str]) -> str:
@@ -336,14 +338,18 @@ def _identifier(scheme: str, told: str) -> Text:
     """Return the one form of an identifier, taken out of an address or what else is written about it; None if none."""
     told = told.strip()
     if scheme == "doi":
-        told = clean_doi(told)
+        return _normal(scheme, clean_doi(told))
     for prefix in PREFIXES.get(scheme, ()):
         told = re.sub(prefix, "", told, flags=re.IGNORECASE)
     if scheme == "isbn":
-        told = re.split(r"[\s,;(]+(?=97[89]|[0-9]{9})", told.replace("-", ""))[0].replace(" ", "")
-    told = re.sub(r"[.,;\s]+$", "", told)
+        told = re.split(r"(?<![\s,;(])[\s,;(]++(?=97[89]|[0-9]{9})", told.replace("-", ""))[0].replace(" ", "")
+    told = told.rstrip(".,; \t\n\r")
     if scheme == "pmcid" and told.isdigit():
         told = f"PMC{told}"
+    return _normal(scheme, told)
+
+
+def _normal(scheme: str, told: str) -> Text:
     try:
         return normal_identifier(scheme, told)
     except PydanticCustomError:

@@ -1,73 +1,31 @@
-"""Which citation format a file is in, told by its content, and how each is read and written."""
+"""Which citation format a file is in, told by its content, and how each is read; `citations` has those that are written."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
 from api.formats import bibtex, csl_json, nbib, ris
 from api.formats.reading import Reading, decoded
-from models.records import Row
-
-Writer = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
 
 
-@dataclass(frozen=True)
-class Format:
-    """One format: what it is called, its media types (the first is what is sent), its reader and its writer, if any.
+class Format(NamedTuple):
+    """How a format is read, and what a file of it, or a line of the file, begins with; `looks` says so in words."""
 
-    `begins` is what the file, or a line of it, begins with; `looks` says so in words.
-    """
-
-    name: str
-    media_types: tuple[str, ...]
-    extension: str
     read: Callable[[bytes], Reading]
-    write: Writer | None
     begins: re.Pattern[str]
     looks: str
 
 
 # In this order: no file of an earlier format looks like one of a later format first.
 FORMATS = {
-    entry.name: entry
-    for entry in (
-        Format(
-            "csl_json",
-            csl_json.MEDIA_TYPES,
-            csl_json.EXTENSION,
-            csl_json.read,
-            csl_json.write,
-            re.compile(r"\A\s*(?:\[\s*[{\]]|\{\s*[\"}]|\[\s*\Z)"),
-            "a JSON list or object",
-        ),
-        Format(
-            "ris",
-            ris.MEDIA_TYPES,
-            ris.EXTENSION,
-            ris.read,
-            ris.write,
-            re.compile(r"^[ \t\ufeff]*TY[ \t]*-[ \t]*[A-Z]+[ \t]*$", re.MULTILINE | re.IGNORECASE),
-            "a line 'TY  - JOUR'",
-        ),
-        Format(
-            "nbib",
-            nbib.MEDIA_TYPES,
-            nbib.EXTENSION,
-            nbib.read,
-            None,
-            re.compile(r"^\ufeff?PMID ?- ?[0-9]+", re.MULTILINE),
-            "a line 'PMID- 19060024'",
-        ),
-        Format(
-            "bibtex",
-            bibtex.MEDIA_TYPES,
-            bibtex.EXTENSION,
-            bibtex.read,
-            bibtex.write,
-            re.compile(r"@\s*[A-Za-z]+\s*[{(]"),
-            "an entry '@article{'",
-        ),
-    )
+    "csl_json": Format(csl_json.read, re.compile(r"\A\s*(?:\[\s*[{\]]|\{\s*[\"}]|\[\s*\Z)"), "a JSON list or object"),
+    "ris": Format(
+        ris.read,
+        re.compile(r"^[ \t\ufeff]*TY[ \t]*-[ \t]*[A-Z]+[ \t]*$", re.MULTILINE | re.IGNORECASE),
+        "a line 'TY  - JOUR'",
+    ),
+    "nbib": Format(nbib.read, re.compile(r"^\ufeff?PMID ?- ?[0-9]+", re.MULTILINE), "a line 'PMID- 19060024'"),
+    "bibtex": Format(bibtex.read, re.compile(r"@\s*[A-Za-z]+\s*[{(]"), "an entry '@article{'"),
 }
 
 

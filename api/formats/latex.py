@@ -224,7 +224,7 @@ def exact_names_text(authors: list[Author]) -> str:
 
 def names(text: str) -> tuple[list[Author], bool]:
     """Return the authors in the LaTeX of a list of names, and whether it is complete (no `and others`)."""
-    parts = _split(text, r"\s+and(?=\s)", re.IGNORECASE)
+    parts = _split(text, r"\sand(?=\s)", re.IGNORECASE)
     if len(parts) == 1:
         parts = _split(text, ";")
     parts = [stripped for part in parts if (stripped := part.strip(" \t\n"))]

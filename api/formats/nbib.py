@@ -24,9 +24,6 @@ from api.formats.tagged import (
 )
 from models.records import Row
 
-MEDIA_TYPES = ("application/nbib", "application/x-nbib")
-EXTENSION = "nbib"
-
 LINE = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)", re.DOTALL)
 # What belongs to PubMed's housekeeping, and `SO`, which says the citation once more.
 HOUSEKEEPING = "OWN|STAT|DCOM|LR|DA|CRDT|EDAT|MHDA|CTDT|PHST|PST|SO|JID|SB|PL"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from api.formats.reading import Found, Reading, decoded
+from api.formats.reading import Found, Reading, decoded, told_identifier
 from api.formats.tagged import (
     FITS,
     NOBODY,
@@ -94,7 +94,7 @@ def _body(source: Row) -> Iterator[tuple[str, str]]:
     yield from _dates(source)
     yield from _pages(source)
     for identifier in source["identifiers"]:
-        yield dict(IDENTIFIER_TAGS)[identifier["scheme"]], identifier["value"]
+        yield dict(IDENTIFIER_TAGS)[identifier["scheme"]], told_identifier(identifier)
         if identifier["scheme"] == "pmid":
             yield "DB", "PubMed"
     yield from _notes(source)

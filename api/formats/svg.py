@@ -137,14 +137,20 @@ def word(parent: Element, told: str, rest: str, x: float, y: float, anchor: str 
         node(text, "tspan", class_="soft").text = f"{', ' if told else ''}{rest}"
 
 
-def picture(kind: str, title: str, desc: str) -> Element:
-    """Return an empty picture with its name and description, colours and patterns; ids begin with its kind."""
+def named(kind: str, title: str, desc: str) -> Element:
+    """Return an empty picture with its name and description; ids begin with its kind."""
     root = Element(
         f"{{{NAMESPACE}}}svg",
         {"class": "claimbase", "role": "img", "aria-labelledby": f"{kind}-title {kind}-desc", "lang": "en"},
     )
     node(root, "title", title, id=f"{kind}-title")
     node(root, "desc", desc, id=f"{kind}-desc")
+    return root
+
+
+def picture(kind: str, title: str, desc: str) -> Element:
+    """Return an empty picture with its name and description, colours and patterns."""
+    root = named(kind, title, desc)
     style = node(root, "style")
     style.text = _style(kind)
     defs = node(root, "defs")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from api.formats.reading import Found, Reading, Trouble, clean_doi
+from api.formats.reading import Found, Reading, Trouble, clean_doi, on_one_line
 from models import vocabularies as v
 from models.base import REVIEWED, check_partial_date
 from models.records import Row
@@ -112,7 +112,7 @@ def blank() -> Row:
 
 def flat(value: Any) -> str:
     """Return a value on one line."""
-    return re.sub(r"\s*[\r\n]\s*", " ", str(value)).strip()
+    return on_one_line(str(value))
 
 
 def plain(text: str) -> str:
@@ -183,7 +183,7 @@ def _normal(scheme: str, value: str) -> str | None:
 
 def identify(record: Row, scheme: str, text: str) -> bool:
     """Add an identifier to the record, unverified; say whether it is one that it now has."""
-    if len(text) > 1000:
+    if len(text) > 2000:
         return False
     if scheme == "doi":
         value = _normal("doi", clean_doi(text))

@@ -1,17 +1,21 @@
 """Pictures, drawn from the same answers that the JSON gives."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
 from api import pages
 from api.deps import Reader
 from api.errors import RECORD_ERRORS, not_acceptable
 from api.formats import negotiate
+from api.formats.badge_svg import badge_svg
 from api.formats.chain_svg import chain_svg
 from api.formats.timeline_svg import timeline_svg
-from models import explanation, queries, walks
+from models import explanation, queries, walks, whole
 from models.base import Text, now
+from models.filters import AS_OF, Day, Filters
 
 router = APIRouter(prefix="/v1/claims", tags=["pictures"])
 
@@ -20,11 +24,14 @@ PICTURE = {**RECORD_ERRORS, 200: {"content": {SVG: {"schema": {"type": "string"}
 # The picture may be shown by any page, and runs nothing if it is opened by itself.
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
+# An image proxy or a browser may show a badge for five minutes without asking.
+BADGE_CACHE = {**pages.CACHE, "Cache-Control": "public, max-age=300"}
+
 PicturedClaim = Annotated[Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])]
 
 
-def _picture(content: bytes, etag: str) -> Response:
-    return Response(content, media_type=SVG, headers={"ETag": etag, **pages.CACHE, **HEADERS})
+def _picture(content: bytes, etag: str, cache: Mapping[str, str] = pages.CACHE) -> Response:
+    return Response(content, media_type=SVG, headers={"ETag": etag, **cache, **HEADERS})
 
 
 def _accepts_pictures(request: Request) -> None:
@@ -55,3 +62,24 @@ def draw_chain(request: Request, connection: Reader, claim: PicturedClaim) -> Re
     if unchanged := pages.not_modified(request, etag):
         return unchanged
     return _picture(chain_svg(claim, walks.chain(connection, claim)), etag)
+
+
+class BadgeParameters(Filters):
+    """What a badge says, and as of when."""
+
+    as_of: Day | None = Field(None, description=AS_OF)
+    label: Text = Field("claim", max_length=40, description="What stands on its left.")
+
+
+@router.get("/{claim}/badge.svg", response_class=Response, responses=PICTURE)
+def draw_badge(
+    request: Request, connection: Reader, claim: PicturedClaim, query: Annotated[BadgeParameters, Query()]
+) -> Response:
+    """Draw a badge for any page to embed: the claim's status in words and colour, with its certainty."""
+    _accepts_pictures(request)
+    found = queries.whole_claim(connection, claim, query.as_of, None)
+    etag = f'"{found.claim["revision"]}"'
+    if unchanged := pages.not_modified(request, etag, BADGE_CACHE):
+        return unchanged
+    core = whole.core(found, whole.parts(found)).model_dump()
+    return _picture(badge_svg(core, query.label), etag, BADGE_CACHE)

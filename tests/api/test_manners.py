@@ -293,7 +293,7 @@ def test_every_answer_bears_the_security_headers(client: TestClient) -> None:
     answers = [
         client.get(path) for path in (*TAGGED, *WRONG, "/openapi.json", "/healthz", "/docs/static/swagger-ui.css")
     ]
-    answers += [client.post("/v1/claims"), client.get("/v1/keys"), client.head("/v1/claims")]
+    answers += [client.delete("/v1/claims"), client.get("/v1/keys"), client.head("/v1/claims")]
     answers.append(client.get("/v1/claims", headers={"If-None-Match": "*"}))
     answers.append(client.options("/v1/claims", headers={**PAGE, "Access-Control-Request-Method": "GET"}))
     assert {200, 304, 400, 401, 404, 405, 414} <= {answer.status_code for answer in answers}

@@ -81,6 +81,8 @@ DOIS = (
     "10.1002/(sici)1097-0258(19980815/30)17:15/16<1661::aid-sim968>3.0.co;2-2", "10.1002/1521-3951(200103)224:1<13::aid-pssb13>3.0.co;2-8",
     "10.1093/brain/awx_123", "10.1000/456#789", "10.1371/journal.pone.0070355", "10.1007/978-3-642-28108-2_19", "10.1000/a;b,c:d",
     "10.1000/a&b+c=d", "10.123456789/x", "10.1000/[x]y", "10.1000/ä–b", "10.1000/a%20b", "10.1016/0022-5193(75)90064-x",
+    "10.1000/a.", "10.1000/a;,", "10.1000/a%20b%2e.", "10.1000/a:", '10.1000/a"', "10.1000/a”", "10.1000/a)", "10.1000/a<", "10.1000/{a}",
+    "10.1000/doi:10.1000/a", "10.1000/https://doi.org/a",
 )  # fmt: skip
 JOURNALS = (
     ("Journal of Neurology, Neurosurgery & Psychiatry", "J Neurol Neurosurg Psychiatry"),
@@ -152,7 +154,7 @@ dois = st.sampled_from(DOIS) | st.builds(
     "10.{}/{}{}".format,
     st.integers(1000, 99999),
     st.text("abcdefghijklmnopqrstuvwxyz0123456789._-()/:;", max_size=12),
-    st.sampled_from("abcxyz0189"),
+    st.sampled_from("abcxyz0189.,;:'\")]>%"),
 )
 _values = {
     "doi": dois,

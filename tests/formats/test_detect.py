@@ -1,8 +1,11 @@
 """Which format a file is in is told by its content."""
 
+import codecs
+
 import pytest
 from hypothesis import strategies as st
 
+from api import citations
 from api.formats import detect
 from api.formats.reading import Reading
 from tests.formats.generated import fuzzed
@@ -14,7 +17,7 @@ BIBTEX = "@article{a, title = {A}}\n"
 JSON = '[{"id": "a", "type": "book", "title": "A"}]'
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 @pytest.mark.parametrize("before", ["", "\n", "\r\n \r\n"])
 @pytest.mark.parametrize(
     ("name", "text"),
@@ -46,15 +49,34 @@ def test_what_is_none_says_what_was_looked_for(text: str) -> None:
         detect.detect(text.encode())
 
 
-@pytest.mark.parametrize("name", [name for name, entry in detect.FORMATS.items() if entry.write])
+@pytest.mark.parametrize("name", sorted(detect.FORMATS.keys() & citations.FORMATS))
 def test_what_is_written_is_detected_and_read(name: str) -> None:
-    write = detect.FORMATS[name].write
-    assert write
     sources = seed_sources()
-    content = b"".join(write(sources, {source["id"]: source["id"].replace("-", "") for source in sources}))
+    keys = {source["id"]: source["id"].replace("-", "") for source in sources}
+    content = b"".join(citations.FORMATS[name].write(sources, keys))
     assert detect.detect(content) == name
     assert detect.read(content) == detect.read(content, name)
     assert len(detect.read(content).found) == len(sources)
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TY  - JOUR\nTI  - Ménière – Ω\nER  - \n",
+        "PMID- 1\nTI  - Ménière – Ω\n",
+        "@article{a, title = {Ménière – Ω}}\n",
+        '[{"type": "book", "title": "Ménière – Ω"}]\n',
+    ],
+)
+def test_utf_16_is_read_as_its_mark_says(text: str, mark: bytes) -> None:
+    told = detect.read(text.encode())
+    assert [found.record["title"] for found in told.found] == ["Ménière – Ω"]
+    encoding = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+    for end in ("\n", "\r\n"):
+        assert detect.read(mark + text.replace("\n", end).encode(encoding)) == told
+    # Cut within a character.
+    assert len(detect.read(mark + text.encode(encoding)[:-1]).found) == 1
 
 
 def test_reading_in_a_format_of_ones_own_choice() -> None:
@@ -62,15 +84,6 @@ def test_reading_in_a_format_of_ones_own_choice() -> None:
     assert len(detect.read(NBIB.encode(), "nbib").found) == 1
     with pytest.raises(ValueError, match="'word' is not a format that is read; these are: csl_json, ris, nbib, bibtex"):
         detect.read(b"", "word")
-
-
-def test_the_table() -> None:
-    assert {name: (entry.media_types[0], entry.extension) for name, entry in detect.FORMATS.items()} == {
-        "csl_json": ("application/vnd.citationstyles.csl+json", "json"),
-        "ris": ("application/x-research-info-systems", "ris"),
-        "nbib": ("application/nbib", "nbib"),
-        "bibtex": ("application/x-bibtex", "bib"),
-    }
 
 
 @fuzzed(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))

@@ -1,0 +1,95 @@
+"""The badge: the status in words and colour, legible, named, whole whatever its label; and fresh for embedding pages."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.formats import svg
+from api.formats.badge_svg import badge_svg
+from models import vocabularies as v
+from tests.api.ask import ask, whole_claims
+from tests.api.drawings import HOSTILE, SVG, apart, contrast, inside, parse, rect, seen, spoken, texts
+from tests.api.test_bad_input import problem
+
+BADGE = "/v1/claims/ccsvi-causes-ms/badge.svg"
+
+
+def badge(status: str = "refuted", certainty: str | None = "high", label: str = "claim", said: str = "A.") -> bytes:
+    return badge_svg({"status": status, "certainty": certainty, "statement": said, "status_since": "2017-11-30"}, label)
+
+
+@pytest.mark.parametrize("certainty", [None, *v.CERTAINTIES.ids])
+@pytest.mark.parametrize("status", v.STATUSES.ids)
+def test_it_says_the_status_in_words_on_its_colour(status: str, certainty: str | None) -> None:
+    root = parse(badge(status, certainty))
+    words = svg.LABELS[status] + (f" · {svg.LABELS[certainty]} certainty" if certainty else "")
+    assert seen(root) == f"claim {words}"
+    assert root.findtext(f"{SVG}title") == f"claim: {words}"
+    assert spoken(root) == "A. Derived by rule from the recorded evidence; so since 2017-11-30."
+    assert (root.get("role"), root.get("aria-labelledby")) == ("img", "badge-title badge-desc")
+    right, left = root.findall(f"{SVG}rect") + root.findall(f"{SVG}path")
+    grounds = [left.attrib["fill"], right.attrib["fill"]]
+    assert grounds[1] == svg.SWATCHES[status][0].fill
+    inks = [text.attrib["fill"] for text in root.iter(f"{SVG}text")]
+    assert all(contrast(ink, ground) >= 4.5 for ink, ground in zip(inks, grounds, strict=True))
+
+
+@pytest.mark.parametrize("label", [*HOSTILE, "claim", "W" * 40, "CCSVI causes MS"])
+def test_any_label_stays_text_in_its_place(label: str) -> None:
+    picture = badge("unconfirmed", "very_low", label, said=label)
+    root = parse(picture)
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} == {
+        "svg",
+        "title",
+        "desc",
+        "rect",
+        "path",
+        "text",
+    }
+    assert b"://" not in picture.replace(svg.NAMESPACE.encode(), b"")
+    assert apart(texts(root))
+    assert inside(root, [*texts(root), *(rect(element) for element in root.iter(f"{SVG}rect"))])
+    assert float(root.attrib["width"]) <= 500
+    assert root.attrib["viewBox"] == f"0 0 {root.attrib['width']} {root.attrib['height']}"
+    assert "".join(text.text or "" for text in root.iter(f"{SVG}text")).isprintable()
+
+
+def test_every_claim_has_one(client: TestClient) -> None:
+    for claim in whole_claims(client):
+        answer = client.get(f"/v1/claims/{claim['id']}/badge.svg")
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert svg.LABELS[claim["status"]] in seen(parse(answer.content))
+
+
+def test_any_page_may_show_it_and_keep_it_for_a_while(client: TestClient) -> None:
+    answer = client.get(BADGE)
+    revision = ask(client, "/v1/claims/ccsvi-causes-ms")["revision"]
+    assert seen(parse(answer.content)) == "claim refuted · high certainty"
+    assert answer.headers["etag"] == f'"{revision}"'
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    again = client.get(BADGE, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert [again.headers[name] for name in ("etag", "cache-control")] == [f'"{revision}"', "public, max-age=300"]
+    head = client.head(BADGE)
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", f'"{revision}"')
+
+
+def test_it_tells_what_was_known_by_a_day_under_a_label_of_ones_own(client: TestClient) -> None:
+    then = client.get(f"{BADGE}?as_of=2010&label=R%26D%20%3Cb%3E")
+    assert seen(parse(then.content)) == "R&D <b> contested · very low certainty"
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("as_of=2010-13", "as_of"), (f"label={'x' * 41}", "label"), ("lable=x", "lable")]
+)
+def test_what_will_not_do_is_named(query: str, parameter: str, client: TestClient) -> None:
+    answer = client.get(f"{BADGE}?{query}")
+    assert answer.status_code == 400
+    assert [error["parameter"] for error in problem(answer)["errors"]] == [parameter]
+
+
+def test_no_claim_no_badge_and_nothing_but_a_picture(client: TestClient) -> None:
+    assert client.get("/v1/claims/nope/badge.svg").status_code == 404
+    assert problem(client.get(f"{BADGE}?as_of=1990"))["code"] == "not_yet_stated"
+    refused = client.get(BADGE, headers={"Accept": "text/html"})
+    assert (refused.status_code, problem(refused)["errors"][0]["allowed"]) == (406, ["image/svg+xml"])
