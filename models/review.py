@@ -12,7 +12,7 @@ from sqlmodel import Field
 
 from models import changes, whole
 from models import vocabularies as v
-from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
+from models.base import REVIEWED, SLUG, SLUG_LENGTH, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
 from models.changes import STANDING, Change, Conflict
 from models.claim import Claim
 from models.explanation import Explanation, explain
@@ -253,7 +253,7 @@ def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str
 
 def _kind_of(record: Any) -> Kind:
     name = record.get("record") if isinstance(record, dict) else None
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         detail = f"'record' says of which kind it is: {', '.join(KINDS)}."
         raise InvalidRecord(detail, [Fault(at="record", code="unknown_term", detail=detail, allowed=list(KINDS))])
     return KINDS[name]
@@ -269,8 +269,10 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
         state = "accepted"
         _must_be(caller, "curator", "record an assessment")
     body = checked(kind, {**body, "state": body.get("state", state), "replaced_by": body.get("replaced_by")})
-    if (body["state"], body["replaced_by"]) != (state, None):
-        raise _decided_elsewhere("state")
+    for name, given in (("state", state), ("replaced_by", None)):
+        if body[name] != given:
+            raise _decided_elsewhere(name)
+    _must_see(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = one(change.connection, kind, record_id)
     if old is not None and old["state"] not in ("rejected", "withdrawn"):
@@ -278,7 +280,6 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
             detail = f"The id '{record_id}' is taken; choose another."
         raise Conflict(detail, [Fault(at=kind.key[0], code="already_exists", detail=detail)], code="already_exists")
-    _must_see(change, caller, kind, body)
     changes.put(change, kind, body, "create")
     return record_id
 
@@ -366,6 +367,11 @@ def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
 
 def checked(kind: Kind, body: Row) -> Row:
     """Return a record as it is stored, with every default; raise `InvalidRecord` with every fault."""
+    claim = body.get("claim")
+    # It stands in no input class: a claim's file names it, and so does an address.
+    if kind.part and not (isinstance(claim, str) and len(claim) <= SLUG_LENGTH and SLUG.fullmatch(claim)):
+        detail = "'claim' is the slug of the claim that the record is a part of."
+        raise InvalidRecord(detail, [Fault(at="claim", code="malformed_slug", detail=detail)])
     fields = {name: value for name, value in body.items() if not (kind.part and name == "claim")}
     try:
         record = kind.fields.model_validate(fields)
@@ -388,10 +394,19 @@ def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
                 close = missing.faults[0].suggestion if missing.faults else None
                 fault = Fault(at=field, code="unknown_reference", detail=missing.detail, suggestion=close, given=slug)
                 raise InvalidRecord(missing.detail, [fault])
+    if kind.name == "evidence" and body["relation_target"] is not None:
+        tie = f"{body['claim']}:{body['relation_type']}:{body['relation_target']}"
+        relation = one(change.connection, KINDS["relation"], tie)
+        if relation is None or not may_see(change.connection, caller, KINDS["relation"], tie, relation["state"]):
+            detail = f"There is no relation '{tie}'."
+            raise InvalidRecord(
+                detail, [Fault(at="relation_target", code="unknown_reference", detail=detail, given=tie)]
+            )
 
 
 def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) -> None:
-    other = one(change.connection, kind, replaced_by) if replaced_by != record_id else None
+    such = replaced_by != record_id and replaced_by.count(":") + 1 == len(kind.columns)
+    other = one(change.connection, kind, replaced_by) if such else None
     if other is None or other["state"] != "accepted":
         detail = f"There is no other accepted {kind.name} '{replaced_by}' to stand in its place."
         raise InvalidRecord(detail, [Fault(at="replaced_by", code="unknown_reference", detail=detail)])
