@@ -295,10 +295,10 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
-    if kind.id_of(body) != record_id:
-        fixed = " and ".join(kind.columns)
-        detail = f"{fixed} cannot be changed: propose another record."
-        raise InvalidRecord(detail, [Fault(at=kind.key[0], code="fixed_field", detail=detail)])
+    for name, value in kind.place(record_id).items():
+        if body[name] != value:
+            detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
+            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
     for name in REVIEWED:
         if body[name] != old[name]:
             raise _decided_elsewhere(name)
