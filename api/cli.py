@@ -187,7 +187,7 @@ def import_sources(
             raise ClaimbaseError(str(error)) from None
         with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
             records = ((found.line, found.record, found.dropped) for found in reading.found)
-            outcomes = importing.reconcile(change.connection, records)
+            outcomes = importing.reconcile(change.connection, records, proposed=True)
             stored = 0 if dry_run else importing.store(change, outcomes)
     told = reconciled(name, reading, outcomes)
     for record in told.data:

@@ -23,7 +23,7 @@ from models.kinds import KINDS, REFERENCES, Kind, one, refers
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
 from models.revision import Revision, Serial, hold
-from models.source import SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
+from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
 
 # A record that is in none of these was taken back, and nothing may refer to it any more.
 STANDING = ("submitted", "accepted")
@@ -322,16 +322,16 @@ def _nothing_rests_on(change: Change, kind: Kind, record_id: str) -> None:
 
 
 def _no_shared_identifier(change: Change, source: SourceIn) -> None:
-    taken = table(SourceIdentifier)
+    taken, rows = table(SourceIdentifier), table(Source)
     faults = []
     for place, identifier in enumerate(source.identifiers):
-        owner = change.connection.scalar(
-            select(taken.c.source).where(
-                taken.c.scheme == identifier.scheme, taken.c.value == identifier.value, taken.c.source != source.id
-            )
-        )
+        named = (taken.c.scheme == identifier.scheme, taken.c.value == identifier.value)
+        owners = select(taken.c.source, rows.c.state).join(rows, rows.c.id == taken.c.source)
+        owner = change.connection.execute(owners.where(*named, taken.c.source != source.id)).first()
         if owner is not None:
-            detail = f"{identifier.scheme}:{identifier.value} belongs to the source '{owner}'."
+            # Which one is only proposed is not for everybody to know.
+            whose = f"the source '{owner.source}'" if owner.state == "accepted" else "a source that waits for review"
+            detail = f"{identifier.scheme}:{identifier.value} belongs to {whose}."
             faults.append(Fault(at=f"identifiers/{place}/value", code="identifier_taken", detail=detail))
     if faults:
         raise InvalidRecord("Another source has this identifier.", faults)

@@ -53,16 +53,19 @@ class Outcome:
 
 
 def reconcile(
-    connection: Connection, records: Iterable[tuple[int, Mapping[str, Any], tuple[str, ...]]]
+    connection: Connection, records: Iterable[tuple[int, Mapping[str, Any], tuple[str, ...]]], *, proposed: bool
 ) -> list[Outcome]:
     """Say of each record (its line, its fields, what its format could not give us) what it is; stores nothing.
 
+    Sources that are only proposed are looked at where `proposed` says so: who may not see them learns nothing of them.
     Two records of one file that would become the same source are one `new` and one `matched`.
     """
     outcomes: list[Outcome] = []
     taken: dict[str, SourceIn] = {}
     for line, record, dropped in records:
-        outcomes.append(_outcome(connection, line, record, dropped, taken))
+        outcomes.append(
+            _outcome(connection, line, record, dropped, taken, changes.STANDING if proposed else ("accepted",))
+        )
     return outcomes
 
 
@@ -73,13 +76,18 @@ def store(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
 
 
 def _outcome(
-    connection: Connection, line: int, record: Mapping[str, Any], dropped: tuple[str, ...], taken: dict[str, SourceIn]
+    connection: Connection,
+    line: int,
+    record: Mapping[str, Any],
+    dropped: tuple[str, ...],
+    taken: dict[str, SourceIn],
+    states: tuple[str, ...],
 ) -> Outcome:
     try:
         source = SourceIn.model_validate({**record, "id": "import"})
     except ValidationError as error:
         return Outcome(line, "reported", faults=faults_of(error.errors(), SourceIn.model_fields), dropped=dropped)
-    slug, by = _find(connection, source)
+    slug, by = _find(connection, source, states)
     stored = sources_by_id(connection, [slug])[slug] if slug else None
     if stored is None:
         slug, by = _find_among(taken, source)
@@ -91,23 +99,22 @@ def _outcome(
     return Outcome(line, "new", source.id, dropped=dropped, source=source)
 
 
-def _find(connection: Connection, source: SourceIn) -> tuple[str | None, str | None]:
-    identifier = table(SourceIdentifier)
+def _find(connection: Connection, source: SourceIn, states: tuple[str, ...]) -> tuple[str | None, str | None]:
+    identifier, author, stored = table(SourceIdentifier), table(SourceAuthor), table(Source)
+    owned = select(identifier.c.source).join(stored, stored.c.id == identifier.c.source)
     given = {each.scheme: each.value for each in source.identifiers}
     for scheme in BY_IDENTIFIER:
         if scheme in given:
-            statement = select(identifier.c.source).where(
-                identifier.c.scheme == scheme, identifier.c.value == given[scheme]
-            )
-            if slug := connection.scalar(statement):
+            named = (identifier.c.scheme == scheme, identifier.c.value == given[scheme])
+            if slug := connection.scalar(owned.where(*named, stored.c.state.in_(states))):
                 return str(slug), scheme
-    author, stored = table(SourceAuthor), table(Source)
     first = (author.c.source == stored.c.id) & (author.c.position == 0)
     # A work that names nobody, or has no year, is only like one that does not either.
     like = (
         select(stored.c.id, stored.c.title)
         .outerjoin(author, first)
         .where(
+            stored.c.state.in_(states),
             author.c.name_key.is_not_distinct_from(_first_author(source)),
             stored.c.year.is_not_distinct_from(_year(source)),
         )

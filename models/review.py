@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from models import changes
 from models import vocabularies as v
-from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
+from models.base import REVIEWED, SLUG, SLUG_LENGTH, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
 from models.changes import STANDING, Change, Conflict
 from models.claim import Claim
 from models.keys import Forbidden, Key, same_person
@@ -230,7 +230,7 @@ def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str
 
 def _kind_of(record: Any) -> Kind:
     name = record.get("record") if isinstance(record, dict) else None
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         detail = f"'record' says of which kind it is: {', '.join(KINDS)}."
         raise InvalidRecord(detail, [Fault(at="record", code="unknown_term", detail=detail, allowed=list(KINDS))])
     return KINDS[name]
@@ -246,8 +246,10 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
         state = "accepted"
         must_be(caller, "curator", "record an assessment")
     body = checked(kind, {**body, "state": body.get("state", state), "replaced_by": body.get("replaced_by")})
-    if (body["state"], body["replaced_by"]) != (state, None):
-        raise _decided_elsewhere("state")
+    for name, given in (("state", state), ("replaced_by", None)):
+        if body[name] != given:
+            raise _decided_elsewhere(name)
+    _must_see(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = one(change.connection, kind, record_id)
     mine = proposer(change.connection, kind, record_id) in (None, caller.name)
@@ -256,7 +258,6 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
             detail = f"The id '{record_id}' is taken; choose another."
         raise Conflict(detail, [Fault(at=kind.key[0], code="already_exists", detail=detail)], code="already_exists")
-    _must_see(change, caller, kind, body)
     changes.put(change, kind, body, "create")
     return record_id
 
@@ -273,10 +274,10 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
-    if kind.id_of(body) != record_id:
-        fixed = " and ".join(kind.columns)
-        detail = f"{fixed} cannot be changed: propose another record."
-        raise InvalidRecord(detail, [Fault(at=kind.key[0], code="fixed_field", detail=detail)])
+    for name, value in kind.place(record_id).items():
+        if body[name] != value:
+            detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
+            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
     for name in REVIEWED:
         if body[name] != old[name]:
             raise _decided_elsewhere(name)
@@ -359,6 +360,11 @@ def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
 
 def checked(kind: Kind, body: Row) -> Row:
     """Return a record as it is stored, with every default; raise `InvalidRecord` with every fault."""
+    claim = body.get("claim")
+    # It stands in no input class: a claim's file names it, and so does an address.
+    if kind.part and not (isinstance(claim, str) and len(claim) <= SLUG_LENGTH and SLUG.fullmatch(claim)):
+        detail = "'claim' is the slug of the claim that the record is a part of."
+        raise InvalidRecord(detail, [Fault(at="claim", code="malformed_slug", detail=detail)])
     fields = {name: value for name, value in body.items() if not (kind.part and name == "claim")}
     try:
         record = kind.fields.model_validate(fields)
@@ -382,7 +388,8 @@ def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
 
 
 def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) -> None:
-    other = one(change.connection, kind, replaced_by) if replaced_by != record_id else None
+    such = replaced_by != record_id and replaced_by.count(":") + 1 == len(kind.columns)
+    other = one(change.connection, kind, replaced_by) if such else None
     if other is None or other["state"] != "accepted":
         detail = f"There is no other accepted {kind.name} '{replaced_by}' to stand in its place."
         raise InvalidRecord(detail, [Fault(at="replaced_by", code="unknown_reference", detail=detail)])
