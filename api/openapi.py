@@ -25,6 +25,7 @@ EXAMPLES = {
     "status_history": "/v1/statuses/history?topic=treatment",
     "list_claim_revisions": "/v1/claims/ccsvi-causes-ms/revisions?limit=2",
     "get_revision": "/v1/revisions/1",
+    "list_changes": "/v1/changes?claim=ccsvi-causes-ms&limit=2",
     "list_evidence": "/v1/evidence?level=1&direction=disputes",
     "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
     "list_claim_sources": "/v1/claims/ccsvi-not-confirmed/sources",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, true
 from sqlmodel import Field
 
 from models import changes, whole
@@ -19,10 +19,9 @@ from models.explanation import Explanation, explain
 from models.keys import Forbidden, Key
 from models.kinds import KINDS, PARTS, Kind, one
 from models.records import Row, nearest, table
-from models.revision import Revision
+from models.revision import PUBLIC, Revision
 from models.vocabulary import OneOf
 
-PUBLIC = ("accepted", "retracted", "merged")
 revision = table(Revision)
 
 
@@ -109,6 +108,14 @@ def may_see(connection: Connection, caller: Key | None, kind: Kind, record_id: s
     if state in PUBLIC:
         return True
     return caller is not None and (caller.may("curator") or proposer(connection, kind, record_id) == caller.name)
+
+
+def visible(caller: Key | None) -> ColumnElement[bool]:
+    """Return the condition that somebody may see a revision whole; the same rule as `may_see`, for lists."""
+    if caller is not None and caller.may("curator"):
+        return true()
+    public = revision.c.state.in_(PUBLIC)
+    return public if caller is None else or_(public, proposed_by == caller.name)
 
 
 def find(connection: Connection, caller: Key | None, kind: Kind, record_id: str) -> Row:

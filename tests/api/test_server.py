@@ -37,7 +37,8 @@ app = create_app(settings)
 
 async def heeding():
     yield b"begun\\n"
-    await app.state.stopping.wait()
+    while not app.state.streams.closed:
+        await asyncio.sleep(0.05)
     yield b"ended\\n"
 
 async def endless():
