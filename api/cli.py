@@ -191,12 +191,11 @@ def import_sources(
             stored = 0 if dry_run else importing.store(change, outcomes)
     told = reconciled(name, reading, outcomes)
     for record in told.data:
-        told_of = "; ".join(
-            [f"{each.field}: here {each.stored!r}, there {each.given!r}" for each in record.differences]
-        )
-        why = "; ".join(error.detail for error in record.errors)
-        dropped = f" (no place for {', '.join(record.dropped)})" if record.dropped else ""
-        typer.echo(f"line {record.line}: {record.outcome} {record.id or ''} {told_of or why}".rstrip() + dropped)
+        said = [f"{each.field}: here {_shown(each.stored)}, there {_shown(each.given)}" for each in record.differences]
+        said += [error.detail for error in record.errors]
+        dropped = f"(no place for {', '.join(record.dropped)})" if record.dropped else ""
+        told_of = filter(None, (record.outcome, record.id, "; ".join(said), dropped))
+        typer.echo(f"line {record.line}: {' '.join(told_of)}")
     typer.echo(
         f"{told.found} found = {told.new} new ({stored} stored) + {told.matched} matched + {told.reported} reported."
     )
@@ -257,6 +256,15 @@ def check_anchors(
         typer.echo(f"{len(verdicts)} quotes of {slug}: {counts or 'nothing to check'}.")
     if any(verdict.outcome != "exact" for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def _shown(value: object) -> str:
+    """Return a field of a source for people: a list of authors by their names, anything else as it is."""
+    from api.formats.tagged import name_line
+
+    if not isinstance(value, list):
+        return repr(value)
+    return "; ".join(name_line(author) for author in value) or "none"
 
 
 def _read(file: str) -> bytes:
