@@ -85,7 +85,13 @@ def wanted(request: Request, query: FormatParameters) -> Format | None:
     if found is FORMATS["bibliography"]:
         # An unknown style is an error before the first byte, not in the middle of the stream.
         bibliography.check(**styled)
-        return Format(found.name, found.media_types, found.extension, partial(bibliography.write, **styled))
+        # The name is part of the tag: what one style's tag says nothing about is another style.
+        return Format(
+            "-".join([found.name, *styled.values()]),
+            found.media_types,
+            found.extension,
+            partial(bibliography.write, **styled),
+        )
     if styled:
         detail = f"{' and '.join(styled)} goes with format=bibliography."
         raise ParameterError(detail, [Fault(at=name, code="invalid_parameter", detail=detail) for name in styled])
@@ -168,15 +174,15 @@ def sources_response(
             keys[source["id"]] = make(source)
             yield source
 
-    tagged = f'{etag[:-1]}-{chosen.name}"'
-    headers = {
-        "ETag": tagged,
-        "Content-Disposition": f'attachment; filename="{name}.{chosen.extension}"',
-        **pages.CACHE,
-        **(more or {}),
-    }
+    headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
     return StreamingResponse(chosen.write(keyed(), keys), media_type=media_type, headers=headers)
+
+
+def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an answer in a format: the tag of this representation, and the file's name."""
+    file = f'attachment; filename="{name}.{chosen.extension}"'
+    return {"ETag": f'{etag[:-1]}-{chosen.name}"', "Content-Disposition": file, **pages.CACHE, **more}
 
 
 def not_modified(request: Request, chosen: Format, etag: str) -> Response | None:

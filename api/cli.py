@@ -1,7 +1,9 @@
 """The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · export · sources."""
 
+import json
 import logging.config
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +68,8 @@ def serve(
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
     logging.config.dictConfig(server.logs(settings))
-    server.run(create_app(settings), settings)
+    if not server.run(create_app(settings), settings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -217,16 +220,15 @@ def import_sources(
             raise ClaimbaseError(str(error)) from None
         with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
             records = ((found.line, found.record, found.dropped) for found in reading.found)
-            outcomes = importing.reconcile(change.connection, records)
+            outcomes = importing.reconcile(change.connection, records, proposed=True)
             stored = 0 if dry_run else importing.store(change, outcomes)
     told = reconciled(name, reading, outcomes)
     for record in told.data:
-        told_of = "; ".join(
-            [f"{each.field}: here {each.stored!r}, there {each.given!r}" for each in record.differences]
-        )
-        why = "; ".join(error.detail for error in record.errors)
-        dropped = f" (no place for {', '.join(record.dropped)})" if record.dropped else ""
-        typer.echo(f"line {record.line}: {record.outcome} {record.id or ''} {told_of or why}".rstrip() + dropped)
+        said = [f"{each.field}: here {_shown(each.stored)}, there {_shown(each.given)}" for each in record.differences]
+        said += [error.detail for error in record.errors]
+        dropped = f"(no place for {', '.join(record.dropped)})" if record.dropped else ""
+        told_of = filter(None, (record.outcome, record.id, "; ".join(said), dropped))
+        typer.echo(f"line {record.line}: {' '.join(told_of)}")
     typer.echo(
         f"{told.found} found = {told.new} new ({stored} stored) + {told.matched} matched + {told.reported} reported."
     )
@@ -252,6 +254,50 @@ def verify_sources(
                 typer.echo(f"{verdict.source} {verdict.scheme}:{verdict.value}: {verdict.outcome}. {verdict.detail}")
         except verify.NoNetwork:
             raise ClaimbaseError("Crossref and PubMed cannot be reached; is there a network?") from None
+
+
+anchors = typer.Typer(help="Work on quotes and their places.", no_args_is_help=True)
+app.add_typer(anchors, name="anchors")
+
+
+@anchors.command("check")
+def check_anchors(
+    file: Annotated[str, typer.Argument(help="The plain text of the source, in UTF-8; - for standard input.")],
+    source: Annotated[str, typer.Option(help="The source: slug, doi:…, pmid:…, pmcid:… or isbn:…")],
+    database_url: DatabaseUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say of every quote whether it stands in the text of its source; exit 1 where one is not exact. Changes nothing."""
+    from models import anchors as quoted
+
+    content = sys.stdin.buffer.read() if file == "-" else _read(file)
+    with _database(database_url) as database, database.read() as connection:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
+        slug = queries.source_slug(connection, source)
+        read, verdicts = quoted.checked(connection, slug, text)
+    if as_json:
+        typer.echo(json.dumps({"source": slug, **quoted.told(read, verdicts)}, ensure_ascii=False))
+    else:
+        typer.echo(read.sentence)
+        for verdict in verdicts:
+            typer.echo(f"{verdict.outcome} {verdict.id} {verdict.detail}")
+        tally = Counter(verdict.outcome for verdict in verdicts)
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in tally.items())
+        typer.echo(f"{len(verdicts)} quotes of {slug}: {counts or 'nothing to check'}.")
+    if any(verdict.outcome != "exact" for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _shown(value: object) -> str:
+    """Return a field of a source for people: a list of authors by their names, anything else as it is."""
+    from api.formats.tagged import name_line
+
+    if not isinstance(value, list):
+        return repr(value)
+    return "; ".join(name_line(author) for author in value) or "none"
 
 
 def _input(path: str) -> Path | BinaryIO:

@@ -18,7 +18,7 @@ from models.claim import Claim, ClaimTopic
 from models.database import insert_rows
 from models.exporting import claim_line
 from models.flat import Problem, Record, check_stamps
-from models.kinds import KINDS, Kind, stored
+from models.kinds import KINDS, Kind, refers, states, stored
 from models.records import Row, table
 from models.revision import Revision
 from models.source import SourceAuthor, SourceFields, SourceIdentifier, name_key, publication
@@ -112,36 +112,14 @@ def _store_kind(load: Load, kind: Kind, records: list[Record], known: Known, new
     return touched
 
 
-def references(record: Record) -> list[tuple[str, str]]:
-    """Return what a record refers to, as kind and id."""
-    body = record.body
-    found = [("claim", body["claim"])] if record.kind.part else []
-    if body.get("source"):
-        found.append(("source", body["source"]))
-    if record.kind.name == "claim":
-        found += [("topic", topic) for topic in body["topics"]]
-    elif record.kind.name == "relation":
-        found.append(("claim", body["target"]))
-    elif body.get("relation_target"):
-        found.append(("relation", f"{body['claim']}:{body['relation_type']}:{body['relation_target']}"))
-    return found
-
-
 def _look_up(connection: Connection, records: Iterable[Record], known: Known) -> None:
     """Add the states of all that these records refer to, of what is stored."""
-    wanted: dict[str, set[str]] = {}
-    for record in records:
-        for reference in references(record):
-            if reference not in known:
-                wanted.setdefault(reference[0], set()).add(reference[1])
-    for name, ids in wanted.items():
-        kind = KINDS[name]
-        rows = table(kind.model)
-        key = [rows.c[column] for column in kind.columns]
-        places = [tuple(kind.place(each).values()) for each in sorted(ids)]
-        among = tuple_(*key).in_(places) if len(key) > 1 else key[0].in_(sorted(ids))
-        for *found, state in connection.execute(select(*key, rows.c.state).where(among)):
-            known[name, ":".join(found)] = state
+    known |= states(connection, {each for record in records for each in references(record) if each not in known})
+
+
+def references(record: Record) -> list[tuple[str, str]]:
+    """Return what a record refers to, as kind and id."""
+    return [(kind.name, record_id) for _, kind, record_id in refers(record.kind, record.body)]
 
 
 def _must_wait(record: Record, known: Known) -> bool:
@@ -154,14 +132,17 @@ def _must_wait(record: Record, known: Known) -> bool:
 def _stands(load: Load, record: Record, known: Known) -> bool:
     """Say whether all that a record refers to is there and, for a change, in a state that it may refer to."""
     state = record.body["state"]
-    for at, reference in enumerate(references(record)):
-        found = known.get(reference)
+    for field_name, kind, record_id in refers(record.kind, record.body):
+        found = known.get((kind.name, record_id))
         if load.change is None:
             # The target of a relation may be on a later line; `loading` looks for all of them at the end.
-            if found is None and not (record.kind.name == "relation" and at == 1):
+            if found is None and field_name != "target":
                 return False
         elif found is None or (state in STANDING and (found not in STANDING or (state == "accepted" != found))):
             return False
+    if record.kind.name == "source" and load.change is not None and state not in STANDING:
+        # What is taken back gives its identifiers up, or some of them; `changes` knows.
+        return False
     return not (record.kind.name == "relation" and record.body["target"] == record.body["claim"])
 
 

@@ -27,8 +27,8 @@ PARTS = Vocabulary(
         *(Term(name, name.replace("_", " "), sentence) for name, sentence in status.LEFT_OUT.items()),
     ),
 )
-# Evidence that nobody has reviewed, or that was taken back before anybody did, is its proposer's affair.
-PRIVATE = ("submitted", "withdrawn")
+# Evidence that was never accepted is its proposer's affair, and the curators'.
+PRIVATE = ("submitted", "rejected", "withdrawn")
 
 
 class EvidenceBrief(Strict):

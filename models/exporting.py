@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, select
 
 from models import migrations
 from models.base import ClaimbaseError
-from models.claim import Claim
 from models.database import Database
 from models.document import DERIVATION, ClaimDocument
 from models.kinds import KINDS, Kind, bodies
@@ -29,6 +28,7 @@ LICENCE = "CC0-1.0"
 BATCH = 500
 # What a line of a claim holds beside its core. Its sources have lines of their own.
 CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
+RETIRED = ("retracted", "merged")
 STAMPS = ("revision", "created", "updated")
 MANIFEST = "manifest.json"
 
@@ -183,14 +183,7 @@ def _accepted(kind: Kind) -> ColumnElement[bool]:
 
 
 def _out_of_use(kind: Kind) -> ColumnElement[bool]:
-    """Return the condition that a record is public, and neither in a section of its kind nor in the line of a claim."""
-    rows, claim = table(kind.model), table(Claim)
-    retired = PUBLIC[1:]
-    out: ColumnElement[bool] = rows.c.state.in_(retired)
-    if kind.part:
-        # What an accepted claim was tied to by stays as it is when the claim is taken back.
-        out = or_(out, _accepted(kind) & rows.c.claim.in_(select(claim.c.id).where(claim.c.state.in_(retired))))
-    return out
+    return table(kind.model).c.state.in_(RETIRED)
 
 
 def _counts() -> dict[str, Select[Any]]:

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from models.assessment import AssessmentOut
 from models.base import SLUG, SLUG_LENGTH, Fault, faults_of
-from models.changes import STANDING
 from models.claim import OccurrenceOut, TopicOut
 from models.evidence import EvidenceOut
 from models.kinds import KINDS, Kind
@@ -126,8 +125,6 @@ def validated(kind: Kind, given: Mapping[str, Any]) -> Row:
     kind.fields.__pydantic_validator__.validate_python(fields, self_instance=record)
     if kind.name == "source":
         record.identifiers.sort(key=lambda identifier: identifier.scheme)
-        if record.state not in STANDING:
-            record.identifiers = []
         body: Row = record.model_dump()
         return body
     if kind.name == "claim":

@@ -52,17 +52,37 @@ class Outcome:
     source: SourceIn | None = None
 
 
+@dataclass
+class _Taken:
+    """The new sources of a file so far: what each is known by, and the last number behind each stem of a slug."""
+
+    sources: dict[str, SourceIn] = field(default_factory=dict)
+    slugs: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def add(self, source: SourceIn) -> None:
+        self.sources[source.id] = source
+        for mark, _ in _marks(source):
+            self.slugs.setdefault(mark, source.id)
+
+    def find(self, source: SourceIn) -> tuple[str | None, str | None]:
+        return next(((self.slugs[mark], by) for mark, by in _marks(source) if mark in self.slugs), (None, None))
+
+
 def reconcile(
-    connection: Connection, records: Iterable[tuple[int, Mapping[str, Any], tuple[str, ...]]]
+    connection: Connection, records: Iterable[tuple[int, Mapping[str, Any], tuple[str, ...]]], *, proposed: bool
 ) -> list[Outcome]:
     """Say of each record (its line, its fields, what its format could not give us) what it is; stores nothing.
 
+    Sources that are only proposed are looked at where `proposed` says so: who may not see them learns nothing of them.
     Two records of one file that would become the same source are one `new` and one `matched`.
     """
     outcomes: list[Outcome] = []
-    taken: dict[str, SourceIn] = {}
+    taken = _Taken()
     for line, record, dropped in records:
-        outcomes.append(_outcome(connection, line, record, dropped, taken))
+        outcomes.append(
+            _outcome(connection, line, record, dropped, taken, changes.STANDING if proposed else ("accepted",))
+        )
     return outcomes
 
 
@@ -73,41 +93,45 @@ def store(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
 
 
 def _outcome(
-    connection: Connection, line: int, record: Mapping[str, Any], dropped: tuple[str, ...], taken: dict[str, SourceIn]
+    connection: Connection,
+    line: int,
+    record: Mapping[str, Any],
+    dropped: tuple[str, ...],
+    taken: _Taken,
+    states: tuple[str, ...],
 ) -> Outcome:
     try:
         source = SourceIn.model_validate({**record, "id": "import"})
     except ValidationError as error:
         return Outcome(line, "reported", faults=faults_of(error.errors(), SourceIn.model_fields), dropped=dropped)
-    slug, by = _find(connection, source)
+    slug, by = _find(connection, source, states)
     stored = sources_by_id(connection, [slug])[slug] if slug else None
     if stored is None:
-        slug, by = _find_among(taken, source)
-        stored = taken[slug].model_dump() if slug else None
+        slug, by = taken.find(source)
+        stored = taken.sources[slug].model_dump() if slug else None
     if stored is not None and slug is not None:
         return Outcome(line, "matched", slug, by, _differences(stored, source), dropped=dropped)
     source.id = _free_slug(connection, source, taken)
-    taken[source.id] = source
+    taken.add(source)
     return Outcome(line, "new", source.id, dropped=dropped, source=source)
 
 
-def _find(connection: Connection, source: SourceIn) -> tuple[str | None, str | None]:
-    identifier = table(SourceIdentifier)
+def _find(connection: Connection, source: SourceIn, states: tuple[str, ...]) -> tuple[str | None, str | None]:
+    identifier, author, stored = table(SourceIdentifier), table(SourceAuthor), table(Source)
+    owned = select(identifier.c.source).join(stored, stored.c.id == identifier.c.source)
     given = {each.scheme: each.value for each in source.identifiers}
     for scheme in BY_IDENTIFIER:
         if scheme in given:
-            statement = select(identifier.c.source).where(
-                identifier.c.scheme == scheme, identifier.c.value == given[scheme]
-            )
-            if slug := connection.scalar(statement):
+            named = (identifier.c.scheme == scheme, identifier.c.value == given[scheme])
+            if slug := connection.scalar(owned.where(*named, stored.c.state.in_(states))):
                 return str(slug), scheme
-    author, stored = table(SourceAuthor), table(Source)
     first = (author.c.source == stored.c.id) & (author.c.position == 0)
     # A work that names nobody, or has no year, is only like one that does not either.
     like = (
         select(stored.c.id, stored.c.title)
         .outerjoin(author, first)
         .where(
+            stored.c.state.in_(states),
             author.c.name_key.is_not_distinct_from(_first_author(source)),
             stored.c.year.is_not_distinct_from(_year(source)),
         )
@@ -118,19 +142,11 @@ def _find(connection: Connection, source: SourceIn) -> tuple[str | None, str | N
     return None, None
 
 
-def _find_among(taken: Mapping[str, SourceIn], source: SourceIn) -> tuple[str | None, str | None]:
-    mine = {(each.scheme, each.value) for each in source.identifiers}
-    for slug, other in taken.items():
-        shared = mine & {(each.scheme, each.value) for each in other.identifiers}
-        if shared:
-            return slug, min(shared)[0]
-        if _identity(source) == _identity(other):
-            return slug, "title, year and first author"
-    return None, None
-
-
-def _identity(source: SourceIn) -> tuple[str, int | None, str | None]:
-    return _words(source.title), _year(source), _first_author(source)
+def _marks(source: SourceIn) -> list[tuple[tuple[Any, ...], str]]:
+    """Return what a source is known by within a file, each with its name, the surest first."""
+    given = {each.scheme: each.value for each in source.identifiers}
+    known: list[tuple[tuple[Any, ...], str]] = [((name, given[name]), name) for name in BY_IDENTIFIER if name in given]
+    return [*known, ((_words(source.title), _year(source), _first_author(source)), "title, year and first author")]
 
 
 def _first_author(source: SourceIn) -> str | None:
@@ -168,15 +184,14 @@ def _words(title: str) -> str:
     return " ".join(re.findall(r"\w+", name_key(title)))
 
 
-def _free_slug(connection: Connection, source: SourceIn, taken: Mapping[str, SourceIn]) -> str:
+def _free_slug(connection: Connection, source: SourceIn, taken: _Taken) -> str:
     """Return a slug of family name and year that is free, such as `zamboni-2009` or `zamboni-2009-2`."""
     author = source.authors[0] if source.authors else None
     who = (author.family or author.literal) if author else source.title
     stem = "-".join(re.findall(r"[a-z0-9]+", name_key(who or "")))[:60].strip("-") or "source"
     stem = f"{stem}-{_year(source)}" if _year(source) else stem
-    number = 1
     while True:
+        number = taken.numbers[stem] = taken.numbers.get(stem, 0) + 1
         slug = stem if number == 1 else f"{stem}-{number}"
-        if slug not in taken and not sources_by_id(connection, [slug]):
+        if slug not in taken.sources and not sources_by_id(connection, [slug]):
             return slug
-        number += 1

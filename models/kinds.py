@@ -1,6 +1,6 @@
 """The kinds of record as a table: where each is stored, its fields, its key, and how its id is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,15 @@ from models.relation import Relation, RelationIn
 from models.source import Source, SourceIn
 
 BATCH = 500
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Records of a kind name another record: the columns that hold its key, and of which kind it is."""
+
+    kind: str
+    columns: tuple[str, ...]
+    to: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,40 @@ KINDS = {
     )
 }
 PARTS = tuple(kind for kind in KINDS.values() if kind.part)
+# What refers to what, but for the topics of a claim, which are many.
+REFERENCES = (
+    *(Reference(part.name, ("claim",), "claim") for part in PARTS),
+    *(Reference(name, ("source",), "source") for name in ("occurrence", "evidence", "assessment")),
+    Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),
+    Reference("relation", ("target",), "claim"),
+)
+
+
+def refers(kind: Kind, body: Row) -> Iterator[tuple[str, Kind, str]]:
+    """Yield the records that a record names: the field that does, their kind, their id."""
+    if kind.name == "claim":
+        yield from (("topics", KINDS["topic"], topic) for topic in body["topics"])
+    for reference in REFERENCES:
+        if reference.kind == kind.name and body[reference.columns[-1]] is not None:
+            yield reference.columns[-1], KINDS[reference.to], ":".join(body[column] for column in reference.columns)
+
+
+def states(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the state of each of these records, which are named by kind and id; absent ones are left out."""
+    ids: dict[str, list[str]] = {}
+    for name, record_id in wanted:
+        ids.setdefault(name, []).append(record_id)
+    found: dict[tuple[str, str], str] = {}
+    for name, named in ids.items():
+        kind = KINDS[name]
+        rows = table(kind.model)
+        key = [rows.c[column] for column in kind.columns]
+        for start in range(0, len(named), BATCH):
+            places = [tuple(kind.place(each).values()) for each in named[start : start + BATCH]]
+            among = tuple_(*key).in_(places) if len(key) > 1 else key[0].in_([place[0] for place in places])
+            for *values, state in connection.execute(select(*key, rows.c.state).where(among)):
+                found[name, ":".join(values)] = state
+    return found
 
 
 def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None) -> Iterator[tuple[str, Row]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -27,7 +27,7 @@ from models.kinds import KINDS
 from models.lines import Input, Line, parse, place
 from models.records import Row, table
 from models.relation import Relation
-from models.revision import PUBLIC, WITHHELD, Revision, RevisionOut, Serial, hold
+from models.revision import PUBLIC, WITHHELD, Revision, RevisionWhole, Serial, hold
 
 BATCH = 4000
 TOLD_EVERY = 500
@@ -198,14 +198,6 @@ def _batches(lines: Iterator[Line], told: Loaded, work: Load) -> Iterator[Batch]
     yield list(records.values()), given, revisions
 
 
-class RevisionLine(RevisionOut):
-    """A revision as an export has it: what is withheld is null."""
-
-    record: str | None  # type: ignore[assignment]
-    actor: str | None  # type: ignore[assignment]
-    body: dict[str, Any] | None
-
-
 def _store_revisions(work: Load, found: list[tuple[str, Row]], before: int) -> int:
     """Store revisions as their lines have them; return how many."""
     rows = []
@@ -213,7 +205,7 @@ def _store_revisions(work: Load, found: list[tuple[str, Row]], before: int) -> i
         try:
             rows.append(_revision(given, number))
         except ValidationError as error:
-            for fault in faults_of(error.errors(), RevisionLine.model_fields):
+            for fault in faults_of(error.errors(), RevisionWhole.model_fields):
                 work.complain(where, fault)
         except InvalidRecord as error:
             for fault in error.faults:
@@ -225,7 +217,7 @@ def _store_revisions(work: Load, found: list[tuple[str, Row]], before: int) -> i
 def _revision(given: Row, number: int) -> Row:
     """Return the row of a revision; raises where its line is none, or is not the one with this serial."""
     named = {"record" if name == "of" else name: value for name, value in given.items() if name != "record"}
-    row: Row = dict(RevisionLine.__pydantic_validator__.validate_python(named).__dict__)
+    row: Row = dict(RevisionWhole.__pydantic_validator__.validate_python(named).__dict__)
     hidden = row["state"] not in PUBLIC
     if hidden:
         row |= {"record": f"{row['kind']}/{WITHHELD}", "claim": None, "actor": WITHHELD, "comment": None, "body": {}}

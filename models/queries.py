@@ -313,9 +313,11 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
         name = parameter.partition(".")[0]
         if name == "asserted_by":
             faults += _unknown(connection, parameter, values, term.c.value, term.c.field == name)
-        elif name in REFERENCES:
+        elif name in REFERENCES and isinstance(values, list):
             slugs = [value for value in values if ":" not in value]
-            faults += _unknown(connection, parameter, slugs, REFERENCES[name])
+            ids = REFERENCES[name]
+            shown = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
+            faults += _unknown(connection, parameter, slugs, ids, *shown)
             found = {value: find_source(connection, value, parameter) for value in values if ":" in value}
             resolved[parameter] = slugs + [slug for slug in found.values() if slug is not None]
             for value in (value for value, slug in found.items() if slug is None and "," in value):

@@ -81,14 +81,16 @@ def withheld(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]
 
 
 class RevisionOut(Strict):
-    """One recorded change: who did what, when."""
+    """One recorded change: who did what, when. Of what is only proposed, or was not taken, no more than its place is told."""
 
     serial: int
-    record: str = Field(description="Kind and id of the record, such as `claim/ccsvi-causes-ms`.")
+    record: str | None = Field(
+        description="Kind and id of the record, such as `claim/ccsvi-causes-ms`; null where the change is withheld."
+    )
     kind: Annotated[str, OneOf(v.RECORD_KINDS)]
     claim: str | None = Field(description="The claim that the record is, or is a part of.")
     action: Annotated[str, OneOf(v.ACTIONS)]
-    actor: str
+    actor: str | None = Field(description="Who did it; null where the change is withheld.")
     at: str = Field(description="UTC.")
     comment: str | None
     state: Annotated[str, OneOf(v.REVIEW_STATES)] = Field(description="Where the record stands after the change.")
@@ -98,4 +100,6 @@ class RevisionOut(Strict):
 class RevisionWhole(RevisionOut):
     """One recorded change with the record after it."""
 
-    body: dict[str, Any] = Field(description="The whole record after the change.")
+    body: dict[str, Any] | None = Field(
+        description="The whole record after the change; null where it is withheld, empty where it was purged."
+    )

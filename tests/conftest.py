@@ -102,7 +102,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def _store(templates: Templates, kind: str, *, seeded: bool) -> Iterator[Store]:
+def store_of(templates: Templates, kind: str, *, seeded: bool) -> Iterator[Store]:
+    """Give a database of its own; it goes at the end."""
     url = templates.copy(kind, seeded=seeded)
     database = connect(url)
     try:
@@ -115,26 +116,26 @@ def _store(templates: Templates, kind: str, *, seeded: bool) -> Iterator[Store]:
 @pytest.fixture
 def empty(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a migrated database without content."""
-    yield from _store(templates, kind, seeded=False)
+    yield from store_of(templates, kind, seeded=False)
 
 
 @pytest.fixture
 def other(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a migrated database without content, of the other kind than the test's."""
     (another,) = (each for each in DATABASES if each != kind)
-    yield from _store(templates, another, seeded=False)
+    yield from store_of(templates, another, seeded=False)
 
 
 @pytest.fixture
 def seeded(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a database with the seed content."""
-    yield from _store(templates, kind, seeded=True)
+    yield from store_of(templates, kind, seeded=True)
 
 
 @pytest.fixture(scope="session", params=DATABASES)
 def shared(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Store]:
     """Give a seeded database that many tests read and none writes."""
-    yield from _store(templates, str(request.param), seeded=True)
+    yield from store_of(templates, str(request.param), seeded=True)
 
 
 @pytest.fixture(scope="session")

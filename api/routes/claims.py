@@ -267,9 +267,8 @@ def _cited(
     core = whole.core(claim, served).model_dump()
     if chosen.name == "json_ld":
         content = to_json(json_ld.claim({**core, **served}, base))
-        return Response(
-            content, media_type=chosen.media_types[0], headers={"ETag": f'{etag[:-1]}-json_ld"', **pages.CACHE, **links}
-        )
+        headers = citations.file_headers(chosen, etag, core["id"], links)
+        return Response(content, media_type=chosen.media_types[0], headers=headers)
     return citations.sources_response(chosen, [citations.claim_as_source(core, base)], etag, core["id"], links)
 
 

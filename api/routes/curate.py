@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.deps import JsonAccepted, needs
-from api.writing import NEW_ERRORS, WRITE_ERRORS, Answer, body_of, must_match, write
+from api.writing import NEW_ERRORS, WRITE_ERRORS, Answer, PreconditionFailed, body_of, must_match, write
 from models import review
 from models.base import REVIEWED, Fault, InvalidRecord, Text
-from models.changes import Change
+from models.changes import Change, Conflict
 from models.filters import Filters
 from models.keys import Key
 from models.kinds import KINDS, Kind, one
@@ -101,7 +101,12 @@ def _replace(kind: Kind) -> Any:
         def work(change: Change) -> Answer:
             # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
             if request.headers.get("if-none-match") == "*":
-                return told(kind, review.propose(change, caller, kind, body), 201)
+                try:
+                    return told(kind, review.propose(change, caller, kind, body), 201)
+                except Conflict as error:
+                    if error.code != "already_exists":
+                        raise
+                    raise PreconditionFailed(error.detail, error.faults) from None
             old = review.find(change.connection, caller, kind, record_id)
             must_match(request, change.connection, kind, record_id, old)
             review.replace(change, caller, kind, record_id, body)

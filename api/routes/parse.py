@@ -80,7 +80,7 @@ def _parse(request: Request, content: bytes, name: str | None) -> Parsed:
     reading = detect.read(content, name)
     with database(request).read() as connection:
         outcomes = importing.reconcile(
-            connection, ((found.line, found.record, found.dropped) for found in reading.found)
+            connection, ((found.line, found.record, found.dropped) for found in reading.found), proposed=False
         )
     return reconciled(name, reading, outcomes)
 

@@ -1,12 +1,18 @@
 """A desk for tests of curating: a client on the seed content, and people with keys."""
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi.testclient import TestClient
 
+from api.main import create_app
+from api.settings import Settings
 from models import keys
 from models.check import check
+from models.kinds import KINDS, Kind, stored
 from tests.conftest import Store
 
 PEOPLE = {"anna": "contributor", "emil": "contributor", "ben": "curator", "cleo": "curator", "dora": "admin"}
@@ -30,6 +36,43 @@ ASSESSMENT = {
 }
 CLAIM = "ccsvi-causes-ms"
 EVIDENCE = f"/v1/evidence/{CLAIM}:example"
+# What an accepted record needs to have so that it can be changed: a field, and another value of it.
+PATCHES: dict[str, dict[str, Any]] = {
+    "topic": {"label": "Changed"},
+    "source": {"title": "Changed"},
+    "claim": {"statement": "Changed."},
+    "occurrence": {"quote": "Changed"},
+    "relation": {"note": "Changed"},
+    "evidence": {"finding": "Changed."},
+    "assessment": {"rationale": "Changed."},
+}
+# Nobody's limits are in the way of what is tested here.
+UNLIMITED: dict[str, Any] = {
+    "key_writes_per_minute": 10**6,
+    "address_writes_per_minute": 10**6,
+    "failed_keys_per_minute": 10**6,
+}
+
+
+def a_record(kind: str, key: str, **more: Any) -> dict[str, Any]:
+    """Return a record of a kind as it is sent; a relation points to the claim that `key` names."""
+    bodies: dict[str, dict[str, Any]] = {
+        "topic": {"id": key, "label": f"Topic {key}", "definition": "A topic."},
+        "source": {
+            "id": key,
+            "type": "article-journal",
+            "title": f"A study named {key}",
+            "authors": [{"family": "Doe", "given": "J"}],
+            "issued": "2015",
+            "study_design": "case_control",
+        },
+        "claim": {"id": key, "statement": f"The claim {key} holds.", "kind": "mechanism"},
+        "occurrence": {"key": key, "source": "doepp-2010", "quote": f"So says {key}.", "asserted_by": ["doepp"]},
+        "relation": {"type": "comments_on", "target": key},
+        "evidence": {**LINE, "key": key},
+        "assessment": {**ASSESSMENT, "key": key},
+    }
+    return {**bodies[kind], **more}
 
 
 @dataclass
@@ -39,6 +82,7 @@ class Desk:
     store: Store
     client: TestClient
     plain: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         with self.store.database.write() as connection:
@@ -50,7 +94,7 @@ class Desk:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if who is not None:
             given["Authorization"] = f"Bearer {self.plain[who]}"
-        more = {} if body is None else {"json": body}
+        more = {} if body is None else {"content": body} if isinstance(body, str | bytes) else {"json": body}
         return self.client.request(method, path, headers=given, follow_redirects=False, **more)
 
     def tag(self, path: str, who: str | None = "cleo") -> str:
@@ -69,3 +113,63 @@ class Desk:
         """Return what `claimbase check` has to say."""
         with self.store.database.read() as connection:
             return list(check(connection))
+
+    def propose(self, who: str, kind: str, key: str | None = None, claim: str = CLAIM, **more: Any) -> str:
+        """Propose a record and return its id; without a key it gets one of its own."""
+        key = key or f"made-{next(self.numbers)}"
+        path = f"/v1/claims/{claim}/{KINDS[kind].plural}" if KINDS[kind].part else f"/v1/{KINDS[kind].plural}"
+        return str(self.must(201, who, "POST", path, a_record(kind, key, **more))["id"])
+
+    def accept(self, kind: str, record: str, who: str = "cleo", comment: str | None = None) -> Any:
+        """Accept a proposal."""
+        return self.decide("accept", kind, record, who, comment)
+
+    def decide(self, action: str, kind: str, record: str, who: str = "cleo", comment: str | None = None) -> Any:
+        """Accept or reject a proposal, or purge what was taken back; return the answer's JSON."""
+        path = f"/v1/records/{kind}/{record}"
+        return self.must(200, who, "POST", f"{path}:{action}", {"comment": comment}, If_Match=self.tag(path))
+
+    def accepted(self, kind: str, key: str | None = None, by: str = "anna", claim: str = CLAIM, **more: Any) -> str:
+        """Propose a record and let another person accept it; return its id."""
+        record = self.propose("ben" if kind == "assessment" else by, kind, key, claim, **more)
+        if kind != "assessment":
+            self.accept(kind, record, "dora" if by == "cleo" else "cleo")
+        return record
+
+    def retract(self, kind: str, record: str, who: str = "cleo", why: str = "wrong", **more: str) -> Any:
+        """Retract an accepted record."""
+        query = "".join(f"&{name}={value}" for name, value in more.items())
+        path = f"{native(kind, record)}?comment={why}{query}"
+        return self.must(200, who, "DELETE", path, If_Match=self.tag(f"/v1/records/{kind}/{record}"))
+
+    def merge(self, kind: str, old: str, into: str, who: str = "cleo") -> Any:
+        """Merge a claim or a source into another."""
+        tag = self.tag(f"/v1/records/{kind}/{old}")
+        return self.must(200, who, "POST", f"{native(kind, old)}:merge", {"into": into}, If_Match=tag)
+
+    def undo(self, serial: int, who: str = "cleo") -> list[str]:
+        """Take back the change of a revision; return the names of the records that are as before."""
+        answer = self.must(200, who, "POST", f"/v1/revisions/{serial}:undo", {})
+        return [f"{record['kind']}/{record['id']}" for record in answer["data"]]
+
+    def record(self, kind: str, record: str, who: str | None = "dora") -> Any:
+        """Return a record with where it stands."""
+        return self.must(200, who, "GET", f"/v1/records/{kind}/{record}")
+
+    def bodies(self) -> dict[str, dict[str, Any]]:
+        """Return every record that is stored, by its name."""
+        with self.store.database.read() as connection:
+            return {f"{kind.name}/{each}": body for kind in KINDS.values() for each, body in stored(connection, kind)}
+
+
+def native(kind: str | Kind, record: str) -> str:
+    """Return the address of a record among its kind."""
+    return f"/v1/{KINDS[kind].plural if isinstance(kind, str) else kind.plural}/{record}"
+
+
+@contextmanager
+def at_desk(store: Store) -> Iterator[Desk]:
+    """Open a desk on a store, without limits on how often."""
+    settings = Settings(database_url=store.url, **UNLIMITED)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield Desk(store, client)

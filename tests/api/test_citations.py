@@ -61,6 +61,16 @@ def test_format_means_the_same_as_accept_and_each_has_a_tag_and_a_file_name(name
     assert client.get("/v1/sources", headers={"If-None-Match": asked.headers["etag"]}).status_code == 200
 
 
+def test_styles_have_tags_of_their_own(client: TestClient) -> None:
+    accepts = [
+        "text/x-bibliography; style=ieee",
+        "text/x-bibliography; style=ieee; locale=en-GB",
+        "text/x-bibliography",
+    ]
+    tags = [client.get("/v1/sources/doepp-2010", headers={"Accept": accept}).headers["etag"] for accept in accepts]
+    assert len(set(tags)) == 3
+
+
 @pytest.mark.parametrize(("name", "read"), [("bibtex", bibtex.read), ("ris", ris.read)])
 def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) -> None:
     found = read(client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content).found
@@ -102,7 +112,9 @@ def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
     assert "/v1/claims/ccsvi-causes-ms}" in answer.text
     then = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex&as_of=2010")
     assert "'contested'" in then.text
-    graph = json.loads(client.get("/v1/claims/ccsvi-causes-ms?format=json_ld").content)["@graph"]
+    linked = client.get("/v1/claims/ccsvi-causes-ms?format=json_ld")
+    assert linked.headers["content-disposition"] == 'attachment; filename="ccsvi-causes-ms.jsonld"'
+    graph = linked.json()["@graph"]
     assert {"Claim", "ClaimReview"} <= {node["@type"] for node in graph}
 
 
@@ -166,6 +178,16 @@ def test_a_file_is_reconciled_entry_by_entry(client: TestClient) -> None:
     assert (by_line[4]["id"], by_line[4]["matched_by"]) == ("muller-2021", "title, year and first author")
     assert by_line[5]["errors"][0]["pointer"] == "/title"
     assert by_line[6]["outcome"] == "reported"
+
+
+def test_entries_of_one_author_and_year_get_slugs_of_their_own(client: TestClient) -> None:
+    entries = "".join(
+        f"@article{{k{n}, title = {{Title {n}}}, author = {{Many, A}}, year = 2001}}\n" for n in range(300)
+    )
+    found = parse(client, (entries + entries.replace("{k", "{l")).encode())
+    slugs = ["many-2001", *(f"many-2001-{n}" for n in range(2, 301))]
+    assert [record["id"] for record in found["data"]] == slugs * 2
+    assert (found["new"], found["matched"]) == (300, 300)
 
 
 def test_a_body_that_is_no_file_of_citations(client: TestClient) -> None:

@@ -4,19 +4,16 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from fastapi.testclient import TestClient
 
-from api.main import create_app
 from api.openapi import CURATING_EXAMPLES, FOLDER, example
-from api.settings import Settings
-from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
+from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk, at_desk
 from tests.conftest import Store
 
 
 @pytest.fixture
 def desk(seeded: Store) -> Iterator[Desk]:
-    with TestClient(create_app(Settings(database_url=seeded.url)), raise_server_exceptions=False) as client:
-        yield Desk(seeded, client)
+    with at_desk(seeded) as desk:
+        yield desk
 
 
 @pytest.mark.parametrize("operation", CURATING_EXAMPLES)

@@ -27,8 +27,9 @@ REJECTED = {"negative_data_rejection": {"expected-statuses": [400, 401, 404, 405
 
 
 def load(**config: Any) -> Any:
-    """Return the operations of the OpenAPI document, under a configuration of Schemathesis."""
-    return schemathesis.openapi.from_asgi("/openapi.json", DOCUMENT, config=schemathesis.Config.from_dict(config))
+    """Return the operations of the OpenAPI document, under a configuration of Schemathesis; a stream would never end."""
+    operations = schemathesis.openapi.from_asgi("/openapi.json", DOCUMENT, config=schemathesis.Config.from_dict(config))
+    return operations.exclude(operation_id="stream_changes")
 
 
 any_request = load(seed=1, checks={**REJECTED, "positive_data_acceptance": {"enabled": False}})
@@ -52,8 +53,12 @@ STORED: dict[str, list[Any]] = {
     "document": ["article-ccsvi-explained"],
     "from": ["2010"],
     "serial": [7],
+    "since": [7],
     "to": ["2018-02-28"],
     "evidence": ["ccsvi-causes-ms:doepp-2010"],
+    "record": ["ccsvi-causes-ms:doepp-2010"],
+    "occurrence": ["ccsvi-causes-ms:c06"],
+    "relation": ["ccsvi-causes-ms:presupposes:ms-cause-unknown"],
     "name": ["statuses", "status-rules"],
     "style": ["apa"],
     "locale": ["en-GB"],
@@ -76,11 +81,18 @@ def test_every_good_request_for_what_is_stored_succeeds(case: Any, client: TestC
         assert case.call(app=client.app).status_code in (401, 429)
         return
     case.query.pop("cursor", None)
+    if case.operation.path.startswith("/v1/assessments/"):
+        # There is none in the seed content.
+        assert case.call(app=client.app).status_code == 404
+        return
+    if "include" in case.query:
+        # What waits for a review is for those who have a key.
+        case.query["include"] = [each for each in case.query["include"] if each != "submitted"]
     if "known_at" in case.query and case.operation.path.endswith("/evidence"):
         case.query = {name: value for name, value in case.query.items() if name in ("known_at", "as_of")}
     if case.query.get("format") != "bibliography":
         case.query = {name: value for name, value in case.query.items() if name not in ("style", "locale")}
-    stored = {**STORED, "known_at": [now()]}
+    stored = {**STORED, "known_at": [now()]} | ({"kind": ["evidence"]} if "kind" in case.path_parameters else {})
     for place in (case.query, case.path_parameters):
         for name in place.keys() & stored.keys():
             # As many as were made up, so that the choice stays with the examples.

@@ -1,0 +1,284 @@
+"""Each kind of record through all that can happen to one: proposed, changed, decided, withdrawn, proposed anew, retracted."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from models.kinds import KINDS
+from tests.api.curating import CLAIM, LINE, PATCHES, Desk, a_record, at_desk, native
+from tests.api.test_bad_input import problem
+from tests.conftest import Store
+
+PROPOSED = [kind for kind in KINDS if kind != "assessment"]
+# A relation is named by its ends.
+KEYS = {"relation": "ms-cause-unknown"}
+
+
+@pytest.fixture
+def desk(seeded: Store) -> Iterator[Desk]:
+    with at_desk(seeded) as desk:
+        yield desk
+        assert desk.disagreements() == []
+
+
+def collection(kind: str) -> str:
+    return f"/v1/claims/{CLAIM}/{KINDS[kind].plural}" if KINDS[kind].part else f"/v1/{KINDS[kind].plural}"
+
+
+@pytest.mark.parametrize("of", PROPOSED)
+def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
+    body = a_record(of, KEYS.get(of, "mine"))
+    answer = desk.ask("anna", "POST", f"{collection(of)}?comment=first", body)
+    made = answer.json()
+    assert answer.status_code == 201
+    record, path = made["id"], native(of, made["id"])
+    assert answer.headers["location"] == f"/v1/records/{of}/{record}"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["etag"] == f'"{made["revision"]}"' == desk.tag(answer.headers["location"], "anna")
+    shown = {name: made[name] for name in ("state", "proposed_by", "action", "actor", "comment")}
+    wanted = {"state": "submitted", "proposed_by": "anna", "action": "create", "actor": "anna", "comment": "first"}
+    assert shown == wanted
+    assert {name: value for name, value in made["record"].items() if name in body and name != "authors"} == {
+        name: value for name, value in body.items() if name != "authors"
+    }
+    assert desk.record(of, record, "anna") == made
+    desk.must(404, None, "GET", path)
+
+    # Its proposer changes it: some fields, one taken away, all of it.
+    field, value = next(iter(PATCHES[of].items()))
+    other = desk.ask("anna", "PATCH", path, {field: value}, If_Match=answer.headers["etag"])
+    assert other.status_code == 200
+    changed = other.json()
+    assert (changed["action"], changed["revision"] > made["revision"]) == ("update", True)
+    assert changed["record"] == {**made["record"], field: value}
+    desk.must(412, "anna", "PATCH", path, {field: "x"}, If_Match=answer.headers["etag"])
+    optional = "crosswalk" if of == "topic" else "note"
+    noted = desk.must(200, "anna", "PATCH", path, {optional: "A note."} if optional == "note" else {}, If_Match="*")
+    cleared = desk.must(200, "anna", "PATCH", path, {optional: None}, If_Match=f'"{noted["revision"]}"')
+    assert cleared["record"][optional] in (None, {})
+    replaced = desk.must(200, "anna", "PUT", path, body, If_Match=f'"{cleared["revision"]}"')
+    assert replaced["record"] == made["record"]
+
+    # Another decides; from then on everybody sees it, and a curator may change it.
+    desk.accept(of, record, "ben", "Well found.")
+    assert desk.record(of, record)["comment"] == "Well found."
+    seen = desk.ask(None, "GET", path)
+    assert seen.status_code == 200
+    again = desk.must(409, "cleo", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match="*")
+    assert "is accepted" in again["detail"]
+    corrected = desk.must(200, "ben", "PATCH", path, {field: value}, If_Match=seen.headers["etag"])
+    assert corrected["record"][field] == value
+    assert desk.must(200, None, "GET", path)[field] == value
+    assert desk.tag(path, None) == f'"{corrected["revision"]}"'
+
+    # Nobody is in its place; it can be read why it is gone.
+    for query in ("", "?comment=", "?comment=%20"):
+        refused = problem(desk.ask("ben", "DELETE", path + query, If_Match="*"))
+        assert refused["status"] in (400, 422)
+        assert "comment" in str(refused)
+    gone = desk.must(200, "ben", "DELETE", f"{path}?comment=a+mistake", If_Match="*")
+    assert (gone["state"], gone["action"], gone["comment"]) == ("retracted", "retract", "a mistake")
+    told = problem(desk.ask(None, "GET", path))
+    assert (told["status"], told["code"]) == (410, "gone")
+    assert "a mistake" in told["detail"]
+    for method, given in (("PATCH", {field: "x"}), ("PUT", body), ("DELETE", None)):
+        assert problem(desk.ask("ben", method, f"{path}?comment=x", given, If_Match="*"))["status"] == 409
+    desk.must(409, "ben", "POST", collection(of), body)
+    desk.must(409, "ben", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match="*")
+
+
+@pytest.mark.parametrize("of", PROPOSED)
+def test_what_was_rejected_or_withdrawn_may_be_proposed_anew(of: str, desk: Desk) -> None:
+    body = a_record(of, KEYS.get(of, "mine"))
+    record = desk.must(201, "anna", "POST", collection(of), body)["id"]
+    path, decision = native(of, record), f"/v1/records/{of}/{record}"
+    for why in ({}, {"comment": None}, {"comment": ""}, {"comment": "  "}):
+        refused = problem(desk.ask("ben", "POST", f"{decision}:reject", why, If_Match="*"))
+        assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/comment")
+    rejected = desk.must(200, "ben", "POST", f"{decision}:reject", {"comment": "Not so."}, If_Match="*")
+    assert (rejected["state"], rejected["comment"], rejected["proposed_by"]) == ("rejected", "Not so.", "anna")
+    assert desk.record(of, record, "anna")["comment"] == "Not so."
+    desk.must(404, None, "GET", path)
+    desk.must(404, "emil", "GET", decision)
+    desk.must(409, "anna", "PATCH", path, {}, If_Match="*")
+    desk.must(403, "anna", "DELETE", path, If_Match="*")
+
+    # Its proposer may propose it anew; to others its id is taken, since whoever had it would not see it any more.
+    assert desk.must(409, "emil", "POST", collection(of), body)["code"] == "already_exists"
+    desk.must(201, "anna", "POST", collection(of), body)
+    withdrawn = desk.must(200, "anna", "DELETE", f"{path}?comment=mistaken", If_Match="*")
+    assert (withdrawn["state"], withdrawn["action"]) == ("withdrawn", "withdraw")
+    desk.must(404, None, "GET", path)
+    new = {"If_None_Match": "*"}
+    again = desk.must(201, "anna", "PUT", path, body, **new)
+    assert (again["proposed_by"], again["state"], again["action"]) == ("anna", "submitted", "create")
+    desk.must(403, "anna", "POST", f"{decision}:accept", {}, If_Match="*")
+    desk.accept(of, record)
+    assert desk.ask(None, "GET", path).status_code == 200
+
+
+def test_an_assessment_is_a_decision_itself(desk: Desk) -> None:
+    body = a_record("assessment", "mine")
+    desk.must(403, "anna", "POST", collection("assessment"), body)
+    made = desk.must(201, "ben", "POST", collection("assessment"), body)
+    assert (made["state"], made["proposed_by"], made["actor"]) == ("accepted", None, "ben")
+    path = native("assessment", made["id"])
+    assert desk.must(200, None, "GET", path)["rationale"] == body["rationale"]
+    tag = desk.tag(path, None)
+    assert tag == desk.tag(f"/v1/claims/{CLAIM}", None) == f'"{made["revision"]}"'
+    desk.must(409, "ben", "POST", collection("assessment"), body)
+    desk.must(200, "ben", "PATCH", path, {"source": None}, If_Match=tag)
+    desk.must(200, "cleo", "PUT", path, {**body, "status": "disputed"}, If_Match="*")
+    assert desk.must(200, None, "GET", path)["status"] == "disputed"
+    desk.must(200, "ben", "DELETE", f"{path}?comment=superseded", If_Match="*")
+    assert problem(desk.ask(None, "GET", path))["status"] == 410
+
+
+FIXED: list[tuple[str, dict[str, Any], str]] = [
+    *((kind, {"state": "accepted"}, "/state") for kind in PROPOSED),
+    *((kind, {"replaced_by": "another"}, "/replaced_by") for kind in PROPOSED),
+    ("assessment", {"state": "submitted"}, "/state"),
+    ("assessment", {"state": "retracted"}, "/state"),
+]
+
+
+@pytest.mark.parametrize(("of", "more", "pointer"), FIXED)
+def test_where_a_record_stands_is_decided_not_written(of: str, more: Any, pointer: str, desk: Desk) -> None:
+    body = {**a_record(of, KEYS.get(of, "mine")), **more}
+    who = "ben" if of == "assessment" else "anna"
+    for ask in (("POST", collection(of), body), ("POST", "/v1/claims:batch", _batch(of, body))):
+        refused = problem(desk.ask(who, *ask))
+        assert (refused["status"], refused["errors"][0]["code"]) == (422, "fixed_field")
+        assert refused["errors"][0]["pointer"].endswith(pointer)
+    record = desk.must(201, who, "POST", collection(of), a_record(of, KEYS.get(of, "mine")))["id"]
+    for method in ("PATCH", "PUT"):
+        for given in (more, {"state": "merged"}, {"state": "nonsense"}):
+            refused = problem(desk.ask(who, method, native(of, record), {**body, **given}, If_Match="*"))
+            assert refused["status"] == 422
+    # To send it as it stands is to change nothing.
+    stands = desk.record(of, record)
+    for method in ("PATCH", "PUT"):
+        desk.must(200, who, method, native(of, record), stands["record"], If_Match="*")
+    assert desk.record(of, record) == stands
+
+
+def _batch(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"records": [{"record": kind, **({"claim": CLAIM} if KINDS[kind].part else {}), **body}]}
+
+
+@pytest.mark.parametrize("of", KINDS)
+def test_ids_cannot_be_changed(of: str, desk: Desk) -> None:
+    who = "ben" if of == "assessment" else "anna"
+    body = a_record(of, KEYS.get(of, "mine"))
+    record = desk.must(201, who, "POST", collection(of), body)["id"]
+    before = desk.bodies()
+    names = dict.fromkeys(KINDS[of].columns, "another")
+    for name, value in ({**names, "type": "rivals"} if of == "relation" else names).items():
+        for method in ("PATCH", "PUT"):
+            refused = problem(desk.ask(who, method, native(of, record), {**body, name: value}, If_Match="*"))
+            assert (refused["status"], refused["errors"][0]["code"]) == (422, "fixed_field"), name
+            assert refused["errors"][0]["pointer"] == f"/{name}"
+    assert desk.bodies() == before
+
+
+def test_a_merge_patch_is_one(desk: Desk) -> None:
+    crosswalk = {"mesh": "A", "loinc": "B"}
+    desk.propose("anna", "topic", "mine", crosswalk=crosswalk)
+    path = "/v1/topics/mine"
+    patch = b'{"crosswalk": {"mesh": null, "icd": "C"}}'
+    answer = desk.ask("anna", "PATCH", path, patch, If_Match="*", Content_Type="application/merge-patch+json")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["record"]["crosswalk"] == {"loinc": "B", "icd": "C"}
+    assert problem(desk.ask("anna", "PATCH", path, b"{}", If_Match="*", Content_Type="text/plain"))["status"] == 415
+    kept = {"If_Match": "*", "Content_Type": "application/json"}
+    for content in (b"[]", b"1", b'"x"', b"null"):
+        refused = problem(desk.ask("anna", "PATCH", path, content, **kept))
+        assert (refused["status"], refused["errors"][0]["code"]) == (422, "not_an_object")
+    desk.must(422, "anna", "PATCH", path, {"label": None}, If_Match="*")
+    authors = [{"family": "Roe"}, {"literal": "The Group"}]
+    desk.propose("anna", "source", "mine")
+    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": authors}, If_Match="*")
+    assert [author["family"] for author in told["record"]["authors"]] == ["Roe", None]
+    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": None, "issued": "2016"}, If_Match="*")
+    assert (told["record"]["authors"], told["record"]["issued"]) == ([], "2016")
+
+
+def test_what_an_accepted_record_refers_to_is_accepted(desk: Desk) -> None:
+    desk.propose("anna", "topic", "new-topic")
+    desk.propose("anna", "source", "new-source")
+    desk.propose("anna", "claim", "new-claim", topics=["new-topic"])
+    line = desk.propose("anna", "evidence", "new", "new-claim", source="new-source")
+    tie = desk.propose("anna", "relation", "new-claim", type="rivals")
+    on_tie = desk.propose(
+        "anna", "evidence", "on-tie", relation_type="rivals", relation_target="new-claim", source="new-source"
+    )
+    waits = [("claim", "new-claim"), ("evidence", line), ("relation", tie), ("evidence", on_tie)]
+    for kind, record in waits:
+        refused = problem(desk.ask("ben", "POST", f"/v1/records/{kind}/{record}:accept", {}, If_Match="*"))
+        assert (refused["status"], refused["errors"][0]["code"]) == (409, "not_accepted"), record
+    # An assessment counts at once, so its claim and its source must.
+    for path, body in (
+        ("/v1/claims/new-claim/assessments", a_record("assessment", "x")),
+        (f"/v1/claims/{CLAIM}/assessments", a_record("assessment", "x", source="new-source")),
+    ):
+        desk.must(409, "ben", "POST", path, body)
+    # A record that is accepted cannot be changed to refer to what is not.
+    desk.must(409, "ben", "PATCH", f"/v1/claims/{CLAIM}", {"topics": ["new-topic"]}, If_Match="*")
+    seeded = f"/v1/evidence/{CLAIM}:doepp-2010"
+    desk.must(409, "ben", "PATCH", seeded, {"source": "new-source"}, If_Match="*")
+    for kind, record in (("topic", "new-topic"), ("source", "new-source"), *waits):
+        desk.accept(kind, record)
+    assert desk.must(200, None, "GET", "/v1/claims/new-claim")["counts"]["evidence"] == 1
+    for given in ("absent", "New-Source", "", 5, None):
+        refused = problem(desk.ask("anna", "POST", collection("evidence"), {**LINE, "source": given}))
+        assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/source")
+
+
+def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
+    desk.accepted("topic", "new-topic")
+    desk.accepted("source", "new-source")
+    desk.accepted("claim", "new-claim", topics=["new-topic"])
+    line = desk.accepted("evidence", "new", claim="new-claim", source="new-source")
+    tie = desk.accepted("relation", "new-claim", type="rivals")
+    on_tie = desk.accepted("evidence", "on-tie", relation_type="rivals", relation_target="new-claim")
+    waiting = desk.propose("emil", "evidence", "waiting", "new-claim", source="new-source")
+    rests = [
+        ("topic", "new-topic", "claim/new-claim"),
+        ("source", "new-source", f"evidence/{line}"),
+        ("relation", tie, f"evidence/{on_tie}"),
+        ("claim", "new-claim", f"relation/{tie}"),
+    ]
+    for kind, record, named in rests:
+        refused = problem(desk.ask("cleo", "DELETE", f"{native(kind, record)}?comment=x", If_Match="*"))
+        assert (refused["status"], refused["code"]) == (409, "conflict")
+        assert named in refused["detail"]
+        assert any(named in error["detail"] for error in refused["errors"])
+    desk.retract("evidence", on_tie)
+    desk.retract("relation", tie)
+    # A claim takes its parts along; what waits on it could no longer be accepted, and is rejected.
+    desk.retract("claim", "new-claim", replaced_by=CLAIM)
+    assert desk.record("evidence", line)["state"] == "retracted"
+    gone = problem(desk.ask(None, "GET", "/v1/claims/new-claim"))
+    assert gone["status"] == 410
+    assert gone["errors"][0]["suggestion"] == CLAIM
+    assert problem(desk.ask(None, "GET", native("evidence", line)))["status"] == 410
+    for path in ("/v1/claims/new-claim/evidence", "/v1/claims/new-claim/explanation", "/v1/claims/new-claim/badge.svg"):
+        assert problem(desk.ask(None, "GET", path))["status"] == 410
+    assert desk.record("evidence", waiting)["state"] == "rejected"
+    desk.must(409, "emil", "POST", "/v1/claims/new-claim/evidence", {**LINE, "key": "late"})
+    desk.retract("source", "new-source")
+    desk.retract("topic", "new-topic")
+    assert desk.must(200, None, "GET", "/v1/claims/facets")["total"] == 21
+
+
+def test_what_stands_in_its_place_must_stand(desk: Desk) -> None:
+    record = desk.accepted("evidence", "mine")
+    proposed = desk.propose("anna", "evidence", "waits")
+    path = native("evidence", record)
+    for place in (record, proposed, "absent", f"{CLAIM}:absent", "a:b:c"):
+        refused = problem(desk.ask("cleo", "DELETE", f"{path}?comment=x&replaced_by={place}", If_Match="*"))
+        assert (refused["status"], refused["errors"][0]["parameter"]) == (422, "replaced_by")
+    desk.retract("evidence", record, replaced_by=f"{CLAIM}:doepp-2010")
+    gone = problem(desk.ask(None, "GET", path))
+    assert gone["errors"][0]["suggestion"] == f"{CLAIM}:doepp-2010"

@@ -1,0 +1,289 @@
+"""Who may what: every operation of the OpenAPI document, asked by everybody there can be.
+
+Keys are looked at where they matter: by what writes, and by what shows more to some (`MINDED`). There a key that is
+good for nothing is a 401, also where nobody needs one, so that its owner learns of it instead of missing what it would
+show. What shows the same to all (`OPEN`) looks at no key.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from api.openapi import BODIES, EXAMPLES
+from models import keys
+from models import vocabularies as v
+from models.keys import ApiKey
+from models.kinds import KINDS
+from models.records import table
+from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_record, at_desk, native
+from tests.conftest import DATABASES, Templates, store_of
+
+# Who asks. A record that is asked about was proposed by anna for the first three and by ben for «self», a curator.
+#                 nobody anna emil self curator admin, then keys that are expired, revoked, malformed
+WHO = ("nobody", "anna", "emil", "self", "cleo", "dora", "expired", "revoked", "malformed")
+OPEN = "             200  200  200  200  200     200    200 200 200"
+MINDED = "           200  200  200  200  200     200    401 401 401"
+CREATE = "           401  201  201  201  201     201    401 401 401"
+CURATORS_CREATE = "  401  403  403  201  201     201    401 401 401"
+PROPOSER = "         401  200  404  200  403     403    401 401 401"
+OF_PROPOSAL = "      401  200  404  200  200     200    401 401 401"
+CONTRIBUTORS = "     401  200  200  200  200     200    401 401 401"
+CURATORS = "         401  403  403  200  200     200    401 401 401"
+NOT_ONES_OWN = "     401  403  403  403  200     200    401 401 401"
+ADMINS = "           401  403  403  403  403     200    401 401 401"
+ADMINS_CREATE = "    401  403  403  403  403     201    401 401 401"
+
+SHOWN_TO_ALL = (
+    *("index", "healthz", "readyz", "list_vocabularies", "get_vocabulary", "list_topics", "get_topic"),
+    *("count_claims", "list_claim_sources", "walk_relations", "get_impact", "get_timeline", "compare_days"),
+    *("status_history", "list_claim_revisions", "draw_timeline", "draw_chain", "draw_badge"),
+    *("explain_status", "get_evidence", "get_occurrence", "get_relation", "get_assessment", "get_source"),
+    *("list_source_claims", "parse_sources"),
+)
+MORE_WITH_A_KEY = (
+    *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
+    *("get_revision", "list_changes"),
+)
+# Every operation with the states in which its record is tried.
+TABLE: dict[str, dict[str, str]] = {
+    **{operation: {"": OPEN} for operation in SHOWN_TO_ALL},
+    **{operation: {"": MINDED} for operation in MORE_WITH_A_KEY},
+    "get_record": {
+        "accepted": MINDED,
+        # Nobody else learns that it is there.
+        "submitted": "   404  200  404  200  200     200    401 401 401",
+        "rejected": "    404  200  404  200  200     200    401 401 401",
+    },
+    "list_reviews": {"": CONTRIBUTORS},
+    "create_topic": {"": CREATE},
+    "create_source": {"": CREATE},
+    "create_claim": {"": CREATE},
+    "create_occurrence": {"": CREATE},
+    "create_relation": {"": CREATE},
+    "create_evidence": {"": CREATE},
+    "create_assessment": {"": CURATORS_CREATE},
+    "propose_batch": {"": CREATE},
+    **{
+        f"{verb}_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
+        for verb in ("replace", "change")
+        for kind in KINDS
+        if kind != "assessment"
+    },
+    **{f"delete_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN} for kind in KINDS if kind != "assessment"},
+    # A decision itself: accepted at once, so it is nobody's proposal.
+    **{f"{verb}_assessment": {"accepted": CURATORS} for verb in ("replace", "change", "delete")},
+    "preview_evidence": {"submitted": OF_PROPOSAL, "accepted": CONTRIBUTORS},
+    "accept_record": {"submitted": NOT_ONES_OWN},
+    "reject_record": {"submitted": NOT_ONES_OWN},
+    "merge_claim": {"accepted": NOT_ONES_OWN},
+    "merge_source": {"accepted": NOT_ONES_OWN},
+    "undo_revision": {"accepted": NOT_ONES_OWN},
+    "purge_record": {"rejected": ADMINS},
+    "list_keys": {"": ADMINS},
+    "get_key": {"": ADMINS},
+    "create_key": {"": ADMINS_CREATE},
+    "revoke_key": {"": ADMINS},
+}
+PICTURES = {f"draw_{name}": f"/v1/claims/{CLAIM}/{name}.svg" for name in ("timeline", "chain", "badge")}
+READS = {**EXAMPLES, **PICTURES, "get_assessment": f"/v1/assessments/{CLAIM}:example", "list_reviews": "/v1/reviews"}
+# Method, path, body, and the record whose tag goes with it.
+Asked = tuple[str, str, Any, str | None]
+REASON = {"comment": "Because."}
+
+
+@dataclass
+class Bureau:
+    """A desk with everybody at it, and records in whatever state for them to be refused."""
+
+    desk: Desk
+    ties: Iterator[tuple[str, str]]
+    old_keys: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, who: str, method: str, path: str, body: Any, record: str | None) -> int:
+        """Ask, with the tag of a record where one is named, and return the status."""
+        headers = {"If_Match": self.desk.tag(f"/v1/records/{record}", "dora")} if record else {}
+        if who in self.old_keys:
+            headers["Authorization"] = f"Bearer {self.old_keys[who]}"
+        person = None if who in ("nobody", *self.old_keys) else "ben" if who == "self" else who
+        answer = self.desk.ask(person, method, path, body, **headers)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+        return int(answer.status_code)
+
+    def named(self, kind: str) -> dict[str, Any]:
+        """Return what tells a new record of a kind from all others."""
+        if kind == "relation":
+            type_, target = next(self.ties)
+            return {"key": target, "type": type_}
+        return {"key": f"new-{next(self.desk.numbers)}"}
+
+    def record(self, kind: str, state: str, by: str) -> str:
+        """Make a record that somebody proposed, and bring it into a state."""
+        named = self.named(kind)
+        if state == "accepted":
+            return self.desk.accepted(kind, by=by, **named)
+        record = self.desk.propose(by, kind, **named)
+        if state == "rejected":
+            self.desk.decide("reject", kind, record, "dora", "no")
+        return record
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def bureau(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Bureau]:
+    for store in store_of(templates, request.param, seeded=True):
+        with at_desk(store) as desk:
+            desk.propose("ben", "assessment", "example")
+            pairs = itertools.product(["analogous_to", "names", "provenance_of"], _targets(desk))
+            bureau = Bureau(desk, pairs)
+            bureau.old_keys["malformed"] = "claimbase_x"
+            with store.database.write() as connection:
+                rows = table(ApiKey)
+                for why, column in (("expired", "expires"), ("revoked", "revoked")):
+                    made, plain = keys.create(connection, keys.KeyIn(name="anna", role="admin"))
+                    past = {column: "2020-01-01T00:00:00.000000Z"}
+                    connection.execute(update(rows).where(rows.c.id == made.id).values(past))
+                    bureau.old_keys[why] = plain
+            yield bureau
+            assert desk.disagreements() == []
+
+
+def _targets(desk: Desk) -> list[str]:
+    listed = desk.must(200, None, "GET", "/v1/claims?limit=200&fields=id")["data"]
+    return [claim["id"] for claim in listed if claim["id"] != CLAIM]
+
+
+def request_of(operation: str, state: str, bureau: Bureau, by: str) -> Asked:
+    """Return method, path and body of a request to an operation, and the record that it is about, which `by` proposed."""
+    desk = bureau.desk
+    verb, _, kind = operation.partition("_")
+    if kind in KINDS and verb == "create":
+        named = bureau.named(kind)
+        path = f"/v1/claims/{CLAIM}/{KINDS[kind].plural}" if KINDS[kind].part else f"/v1/{KINDS[kind].plural}"
+        return "POST", path, a_record(kind, **named), None
+    if kind in KINDS and verb in ("replace", "change", "delete"):
+        record = bureau.record(kind, state, by)
+        told = desk.record(kind, record)
+        path, about = native(kind, record), f"{kind}/{record}"
+        if verb == "delete":
+            return "DELETE", f"{path}?comment=wrong", None, about
+        return ("PATCH", path, PATCHES[kind], about) if verb == "change" else ("PUT", path, told["record"], about)
+    if operation in OTHERS:
+        return OTHERS[operation](bureau, state, by)
+    return ("POST" if operation == "parse_sources" else "GET"), READS[operation], BODIES.get(operation), None
+
+
+def _decision(action: str) -> Callable[[Bureau, str, str], Asked]:
+    def decision(bureau: Bureau, state: str, by: str) -> Asked:
+        record = f"evidence/{bureau.record('evidence', state, by)}"
+        return "POST", f"/v1/records/{record}:{action}", REASON, record
+
+    return decision
+
+
+def _merger(kind: str) -> Callable[[Bureau, str, str], Asked]:
+    into = {"claim": "ms-cause-unknown", "source": "doepp-2010"}[kind]
+
+    def merger(bureau: Bureau, state: str, by: str) -> Asked:
+        record = bureau.record(kind, state, by)
+        return "POST", f"{native(kind, record)}:merge", {"into": into, **REASON}, f"{kind}/{record}"
+
+    return merger
+
+
+def _undoing(bureau: Bureau, state: str, by: str) -> Asked:
+    record = bureau.record("evidence", state, by)
+    return "POST", f"/v1/revisions/{bureau.desk.record('evidence', record)['serial']}:undo", REASON, None
+
+
+def _batch(bureau: Bureau, _state: str, _by: str) -> Asked:
+    records = [{"record": "topic", **a_record("topic", **bureau.named("topic"))}]
+    return "POST", "/v1/claims:batch", {"records": records}, None
+
+
+def _preview(bureau: Bureau, state: str, by: str) -> Asked:
+    return "POST", f"/v1/evidence/{bureau.record('evidence', state, by)}:preview", None, None
+
+
+def _reading(bureau: Bureau, state: str, by: str) -> Asked:
+    return "GET", f"/v1/records/evidence/{bureau.record('evidence', state, by)}", None, None
+
+
+def _a_key(method: str) -> Callable[[Bureau, str, str], Asked]:
+    def a_key(bureau: Bureau, _state: str, _by: str) -> Asked:
+        if method == "POST":
+            return "POST", "/v1/keys", {"name": "Zoe", "role": "contributor"}, None
+        with bureau.desk.store.database.write() as connection:
+            made, _ = keys.create(connection, keys.KeyIn(name="zoe", role="contributor"))
+        return method, f"/v1/keys/{made.id}", None, None
+
+    return a_key
+
+
+OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
+    **{f"{action}_record": _decision(action) for action in ("accept", "reject", "purge")},
+    **{f"merge_{kind}": _merger(kind) for kind in ("claim", "source")},
+    "undo_revision": _undoing,
+    "propose_batch": _batch,
+    "preview_evidence": _preview,
+    "get_record": _reading,
+    "get_key": _a_key("GET"),
+    "revoke_key": _a_key("DELETE"),
+    "create_key": _a_key("POST"),
+    "list_keys": lambda _bureau, _state, _by: ("GET", "/v1/keys", None, None),
+}
+CASES = [(operation, state) for operation, rows in TABLE.items() for state in rows]
+
+
+@pytest.mark.parametrize(("operation", "state"), CASES, ids=["-".join(filter(None, case)) for case in CASES])
+def test_everybody_may_what_the_table_says(operation: str, state: str, bureau: Bureau) -> None:
+    row = [int(status) for status in TABLE[operation][state].split()]
+    prepared: dict[str, Asked] = {}
+    got = []
+    for who, wanted in zip(WHO, row, strict=True):
+        by = "ben" if who == "self" else "anna"
+        if by not in prepared:
+            prepared[by] = request_of(operation, state, bureau, by)
+        got.append(bureau.ask(who, *prepared[by]))
+        if wanted < 300 and prepared[by][0] != "GET":
+            # It is no longer what it was: the next one gets one of its own.
+            del prepared[by]
+    assert dict(zip(WHO, got, strict=True)) == dict(zip(WHO, row, strict=True))
+
+
+def test_each_operation_has_a_row_and_each_row_an_operation(bureau: Bureau) -> None:
+    paths = bureau.desk.client.get("/openapi.json").json()["paths"]
+    operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
+    # A stream has no end; who may have it is tested with it (tests/api/test_streams.py).
+    assert operations.pop("stream_changes").get("security") is None
+    assert set(operations) == set(TABLE)
+    for name, operation in operations.items():
+        declared = operation.get("security")
+        for row in TABLE[name].values():
+            got = dict(zip(WHO, (int(status) for status in row.split()), strict=True))
+            if declared is None:
+                assert got == dict.fromkeys(WHO, 200), name
+            elif declared == [{}, {"bearer": []}]:
+                assert got["nobody"] in (200, 404), name
+                assert got["expired"] == 401, name
+            else:
+                assert got["nobody"] == 401, name
+                (role,) = declared[0]["bearer"]
+                lower = [who for who, has in PEOPLE.items() if v.ROLES.rank(has) < v.ROLES.rank(role)]
+                assert all(got[who] == 403 for who in lower if who in got), name
+                assert "429" in operation["responses"], name
+
+
+def test_an_assessment_is_shown_to_all(bureau: Bureau) -> None:
+    found = bureau.desk.must(200, None, "GET", READS["get_assessment"])
+    assert found["rationale"] == ASSESSMENT["rationale"]
+
+
+def test_a_body_is_read_only_for_those_who_may(bureau: Bureau) -> None:
+    """Whoever may not, learns nothing of what is wrong with the body, nor whether the record is there."""
+    for who, wanted in (("nobody", 401), ("emil", 403)):
+        path = "/v1/records/evidence/ccsvi-causes-ms:there-is-no-such:accept"
+        assert bureau.ask(who, "POST", path, [], None) == wanted
