@@ -1,4 +1,4 @@
-"""The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · export · sources."""
+"""The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · export · backup · restore · sources."""
 
 import json
 import logging.config
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.settings import Settings, installed_version
 from api.terminal import OrRecords, progress
-from models import document, exporting, keys, lines, loading, migrations, queries
+from models import backup, document, exporting, keys, lines, loading, migrations, queries
 from models import seed as seeds
 from models import vocabularies as v
 from models.base import ClaimbaseError, in_words
@@ -172,6 +172,27 @@ def export(
     typer.echo(f"{folder}: serial {manifest['serial']}, {told}.")
 
 
+@app.command("backup")
+def back_up(
+    file: Annotated[Path, typer.Argument(help="Where to; must not be there yet.")], database_url: DatabaseUrl = None
+) -> None:
+    """Write everything, also what is not public, to a file that only its owner may read. The server may go on meanwhile."""
+    with _database(database_url) as database:
+        header = backup.write(database, file)
+    typer.echo(f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Bring a backup back into an empty database, and prove that it agrees with itself."""
+    with _database(database_url) as database:
+        header = backup.restore(database, file)
+        typer.echo(f"{database.shown}: restored up to serial {header['serial']}, {header['rows']} rows; all agrees.")
+
+
 imports = typer.Typer(
     cls=OrRecords, help="Bring records in from files; `import PATH` means `import records PATH`.", no_args_is_help=True
 )
@@ -191,6 +212,21 @@ def import_records(
     An empty database takes an export as it is, revisions and times included. Into another one its records come as changes.
     """
     with _database(database_url) as database, lines.opened(_input(path)) as source:
+        _migrate(database)
+        _load(database, source, skip_bad)
+
+
+@imports.command("scifact")
+def import_scifact(
+    claims: Annotated[Path, typer.Argument(help="claims_train.jsonl or claims_dev.jsonl.")],
+    corpus: Annotated[Path, typer.Argument(help="corpus.jsonl.")],
+    database_url: DatabaseUrl = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad records out and store the others.")] = False,
+) -> None:
+    """Load SciFact: its abstracts as sources, its claims with what its annotators found in the abstracts that they cite."""
+    from models.importers import scifact
+
+    with _database(database_url) as database, scifact.opened(claims, corpus) as source:
         _migrate(database)
         _load(database, source, skip_bad)
 

@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 from api.settings import ROOT
+from models.database import file_url
 from tests.conftest import Store
 from tests.models.exports import written
+from tests.models.test_scifact import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 from tests.test_cli import COMMAND, run
 
 
@@ -48,6 +50,39 @@ def test_import_reports_bad_records_and_says_how_many(empty: Store, tmp_path: Pa
     assert "2 lines: 2 records = 1 stored + 0 unchanged + 1 reported; 0 revisions." in lenient.stdout
     missing = run("import", str(tmp_path / "none.jsonl"), url=empty.url)
     assert (missing.returncode, "none.jsonl: No such file or directory." in missing.stderr) == (1, True)
+
+
+def test_import_scifact(empty: Store, tmp_path: Path) -> None:
+    claims, corpus = tmp_path / "claims.jsonl", tmp_path / "corpus.jsonl"
+    claims.write_bytes(written(CLAIM))
+    corpus.write_bytes(written(ABSTRACT, TRANSLATED, LOOKED_AT))
+    done = run("import", "scifact", str(claims), str(corpus), url=empty.url)
+    assert done.returncode == 0, done.stderr
+    assert "4 lines: 8 records = 8 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
+    bad = run("import", "scifact", str(corpus), str(claims), url=empty.url)
+    assert (bad.returncode, "corpus.jsonl line 1: not SciFact's: id: Field required" in bad.stderr) == (1, True)
+
+
+def test_backup_and_restore(seeded: Store, other: Store, tmp_path: Path) -> None:
+    file = tmp_path / "a.backup"
+    made = run("backup", str(file), url=seeded.url)
+    assert made.returncode == 0, made.stderr
+    assert ": serial 196, " in made.stdout
+    back = run("restore", str(file), url=other.url)
+    assert back.returncode == 0, back.stderr
+    assert "restored up to serial 196, " in back.stdout
+    assert run("check", url=other.url).returncode == 0
+    for words, told in ((["backup"], "never written over"), (["restore"], "has content")):
+        again = run(*words, str(file), url=other.url)
+        assert (again.returncode, told in again.stderr) == (1, True)
+
+
+def test_a_new_database_takes_a_backup(seeded: Store, tmp_path: Path) -> None:
+    file = tmp_path / "a.backup"
+    run("backup", str(file), url=seeded.url)
+    url = file_url(tmp_path / "new" / "a.db")
+    assert run("restore", str(file), url=url).returncode == 0
+    assert run("check", url=url).returncode == 0
 
 
 def test_import_shows_a_bar_at_a_terminal(empty: Store, tmp_path: Path) -> None:
