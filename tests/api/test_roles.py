@@ -42,7 +42,7 @@ SHOWN_TO_ALL = (
     *("count_claims", "list_claim_sources", "walk_relations", "get_impact", "get_timeline", "compare_days"),
     *("status_history", "list_claim_revisions", "draw_timeline", "draw_chain", "draw_badge"),
     *("explain_status", "get_evidence", "get_occurrence", "get_relation", "get_assessment", "get_source"),
-    *("list_source_claims", "parse_sources"),
+    *("list_source_claims", "parse_sources", "export"),
 )
 MORE_WITH_A_KEY = (
     *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
@@ -89,7 +89,13 @@ TABLE: dict[str, dict[str, str]] = {
     "revoke_key": {"": ADMINS},
 }
 PICTURES = {f"draw_{name}": f"/v1/claims/{CLAIM}/{name}.svg" for name in ("timeline", "chain", "badge")}
-READS = {**EXAMPLES, **PICTURES, "get_assessment": f"/v1/assessments/{CLAIM}:example", "list_reviews": "/v1/reviews"}
+READS = {
+    **EXAMPLES,
+    **PICTURES,
+    "export": "/v1/export",
+    "get_assessment": f"/v1/assessments/{CLAIM}:example",
+    "list_reviews": "/v1/reviews",
+}
 # Method, path, body, and the record whose tag goes with it.
 Asked = tuple[str, str, Any, str | None]
 REASON = {"comment": "Because."}
