@@ -1,4 +1,4 @@
-"""The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · sources."""
+"""The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · export · backup · restore · sources."""
 
 import json
 import logging.config
@@ -7,20 +7,22 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import Settings, installed_version
-from models import document, keys, migrations, queries
+from api.terminal import OrRecords, progress
+from models import backup, document, exporting, keys, lines, loading, migrations, queries
 from models import seed as seeds
 from models import vocabularies as v
-from models.base import ClaimbaseError
+from models.base import ClaimbaseError, in_words
 from models.check import check as disagreements
 from models.claim import Claim
 from models.database import URL_FORMS, Database, connect
+from models.flat import Problem
 from models.records import table
 from models.source import Source
 
@@ -158,8 +160,75 @@ def revoke_key(
     typer.echo(f"Key {revoked.id} of {revoked.name} is revoked since {revoked.revoked}.")
 
 
-imports = typer.Typer(help="Bring records in from files.", no_args_is_help=True)
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to; must not be there, or be empty.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write everything that is public as a release: a folder of files with a manifest, which is never altered."""
+    with _database(database_url) as database:
+        manifest = exporting.release(database, folder)
+    told = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
+    typer.echo(f"{folder}: serial {manifest['serial']}, {told}.")
+
+
+@app.command("backup")
+def back_up(
+    file: Annotated[Path, typer.Argument(help="Where to; must not be there yet.")], database_url: DatabaseUrl = None
+) -> None:
+    """Write everything, also what is not public, to a file that only its owner may read. The server may go on meanwhile."""
+    with _database(database_url) as database:
+        header = backup.write(database, file)
+    typer.echo(f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Bring a backup back into an empty database, and prove that it agrees with itself."""
+    with _database(database_url) as database:
+        header = backup.restore(database, file)
+        typer.echo(f"{database.shown}: restored up to serial {header['serial']}, {header['rows']} rows; all agrees.")
+
+
+imports = typer.Typer(
+    cls=OrRecords, help="Bring records in from files; `import PATH` means `import records PATH`.", no_args_is_help=True
+)
 app.add_typer(imports, name="import")
+
+
+@imports.command("records")
+def import_records(
+    path: Annotated[
+        str, typer.Argument(metavar="DIR|FILE|-", help="A release's folder, lines of JSON, or - for them.")
+    ],
+    database_url: DatabaseUrl = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad records out and store the others.")] = False,
+) -> None:
+    """Load an export, or records as lines of JSON: all of them or nothing.
+
+    An empty database takes an export as it is, revisions and times included. Into another one its records come as changes.
+    """
+    with _database(database_url) as database, lines.opened(_input(path)) as source:
+        _migrate(database)
+        _load(database, source, skip_bad)
+
+
+@imports.command("scifact")
+def import_scifact(
+    claims: Annotated[Path, typer.Argument(help="claims_train.jsonl or claims_dev.jsonl.")],
+    corpus: Annotated[Path, typer.Argument(help="corpus.jsonl.")],
+    database_url: DatabaseUrl = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad records out and store the others.")] = False,
+) -> None:
+    """Load SciFact: its abstracts as sources, its claims with what its annotators found in the abstracts that they cite."""
+    from models.importers import scifact
+
+    with _database(database_url) as database, scifact.opened(claims, corpus) as source:
+        _migrate(database)
+        _load(database, source, skip_bad)
 
 
 @imports.command("sources")
@@ -265,6 +334,33 @@ def _shown(value: object) -> str:
     if not isinstance(value, list):
         return repr(value)
     return "; ".join(name_line(author) for author in value) or "none"
+
+
+def _input(path: str) -> Path | BinaryIO:
+    return sys.stdin.buffer if path == "-" else Path(path)
+
+
+def _load(database: Database, source: lines.Input, skip_bad: bool) -> None:
+    """Load lines, say what became of them, and exit 1 where some were left out."""
+    with progress("Loading") as tell:
+        told = loading.load(database, source, report=_report, progress=tell, skip_bad=skip_bad)
+    for outcome, counts in (("stored", told.stored), ("unchanged", told.unchanged)):
+        for kind, number in sorted(counts.items()):
+            typer.echo(f"{number:6} {kind} {outcome}")
+    made = f"{told.stored.total()} stored + {told.unchanged.total()} unchanged + {told.reported} reported"
+    typer.echo(f"{told.lines} lines: {told.records} records = {made}; {told.revisions} revisions.")
+    if told.restored:
+        typer.echo(f"Restored as it was, up to serial {told.revisions}.")
+    elif told.revisions:
+        typer.echo("The revisions were not taken: the database had its own, and the records came as changes to it.")
+    if told.differing:
+        typer.echo(f"{told.differing} claims come out otherwise here than where the file was made, by other rules.")
+    if told.reported:
+        raise typer.Exit(1)
+
+
+def _report(problem: Problem) -> None:
+    typer.echo(in_words(problem.place, problem.fault), err=True)
 
 
 def _read(file: str) -> bytes:

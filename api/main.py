@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import fastapi_offline
 from fastapi import Depends, FastAPI
@@ -23,6 +24,7 @@ from api.routes import (
     claims,
     curate,
     evidence,
+    export,
     health,
     index,
     keys,
@@ -55,7 +57,7 @@ READING = (
     changes,
     vocabularies,
 )
-MODULES = (*READING, review, curate, keys)
+MODULES = (*READING, export, review, curate, keys)
 ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed)
 
 
@@ -84,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
+    app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),

@@ -46,6 +46,8 @@ def clean_text(value: object) -> object:
         return value
     if "\x00" in value:
         raise PydanticCustomError("nul_character", "Text must not contain the character U+0000.")
+    if value.isascii():
+        return value
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -137,6 +139,16 @@ class Fault(SQLModel):
     allowed: list[str] = []
     suggestion: str | None = None
     given: str | None = None
+
+
+def in_words(place: str, fault: Fault) -> str:
+    """Return a fault as one line for people: where (what `place` names comes first), what, and what would do."""
+    said = f"{place}: {fault.at}: {fault.detail}" if fault.at else f"{place}: {fault.detail}"
+    if fault.suggestion:
+        said += f" Did you mean '{fault.suggestion}'?"
+    if fault.allowed:
+        said += f" Valid: {', '.join(fault.allowed)}."
+    return said
 
 
 class ClaimbaseError(Exception):

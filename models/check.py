@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from models import document, migrations
 from models.changes import STANDING
 from models.database import unenforced_keys
-from models.kinds import KINDS, refers, stored
+from models.kinds import BATCH, KINDS, Kind, refers, states, stored
 from models.known import normal
 from models.records import Row, table
-from models.revision import Revision, Serial
+from models.revision import WITHHELD, Revision, Serial
 
 
 def check(connection: Connection) -> Iterator[str]:
@@ -45,33 +45,57 @@ def _serials(connection: Connection) -> Iterator[str]:
 
 
 def _revisions(connection: Connection) -> Iterator[str]:
-    """Compare the last revision of each record with the record in the tables."""
+    """Compare the last revision of each record with the record in the tables, so many at a time."""
     revision = table(Revision)
-    last = select(revision.c.record, func.max(revision.c.serial).label("serial")).group_by(revision.c.record).subquery()
+    nameless = [f"{name}/{WITHHELD}" for name in KINDS]
+    last = (
+        select(revision.c.record, func.max(revision.c.serial).label("serial"))
+        .where(revision.c.record.not_in(nameless))
+        .group_by(revision.c.record)
+        .subquery()
+    )
     joined = revision.join(last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial))
     bodies = select(revision.c.record, revision.c.body).select_from(joined).where(revision.c.action != "purge")
-    recorded = {row.record: row.body for row in connection.execute(bodies)}
-    there = {f"{kind.name}/{each}": body for kind in KINDS.values() for each, body in stored(connection, kind)}
-    for record in sorted(recorded.keys() | there.keys()):
-        if record not in there:
-            yield f"{record} has revisions but is not in the tables."
-        elif record not in recorded:
-            yield f"{record} is in the tables without a revision."
-        elif normal(record.partition("/")[0], recorded[record]) != there[record]:
-            yield f"{record} differs from its last revision."
-    yield from _references(there)
+    result = connection.execution_options(yield_per=BATCH).execute(bodies.order_by(revision.c.record))
+    for rows in result.partitions():
+        recorded: dict[str, dict[str, Row]] = {name: {} for name in KINDS}
+        for record, body in rows:
+            name, _, record_id = record.partition("/")
+            recorded[name][record_id] = body
+        for name, found in recorded.items():
+            there = dict(stored(connection, KINDS[name], list(found)))
+            for record_id, body in found.items():
+                if record_id not in there:
+                    yield f"{name}/{record_id} has revisions but is not in the tables."
+                elif normal(name, body) != there[record_id]:
+                    yield f"{name}/{record_id} differs from its last revision."
+            yield from _references(connection, KINDS[name], there)
+    for kind in KINDS.values():
+        key = [table(kind.model).c[name] for name in kind.columns]
+        record = literal(f"{kind.name}/") + key[0]
+        for column in key[1:]:
+            record = record + ":" + column
+        without = ~select(revision.c.serial).where(revision.c.record == record).exists()
+        for values in connection.execute(select(*key).where(without).order_by(*key)):
+            yield f"{kind.name}/{':'.join(values)} is in the tables without a revision."
 
 
-def _references(there: Mapping[str, Row]) -> Iterator[str]:
+def _references(connection: Connection, kind: Kind, there: Mapping[str, Row]) -> Iterator[str]:
     """Tell what refers to a record that is not there, or that does not stand as it must; see `docs/architecture.md`."""
-    for record, body in there.items():
-        kind = KINDS[record.partition("/")[0]]
-        named = [(f"{other.name}/{other_id}", body["state"]) for _, other, other_id in refers(kind, body)]
-        if body["state"] == "merged":
-            named.append((f"{kind.name}/{body['replaced_by']}", ""))
-        for other_name, needed in named:
-            found = there.get(other_name)
-            if found is None:
-                yield f"{record} refers to {other_name}, which is not there."
-            elif (needed == "accepted" != found["state"]) or (needed == "submitted" and found["state"] not in STANDING):
-                yield f"{record} is {body['state']} and refers to {other_name}, which is {found['state']}."
+    named = [
+        (record_id, body["state"], body["state"], (other.name, other_id))
+        for record_id, body in there.items()
+        for _, other, other_id in refers(kind, body)
+    ]
+    named += [
+        (record_id, "merged", "", (kind.name, str(body["replaced_by"])))
+        for record_id, body in there.items()
+        if body["state"] == "merged"
+    ]
+    found = states(connection, {reference for *_, reference in named})
+    for record_id, state, needed, reference in named:
+        other, known = "/".join(reference), found.get(reference)
+        if known is None:
+            yield f"{kind.name}/{record_id} refers to {other}, which is not there."
+        elif (needed == "accepted" != known) or (needed == "submitted" and known not in STANDING):
+            yield f"{kind.name}/{record_id} is {state} and refers to {other}, which is {known}."

@@ -11,10 +11,11 @@ from pydantic_core import to_json
 from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
 from sqlmodel import Field
 
-from models import records, status, whole
+from models import records, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
+from models.database import insert_rows
 from models.revision import Revision, Serial, hold
 from models.vocabulary import within
 
@@ -105,12 +106,17 @@ DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
     """Derive the documents, terms and periods of these claims anew from the tables."""
     for batch in _batches(sorted(claims)):
-        derived = derive(connection, batch)
         for model in DERIVED:
             table = records.table(model)
             connection.execute(delete(table).where(table.c.claim.in_(batch)))
-            if rows := derived[table.name]:
-                connection.execute(insert(table), rows)
+        store(connection, derive(connection, batch))
+
+
+def store(connection: Connection, derived: Rows) -> None:
+    """Store what `derive` gave of claims that have no rows in the read model yet."""
+    for model in DERIVED:
+        table = records.table(model)
+        insert_rows(connection, table, derived[table.name])
 
 
 def rebuild(connection: Connection) -> int:
@@ -228,8 +234,7 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
         {"claim": core.id, "field": field, "value": value, "since": day}
         for (field, value), day in sorted(first.items())
     ]
-    runs = status.periods(claim.claim["kind"], claim.lines, claim.stated)
-    rows["status_period"] += [{"claim": core.id, **vars(run)} for run in runs]
+    rows["status_period"] += [{"claim": core.id, **vars(run)} for run in claim.periods]
 
 
 def _comparable(rows: list[dict[str, Any]]) -> list[str]:

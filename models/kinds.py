@@ -1,6 +1,6 @@
 """The kinds of record as a table: where each is stored, its fields, its key, and how its id is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,24 @@ def refers(kind: Kind, body: Row) -> Iterator[tuple[str, Kind, str]]:
             yield reference.columns[-1], KINDS[reference.to], ":".join(body[column] for column in reference.columns)
 
 
+def states(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the state of each of these records, which are named by kind and id; absent ones are left out."""
+    ids: dict[str, list[str]] = {}
+    for name, record_id in wanted:
+        ids.setdefault(name, []).append(record_id)
+    found: dict[tuple[str, str], str] = {}
+    for name, named in ids.items():
+        kind = KINDS[name]
+        rows = table(kind.model)
+        key = [rows.c[column] for column in kind.columns]
+        for start in range(0, len(named), BATCH):
+            places = [tuple(kind.place(each).values()) for each in named[start : start + BATCH]]
+            among = tuple_(*key).in_(places) if len(key) > 1 else key[0].in_([place[0] for place in places])
+            for *values, state in connection.execute(select(*key, rows.c.state).where(among)):
+                found[name, ":".join(values)] = state
+    return found
+
+
 def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None) -> Iterator[tuple[str, Row]]:
     """Yield the id and the record, as a revision holds it, of these records (or of all); absent ones are left out."""
     rows = table(kind.model)
@@ -100,7 +118,7 @@ def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None)
         if chosen is not None:
             statement = statement.where(tuple_(*key).in_(chosen))
         found = connection.execute(statement).mappings().all()
-        yield from ((kind.id_of(row), body) for row, body in zip(found, _bodies(connection, kind, found), strict=True))
+        yield from ((kind.id_of(row), body) for row, body in zip(found, bodies(connection, kind, found), strict=True))
 
 
 def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
@@ -108,7 +126,8 @@ def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
     return dict(stored(connection, kind, [record_id])).get(record_id)
 
 
-def _bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:
+def bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:
+    """Yield the records, as revisions hold them, of these rows of a kind's table, in their order."""
     slugs = [row["id"] for row in rows] if not kind.part else []
     for start in range(0, len(rows), BATCH):
         batch, named = rows[start : start + BATCH], slugs[start : start + BATCH]

@@ -1,8 +1,9 @@
 """Database time: what this knowledge base had recorded by a moment, made from the revisions alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, or_, select, tuple_
 
 from models.base import NotFound
 from models.kinds import KINDS
@@ -85,8 +86,33 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
     # «~» sorts after whatever may follow the beginning of a time.
     last = known.where(which, after, revision.c.at <= f"{moment}~").group_by(revision.c.record).subquery()
     joined = revision.join(last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial))
-    rows = connection.execute(select(revision, last.c.created).select_from(joined)).mappings()
-    return [{**row, "body": normal(row["kind"], row["body"])} for row in rows]
+    rows = connection.execute(select(revision, last.c.created).select_from(joined)).mappings().all()
+    created = _first_made(connection, rows)
+    return [
+        {
+            **row,
+            "body": normal(row["kind"], row["body"]),
+            "created": created.get(row["record"], row["created"]),
+        }
+        for row in rows
+    ]
+
+
+def _first_made(connection: Connection, rows: Sequence[Any]) -> dict[str, str]:
+    """Return when these records were first made, which never changes, as far as they are stored.
+
+    Their first revision does not tell where the proposal was withheld from the export that this was restored from.
+    """
+    found: dict[str, str] = {}
+    for kind in KINDS.values():
+        stored = table(kind.model)
+        ids = [row["record"].partition("/")[2] for row in rows if row["kind"] == kind.name]
+        if ids and "created" in stored.c:
+            key = [stored.c[name] for name in kind.columns]
+            places = [tuple(kind.place(each).values()) for each in ids]
+            for *values, created in connection.execute(select(*key, stored.c.created).where(tuple_(*key).in_(places))):
+                found[f"{kind.name}/{':'.join(values)}"] = created
+    return found
 
 
 def _source(record: Row) -> Row:

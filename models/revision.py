@@ -66,6 +66,9 @@ def hold(connection: Connection) -> int:
 # its proposer and of the curators.
 PUBLIC = ("accepted", "retracted", "merged")
 PRIVATE = ("record", "claim", "actor", "comment", "body")
+# What stands for the record's id and the actor where a withheld revision was restored from an export. It is no slug, so
+# that no record can have this name.
+WITHHELD = "(withheld)"
 
 
 def withheld(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 
 from models import changes
 from models.assessment import AssessmentIn
-from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of
+from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of, in_words
 from models.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import EvidenceIn
@@ -33,7 +33,7 @@ class BadSeed(ClaimbaseError):
 
     def __init__(self, problems: list[FileFault], root: Path) -> None:
         files = len({path for path, _ in problems})
-        lines = [_line(path.relative_to(root.parent), fault) for path, fault in problems]
+        lines = [in_words(str(path.relative_to(root.parent)), fault) for path, fault in problems]
         super().__init__(f"{len(problems)} faults in {files} files; nothing was stored.\n" + "\n".join(lines))
         self.problems = problems
 
@@ -208,12 +208,3 @@ def _repeated(file: ClaimFile) -> Iterator[Fault]:
 
 def _join(*parts: str) -> str:
     return "/".join(part for part in parts if part)
-
-
-def _line(path: Path, fault: Fault) -> str:
-    line = f"{path}: {fault.at}: {fault.detail}" if fault.at else f"{path}: {fault.detail}"
-    if fault.suggestion:
-        line += f" Did you mean '{fault.suggestion}'?"
-    if fault.allowed:
-        line += f" Valid: {', '.join(fault.allowed)}."
-    return line

@@ -7,6 +7,7 @@ Lines of one independence group count once a direction, at their best rank.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 STRONG = 2  # Randomised trials and systematic reviews of them.
 WEAKEST = 6  # Not gradable.
@@ -31,7 +32,7 @@ class Line:
     retracted_on: str | None = None
     searched_found_none: bool = False
 
-    @property
+    @cached_property
     def rank(self) -> int:
         level = WEAKEST if self.level == "not_gradable" else int(self.level)
         return min(WEAKEST, level + (self.directness == "indirect"))
@@ -43,7 +44,7 @@ class Side:
 
     groups: Mapping[str, int]
 
-    @property
+    @cached_property
     def best(self) -> int:
         """Return the best rank, or one beyond the weakest where nobody speaks for this side."""
         return min(self.groups.values(), default=WEAKEST + 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -29,7 +30,7 @@ class Vocabulary:
     terms: tuple[Term, ...]
     reference: str | None = None
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         return tuple(term.id for term in self.terms)
 

@@ -4,6 +4,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
@@ -14,7 +15,7 @@ from models import vocabularies as v
 from models.assessment import Assessment, AssessmentOut
 from models.base import NotFound, Strict, end_of
 from models.claim import Claim, ClaimIn, ClaimTopic, Occurrence, OccurrenceOut, with_id
-from models.evidence import EvidenceOut
+from models.evidence import Evidence, EvidenceOut
 from models.records import Row
 from models.relation import Relation, RelationOut
 from models.source import SourceOut
@@ -98,10 +99,20 @@ class Whole:
     # From when each claim that a relation points to exists in evidence time.
     targets: dict[str, str]
 
-    @property
+    @cached_property
     def lines(self) -> list[status.Line]:
         """Return the lines on the claim itself, as the rules see them."""
         return [line_of(row) for row in self.evidence if row["relation_type"] is None]
+
+    @cached_property
+    def decision(self) -> status.Decision:
+        """Return what the evidence amounts to."""
+        return status.decide(self.claim["kind"], self.lines)
+
+    @cached_property
+    def periods(self) -> list[status.Period]:
+        """Return how the status ran over evidence time."""
+        return status.periods(self.claim["kind"], self.lines, self.stated)
 
     @property
     def stated(self) -> str:
@@ -118,18 +129,15 @@ class Whole:
 def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
     """Read these claims whole from the tables, in the order of their slugs."""
     occurrences = _accepted(connection, Occurrence, claims)
-    evidence = by_claim(records.evidence_of(connection, claims))
+    lines = claim_rows(connection, Evidence, claims)
     relations = _accepted(connection, Relation, claims)
     assessments = _accepted(connection, Assessment, claims)
     topics = by_claim(claim_rows(connection, ClaimTopic, claims))
     cited = {
-        row["source"]
-        for part in (occurrences, evidence, assessments)
-        for rows in part.values()
-        for row in rows
-        if row["source"]
+        row["source"] for rows in (lines, *occurrences.values(), *assessments.values()) for row in rows if row["source"]
     }
     sources = records.sources_by_id(connection, cited)
+    evidence = by_claim(records.line_out(row, sources[row["source"]]) for row in lines)
     targets = first_days(connection, {row["target"] for rows in relations.values() for row in rows})
     table = records.table(Claim)
     found = connection.execute(select(table).where(table.c.id.in_(claims)).order_by(table.c.id)).mappings()
@@ -186,7 +194,7 @@ def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str
 def parts(whole: Whole) -> dict[str, list[Row]]:
     """Return the parts as they are served: only accepted evidence, relations with what the evidence on them amounts to."""
     accepted = [row for row in whole.evidence if row["state"] == "accepted"]
-    newest = max((line.published for line in status.decide(whole.claim["kind"], whole.lines).counted), default="")
+    newest = max((line.published for line in whole.decision.counted), default="")
     served: dict[str, list[Row]] = {
         "occurrences": [with_id(row) for row in whole.occurrences],
         "evidence": [row for row in accepted if row["relation_type"] is None],
@@ -209,16 +217,17 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
 
 def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
     """Return the claim with its derived status; `served` is what `parts` made of it."""
-    decision = status.decide(whole.claim["kind"], whole.lines)
+    decision = whole.decision
     standing = [row for row in served["evidence"] if row["integrity"] != "retracted"]
     directions = [row["direction"] for row in standing]
     announced = [row["integrity"] for row in served["evidence"]]
-    return ClaimOut(
+    # Not validated again: it is made of records that were, by rules of ours.
+    return ClaimOut.model_construct(
         **{name: whole.claim[name] for name in (*ClaimIn.model_fields, "revision", "created", "updated")},
         asserted_by=sorted({who for row in whole.occurrences for who in row["asserted_by"]}),
         status=decision.status,
         status_rule=decision.rule,
-        status_since=since(status.periods(whole.claim["kind"], whole.lines, whole.stated)),
+        status_since=since(whole.periods),
         certainty=decision.certainty,
         evidence_level=min((line.level for line in decision.counted), default=None),
         evidence_until=max((row["published"] for row in standing if row["year"]), default=None),

@@ -120,6 +120,13 @@ def empty(templates: Templates, kind: str) -> Iterator[Store]:
 
 
 @pytest.fixture
+def other(templates: Templates, kind: str) -> Iterator[Store]:
+    """Give a migrated database without content, of the other kind than the test's."""
+    (another,) = (each for each in DATABASES if each != kind)
+    yield from store_of(templates, another, seeded=False)
+
+
+@pytest.fixture
 def seeded(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a database with the seed content."""
     yield from store_of(templates, kind, seeded=True)

@@ -24,10 +24,17 @@ from tests.conftest import Store
 COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
 
 
-def run(*arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, url: str | None = None, given: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url} if url else dict(os.environ)
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

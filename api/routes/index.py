@@ -40,6 +40,7 @@ LINKS = {
     "topics": "/v1/topics",
     "changes": "/v1/changes",
     "vocabularies": "/v1/vocabularies",
+    "export": "/v1/export",
     "openapi": "/openapi.json",
     "docs": "/docs",
     "health": "/healthz",

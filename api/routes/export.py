@@ -1,0 +1,81 @@
+"""Everything that is public, as lines of JSON."""
+
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
+from threading import BoundedSemaphore
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api import pages
+from api.deps import database
+from api.errors import LIST_ERRORS, Unavailable, not_acceptable
+from api.formats import negotiate
+from models import exporting
+from models.database import Database
+
+router = APIRouter(prefix="/v1", tags=["export"])
+
+MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
+AT_ONCE = 2
+PIECE = 64 * 1024
+# Its first two lines.
+EXAMPLE = (
+    '{"record":"export","format":1,"schema":"0007","derivation":"2026-11-24","serial":196,"licence":"CC0-1.0",'
+    '"counts":{"topics":10,"sources":40,"claims":21,"retired":0,"revisions":196}}\n'
+    '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune activity against the body\'s own '
+    'tissue.","crosswalk":{"mesh":"Autoimmunity"},"state":"accepted","replaced_by":null,"revision":7,'
+    '"created":"2026-11-24T12:31:18.703317Z","updated":"2026-11-24T12:31:18.703317Z"}\n'
+)
+EXPORT = {
+    **LIST_ERRORS,
+    200: {
+        "description": "Lines of JSON: a header, topics, sources, claims, what is retired, revisions.",
+        "content": {"application/jsonl": {"schema": {"type": "string"}, "example": EXAMPLE}},
+    },
+}
+
+
+@router.get("/export", response_class=Response, responses=EXPORT)
+def export(request: Request) -> Response:
+    """Send everything that is public as it stands at one moment, a record a line, in an order that loads.
+
+    At most two are sent at once; a third is a 503, to be tried again.
+    """
+    if negotiate(pages.header(request, "accept"), MEDIA_TYPES) is None:
+        raise not_acceptable(MEDIA_TYPES)
+    content = _content(database(request), request.app.state.exports)
+    # The tag is of the same snapshot as the content. From here on the content gives back what it holds, whatever happens.
+    etag = next(content).decode()
+    if unchanged := pages.not_modified(request, etag):
+        content.close()
+        return unchanged
+    first = next(content)
+    serial = "".join(character for character in etag if character.isdigit())
+    named = f'attachment; filename="claimbase-{serial}.jsonl"'
+    headers = {"ETag": etag, "Content-Disposition": named, **pages.CACHE}
+    return StreamingResponse(chain([first], content), media_type=MEDIA_TYPES[0], headers=headers)
+
+
+def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, None, None]:
+    """Yield the tag, then the export in pieces. A snapshot is held as long as somebody reads it, so there are few."""
+    if not free.acquire(blocking=False):
+        raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
+    try:
+        with database.read() as connection:
+            yield pages.list_tag(connection).encode()
+            yield from _pieces(exporting.lines(connection))
+    finally:
+        free.release()
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines together, so many that each piece is worth its way and none takes long to compress."""
+    piece, size = [], 0
+    for line in lines:
+        piece.append(line)
+        size += len(line)
+        if size >= PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    yield b"".join(piece)

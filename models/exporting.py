@@ -1,0 +1,203 @@
+"""Everything that is public as lines of JSON, in an order that loads; a release is the same in files, with checksums.
+
+The same state gives the same bytes, on both databases and after a load elsewhere, so no clock is in it. See docs/export.md.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, select
+
+from models import migrations
+from models.base import ClaimbaseError
+from models.database import Database
+from models.document import DERIVATION, ClaimDocument
+from models.kinds import KINDS, Kind, bodies
+from models.records import Row, table
+from models.revision import PUBLIC, Revision, RevisionOut, Serial, withheld
+
+FORMAT = 1
+LICENCE = "CC0-1.0"
+BATCH = 500
+# What a line of a claim holds beside its core. Its sources have lines of their own.
+CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
+RETIRED = ("retracted", "merged")
+STAMPS = ("revision", "created", "updated")
+MANIFEST = "manifest.json"
+
+
+class CannotExport(ClaimbaseError):
+    """The release cannot be written there."""
+
+    code = "cannot_export"
+
+
+def line(record: str, content: bytes) -> bytes:
+    """Return one line: the JSON object with what it is a record of in front, since a claim has a `kind` of its own."""
+    return b'{"record":"%s",%s\n' % (record.encode(), content[1:])
+
+
+def header(connection: Connection) -> Row:
+    """Return what an export says about itself: its form, the state that it shows, how many lines of each section follow."""
+    return {
+        "format": FORMAT,
+        "schema": migrations.HEAD,
+        "derivation": DERIVATION,
+        "serial": connection.scalar(select(table(Serial).c.value)),
+        "licence": LICENCE,
+        "counts": {name: connection.scalar(statement) for name, statement in _counts().items()},
+    }
+
+
+def lines(connection: Connection) -> Iterator[bytes]:
+    """Yield a whole export: the header's line, then every section's. The connection's transaction is its snapshot."""
+    yield line("export", to_json(header(connection)))
+    for section in SECTIONS.values():
+        yield from section(connection)
+
+
+def release(database: Database, folder: Path) -> Row:
+    """Write an export as a folder of files with a manifest, all of it or nothing; return the manifest.
+
+    Raises `CannotExport` where something is in the folder already: a release is never altered.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CannotExport(f"{folder} is there already and is not an empty folder; a release is never altered.")
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        with database.read() as connection:
+            manifest = {**header(connection), "files": {}}
+            for name, section in SECTIONS.items():
+                manifest["files"][f"{name}.jsonl"] = _write(partial / f"{name}.jsonl", section(connection))
+        _write(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
+        partial.chmod(0o755)  # A temporary folder is its maker's alone; a release is for everybody.
+        sync_folder(partial)
+        partial.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise CannotExport(f"{folder} cannot be written: {error.strerror}.") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def claim_line(document: Any) -> bytes:
+    """Return the line of a claim from a row of `claim_document`: its bytes are joined, no object is made of them."""
+    parts = b"".join(b',"%s":%s' % (name.encode(), document[name]) for name in CLAIM_PARTS)
+    return line("claim", document["core"][:-1] + parts + b"}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that what was named in a folder is still there after a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, content: Iterable[bytes]) -> Row:
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for piece in content:
+            digest.update(piece)
+            size += len(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _topics(connection: Connection) -> Iterator[bytes]:
+    return _records(connection, KINDS["topic"], _accepted(KINDS["topic"]))
+
+
+def _sources(connection: Connection) -> Iterator[bytes]:
+    return _records(connection, KINDS["source"], _accepted(KINDS["source"]))
+
+
+def _claims(connection: Connection) -> Iterator[bytes]:
+    document = table(ClaimDocument)
+    columns = [document.c[name] for name in ("core", *CLAIM_PARTS)]
+    for rows in _batches(connection, select(*columns).order_by(document.c.claim)):
+        yield from (claim_line(row._mapping) for row in rows)
+
+
+def _retired(connection: Connection) -> Iterator[bytes]:
+    """Yield what was accepted once and is no longer, kind by kind, so that what is referred to comes first."""
+    for kind in KINDS.values():
+        yield from _records(connection, kind, _out_of_use(kind))
+
+
+def _revisions(connection: Connection) -> Iterator[bytes]:
+    revision = table(Revision)
+    names = ("record", *(name for name in RevisionOut.model_fields if name != "record"))
+    keys = ("of", *names[1:])  # `record` says already what the line is a record of.
+    columns = [*(revision.c[name] for name in names), cast(revision.c.body, Text)]
+    for rows in _batches(connection, select(*columns).order_by(revision.c.serial)):
+        for *told, body in rows:
+            seen = dict(zip(names, told, strict=True))
+            public = seen["state"] in PUBLIC
+            values = told if public else withheld(seen).values()
+            after = _compact(body) if public else b"null"
+            yield line("revision", to_json(dict(zip(keys, values, strict=True)))[:-1] + b',"body":' + after + b"}")
+
+
+SECTIONS = {
+    "topics": _topics,
+    "sources": _sources,
+    "claims": _claims,
+    "retired": _retired,
+    "revisions": _revisions,
+}
+
+
+def _compact(body: str) -> bytes:
+    """Return the text of a JSON column as this program writes it; an earlier one left a blank after each colon."""
+    old = body[body.find(":") + 1] == " "
+    return to_json(from_json(body)) if old else body.encode()
+
+
+def _records(connection: Connection, kind: Kind, condition: ColumnElement[bool]) -> Iterator[bytes]:
+    """Yield lines of records as a revision holds them, with the stamps of their rows."""
+    rows = table(kind.model)
+    stamps = [name for name in STAMPS if name in rows.c]
+    statement = select(rows).where(condition).order_by(*(rows.c[name] for name in kind.columns))
+    for found in _batches(connection, statement):
+        whole = [row._mapping for row in found]
+        for row, body in zip(whole, bodies(connection, kind, whole), strict=True):
+            yield line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
+
+
+def _accepted(kind: Kind) -> ColumnElement[bool]:
+    return table(kind.model).c.state == "accepted"
+
+
+def _out_of_use(kind: Kind) -> ColumnElement[bool]:
+    return table(kind.model).c.state.in_(RETIRED)
+
+
+def _counts() -> dict[str, Select[Any]]:
+    def number(kind: Kind, condition: ColumnElement[bool]) -> Select[Any]:
+        return select(func.count()).select_from(table(kind.model)).where(condition)
+
+    counts = {kind.plural: number(kind, _accepted(kind)) for kind in KINDS.values() if not kind.part}
+    retired = [number(kind, _out_of_use(kind)).scalar_subquery() for kind in KINDS.values()]
+    counts["retired"] = select(sum(retired[1:], start=retired[0]))
+    counts["revisions"] = select(func.count()).select_from(table(Revision))
+    return counts
+
+
+def _batches(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+    """Yield what a statement finds, so many rows at a time, without holding more of them."""
+    with connection.execution_options(yield_per=BATCH).execute(statement) as result:
+        yield from result.partitions()

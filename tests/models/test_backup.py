@@ -1,0 +1,210 @@
+"""Backups: all that is not derived comes back, on both kinds of database, from one moment, and never half."""
+
+import gzip
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from models import backup, changes, document, migrations
+from models.database import connect
+from models.idempotency import Idempotency
+from models.records import table
+from models.tables import tables
+from tests.conftest import Store, Templates
+from tests.models.exports import a_key, disagreements, exported, in_every_state
+from tests.models.test_changes import a_claim
+
+ANSWER = {
+    "actor": "ada",
+    "key": "k",
+    "request": "0" * 64,
+    "status": 201,
+    "headers": {"Location": "/v1/claims/ä"},
+    "body": bytes(range(256)),
+    "at": "2026-11-24T12:00:00.000000Z",
+}
+
+
+def content(store: Store) -> dict[str, list[Any]]:
+    """Return every row of every table."""
+    with store.database.read() as connection:
+        found = [table(model) for model in tables]
+        return {
+            each.name: [tuple(row) for row in connection.execute(select(each).order_by(*each.primary_key.columns))]
+            for each in found
+        }
+
+
+def fill(store: Store) -> None:
+    """Add what only a backup holds."""
+    in_every_state(store)
+    a_key(store)
+    with store.database.write() as connection:
+        connection.execute(insert(table(Idempotency)), ANSWER)
+
+
+def test_all_of_it_comes_back_into_either_kind(seeded: Store, other: Store, tmp_path: Path) -> None:
+    fill(seeded)
+    file = tmp_path / "a.backup"
+    header = backup.write(seeded.database, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["a.backup"]
+    restored = backup.restore(other.database, file)
+    assert restored == header
+    assert content(other) == content(seeded)
+    assert disagreements(other) == []
+    assert exported(other) == exported(seeded)
+    # The same state makes the same file.
+    again = tmp_path / "b.backup"
+    backup.write(other.database, again)
+    assert again.read_bytes() == file.read_bytes()
+
+
+def test_it_holds_every_table_that_is_not_derived(seeded: Store, tmp_path: Path) -> None:
+    fill(seeded)
+    file = tmp_path / "a.backup"
+    backup.write(seeded.database, file)
+    lines = gzip.decompress(file.read_bytes()).splitlines()
+    named = {line.split(b'"')[3].decode() for line in lines if line.startswith(b'{"table"')}
+    derived = {table(model).name for model in document.DERIVED}
+    assert named == {table(model).name for model in tables} - derived
+    assert b"secret-proposal" in gzip.decompress(file.read_bytes())
+
+
+def test_a_backup_is_never_written_over(seeded: Store, tmp_path: Path) -> None:
+    file = tmp_path / "a.backup"
+    file.write_bytes(b"precious")
+    with pytest.raises(backup.BadBackup, match="never written over"):
+        backup.write(seeded.database, file)
+    assert file.read_bytes() == b"precious"
+    (tmp_path / ".b.backup.partial").touch()
+    with pytest.raises(backup.BadBackup, match="under way, or was broken off"):
+        backup.write(seeded.database, tmp_path / "b.backup")
+    with pytest.raises(backup.BadBackup, match="No such file"):
+        backup.write(seeded.database, tmp_path / "none" / "c.backup")
+
+
+def test_a_backup_that_fails_leaves_nothing(seeded: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(backup.BadBackup, match="No space left"):
+        backup.write(seeded.database, tmp_path / "a.backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["cut", "cut at a line", "changed", "without its end", "text", "empty", "other"])
+def test_a_damaged_one_is_refused_before_anything_is_stored(damage: str, empty: Store, tmp_path: Path) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_claim(change, a_claim())
+    file = tmp_path / "a.backup"
+    backup.write(empty.database, file)
+    packed = file.read_bytes()
+    lines = gzip.decompress(packed).splitlines(keepends=True)
+    file.write_bytes(
+        {
+            "cut": packed[:-20],
+            "cut at a line": gzip.compress(b"".join(lines[:-2])),
+            "changed": gzip.compress(b"".join(lines).replace(b"X causes Y.", b"X causes Z.")),
+            "without its end": gzip.compress(b"".join(lines[:-1])),
+            "text": b"".join(lines),
+            "empty": b"",
+            "other": gzip.compress(b'{"record":"export"}\n'),
+        }[damage]
+    )
+    with pytest.raises(backup.BadBackup):
+        backup.restore(empty.database, file)
+
+
+def test_one_of_a_newer_program_is_refused(empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.backup"
+    backup.write(empty.database, file)
+    monkeypatch.setattr(migrations, "HEAD", "0001")
+    with pytest.raises(backup.BadBackup, match="newer program"):
+        backup.restore(empty.database, file)
+
+
+def test_it_comes_back_into_an_empty_database_only(
+    seeded: Store, templates: Templates, kind: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.backup"
+    backup.write(seeded.database, file)
+    before = content(seeded)
+    with pytest.raises(backup.BadBackup, match="has content"):
+        backup.restore(seeded.database, file)
+    assert content(seeded) == before
+    # Keys are content, too.
+    url = templates.copy(kind, seeded=False)
+    database = connect(url)
+    a_key(Store(url, database))
+    with pytest.raises(backup.BadBackup, match="in the table api_key"):
+        backup.restore(database, file)
+    database.close()
+    templates.drop(url)
+
+
+def test_one_that_does_not_agree_with_itself_is_refused(empty: Store, other: Store, tmp_path: Path) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_claim(change, a_claim())
+    with empty.database.write() as connection:
+        connection.exec_driver_sql("UPDATE claim SET statement = 'Y causes X.'")
+    file = tmp_path / "a.backup"
+    backup.write(empty.database, file)
+    with pytest.raises(backup.BadBackup, match="claim/x-causes-y differs from its last revision"):
+        backup.restore(other.database, file)
+    assert content(other)["claim"] == []
+
+
+def test_one_of_an_older_shape_is_brought_to_the_newest(
+    seeded: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an older program would have written it: with the tables that there were, and the number of its migration."""
+    rest = [found for found in backup._kept() if found.name not in ("api_key", "idempotency")]
+    with seeded.database.read() as connection, monkeypatch.context() as older:
+        older.setattr(backup, "_kept", lambda: rest)
+        older.setattr(migrations, "HEAD", "0006")
+        older.setattr(migrations, "current", lambda _connection: "0006")
+        lines: list[bytes] = []
+        file = tmp_path / "old.backup"
+        with gzip.open(file, "wb") as packed:
+            backup._write(connection, packed)
+        lines += gzip.decompress(file.read_bytes()).splitlines()
+    assert b'"schema":"0006"' in lines[0]
+    backup.restore(other.database, file)
+    assert exported(other) == exported(seeded)
+    with other.database.read() as connection:
+        assert migrations.current(connection) == migrations.HEAD
+    assert disagreements(other) == []
+
+
+def test_it_shows_one_moment_while_a_writer_writes(seeded: Store, other: Store, tmp_path: Path) -> None:
+    stop = threading.Event()
+    written: list[int] = []
+
+    def keep_writing() -> None:
+        while not stop.is_set():
+            with changes.begin(seeded.database, actor="ada") as change:
+                changes.put_claim(change, a_claim(f"claim-{len(written)}"))
+            written.append(change.serial)
+
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        while len(written) < 3:
+            stop.wait(0.01)
+        files = [tmp_path / f"{number}.backup" for number in range(3)]
+        headers = [backup.write(seeded.database, file) for file in files]
+    finally:
+        stop.set()
+        writer.join()
+    assert written[-1] > headers[0]["serial"], "the writer went on"
+    backup.restore(other.database, files[-1])
+    assert disagreements(other) == []
+    found = content(other)
+    assert len(found["revision"]) == headers[-1]["serial"] == 196 + len(found["claim"]) - 21

@@ -1,0 +1,182 @@
+"""SciFact: every claim and every abstract is there afterwards, and nothing that the files do not say."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_core import from_json
+from sqlalchemy import func, select
+
+from api.settings import ROOT
+from models import loading, queries
+from models.base import clean_text, in_words
+from models.claim import Claim
+from models.evidence import Evidence
+from models.importers import scifact
+from models.kinds import KINDS, one
+from models.lines import BadFile
+from models.records import table
+from models.source import Source
+from models.whole import PARTS
+from tests.conftest import Store
+from tests.models.exports import disagreements, exported, load, written
+
+REAL = ROOT.parent / "shared" / "data" / "scifact"
+FILES = (REAL / "claims_train.jsonl", REAL / "corpus.jsonl")
+
+ABSTRACT = {
+    "doc_id": 7,
+    "title": "A trial of X.",
+    "abstract": ["We gave X.", "It helped.", "Well."],
+    "structured": True,
+}
+TRANSLATED = {"doc_id": 8, "title": " [X in Y]. ", "abstract": ["Nothing happened."], "structured": False}
+CLAIM = {
+    "id": 3,
+    "claim": "X helps in Ménière's disease.",
+    "doc_ids": [7, 8, 9],
+    "evidence": {
+        "7": [{"sentences": [1], "label": "SUPPORT"}, {"sentences": [2, 0], "label": "SUPPORT"}],
+        "8": [{"sentences": [0], "label": "CONTRADICT"}],
+    },
+}
+LOOKED_AT = {"doc_id": 9, "title": "Something else", "abstract": [], "structured": False}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    claims, corpus = tmp_path / "claims.jsonl", tmp_path / "corpus.jsonl"
+    claims.write_bytes(written(CLAIM))
+    corpus.write_bytes(written(ABSTRACT, TRANSLATED, LOOKED_AT))
+    return claims, corpus
+
+
+def brought_in(store: Store, claims: Path, corpus: Path) -> loading.Loaded:
+    """Load the two files; nothing may be reported."""
+    told: list[str] = []
+    with scifact.opened(claims, corpus) as source:
+        loaded = loading.load(store.database, source, report=lambda each: told.append(in_words(each.place, each.fault)))
+    assert told == []
+    return loaded
+
+
+def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
+    loaded = brought_in(empty, *files)
+    assert loaded.stored == {"source": 3, "claim": 1, "evidence": 4}
+    with empty.database.read() as connection:
+        row = queries.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
+        claim = from_json(row["core"])
+        evidence = {line["key"]: line for line in from_json(row["evidence"])}
+        source = one(connection, KINDS["source"], "scifact-7")
+        translated = one(connection, KINDS["source"], "scifact-8")
+    assert (claim["statement"], claim["kind"], claim["status"]) == (
+        "X helps in Ménière's disease.",
+        "finding",
+        "contested",
+    )
+    assert "CC BY 4.0" in claim["note"]
+    assert {
+        key: (line["direction"], line["quote"], line["locator"], line["source"]) for key, line in evidence.items()
+    } == {
+        "scifact-7": ("supports", "It helped.", "abstract, sentence 2", "scifact-7"),
+        "scifact-7-2": ("supports", "We gave X. It helped. Well.", "abstract, sentences 1, 3", "scifact-7"),
+        "scifact-8": ("disputes", "Nothing happened.", "abstract, sentence 1", "scifact-8"),
+        "scifact-9": ("inconclusive", None, None, "scifact-9"),
+    }
+    for line in evidence.values():
+        told = (line["level"], line["question"], line["study_design"], line["extraction"], line["year"])
+        assert told == ("not_gradable", None, "not_recorded", "manual", None)
+        # An abstract was read; nobody searched for others.
+        assert line["searched_found_none"] is False
+        assert line["independence_group"] == line["source"]
+    assert evidence["scifact-7-2"]["note"] == "Of the quoted sentences the annotators marked 1, 3."
+    assert source is not None
+    assert translated is not None
+    assert (source["authors"], source["authors_complete"], source["issued"]) == ([], False, None)
+    assert source["text_sha256"] == hashlib.sha256(b"We gave X. It helped. Well.").hexdigest()
+    assert "ODC-By 1.0" in source["note"]
+    assert translated["title"] == "[X in Y]"
+    assert disagreements(empty) == []
+    again = brought_in(empty, *files)
+    assert (again.stored.total(), again.unchanged.total()) == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ({**CLAIM, "evidence": {"7": [{"sentences": [9], "label": "SUPPORT"}]}}, "names a sentence that is not in"),
+        (
+            {**CLAIM, "evidence": {"7": [{"sentences": [-1], "label": "SUPPORT"}]}},
+            "not SciFact's: evidence/7/0/sentences/0",
+        ),
+        ({**CLAIM, "evidence": {"5": [{"sentences": [0], "label": "SUPPORT"}]}}, "names a sentence that is not in"),
+        ({**CLAIM, "evidence": {"7": [{"sentences": [0], "label": "MAYBE"}]}}, "not SciFact's: evidence/7/0/label"),
+        ({**CLAIM, "more": 1}, "line 1: not SciFact's: more"),
+        ({"doc_id": 1}, "line 1: not SciFact's: id"),
+    ],
+)
+def test_what_is_not_scifact_is_refused(
+    claim: dict[str, Any], told: str, empty: Store, files: tuple[Path, Path]
+) -> None:
+    files[0].write_bytes(written(claim))
+    with pytest.raises(BadFile, match=told):
+        brought_in(empty, *files)
+    assert exported(empty).count(b"\n") == 1
+
+
+def test_an_abstract_that_is_cited_and_missing_is_reported(empty: Store, files: tuple[Path, Path]) -> None:
+    files[1].write_bytes(written(ABSTRACT, TRANSLATED))
+    with scifact.opened(*files) as source, pytest.raises(loading.BadImport):
+        told: list[str] = []
+        loading.load(empty.database, source, report=lambda each: told.append(in_words(each.place, each.fault)))
+    assert len(told) == 1
+    assert told[0].startswith("claims.jsonl line 1: evidence/3/source: There is no source 'scifact-9'.")
+
+
+@pytest.mark.parametrize("words", [1, 3, 60])
+def test_a_slug_is_of_whole_words_and_ends_in_the_number(words: int) -> None:
+    claim = scifact.Claim(id=12, claim=" ".join(["Überlänge"] * words), doc_ids=[], evidence={})
+    slug = scifact.claim_slug(claim)
+    assert slug.endswith("uberlange-scifact-12")
+    assert len(slug) <= 70
+
+
+@pytest.mark.skipif(
+    not all(path.exists() for path in FILES),
+    reason="SciFact is not shipped; it stands beside the checkout of the authors",
+)
+def test_all_of_scifact_and_its_round_trip(empty: Store, other: Store) -> None:
+    claims = [json.loads(line) for line in FILES[0].read_text(encoding="utf-8").splitlines()]
+    corpus = [json.loads(line) for line in FILES[1].read_text(encoding="utf-8").splitlines()]
+    labels = Counter(
+        scifact.DIRECTIONS[each["label"]]
+        for claim in claims
+        for rationale in claim["evidence"].values()
+        for each in rationale
+    )
+    labels["inconclusive"] = sum(str(cited) not in claim["evidence"] for claim in claims for cited in claim["doc_ids"])
+    loaded = brought_in(empty, *FILES)
+    assert loaded.stored == {"source": len(corpus), "claim": len(claims), "evidence": labels.total()}
+    lines = table(Evidence)
+    with empty.database.read() as connection:
+        counted = connection.execute(select(lines.c.direction, func.count()).group_by(lines.c.direction))
+        assert dict(tuple(row) for row in counted) == labels
+        titles = dict(tuple(row) for row in connection.execute(select(table(Source).c.id, table(Source).c.title)))
+        statements = connection.scalars(select(table(Claim).c.statement)).all()
+        quotes = connection.execute(select(lines.c.source, lines.c.quote).where(lines.c.quote.is_not(None))).all()
+    assert len(titles) == len(corpus)
+    assert sorted(statements) == sorted(claim["claim"] for claim in claims)
+    told = {scifact.slug_of(each["doc_id"]): str(clean_text(" ".join(each["abstract"]))) for each in corpus}
+    assert [slug for slug, quote in quotes if quote not in told[slug]] == []
+    # A claim without a label is one that nobody took a side on.
+    content = exported(empty)
+    unlabelled = sum(not claim["evidence"] for claim in claims)
+    assert content.count(b'"status":"unassessed"') == unlabelled
+    assert disagreements(empty) == []
+    told_again, reported = load(other, content)
+    assert (reported, told_again.restored) == ([], True)
+    assert exported(other) == content
+    assert disagreements(other) == []
