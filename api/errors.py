@@ -182,6 +182,9 @@ STATUS_OF_CODE = {
 
 
 HEADERS_OF_STATUS = {
+    # By themselves both may be kept for ever, but a merger or a retraction can be undone.
+    308: {"Cache-Control": "no-cache"},
+    410: {"Cache-Control": "no-cache"},
     406: {"Vary": "Accept"},
     408: {"Connection": "close"},
     503: {"Retry-After": "5"},
@@ -205,6 +208,8 @@ def on_domain_error(request: Request, error: Exception) -> Response:
     headers = dict(HEADERS_OF_STATUS.get(status, {}))
     if error.code in CHALLENGES:
         headers["WWW-Authenticate"] = CHALLENGES[error.code]
+    if "authorization" in request.headers:
+        headers["Cache-Control"] = "no-store"
     if isinstance(error, Moved):
         headers["Location"] = _moved(request, error)
     request.state.denied = getattr(error, "reason", error.code)

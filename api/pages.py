@@ -65,8 +65,15 @@ def etag_matches(given: str | None, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
+def make_private(request: Request) -> None:
+    """Say that the answer is for its asker alone: a tag that another's answer bore as well must not stand for it."""
+    request.state.private = True
+
+
 def not_modified(request: Request, etag: str, cache: Mapping[str, str] = CACHE) -> Response | None:
     """Return 304 where the client has this version already."""
+    if getattr(request.state, "private", False):
+        return None
     if etag_matches(header(request, "if-none-match"), etag):
         return Response(status_code=304, headers={"ETag": etag, **cache})
     return None

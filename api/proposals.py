@@ -1,32 +1,43 @@
 """What waits for review, added to an answer by `include=submitted` for those who may see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
+from api import pages
+from api.citations import FormatParameters, wanted
 from api.deps import KeyRequired
+from api.errors import ParameterError
 from api.writing import NEVER_KEPT
 from models import review
+from models.base import Fault
 from models.keys import Key
 
 SUBMITTED = "submitted"
 MOST = 200
+NOT_KEPT = ("cache-control", "content-length", "content-type", "etag")
 INCLUDE = "`submitted` adds what waits for review (at most 200, the oldest first): needs a key, see `/v1/reviews`."
 
 
 def proposals(
-    connection: Connection, caller: Key | None, include: Sequence[str], kind: str | None, claim: str | None = None
+    request: Request, connection: Connection, caller: Key | None, query: Any, kind: str | None, claim: str | None = None
 ) -> list[review.RecordOut] | None:
     """Return what waits of a kind (or of all), on a claim (or on all), where `include` asks for it; else None."""
-    if SUBMITTED not in include:
+    if SUBMITTED not in query.include:
         return None
+    if isinstance(query, FormatParameters) and wanted(request, query) is not None:
+        detail = "include=submitted goes with JSON alone; what is cited is accepted."
+        raise ParameterError(detail, [Fault(at="include", code="invalid_parameter", detail=detail)])
+    pages.make_private(request)
     if caller is None:
         raise KeyRequired("include=submitted needs a key; send it as Authorization: Bearer …")
     statement, conditions = review.waiting(caller)
-    wanted: Mapping[str, str | None] = {"kind": kind, "claim": claim}
-    conditions += [review.revision.c[name] == value for name, value in wanted.items() if value is not None]
+    asked: Mapping[str, str | None] = {"kind": kind, "claim": claim}
+    conditions += [review.revision.c[name] == value for name, value in asked.items() if value is not None]
     rows = connection.execute(statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST)).mappings()
     return [review.waiting_out(row) for row in rows]
 
@@ -36,5 +47,5 @@ def with_proposals(response: Response, found: list[review.RecordOut] | None) -> 
     if found is None or response.status_code != 200:
         return response
     content = bytes(response.body)[:-1] + b',"submitted":' + to_json(found) + b"}"
-    kept = {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
+    kept = {name: value for name, value in response.headers.items() if name not in NOT_KEPT}
     return Response(content, 200, {**kept, **NEVER_KEPT}, "application/json")

@@ -70,7 +70,9 @@ async def write(request: Request, caller: Key, work: Work, comment: str | None =
 
 def _write(request: Request, caller: Key, work: Work, comment: str | None, content: bytes) -> Response:
     key = _idempotency_key(request)
-    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + content
+    asked = (
+        f"{request.method} {request.url.path}?{request.url.query}\n{header(request, 'if-match')}\n".encode() + content
+    )
     fingerprint = hashlib.sha256(asked).hexdigest()
     try:
         with changes.begin(database(request), actor=caller.name, comment=comment) as change:

@@ -57,6 +57,8 @@ def clean_text(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(clean_text)]
 
+LARGEST = 2**31 - 1  # What an integer column holds on both databases.
+
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 100
 

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, Index
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import REPLACED_BY, PartOfClaim, Slug, Strict, Text
+from models.base import LARGEST, REPLACED_BY, PartOfClaim, Slug, Strict, Text
 from models.vocabulary import within
 
 
@@ -39,6 +39,10 @@ class TopicOut(TopicIn):
     revision: int
 
 
+# A claim with such a slug could never be asked for.
+WORDS_OF_PATHS = ("facets",)
+
+
 class ClaimFields(Strict):
     """What one row of the table holds."""
 
@@ -56,6 +60,14 @@ class ClaimIn(ClaimFields):
     """A claim as a person writes it."""
 
     topics: list[Slug] = Field(default=[], description="Slugs of topics.")
+
+    @model_validator(mode="after")
+    def _can_be_addressed(self) -> Self:
+        if self.id in WORDS_OF_PATHS:
+            raise PydanticCustomError(
+                "reserved_slug", "'{slug}' is a word of an address; choose another.", {"slug": self.id}
+            )
+        return self
 
 
 class Claim(ClaimFields, table=True):
@@ -90,8 +102,8 @@ class OccurrenceIn(Strict):
     quote: Text = Field(min_length=1, max_length=10_000, description="Verbatim, misspellings included.")
     prefix: Text = Field(default="", max_length=200)
     suffix: Text = Field(default="", max_length=200)
-    start: int | None = Field(default=None, ge=0)
-    end: int | None = Field(default=None, ge=1)
+    start: int | None = Field(default=None, ge=0, le=LARGEST)
+    end: int | None = Field(default=None, ge=1, le=LARGEST)
     asserted_by: list[Slug] = Field(min_length=1, sa_type=JSON, description="Who asserts it, as slugs.")
     hedges: list[Text] = Field(default=[], sa_type=JSON, description="The words that weaken or qualify it, verbatim.")
     note: Text | None = Field(default=None, max_length=5000)

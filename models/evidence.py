@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import REPLACED_BY, PartOfClaim, Slug, Strict, Text
+from models.base import LARGEST, REPLACED_BY, PartOfClaim, Slug, Strict, Text
 from models.vocabulary import within
 
 # The rows that the Oxford 2011 table has for each question; a level outside them was misread.
@@ -31,7 +31,7 @@ class EvidenceIn(Strict):
     question: v.Question | None = Field(default=None, description="Required unless the level is not_gradable.")
     directness: v.Directness = "direct"
     study_design: v.StudyDesign
-    sample_size: int | None = Field(default=None, ge=0, description="People in all groups together.")
+    sample_size: int | None = Field(default=None, ge=0, le=LARGEST, description="People in all groups together.")
     sample: Text | None = Field(default=None, max_length=500)
     finding: Text = Field(min_length=1, max_length=5000, description="What was found, in the curator's own words.")
     quote: Text | None = Field(default=None, max_length=10_000, description="Verbatim words of the source.")

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_
 
 from models import vocabularies as v
-from models.base import Slug, Text, check_partial_date, end_of, now
+from models.base import LARGEST, Slug, Text, check_partial_date, end_of, now
 from models.claim import Topic
 from models.document import ClaimDocument, ClaimTerm, StatusPeriod
 from models.evidence import Evidence
@@ -21,7 +21,6 @@ from models.records import table
 from models.source import Source, SourceAuthor, name_key
 
 T = TypeVar("T")
-LARGEST = 2**31 - 1
 MOST_VALUES = 50
 
 

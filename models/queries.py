@@ -30,7 +30,7 @@ from models.filters import REFERENCES
 from models.kinds import KINDS
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
 from models.review import tell_if_taken_back
-from models.revision import Revision, Serial
+from models.revision import PUBLIC, Revision, Serial
 from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
 from models.vocabularies import CERTAINTIES, STATUSES
 from models.whole import Whole
@@ -192,7 +192,10 @@ def whole_claim(connection: Connection, slug: str, day: str | None, moment: str 
 
     Raises `NotFound` where there is no such claim, or was none by then.
     """
-    claim(connection, slug, ())
+    told = select(revision.c.serial).where(revision.c.record == f"claim/{slug}", revision.c.state.in_(PUBLIC)).limit(1)
+    if moment is None or connection.scalar(told) is None:
+        claim(connection, slug, ())
+    # What was recorded by then is told whatever became of it since.
     found = known.whole_at(connection, slug, moment) if moment else whole.load(connection, [slug])[0]
     return whole.as_of(found, day) if day else found
 

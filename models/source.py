@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import REPLACED_BY, PartialDate, Slug, Strict, Text, end_of
+from models.base import LARGEST, REPLACED_BY, PartialDate, Slug, Strict, Text, end_of
 from models.vocabulary import within
 
 
@@ -104,7 +104,7 @@ class SourceFields(Strict):
     url: Text | None = Field(default=None, max_length=2000, regex=r"^https?://\S+$")
     language: Text | None = Field(default=None, max_length=35, description="BCP 47 tag, such as 'en'.")
     study_design: v.StudyDesign
-    sample_size: int | None = Field(default=None, ge=0, description="People in all groups together.")
+    sample_size: int | None = Field(default=None, ge=0, le=LARGEST, description="People in all groups together.")
     sample: Text | None = Field(default=None, max_length=500, description="The groups, such as '56 MS, 20 controls'.")
     integrity: v.Integrity = "no_notice"
     integrity_note: Text | None = Field(default=None, max_length=2000)

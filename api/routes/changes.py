@@ -17,7 +17,8 @@ from api.pages import choices
 from api.streams import BATCH, HEADERS, EventStream
 from api.writing import NEVER_KEPT
 from models import following, queries, review
-from models.filters import LARGEST, NONE, Many, given
+from models.base import LARGEST
+from models.filters import NONE, Many, given
 from models.following import Batch, ChangeFilters
 from models.revision import RevisionOut, RevisionWhole
 
@@ -86,12 +87,14 @@ def list_changes(
     """
     parameters, body = asked_for(query)
     may_see = review.visible(caller)
+    if caller is not None:
+        pages.make_private(request)
     following.known(connection, parameters, may_see)
     batch = following.changes_after(connection, query.since, query.limit, parameters, body=body, may_see=may_see)
     etag = f'W/"s{batch.last}"'
     if unchanged := pages.not_modified(request, etag):
         return unchanged
-    more = {**_next_link(request, batch), **(NEVER_KEPT if caller else {})}
+    more = {**_next_link(request, batch), "Vary": "Accept, Authorization", **(NEVER_KEPT if caller else {})}
     return pages.json_response(_page(batch, query.limit), etag, more)
 
 

@@ -183,7 +183,7 @@ def list_claims(
     request: Request, connection: Reader, caller: Caller, query: Annotated[AllClaimParameters, Query()]
 ) -> Response:
     """List claims. All filters must hold; those on evidence must be met by one and the same accepted line."""
-    waiting = proposals.proposals(connection, caller, query.include, "claim")
+    waiting = proposals.proposals(request, connection, caller, query, "claim")
     return proposals.with_proposals(claims_response(request, connection, query), waiting)
 
 
@@ -234,7 +234,7 @@ def get_claim(
     With `as_of` it is derived from what had been published by then, with `known_at` from what was recorded here by then;
     a claim that was not stated or not recorded by then is a 404.
     """
-    waiting = proposals.proposals(connection, caller, query.include, None, claim)
+    waiting = proposals.proposals(request, connection, caller, query, None, claim)
     return proposals.with_proposals(_claim(request, connection, claim, query), waiting)
 
 
@@ -305,11 +305,11 @@ def list_claim_evidence(
     query: Annotated[ClaimEvidenceParameters, Query()],
 ) -> Response:
     """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
-    queries.claim(connection, claim, ())
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
+    queries.claim(connection, claim, ())
     on_claim = (queries.evidence.c.claim == claim, queries.evidence.c.relation_type.is_(None))
-    waiting = proposals.proposals(connection, caller, query.include, "evidence", claim)
+    waiting = proposals.proposals(request, connection, caller, query, "evidence", claim)
     return proposals.with_proposals(evidence_response(request, connection, query, *on_claim), waiting)
 
 

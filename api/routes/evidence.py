@@ -30,7 +30,7 @@ def list_evidence(
     request: Request, connection: Reader, caller: Caller, query: Annotated[AllEvidenceParameters, Query()]
 ) -> Response:
     """List accepted lines of evidence across claims."""
-    waiting = proposals.proposals(connection, caller, query.include, "evidence")
+    waiting = proposals.proposals(request, connection, caller, query, "evidence")
     return proposals.with_proposals(evidence_response(request, connection, query), waiting)
 
 

@@ -119,6 +119,7 @@ def list_reviews(
     request: Request, connection: Reader, caller: Contributor, query: Annotated[ReviewParameters, Query()]
 ) -> Response:
     """List what waits for review, the oldest first: all of it for curators, their own proposals for contributors."""
+    pages.make_private(request)
     statement, conditions = review.waiting(caller)
     revision = queries.revision
     if query.kind:

@@ -57,9 +57,9 @@ def list_sources(
     request: Request, connection: Reader, caller: Caller, query: Annotated[SourceParameters, Query()]
 ) -> Response:
     """List sources: a page as JSON, or all of them in a format of reference managers."""
+    waiting = proposals.proposals(request, connection, caller, query, "source")
     chosen = citations.wanted(request, query)
     if chosen is None:
-        waiting = proposals.proposals(connection, caller, query.include, "source")
         statement = queries.sources_statement()
         listed = pages.listing_response(request, connection, queries.SOURCES, statement, query, _render)
         return proposals.with_proposals(listed, waiting)

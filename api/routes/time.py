@@ -149,7 +149,7 @@ def list_claim_revisions(
     )
 
 
-@router.get("/revisions/{serial:int}", response_model=RevisionWhole, responses=RECORD_ERRORS)
+@router.get("/revisions/{serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
 def get_revision(
     request: Request, connection: Reader, caller: Caller, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
 ) -> Response:

@@ -235,7 +235,6 @@ def test_its_proposer_and_curators_see_it_where_they_ask_for_it(desk: Desk) -> N
     assert {record["proposed_by"] for record in shown} == {"emil"}
 
 
-@pytest.mark.xfail(reason="mended on the branch feed", strict=True)
 def test_no_revision_shows_it_to_others(desk: Desk) -> None:
     for who in OTHERS:
         for serial in itertools.count(1):
