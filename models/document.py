@@ -219,8 +219,7 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
             **{part: to_json(served[part]) for part in whole.PARTS},
         }
     )
-    published = {slug: source["published"] for slug, source in claim.sources.items()}
-    stated = [(row, published[row["source"]]) for row in claim.occurrences]
+    stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
     terms = [
         *(("topic", topic, ALWAYS) for topic in core.topics),
         *(("asserted_by", who, day) for row, day in stated for who in row["asserted_by"]),

@@ -171,7 +171,9 @@ def _records(connection: Connection, kind: Kind, condition: ColumnElement[bool])
     """Yield lines of records as a revision holds them, with the stamps of their rows."""
     rows = table(kind.model)
     stamps = [name for name in STAMPS if name in rows.c]
-    statement = select(rows).where(condition).order_by(*(rows.c[name] for name in kind.columns))
+    # A source is read with its authors and identifiers, so here only which ones there are.
+    columns = [rows.c[name] for name in ("id", *stamps)] if kind.name == "source" else rows.c
+    statement = select(*columns).where(condition).order_by(*(rows.c[name] for name in kind.columns))
     for found in _batches(connection, statement):
         whole = [row._mapping for row in found]
         for row, body in zip(whole, bodies(connection, kind, whole), strict=True):

@@ -1,7 +1,8 @@
 """Whole records read from the normalised tables, in the shape in which documents and answers show them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
@@ -23,7 +24,21 @@ def table(model: type[SQLModel]) -> Table:
 
 def columns_of(source: Any, model: type[SQLModel]) -> Row:
     """Return the values of a row or record under the names of a class's fields, in their order."""
-    return {name: source[name] for name in model.model_fields}
+    return {name: source[name] for name in names_of(model)}
+
+
+@cache
+def names_of(model: type[SQLModel]) -> tuple[str, ...]:
+    """Return the names of a class's fields, in their order."""
+    return tuple(model.model_fields)
+
+
+def rows_of(connection: Connection, statement: Select[Any]) -> Iterator[Row]:
+    """Yield the rows that a statement gives as dictionaries."""
+    result = connection.execute(statement)
+    names = tuple(result.keys())
+    for row in result:
+        yield dict(zip(names, row, strict=True))
 
 
 def nearest(connection: Connection, ids: ColumnElement[str], given: str, *where: ColumnElement[bool]) -> list[str]:
@@ -40,14 +55,15 @@ def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
         return {}
     source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
     authors, identifiers = defaultdict(list), defaultdict(list)
-    statement = select(author).where(author.c.source.in_(wanted)).order_by(author.c.source, author.c.position)
-    for row in connection.execute(statement).mappings():
-        authors[row["source"]].append(columns_of(row, AuthorIn))
-    statement = select(identifier).where(identifier.c.source.in_(wanted)).order_by(identifier.c.scheme)
-    for row in connection.execute(statement).mappings():
-        identifiers[row["source"]].append(columns_of(row, IdentifierIn))
+    columns = [author.c[name] for name in ("source", *names_of(AuthorIn))]
+    for row in rows_of(connection, select(*columns).where(author.c.source.in_(wanted)).order_by(*author.primary_key)):
+        authors[row.pop("source")].append(row)
+    columns = [identifier.c[name] for name in ("source", *names_of(IdentifierIn))]
+    mine = identifier.c.source.in_(wanted)
+    for row in rows_of(connection, select(*columns).where(mine).order_by(identifier.c.scheme)):
+        identifiers[row.pop("source")].append(row)
     found = {}
-    for row in connection.execute(select(source).where(source.c.id.in_(wanted))).mappings():
+    for row in rows_of(connection, select(source).where(source.c.id.in_(wanted))):
         body = {
             **columns_of(row, SourceFields),
             "authors": authors[row["id"]],

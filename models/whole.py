@@ -273,7 +273,7 @@ def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> lis
     """Return the rows of a claim's own table for these claims, in the order of their keys."""
     table = records.table(model)
     statement = select(table).where(table.c.claim.in_(claims)).order_by(*table.primary_key.columns)
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    return list(records.rows_of(connection, statement))
 
 
 def _accepted(connection: Connection, model: Any, claims: Sequence[str]) -> defaultdict[str, list[Row]]:
