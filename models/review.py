@@ -295,15 +295,20 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
-    for name, value in kind.place(record_id).items():
-        if body[name] != value:
-            detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
-            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
+    must_name(kind, record_id, body)
     for name in REVIEWED:
         if body[name] != old[name]:
             raise _decided_elsewhere(name)
     _must_see(change, caller, kind, body)
     return changes.put(change, kind, body)
+
+
+def must_name(kind: Kind, record_id: str, body: Row) -> None:
+    """Refuse a record that says that it is another one than the one that is meant."""
+    for name, value in kind.place(record_id).items():
+        if body[name] != value:
+            detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
+            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
 
 
 def decide(

@@ -101,6 +101,7 @@ def _replace(kind: Kind) -> Any:
         def work(change: Change) -> Answer:
             # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
             if request.headers.get("if-none-match") == "*":
+                review.must_name(kind, record_id, body)
                 try:
                     return told(kind, review.propose(change, caller, kind, body), 201)
                 except Conflict as error:
