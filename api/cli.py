@@ -1,7 +1,9 @@
 """The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · sources."""
 
+import json
 import logging.config
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +66,8 @@ def serve(
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
     logging.config.dictConfig(server.logs(settings))
-    server.run(create_app(settings), settings)
+    if not server.run(create_app(settings), settings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -219,6 +222,41 @@ def verify_sources(
                 typer.echo(f"{verdict.source} {verdict.scheme}:{verdict.value}: {verdict.outcome}. {verdict.detail}")
         except verify.NoNetwork:
             raise ClaimbaseError("Crossref and PubMed cannot be reached; is there a network?") from None
+
+
+anchors = typer.Typer(help="Work on quotes and their places.", no_args_is_help=True)
+app.add_typer(anchors, name="anchors")
+
+
+@anchors.command("check")
+def check_anchors(
+    file: Annotated[str, typer.Argument(help="The plain text of the source, in UTF-8; - for standard input.")],
+    source: Annotated[str, typer.Option(help="The source: slug, doi:…, pmid:…, pmcid:… or isbn:…")],
+    database_url: DatabaseUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say of every quote whether it stands in the text of its source; exit 1 where one is not exact. Changes nothing."""
+    from models import anchors as quoted
+
+    content = sys.stdin.buffer.read() if file == "-" else _read(file)
+    with _database(database_url) as database, database.read() as connection:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
+        slug = queries.source_slug(connection, source)
+        read, verdicts = quoted.checked(connection, slug, text)
+    if as_json:
+        typer.echo(json.dumps({"source": slug, **quoted.told(read, verdicts)}, ensure_ascii=False))
+    else:
+        typer.echo(read.sentence)
+        for verdict in verdicts:
+            typer.echo(f"{verdict.outcome} {verdict.id} {verdict.detail}")
+        tally = Counter(verdict.outcome for verdict in verdicts)
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in tally.items())
+        typer.echo(f"{len(verdicts)} quotes of {slug}: {counts or 'nothing to check'}.")
+    if any(verdict.outcome != "exact" for verdict in verdicts):
+        raise typer.Exit(1)
 
 
 def _read(file: str) -> bytes:

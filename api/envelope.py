@@ -74,6 +74,7 @@ class Envelope:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         method, status = scope["method"], 0
+        scope["state"]["head"] = method == "HEAD"  # For the one answer that would never end.
 
         async def answer(message: Message) -> None:
             nonlocal status

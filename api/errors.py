@@ -1,6 +1,7 @@
 """Domain errors → one shape: RFC 9457 problem+json, for every answer that is not a success."""
 
 import logging
+import re
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from models.base import ClaimbaseError, Fault, faults_of
 from models.database import storage_full, unusable
@@ -287,13 +287,14 @@ def on_http_error(request: Request, error: Exception) -> Response:
 
 def _allowed(request: Request) -> list[str]:
     """Return the methods of a path. Each is a route of its own, and the router names those of the first one alone."""
-    found = [
-        method
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
-    ]
-    # A HEAD is answered as the GET would be; see `api.envelope`. What no route has is a file of the docs page.
-    return ["GET", "HEAD", *found[1:]] if "GET" in found or not found else found
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    fitting = [path for path in paths if re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(path)), request.url.path)]
+    # `/v1/claims/facets` is also a `/v1/claims/{claim}`; the path with the most text of its own is the one that is meant.
+    meant = max(fitting, key=lambda path: len(re.sub(r"{\w+}", "", path)), default=None)
+    # What is not in the document, such as the docs page, is there to be read.
+    methods = [method.upper() for method in paths[meant]] if meant else ["GET"]
+    # A HEAD is answered as the GET would be; see `api.envelope`.
+    return ["GET", "HEAD", *(each for each in methods if each != "GET")] if "GET" in methods else methods
 
 
 def on_database_error(request: Request, error: Exception) -> Response:

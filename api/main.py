@@ -1,6 +1,5 @@
 """The application."""
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -20,6 +19,7 @@ from api import errors, openapi
 from api.envelope import Envelope, Sealed
 from api.limits import Limit, Limits
 from api.routes import (
+    changes,
     claims,
     curate,
     evidence,
@@ -37,20 +37,37 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import NOTICE, Settings, installed_version
+from api.streams import Streams
 from models.database import connect
 
-READING = (index, health, claims, relations, time, pictures, evidence, parts, parse, sources, topics, vocabularies)
+READING = (
+    index,
+    health,
+    claims,
+    relations,
+    time,
+    pictures,
+    evidence,
+    parts,
+    parse,
+    sources,
+    topics,
+    changes,
+    vocabularies,
+)
 MODULES = (*READING, review, curate, keys)
-ROUTERS = (*(module.router for module in MODULES), time.worded)
+ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url)
+    streams = Streams(database, settings.stream_limit, settings.stream_poll_seconds, settings.stream_heartbeat_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with streams.polling():
+            yield
         database.close()
 
     app = FastAPI(
@@ -67,8 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
-    # Set when the server is told to stop; an answer without an end waits for it, and ends.
-    app.state.stopping = asyncio.Event()
+    app.state.streams = streams
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),
@@ -86,7 +102,15 @@ def create_app(settings: Settings) -> FastAPI:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-ID"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "If-None-Match",
+            "Last-Event-ID",
+            "X-Request-ID",
+        ],
         expose_headers=["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
     )
     app.add_middleware(Sealed)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.errors import MEDIA_TYPE, PROBLEMS, Problem
+from api.errors import MEDIA_TYPE, PROBLEMS, Problem, responses
 
 # What each example asks. The answers are files beside this one, written by `make examples` from the seed content; a test
 # holds them against what the API says, so that they cannot drift.
@@ -25,6 +25,7 @@ EXAMPLES = {
     "status_history": "/v1/statuses/history?topic=treatment",
     "list_claim_revisions": "/v1/claims/ccsvi-causes-ms/revisions?limit=2",
     "get_revision": "/v1/revisions/1",
+    "list_changes": "/v1/changes?claim=ccsvi-causes-ms&limit=2",
     "list_evidence": "/v1/evidence?level=1&direction=disputes",
     "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
     "list_claim_sources": "/v1/claims/ccsvi-not-confirmed/sources",
@@ -143,6 +144,9 @@ def _make(app: FastAPI) -> dict[str, Any]:
             # FastAPI names the scheme alone; where no role is asked for, a request without a key will do, too.
             if operation.get("security") == [{"bearer": []}]:
                 operation["security"].insert(0, {})
+            # Whoever may show a key may show a bad one.
+            for status, declared in responses(401, 429).items() if "security" in operation else ():
+                operation["responses"].setdefault(str(status), declared)
             for status, answer in operation["responses"].items():
                 for media_type, content in answer.get("content", {}).items():
                     if media_type == MEDIA_TYPE:

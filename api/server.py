@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -142,17 +143,17 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server, which tells the application of a stop before it waits for what is under way."""
+    """Uvicorn's server, which ends the streams before it waits for what is under way: they would never end by themselves."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Set `app.state.stopping`, at which answers without an end come to theirs; then stop as uvicorn does."""
+        """End the streams, then stop as uvicorn does."""
         app: Any = self.config.app
-        app.state.stopping.set()
+        app.state.streams.close()
         await super().shutdown(sockets)
 
 
-def run(app: FastAPI, settings: Settings) -> None:
-    """Serve until a signal comes."""
+def run(app: FastAPI, settings: Settings) -> bool:
+    """Serve until a signal comes; say whether it could begin to."""
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -167,7 +168,10 @@ def run(app: FastAPI, settings: Settings) -> None:
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-    Server(config).run()
+    server = Server(config)
+    with suppress(KeyboardInterrupt):  # It has stopped in order by then.
+        server.run()
+    return server.started
 
 
 class Redacting(JsonFormatter):

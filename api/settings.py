@@ -52,3 +52,6 @@ class Settings(BaseSettings):
     failed_keys_per_minute: int = Field(
         default=30, ge=1, description="Bad keys a minute from one address; beyond it 429 for any key."
     )
+    stream_limit: int = Field(default=100, ge=0, description="Streams of changes at once; beyond it 503.")
+    stream_poll_seconds: float = Field(default=1.0, gt=0, description="How often to look for changes to stream.")
+    stream_heartbeat_seconds: float = Field(default=15.0, gt=0, description="After how much silence a stream beats.")

@@ -19,7 +19,7 @@ from models.claim import Claim, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, T
 from models.database import Database
 from models.evidence import Evidence, EvidenceIn
 from models.idempotency import Idempotency
-from models.kinds import KINDS, Kind, one
+from models.kinds import KINDS, REFERENCES, Kind, one, refers
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
 from models.revision import Revision, Serial, hold
@@ -84,11 +84,12 @@ def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool
 def put_source(change: Change, source: SourceIn, action: str | None = None) -> bool:
     """Make or replace a source with its authors and identifiers; every claim that rests on it is derived anew.
 
-    Each of those claims gets a revision that says what of the source changed, such as a retraction. A source that no
-    longer stands gives its identifiers up, so that another may have them; its earlier revisions keep them.
+    Each of those claims gets a revision that says what of the source changed, such as a retraction. A source that was
+    taken back gives its identifiers up, so that another may have them; its earlier revisions keep them. One that was
+    merged keeps those that its successor has others for: whoever knows it by them is led on.
     """
     source.identifiers.sort(key=lambda identifier: identifier.scheme)
-    if source.state not in STANDING:
+    if source.state not in (*STANDING, "merged"):
         source.identifiers = []
     _no_shared_identifier(change, source)
     body = source.model_dump()
@@ -115,8 +116,6 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
 def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool:
     """Make or replace a claim; its topics must be stored."""
     claim.topics = sorted(set(claim.topics))
-    for topic in claim.topics:
-        _must_stand(change, "topic", topic, "topics", claim.state)
     if not _put(change, KINDS["claim"], claim.model_dump(), action):
         return False
     _replace(change, ClaimTopic, "claim", claim.id, [{"claim": claim.id, "topic": topic} for topic in claim.topics])
@@ -125,22 +124,16 @@ def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool
 
 def put_occurrence(change: Change, claim: str, occurrence: OccurrenceIn, action: str | None = None) -> bool:
     """Record where a claim is stated."""
-    _must_stand(change, "source", occurrence.source, "source", occurrence.state)
     return _put_part(change, "occurrence", claim, occurrence, action)
 
 
 def put_evidence(change: Change, claim: str, evidence: EvidenceIn, action: str | None = None) -> bool:
     """Record what a source says about a claim, or about one of its relations; the status is derived anew."""
-    _must_stand(change, "source", evidence.source, "source", evidence.state)
-    if evidence.relation_target is not None:
-        tie = f"{claim}:{evidence.relation_type}:{evidence.relation_target}"
-        _must_stand(change, "relation", tie, "relation_target", evidence.state)
     return _put_part(change, "evidence", claim, evidence, action)
 
 
 def put_relation(change: Change, claim: str, relation: RelationIn, action: str | None = None) -> bool:
-    """Tie a claim to another; that the other is stored is checked here, since it may live on another shard."""
-    _must_stand(change, "claim", relation.target, "target", relation.state)
+    """Tie a claim to another, which may live on another shard: no foreign key tells that it is there."""
     if relation.target == claim:
         detail = f"'{claim}' cannot be related to itself."
         raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
@@ -149,8 +142,6 @@ def put_relation(change: Change, claim: str, relation: RelationIn, action: str |
 
 def put_assessment(change: Change, claim: str, assessment: AssessmentIn, action: str | None = None) -> bool:
     """Record a named person's or body's decision on a claim's status, beside the derived one."""
-    if assessment.source is not None:
-        _must_stand(change, "source", assessment.source, "source", assessment.state)
     return _put_part(change, "assessment", claim, assessment, action)
 
 
@@ -159,6 +150,16 @@ def put(change: Change, kind: Kind, body: Row, action: str | None = None) -> boo
     record = kind.fields.model_validate({name: value for name, value in body.items() if name != "claim"})
     function: Callable[..., bool] = PUT[kind.name]
     return function(change, *([body["claim"]] if kind.part else []), record, action)
+
+
+def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
+    """Return who changed a record last, or None where there is none."""
+    revision = table(Revision)
+    made = (revision.c.record == f"{kind.name}/{record_id}", revision.c.action != "derive")
+    found: str | None = connection.scalar(
+        select(revision.c.actor).where(*made).order_by(revision.c.serial.desc()).limit(1)
+    )
+    return found
 
 
 def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
@@ -178,9 +179,7 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
 
 
 def _put_part(change: Change, kind: str, claim: str, part: SQLModel, action: str | None) -> bool:
-    body = {"claim": claim, **part.model_dump()}
-    _must_stand(change, "claim", claim, "claim", body["state"])
-    return _put(change, KINDS[kind], body, action)
+    return _put(change, KINDS[kind], {"claim": claim, **part.model_dump()}, action)
 
 
 def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
@@ -189,6 +188,8 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
     old = one(change.connection, kind, record_id)
     if old == body:
         return False
+    for field_name, other, other_id in refers(kind, body):
+        _must_stand(change, other, other_id, field_name, body["state"])
     if old is not None and old["state"] == "accepted" != body["state"]:
         _nothing_rests_on(change, kind, record_id)
     rows = table(kind.model)
@@ -273,10 +274,9 @@ def _replace(change: Change, model: type[SQLModel], column: str, value: str, row
         change.connection.execute(insert(table(model)), rows)
 
 
-def _must_stand(change: Change, name: str, record_id: str, at: str, state: str) -> None:
+def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str) -> None:
     """Refuse a reference to what is not there, or was taken back, or is not accepted though what refers to it is."""
-    kind = KINDS[name]
-    rows = table(kind.model)
+    name, rows = kind.name, table(kind.model)
     found = change.connection.scalar(select(rows.c.state).filter_by(**kind.place(record_id)))
     if found is None:
         close = nearest(change.connection, rows.c.id, record_id) if "id" in rows.c else []
@@ -293,35 +293,32 @@ def _must_stand(change: Change, name: str, record_id: str, at: str, state: str) 
         raise Conflict(detail, [Fault(at=at, code="not_accepted", detail=detail, given=record_id)])
 
 
-# What names a record of a kind: the table, and the columns that hold its key.
-RESTS_ON: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "source": (("occurrence", ("source",)), ("evidence", ("source",)), ("assessment", ("source",))),
-    "claim": (("relation", ("target",)), *((part, ("claim",)) for part in ("occurrence", "evidence", "assessment"))),
-    "relation": (("evidence", ("claim", "relation_type", "relation_target")),),
-}
-
-
-def resting_on(connection: Connection, kind: Kind, record_id: str, states: tuple[str, ...]) -> list[str]:
-    """Return the names of up to 20 records in these states that refer to a record: what would be left without it."""
-    found: list[str] = []
-    for name, columns in RESTS_ON.get(kind.name, ()):
-        other = KINDS[name]
-        rows = table(other.model)
-        named = dict(zip(columns, kind.place(record_id).values(), strict=True))
-        key = [rows.c[column] for column in other.columns]
-        statement = select(*key).filter_by(**named).where(rows.c.state.in_(states)).order_by(*key).limit(20)
-        found += [f"{name}/{other.id_of(row)}" for row in connection.execute(statement).mappings()]
+def resting_on(
+    connection: Connection, kind: Kind, record_id: str, states: tuple[str, ...], most: int | None = 20
+) -> list[tuple[Kind, str]]:
+    """Return kind and id of the records in these states that refer to a record: what would be left without it."""
+    found: list[tuple[Kind, str]] = []
+    for reference in REFERENCES:
+        if reference.to == kind.name:
+            other = KINDS[reference.kind]
+            rows = table(other.model)
+            named = dict(zip(reference.columns, kind.place(record_id).values(), strict=True))
+            key = [rows.c[column] for column in other.columns]
+            statement = select(*key).filter_by(**named).where(rows.c.state.in_(states)).order_by(*key).limit(most)
+            found += [(other, other.id_of(row)) for row in connection.execute(statement).mappings()]
     if kind.name == "topic":
         filed, claim = table(ClaimTopic), table(Claim)
         under = select(filed.c.claim).join(claim, claim.c.id == filed.c.claim).where(filed.c.topic == record_id)
-        found += [f"claim/{slug}" for slug in connection.scalars(under.where(claim.c.state.in_(states)).limit(20))]
-    return found[:20]
+        slugs = connection.scalars(under.where(claim.c.state.in_(states)).order_by(filed.c.claim).limit(most))
+        found += [(KINDS["claim"], slug) for slug in slugs]
+    return found[:most]
 
 
 def _nothing_rests_on(change: Change, kind: Kind, record_id: str) -> None:
     if found := resting_on(change.connection, kind, record_id, ("accepted",)):
-        detail = f"The {kind.name} '{record_id}' is still in use by {', '.join(found)}."
-        raise Conflict(detail, [Fault(at="id", code="in_use", detail=f"{name} refers to it.") for name in found])
+        names = [f"{other.name}/{other_id}" for other, other_id in found]
+        detail = f"The {kind.name} '{record_id}' is still in use by {', '.join(names)}."
+        raise Conflict(detail, [Fault(at="id", code="in_use", detail=f"{name} refers to it.") for name in names])
 
 
 def _no_shared_identifier(change: Change, source: SourceIn) -> None:

@@ -53,6 +53,15 @@ def check_name(value: object) -> object:
     return name
 
 
+def same_person(one: str | None, other: str) -> bool:
+    """Say whether two names mean one person: whoever may have keys of both spellings decides for two."""
+    return one is not None and _spelled(one) == _spelled(other)
+
+
+def _spelled(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def check_expiry(value: object) -> object:
     """Accept a day (`2027-01-01`, from whose beginning in UTC the key is expired), a time in UTC, or a number of days (`90d`)."""
     if not isinstance(value, str):

@@ -19,6 +19,15 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Records of a kind name another record: the columns that hold its key, and of which kind it is."""
+
+    kind: str
+    columns: tuple[str, ...]
+    to: str
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of record: its name in the vocabulary record-kinds and in paths, its table, its input class, its key.
 
@@ -63,6 +72,22 @@ KINDS = {
     )
 }
 PARTS = tuple(kind for kind in KINDS.values() if kind.part)
+# What refers to what, but for the topics of a claim, which are many.
+REFERENCES = (
+    *(Reference(part.name, ("claim",), "claim") for part in PARTS),
+    *(Reference(name, ("source",), "source") for name in ("occurrence", "evidence", "assessment")),
+    Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),
+    Reference("relation", ("target",), "claim"),
+)
+
+
+def refers(kind: Kind, body: Row) -> Iterator[tuple[str, Kind, str]]:
+    """Yield the records that a record names: the field that does, their kind, their id."""
+    if kind.name == "claim":
+        yield from (("topics", KINDS["topic"], topic) for topic in body["topics"])
+    for reference in REFERENCES:
+        if reference.kind == kind.name and body[reference.columns[-1]] is not None:
+            yield reference.columns[-1], KINDS[reference.to], ":".join(body[column] for column in reference.columns)
 
 
 def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None) -> Iterator[tuple[str, Row]]:

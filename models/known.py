@@ -32,7 +32,7 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
     by_kind: dict[str, list[Row]] = {kind: [] for kind in KINDS}
     for record in records:
         # What was proposed or taken back is no part of what was known; of evidence, the explanation tells.
-        if record["action"] != "purge" and (record["state"] == "accepted" or record["kind"] == "evidence"):
+        if record["state"] == "accepted" or record["kind"] == "evidence":
             by_kind[record["kind"]].append(record)
     if not by_kind["claim"]:
         raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
@@ -75,11 +75,15 @@ def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, st
 def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
     """Return the last revision by then of each record, its body as it would be written now, and when it was first made."""
     revision = table(Revision)
-    # «~» sorts after whatever may follow the beginning of a time.
     known = select(
         revision.c.record, func.max(revision.c.serial).label("serial"), func.min(revision.c.at).label("created")
     )
-    last = known.where(which, revision.c.at <= f"{moment}~").group_by(revision.c.record).subquery()
+    # What was purged cannot be told any more, whenever it was known; what came after it under that id begins anew.
+    purge = revision.alias("purge")
+    purged = select(func.max(purge.c.serial)).where(purge.c.record == revision.c.record, purge.c.action == "purge")
+    after = revision.c.serial > func.coalesce(purged.correlate(revision).scalar_subquery(), 0)
+    # «~» sorts after whatever may follow the beginning of a time.
+    last = known.where(which, after, revision.c.at <= f"{moment}~").group_by(revision.c.record).subquery()
     joined = revision.join(last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial))
     rows = connection.execute(select(revision, last.c.created).select_from(joined)).mappings()
     return [{**row, "body": normal(row["kind"], row["body"])} for row in rows]

@@ -1,16 +1,20 @@
 """Making two records one, and taking a change back. Nothing is deleted: what moved is told, and can be undone."""
 
+from typing import Any
+
+from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from models import changes
-from models.base import Fault, InvalidRecord, NotFound
+from models.base import SLUG_LENGTH, Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict
-from models.keys import Forbidden, Key
+from models.evidence import Evidence
+from models.keys import RESERVED, Key
 from models.kinds import KINDS, Kind, one
 from models.known import normal
 from models.records import Row, table
 from models.relation import Relation
-from models.review import find, parts_of, proposer
+from models.review import find, must_be, must_be_anothers, parts_of
 from models.revision import Revision
 
 
@@ -21,8 +25,7 @@ def merge(change: Change, caller: Key, kind: Kind, old: str, into: str) -> None:
     """
     if kind.name not in MERGERS:
         raise InvalidRecord(f"Only {' and '.join(MERGERS)} can be merged, not a {kind.name}.")
-    if not caller.may("curator"):
-        raise Forbidden(f"To merge needs a key of the role curator or higher; this one's role is {caller.role}.")
+    must_be(caller, "curator", "merge records")
     bodies = [find(change.connection, caller, kind, record_id) for record_id in (old, into)]
     if old == into:
         raise InvalidRecord(
@@ -31,12 +34,11 @@ def merge(change: Change, caller: Key, kind: Kind, old: str, into: str) -> None:
     for record_id, body in zip((old, into), bodies, strict=True):
         if body["state"] != "accepted":
             raise Conflict(f"The {kind.name} '{record_id}' is {body['state']}; only accepted ones can be merged.")
-        if proposer(change.connection, kind, record_id) == caller.name:
-            raise Forbidden(f"Nobody merges what they proposed ('{record_id}'); ask another curator.")
-    MERGERS[kind.name](change, *bodies)
+        must_be_anothers(change, caller, [(kind, record_id)], "merge")
+    MERGERS[kind.name](change, caller, *bodies)
 
 
-def _merge_claims(change: Change, old: Row, into: Row) -> None:
+def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
     """Move the parts, then the ties that point to the claim, then the claim itself. Proposals on it are rejected."""
     claim = KINDS["claim"]
     topics = sorted({*old["topics"], *into["topics"]})
@@ -45,6 +47,7 @@ def _merge_claims(change: Change, old: Row, into: Row) -> None:
     for kind, body in parts_of(change.connection, old["id"], "submitted"):
         changes.put(change, kind, {**body, "state": "rejected"}, "merge")
     moved = parts_of(change.connection, old["id"], "accepted")
+    must_be_anothers(change, caller, [(kind, kind.id_of(body)) for kind, body in moved], "merge")
     places = [_move(change, kind, {**body, "claim": into["id"]}) for kind, body in reversed(moved)]
     for (kind, body), place in zip(moved, reversed(places), strict=True):
         changes.put(change, kind, {**body, **_left(place)}, "merge")
@@ -68,16 +71,14 @@ def _move(change: Change, kind: Kind, body: Row) -> str | None:
     while True:
         record_id = kind.id_of(body)
         there = one(change.connection, kind, record_id)
-        if there is None:
-            changes.put(change, kind, body, "merge")
+        if there is None or there["state"] in ("rejected", "withdrawn") or kind.name == "relation":
+            # The same tie is there already, or was and is again.
+            changes.put(change, kind, body if there is None or there["state"] != "accepted" else there, "merge")
             return record_id
-        if there == body or (kind.name == "relation" and there["state"] == "accepted"):
-            return record_id
-        if kind.name == "relation":
-            changes.put(change, kind, body, "merge")
+        if {**there, "key": stem} == {**body, "key": stem}:
             return record_id
         number += 1
-        body = {**body, "key": f"{stem}-{number}"}
+        body = {**body, "key": f"{stem[: SLUG_LENGTH - 5].rstrip('-')}-{number}"}
 
 
 def _retarget(change: Change, old: str, into: str) -> None:
@@ -98,9 +99,13 @@ def _retarget(change: Change, old: str, into: str) -> None:
         changes.put(change, relation, {**body, **(_left(new) if accepted else {"state": "rejected"})}, "merge")
 
 
-def _merge_sources(change: Change, old: Row, into: Row) -> None:
+def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
     """Let what rests on the one rest on the other, then give over the identifiers that the other has none of."""
     source = KINDS["source"]
+    if old["integrity"] != into["integrity"]:
+        detail = f"One is marked {old['integrity']}, the other {into['integrity']}; say of both the same first."
+        raise Conflict(detail, [Fault(at="into", code="integrity", detail=detail)])
+    _no_group_twice(change, old["id"], into["id"])
     for name in ("occurrence", "evidence", "assessment"):
         kind = KINDS[name]
         rows = table(kind.model)
@@ -109,12 +114,29 @@ def _merge_sources(change: Change, old: Row, into: Row) -> None:
         for row in change.connection.execute(resting).mappings().all():
             body = one(change.connection, kind, kind.id_of(row))
             assert body is not None, "it was read in this transaction"
+            must_be_anothers(change, caller, [(kind, kind.id_of(row))] if body["state"] == "accepted" else [], "merge")
             changes.put(change, kind, {**body, "source": into["id"]}, "merge")
-    changes.put(change, source, {**old, "state": "merged", "replaced_by": into["id"]}, "merge")
     schemes = {identifier["scheme"] for identifier in into["identifiers"]}
     more = [identifier for identifier in old["identifiers"] if identifier["scheme"] not in schemes]
+    kept = [identifier for identifier in old["identifiers"] if identifier["scheme"] in schemes]
+    after = {"state": "merged", "replaced_by": into["id"], "identifiers": kept}
+    changes.put(change, source, {**old, **after}, "merge")
     if more:
         changes.put(change, source, {**into, "identifiers": [*into["identifiers"], *more]}, "merge")
+
+
+def _no_group_twice(change: Change, old: str, into: str) -> None:
+    """Refuse to let one work count as two: its lines on one claim, or on one tie, must be of one independence group."""
+    rows = table(Evidence)
+    lines = select(rows).where(rows.c.source.in_((old, into)), rows.c.state == "accepted")
+    groups: dict[tuple[Any, ...], set[tuple[str, str]]] = {}
+    for row in change.connection.execute(lines).mappings():
+        about = (row["claim"], row["relation_type"], row["relation_target"])
+        groups.setdefault(about, set()).add((row["source"], row["independence_group"]))
+    for (claim, *_), found in groups.items():
+        if len({source for source, _ in found}) == 2 and len({group for _, group in found}) > 1:
+            detail = f"Both have lines on '{claim}', of different independence groups; give them one group first."
+            raise Conflict(detail, [Fault(at="into", code="independence_group", detail=detail)])
 
 
 MERGERS = {"claim": _merge_claims, "source": _merge_sources}
@@ -123,10 +145,14 @@ MERGERS = {"claim": _merge_claims, "source": _merge_sources}
 def undo(change: Change, caller: Key, serial: int) -> list[str]:
     """Take back the whole change that a revision belongs to; return the names of the records that are as before.
 
-    Refused where a record was changed again since, or was purged. What the change had made new is retracted.
+    Refused where a record was changed again since, or was purged, and for what is only proposed. What the change had made
+    new is taken back; what a program loaded, only an admin takes back.
     """
-    if not caller.may("curator"):
-        raise Forbidden(f"To undo needs a key of the role curator or higher; this one's role is {caller.role}.")
+    must_be(caller, "curator", "undo a change")
+    if not (change.comment or "").strip():
+        raise InvalidRecord(
+            "Say why: to undo needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
+        )
     revision = table(Revision)
     number = change.connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
     if number is None:
@@ -135,15 +161,23 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
     made = made.order_by(revision.c.serial.desc())
     steps = [dict(row) for row in change.connection.execute(made).mappings()]
     records = list(dict.fromkeys(step["record"] for step in steps))
+    made_by = {step["record"]: step["action"] for step in steps}
     before = {record: _before(change.connection, record, number) for record in records}
-    _must_be_undoable(change, caller, steps, before)
+    _must_be_undoable(change, caller, steps)
     for record in records:
         kind = KINDS[record.partition("/")[0]]
         now = one(change.connection, kind, record.partition("/")[2])
         assert now is not None, "what was purged is refused before"
         old = before[record]
-        body = {**now, "state": "retracted"} if old is None else normal(kind.name, old)
-        changes.put(change, kind, body, "undo")
+        # What a merger made under another id nobody ever retracted; its place is free again.
+        unmade = "withdrawn" if made_by[record] == "merge" else "retracted"
+        body = {**now, "state": unmade} if old is None else normal(kind.name, old)
+        try:
+            changes.put(change, kind, body, "undo")
+        except ValidationError as error:
+            raise Conflict(
+                f"{record} was, before the change, what a rule forbids today: {error.errors()[0]['msg']}"
+            ) from None
     return records
 
 
@@ -155,7 +189,7 @@ def _before(connection: Connection, record: str, number: int) -> Row | None:
     return found
 
 
-def _must_be_undoable(change: Change, caller: Key, steps: list[Row], before: dict[str, Row | None]) -> None:
+def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     revision = table(Revision)
     last = {step["record"]: step["serial"] for step in reversed(steps)}
     for record, serial in last.items():
@@ -165,11 +199,16 @@ def _must_be_undoable(change: Change, caller: Key, steps: list[Row], before: dic
         later = change.connection.scalar(since.order_by(revision.c.serial.desc()).limit(1))
         if later is not None:
             raise Conflict(f"{record} was changed since, by revision {later}; undo that first.")
+    if any(step["actor"].casefold() in RESERVED for step in steps):
+        must_be(caller, "admin", "undo what a program loaded")
     for step in steps:
-        kind, _, record_id = step["record"].partition("/")
         if step["action"] == "purge":
             raise Conflict(f"{step['record']} was purged; its content is gone.")
-        if step["state"] == "submitted" and before[step["record"]] is None:
-            raise Conflict(f"{step['record']} was proposed by this change; withdraw or reject it instead.")
-        if proposer(change.connection, KINDS[kind], record_id) == caller.name:
-            raise Forbidden(f"Nobody decides on what they proposed ({step['record']}); ask another curator.")
+        if step["state"] == "submitted" or step["action"] == "withdraw":
+            raise Conflict(
+                f"{step['record']} was only proposed, or withdrawn, by this change: that is its proposer's affair."
+            )
+    parted = [step["record"].partition("/") for step in steps]
+    must_be_anothers(
+        change, caller, [(KINDS[kind], record_id) for kind, _, record_id in parted], "undo what was done to"
+    )

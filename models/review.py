@@ -1,28 +1,25 @@
 """Review: a second person accepts what one proposes. Who may see what, who may do what, and the decisions."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, true
 from sqlmodel import Field
 
-from models import changes, whole
+from models import changes
 from models import vocabularies as v
 from models.base import REVIEWED, SLUG, SLUG_LENGTH, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
 from models.changes import STANDING, Change, Conflict
 from models.claim import Claim
-from models.explanation import Explanation, explain
-from models.keys import Forbidden, Key
-from models.kinds import KINDS, PARTS, Kind, one
+from models.keys import Forbidden, Key, same_person
+from models.kinds import KINDS, PARTS, Kind, one, refers
 from models.records import Row, nearest, table
-from models.revision import Revision
+from models.revision import PUBLIC, Revision
 from models.vocabulary import OneOf
 
-PUBLIC = ("accepted", "retracted", "merged")
 revision = table(Revision)
 
 
@@ -79,14 +76,6 @@ DECISIONS = {
         Decision("retract", "accepted", "retracted", by_proposer=False, comment=True),
     )
 }
-# Where each kind names others: the field, and the kind that it names.
-REFERS: dict[str, tuple[tuple[str, str], ...]] = {
-    "claim": (("topics", "topic"),),
-    "occurrence": (("claim", "claim"), ("source", "source")),
-    "relation": (("claim", "claim"), ("target", "claim")),
-    "evidence": (("claim", "claim"), ("source", "source")),
-    "assessment": (("claim", "claim"), ("source", "source")),
-}
 
 
 def _proposers(record: Any) -> Select[Any]:
@@ -109,6 +98,14 @@ def may_see(connection: Connection, caller: Key | None, kind: Kind, record_id: s
     if state in PUBLIC:
         return True
     return caller is not None and (caller.may("curator") or proposer(connection, kind, record_id) == caller.name)
+
+
+def visible(caller: Key | None) -> ColumnElement[bool]:
+    """Return the condition that somebody may see a revision whole; the same rule as `may_see`, for lists."""
+    if caller is not None and caller.may("curator"):
+        return true()
+    public = revision.c.state.in_(PUBLIC)
+    return public if caller is None else or_(public, proposed_by == caller.name)
 
 
 def find(connection: Connection, caller: Key | None, kind: Kind, record_id: str) -> Row:
@@ -209,26 +206,6 @@ def purged(connection: Connection, serial: int) -> RecordOut:
     return _out(made, {}, None, serial)
 
 
-def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explanation, Explanation]:
-    """Return the explanation of a claim's status as it is, and as it would be if a line of evidence were accepted.
-
-    For a line on a relation it is the status of the relation.
-    """
-    line = find(connection, caller, KINDS["evidence"], record_id)
-    claim = find(connection, caller, KINDS["claim"], line["claim"])
-    now = whole.load(connection, [claim["id"]])[0]
-    tie = (line["relation_type"], line["relation_target"])
-    on_tie = [row for row in now.evidence if (row["relation_type"], row["relation_target"]) == tie]
-    # The rules look at lines on the claim itself; those on a tie are judged by them as if they were.
-    judged = [{**row, "relation_type": None, "relation_target": None} for row in on_tie]
-    accepted = [{**row, "state": "accepted"} if row["key"] == line["key"] else row for row in judged]
-    kind = "mechanism" if line["relation_type"] else now.claim["kind"]
-    before, after = (
-        dataclasses.replace(now, claim={**now.claim, "kind": kind}, evidence=lines) for lines in (judged, accepted)
-    )
-    return explain(before, None), explain(after, None)
-
-
 def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str]:
     """Propose records of any kind, each with `record` saying which, in their order; return their names.
 
@@ -262,12 +239,12 @@ def _kind_of(record: Any) -> Kind:
 def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
     """Store a new record as a proposal and return its id; an assessment, which is a decision itself, as accepted.
 
-    One that was rejected or withdrawn may be proposed anew under its id. Raises `InvalidRecord` with every fault.
+    What was rejected or withdrawn its proposer may propose anew under its id. Raises `InvalidRecord` with every fault.
     """
     state = "submitted"
     if kind.name == "assessment":
         state = "accepted"
-        _must_be(caller, "curator", "record an assessment")
+        must_be(caller, "curator", "record an assessment")
     body = checked(kind, {**body, "state": body.get("state", state), "replaced_by": body.get("replaced_by")})
     for name, given in (("state", state), ("replaced_by", None)):
         if body[name] != given:
@@ -275,8 +252,9 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
     _must_see(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = one(change.connection, kind, record_id)
-    if old is not None and old["state"] not in ("rejected", "withdrawn"):
-        detail = f"The {kind.name} '{record_id}' is there already; to change it, send PATCH or PUT with If-Match."
+    mine = proposer(change.connection, kind, record_id) in (None, caller.name)
+    if old is not None and not (mine and old["state"] in ("rejected", "withdrawn")):
+        detail = f"The {kind.name} '{record_id}' is there already, and is {old['state']}."
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
             detail = f"The id '{record_id}' is taken; choose another."
         raise Conflict(detail, [Fault(at=kind.key[0], code="already_exists", detail=detail)], code="already_exists")
@@ -291,7 +269,8 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
         if proposer(change.connection, kind, record_id) != caller.name:
             raise Forbidden("Only its proposer changes a proposal; reject it and say what should change.")
     elif old["state"] == "accepted":
-        _must_be(caller, "curator", "change what is accepted")
+        must_be(caller, "curator", "change what is accepted")
+        must_be_anothers(change, caller, [(kind, record_id)], "change")
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
@@ -317,14 +296,12 @@ def decide(
     """Accept, reject, withdraw or retract a record; a claim takes its parts along where it is not accepted any more."""
     decision = DECISIONS[action]
     old = find(change.connection, caller, kind, record_id)
-    own = proposer(change.connection, kind, record_id) == caller.name
     if decision.by_proposer:
-        if not own:
+        if proposer(change.connection, kind, record_id) != caller.name:
             raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
     else:
-        _must_be(caller, "curator", f"{action} a record")
-        if own:
-            raise Forbidden(f"Nobody may {action} what they proposed; ask another curator.")
+        must_be(caller, "curator", f"{action} a record")
+        must_be_anothers(change, caller, [(kind, record_id)], action)
     if old["state"] != decision.before:
         raise Conflict(
             f"The {kind.name} '{record_id}' is {old['state']}; only a {decision.before} one can be {decision.after}."
@@ -334,10 +311,25 @@ def decide(
         raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
     if replaced_by is not None:
         _must_replace(change, kind, record_id, replaced_by)
-    if kind.name == "claim" and decision.after != "accepted":
-        for part, body in parts_of(change.connection, record_id, decision.before):
+    if decision.after != "accepted":
+        _take_along(change, caller, kind, record_id)
+    if kind.name == "claim" and decision.after == "retracted":
+        parts = parts_of(change.connection, record_id, "accepted")
+        must_be_anothers(change, caller, [(part, part.id_of(body)) for part, body in parts], action)
+        for part, body in parts:
             changes.put(change, part, {**body, "state": decision.after}, action)
     changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
+
+
+def _take_along(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
+    """Reject the proposals that refer to what is being taken back, since nobody could accept them; one's own are withdrawn."""
+    for other, other_id in changes.resting_on(change.connection, kind, record_id, ("submitted",), None):
+        _take_along(change, caller, other, other_id)
+        body = one(change.connection, other, other_id)
+        if body is not None and body["state"] == "submitted":
+            own = proposer(change.connection, other, other_id) == caller.name
+            action = "withdraw" if own else "reject"
+            changes.put(change, other, {**body, "state": DECISIONS[action].after}, action)
 
 
 def parts_of(connection: Connection, claim: str, *states: str) -> list[tuple[Kind, Row]]:
@@ -356,7 +348,7 @@ def parts_of(connection: Connection, claim: str, *states: str) -> list[tuple[Kin
 
 def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
     """Take the content of a record that no longer stands out of everything that is stored; an admin's last resort."""
-    _must_be(caller, "admin", "purge a record")
+    must_be(caller, "admin", "purge a record")
     old = find(change.connection, caller, kind, record_id)
     if old["state"] in STANDING:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
@@ -366,7 +358,8 @@ def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
         )
     named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
     if named:
-        raise Conflict(f"The {kind.name} '{record_id}' is still named by {', '.join(named)}; purge those first.")
+        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in named)
+        raise Conflict(f"The {kind.name} '{record_id}' is still named by {names}; purge those first.")
     changes.purge(change, kind, record_id, old)
 
 
@@ -388,25 +381,15 @@ def checked(kind: Kind, body: Row) -> Row:
 
 def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
     """Refuse a reference to another's proposal as if it were not there."""
-    for field, name in REFERS.get(kind.name, ()):
-        given = body[field] if isinstance(body[field], list) else [body[field]]
-        for slug in (each for each in given if each is not None):
-            other = one(change.connection, KINDS[name], slug)
-            if other is None or not may_see(change.connection, caller, KINDS[name], slug, other["state"]):
-                missing = _missing(change.connection, KINDS[name], slug)
-                if field == "claim":
-                    raise missing
-                close = missing.faults[0].suggestion if missing.faults else None
-                fault = Fault(at=field, code="unknown_reference", detail=missing.detail, suggestion=close, given=slug)
-                raise InvalidRecord(missing.detail, [fault])
-    if kind.name == "evidence" and body["relation_target"] is not None:
-        tie = f"{body['claim']}:{body['relation_type']}:{body['relation_target']}"
-        relation = one(change.connection, KINDS["relation"], tie)
-        if relation is None or not may_see(change.connection, caller, KINDS["relation"], tie, relation["state"]):
-            detail = f"There is no relation '{tie}'."
-            raise InvalidRecord(
-                detail, [Fault(at="relation_target", code="unknown_reference", detail=detail, given=tie)]
-            )
+    for field, other, other_id in refers(kind, body):
+        found = one(change.connection, other, other_id)
+        if found is None or not may_see(change.connection, caller, other, other_id, found["state"]):
+            missing = _missing(change.connection, other, other_id)
+            if field == "claim":
+                raise missing
+            close = missing.faults[0].suggestion if missing.faults else None
+            fault = Fault(at=field, code="unknown_reference", detail=missing.detail, suggestion=close, given=other_id)
+            raise InvalidRecord(missing.detail, [fault])
 
 
 def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) -> None:
@@ -417,7 +400,15 @@ def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) 
         raise InvalidRecord(detail, [Fault(at="replaced_by", code="unknown_reference", detail=detail)])
 
 
-def _must_be(caller: Key, role: str, what: str) -> None:
+def must_be_anothers(change: Change, caller: Key, records: Iterable[tuple[Kind, str]], action: str) -> None:
+    """Refuse what nobody may do with what they proposed themselves: a second person looks at everything."""
+    for kind, record_id in records:
+        if same_person(proposer(change.connection, kind, record_id), caller.name):
+            raise Forbidden(f"Nobody may {action} what they proposed ({kind.name}/{record_id}); ask another curator.")
+
+
+def must_be(caller: Key, role: str, what: str) -> None:
+    """Refuse a role that is too low."""
     if not caller.may(role):
         raise Forbidden(f"To {what} needs a key of the role {role} or higher; this one's role is {caller.role}.")
 

@@ -1,5 +1,6 @@
 """Revision: one recorded change, and the serial that orders them all."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from sqlalchemy import JSON, CheckConstraint, Connection, Index, select
@@ -61,15 +62,32 @@ def hold(connection: Connection) -> int:
     return first
 
 
+# Where a record stands after a change that everybody may see. What is only proposed, or was not taken, is the business of
+# its proposer and of the curators.
+PUBLIC = ("accepted", "retracted", "merged")
+PRIVATE = ("record", "claim", "actor", "comment", "body")
+
+
+def withheld(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:
+    """Return a revision as it may be shown: whole, or without what tells of a proposal to those whom it does not concern.
+
+    It keeps its place, since a follower who meets a gap in the serials could not know that nothing was missed.
+    """
+    shown = may_see or row["state"] in PUBLIC
+    return {name: value if shown or name not in PRIVATE else None for name, value in row.items()}
+
+
 class RevisionOut(Strict):
-    """One recorded change: who did what, when."""
+    """One recorded change: who did what, when. Of what is only proposed, or was not taken, no more than its place is told."""
 
     serial: int
-    record: str = Field(description="Kind and id of the record, such as `claim/ccsvi-causes-ms`.")
+    record: str | None = Field(
+        description="Kind and id of the record, such as `claim/ccsvi-causes-ms`; null where the change is withheld."
+    )
     kind: Annotated[str, OneOf(v.RECORD_KINDS)]
     claim: str | None = Field(description="The claim that the record is, or is a part of.")
     action: Annotated[str, OneOf(v.ACTIONS)]
-    actor: str
+    actor: str | None = Field(description="Who did it; null where the change is withheld.")
     at: str = Field(description="UTC.")
     comment: str | None
     state: Annotated[str, OneOf(v.REVIEW_STATES)] = Field(description="Where the record stands after the change.")
@@ -79,4 +97,6 @@ class RevisionOut(Strict):
 class RevisionWhole(RevisionOut):
     """One recorded change with the record after it."""
 
-    body: dict[str, Any] = Field(description="The whole record after the change.")
+    body: dict[str, Any] | None = Field(
+        description="The whole record after the change; null where it is withheld, empty where it was purged."
+    )

@@ -1,8 +1,7 @@
 """Files → the same input classes → the same changes. Every bad file is reported at once, and then nothing is stored."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +15,14 @@ from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of
 from models.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import EvidenceIn
+from models.kinds import KINDS, PARTS, Kind, one
+from models.records import Row
 from models.relation import RelationIn
 from models.source import SourceIn
 
 In = TypeVar("In", bound=SQLModel)
 FileFault = tuple[Path, Fault]
+ACTOR = "seed"
 BROKEN = object()  # Stands for the content of a file that could not be read.
 
 
@@ -65,7 +67,7 @@ class _Loader(yaml.BaseLoader):  # A BaseLoader makes text, lists and dicts only
 
 
 def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
-    """Load a folder of seed files; return how many records of each kind were stored or left unchanged.
+    """Load a folder of seed files; return how many records of each kind were stored, unchanged, or left as people made them.
 
     Loading the same files again alters nothing. Raises `BadSeed` with every fault of every file; then nothing is stored.
     Records that are stored and in no file are left alone.
@@ -80,11 +82,11 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
     if not problems and not (topics or sources or claims):
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
     tally: Counter[tuple[str, str]] = Counter()
-    with changes.begin(database, actor="seed", comment="Loaded from seed files.") as change:
-        for path, place, kind, put in _steps(change, topics, sources, claims):
+    with changes.begin(database, actor=ACTOR, comment="Loaded from seed files.") as change:
+        for path, place, kind, body in _steps(topics, sources, claims):
             try:
-                tally[kind, "stored" if put() else "unchanged"] += 1
-            except InvalidRecord as error:
+                tally[kind.name, _put(change, kind, body)] += 1
+            except (InvalidRecord, changes.Conflict) as error:
                 # What refers to a broken file is not at fault itself.
                 faults = (fault for fault in error.faults if fault.given not in broken)
                 problems += [(path, fault.model_copy(update={"at": _join(place, fault.at)})) for fault in faults]
@@ -94,32 +96,29 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
 
 
 Read = tuple[Path, In]
-Step = tuple[Path, str, str, Callable[[], bool]]  # File, place in it, kind of record, what stores it.
+Step = tuple[Path, str, Kind, Row]  # File, place in it, kind of record, the record as it is stored.
 
 
-def _steps(
-    change: changes.Change, topics: list[Read[TopicIn]], sources: list[Read[SourceIn]], claims: list[Read[ClaimFile]]
-) -> Iterator[Step]:
+def _steps(topics: list[Read[TopicIn]], sources: list[Read[SourceIn]], claims: list[Read[ClaimFile]]) -> Iterator[Step]:
     """Yield what to store in an order in which everything that is referred to comes first."""
     for path, topic in topics:
-        yield path, topic.id, "topic", partial(changes.put_topic, change, topic)
+        yield path, topic.id, KINDS["topic"], topic.model_dump()
     for path, source in sources:
-        yield path, "", "source", partial(changes.put_source, change, source)
+        yield path, "", KINDS["source"], source.model_dump()
     for path, file in claims:
-        claim = ClaimIn(**{name: getattr(file, name) for name in ClaimIn.model_fields})
-        yield path, "", "claim", partial(changes.put_claim, change, claim)
+        yield path, "", KINDS["claim"], {name: getattr(file, name) for name in ClaimIn.model_fields}
     for path, file in claims:
-        for place, occurrence in enumerate(file.occurrences):
-            put = partial(changes.put_occurrence, change, file.id, occurrence)
-            yield path, f"occurrences/{place}", "occurrence", put
-        # Evidence may bear on a relation, so relations come before it.
-        for place, relation in enumerate(file.relations):
-            yield path, f"relations/{place}", "relation", partial(changes.put_relation, change, file.id, relation)
-        for place, evidence in enumerate(file.evidence):
-            yield path, f"evidence/{place}", "evidence", partial(changes.put_evidence, change, file.id, evidence)
-        for place, assessment in enumerate(file.assessments):
-            put = partial(changes.put_assessment, change, file.id, assessment)
-            yield path, f"assessments/{place}", "assessment", put
+        for kind in PARTS:
+            for place, part in enumerate(getattr(file, kind.plural)):
+                yield path, f"{kind.plural}/{place}", kind, {"claim": file.id, **part.model_dump()}
+
+
+def _put(change: changes.Change, kind: Kind, body: Row) -> str:
+    """Store a record and say what became of it. What people have changed or taken back here since is left as it is."""
+    last = changes.last_hand(change.connection, kind, kind.id_of(body))
+    if last is not None and last != ACTOR and one(change.connection, kind, kind.id_of(body)) != body:
+        return "left as it was changed here"
+    return "stored" if changes.put(change, kind, body) else "unchanged"
 
 
 def _topics(root: Path, problems: list[FileFault]) -> Iterator[Read[TopicIn]]:

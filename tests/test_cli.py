@@ -1,5 +1,6 @@
 """The command line, as a person runs it: in a process of its own."""
 
+import http.client
 import json
 import os
 import re
@@ -158,3 +159,57 @@ def test_verify_without_a_network_is_one_line(seeded: Store) -> None:
     done = run("sources", "verify", "--mailto", "me@example.org", url=seeded.url)
     if done.returncode:  # With a network it reports instead.
         assert done.stderr == "Crossref and PubMed cannot be reached; is there a network?\n"
+
+
+def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
+    made = run("keys", "create", "--name", "Anna Example", "--role", "curator", "--expires", "90d", url=empty.url)
+    assert made.returncode == 0, made.stderr
+    # The key alone, so that a script can take it; the words go elsewhere, and do not tell it.
+    key = made.stdout.removesuffix("\n")
+    identity = re.fullmatch(r"claimbase_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})_[0-9A-Za-z]{6}", key)
+    assert identity
+    assert identity[1] in made.stderr
+    assert identity[2] not in made.stderr
+    run("keys", "create", "--name", "Bob", "--role", "admin", url=empty.url)
+
+    listed = [line.split("\t") for line in run("keys", "list", url=empty.url).stdout.splitlines()]
+    assert [(line[1], line[-1]) for line in listed] == [("curator", "Anna Example"), ("admin", "Bob")]
+    assert listed[0][0] == identity[1]
+    assert listed[0][3].startswith("expires ")
+
+    with serving(empty.url) as (port, process, _):
+        codes = []
+        for _ in range(2):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/v1/keys", headers={"Authorization": f"Bearer {key}"})
+            codes.append(connection.getresponse().status)
+            connection.close()
+            assert run("keys", "revoke", identity[1], url=empty.url).returncode == 0
+        # Known, and no admin; then, at once, good for nothing.
+        assert codes == [403, 401]
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=25)
+    assert identity[2] not in log
+    denials = [json.loads(line) for line in log.splitlines() if '"claimbase.audit"' in line]
+    assert [(each["status"], each["reason"], each["key"]) for each in denials] == [
+        (403, "forbidden", identity[1]),
+        (401, "revoked_key", identity[1]),
+    ]
+    assert "\trevoked " in run("keys", "list", url=empty.url).stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["create", "--name", "seed", "--role", "admin"], "name: The program uses this name itself"),
+        (["create", "--name", "Anna", "--role", "boss"], "role: 'boss' is not a term of the vocabulary roles"),
+        (["create", "--name", "Anna", "--role", "admin", "--expires", "2001-01-01"], "expires: That is in the past."),
+        (["revoke", "AAAAAAAA"], "There is no key with the id 'AAAAAAAA'."),
+    ],
+)
+def test_a_key_that_cannot_be_made_or_found_is_one_line(arguments: list[str], told: str, empty: Store) -> None:
+    done = run("keys", *arguments, url=empty.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run("keys", "list", url=empty.url).stdout == ""

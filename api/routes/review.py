@@ -20,6 +20,7 @@ from models.explanation import Explanation
 from models.filters import NONE, Filters, Many
 from models.keys import Key
 from models.kinds import KINDS, Kind
+from models.preview import preview
 from models.records import Row
 from models.review import RecordOut
 
@@ -260,7 +261,7 @@ def preview_evidence(
     connection: Reader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
 ) -> Response:
     """Tell the status and its explanation as they would be if a line of evidence were accepted. Changes nothing."""
-    before, after = review.preview(connection, caller, evidence)
+    before, after = preview(connection, caller, evidence)
     differs = any(getattr(before, name) != getattr(after, name) for name in ("status", "status_rule", "certainty"))
     answer = Preview(evidence=evidence, changes_status=differs, before=before, after=after)
     return Response(to_json(answer), media_type="application/json", headers=NEVER_KEPT)

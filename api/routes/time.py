@@ -8,17 +8,18 @@ from pydantic_core import to_json
 from sqlalchemy import select
 
 from api import pages
-from api.deps import JsonAccepted, Reader
+from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
 from api.formats import negotiate
 from api.pages import Page, Paging, choices
 from api.routes.claims import ClaimSlug, Times
-from models import explanation, queries
+from models import explanation, following, queries, review
 from models.base import Fault, Slug, now
 from models.explanation import Difference, Explanation, Timeline
 from models.filters import NONE, Day, Filters, Many, given
+from models.kinds import KINDS
 from models.records import columns_of
-from models.revision import RevisionOut, RevisionWhole
+from models.revision import RevisionOut, RevisionWhole, withheld
 
 router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted])
 worded = APIRouter(prefix="/v1", tags=["time"])
@@ -134,13 +135,14 @@ def status_history(request: Request, connection: Reader, query: Annotated[Histor
 def list_claim_revisions(
     request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[RevisionParameters, Query()]
 ) -> Response:
-    """List who changed what of a claim and its parts, in the order of the serials."""
+    """List who changed what of a claim and its parts, in the order of the serials; what is only proposed is left out."""
     queries.claim(connection, claim, ())
     columns = [queries.revision.c[name] for name in RevisionOut.model_fields]
     return pages.listing_response(
         request,
         connection,
-        queries.narrowed(queries.REVISIONS, queries.revision.c.claim == claim),
+        # Left out, not withheld: a place in this list would tell that somebody proposes something about this claim.
+        queries.narrowed(queries.REVISIONS, queries.revision.c.claim == claim, following.PUBLIC_ONES),
         select(*columns),
         query,
         lambda _connection, rows: to_json([columns_of(row, RevisionOut) for row in rows]),
@@ -148,8 +150,12 @@ def list_claim_revisions(
 
 
 @router.get("/revisions/{serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
-def get_revision(request: Request, connection: Reader, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]) -> Response:
-    """Give one change with the whole record after it."""
-    found = queries.one_revision(connection, serial)
-    etag = f'"{serial}"'
+def get_revision(
+    request: Request, connection: Reader, caller: Caller, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> Response:
+    """Give one change with the whole record after it; of what is only proposed, or was not taken, no more than its place."""
+    whole = queries.one_revision(connection, serial)
+    kind, _, record = whole["record"].partition("/")
+    found = withheld(whole, may_see=review.may_see(connection, caller, KINDS[kind], record, whole["state"]))
+    etag = following.tag(found)
     return pages.not_modified(request, etag) or pages.json_response(to_json(columns_of(found, RevisionWhole)), etag)

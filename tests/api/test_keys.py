@@ -178,10 +178,10 @@ def test_a_key_counts_in_its_place_alone(desk: Desk) -> None:
         assert problem(desk.client.get(f"/v1/keys?{query}"))["code"] == "unknown_parameter"
 
 
-def test_what_shows_the_same_to_all_minds_no_key(desk: Desk) -> None:
-    # Where a key shows more, a bad one is told: see the table in tests/api/test_roles.py.
-    for headers in ({}, bearer("x"), bearer(desk.plain["curator"])):
-        assert desk.client.get("/v1/topics", headers=headers).status_code == 200
+def test_reading_needs_no_key_but_a_bad_one_is_told(desk: Desk) -> None:
+    for headers in ({}, bearer(desk.plain["contributor"]), bearer(desk.plain["curator"])):
+        assert desk.client.get("/v1/claims", headers=headers).status_code == 200
+    assert desk.client.get("/v1/claims", headers=bearer("x")).status_code == 401
 
 
 def test_no_key_is_in_any_log_answer_or_record(desk: Desk, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
@@ -232,8 +232,7 @@ def test_bad_keys_use_up_what_their_address_may_send(desk: Desk, caplog: pytest.
         assert (answer.status_code, problem(answer)["code"]) == (429, "too_many_requests")
         assert 1 <= int(answer.headers["retry-after"]) <= 60
         assert denials(caplog)[-1]["reason"] == "failed_keys"
-    # Who needs no key is not concerned.
-    assert desk.client.get("/v1/topics", headers=bearer("x")).status_code == 200
+    # Who shows no key is not concerned.
     assert desk.client.get("/v1/claims").status_code == 200
     assert problem(desk.client.get("/v1/keys"))["code"] == "key_required"
 
@@ -256,12 +255,12 @@ def test_roles_are_in_the_openapi_document(desk: Desk) -> None:
     operations = {
         operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
     }
-    for name in KEY_EXAMPLES:
-        role = "contributor" if name == "list_reviews" else "admin"
-        assert operations[name]["security"] == [{"bearer": [role]}]
+    for name in ("list_keys", "get_key", "create_key", "revoke_key"):
+        assert operations[name]["security"] == [{"bearer": ["admin"]}]
         assert {"401", "403", "429"} <= set(operations[name]["responses"])
+    # Who reads may show a key, or none.
     assert operations["list_claims"]["security"] == [{}, {"bearer": []}]
-    assert "security" not in operations["list_topics"]
+    assert "security" not in operations["list_vocabularies"]
 
 
 VARYING = ("id", "created", "revoked", "key")

@@ -40,11 +40,14 @@ ADMINS_CREATE = "    401  403  403  403  403     201    401 401 401"
 SHOWN_TO_ALL = (
     *("index", "healthz", "readyz", "list_vocabularies", "get_vocabulary", "list_topics", "get_topic"),
     *("count_claims", "list_claim_sources", "walk_relations", "get_impact", "get_timeline", "compare_days"),
-    *("status_history", "list_claim_revisions", "get_revision", "draw_timeline", "draw_chain", "draw_badge"),
+    *("status_history", "list_claim_revisions", "stream_changes", "draw_timeline", "draw_chain", "draw_badge"),
     *("explain_status", "get_evidence", "get_occurrence", "get_relation", "get_assessment", "get_source"),
     *("list_source_claims", "parse_sources"),
 )
-MORE_WITH_A_KEY = ("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources")
+MORE_WITH_A_KEY = (
+    *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
+    *("list_changes", "get_revision"),
+)
 # Every operation with the states in which its record is tried.
 TABLE: dict[str, dict[str, str]] = {
     **{operation: {"": OPEN} for operation in SHOWN_TO_ALL},
@@ -65,7 +68,7 @@ TABLE: dict[str, dict[str, str]] = {
     "create_assessment": {"": CURATORS_CREATE},
     "propose_batch": {"": CREATE},
     **{
-        f"{verb}_{kind}": {"submitted": PROPOSER, "accepted": CURATORS}
+        f"{verb}_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
         for verb in ("replace", "change")
         for kind in KINDS
         if kind != "assessment"
@@ -227,6 +230,8 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     "propose_batch": _batch,
     "preview_evidence": _preview,
     "get_record": _reading,
+    # It has no end, so it is asked for its head.
+    "stream_changes": lambda _bureau, _state, _by: ("HEAD", "/v1/changes/stream", None, None),
     "get_key": _a_key("GET"),
     "revoke_key": _a_key("DELETE"),
     "create_key": _a_key("POST"),
@@ -245,7 +250,7 @@ def test_everybody_may_what_the_table_says(operation: str, state: str, bureau: B
         if by not in prepared:
             prepared[by] = request_of(operation, state, bureau, by)
         got.append(bureau.ask(who, *prepared[by]))
-        if wanted < 300 and prepared[by][0] != "GET":
+        if wanted < 300 and prepared[by][0] not in ("GET", "HEAD"):
             # It is no longer what it was: the next one gets one of its own.
             del prepared[by]
     assert dict(zip(WHO, got, strict=True)) == dict(zip(WHO, row, strict=True))

@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 
 from api.settings import ROOT
-from models import migrations
+from models import keys, migrations
 from models.database import connect, file_url
 
-# The application with routes that answer without an end: one heeds a stop, one does not, one waits in a thread.
+# The application with routes that answer without an end: one heeds a stop, one does not, one is faster than its client.
 PROGRAM = """
-import asyncio, json, logging.config, sys, threading, time
+import asyncio, json, logging.config, sys
+import models.database
 from fastapi.responses import StreamingResponse
 from api import bodies, server
 from api.main import create_app
@@ -31,12 +32,13 @@ from api.settings import Settings
 
 settings = Settings(**json.loads(sys.argv[1]))
 logging.config.dictConfig(server.logs(settings))
-server.LINGER_SECONDS = 1
+server.LINGER_SECONDS, models.database.BUSY_SECONDS = 1, 3
 app = create_app(settings)
 
 async def heeding():
     yield b"begun\\n"
-    await app.state.stopping.wait()
+    while not app.state.streams.closed:
+        await asyncio.sleep(0.05)
     yield b"ended\\n"
 
 async def endless():
@@ -353,3 +355,17 @@ def test_no_log_line_shows_a_key(server: Running) -> None:
     log = "".join(server.log)
     assert "claimbase_0a1B2c3D" in log
     assert "ssss" not in log
+
+
+def test_a_stop_waits_for_a_writer_no_longer_than_a_writer_waits(tmp_path: Path) -> None:
+    with running(tmp_path, shutdown_seconds=1) as server:
+        database = connect(file_url(tmp_path / "a.db"))
+        with database.write() as connection:
+            plain = keys.create(connection, keys.read({"name": "Anna", "role": "admin"}))[1]
+        body = b'{"name": "Bob", "role": "curator"}'
+        head = HEAD % (b"/v1/keys", f"Authorization: Bearer {plain}\r\nContent-Length: {len(body)}".encode())
+        with database.write(), server.open() as client:
+            client.sendall(head + body)
+            time.sleep(0.3)
+            assert server.stop() < 8
+        database.close()
