@@ -184,9 +184,10 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
 def _before(connection: Connection, record: str, number: int) -> Row | None:
     """Return the record as it was before a change, None where the change made it."""
     revision = table(Revision)
-    earlier = select(revision.c.body).where(revision.c.record == record, revision.c.serial < number)
-    found: Row | None = connection.scalar(earlier.order_by(revision.c.serial.desc()).limit(1))
-    return found
+    earlier = select(revision.c.body, revision.c.action).where(revision.c.record == record, revision.c.serial < number)
+    found = connection.execute(earlier.order_by(revision.c.serial.desc()).limit(1)).first()
+    # After a purge an id is new again.
+    return None if found is None or found.action == "purge" else found.body
 
 
 def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
@@ -204,7 +205,9 @@ def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     for step in steps:
         if step["action"] == "purge":
             raise Conflict(f"{step['record']} was purged; its content is gone.")
-        if step["state"] == "submitted" or step["action"] == "withdraw":
+        # A merger may have moved what waits; that is not its proposer's doing.
+        proposed = step["state"] == "submitted" and step["action"] in ("create", "update")
+        if proposed or step["action"] == "withdraw":
             raise Conflict(
                 f"{step['record']} was only proposed, or withdrawn, by this change: that is its proposer's affair."
             )

@@ -357,6 +357,11 @@ def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
             "Say why: to purge needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
         )
     named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
+    # What was merged into it holds the same words.
+    rows = table(kind.model)
+    merged = select(*(rows.c[name] for name in kind.columns)).where(rows.c.replaced_by == record_id)
+    found = change.connection.execute(merged.where(rows.c.state == "merged")).mappings()
+    named += [(kind, kind.id_of(row)) for row in found]
     if named:
         names = ", ".join(f"{other.name}/{other_id}" for other, other_id in named)
         raise Conflict(f"The {kind.name} '{record_id}' is still named by {names}; purge those first.")

@@ -228,7 +228,12 @@ def test_no_list_shows_it_to_others(path: str, desk: Desk) -> None:
 def test_its_proposer_and_curators_see_it_where_they_ask_for_it(desk: Desk) -> None:
     """The lists above can show it: without this, the test above would pass on lists that show nothing."""
     for who in ("anna", "ben", "dora"):
-        for path in ("reviews?limit=200", "changes?limit=200&since=190&include=body", "claims?include=submitted", f"claims/{CLAIM}?include=submitted"):
+        for path in (
+            "reviews?limit=200",
+            "changes?limit=200&since=190&include=body",
+            "claims?include=submitted",
+            f"claims/{CLAIM}?include=submitted",
+        ):
             assert HIDDEN in desk.ask(who, "GET", f"/v1/{path}").text
         for path in ("evidence", "sources", f"claims/{CLAIM}/evidence"):
             found = desk.must(200, who, "GET", f"/v1/{path}?include=submitted")["submitted"]
