@@ -218,8 +218,9 @@ def on_domain_error(request: Request, error: Exception) -> Response:
 
 def _moved(request: Request, error: Moved) -> str:
     """Return the same address with the record that stands in its place."""
-    parts = [quote(error.new if part == error.old else part, safe=":@") for part in request.url.path.split("/")]
-    return "/".join(parts) + (f"?{request.url.query}" if request.url.query else "")
+    # An identifier may hold slashes, so it may be several parts of the path.
+    path = f"{request.url.path}/".replace(f"/{error.old}/", f"/{error.new}/").removesuffix("/")
+    return quote(path, safe="/:@") + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _of_fault(fault: Fault) -> ProblemError:

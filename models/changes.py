@@ -176,6 +176,11 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
     change.connection.execute(
         update(revision).where(revision.c.record == f"{kind.name}/{record_id}").values(body={}, comment=change.comment)
     )
+    if kind.name == "source":
+        # Its notices were told to the claims that rested on it, in words of its own.
+        told = (revision.c.action == "derive", revision.c.comment.startswith(f"{record_id} is now marked "))
+        instead = f"{record_id} changed; what was said of it was purged."
+        change.connection.execute(update(revision).where(*told).values(comment=instead))
 
 
 def _put_part(change: Change, kind: str, claim: str, part: SQLModel, action: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Making two records one, and taking a change back. Nothing is deleted: what moved is told, and can be undone."""
+"""Making two records one, and taking a change back, which loses nothing; and purging, which is for what must not be kept."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from models import changes
+from models import vocabularies as v
 from models.base import SLUG_LENGTH, Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict
 from models.evidence import Evidence
@@ -184,9 +185,10 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
 def _before(connection: Connection, record: str, number: int) -> Row | None:
     """Return the record as it was before a change, None where the change made it."""
     revision = table(Revision)
-    earlier = select(revision.c.body).where(revision.c.record == record, revision.c.serial < number)
-    found: Row | None = connection.scalar(earlier.order_by(revision.c.serial.desc()).limit(1))
-    return found
+    earlier = select(revision.c.body, revision.c.action).where(revision.c.record == record, revision.c.serial < number)
+    found = connection.execute(earlier.order_by(revision.c.serial.desc()).limit(1)).first()
+    # After a purge an id is new again.
+    return None if found is None or found.action == "purge" else found.body
 
 
 def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
@@ -204,7 +206,9 @@ def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     for step in steps:
         if step["action"] == "purge":
             raise Conflict(f"{step['record']} was purged; its content is gone.")
-        if step["state"] == "submitted" or step["action"] == "withdraw":
+        # A merger may have moved what waits; that is not its proposer's doing.
+        proposed = step["state"] == "submitted" and step["action"] in ("create", "update")
+        if proposed or step["action"] == "withdraw":
             raise Conflict(
                 f"{step['record']} was only proposed, or withdrawn, by this change: that is its proposer's affair."
             )
@@ -212,3 +216,25 @@ def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     must_be_anothers(
         change, caller, [(KINDS[kind], record_id) for kind, _, record_id in parted], "undo what was done to"
     )
+
+
+def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
+    """Take the content of a record that no longer stands out of everything that is stored; an admin's last resort."""
+    must_be(caller, "admin", "purge a record")
+    old = find(change.connection, caller, kind, record_id)
+    if old["state"] in STANDING:
+        raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
+    if not (change.comment or "").strip():
+        raise InvalidRecord(
+            "Say why: to purge needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
+        )
+    named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
+    # What was merged into it holds the same words.
+    rows = table(kind.model)
+    merged = select(*(rows.c[name] for name in kind.columns)).where(rows.c.replaced_by == record_id)
+    found = change.connection.execute(merged.where(rows.c.state == "merged")).mappings()
+    named += [(kind, kind.id_of(row)) for row in found]
+    if named:
+        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in named)
+        raise Conflict(f"The {kind.name} '{record_id}' is still named by {names}; purge those first.")
+    changes.purge(change, kind, record_id, old)

@@ -29,7 +29,7 @@ from models.evidence import Evidence
 from models.filters import REFERENCES
 from models.kinds import KINDS
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
-from models.review import tell_if_taken_back
+from models.review import Moved, tell_if_taken_back
 from models.revision import PUBLIC, Revision, Serial
 from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
 from models.vocabularies import CERTAINTIES, STATUSES
@@ -249,15 +249,18 @@ def source_slug(connection: Connection, reference: str) -> str:
     """Return the slug of a source given as slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`; raises where there is none."""
     slug = find_source(connection, reference, "source")
     if slug is None:
+        # A work that was merged keeps an identifier that its successor has another of: who knows it by that is led on.
+        if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
+            raise Moved(KINDS["source"], reference, one_source(connection, merged)["replaced_by"])
         raise missing(connection, "source", reference, source.c.id)
     return slug
 
 
-def find_source(connection: Connection, reference: str, at: str) -> str | None:
+def find_source(connection: Connection, reference: str, at: str, state: str = "accepted") -> str | None:
     """Return the slug of a source, or None; a malformed identifier or an unknown scheme is a fault of the parameter `at`."""
     scheme, colon, value = reference.partition(":")
     if not colon:
-        by_slug = select(source.c.id).where(source.c.id == reference, source.c.state == "accepted")
+        by_slug = select(source.c.id).where(source.c.id == reference, source.c.state == state)
         found: str | None = connection.scalar(by_slug)
         return found
     scheme = scheme.lower()
@@ -272,7 +275,7 @@ def find_source(connection: Connection, reference: str, at: str) -> str | None:
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
     owner = table(SourceIdentifier)
     joined = select(owner.c.source).join(source, source.c.id == owner.c.source)
-    meant = (owner.c.scheme == scheme, owner.c.value == value, source.c.state == "accepted")
+    meant = (owner.c.scheme == scheme, owner.c.value == value, source.c.state == state)
     named: str | None = connection.scalar(joined.where(*meant))
     return named
 

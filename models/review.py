@@ -12,7 +12,7 @@ from sqlmodel import Field
 from models import changes
 from models import vocabularies as v
 from models.base import REVIEWED, SLUG, SLUG_LENGTH, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
-from models.changes import STANDING, Change, Conflict
+from models.changes import Change, Conflict
 from models.claim import Claim
 from models.keys import Forbidden, Key, same_person
 from models.kinds import KINDS, PARTS, Kind, one, refers
@@ -274,15 +274,20 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
-    for name, value in kind.place(record_id).items():
-        if body[name] != value:
-            detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
-            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
+    must_name(kind, record_id, body)
     for name in REVIEWED:
         if body[name] != old[name]:
             raise _decided_elsewhere(name)
     _must_see(change, caller, kind, body)
     return changes.put(change, kind, body)
+
+
+def must_name(kind: Kind, record_id: str, body: Row) -> None:
+    """Refuse a record that says that it is another one than the one that is meant."""
+    for name, value in kind.place(record_id).items():
+        if body[name] != value:
+            detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
+            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
 
 
 def decide(
@@ -339,23 +344,6 @@ def parts_of(connection: Connection, claim: str, *states: str) -> list[tuple[Kin
             assert body is not None, "it was read in this transaction"
             found.append((kind, body))
     return found
-
-
-def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
-    """Take the content of a record that no longer stands out of everything that is stored; an admin's last resort."""
-    must_be(caller, "admin", "purge a record")
-    old = find(change.connection, caller, kind, record_id)
-    if old["state"] in STANDING:
-        raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
-    if not (change.comment or "").strip():
-        raise InvalidRecord(
-            "Say why: to purge needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
-        )
-    named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
-    if named:
-        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in named)
-        raise Conflict(f"The {kind.name} '{record_id}' is still named by {names}; purge those first.")
-    changes.purge(change, kind, record_id, old)
 
 
 def checked(kind: Kind, body: Row) -> Row:

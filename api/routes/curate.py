@@ -101,9 +101,7 @@ def _replace(kind: Kind) -> Any:
         def work(change: Change) -> Answer:
             # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
             if request.headers.get("if-none-match") == "*":
-                if kind.id_of(review.checked(kind, body)) != record_id:
-                    detail = "The record's id is not the one in the address."
-                    raise InvalidRecord(detail, [Fault(at=kind.key[0], code="fixed_field", detail=detail)])
+                review.must_name(kind, record_id, body)
                 try:
                     return told(kind, review.propose(change, caller, kind, body), 201)
                 except Conflict as error:

@@ -191,7 +191,7 @@ async def purge_record(request: Request, caller: Admin, kind: KindName, record: 
     def work(change: Change) -> Answer:
         old = review.find(change.connection, caller, found, record)
         must_match(request, change.connection, found, record, old)
-        review.purge(change, caller, found, record)
+        merging.purge(change, caller, found, record)
         serial = change.serial
         return Answer(lambda connection: review.purged(connection, serial))
 

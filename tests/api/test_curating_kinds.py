@@ -104,16 +104,18 @@ def test_what_was_rejected_or_withdrawn_may_be_proposed_anew(of: str, desk: Desk
     desk.must(409, "anna", "PATCH", path, {}, If_Match="*")
     desk.must(403, "anna", "DELETE", path, If_Match="*")
 
-    # Its proposer may propose it anew; to others its id is taken, since whoever had it would not see it any more.
-    assert desk.must(409, "emil", "POST", collection(of), body)["code"] == "already_exists"
+    # Who proposed it may propose it anew; for all others its id is taken.
+    taken = problem(desk.ask("emil", "POST", collection(of), body))
+    assert (taken["status"], taken["code"]) == (409, "already_exists")
+    assert "choose another" in taken["detail"]
+    desk.must(409, "ben", "POST", collection(of), body)
     desk.must(201, "anna", "POST", collection(of), body)
+    desk.must(403, "ben", "DELETE", path, If_Match="*")
     withdrawn = desk.must(200, "anna", "DELETE", f"{path}?comment=mistaken", If_Match="*")
     assert (withdrawn["state"], withdrawn["action"]) == ("withdrawn", "withdraw")
     desk.must(404, None, "GET", path)
-    new = {"If_None_Match": "*"}
-    again = desk.must(201, "anna", "PUT", path, body, **new)
+    again = desk.must(201, "anna", "PUT", path, body, If_None_Match="*")
     assert (again["proposed_by"], again["state"], again["action"]) == ("anna", "submitted", "create")
-    desk.must(403, "anna", "POST", f"{decision}:accept", {}, If_Match="*")
     desk.accept(of, record)
     assert desk.ask(None, "GET", path).status_code == 200
 
@@ -256,7 +258,7 @@ def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
         assert any(named in error["detail"] for error in refused["errors"])
     desk.retract("evidence", on_tie)
     desk.retract("relation", tie)
-    # A claim takes its parts along; what waits on it could no longer be accepted, and is rejected.
+    # A claim takes its parts along, and what waits on it is rejected.
     desk.retract("claim", "new-claim", replaced_by=CLAIM)
     assert desk.record("evidence", line)["state"] == "retracted"
     gone = problem(desk.ask(None, "GET", "/v1/claims/new-claim"))
@@ -265,7 +267,8 @@ def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
     assert problem(desk.ask(None, "GET", native("evidence", line)))["status"] == 410
     for path in ("/v1/claims/new-claim/evidence", "/v1/claims/new-claim/explanation", "/v1/claims/new-claim/badge.svg"):
         assert problem(desk.ask(None, "GET", path))["status"] == 410
-    assert desk.record("evidence", waiting)["state"] == "rejected"
+    told = desk.record("evidence", waiting, "emil")
+    assert (told["state"], told["actor"], told["comment"]) == ("rejected", "cleo", "wrong")
     desk.must(409, "emil", "POST", "/v1/claims/new-claim/evidence", {**LINE, "key": "late"})
     desk.retract("source", "new-source")
     desk.retract("topic", "new-topic")

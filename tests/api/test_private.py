@@ -103,6 +103,7 @@ READS = [
     *(f"evidence?{name}=hidden-{name}" for name in ("claim", "source")),
     f"evidence?source=doi:{DOI}",
     "statuses/history?topic=hidden-topic",
+    *("changes?claim=hidden-claim", "changes?topic=hidden-topic", "changes/stream?claim=hidden-claim&since=0"),
 ]
 
 
@@ -205,6 +206,7 @@ SHOWN = [
     *("claims/ms-cause-unknown/relations?depth=3", "claims/ms-cause-unknown/impact", "reviews?limit=200"),
     *(f"{path}include=submitted" for path in ("claims?", f"claims/{CLAIM}?", f"claims/{CLAIM}/evidence?")),
     *(f"{path}?include=submitted" for path in ("evidence", "sources")),
+    *("changes?limit=200&since=190", "changes?limit=200&since=190&include=body", "changes?kind=evidence&since=150"),
     *("reviews?proposed_by=anna", "reviews?claim=hidden-claim", "reviews?count=exact"),
 ]
 
@@ -226,7 +228,12 @@ def test_no_list_shows_it_to_others(path: str, desk: Desk) -> None:
 def test_its_proposer_and_curators_see_it_where_they_ask_for_it(desk: Desk) -> None:
     """The lists above can show it: without this, the test above would pass on lists that show nothing."""
     for who in ("anna", "ben", "dora"):
-        for path in ("reviews?limit=200", "claims?include=submitted", f"claims/{CLAIM}?include=submitted"):
+        for path in (
+            "reviews?limit=200",
+            "changes?limit=200&since=190&include=body",
+            "claims?include=submitted",
+            f"claims/{CLAIM}?include=submitted",
+        ):
             assert HIDDEN in desk.ask(who, "GET", f"/v1/{path}").text
         for path in ("evidence", "sources", f"claims/{CLAIM}/evidence"):
             found = desk.must(200, who, "GET", f"/v1/{path}?include=submitted")["submitted"]

@@ -17,6 +17,7 @@ VOCABULARIES = [
         "review-states",
         "record-kinds",
         "actions",
+        "roles",
         "status-rules",
         "certainty-reasons",
         "explanation-parts",

@@ -1,0 +1,355 @@
+"""Two records made one, changes taken back, records purged; and what the times of the knowledge base say of it after that."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models.records import table
+from models.revision import Serial
+from tests.api.curating import CLAIM, Desk, at_desk, native
+from tests.api.test_bad_input import problem
+from tests.conftest import Store
+
+OLD, INTO, THIRD = "old-claim", "new-claim", "ms-cause-unknown"
+
+
+@pytest.fixture
+def desk(seeded: Store) -> Iterator[Desk]:
+    with at_desk(seeded) as desk:
+        yield desk
+        assert desk.disagreements() == []
+
+
+def serial(desk: Desk) -> int:
+    with desk.store.database.read() as connection:
+        return int(connection.scalar(select(table(Serial).c.value)) or 0)
+
+
+def shown(desk: Desk) -> dict[str, Any]:
+    """Return every claim and source as everybody sees it, without what tells when it was changed."""
+    found = {}
+    for kind in ("claims", "sources"):
+        for each in desk.must(
+            200, None, "GET", f"/v1/{kind}?limit=200&fields=id" if kind == "claims" else "/v1/sources?limit=200"
+        )["data"]:
+            found[f"{kind}/{each['id']}"] = _steady(desk.must(200, None, "GET", f"/v1/{kind}/{each['id']}"))
+    return found
+
+
+def _steady(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _steady(each) for name, each in value.items() if name not in ("revision", "updated")}
+    return [_steady(each) for each in value] if isinstance(value, list) else value
+
+
+def state(desk: Desk, kind: str, record: str) -> tuple[str, str | None]:
+    body = desk.record(kind, record)["record"]
+    return body["state"], body["replaced_by"]
+
+
+def two_claims(desk: Desk) -> None:
+    """Make two claims that say the same, with parts and ties of every sort on both."""
+    for slug, topics in ((OLD, ["iron"]), (INTO, ["treatment"])):
+        desk.accepted("claim", slug, topics=topics)
+        # The same key on both, with other content.
+        desk.accepted("evidence", "both", claim=slug, finding=f"Found for {slug}.")
+        desk.accepted("occurrence", "both", claim=slug, quote=f"So said of {slug}.")
+    desk.accepted("occurrence", "alone", claim=OLD)
+    desk.accepted("evidence", "alone", claim=OLD, direction="disputes", source="cochrane-2019")
+    # Field by field the same on both.
+    desk.propose("ben", "assessment", "same", claim=OLD)
+    desk.propose("ben", "assessment", "same", claim=INTO)
+    # Ties from and to both, the same ones and others; one between the two, each with evidence on it.
+    for claim, type_, target in (
+        *((OLD, "leads_to", CLAIM), (INTO, "leads_to", CLAIM), (OLD, "rivals", CLAIM), (OLD, "refines", INTO)),
+        *((CLAIM, "names", OLD), (CLAIM, "names", INTO), (THIRD, "contradicts", OLD), (INTO, "rivals", OLD)),
+    ):
+        desk.accepted("relation", target, claim=claim, type=type_)
+        tie = {"relation_type": type_, "relation_target": target}
+        desk.accepted("evidence", f"on-{type_.replace('_', '-')}-{target}", claim=claim, **tie)
+    # What waits on the one that goes, and on what points to it.
+    desk.propose("emil", "evidence", "waits", OLD)
+    desk.propose("emil", "relation", THIRD, OLD)
+    desk.propose("emil", "evidence", "waits-on-tie", THIRD, relation_type="contradicts", relation_target=OLD)
+    desk.propose("emil", "relation", OLD, "ccsvi-full-name")
+
+
+def test_two_claims_become_one(desk: Desk) -> None:
+    two_claims(desk)
+    rejected = desk.propose("emil", "evidence", "was-rejected", OLD)
+    desk.decide("reject", "evidence", rejected, comment="no")
+    merged = desk.merge("claim", OLD, INTO)
+    assert (merged["id"], merged["record"]["topics"]) == (INTO, ["iron", "treatment"])
+    whole = desk.must(200, None, "GET", f"/v1/claims/{INTO}")
+    assert [each["key"] for each in whole["occurrences"]] == ["alone", "both", "both-2"]
+    assert [each["key"] for each in whole["evidence"]] == ["alone", "both", "both-2"]
+    assert {each["finding"] for each in whole["evidence"] if each["key"] == "both-2"} == {f"Found for {OLD}."}
+    assert [each["key"] for each in whole["assessments"]] == ["same"]
+    ties = {(each["type"], each["target"]): [line["key"] for line in each["evidence"]] for each in whole["relations"]}
+    assert ties == {
+        ("leads_to", CLAIM): [f"on-leads-to-{CLAIM}"],
+        ("rivals", CLAIM): [f"on-rivals-{CLAIM}"],
+    }
+    pointing = desk.must(200, None, "GET", f"/v1/claims/{CLAIM}")["relations"]
+    named = {(each["type"], each["target"]): [line["key"] for line in each["evidence"]] for each in pointing}
+    assert named["names", INTO] == [f"on-names-{INTO}", f"on-names-{OLD}"]
+    assert ("names", OLD) not in named
+    third = desk.must(200, None, "GET", f"/v1/claims/{THIRD}")["relations"]
+    assert [each["target"] for each in third if each["type"] == "contradicts"] == [INTO]
+
+    # Where everything went: moved, or nowhere since a claim has no tie to itself.
+    assert state(desk, "claim", OLD) == ("merged", INTO)
+    assert state(desk, "evidence", f"{OLD}:alone") == ("merged", f"{INTO}:alone")
+    assert state(desk, "evidence", f"{OLD}:both") == ("merged", f"{INTO}:both-2")
+    assert state(desk, "assessment", f"{OLD}:same") == ("merged", f"{INTO}:same")
+    assert state(desk, "relation", f"{OLD}:rivals:{CLAIM}") == ("merged", f"{INTO}:rivals:{CLAIM}")
+    assert state(desk, "relation", f"{CLAIM}:names:{OLD}") == ("merged", f"{CLAIM}:names:{INTO}")
+    for tie, line in (
+        (f"{OLD}:refines:{INTO}", f"{OLD}:on-refines-{INTO}"),
+        (f"{INTO}:rivals:{OLD}", f"{INTO}:on-rivals-{OLD}"),
+    ):
+        assert state(desk, "relation", tie) == state(desk, "evidence", line) == ("retracted", None)
+    for kind, record in (
+        ("evidence", f"{OLD}:waits"),
+        ("relation", f"{OLD}:comments_on:{THIRD}"),
+        ("relation", f"ccsvi-full-name:comments_on:{OLD}"),
+    ):
+        assert state(desk, kind, record) == ("rejected", None)
+    waits = desk.record("evidence", f"{THIRD}:waits-on-tie", "emil")
+    assert (waits["state"], waits["record"]["relation_target"]) == ("submitted", INTO)
+    assert {record["id"] for record in desk.must(200, "cleo", "GET", "/v1/reviews")["data"]} == {waits["id"]}
+
+    # Whoever asks for what was there is led on, with what they asked.
+    for path, place in (
+        (f"claims/{OLD}", f"claims/{INTO}"),
+        (f"claims/{OLD}?as_of=2020&fields=id,status", f"claims/{INTO}?as_of=2020&fields=id,status"),
+        (f"claims/{OLD}/evidence?level=1%2C2", f"claims/{INTO}/evidence?level=1%2C2"),
+        (f"claims/{OLD}/explanation", f"claims/{INTO}/explanation"),
+        (f"claims/{OLD}/timeline.svg", f"claims/{INTO}/timeline.svg"),
+        (f"claims/{OLD}/relations?depth=2", f"claims/{INTO}/relations?depth=2"),
+        (f"evidence/{OLD}:both", f"evidence/{INTO}:both-2"),
+        (f"occurrences/{OLD}:alone", f"occurrences/{INTO}:alone"),
+        (f"assessments/{OLD}:same", f"assessments/{INTO}:same"),
+        (f"relations/{CLAIM}:names:{OLD}", f"relations/{CLAIM}:names:{INTO}"),
+    ):
+        answer = desk.ask(None, "GET", f"/v1/{path}")
+        assert (answer.status_code, answer.headers["location"]) == (308, f"/v1/{place}"), path
+        assert problem(answer)["code"] == "moved"
+        assert desk.ask(None, "GET", answer.headers["location"]).status_code == 200
+    assert problem(desk.ask(None, "GET", f"/v1/relations/{OLD}:refines:{INTO}"))["status"] == 410
+    assert problem(desk.ask(None, "GET", f"/v1/evidence/{OLD}:was-rejected"))["status"] == 404
+    listed = {claim["id"] for claim in desk.must(200, None, "GET", "/v1/claims?limit=200&fields=id")["data"]}
+    assert OLD not in listed
+    assert INTO in listed
+    # What was merged is no more to be changed, or to be referred to.
+    desk.must(409, "cleo", "PATCH", f"/v1/claims/{OLD}", {"statement": "x"}, If_Match="*")
+    desk.must(409, "cleo", "POST", f"/v1/claims/{INTO}:merge", {"into": OLD}, If_Match="*")
+    desk.must(409, "emil", "POST", f"/v1/claims/{CLAIM}/relations", {"type": "refines", "target": OLD})
+
+
+def test_undoing_a_merger_gives_back_everything(desk: Desk) -> None:
+    two_claims(desk)
+    before, seen, at = desk.bodies(), shown(desk), serial(desk)
+    desk.merge("claim", OLD, INTO)
+    after = desk.bodies()
+    assert after != before
+    # Any revision of it will do; a part, the claim, in the middle.
+    desk.undo(at + 5)
+    again = desk.bodies()
+    assert {name: again[name] for name in before} == before
+    # What the merger had made new is out of the way.
+    assert {again[name]["state"] for name in again.keys() - before.keys()} == {"withdrawn"}
+    assert shown(desk) == seen
+    # Once more, and back: the places that were given are given again.
+    desk.merge("claim", OLD, INTO)
+    assert {name: body for name, body in desk.bodies().items() if name in after} == after
+    assert desk.bodies().keys() == after.keys()
+    desk.undo(serial(desk))
+    assert {name: body for name, body in desk.bodies().items() if name in before} == before
+
+
+def test_a_merger_that_was_built_on_is_not_undone(desk: Desk) -> None:
+    two_claims(desk)
+    at = serial(desk)
+    desk.merge("claim", OLD, INTO)
+    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{INTO}:alone", {"finding": "Better."}, If_Match="*")
+    refused = problem(desk.ask("cleo", "POST", f"/v1/revisions/{at + 1}:undo", {"comment": "x"}))
+    assert (refused["status"], refused["code"]) == (409, "conflict")
+    assert f"evidence/{INTO}:alone was changed since, by revision {serial(desk)}" in refused["detail"]
+    # That first, then the merger.
+    desk.undo(serial(desk))
+    refused = problem(desk.ask("cleo", "POST", f"/v1/revisions/{at + 1}:undo", {"comment": "x"}))
+    assert refused["status"] == 409, "an undoing is a change, too"
+
+
+def test_mergers_in_a_row_lead_on(desk: Desk) -> None:
+    for slug in ("first", "second", "third"):
+        desk.accepted("claim", slug)
+    desk.accepted("evidence", "line", claim="first")
+    desk.merge("claim", "first", "second")
+    desk.merge("claim", "second", "third")
+    assert desk.ask(None, "GET", "/v1/claims/first").headers["location"] == "/v1/claims/second"
+    followed = desk.client.get("/v1/claims/first?fields=id", follow_redirects=False)
+    assert followed.headers["location"] == "/v1/claims/second?fields=id"
+    assert desk.client.get("/v1/evidence/first:line", follow_redirects=True).json()["id"] == "third:line"
+    desk.retract("claim", "third")
+    assert desk.client.get("/v1/claims/first", follow_redirects=True).status_code == 410
+
+
+def test_a_long_key_that_is_taken_is_shortened(desk: Desk) -> None:
+    key = "k" * 100
+    for slug in (OLD, INTO):
+        desk.accepted("claim", slug)
+        desk.accepted("evidence", key, claim=slug, finding=slug)
+    desk.merge("claim", OLD, INTO)
+    keys = [line["key"] for line in desk.must(200, None, "GET", f"/v1/claims/{INTO}")["evidence"]]
+    assert len(set(keys)) == 2
+    assert all(len(each) <= 100 for each in keys)
+
+
+def test_a_merger_that_cannot_be_is_refused(desk: Desk) -> None:
+    desk.accepted("claim", "mine")
+    desk.propose("anna", "claim", "waits")
+    for into, status, code in (
+        ("mine", 422, "invalid_record"),
+        ("absent", 404, "not_found"),
+        ("waits", 409, "conflict"),
+    ):
+        refused = problem(desk.ask("cleo", "POST", "/v1/claims/mine:merge", {"into": into}, If_Match="*"))
+        assert (refused["status"], refused["code"]) == (status, code)
+    desk.must(409, "cleo", "POST", "/v1/claims/waits:merge", {"into": "mine"}, If_Match="*")
+    desk.must(404, "cleo", "POST", "/v1/claims/absent:merge", {"into": "mine"}, If_Match="*")
+    bodies: list[Any] = [{}, {"into": 5}, {"into": "mine", "more": 1}, {"into": None}, []]
+    for body in bodies:
+        assert problem(desk.ask("cleo", "POST", f"/v1/claims/{CLAIM}:merge", body, If_Match="*"))["status"] == 422
+    # Nobody merges what they proposed, nor what somebody's own lines hang on.
+    desk.accepted("claim", "of-ben", by="ben")
+    for path, into in (("mine", "of-ben"), ("of-ben", "mine")):
+        desk.must(403, "ben", "POST", f"/v1/claims/{path}:merge", {"into": into}, If_Match="*")
+
+
+def two_sources(desk: Desk) -> None:
+    """Make two sources that are one work, with lines, quotes and decisions that rest on both."""
+    schemes = {
+        "old-source": (("doi", "10.1234/old"), ("pmid", "111")),
+        "new-source": (("doi", "10.1234/new"), ("isbn", "9780131103627")),
+    }
+    for slug, given in schemes.items():
+        identifiers = [{"scheme": scheme, "value": value, "verification": "unverified"} for scheme, value in given]
+        desk.accepted("source", slug, identifiers=identifiers)
+    desk.accepted("evidence", "of-old", source="old-source", independence_group="team")
+    desk.accepted("evidence", "of-new", source="new-source", independence_group="team")
+    desk.accepted("occurrence", "of-old", source="old-source")
+    desk.accepted("evidence", "of-old", claim=THIRD, source="old-source")
+    desk.propose("ben", "assessment", "of-old", source="old-source")
+    desk.propose("emil", "evidence", "waits", source="old-source")
+
+
+def test_two_sources_become_one(desk: Desk) -> None:
+    two_sources(desk)
+    statuses = {claim["id"]: claim["status"] for claim in desk.must(200, None, "GET", "/v1/claims?limit=200")["data"]}
+    before, seen, at = desk.bodies(), shown(desk), serial(desk)
+    desk.merge("source", "old-source", "new-source")
+    assert state(desk, "source", "old-source") == ("merged", "new-source")
+    source = desk.must(200, None, "GET", "/v1/sources/new-source")
+    assert {(each["scheme"], each["value"]) for each in source["identifiers"]} == {
+        ("doi", "10.1234/new"),
+        ("isbn", "9780131103627"),
+        ("pmid", "111"),
+    }
+    for kind, record in (
+        *(("evidence", f"{CLAIM}:of-old"), ("occurrence", f"{CLAIM}:of-old"), ("assessment", f"{CLAIM}:of-old")),
+        *(("evidence", f"{THIRD}:of-old"), ("evidence", f"{CLAIM}:waits")),
+    ):
+        assert desk.record(kind, record)["record"]["source"] == "new-source"
+    again = {claim["id"]: claim["status"] for claim in desk.must(200, None, "GET", "/v1/claims?limit=200")["data"]}
+    assert again == statuses, "the same work says the same"
+    for path, place in (
+        ("old-source", "new-source"),
+        ("old-source/claims?fields=id", "new-source/claims?fields=id"),
+        ("old-source?format=bibtex", "new-source?format=bibtex"),
+        ("doi:10.1234/old", "new-source"),
+    ):
+        answer = desk.ask(None, "GET", f"/v1/sources/{path}")
+        assert (answer.status_code, answer.headers["location"]) == (308, f"/v1/sources/{place}"), path
+    assert desk.must(200, None, "GET", "/v1/sources/pmid:111")["id"] == "new-source"
+    desk.undo(at + 2)
+    assert desk.bodies() == before
+    assert shown(desk) == seen
+    assert desk.must(200, None, "GET", "/v1/sources/pmid:111")["id"] == "old-source"
+
+
+def test_a_work_does_not_count_as_two(desk: Desk) -> None:
+    two_sources(desk)
+    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{CLAIM}:of-new", {"independence_group": "other"}, If_Match="*")
+    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match="*"))
+    assert (refused["status"], refused["errors"][0]["code"]) == (409, "independence_group")
+    notice = {"integrity": "concern", "integrity_note": "Figures."}
+    desk.must(200, "cleo", "PATCH", "/v1/sources/new-source", notice, If_Match="*")
+    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match="*"))
+    assert (refused["status"], refused["errors"][0]["code"]) == (409, "integrity")
+
+
+def test_every_decision_can_be_taken_back(desk: Desk) -> None:
+    record = desk.propose("anna", "evidence", "mine")
+    waits, seen = desk.bodies(), shown(desk)
+    desk.accept("evidence", record)
+    accepted = desk.bodies()
+    changed = desk.must(200, "cleo", "PATCH", native("evidence", record), {"finding": "x", "note": "y"}, If_Match="*")
+    assert desk.undo(changed["serial"]) == [f"evidence/{record}"]
+    assert desk.bodies() == accepted
+    gone = desk.retract("evidence", record)
+    desk.undo(gone["serial"])
+    assert desk.bodies() == accepted
+    undone = desk.record("evidence", record)
+    assert (undone["action"], undone["state"], undone["actor"]) == ("undo", "accepted", "cleo")
+    # The undoing of an undoing.
+    desk.undo(undone["serial"])
+    assert state(desk, "evidence", record) == ("retracted", None)
+    desk.undo(serial(desk))
+    other = desk.propose("anna", "evidence", "other")
+    waiting = desk.bodies()
+    rejected = desk.decide("reject", "evidence", other, comment="no")
+    desk.undo(rejected["serial"])
+    assert desk.bodies() == waiting
+    accepted_again = desk.accept("evidence", other)
+    desk.undo(accepted_again["serial"])
+    assert desk.bodies() == waiting
+    assert {name: body for name, body in waiting.items() if name != f"evidence/{other}"} == accepted
+    assert waits.keys() == accepted.keys()
+    assert shown(desk) != seen
+    # A claim with its parts.
+    desk.accepted("claim", "whole", topics=["iron"])
+    for kind, key in (("evidence", "a"), ("occurrence", "b"), ("relation", CLAIM)):
+        desk.accepted(kind, key, claim="whole")
+    before, seen = desk.bodies(), shown(desk)
+    gone = desk.retract("claim", "whole")
+    assert "claims/whole" not in shown(desk)
+    desk.undo(gone["serial"])
+    assert (desk.bodies(), shown(desk)) == (before, seen)
+
+
+def test_what_is_not_to_be_undone(desk: Desk) -> None:
+    record = desk.propose("anna", "evidence", "mine")
+    proposed = serial(desk)
+    for comment in ({}, {"comment": ""}, {"comment": " "}):
+        refused = problem(desk.ask("cleo", "POST", f"/v1/revisions/{proposed}:undo", comment))
+        assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/comment")
+    reason = {"comment": "x"}
+    desk.must(409, "cleo", "POST", f"/v1/revisions/{proposed}:undo", reason)
+    desk.must(404, "cleo", "POST", f"/v1/revisions/{proposed + 100}:undo", reason)
+    for given in ("0", "-1", "x", str(2**31)):
+        assert problem(desk.ask("cleo", "POST", f"/v1/revisions/{given}:undo", reason))["status"] in (400, 404)
+    # What a program loaded is more than a curator takes back.
+    desk.must(403, "cleo", "POST", "/v1/revisions/1:undo", reason)
+    accepted = desk.accept("evidence", record)
+    source = desk.must(200, "cleo", "PATCH", "/v1/sources/doepp-2010", {"note": "Seen."}, If_Match="*")
+    # The claim was only derived anew since, which is no change of what was decided.
+    desk.undo(accepted["serial"])
+    desk.undo(source["serial"])
+    withdrawn = desk.must(200, "anna", "DELETE", native("evidence", record), If_Match="*")
+    desk.must(409, "cleo", "POST", f"/v1/revisions/{withdrawn['serial']}:undo", reason)
+    mine = desk.accepted("evidence", "of-ben", by="ben")
+    desk.must(403, "ben", "POST", f"/v1/revisions/{desk.record('evidence', mine)['serial']}:undo", reason)
