@@ -220,7 +220,8 @@ def _whole(record: Row, style: str) -> None:
     text = entry(record, 1, style, "en-GB")
     assert text == " ".join(text.split())
     assert not re.search("[\ufdd0-\ufdef]", text)
-    assert record["title"].split()[0].casefold() in text.casefold()
+    # Styles change the case of titles; in capitals, a dotless i is one with the other.
+    assert record["title"].split()[0].upper().casefold() in text.upper().casefold()
 
 
 @generated(sources(), st.sampled_from(sorted(STYLES)), many=5_000, without=HealthCheck)
