@@ -246,7 +246,7 @@ def import_sources(
     from api.routes.parse import reconciled
     from models import changes, importing
 
-    content = sys.stdin.buffer.read() if file == "-" else _read(file)
+    content = _read(file)
     with _database(database_url) as database:
         _migrate(database)
         try:
@@ -306,7 +306,7 @@ def check_anchors(
     """Say of every quote whether it stands in the text of its source; exit 1 where one is not exact. Changes nothing."""
     from models import anchors as quoted
 
-    content = sys.stdin.buffer.read() if file == "-" else _read(file)
+    content = _read(file)
     with _database(database_url) as database, database.read() as connection:
         try:
             text = content.decode()
@@ -364,6 +364,8 @@ def _report(problem: Problem) -> None:
 
 
 def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
     try:
         return Path(file).read_bytes()
     except OSError as error:

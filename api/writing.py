@@ -121,7 +121,14 @@ def _idempotency_key(request: Request) -> str | None:
     return given
 
 
-def must_match(request: Request, connection: Connection, kind: Kind, record_id: str, body: Row) -> None:
+def meant(request: Request, change: Change, caller: Key, kind: Kind, record_id: str) -> Row:
+    """Return the record that a write is about, as its caller may see it, in the version that the request names."""
+    body = review.find(change.connection, caller, kind, record_id)
+    _must_match(request, change.connection, kind, record_id, body)
+    return body
+
+
+def _must_match(request: Request, connection: Connection, kind: Kind, record_id: str, body: Row) -> None:
     """Refuse a request that does not say which version it is about (428), or is about another (412; RFC 9110, 13.1.1)."""
     given = header(request, "if-match")
     now = f'"{review.version(connection, kind, record_id, body)}"'

@@ -63,11 +63,16 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 100
 
 
+def is_slug(value: object) -> bool:
+    """Say whether this is a slug."""
+    return isinstance(value, str) and len(value) <= SLUG_LENGTH and SLUG.fullmatch(value) is not None
+
+
 def check_slug(value: object) -> object:
     """Accept lower-case ASCII letters and digits in groups joined by single hyphens, at most 100 characters."""
     if not isinstance(value, str):
         return value
-    if len(value) > SLUG_LENGTH or not SLUG.fullmatch(value):
+    if not is_slug(value):
         raise PydanticCustomError(
             "malformed_slug",
             "A slug is lower-case letters and digits joined by single hyphens, at most {length} characters.",
@@ -120,9 +125,22 @@ def end_of(partial: str) -> str:
     return date(year, month, day or calendar.monthrange(year, month)[1]).isoformat()
 
 
+_STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
 def now() -> str:
     """Return the present moment in UTC as fixed-width ISO 8601 text, which sorts as time does."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return stamp(datetime.now(UTC))
+
+
+def stamp(moment: datetime) -> str:
+    """Return a moment, which is in UTC, as such text."""
+    return moment.strftime(_STAMP)
+
+
+def moment_of(text: str) -> datetime:
+    """Return the moment that such text means."""
+    return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
 
 
 def near(value: str, known: Iterable[str], most: int = 3) -> list[str]:
@@ -139,6 +157,11 @@ class Fault(SQLModel):
     allowed: list[str] = []
     suggestion: str | None = None
     given: str | None = None
+
+
+def place(*parts: str) -> str:
+    """Return a place in a record as a fault names it, from its parts, of which any may be empty."""
+    return "/".join(part for part in parts if part)
 
 
 def in_words(place: str, fault: Fault) -> str:

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, bindparam, select, tuple_, update
+from sqlalchemy import Connection, select, tuple_
 
 from models import document
 from models.base import Fault, InvalidRecord, NotFound
-from models.changes import STANDING, Change, Conflict, put
-from models.claim import Claim, ClaimTopic
+from models.changes import STANDING, Change, Conflict, may_refer, next_revision, put, stamp_claims
+from models.claim import ClaimTopic
 from models.database import insert_rows
 from models.exporting import claim_line
 from models.flat import Problem, Record, check_stamps
 from models.kinds import KINDS, Kind, refers, states, stored
 from models.records import Row, table
 from models.revision import Revision
-from models.source import SourceAuthor, SourceFields, SourceIdentifier, name_key, publication
+from models.source import SourceAuthor, SourceFields, SourceIdentifier, author_rows, publication
 
 Known = dict[tuple[str, str], str]
 
@@ -76,7 +76,7 @@ def store(load: Load, records: Sequence[Record], lines: dict[str, tuple[str, byt
         for slug, serial in load.change.touched.items():
             touched[slug] = max(serial, touched.get(slug, 0))
         load.change.touched.clear()
-        _stamp(load.connection, touched, load.change.at)
+        stamp_claims(load.change, touched)
     document.refresh(load.connection, touched.keys() - new)
     _derive_new(load, sorted(touched.keys() & new), lines)
 
@@ -138,7 +138,7 @@ def _stands(load: Load, record: Record, known: Known) -> bool:
             # The target of a relation may be on a later line; `loading` looks for all of them at the end.
             if found is None and field_name != "target":
                 return False
-        elif found is None or (state in STANDING and (found not in STANDING or (state == "accepted" != found))):
+        elif found is None or not may_refer(state, found):
             return False
     if record.kind.name == "source" and load.change is not None and state not in STANDING:
         # What is taken back gives its identifiers up, or some of them; `changes` knows.
@@ -175,7 +175,7 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record]) -> dict[str, int]
             full["published"], full["year"] = publication(source, stamps["created"])
         rows.append({name: full[name] for name in columns})
         load.stored[kind.name] += 1
-        claim = _claim_of(kind, record)
+        claim = kind.claim_of(record.body)
         if claim is not None and record.body["state"] == "accepted":
             touched[claim] = stamps.get("revision", 0)
     _insert_rows(load.connection, kind, rows, records)
@@ -183,29 +183,9 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record]) -> dict[str, int]
     return touched
 
 
-def _claim_of(kind: Kind, record: Record) -> str | None:
-    claim: str | None = record.body["claim"] if kind.part else record.id if kind.name == "claim" else None
-    return claim
-
-
 def _revise(change: Change, kind: Kind, record: Record, revisions: list[Row]) -> Row:
     """Add the first revision of a new record, with the next serial; return the stamps of its row."""
-    change.serial += 1
-    revisions.append(
-        {
-            "record": f"{kind.name}/{record.id}",
-            "serial": change.serial,
-            "kind": kind.name,
-            "claim": _claim_of(kind, record),
-            "action": "create",
-            "actor": change.actor,
-            "at": change.at,
-            "comment": change.comment,
-            "state": record.body["state"],
-            "change": change.before + 1,
-            "body": record.body,
-        }
-    )
+    revisions.append(next_revision(change, kind, record.body, "create"))
     return {"revision": change.serial, "created": change.at, "updated": change.at}
 
 
@@ -215,16 +195,7 @@ def _insert_rows(connection: Connection, kind: Kind, rows: list[Row], records: S
         filed = [{"claim": each.id, "topic": topic} for each in records for topic in each.body["topics"]]
         insert_rows(connection, table(ClaimTopic), filed)
     if kind.name == "source":
-        authors = [
-            {
-                **author,
-                "source": each.id,
-                "position": place,
-                "name_key": name_key(author["family"] or author["literal"]),
-            }
-            for each in records
-            for place, author in enumerate(each.body["authors"])
-        ]
+        authors = [row for each in records for row in author_rows(each.id, each.body["authors"])]
         identifiers = [{**identifier, "source": each.id} for each in records for identifier in each.body["identifiers"]]
         insert_rows(connection, table(SourceAuthor), authors)
         insert_rows(connection, table(SourceIdentifier), identifiers)
@@ -247,13 +218,6 @@ def _one_by_one(load: Load, record: Record, there: bool, known: Known) -> None:
         return
     known[record.kind.name, record.id] = record.body["state"]
     (load.stored if done else load.unchanged)[record.kind.name] += 1
-
-
-def _stamp(connection: Connection, touched: dict[str, int], at: str) -> None:
-    claim = table(Claim)
-    statement = update(claim).where(claim.c.id == bindparam("slug")).values(revision=bindparam("number"), updated=at)
-    if touched:
-        connection.execute(statement, [{"slug": slug, "number": number} for slug, number in touched.items()])
 
 
 def _derive_new(load: Load, claims: Sequence[str], lines: dict[str, tuple[str, bytes]]) -> None:

@@ -5,25 +5,25 @@ did. `begin` opens a change, and at its end derives the documents of every claim
 transaction: what is committed is whole, or nothing is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlmodel import SQLModel
 
 from models import document
-from models.assessment import Assessment, AssessmentIn
+from models.assessment import AssessmentIn
 from models.base import ClaimbaseError, Fault, InvalidRecord, now
-from models.claim import Claim, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, TopicIn
+from models.claim import Claim, ClaimIn, ClaimTopic, OccurrenceIn, TopicIn
 from models.database import Database
-from models.evidence import Evidence, EvidenceIn
+from models.evidence import EvidenceIn
 from models.idempotency import Idempotency
-from models.kinds import KINDS, REFERENCES, Kind, one, refers
+from models.kinds import KINDS, REFERENCES, Kind, one, refers, stored
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
-from models.revision import Revision, Serial, hold
-from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, name_key, publication
+from models.revision import Revision, Serial, hold, latest
+from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, author_rows, publication
 
 # A record that is in none of these was taken back, and nothing may refer to it any more.
 STANDING = ("submitted", "accepted")
@@ -66,14 +66,20 @@ def settle(change: Change) -> None:
 
     `begin` does so at its end; who has to tell of the result before that asks for it earlier.
     """
-    connection = change.connection
     if change.serial > change.before:
-        connection.execute(update(table(Serial)).values(value=change.serial))
-    claim = table(Claim)
-    for slug, number in change.touched.items():
-        connection.execute(update(claim).where(claim.c.id == slug).values(revision=number, updated=change.at))
-    document.refresh(connection, change.touched)
+        change.connection.execute(update(table(Serial)).values(value=change.serial))
+    stamp_claims(change, change.touched)
+    document.refresh(change.connection, change.touched)
     change.touched.clear()
+
+
+def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
+    """Give these claims the serial of the last change to what everybody sees of them."""
+    claim = table(Claim)
+    stamped = {"revision": bindparam("number"), "updated": change.at}
+    if touched:
+        numbers = [{"slug": slug, "number": number} for slug, number in touched.items()]
+        change.connection.execute(update(claim).where(claim.c.id == bindparam("slug")).values(stamped), numbers)
 
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
@@ -96,17 +102,8 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
     old = one(change.connection, KINDS["source"], source.id)
     if not _put(change, KINDS["source"], body, action):
         return False
-    authors = [
-        {
-            **author,
-            "source": source.id,
-            "position": position,
-            "name_key": name_key(author["family"] or author["literal"]),
-        }
-        for position, author in enumerate(body["authors"])
-    ]
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
-    _replace(change, SourceAuthor, "source", source.id, authors)
+    _replace(change, SourceAuthor, "source", source.id, author_rows(source.id, body["authors"]))
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
     if old is not None:
         _derive_what_rests_on(change, source, old)
@@ -154,12 +151,8 @@ def put(change: Change, kind: Kind, body: Row, action: str | None = None) -> boo
 
 def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
     """Return who changed a record last, or None where there is none."""
-    revision = table(Revision)
-    made = (revision.c.record == f"{kind.name}/{record_id}", revision.c.action != "derive")
-    found: str | None = connection.scalar(
-        select(revision.c.actor).where(*made).order_by(revision.c.serial.desc()).limit(1)
-    )
-    return found
+    found = latest(connection, f"{kind.name}/{record_id}", table(Revision).c.action != "derive")
+    return found["actor"] if found else None
 
 
 def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
@@ -169,7 +162,7 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
     if kind.name == "claim":
         _replace(change, ClaimTopic, "claim", record_id, [])
     change.connection.execute(delete(table(kind.model)).filter_by(**kind.place(record_id)))
-    _revise(change, kind, record_id, old, old, "purge")
+    _revise(change, kind, old, old, "purge")
     # Answers that are kept for repeats may hold it, too.
     change.connection.execute(delete(table(Idempotency)))
     revision = table(Revision)
@@ -199,7 +192,7 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
         _nothing_rests_on(change, kind, record_id)
     rows = table(kind.model)
     place = kind.place(record_id)
-    stamp = _revise(change, kind, record_id, body, old, action)
+    stamp = _revise(change, kind, body, old, action)
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
         stamp["published"], stamp["year"] = publication(source, stamp["created"])
@@ -212,15 +205,11 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
 
 
 def _derive_what_rests_on(change: Change, source: SourceIn, old: Row) -> None:
-    claims: set[str] = set()
-    for part in (Occurrence, Evidence, Assessment):
-        named = table(part)
-        resting = select(named.c.claim).where(named.c.source == source.id, named.c.state == "accepted")
-        claims.update(change.connection.scalars(resting.distinct()))
-    for slug in sorted(claims):
-        body = one(change.connection, KINDS["claim"], slug)
-        assert body is not None, "a part has a claim"
-        _revise(change, KINDS["claim"], slug, body, body, "derive", _why(source, old))
+    resting = resting_on(change.connection, KINDS["source"], source.id, ("accepted",), None)
+    # The id of a part begins with its claim's.
+    claims = {record_id.partition(":")[0] for _, record_id in resting}
+    for _, body in stored(change.connection, KINDS["claim"], sorted(claims)):
+        _revise(change, KINDS["claim"], body, body, "derive", _why(source, old))
 
 
 def _why(source: SourceIn, old: Row) -> str:
@@ -232,26 +221,30 @@ def _why(source: SourceIn, old: Row) -> str:
 
 
 def _revise(
-    change: Change,
-    kind: Kind,
-    record_id: str,
-    body: Row,
-    old: Row | None,
-    action: str | None,
-    comment: str | None = None,
+    change: Change, kind: Kind, body: Row, old: Row | None, action: str | None, comment: str | None = None
 ) -> Row:
     """Leave a revision with the next serial; return the stamp of the row that it is about.
 
     A claim is touched by what everybody sees of it: what is only proposed does not alter its document or its tag.
     """
+    revision = next_revision(change, kind, body, action or ("create" if old is None else "update"), comment)
+    change.connection.execute(insert(table(Revision)), revision)
+    claim = revision["claim"]
+    if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
+        change.touched[claim] = change.serial
+    created = change.at if old is None else _created(change, kind, kind.id_of(body))
+    return {"revision": change.serial, "created": created, "updated": change.at}
+
+
+def next_revision(change: Change, kind: Kind, body: Row, action: str, comment: str | None = None) -> Row:
+    """Take the next serial, and return the revision that is to be stored with it."""
     change.serial += 1
-    claim = body["claim"] if kind.part else record_id if kind.name == "claim" else None
-    revision = {
-        "record": f"{kind.name}/{record_id}",
+    return {
+        "record": f"{kind.name}/{kind.id_of(body)}",
         "serial": change.serial,
         "kind": kind.name,
-        "claim": claim,
-        "action": action or ("create" if old is None else "update"),
+        "claim": kind.claim_of(body),
+        "action": action,
         "actor": change.actor,
         "at": change.at,
         "comment": comment or change.comment,
@@ -259,11 +252,6 @@ def _revise(
         "change": change.before + 1,
         "body": body,
     }
-    change.connection.execute(insert(table(Revision)), revision)
-    if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
-        change.touched[claim] = change.serial
-    created = change.at if old is None else _created(change, kind, record_id)
-    return {"revision": change.serial, "created": created, "updated": change.at}
 
 
 def _created(change: Change, kind: Kind, record_id: str) -> str:
@@ -277,6 +265,11 @@ def _replace(change: Change, model: type[SQLModel], column: str, value: str, row
     change.connection.execute(delete(table(model)).filter_by(**{column: value}))
     if rows:
         change.connection.execute(insert(table(model)), rows)
+
+
+def may_refer(state: str, to: str) -> bool:
+    """Say whether a record in one state may refer to one in the other: what is accepted rests on what is accepted alone."""
+    return state not in STANDING or to == "accepted" or (state == "submitted" and to in STANDING)
 
 
 def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str) -> None:
@@ -293,7 +286,7 @@ def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str)
             given=record_id,
         )
         raise InvalidRecord(fault.detail, [fault])
-    if state in STANDING and (found not in STANDING or (state == "accepted" != found)):
+    if not may_refer(state, found):
         detail = f"The {name} '{record_id}' is {found}; what refers to it cannot be {state}."
         raise Conflict(detail, [Fault(at=at, code="not_accepted", detail=detail, given=record_id)])
 

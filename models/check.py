@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection, func, literal, select
 
 from models import document, migrations
-from models.changes import STANDING
+from models.changes import may_refer
 from models.database import unenforced_keys
 from models.kinds import BATCH, KINDS, Kind, refers, states, stored
 from models.known import normal
@@ -97,5 +97,5 @@ def _references(connection: Connection, kind: Kind, there: Mapping[str, Row]) ->
         other, known = "/".join(reference), found.get(reference)
         if known is None:
             yield f"{kind.name}/{record_id} refers to {other}, which is not there."
-        elif (needed == "accepted" != known) or (needed == "submitted" and known not in STANDING):
+        elif not may_refer(needed, known):
             yield f"{kind.name}/{record_id} is {state} and refers to {other}, which is {known}."

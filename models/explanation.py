@@ -12,6 +12,7 @@ from models import status
 from models import vocabularies as v
 from models.base import Slug, Strict
 from models.records import Row
+from models.revision import PUBLIC
 from models.status import Decision, Line, decide
 from models.vocabulary import Term, Vocabulary
 from models.whole import Whole, must_exist
@@ -27,8 +28,6 @@ PARTS = Vocabulary(
         *(Term(name, name.replace("_", " "), sentence) for name, sentence in status.LEFT_OUT.items()),
     ),
 )
-# Evidence that was never accepted is its proposer's affair, and the curators'.
-PRIVATE = ("submitted", "rejected", "withdrawn")
 
 
 class EvidenceBrief(Strict):
@@ -141,7 +140,7 @@ def explain(whole: Whole, day: str | None) -> Explanation:
     """
     if day is not None:
         must_exist(whole, day)
-    rows = {row["key"]: row for row in whole.evidence if row["relation_type"] is None and row["state"] not in PRIVATE}
+    rows = {row["key"]: row for row in whole.evidence if row["relation_type"] is None and row["state"] in PUBLIC}
     lines = [line for line in whole.lines if line.key in rows]
     kind = whole.claim["kind"]
     decision = decide(kind, lines, day)
@@ -180,7 +179,7 @@ def compare(whole: Whole, first: str, second: str) -> Difference:
         added=[
             ExplainedLine(**_brief(rows[line.key], line), part=_part(line, decision))
             for line in _by_day(whole.lines)
-            if first < line.published <= second and rows[line.key]["state"] not in PRIVATE
+            if first < line.published <= second and rows[line.key]["state"] in PUBLIC
         ],
         because=_briefs(rows, decision.decisive) if after.status is not None else [],
         periods=[period for period in _periods(whole) if first < period.starts <= second],

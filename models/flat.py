@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.assessment import AssessmentOut
-from models.base import SLUG, SLUG_LENGTH, Fault, faults_of
+from models.base import Fault, faults_of, is_slug
+from models.base import place as place_in
 from models.claim import OccurrenceOut, TopicOut
 from models.evidence import EvidenceOut
+from models.exporting import STAMPS
 from models.kinds import KINDS, Kind
 from models.records import Row
 from models.relation import RelationOut
@@ -32,7 +34,6 @@ SHOWN: dict[str, Any] = {
     "evidence": EvidenceOut,
     "assessment": AssessmentOut,
 }
-STAMPS = ("revision", "created", "updated")
 # What may stand in a line and is not validated as a field of the record.
 BESIDE = {
     name: frozenset({*SHOWN[name].model_fields, *STAMPS, "record", *(("claim", "id") if kind.part else ())})
@@ -56,7 +57,7 @@ class Record:
 
     def problem(self, fault: Fault) -> "Problem":
         """Return what is wrong with this record, with its place in the line."""
-        return Problem(self.place, fault.model_copy(update={"at": _join(self.pointer, fault.at)}))
+        return Problem(self.place, fault.model_copy(update={"at": place_in(self.pointer, fault.at)}))
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,14 @@ def _nested(place: str, at: str, kind: Kind, given: Any, claim: Any) -> Iterator
 def _validated(place: str, pointer: str, kind: Kind, given: Any, claim: Any) -> Record | list[Problem]:
     if not isinstance(given, dict):
         return [Problem(place, Fault(at=pointer, code="not_a_record", detail="A record is an object."))]
-    if kind.part and not _is_slug(claim):
+    if kind.part and not is_slug(claim):
         detail = f"The slug of the claim that this {kind.name} belongs to."
-        return [Problem(place, Fault(at=_join(pointer, "claim"), code="malformed_slug", detail=detail))]
+        return [Problem(place, Fault(at=place_in(pointer, "claim"), code="malformed_slug", detail=detail))]
     try:
         body = validated(kind, given)
     except ValidationError as error:
         faults = faults_of(error.errors(), kind.fields.model_fields)
-        return [Problem(place, fault.model_copy(update={"at": _join(pointer, fault.at)})) for fault in faults]
+        return [Problem(place, fault.model_copy(update={"at": place_in(pointer, fault.at)})) for fault in faults]
     if kind.part:
         body = {"claim": claim, **body}
     stamps = {name: given[name] for name in STAMPS if name in given}
@@ -144,11 +145,3 @@ def check_stamps(record: Record, kind: Kind) -> Problem | None:
 def is_time(value: Any) -> bool:
     """Say whether this is a time as this program writes it."""
     return isinstance(value, str) and _TIME.fullmatch(value) is not None
-
-
-def _is_slug(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= SLUG_LENGTH and SLUG.fullmatch(value) is not None
-
-
-def _join(*parts: str) -> str:
-    return "/".join(part for part in parts if part)

@@ -14,14 +14,15 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from models import vocabularies as v
 from models.base import ClaimbaseError, Fault, InvalidRecord, Slug
 from models.filters import NONE, Filters, Many
-from models.queries import document, revision, serial, topic
-from models.records import Row, nearest, table
-from models.revision import PUBLIC, Revision, RevisionOut, withheld
+from models.queries import document, revision, serial, topic, unknown
+from models.records import Row, table
+from models.review import visible
+from models.revision import Revision, RevisionOut, withheld
 from models.vocabulary import OneOf
 
 # How many serials one request looks at, however few of them its filters let through.
 WINDOW = 5000
-PUBLIC_ONES: ColumnElement[bool] = revision.c.state.in_(PUBLIC)
+PUBLIC_ONES = visible(None)
 """The revisions that everybody may see."""
 
 
@@ -104,10 +105,7 @@ def known(connection: Connection, parameters: Mapping[str, Sequence[str]], may_s
         for slug in parameters.get(name, ()):
             seen = select(revision.c.serial).where(revision.c.record == f"{name}/{slug}", may_see).limit(1)
             if connection.scalar(seen) is None:
-                close = nearest(connection, ids, slug, *where)
-                suggestion = close[0] if close else None
-                detail = f"There is no {name} '{slug}'."
-                faults.append(Fault(at=name, code="unknown_value", detail=detail, suggestion=suggestion))
+                faults.append(unknown(connection, name, slug, ids, *where))
     if faults:
         raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
 

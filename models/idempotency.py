@@ -1,11 +1,11 @@
 """Answers kept for a while, so that a request that is sent again is not carried out again (`Idempotency-Key`)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import JSON, Connection, Index, LargeBinary, delete, insert, select
 from sqlmodel import Field
 
-from models.base import ClaimbaseError, Strict
+from models.base import ClaimbaseError, Strict, moment_of, stamp
 from models.records import table
 
 KEPT_HOURS = 24
@@ -54,5 +54,4 @@ def remember(connection: Connection, answer: Idempotency) -> None:
 
 
 def _oldest(at: str) -> str:
-    moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return (moment - timedelta(hours=KEPT_HOURS)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return stamp(moment_of(at) - timedelta(hours=KEPT_HOURS))

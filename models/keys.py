@@ -20,7 +20,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlmodel import Field
 
 from models import vocabularies as v
-from models.base import ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, Text, faults_of, now
+from models.base import ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, Text, faults_of, now, stamp
 from models.records import columns_of, table
 from models.vocabulary import OneOf, within
 
@@ -77,7 +77,7 @@ def check_expiry(value: object) -> object:
         raise PydanticCustomError("bad_expiry", "Write a day, 2027-01-01, or a number of days, 90d.") from None
     if moment <= present:
         raise PydanticCustomError("bad_expiry", "That is in the past.")
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return stamp(moment)
 
 
 class KeyIn(Strict):

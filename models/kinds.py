@@ -50,6 +50,10 @@ class Kind:
         """Return the public id of a record."""
         return ":".join(body[name] for name in self.columns)
 
+    def claim_of(self, body: Any) -> str | None:
+        """Return the claim that a record is, or is a part of."""
+        return body["claim"] if self.part else body["id"] if self.name == "claim" else None
+
     def place(self, record_id: str) -> Row:
         """Return the key of the row with a public id; raises `NotFound` where no such id can be."""
         values = record_id.split(":")

@@ -11,12 +11,11 @@ from models.base import SLUG_LENGTH, Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict
 from models.evidence import Evidence
 from models.keys import RESERVED, Key
-from models.kinds import KINDS, Kind, one
+from models.kinds import KINDS, Kind, one, stored
 from models.known import normal
 from models.records import Row, table
-from models.relation import Relation
-from models.review import find, must_be, must_be_anothers, parts_of
-from models.revision import Revision
+from models.review import find, must_be, must_be_anothers, must_say_why, parts_of
+from models.revision import Revision, latest
 
 
 def merge(change: Change, caller: Key, kind: Kind, old: str, into: str) -> None:
@@ -85,18 +84,17 @@ def _move(change: Change, kind: Kind, body: Row) -> str | None:
 def _retarget(change: Change, old: str, into: str) -> None:
     """Let the ties of other claims that pointed to the one point to the other, with the evidence on them."""
     relation, evidence = KINDS["relation"], KINDS["evidence"]
-    rows = table(Relation)
-    pointing = select(rows.c.claim, rows.c.type).where(rows.c.target == old, rows.c.state.in_(STANDING))
-    for claim, type_ in change.connection.execute(pointing.order_by(rows.c.claim, rows.c.type)).all():
-        body = one(change.connection, relation, f"{claim}:{type_}:{old}")
-        assert body is not None, "it was read in this transaction"
+    # Its own parts stand no more by now, so that what still names it are the ties of others.
+    pointing = [
+        record_id for _, record_id in changes.resting_on(change.connection, KINDS["claim"], old, STANDING, None)
+    ]
+    for tie, body in list(stored(change.connection, relation, pointing)):
         accepted = body["state"] == "accepted"
         new = _move(change, relation, {**body, "target": into}) if accepted else None
-        tie = {"relation_type": type_, "relation_target": old}
-        for kind, line in parts_of(change.connection, claim, *STANDING):
-            if kind is evidence and {name: line[name] for name in tie} == tie:
-                taken_back = {"state": "retracted" if line["state"] == "accepted" else "rejected"}
-                changes.put(change, evidence, {**line, **({"relation_target": into} if new else taken_back)}, "merge")
+        on_tie = [record_id for _, record_id in changes.resting_on(change.connection, relation, tie, STANDING, None)]
+        for _, line in list(stored(change.connection, evidence, on_tie)):
+            taken_back = {"state": "retracted" if line["state"] == "accepted" else "rejected"}
+            changes.put(change, evidence, {**line, **({"relation_target": into} if new else taken_back)}, "merge")
         changes.put(change, relation, {**body, **(_left(new) if accepted else {"state": "rejected"})}, "merge")
 
 
@@ -107,16 +105,11 @@ def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
         detail = f"One is marked {old['integrity']}, the other {into['integrity']}; say of both the same first."
         raise Conflict(detail, [Fault(at="into", code="integrity", detail=detail)])
     _no_group_twice(change, old["id"], into["id"])
-    for name in ("occurrence", "evidence", "assessment"):
-        kind = KINDS[name]
-        rows = table(kind.model)
-        key = [rows.c[column] for column in kind.columns]
-        resting = select(*key).where(rows.c.source == old["id"], rows.c.state.in_(STANDING)).order_by(*key)
-        for row in change.connection.execute(resting).mappings().all():
-            body = one(change.connection, kind, kind.id_of(row))
-            assert body is not None, "it was read in this transaction"
-            must_be_anothers(change, caller, [(kind, kind.id_of(row))] if body["state"] == "accepted" else [], "merge")
-            changes.put(change, kind, {**body, "source": into["id"]}, "merge")
+    for kind, record_id in changes.resting_on(change.connection, source, old["id"], STANDING, None):
+        body = one(change.connection, kind, record_id)
+        assert body is not None, "it was read in this transaction"
+        must_be_anothers(change, caller, [(kind, record_id)] if body["state"] == "accepted" else [], "merge")
+        changes.put(change, kind, {**body, "source": into["id"]}, "merge")
     schemes = {identifier["scheme"] for identifier in into["identifiers"]}
     more = [identifier for identifier in old["identifiers"] if identifier["scheme"] not in schemes]
     kept = [identifier for identifier in old["identifiers"] if identifier["scheme"] in schemes]
@@ -150,10 +143,7 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
     new is taken back; what a program loaded, only an admin takes back.
     """
     must_be(caller, "curator", "undo a change")
-    if not (change.comment or "").strip():
-        raise InvalidRecord(
-            "Say why: to undo needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
-        )
+    must_say_why(change, "undo")
     revision = table(Revision)
     number = change.connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
     if number is None:
@@ -184,23 +174,18 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
 
 def _before(connection: Connection, record: str, number: int) -> Row | None:
     """Return the record as it was before a change, None where the change made it."""
-    revision = table(Revision)
-    earlier = select(revision.c.body, revision.c.action).where(revision.c.record == record, revision.c.serial < number)
-    found = connection.execute(earlier.order_by(revision.c.serial.desc()).limit(1)).first()
+    found = latest(connection, record, table(Revision).c.serial < number)
     # After a purge an id is new again.
-    return None if found is None or found.action == "purge" else found.body
+    return None if found is None or found["action"] == "purge" else found["body"]
 
 
 def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     revision = table(Revision)
     last = {step["record"]: step["serial"] for step in reversed(steps)}
     for record, serial in last.items():
-        since = select(revision.c.serial).where(
-            revision.c.record == record, revision.c.serial > serial, revision.c.action != "derive"
-        )
-        later = change.connection.scalar(since.order_by(revision.c.serial.desc()).limit(1))
+        later = latest(change.connection, record, revision.c.serial > serial, revision.c.action != "derive")
         if later is not None:
-            raise Conflict(f"{record} was changed since, by revision {later}; undo that first.")
+            raise Conflict(f"{record} was changed since, by revision {later['serial']}; undo that first.")
     if any(step["actor"].casefold() in RESERVED for step in steps):
         must_be(caller, "admin", "undo what a program loaded")
     for step in steps:
@@ -224,10 +209,7 @@ def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
     old = find(change.connection, caller, kind, record_id)
     if old["state"] in STANDING:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
-    if not (change.comment or "").strip():
-        raise InvalidRecord(
-            "Say why: to purge needs a comment.", [Fault(at="comment", code="missing", detail="Say why.")]
-        )
+    must_say_why(change, "purge")
     named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
     # What was merged into it holds the same words.
     rows = table(kind.model)

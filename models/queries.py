@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError, from_json
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     FromClause,
@@ -21,15 +20,15 @@ from sqlalchemy import (
 )
 
 from models import filters as f
-from models import known, whole
+from models import known, review, whole
 from models.base import Fault, InvalidRecord, NotFound, near
-from models.claim import Claim, Occurrence, Topic
+from models.claim import Occurrence, Topic
 from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
 from models.filters import REFERENCES
 from models.kinds import KINDS
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
-from models.review import Moved, tell_if_taken_back
+from models.review import Moved, not_found, tell_if_taken_back
 from models.revision import PUBLIC, Revision, Serial
 from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
 from models.vocabularies import CERTAINTIES, STATUSES
@@ -204,7 +203,7 @@ def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
     """Return one document with these parts; raises `NotFound` with near matches."""
     found = connection.execute(claims_statement(parts).where(document.c.claim == slug)).mappings().first()
     if found is None:
-        raise missing(connection, "claim", slug, table(Claim).c.id)
+        raise missing(connection, "claim", slug)
     return dict(found)
 
 
@@ -221,7 +220,7 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
         select(evidence.c.key).where(evidence.c.claim == claim_slug, evidence.c.state == "accepted")
     )
     close = [f"{claim_slug}:{other}" for other in near(key, keys)]
-    raise NotFound(f"There is no evidence '{public_id}'.", _offer("evidence", close))
+    raise not_found(KINDS["evidence"], public_id, close)
 
 
 def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
@@ -241,7 +240,7 @@ def one_topic(connection: Connection, slug: str) -> Row:
     """Return one accepted topic."""
     found = connection.execute(select(topic).where(topic.c.id == slug, topic.c.state == "accepted")).mappings().first()
     if found is None:
-        raise missing(connection, "topic", slug, topic.c.id)
+        raise missing(connection, "topic", slug)
     return dict(found)
 
 
@@ -252,7 +251,7 @@ def source_slug(connection: Connection, reference: str) -> str:
         # A work that was merged keeps an identifier that its successor has another of: who knows it by that is led on.
         if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
             raise Moved(KINDS["source"], reference, one_source(connection, merged)["replaced_by"])
-        raise missing(connection, "source", reference, source.c.id)
+        raise missing(connection, "source", reference)
     return slug
 
 
@@ -293,18 +292,10 @@ def one_revision(connection: Connection, number: int) -> Row:
     return dict(found)
 
 
-def missing(connection: Connection, kind: str, given: str, ids: Column[Any]) -> NotFound:
+def missing(connection: Connection, kind: str, given: str) -> NotFound:
     """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
     tell_if_taken_back(connection, KINDS[kind], given)
-    return NotFound(
-        f"There is no {kind} '{given}'.", _offer(kind, nearest(connection, ids, given, ids.table.c.state == "accepted"))
-    )
-
-
-def _offer(kind: str, close: list[str]) -> list[Fault]:
-    if not close:
-        return []
-    return [Fault(at=kind, code="not_found", detail="Nearest: " + ", ".join(close), suggestion=close[0])]
+    return review.missing(connection, KINDS[kind], given)
 
 
 def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -338,15 +329,20 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
 def _unknown(
     connection: Connection, parameter: str, values: Sequence[str], ids: ColumnElement[str], *where: ColumnElement[bool]
 ) -> list[Fault]:
-    faults = []
-    name = parameter.partition(".")[0]
-    for value in values:
-        if connection.scalar(select(ids).where(ids == value, *where).limit(1)) is None:
-            close = nearest(connection, ids, value, *where)
-            detail = f"There is no {name} '{value}'."
-            suggestion = close[0] if close else None
-            faults.append(Fault(at=parameter, code="unknown_value", detail=detail, suggestion=suggestion))
-    return faults
+    return [
+        unknown(connection, parameter, value, ids, *where)
+        for value in values
+        if connection.scalar(select(ids).where(ids == value, *where).limit(1)) is None
+    ]
+
+
+def unknown(
+    connection: Connection, parameter: str, value: str, ids: ColumnElement[str], *where: ColumnElement[bool]
+) -> Fault:
+    """Return the fault that a parameter names what is not there, with what comes near."""
+    close = nearest(connection, ids, value, *where)
+    detail = f"There is no {parameter.partition('.')[0]} '{value}'."
+    return Fault(at=parameter, code="unknown_value", detail=detail, suggestion=close[0] if close else None)
 
 
 FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")

@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, or_, select, true
 from sqlmodel import Field
 
 from models import changes
 from models import vocabularies as v
-from models.base import REVIEWED, SLUG, SLUG_LENGTH, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of
+from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of, is_slug, moment_of
 from models.changes import Change, Conflict
 from models.claim import Claim
 from models.keys import Forbidden, Key, same_person
-from models.kinds import KINDS, PARTS, Kind, one, refers
+from models.kinds import KINDS, PARTS, Kind, one, refers, stored
 from models.records import Row, nearest, table
-from models.revision import PUBLIC, Revision
+from models.revision import PUBLIC, Revision, latest
 from models.vocabulary import OneOf
 
 revision = table(Revision)
@@ -112,20 +112,25 @@ def find(connection: Connection, caller: Key | None, kind: Kind, record_id: str)
     """Return a record that somebody may see, in whatever state; raise `NotFound` as if there were none where they may not."""
     body = one(connection, kind, record_id)
     if body is None or not may_see(connection, caller, kind, record_id, body["state"]):
-        raise _missing(connection, kind, record_id)
+        raise missing(connection, kind, record_id)
     return body
 
 
-def _missing(connection: Connection, kind: Kind, record_id: str) -> NotFound:
-    detail = f"There is no {kind.name} '{record_id}'."
+def missing(connection: Connection, kind: Kind, record_id: str) -> NotFound:
+    """Return the error that says so and offers what comes near, of what everybody may see."""
     rows = table(kind.model)
     close = [] if kind.part else nearest(connection, rows.c.id, record_id, rows.c.state == "accepted")
+    return not_found(kind, record_id, close)
+
+
+def not_found(kind: Kind, record_id: str, close: Sequence[str]) -> NotFound:
+    """Return the error that there is no such record, with those that come near."""
     offered = (
         [Fault(at=kind.name, code="not_found", detail=f"Nearest: {', '.join(close)}", suggestion=close[0])]
         if close
         else []
     )
-    return NotFound(detail, offered)
+    return NotFound(f"There is no {kind.name} '{record_id}'.", offered)
 
 
 def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> None:
@@ -135,8 +140,7 @@ def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> No
         return
     if body["state"] == "merged":
         raise Moved(kind, record_id, body["replaced_by"])
-    why = select(revision.c.comment).where(revision.c.record == f"{kind.name}/{record_id}")
-    reason = connection.scalar(why.order_by(revision.c.serial.desc()).limit(1))
+    reason = _latest(connection, kind, record_id)["comment"]
     place = f" (in its place: {body['replaced_by']})" if body["replaced_by"] else ""
     faults = (
         [Fault(at="replaced_by", code="replaced", detail="This stands in its place.", suggestion=body["replaced_by"])]
@@ -152,16 +156,19 @@ def version(connection: Connection, kind: Kind, record_id: str, body: Row) -> in
     if claim is not None:
         rows = table(Claim)
         return int(connection.scalar(select(rows.c.revision).where(rows.c.id == claim)) or 0)
-    last = select(func.max(revision.c.serial)).where(revision.c.record == f"{kind.name}/{record_id}")
-    return int(connection.scalar(last) or 0)
+    return int(_latest(connection, kind, record_id)["serial"])
+
+
+def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
+    found = latest(connection, f"{kind.name}/{record_id}")
+    assert found is not None, "what is stored has a revision"
+    return found
 
 
 def told(connection: Connection, kind: Kind, record_id: str, body: Row) -> RecordOut:
     """Return a record with where it stands."""
-    last = select(revision).where(revision.c.record == f"{kind.name}/{record_id}").order_by(revision.c.serial.desc())
-    made = connection.execute(last.limit(1)).mappings().one()
-    number = version(connection, kind, record_id, body)
-    return _out(made, body, proposer(connection, kind, record_id), number)
+    made = _latest(connection, kind, record_id)
+    return _out(made, body, proposer(connection, kind, record_id), version(connection, kind, record_id, body))
 
 
 def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOut:
@@ -181,11 +188,7 @@ def waiting(caller: Key | None) -> tuple[Select[Any], list[ColumnElement[bool]]]
     """
     later = revision.alias()
     newer = select(later.c.serial).where(later.c.record == revision.c.record, later.c.serial > revision.c.serial)
-    conditions = [revision.c.state == "submitted", ~newer.exists()]
-    if caller is None:
-        conditions.append(false())
-    elif not caller.may("curator"):
-        conditions.append(proposed_by == caller.name)
+    conditions = [revision.c.state == "submitted", ~newer.exists(), visible(caller)]
     return select(revision, proposed_by.label("proposed_by")), conditions
 
 
@@ -196,8 +199,7 @@ def waiting_out(made: Any) -> RecordOut:
 
 def age_days(at: str) -> float:
     """Return the days since a moment (UTC), with one decimal."""
-    then = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return round((datetime.now(UTC) - then).total_seconds() / 86400, 1)
+    return round((datetime.now(UTC) - moment_of(at)).total_seconds() / 86400, 1)
 
 
 def purged(connection: Connection, serial: int) -> RecordOut:
@@ -306,9 +308,8 @@ def decide(
         raise Conflict(
             f"The {kind.name} '{record_id}' is {old['state']}; only a {decision.before} one can be {decision.after}."
         )
-    if decision.comment and not (change.comment or "").strip():
-        detail = f"Say why: to {action} needs a comment."
-        raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
+    if decision.comment:
+        must_say_why(change, action)
     if replaced_by is not None:
         _must_replace(change, kind, record_id, replaced_by)
     if decision.after != "accepted":
@@ -339,10 +340,8 @@ def parts_of(connection: Connection, claim: str, *states: str) -> list[tuple[Kin
         rows = table(kind.model)
         key = [rows.c[name] for name in kind.columns]
         statement = select(*key).where(rows.c.claim == claim, rows.c.state.in_(states)).order_by(*key)
-        for row in connection.execute(statement).mappings():
-            body = one(connection, kind, kind.id_of(row))
-            assert body is not None, "it was read in this transaction"
-            found.append((kind, body))
+        ids = [kind.id_of(row) for row in connection.execute(statement).mappings()]
+        found += [(kind, body) for _, body in stored(connection, kind, ids)]
     return found
 
 
@@ -350,7 +349,7 @@ def checked(kind: Kind, body: Row) -> Row:
     """Return a record as it is stored, with every default; raise `InvalidRecord` with every fault."""
     claim = body.get("claim")
     # It stands in no input class: a claim's file names it, and so does an address.
-    if kind.part and not (isinstance(claim, str) and len(claim) <= SLUG_LENGTH and SLUG.fullmatch(claim)):
+    if kind.part and not is_slug(claim):
         detail = "'claim' is the slug of the claim that the record is a part of."
         raise InvalidRecord(detail, [Fault(at="claim", code="malformed_slug", detail=detail)])
     fields = {name: value for name, value in body.items() if not (kind.part and name == "claim")}
@@ -367,12 +366,12 @@ def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
     for field, other, other_id in refers(kind, body):
         found = one(change.connection, other, other_id)
         if found is None or not may_see(change.connection, caller, other, other_id, found["state"]):
-            missing = _missing(change.connection, other, other_id)
+            error = missing(change.connection, other, other_id)
             if field == "claim":
-                raise missing
-            close = missing.faults[0].suggestion if missing.faults else None
-            fault = Fault(at=field, code="unknown_reference", detail=missing.detail, suggestion=close, given=other_id)
-            raise InvalidRecord(missing.detail, [fault])
+                raise error
+            close = error.faults[0].suggestion if error.faults else None
+            fault = Fault(at=field, code="unknown_reference", detail=error.detail, suggestion=close, given=other_id)
+            raise InvalidRecord(error.detail, [fault])
 
 
 def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) -> None:
@@ -388,6 +387,13 @@ def must_be_anothers(change: Change, caller: Key, records: Iterable[tuple[Kind, 
     for kind, record_id in records:
         if same_person(proposer(change.connection, kind, record_id), caller.name):
             raise Forbidden(f"Nobody may {action} what they proposed ({kind.name}/{record_id}); ask another curator.")
+
+
+def must_say_why(change: Change, action: str) -> None:
+    """Refuse what nobody may do without a reason."""
+    if not (change.comment or "").strip():
+        detail = f"Say why: to {action} needs a comment."
+        raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
 
 
 def must_be(caller: Key, role: str, what: str) -> None:

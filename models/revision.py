@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, CheckConstraint, Connection, Index, select
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, Connection, Index, select
 from sqlmodel import Field
 
 from models import vocabularies as v
@@ -60,6 +60,14 @@ def hold(connection: Connection) -> int:
     first: int | None = connection.scalar(select(serial.c.value).with_for_update())
     assert first is not None, "the row of the serial is made by the first migration"
     return first
+
+
+def latest(connection: Connection, record: str, *where: ColumnElement[bool]) -> dict[str, Any] | None:
+    """Return the last revision of a record (`kind/id`), or the last that meets these conditions; None where there is none."""
+    revision = Revision.__table__  # type: ignore[attr-defined]
+    statement = select(revision).where(revision.c.record == record, *where).order_by(revision.c.serial.desc()).limit(1)
+    found = connection.execute(statement).mappings().first()
+    return None if found is None else dict(found)
 
 
 # Where a record stands after a change that everybody may see. What is only proposed, or was not taken, is the business of

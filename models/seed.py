@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 from models import changes
 from models.assessment import AssessmentIn
 from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of, in_words
+from models.base import place as place_in
 from models.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import EvidenceIn
@@ -89,7 +90,7 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
             except (InvalidRecord, changes.Conflict) as error:
                 # What refers to a broken file is not at fault itself.
                 faults = (fault for fault in error.faults if fault.given not in broken)
-                problems += [(path, fault.model_copy(update={"at": _join(place, fault.at)})) for fault in faults]
+                problems += [(path, fault.model_copy(update={"at": place_in(place, fault.at)})) for fault in faults]
         if problems:
             raise BadSeed(problems, root)
     return tally
@@ -189,7 +190,7 @@ def _validate(path: Path, model: type[In], content: Any, problems: list[FileFaul
         return model.model_validate(content)
     except ValidationError as error:
         for fault in faults_of(error.errors(), model.model_fields):
-            problems.append((path, fault.model_copy(update={"at": _join(place, fault.at)})))
+            problems.append((path, fault.model_copy(update={"at": place_in(place, fault.at)})))
         return None
 
 
@@ -204,7 +205,3 @@ def _repeated(file: ClaimFile) -> Iterator[Fault]:
         for value, times in Counter(values).items():
             if times > 1:
                 yield Fault(at=name, code="repeated_key", detail=f"'{value}' is given {times} times.")
-
-
-def _join(*parts: str) -> str:
-    return "/".join(part for part in parts if part)

@@ -3,7 +3,7 @@
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, model_validator
@@ -210,6 +210,14 @@ def citation(authors: list[dict[str, Any]], complete: bool, title: str, year: in
     else:
         who = " & ".join(names)
     return f"{who} {year}" if year else who
+
+
+def author_rows(source: str, authors: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a source's authors, in their order."""
+    return [
+        {**author, "source": source, "position": position, "name_key": name_key(author["family"] or author["literal"])}
+        for position, author in enumerate(authors)
+    ]
 
 
 def publication(source: SourceFields, recorded: str) -> tuple[str, int | None]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.deps import JsonAccepted, needs
-from api.writing import NEW_ERRORS, WRITE_ERRORS, Answer, PreconditionFailed, body_of, must_match, write
+from api.writing import NEW_ERRORS, WRITE_ERRORS, Answer, PreconditionFailed, body_of, meant, write
 from models import review
 from models.base import REVIEWED, Fault, InvalidRecord, Text
 from models.changes import Change, Conflict
@@ -108,8 +108,7 @@ def _replace(kind: Kind) -> Any:
                     if error.code != "already_exists":
                         raise
                     raise PreconditionFailed(error.detail, error.faults) from None
-            old = review.find(change.connection, caller, kind, record_id)
-            must_match(request, change.connection, kind, record_id, old)
+            meant(request, change, caller, kind, record_id)
             review.replace(change, caller, kind, record_id, body)
             return told(kind, record_id)
 
@@ -125,8 +124,7 @@ def _change(kind: Kind) -> Any:
         patch, record_id = _object(await body_of(request)), path[kind.name]
 
         def work(change: Change) -> Answer:
-            old = review.find(change.connection, caller, kind, record_id)
-            must_match(request, change.connection, kind, record_id, old)
+            old = meant(request, change, caller, kind, record_id)
             review.replace(change, caller, kind, record_id, {**kind.place(record_id), **merged(old, patch)})
             return told(kind, record_id)
 
@@ -142,8 +140,7 @@ def _take_back(kind: Kind) -> Any:
         record_id = path[kind.name]
 
         def work(change: Change) -> Answer:
-            old = review.find(change.connection, caller, kind, record_id)
-            must_match(request, change.connection, kind, record_id, old)
+            old = meant(request, change, caller, kind, record_id)
             action = "withdraw" if old["state"] == "submitted" else "retract"
             review.decide(change, caller, kind, record_id, action, query.replaced_by)
             return told(kind, record_id)

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.bodies import read_json
 from api.deps import JsonAccepted, Reader, database, needs
 from api.errors import KEY_ERRORS, responses
+from api.writing import NEVER_KEPT
 from models import keys
 from models.base import Text
 from models.keys import Key, KeyIn
@@ -18,7 +19,6 @@ router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[JsonAccepted]
 
 Admin = Annotated[Key, needs("admin")]
 KeyId = Annotated[Text, Path(max_length=100, description="The part of a key that may be told.", examples=["0a1B2c3D"])]
-NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
 class KeyList(BaseModel):

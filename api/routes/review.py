@@ -12,7 +12,7 @@ from api.deps import Caller, JsonAccepted, Reader, needs
 from api.errors import KEY_ERRORS, RECORD_ERRORS, responses
 from api.pages import Page, Paging, choices
 from api.routes.curate import told
-from api.writing import NEVER_KEPT, NEW_ERRORS, WRITE_ERRORS, Answer, body_of, must_match, write
+from api.writing import NEVER_KEPT, NEW_ERRORS, WRITE_ERRORS, Answer, body_of, meant, write
 from models import merging, queries, review
 from models.base import Fault, InvalidRecord, NotFound, Strict, Text, faults_of
 from models.changes import Change
@@ -156,8 +156,7 @@ async def _decide(request: Request, caller: Key, kind: str, record: str, action:
     found = _kind(kind)
 
     def work(change: Change) -> Answer:
-        old = review.find(change.connection, caller, found, record)
-        must_match(request, change.connection, found, record, old)
+        meant(request, change, caller, found, record)
         review.decide(change, caller, found, record, action)
         return told(found, record)
 
@@ -189,8 +188,7 @@ async def purge_record(request: Request, caller: Admin, kind: KindName, record: 
     found = _kind(kind)
 
     def work(change: Change) -> Answer:
-        old = review.find(change.connection, caller, found, record)
-        must_match(request, change.connection, found, record, old)
+        meant(request, change, caller, found, record)
         merging.purge(change, caller, found, record)
         serial = change.serial
         return Answer(lambda connection: review.purged(connection, serial))
@@ -202,8 +200,7 @@ async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Resp
     given = await _read(request, MergeIn)
 
     def work(change: Change) -> Answer:
-        old = review.find(change.connection, caller, kind, record)
-        must_match(request, change.connection, kind, record, old)
+        meant(request, change, caller, kind, record)
         merging.merge(change, caller, kind, record, given.into)
         return told(kind, given.into)
 

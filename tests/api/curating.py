@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from models import keys
+from models import keys, queries
 from models.check import check
 from models.kinds import KINDS, Kind, stored
 from tests.conftest import Store
@@ -160,6 +160,12 @@ class Desk:
         """Return every record that is stored, by its name."""
         with self.store.database.read() as connection:
             return {f"{kind.name}/{each}": body for kind in KINDS.values() for each, body in stored(connection, kind)}
+
+
+def serial(desk: Desk) -> int:
+    """Return the number of the last revision."""
+    with desk.store.database.read() as connection:
+        return queries.serial(connection)
 
 
 def native(kind: str | Kind, record: str) -> str:

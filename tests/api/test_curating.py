@@ -1,19 +1,11 @@
 """Curating over HTTP: proposals, decisions, versions, repetitions, mergers."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from api.openapi import CURATING_EXAMPLES, FOLDER, example
-from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk, at_desk
-from tests.conftest import Store
-
-
-@pytest.fixture
-def desk(seeded: Store) -> Iterator[Desk]:
-    with at_desk(seeded) as desk:
-        yield desk
+from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
 
 
 @pytest.mark.parametrize("operation", CURATING_EXAMPLES)

@@ -1,25 +1,16 @@
 """Each kind of record through all that can happen to one: proposed, changed, decided, withdrawn, proposed anew, retracted."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from models.kinds import KINDS
-from tests.api.curating import CLAIM, LINE, PATCHES, Desk, a_record, at_desk, native
+from tests.api.curating import CLAIM, LINE, PATCHES, Desk, a_record, native
 from tests.api.test_bad_input import problem
-from tests.conftest import Store
 
 PROPOSED = [kind for kind in KINDS if kind != "assessment"]
 # A relation is named by its ends.
 KEYS = {"relation": "ms-cause-unknown"}
-
-
-@pytest.fixture
-def desk(seeded: Store) -> Iterator[Desk]:
-    with at_desk(seeded) as desk:
-        yield desk
-        assert desk.disagreements() == []
 
 
 def collection(kind: str) -> str:

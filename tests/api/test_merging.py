@@ -1,30 +1,11 @@
 """Two records made one, changes taken back, records purged; and what the times of the knowledge base say of it after that."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from sqlalchemy import select
-
-from models.records import table
-from models.revision import Serial
-from tests.api.curating import CLAIM, Desk, at_desk, native
+from tests.api.curating import CLAIM, Desk, native, serial
 from tests.api.test_bad_input import problem
-from tests.conftest import Store
 
 OLD, INTO, THIRD = "old-claim", "new-claim", "ms-cause-unknown"
-
-
-@pytest.fixture
-def desk(seeded: Store) -> Iterator[Desk]:
-    with at_desk(seeded) as desk:
-        yield desk
-        assert desk.disagreements() == []
-
-
-def serial(desk: Desk) -> int:
-    with desk.store.database.read() as connection:
-        return int(connection.scalar(select(table(Serial).c.value)) or 0)
 
 
 def shown(desk: Desk) -> dict[str, Any]:

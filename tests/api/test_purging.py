@@ -1,7 +1,6 @@
 """Purging, previews, and the past after all that people do."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,17 +9,9 @@ from sqlalchemy import select
 from models.base import now
 from models.records import table
 from models.tables import tables
-from tests.api.curating import CLAIM, Desk, at_desk, native
+from tests.api.curating import CLAIM, Desk, native, serial
 from tests.api.test_bad_input import problem
-from tests.api.test_merging import INTO, OLD, THIRD, serial, shown, state, two_claims
-from tests.conftest import Store
-
-
-@pytest.fixture
-def desk(seeded: Store) -> Iterator[Desk]:
-    with at_desk(seeded) as desk:
-        yield desk
-        assert desk.disagreements() == []
+from tests.api.test_merging import INTO, OLD, THIRD, shown, state, two_claims
 
 
 def dump(desk: Desk) -> str:

@@ -1,31 +1,15 @@
 """Which version a write is about, requests that are sent twice, and batches."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from sqlalchemy import select, update
 
 from models.idempotency import Idempotency
 from models.records import table
-from models.revision import Serial
-from tests.api.curating import CLAIM, LINE, Desk, a_record, at_desk, native
+from tests.api.curating import CLAIM, LINE, Desk, a_record, native, serial
 from tests.api.test_bad_input import problem
-from tests.conftest import Store
 
 LINES = f"/v1/claims/{CLAIM}/evidence"
-
-
-@pytest.fixture
-def desk(seeded: Store) -> Iterator[Desk]:
-    with at_desk(seeded) as desk:
-        yield desk
-        assert desk.disagreements() == []
-
-
-def serial(desk: Desk) -> int:
-    with desk.store.database.read() as connection:
-        return int(connection.scalar(select(table(Serial).c.value)) or 0)
 
 
 def kept(desk: Desk) -> list[Any]:
