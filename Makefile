@@ -10,8 +10,9 @@ PORT ?= 8000
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
 
+# On as many processes as there are processors; each has a PostgreSQL and databases of its own.
 test: $(VENV)/dev.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/pytest -m slow

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from api import citations, pages, proposals
 from api.citations import FormatParameters
@@ -22,6 +23,16 @@ from models.review import RecordOut
 from models.source import SourceOut
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"])
+
+
+class ReferenceConvertor(PathConvertor):
+    """A path's part with slashes in it, as a DOI has. Starlette's own stops at a line feed, and the answer to such a path
+    would then be a 405 from the routes that write."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("reference", ReferenceConvertor())
 
 SourceSort = Annotated[str, pages.sorts(queries.SOURCES)]
 SourceReference = Annotated[
@@ -67,7 +78,7 @@ def list_sources(
 
 
 # A DOI contains slashes, so the longer path has to be tried first.
-@router.get("/{source:path}/claims", response_model=ClaimPage, responses=citations.responses(RECORD_ERRORS))
+@router.get("/{source:reference}/claims", response_model=ClaimPage, responses=citations.responses(RECORD_ERRORS))
 def list_source_claims(
     request: Request, connection: Reader, source: SourceReference, query: Annotated[ClaimParameters, Query()]
 ) -> Response:
@@ -76,7 +87,7 @@ def list_source_claims(
     return claims_response(request, connection, query, queries.linked_to(slug, query.as_of))
 
 
-@router.get("/{source:path}", response_model=SourceOut, responses=citations.responses(RECORD_ERRORS))
+@router.get("/{source:reference}", response_model=SourceOut, responses=citations.responses(RECORD_ERRORS))
 def get_source(
     request: Request, connection: Reader, source: SourceReference, query: Annotated[FormatQuery, Query()]
 ) -> Response:

@@ -149,6 +149,8 @@ BAD = [
             *("/v1/claims/%C3%84%E2%82%AC", "/v1/claims/%F0%9F%92%A9", "/v1/sources/%20", "/v1/evidence/no-colon"),
             *("/v1/sources/doi:10.9999/nobody", "/v1/sources/pmid:1", "/v1/sources/pmcid:PMC1", "/v1/claims/a%7Eb"),
             *("/v1/claims/'%20OR%201=1--", "/v1/sources/%25", "/v1/claims/..%2f..%2fetc%2fpasswd", "/v2/claims"),
+            # A line feed is where a pattern may end and the address may not.
+            *("/v1/sources/a%0Ab", "/v1/sources/a%0Ab/claims", "/v1/claims/a%0Ab", "/v1/evidence/a%0Ab:c"),
             *("/nowhere", "/v1/claims/", "/v1/evidence/", "/v1/topics/", "/v1/vocabularies/", "/v1/", "//v1/claims"),
             *("/docs/static/..%2f..%2fmain.py", "/docs/static/nope.js", "/docs/static/", "/V1/claims", "/redoc"),
         )
