@@ -205,7 +205,7 @@ def cited(
     With `as_of` only those that had been published by then.
     """
     seen: set[str] = set()
-    statement = queries.claims_statement(["sources"]).select_from(listing.rows)
+    statement = queries.claims_statement(("sources",))
     day = parameters.get("as_of", "9999")
     for source in _all(database, listing, statement, parameters, sort, _sources_of):
         if source["id"] not in seen and source["published"] <= day:
@@ -228,7 +228,7 @@ def _all(
     """Yield what is read of every page; each is read on a connection of its own, so that a slow client holds none."""
     after = None
     while True:
-        with database.read() as connection:
+        with database.read(patient=True) as connection:
             rows, after = queries.page(connection, listing, statement, parameters, sort, after, BATCH)
             found = read(connection, rows)
         yield from found

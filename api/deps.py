@@ -29,14 +29,15 @@ def database(request: Request) -> Database:
     return found
 
 
-def _reader(request: Request) -> Iterator[Connection]:
+def read_connection(request: Request) -> Iterator[Connection]:
+    """Lend a connection that can only read."""
     with database(request).read() as connection:
         yield connection
 
 
 # `scope="function"` gives the connection back before the answer is sent, so that a slow client holds none. Requests
 # beyond the pool wait here without a thread each, so that a route that needs no database stays fast.
-Reader = Annotated[Connection, Depends(_reader, scope="function", max_concurrency=POOL_SIZE)]
+Reader = Annotated[Connection, Depends(read_connection, scope="function", max_concurrency=POOL_SIZE)]
 
 
 class KeyRequired(ClaimbaseError):
@@ -63,7 +64,7 @@ class Bearer(SecurityBase):
         return given[0].partition(" ")[2].strip(" ")
 
 
-async def _caller(request: Request, presented: Annotated[str | None, Depends(Bearer())]) -> Key | None:
+async def caller(request: Request, presented: Annotated[str | None, Depends(Bearer())]) -> Key | None:
     """Return whose key came with the request, None where none did; raise where it is good for nothing.
 
     It is looked up each time, so that a key that is revoked is good for nothing at once.
@@ -87,7 +88,7 @@ def _find(request: Request, presented: str) -> Key:
         return keys.find(connection, presented)
 
 
-Caller = Annotated[Key | None, Depends(_caller, max_concurrency=POOL_SIZE)]
+Caller = Annotated[Key | None, Depends(caller, max_concurrency=POOL_SIZE)]
 
 
 async def _permitted(request: Request, caller: Caller, wanted: SecurityScopes) -> Key:
@@ -111,11 +112,11 @@ def needs(role: str) -> Any:
     return Security(_permitted, scopes=[role])
 
 
-def _json_accepted(request: Request) -> None:
+async def json_accepted(request: Request) -> None:
     """Refuse a client that does not take JSON."""
     offered = ["application/json"]
     if negotiate(header(request, "accept"), offered) is None:
         raise not_acceptable(offered)
 
 
-JsonAccepted = Depends(_json_accepted)
+JsonAccepted = Depends(json_accepted)

@@ -32,6 +32,7 @@ SECURITY_HEADERS = {
     # What is read without a key is public, so any page may show it.
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+SEALS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class Sealed:
@@ -43,9 +44,8 @@ class Sealed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def seal(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                has = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in SEALS if each[0] not in has)]
             await send(message)
 
         await self.app(scope, receive, seal)
@@ -80,9 +80,9 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers.update(state.get("headers", {}))
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if "headers" in state:
+                    MutableHeaders(scope=message).update(state["headers"])
             elif method == "HEAD" and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -105,12 +105,13 @@ class Envelope:
                 scope, receive, answer
             )
         finally:
-            told = {"request_id": request_id, "method": method, "path": redact(scope["path"]), "status": status}
-            if status in DENIALS:
-                _audit(request, told)
-            query = redact(scope["query_string"].decode("latin-1"))[:500]
-            took = round((time.perf_counter() - begun) * 1000, 1)
-            log.info("request", extra={**told, "query": query, "milliseconds": took})
+            if status in DENIALS or log.isEnabledFor(logging.INFO):
+                told = {"request_id": request_id, "method": method, "path": redact(scope["path"]), "status": status}
+                if status in DENIALS:
+                    _audit(request, told)
+                query = redact(scope["query_string"].decode("latin-1"))[:500]
+                took = round((time.perf_counter() - begun) * 1000, 1)
+                log.info("request", extra={**told, "query": query, "milliseconds": took})
 
 
 def _audit(request: Request, told: dict[str, Any]) -> None:
@@ -129,6 +130,8 @@ def _refuse(request: Request) -> ASGIApp | None:
         detail = f"The address has {len(path) + len(query):,} bytes; the most is {MOST_BYTES:,}."
         return problem(request, 414, "address_too_long", detail)
     for part in (path, query):
+        if part.isascii() and b"%" not in part:
+            continue
         try:
             text = unquote_to_bytes(part).decode("utf-8")
         except UnicodeDecodeError:

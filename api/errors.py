@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.base import ClaimbaseError, Fault, faults_of
-from models.database import storage_full, unusable
+from models.database import cut_off, storage_full, unusable
 from models.keys import redact
 from models.review import Moved
 from models.vocabulary import Term, Vocabulary
@@ -70,6 +70,7 @@ PROBLEMS = Vocabulary(
         ),
         Term("storage_full", "storage full", "There is no room left to write; reading goes on."),
         Term("unavailable", "unavailable", "The database cannot be reached or is not migrated; try again."),
+        Term("too_slow", "too slow", "The database was asked for more than it could find in time; ask for less."),
         Term("internal_error", "internal error", "A fault of ours; tell us the request_id."),
         Term("http_error", "other error", "Any other error of HTTP."),
     ),
@@ -251,7 +252,7 @@ def _unknown(fault: Fault) -> Fault:
     return fault.model_copy(update={"code": "unknown_parameter", "detail": f"There is no parameter '{fault.at}' here."})
 
 
-def check_names(request: Request) -> None:
+async def check_names(request: Request) -> None:
     """Refuse what FastAPI lets pass: a parameter where a route has none, and one given twice of which it takes one."""
     known = _parameters(request)
     faults = []
@@ -309,7 +310,9 @@ def on_database_error(request: Request, error: Exception) -> Response:
     status, code = 503, "unavailable"
     detail = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
     if isinstance(error, DBAPIError):
-        if storage_full(error):
+        if cut_off(error):
+            code, detail = "too_slow", "This takes longer than the server lets a question take. Ask for less of it."
+        elif storage_full(error):
             status, code = 507, "storage_full"
             detail = "There is no room left to write; reading goes on. Try again later."
         elif not unusable(error):

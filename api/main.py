@@ -42,10 +42,11 @@ from api.settings import NOTICE, Settings, installed_version
 from api.streams import Streams
 from models.database import connect
 
+# The first one that fits answers, so that those that are asked for the most come first.
 READING = (
+    claims,
     index,
     health,
-    claims,
     relations,
     time,
     pictures,
@@ -63,7 +64,7 @@ ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
-    database = connect(settings.database_url)
+    database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit, settings.stream_poll_seconds, settings.stream_heartbeat_seconds)
 
     @asynccontextmanager

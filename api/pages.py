@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, Integer, Select
 
 from api.errors import ParameterError
-from models import queries
+from models import counting, queries
 from models.base import Fault, clean_text
 from models.filters import given
 from models.records import Row
@@ -112,7 +112,7 @@ def listing_response(
     rows, mark = queries.page(connection, listing, statement, parameters, sort, after, query.limit)
     page: dict[str, Any] = {"limit": query.limit, "next": _encode(mark, bound) if mark is not None else None}
     if query.count:
-        page["count"] = queries.count(connection, listing, parameters)
+        page["count"] = counting.count(connection, listing, parameters)
     headers = {}
     if page["next"]:
         kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]

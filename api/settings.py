@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     cors_origins: list[str] = Field(default=["*"], description="Origins whose pages may read, as a JSON list.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level to log.")
+    read_seconds: float = Field(
+        default=5, gt=0, description="How long the database may take over a question; beyond it 503."
+    )
     limit_concurrency: int = Field(default=500, ge=1, description="Connections at once; beyond it 503.")
     shutdown_seconds: int = Field(default=20, ge=1, description="How long a stop waits for requests under way.")
     keep_alive_seconds: int = Field(default=5, ge=1, description="How long an idle connection stays open.")

@@ -21,7 +21,8 @@ from sqlmodel import SQLModel
 from models import document, migrations
 from models.base import ClaimbaseError
 from models.check import check
-from models.database import Database, insert_rows, prepare_for_many
+from models.database import Database
+from models.database.rows import insert_rows, prepare_for_many
 from models.exporting import sync_folder
 from models.records import Row, table
 from models.revision import Serial

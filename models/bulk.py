@@ -15,7 +15,7 @@ from models import document
 from models.base import Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict, may_refer, next_revision, put, stamp_claims
 from models.claim import ClaimTopic
-from models.database import insert_rows
+from models.database.rows import insert_rows
 from models.exporting import claim_line
 from models.flat import Problem, Record, check_stamps
 from models.kinds import KINDS, Kind, refers, states, stored

@@ -15,7 +15,7 @@ from models import records, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
-from models.database import insert_rows
+from models.database.rows import insert_rows
 from models.revision import Revision, Serial, hold
 from models.vocabulary import within
 

@@ -5,12 +5,12 @@ several parameters must all hold.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_
 
 from models import vocabularies as v
 from models.base import LARGEST, Slug, Text, check_partial_date, end_of, now
@@ -182,8 +182,7 @@ def column(of: ColumnElement[Any]) -> Condition:
         if operator == "gte":
             return cast("ColumnElement[bool]", of >= value)
         if operator == "lte":
-            # A time given in part means all of it: «~» sorts after whatever may follow.
-            return cast("ColumnElement[bool]", of <= (value + "~" if of is document.c.updated else value))
+            return cast("ColumnElement[bool]", of <= value)
         return of.in_(value) if isinstance(value, list) else of == value
 
     return condition
@@ -202,8 +201,7 @@ def has_term(field: str, day: str | None = None) -> Condition:
     return condition
 
 
-def _by_author(_operator: str, names: Any) -> ColumnElement[bool]:
-    keys = [name_key(name) for name in names]
+def _by_author(_operator: str, keys: Any) -> ColumnElement[bool]:
     return exists().where(author.c.source == source.c.id, author.c.name_key.in_(keys))
 
 
@@ -256,6 +254,51 @@ def given(filters: BaseModel) -> dict[str, Any]:
     }
 
 
+# What a value is compared as, where that is not the value itself.
+AS_COMPARED: Mapping[str, Callable[[Any], Any]] = {
+    # A time given in part means all of it: «~» sorts after whatever may follow.
+    "updated.lte": lambda moment: moment + "~",
+    "author": lambda names: [name_key(name) for name in names],
+}
+
+
+def compared(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with each value as it is compared."""
+    return {name: AS_COMPARED[name](value) if name in AS_COMPARED else value for name, value in parameters.items()}
+
+
+NAMES = frozenset(
+    info.alias or name
+    for model in (ClaimFilters, AllEvidenceFilters, SourceFilters)
+    for name, info in model.model_fields.items()
+)
+
+
+def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
+    """Return what parameters have in common with those that make the same statement, the same parameters with a place
+    for each value, and the values of the places. A truth value is no value here: it makes a statement of its own."""
+    shape: list[Hashable] = []
+    places: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for parameter, value in parameters.items():
+        if parameter not in NAMES:
+            continue
+        place = "given_" + parameter.replace(".", "_")  # No name that SQLAlchemy would think of.
+        if isinstance(value, list):
+            named = {f"{place}_{number}": each for number, each in enumerate(value)}
+            places[parameter] = [bindparam(name) for name in named]
+            values |= named
+            shape.append((parameter, len(value)))
+        elif isinstance(value, bool):
+            places[parameter] = value
+            shape.append((parameter, value))
+        else:
+            places[parameter] = bindparam(place)
+            values[place] = value
+            shape.append(parameter)
+    return tuple(shape), places, values
+
+
 def conditions(parameters: Mapping[str, Any], known: Mapping[str, Condition]) -> list[ColumnElement[bool]]:
     """Return a condition for each parameter (`name` or `name.operator`) that this table of conditions knows."""
     made = []
@@ -279,11 +322,24 @@ def lines_of_claim(day: str | None = None) -> list[ColumnElement[bool]]:
     return [*own, source.c.published <= day, or_(stands, end > day)]
 
 
+# What a claim's terms tell of its lines, as long as no more is asked of a line than one of these.
+TERMS_OF_LINES = {name: has_term(name) for name in ("evidence_level", "direction")}
+
+
+def of_one_line(parameters: Mapping[str, Any]) -> list[str]:
+    """Return those parameters that one and the same line must meet; none where the claim's terms tell as much."""
+    named = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
+    return [] if len(named) == 1 and named[0] in TERMS_OF_LINES else named
+
+
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
     made = conditions(parameters, CLAIM_CONDITIONS)
-    if lines := conditions(parameters, LINE_CONDITIONS):
+    if of_one_line(parameters):
+        lines = conditions(parameters, LINE_CONDITIONS)
         made.append(exists().where(*lines_of_claim(), *lines).correlate(document))
+    else:
+        made += conditions(parameters, TERMS_OF_LINES)
     return made
 
 

@@ -20,7 +20,8 @@ from models import changes
 from models.base import ClaimbaseError, Fault, InvalidRecord, faults_of
 from models.bulk import Load, store
 from models.claim import Claim
-from models.database import Database, insert_rows, prepare_for_many
+from models.database import Database
+from models.database.rows import insert_rows, prepare_for_many
 from models.document import DERIVATION
 from models.flat import Problem, Record, is_time, read
 from models.kinds import KINDS

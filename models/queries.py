@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from pydantic_core import PydanticCustomError, from_json
@@ -9,8 +10,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Select,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -23,6 +26,7 @@ from models import filters as f
 from models import known, review, whole
 from models.base import Fault, InvalidRecord, NotFound, near
 from models.claim import Occurrence, Topic
+from models.database.rows import fetch
 from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
 from models.filters import REFERENCES
@@ -37,17 +41,19 @@ from models.whole import Whole
 document, evidence, source, topic = table(ClaimDocument), table(Evidence), table(Source), table(Topic)
 term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision)
 
-FACET_TERMS = 100
-
 
 @dataclass(frozen=True)
 class Listing:
-    """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id."""
+    """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id.
+
+    `name` is that of a listing which is the same for every request, so that its statements are kept.
+    """
 
     rows: FromClause
     conditions: Callable[[Mapping[str, Any]], list[ColumnElement[bool]]]
     sorts: Mapping[str, ColumnElement[Any]]
     id: tuple[ColumnElement[Any], ...]
+    name: str | None = None
 
 
 CLAIMS = Listing(
@@ -61,6 +67,7 @@ CLAIMS = Listing(
         "evidence_count": document.c.evidence_count,
     },
     (document.c.claim,),
+    "claims",
 )
 EVIDENCE = Listing(
     evidence.join(source, source.c.id == evidence.c.source),
@@ -72,12 +79,14 @@ EVIDENCE = Listing(
         "updated": evidence.c.updated,
     },
     (evidence.c.claim, evidence.c.key),
+    "evidence",
 )
 SOURCES = Listing(
     source,
     f.source_conditions,
     {"published": source.c.published, "title": source.c.title, "updated": source.c.updated},
     (source.c.id,),
+    "sources",
 )
 
 
@@ -133,16 +142,60 @@ def page(
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
-    columns = ordering(listing, sort)
-    statement = statement.where(*listing.conditions(parameters))
-    if after is not None:
-        statement = statement.where(_beyond(columns, after))
-    statement = statement.order_by(*(part.desc() if down else part.asc() for part, down in columns)).limit(limit + 1)
-    marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
-    rows = [dict(row) for row in connection.execute(statement.add_columns(*marks)).mappings()]
+    shape, places, values = f.bound(parameters) if listing.name else ((), dict(parameters), {})
+
+    def build() -> Select[Any]:
+        walked = driven(listing, places)
+        columns = ordering(walked, sort)
+        marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
+        keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
+        chosen = select(*keys, *marks).select_from(walked.rows).where(*walked.conditions(places))
+        if after is not None:
+            passed = [bindparam(f"after_{place}", type_=part.type) for place, (part, _) in enumerate(columns)]
+            chosen = chosen.where(_beyond(columns, passed))
+        ordered = [part.desc() if down else part.asc() for part, down in columns]
+        # Which ones first, so that nothing large is sorted; then those alone are read.
+        some = chosen.order_by(*ordered).limit(bindparam("most", type_=Integer)).subquery()
+        found = [some.c[mark.name] for mark in marks]
+        same = [part == some.c[key.name] for part, key in zip(listing.id, keys, strict=True)]
+        ordered = [mark.desc() if down else mark.asc() for mark, (_, down) in zip(found, columns, strict=True)]
+        return statement.join(some, and_(*same)).order_by(*ordered).add_columns(*found)
+
+    values["most"] = limit + 1
+    for place, value in enumerate(after or ()):
+        values[f"after_{place}"] = value
+    if listing.name is None:
+        rows = [dict(row) for row in connection.execute(build(), values).mappings()]
+    else:
+        key = ("page", listing.name, statement, shape, tuple(sort), after is None)
+        names, found = fetch(connection, key, build, values)
+        rows = [dict(zip(names, row, strict=True)) for row in found]
     more = len(rows) > limit
-    found = rows[:limit]
-    return found, [found[-1][mark.name] for mark in marks] if more else None
+    rows = rows[:limit]
+    return rows, [value for name, value in rows[-1].items() if name.startswith("mark_")] if more else None
+
+
+# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first.
+DRIVING = ("topic", "document", "asserted_by", "evidence_level", "direction")
+
+
+def driven(listing: Listing, places: Mapping[str, Any]) -> Listing:
+    """Return the listing along the index of a term where all claims found have it: they stand there in their order.
+
+    By themselves the documents would be gone through one by one until enough are found that have the term.
+    """
+    own = [name for name in DRIVING if len(places.get(name, ())) == 1 and name not in f.of_one_line(places)]
+    if listing.name != CLAIMS.name or not own:
+        return listing
+    name, walked = own[0], term.alias("walked")
+    left = {parameter: place for parameter, place in places.items() if parameter != name}
+    having = [walked.c.field == name, walked.c.value == places[name][0]]
+    return replace(
+        listing,
+        rows=walked.join(document, document.c.claim == walked.c.claim),
+        conditions=lambda _places: [*having, *listing.conditions(left)],
+        id=(walked.c.claim,),
+    )
 
 
 def _beyond(columns: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[Any]) -> ColumnElement[bool]:
@@ -153,23 +206,21 @@ def _beyond(columns: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[
     return or_(passed, and_(first == value, _beyond(rest, others))) if rest else passed
 
 
-def count(connection: Connection, listing: Listing, parameters: Mapping[str, Any]) -> int:
-    """Return how many rows meet the conditions."""
-    counted = select(func.count()).select_from(listing.rows).where(*listing.conditions(parameters))
-    return int(connection.scalar(counted) or 0)
-
-
 def narrowed(listing: Listing, *also: ColumnElement[bool]) -> Listing:
     """Return the listing with conditions that always hold, such as «of this claim»."""
-    return replace(listing, conditions=lambda parameters: [*also, *listing.conditions(parameters)])
+    if not also:
+        return listing
+    return replace(listing, conditions=lambda parameters: [*also, *listing.conditions(parameters)], name=None)
 
 
+@cache
 def sources_statement() -> Select[Any]:
     """Return the statement that reads which sources there are; `records.sources_out` reads them whole."""
     return select(source.c.id)
 
 
-def claims_statement(parts: Sequence[str]) -> Select[Any]:
+@cache
+def claims_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
     """Return the statement that reads documents: the core, and only those parts that are asked for."""
     return select(document.c.claim, document.c.revision, document.c.core, *(document.c[part] for part in parts))
 
@@ -201,10 +252,16 @@ def whole_claim(connection: Connection, slug: str, day: str | None, moment: str 
 
 def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
     """Return one document with these parts; raises `NotFound` with near matches."""
-    found = connection.execute(claims_statement(parts).where(document.c.claim == slug)).mappings().first()
-    if found is None:
+    chosen = claims_statement(tuple(parts))
+    names, found = fetch(
+        connection,
+        ("claim", chosen),
+        lambda: chosen.where(document.c.claim == bindparam("slug")),
+        {"slug": slug},
+    )
+    if not found:
         raise missing(connection, "claim", slug)
-    return dict(found)
+    return dict(zip(names, found[0], strict=True))
 
 
 def evidence_line(connection: Connection, public_id: str) -> Row:
@@ -227,7 +284,7 @@ def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
     """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
     place = KINDS[kind].place(public_id)
     plural = KINDS[kind].plural
-    row = connection.execute(claims_statement([plural]).where(document.c.claim == place["claim"])).mappings().first()
+    row = connection.execute(claims_statement((plural,)).where(document.c.claim == place["claim"])).mappings().first()
     for found in from_json(row[plural]) if row else ():
         if {name: found[name] for name in place} == place:
             assert row is not None
@@ -304,7 +361,7 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
     A slug that is not stored is an error, since it is most likely mistyped, and an empty answer would look like
     absence. An identifier that nobody has recorded is a true «nothing».
     """
-    resolved = dict(parameters)
+    resolved = f.compared(parameters)
     faults: list[Fault] = []
     for parameter, values in parameters.items():
         name = parameter.partition(".")[0]
@@ -329,10 +386,15 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
 def _unknown(
     connection: Connection, parameter: str, values: Sequence[str], ids: ColumnElement[str], *where: ColumnElement[bool]
 ) -> list[Fault]:
+    key = ("known", parameter.partition(".")[0])
+
+    def build() -> Select[Any]:
+        return select(ids).where(ids == bindparam("value"), *where).limit(1)
+
     return [
         unknown(connection, parameter, value, ids, *where)
         for value in values
-        if connection.scalar(select(ids).where(ids == value, *where).limit(1)) is None
+        if not fetch(connection, key, build, {"value": value})[1]
     ]
 
 
@@ -345,72 +407,7 @@ def unknown(
     return Fault(at=parameter, code="unknown_value", detail=detail, suggestion=close[0] if close else None)
 
 
-FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
-
-
-def facets(
-    connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]
-) -> dict[str, Row]:
-    """Return for each name how many claims have each term: the top 100, the claims under `other` terms, and `missing`.
-
-    A claim with several values of a field counts under each of them.
-    """
-    wanted = listing.conditions(parameters)
-    total = count(connection, listing, parameters)
-    answer = {}
-    for name in by:
-        value, joined, having = _facet(name, listing.rows, parameters.get("as_of"))
-        number = func.count(document.c.claim.distinct())
-        counted = select(value, number).select_from(joined).where(having, value.is_not(None), *wanted).group_by(value)
-        rows = connection.execute(counted.order_by(number.desc(), value)).all()
-        present = connection.scalar(select(number).select_from(joined).where(having, value.is_not(None), *wanted)) or 0
-        answer[name] = {
-            "terms": [{"term": found, "count": times} for found, times in rows[:FACET_TERMS]],
-            "other": sum(times for _, times in rows[FACET_TERMS:]),
-            "missing": total - present,
-        }
-    return answer
-
-
-def _facet(name: str, rows: FromClause, day: str | None) -> tuple[ColumnElement[Any], FromClause, ColumnElement[bool]]:
-    """Return the column that holds a facet's terms, where it stands, and which rows are meant."""
-    if name in ("status", "certainty"):
-        return (document.c if day is None else f.period.c)[name], rows, true()
-    if name == "kind":
-        return document.c.kind, rows, true()
-    by_then = true() if day is None else term.c.since <= day
-    return term.c.value, rows.join(term, term.c.claim == document.c.claim), and_(term.c.field == name, by_then)
-
-
 def serial(connection: Connection) -> int:
     """Return the number of the last revision: everything that a list depends on."""
-    return int(connection.scalar(select(table(Serial).c.value)) or 0)
-
-
-def status_history(connection: Connection, topics: Sequence[str], until: int) -> list[Row]:
-    """Return for the end of each year, from the first claim's to `until`, how many claims had each status."""
-    period = f.period
-    filed = [f.has_term("topic")("", topics)] if topics else []
-    rows = period.join(document, document.c.claim == period.c.claim)
-    begun, over = (
-        _by_year(connection, day, select(period.c.status).select_from(rows).where(day.is_not(None), *filed))
-        for day in (period.c.starts, period.c.ends)
-    )
-    standing = dict.fromkeys(STATUSES.ids, 0)
-    history = []
-    for year in range(min(begun, default=until + 1), until + 1):
-        for status_id in STATUSES.ids:
-            standing[status_id] += begun.get(year, {}).get(status_id, 0) - over.get(year, {}).get(status_id, 0)
-        history.append({"year": year, "counts": dict(standing)})
-    return history
-
-
-def _by_year(connection: Connection, day: ColumnElement[Any], statuses: Select[Any]) -> dict[int, dict[str, int]]:
-    """Return how many periods of each status have this day of theirs in each year."""
-    year = func.substr(day, 1, 4)
-    found: dict[int, dict[str, int]] = {}
-    for status_id, when, times in connection.execute(
-        statuses.add_columns(year, func.count()).group_by(f.period.c.status, year)
-    ):
-        found.setdefault(int(when), {})[status_id] = times
-    return found
+    _, rows = fetch(connection, "serial", lambda: select(table(Serial).c.value), {})
+    return int(rows[0][0]) if rows else 0

@@ -80,6 +80,7 @@ def source_out(body: Row, stamp: Any) -> Row:
     return {**body, "citation": cited, **stamps}
 
 
+@cache
 def evidence_statement() -> Select[Any]:
     """Return the statement that reads lines of evidence with what they take from their source."""
     evidence, source = table(Evidence), table(Source)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection
 
 from api import citations, pages, proposals
 from api.citations import FormatParameters
@@ -14,7 +14,8 @@ from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.formats import json_ld
 from api.pages import Page, Paging, choices
-from models import queries, whole
+from api.reading import ShortRoute
+from models import counting, queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
@@ -23,7 +24,7 @@ from models.review import RecordOut
 from models.source import SourceOut
 from models.whole import PARTS, ClaimOut, ClaimWhole
 
-router = APIRouter(prefix="/v1/claims", tags=["claims"])
+router = APIRouter(prefix="/v1/claims", tags=["claims"], route_class=ShortRoute)
 
 ClaimSlug = Annotated[Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])]
 ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
@@ -88,7 +89,7 @@ class EvidencePage(BaseModel):
 class FacetParameters(ClaimFilters):
     """Which claims, and what to count them by."""
 
-    by: Many[Annotated[str, choices("by", queries.FACETS)]] = Field(
+    by: Many[Annotated[str, choices("by", counting.FACETS)]] = Field(
         NONE, description="What to count by; all by default."
     )
 
@@ -151,11 +152,11 @@ def claims_response(
         return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
     if query.as_of is None:
-        listing, statement = queries.CLAIMS, queries.claims_statement(parts)
+        listing, statement = queries.CLAIMS, queries.claims_statement(tuple(parts))
         render = render_claims(query.fields, parts)
     else:
         listing = queries.claims_as_of(query.as_of)
-        statement = select(queries.document.c.claim).select_from(listing.rows)
+        statement = queries.claims_statement(())
         render = render_claims_as_of(query.as_of, query.fields, parts)
     return pages.listing_response(request, connection, queries.narrowed(listing, *also), statement, query, render)
 
@@ -194,10 +195,10 @@ def count_claims(request: Request, connection: Reader, query: Annotated[FacetPar
     etag = pages.list_tag(connection)
     if unchanged := pages.not_modified(request, etag):
         return unchanged
-    by = query.by or queries.FACETS
+    by = query.by or counting.FACETS
     listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
-    total = queries.count(connection, listing, parameters)
-    answer = {"total": total, "data": queries.facets(connection, listing, parameters, by)}
+    total, found = counting.facets(connection, listing, parameters, by)
+    answer = {"total": total, "data": found}
     return pages.json_response(to_json(answer), etag)
 
 

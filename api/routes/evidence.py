@@ -8,13 +8,14 @@ from pydantic_core import to_json
 from api import pages, proposals
 from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
+from api.reading import ShortRoute
 from api.routes.claims import EvidencePage, EvidenceParameters, SubmittedParameters, evidence_response
 from models import queries
 from models.base import Text
 from models.evidence import EvidenceOut
 from models.filters import AllEvidenceFilters
 
-router = APIRouter(prefix="/v1/evidence", tags=["evidence"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1/evidence", tags=["evidence"], dependencies=[JsonAccepted], route_class=ShortRoute)
 
 EvidenceId = Annotated[
     Text, Path(max_length=300, description="`<claim>:<key>`", examples=["ccsvi-causes-ms:cochrane-2019"])

@@ -62,7 +62,7 @@ def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, Non
     if not free.acquire(blocking=False):
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     try:
-        with database.read() as connection:
+        with database.read(patient=True) as connection:
             yield pages.list_tag(connection).encode()
             yield from _pieces(exporting.lines(connection))
     finally:

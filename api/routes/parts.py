@@ -8,13 +8,14 @@ from pydantic_core import to_json
 from api import pages
 from api.deps import JsonAccepted, Reader
 from api.errors import RECORD_ERRORS
+from api.reading import ShortRoute
 from models import queries
 from models.assessment import AssessmentOut
 from models.base import Text
 from models.claim import OccurrenceOut
 from models.relation import RelationOut
 
-router = APIRouter(prefix="/v1", tags=["claims"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1", tags=["claims"], dependencies=[JsonAccepted], route_class=ShortRoute)
 
 PartId = Annotated[Text, Path(max_length=300, description="The claim's slug, a colon, and the key.")]
 TieId = Annotated[Text, Path(max_length=300, description="`<claim>:<type>:<target>`")]

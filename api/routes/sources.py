@@ -14,6 +14,7 @@ from api.citations import FormatParameters
 from api.deps import Caller, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
+from api.reading import ShortRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models import queries
 from models.base import Text
@@ -22,7 +23,7 @@ from models.records import Row, sources_out
 from models.review import RecordOut
 from models.source import SourceOut
 
-router = APIRouter(prefix="/v1/sources", tags=["sources"])
+router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ShortRoute)
 
 
 class ReferenceConvertor(PathConvertor):

@@ -13,7 +13,7 @@ from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptabl
 from api.formats import negotiate
 from api.pages import Page, Paging, choices
 from api.routes.claims import ClaimSlug, Times
-from models import explanation, following, queries, review
+from models import counting, explanation, following, queries, review
 from models.base import Fault, Slug, now
 from models.explanation import Difference, Explanation, Timeline
 from models.filters import NONE, Day, Filters, Many, given
@@ -127,7 +127,7 @@ def status_history(request: Request, connection: Reader, query: Annotated[Histor
     etag = f'{pages.list_tag(connection)[:-1]}-{this_year}"'
     if unchanged := pages.not_modified(request, etag):
         return unchanged
-    history = queries.status_history(connection, topics, this_year)
+    history = counting.status_history(connection, topics, this_year)
     return pages.json_response(to_json({"data": history}), etag)
 
 

@@ -11,13 +11,14 @@ from api import pages
 from api.deps import JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
+from api.reading import ShortRoute
 from models import queries
 from models.base import Text
 from models.claim import TopicOut
 from models.filters import Filters
 from models.records import columns_of
 
-router = APIRouter(prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted], route_class=ShortRoute)
 
 
 class TopicParameters(Filters, Paging):

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from api.main import create_app
 from api.settings import Settings
-from models import queries, walks
+from models import counting, queries, walks
 from tests.api.test_bad_input import problem
 from tests.conftest import Templates
 
@@ -22,7 +22,7 @@ ORIGIN = {"Origin": "https://app.example"}
         (queries, "page", "/v1/claims"),
         (queries, "page", "/v1/sources?author=doepp"),
         (queries, "claim", "/v1/claims/ccsvi-causes-ms"),
-        (queries, "facets", "/v1/claims/facets"),
+        (counting, "facets", "/v1/claims/facets"),
         (walks, "walk", "/v1/claims/ccsvi-causes-ms/relations"),
         (queries, "serial", "/v1"),
         (queries, "source_slug", "/v1/sources/doepp-2010"),

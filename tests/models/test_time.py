@@ -8,7 +8,7 @@ import pytest
 from pydantic_core import from_json, to_json
 from sqlalchemy import select
 
-from models import changes, document, explanation, known, queries, status, whole
+from models import changes, counting, document, explanation, known, queries, status, whole
 from models import vocabularies as v
 from models.assessment import AssessmentIn
 from models.base import NotFound
@@ -292,8 +292,8 @@ def test_an_assessment_is_outdated_by_later_evidence(seeded: Store) -> None:
 
 def test_the_statuses_over_the_years(shared: Store) -> None:
     with shared.database.read() as connection:
-        years = {row["year"]: row["counts"] for row in queries.status_history(connection, [], 2026)}
-        causal = {row["year"]: row["counts"] for row in queries.status_history(connection, ["causation"], 2026)}
+        years = {row["year"]: row["counts"] for row in counting.status_history(connection, [], 2026)}
+        causal = {row["year"]: row["counts"] for row in counting.status_history(connection, ["causation"], 2026)}
     assert min(years) == 2006
     assert max(years) == 2026
     assert sum(years[2026].values()) == 21

@@ -1,14 +1,19 @@
-"""The one place where SQLite and PostgreSQL differ. Past this file and the migrations, nobody knows which one it is."""
+"""The one room where SQLite and PostgreSQL differ. Past it and the migrations, nobody knows which one it is.
 
+This file has the connections and what their errors mean; `rows.py` what is read and written past SQLAlchemy.
+"""
+
+import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import JSON, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -23,7 +28,6 @@ from models.base import ClaimbaseError
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
-BULK_CACHE_KB = 64 * 1024
 # JSON columns hold text: without blanks and escapes, as `pydantic_core` writes it, several times as fast as the standard one.
 JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
 # How long a writer waits for another one. Less than a server takes to stop, which waits for its writers.
@@ -36,12 +40,37 @@ class BadDatabaseUrl(ClaimbaseError):
     code = "bad_database_url"
 
 
-@dataclass(frozen=True)
+@dataclass
+class Leash:
+    """How far a connection's reading may go: until a moment of the monotonic clock, and so many thousand steps."""
+
+    until: float = float("inf")
+    steps: float = float("inf")
+
+    def ends(self) -> bool:
+        """Say whether it is used up; asked every thousand steps of a statement."""
+        self.steps -= 1
+        return self.steps < 0 or time.monotonic() > self.until
+
+
+@dataclass
 class Database:
-    """Two ways into one database: `reader` cannot write, `writer` holds the write lock from its first statement."""
+    """Ways into one database: `reader` cannot write, `writer` holds the write lock from its first statement.
+
+    `inline` reads, too, for work so short that it may be done where nothing may wait; None where a read is a round trip.
+    A statement of a reader that takes longer than `read_seconds` is cut off (see `cut_off`).
+    """
 
     reader: Engine
     writer: Engine
+    inline: Engine | None = None
+    read_seconds: float | None = None
+    # How often something was committed by way of this object.
+    commits: int = 0
+    # The connection of `inline`, which file it has open, and how many were opened so far.
+    _watching: Connection | None = None
+    _file: tuple[int, int] | None = None
+    _opened: int = 0
 
     @property
     def shown(self) -> str:
@@ -49,9 +78,23 @@ class Database:
         return self.writer.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give a connection in a read-only transaction."""
+    def read(self, *, patient: bool = False) -> Iterator[Connection]:
+        """Give a connection in a read-only transaction; a `patient` one may take as long as it takes."""
         with self.reader.connect() as connection, connection.begin():
+            _let_go(connection, None if patient else self.read_seconds)
+            yield connection
+
+    @contextmanager
+    def read_inline(self, thousand_steps: int) -> Iterator[Connection]:
+        """Give a connection that can only read, for one at a time; it is cut off after so many thousand steps."""
+        connection = self._watched()
+        if connection is None:
+            with self.read() as usual:  # The file is not there, which is told soon.
+                yield usual
+            return
+        leash: Leash = connection.info["leash"]
+        leash.steps = thousand_steps
+        with connection.begin():
             yield connection
 
     @contextmanager
@@ -59,6 +102,35 @@ class Database:
         """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it."""
         with self.writer.connect() as connection, connection.begin():
             yield connection
+        self.commits += 1
+
+    def pulse(self) -> Hashable:
+        """Return what is another thing after every commit, whoever made it; None where only a statement would tell."""
+        connection = self._watched()
+        if connection is None:
+            return None
+        driver: Any = connection.connection.driver_connection
+        return self._file, self._opened, driver.execute("PRAGMA data_version").fetchone()[0]
+
+    def _watched(self) -> Connection | None:
+        """Return the connection of `inline`, opened anew where the file is another one by now; None where there is none."""
+        if self.inline is None:
+            return None
+        file = _identity(str(self.inline.url.database))
+        if file != self._file:
+            self._unwatch()
+            if file is None:
+                return None
+            self._watching, self._file = self.inline.connect(), file
+            self._opened += 1
+        return self._watching
+
+    def _unwatch(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
+            assert self.inline is not None
+            self.inline.dispose()
+        self._watching = self._file = None
 
     @contextmanager
     def reshape(self) -> Iterator[Connection]:
@@ -73,10 +145,14 @@ class Database:
                         raise RuntimeError(f"the migration would leave rows that point nowhere: {broken}")
             finally:
                 _enforce_keys(connection, on=True)
+        self.commits += 1
 
     def close(self) -> None:
-        self.reader.dispose()
-        self.writer.dispose()
+        """Close what is open."""
+        self._unwatch()
+        for engine in (self.reader, self.writer, self.inline):
+            if engine is not None:
+                engine.dispose()
 
 
 def _url(address: str) -> URL:
@@ -99,8 +175,11 @@ def file_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def connect(address: str) -> Database:
-    """Return the database at a URL; nothing is opened yet. A SQLite file's folder is made where it is missing."""
+def connect(address: str, read_seconds: float | None = None) -> Database:
+    """Return the database at a URL; nothing is opened yet. A SQLite file's folder is made where it is missing.
+
+    A statement that only reads is cut off after `read_seconds`, where they are given.
+    """
     url = _url(address)
     try:
         if url.drivername.startswith("sqlite"):
@@ -112,13 +191,19 @@ def connect(address: str) -> Database:
                 raise BadDatabaseUrl(
                     f"The folder {folder} cannot be made, so the database cannot be used: {error}."
                 ) from None
-            return Database(_sqlite(url, writes=False), _sqlite(url, writes=True))
+            reader, writer = _sqlite(url, writes=False), _sqlite(url, writes=True)
+            # Of its own, so that it never waits for one that is lent to slow work.
+            inline = _sqlite(url, writes=False, patience=0.01)
+            return Database(reader, writer, inline, read_seconds)
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, "connect_args": _REACHABLE, **JSON_TEXT}
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        reader, writer = create_engine(url, **options).execution_options(**snapshot), create_engine(url, **options)
+        writer = create_engine(url, **options)
+        if read_seconds is not None:
+            options["connect_args"] = {**_REACHABLE, "options": f"-c statement_timeout={round(read_seconds * 1000)}"}
+        reader = create_engine(url, **options).execution_options(**snapshot)
         event.listen(writer, "begin", _bound_wait)
-        return Database(reader, writer)
+        return Database(reader, writer, None, read_seconds)
     except (NoSuchModuleError, ModuleNotFoundError):
         raise BadDatabaseUrl("PostgreSQL needs its driver: pip install 'claimbase[postgres]'.") from None
 
@@ -137,10 +222,11 @@ def _bound_wait(connection: Connection) -> None:
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
 
 
-def _sqlite(url: URL, *, writes: bool) -> Engine:
-    waits = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine:
+    waits = {"timeout": patience, "check_same_thread": False}
     engine = create_engine(url, pool_size=POOL_SIZE, connect_args=waits, **JSON_TEXT)
     path = Path(str(url.database)).absolute()
+    file = str(path)
     seen = False
 
     @event.listens_for(engine, "do_connect")
@@ -153,14 +239,17 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
     @event.listens_for(engine, "checkout")
     def _still_there(_connection: Any, record: Any, _proxy: Any) -> None:
         # A file that was moved or replaced is still open under its old name: what would be written there is lost.
-        if record.info["file"] != _identity(path):
+        if record.info["file"] != _identity(file):
             raise DisconnectionError("the database's file is another one by now")
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
         nonlocal seen
         seen = True
-        record.info["file"] = _identity(path)
+        if not writes:
+            record.info["leash"] = leash = Leash()
+            connection.set_progress_handler(leash.ends, 1000)
+        record.info["file"] = _identity(file)
         # The driver's own transactions begin too late (at the first write), so ours are begun below.
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -172,9 +261,21 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if writes:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            # It waits for nothing and cannot fail, so it goes the short way.
+            connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
     return engine
+
+
+def _let_go(connection: Connection, seconds: float | None) -> None:
+    """Let the statements of a reader's transaction run for so long, or without an end."""
+    if leash := connection.info.get("leash"):
+        leash.until, leash.steps = float("inf") if seconds is None else time.monotonic() + seconds, float("inf")
+    elif seconds is None:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def _enforce_keys(connection: Connection, *, on: bool) -> None:
@@ -184,40 +285,16 @@ def _enforce_keys(connection: Connection, *, on: bool) -> None:
         driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows, which name the same columns, by the driver's fastest way."""
-    if not rows:
-        return
-    names = list(rows[0])
-    texts = {name for name in names if isinstance(table.c[name].type, JSON)}
-    values: Any = ([to_json(row[name]).decode() if name in texts else row[name] for name in names] for row in rows)
-    quoted = connection.dialect.identifier_preparer.quote
-    into = f"{quoted(table.name)} ({', '.join(map(quoted, names))})"
-    if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(names))
-        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({marks})", [tuple(row) for row in values])  # noqa: S608
-        return
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
-        for row in values:
-            copy.write_row(row)
-
-
-def prepare_for_many(connection: Connection) -> None:
-    """Make room for a transaction that writes much: without it, SQLite writes each page out several times."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA cache_size = -{BULK_CACHE_KB}")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - asked before each read, and a Path takes longer than the answer
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
 UNDEFINED_TABLE = "42P01"
+CANCELLED = "57014"
 DISK_FULL = "53100"
 # The file itself, and the memory that connections share, which is a file, too.
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
@@ -227,6 +304,17 @@ def storage_full(error: DBAPIError) -> bool:
     """Say whether a database error means that there is no room left to write."""
     states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
     return states[0] == DISK_FULL or states[1] in NO_ROOM
+
+
+def cut_off(error: DBAPIError) -> bool:
+    """Say whether a database error means that a statement took longer than it may."""
+    states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
+    return states[0] == CANCELLED or states[1] == sqlite3.SQLITE_INTERRUPT
+
+
+def must_wait(error: DBAPIError) -> bool:
+    """Say whether work was stopped that `read_inline` lent a connection for, and may succeed where it can wait."""
+    return cut_off(error) or getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def unusable(error: DBAPIError) -> bool:
