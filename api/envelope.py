@@ -2,9 +2,9 @@
 denial, and the 500 that nobody else makes."""
 
 import logging
+import random
 import re
 import time
-import uuid
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -68,9 +68,7 @@ class Envelope:
             return
         begun = time.perf_counter()
         request = Request(scope)
-        given = request.headers.get("x-request-id", "")
-        harmless = GIVEN_ID.fullmatch(given) and redact(given) == given
-        request_id = given if harmless else uuid.uuid4().hex
+        request_id = identify(request.headers.get("x-request-id", ""))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         method, status = scope["method"], 0
@@ -105,13 +103,28 @@ class Envelope:
                 scope, receive, answer
             )
         finally:
-            if status in DENIALS or log.isEnabledFor(logging.INFO):
-                told = {"request_id": request_id, "method": method, "path": redact(scope["path"]), "status": status}
-                if status in DENIALS:
-                    _audit(request, told)
-                query = redact(scope["query_string"].decode("latin-1"))[:500]
-                took = round((time.perf_counter() - begun) * 1000, 1)
-                log.info("request", extra={**told, "query": query, "milliseconds": took})
+            if status in DENIALS:
+                _audit(request, _told({**scope, "method": method}, request_id, status))
+            if log.isEnabledFor(logging.INFO):
+                tell({**scope, "method": method}, request_id, status, begun)
+
+
+def identify(given: str) -> str:
+    """Return the id of a request: the one its client gave where that is harmless, else a new one."""
+    if given and GIVEN_ID.fullmatch(given) and redact(given) == given:
+        return given
+    return f"{random.getrandbits(128):032x}"  # Nobody has to guess it, so that it need not be hard to guess.
+
+
+def tell(scope: Scope, request_id: str, status: int, begun: float) -> None:
+    """Log a request that is over; `begun` is of `time.perf_counter`."""
+    query = redact(scope["query_string"].decode("latin-1"))[:500]
+    took = round((time.perf_counter() - begun) * 1000, 1)
+    log.info("request", extra={**_told(scope, request_id, status), "query": query, "milliseconds": took})
+
+
+def _told(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
+    return {"request_id": request_id, "method": scope["method"], "path": redact(scope["path"]), "status": status}
 
 
 def _audit(request: Request, told: dict[str, Any]) -> None:

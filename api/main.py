@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from api import errors, openapi
+from api.cache import Cache
 from api.envelope import Envelope, Sealed
 from api.limits import Limit, Limits
 from api.routes import (
@@ -118,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         expose_headers=["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
     )
     app.add_middleware(Sealed)
+    app.add_middleware(Cache, database=database, room=settings.cache_mb * 2**20)
     return app
 
 

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     read_seconds: float = Field(
         default=5, gt=0, description="How long the database may take over a question; beyond it 503."
     )
+    cache_mb: int = Field(
+        default=64, ge=0, description="Memory for answers that were given before, in MB; 0 keeps none."
+    )
     limit_concurrency: int = Field(default=500, ge=1, description="Connections at once; beyond it 503.")
     shutdown_seconds: int = Field(default=20, ge=1, description="How long a stop waits for requests under way.")
     keep_alive_seconds: int = Field(default=5, ge=1, description="How long an idle connection stays open.")

@@ -106,11 +106,15 @@ class Database:
 
     def pulse(self) -> Hashable:
         """Return what is another thing after every commit, whoever made it; None where only a statement would tell."""
-        connection = self._watched()
-        if connection is None:
-            return None
-        driver: Any = connection.connection.driver_connection
-        return self._file, self._opened, driver.execute("PRAGMA data_version").fetchone()[0]
+        try:
+            connection = self._watched()
+            if connection is None:
+                return None
+            driver: Any = connection.connection.driver_connection
+            version = driver.execute("PRAGMA data_version").fetchone()[0]
+        except (DBAPIError, sqlite3.Error):
+            return None  # The statement will tell what is wrong.
+        return self._file, self._opened, version
 
     def _watched(self) -> Connection | None:
         """Return the connection of `inline`, opened anew where the file is another one by now; None where there is none."""
