@@ -1,5 +1,6 @@
 """Answers that were given before, as they went out: compressed once, and good for as long as nothing was changed."""
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -40,10 +41,11 @@ class Kept:
 
 
 class Cache:
-    """Pure ASGI middleware, the outermost, on what is read of one database.
+    """An ASGI application in front of another one, on what that reads of one database.
 
-    Kept is a 200 or a 304 that bears a tag and is for anybody. All of it is thrown away with the first commit after, whoever made it: a file tells at once; else the
-    commits of this process do, and the serial does, which is read once a second. The least recently used go first.
+    Kept is a 200 or a 304 that bears a tag and is for anybody. All of it is thrown away with the first commit after,
+    whoever made it: a file tells at once; else the commits of this process do, and the serial does, which is read once
+    a second. What was asked for least recently goes first.
     """
 
     def __init__(self, app: ASGIApp, database: Database, room: int) -> None:
@@ -53,14 +55,18 @@ class Cache:
         self.kept: OrderedDict[Hashable, Kept] = OrderedDict()
         self.size = 0
         self.token: Hashable = None
+        self._looked = False
         self._serial = 0
         self._polled = float("-inf")
+        self._polling = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET" or not self.room:
             await self.app(scope, receive, send)
             return
         begun = time.perf_counter()
+        if not self._looked:
+            await self._look()
         varying, given = [], b""
         for header in scope["headers"]:
             name = header[0]
@@ -71,18 +77,11 @@ class Cache:
             elif name in BARRING:
                 await self.app(scope, receive, send)
                 return
-        pulse = self.database.pulse() or await self._told()
-        if pulse is None:
-            await self.app(scope, receive, send)
-            return
-        token = pulse, time.time() // DAY  # Some answers reach until today.
-        if token != self.token:
-            self.kept.clear()
-            self.size, self.token = 0, token
         key = scope["scheme"], scope.get("raw_path"), scope["query_string"], tuple(varying)
         found = self.kept.get(key)
         if found is None:
-            await self.app(scope, receive, _Keeping(self, token, key, send))
+            token = self.token
+            await self.app(scope, receive, send if token is None else _Keeping(self, token, key, send))
             return
         self.kept.move_to_end(key)
         request_id = envelope.identify(given.decode("latin-1"))
@@ -102,15 +101,33 @@ class Cache:
             _, oldest = self.kept.popitem(last=False)
             self.size -= oldest.size
 
+    async def _look(self) -> None:
+        """Find out what says that nothing was committed; throw all away where it says something else than before.
+
+        Once in each turn of the event loop is enough: whoever is answered in this turn had asked before it began.
+        """
+        pulse = self.database.pulse() or await self._told()
+        token = None if pulse is None else (pulse, time.time() // DAY)  # Some answers reach until today.
+        if token is None or token != self.token:
+            self.kept.clear()
+            self.size, self.token = 0, token
+        if not self._looked:
+            self._looked = True
+            asyncio.get_running_loop().call_soon(self._look_again)
+
+    def _look_again(self) -> None:
+        self._looked = False
+
     async def _told(self) -> Hashable:
         """Return how often this process committed, and the serial of the last second; None where nobody answers."""
-        if time.monotonic() - self._polled > POLL_SECONDS:
+        async with self._polling:
             begun = time.monotonic()
-            try:
-                self._serial = await anyio.to_thread.run_sync(self._ask)
-            except (DBAPIError, PoolTimeout):
-                return None  # The application is asked instead, which says so.
-            self._polled = begun
+            if begun - self._polled > POLL_SECONDS:
+                try:
+                    self._serial = await anyio.to_thread.run_sync(self._ask)
+                except (DBAPIError, PoolTimeout):
+                    return None  # The application is asked instead, which says so.
+                self._polled = begun
         return self.database.commits, self._serial
 
     def _ask(self) -> int:

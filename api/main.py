@@ -15,6 +15,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from api import errors, openapi
 from api.cache import Cache
@@ -63,7 +64,16 @@ MODULES = (*READING, export, review, curate, keys)
 ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed)
 
 
-def create_app(settings: Settings) -> FastAPI:
+class Application(FastAPI):
+    """The application, behind the answers that it gave before."""
+
+    cache: Cache
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.cache(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Application:
     """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit, settings.stream_poll_seconds, settings.stream_heartbeat_seconds)
@@ -74,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         database.close()
 
-    app = FastAPI(
+    app = Application(
         title="Claimbase",
         summary="Claims, their evidence and its strength, as JSON.",
         description=f"{NOTICE} Every list is paged by `cursor`; every error is `application/problem+json`.",
@@ -87,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(errors.check_names)],
     )
+    app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
     app.state.database = database
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
@@ -119,7 +130,6 @@ def create_app(settings: Settings) -> FastAPI:
         expose_headers=["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
     )
     app.add_middleware(Sealed)
-    app.add_middleware(Cache, database=database, room=settings.cache_mb * 2**20)
     return app
 
 

@@ -1,7 +1,10 @@
 """How uvicorn is run: a clock for slow clients, which it lacks; one shape for its own errors, too; a stop that ends."""
 
+import asyncio
 import logging
+import math
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -23,34 +26,85 @@ from models.keys import redact
 LINGER_SECONDS = 5
 
 
+class Clock:
+    """Does something after so many seconds, unless it is stopped or set anew before.
+
+    Each request sets and stops several, so that doing so costs next to nothing: a timer that is too early goes on, and finds
+    out when it is due that it was.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._end = math.inf
+        self._then: Callable[[], object] = lambda: None
+
+    def set(self, seconds: float, then: Callable[[], object]) -> None:
+        """Do this after so many seconds, and nothing else."""
+        self._end, self._then = self._loop.time() + seconds, then
+        if self._timer is None or self._due > self._end:
+            self._arm()
+
+    def stop(self) -> None:
+        """Do nothing."""
+        self._end = math.inf
+
+    @property
+    def running(self) -> bool:
+        """Say whether it is to do anything."""
+        return self._end < math.inf
+
+    def let_go(self) -> None:
+        """Stop for good."""
+        self.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due, self._timer = self._end, self._loop.call_at(self._end, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._end < math.inf:
+            self._arm()
+        elif self.running:
+            self.stop()
+            self._then()
+
+
 def protocol(settings: Settings) -> type[HttpToolsProtocol]:
     """Return uvicorn's protocol with a clock: for the headers, for a body that nobody reads, for answers nobody takes."""
 
     class Impatient(HttpToolsProtocol):
         """One connection. At any time at most one clock runs for what the client sends, and one for what it takes."""
 
-        reading: Any = None
-        writing: Any = None
+        reading: Clock
+        writing: Clock
         # Between the headers and the end of a request's body.
         in_body = False
 
         def connection_made(self, transport: Any) -> None:
+            self.reading, self.writing = Clock(self.loop), Clock(self.loop)
             super().connection_made(transport)
-            self._await(settings.header_seconds, self._headers_too_late)
+            self.reading.set(settings.header_seconds, self._headers_too_late)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
-            if self.reading is None and self.timeout_keep_alive_task is None and self._idle():
-                self._await(settings.header_seconds, self._headers_too_late)
+            if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
+                self.reading.set(settings.header_seconds, self._headers_too_late)
 
         def on_message_begin(self) -> None:
             super().on_message_begin()
-            if self.reading is None and self._idle():
-                self._await(settings.header_seconds, self._headers_too_late)
+            if not self.reading.running and self._idle():
+                self.reading.set(settings.header_seconds, self._headers_too_late)
 
         def on_headers_complete(self) -> None:
-            self._await(None)
+            self.reading.stop()
             self.in_body = True
             super().on_headers_complete()
 
@@ -62,29 +116,28 @@ def protocol(settings: Settings) -> type[HttpToolsProtocol]:
             super().on_response_complete()
             if self.transport.is_closing():
                 # It closes once the client has taken what is written.
-                self._await(settings.body_seconds, self.transport.abort)
+                self.reading.set(settings.body_seconds, self.transport.abort)
             elif self.in_body:
                 self._unset_keepalive_if_required()
-                self._await(LINGER_SECONDS, self.transport.close)
+                self.reading.set(LINGER_SECONDS, self.transport.close)
 
         def timeout_keep_alive_handler(self) -> None:
             super().timeout_keep_alive_handler()
-            self._await(settings.body_seconds, self.transport.abort)
+            self.reading.set(settings.body_seconds, self.transport.abort)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._await(None)
+            self.reading.let_go()
             self.resume_writing()
+            self.writing.let_go()
             super().connection_lost(exc)
 
         def pause_writing(self) -> None:
             super().pause_writing()
             # `abort`, since `close` would wait until the client has taken what is written.
-            self.writing = self.loop.call_later(settings.body_seconds, self.transport.abort)
+            self.writing.set(settings.body_seconds, self.transport.abort)
 
         def resume_writing(self) -> None:
-            if self.writing is not None:
-                self.writing.cancel()
-                self.writing = None
+            self.writing.stop()
             super().resume_writing()
 
         def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -96,11 +149,6 @@ def protocol(settings: Settings) -> type[HttpToolsProtocol]:
 
         def _idle(self) -> bool:
             return not self.in_body and (self.cycle is None or self.cycle.response_complete)
-
-        def _await(self, seconds: float | None, then: Any = None) -> None:
-            if self.reading is not None:
-                self.reading.cancel()
-            self.reading = self.loop.call_later(seconds, then) if seconds is not None else None
 
         def _headers_too_late(self) -> None:
             detail = f"The headers were not complete within {settings.header_seconds:g} seconds."

@@ -39,12 +39,9 @@ PLAIN = {"accept-encoding": "identity"}
 @contextmanager
 def serving(url: str, **settings: Any) -> Iterator[tuple[TestClient, Cache]]:
     """Give a client of the application on a database, and its cache."""
-    with TestClient(create_app(Settings(database_url=url, **settings)), raise_server_exceptions=False) as client:
-        client.get("/healthz")
-        layer: Any = client.app.middleware_stack  # type: ignore[attr-defined]
-        while not isinstance(layer, Cache):
-            layer = layer.app
-        yield client, layer
+    app = create_app(Settings(database_url=url, **settings))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client, app.cache
 
 
 @pytest.fixture
@@ -194,7 +191,9 @@ def test_another_file_in_its_place_is_seen(seeded: Store, tmp_path: Path) -> Non
 def test_it_takes_no_more_room_than_it_may(seeded: Store) -> None:
     with serving(seeded.url, cache_mb=1) as (client, cache):
         for number in range(1000):
-            assert client.get(f"/v1/claims?include=evidence&updated.gte=20{number % 27:02}-01-01&limit={number // 27 + 1}").is_success
+            assert client.get(
+                f"/v1/claims?include=evidence&updated.gte=20{number % 27:02}-01-01&limit={number // 27 + 1}"
+            ).is_success
         assert 2**19 < cache.size <= 2**20
         assert cache.size == sum(kept.size for kept in cache.kept.values())
         assert all(kept.size >= len(kept.body) for kept in cache.kept.values())
