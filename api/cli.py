@@ -1,11 +1,11 @@
 """The command line: claimbase serve · seed · migrate · check · rebuild · keys · import · export · backup · restore · sources."""
 
 import json
-import logging.config
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -44,12 +44,13 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
     database_url: DatabaseUrl = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that serve.")] = None,
 ) -> None:
     """Migrate, seed an empty database, and serve the API."""
     from api import server
     from api.main import create_app
 
-    given = {"host": host, "port": port, "database_url": database_url}
+    given = {"host": host, "port": port, "database_url": database_url, "workers": workers}
     settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
     with _database(settings.database_url) as database:
         _migrate(database)
@@ -67,8 +68,7 @@ def serve(
         f"  Docs  {address}/docs\n"
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
-    logging.config.dictConfig(server.logs(settings))
-    if not server.run(create_app(settings), settings):
+    if not server.run(partial(create_app, settings), settings):
         raise typer.Exit(1)
 
 

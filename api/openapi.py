@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -113,10 +114,14 @@ def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
 def install(app: FastAPI) -> None:
     """Replace the application's `openapi`; the document is made once, when it is first asked for."""
 
+    # FastAPI's own way fails for the second of two that ask for it at once.
+    one_at_a_time = Lock()
+
     def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _make(app)
-        return app.openapi_schema
+        with one_at_a_time:
+            if app.openapi_schema is None:
+                app.openapi_schema = _make(app)
+            return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 

@@ -3,22 +3,22 @@
 import asyncio
 import logging
 import math
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from pydantic_core import to_json
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
 from api.envelope import SECURITY_HEADERS, Sealed
 from api.errors import HEADERS_OF_STATUS, MEDIA_TYPE, problem_body
+from api.main import Application
 from api.settings import Settings
 from models.keys import redact
 
@@ -76,100 +76,101 @@ class Clock:
             self._then()
 
 
-def protocol(settings: Settings) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol with a clock: for the headers, for a body that nobody reads, for answers nobody takes."""
+class Impatient(HttpToolsProtocol):
+    """One connection, with a clock for the headers, for a body that nobody reads, for an answer that nobody takes. At any time at most one clock runs for what the client sends, and one for what it takes."""
 
-    class Impatient(HttpToolsProtocol):
-        """One connection. At any time at most one clock runs for what the client sends, and one for what it takes."""
+    config: "Config"
+    reading: Clock
+    writing: Clock
+    # Between the headers and the end of a request's body.
+    in_body = False
 
-        reading: Clock
-        writing: Clock
-        # Between the headers and the end of a request's body.
-        in_body = False
+    def connection_made(self, transport: Any) -> None:
+        self.reading, self.writing = Clock(self.loop), Clock(self.loop)
+        super().connection_made(transport)
+        self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
 
-        def connection_made(self, transport: Any) -> None:
-            self.reading, self.writing = Clock(self.loop), Clock(self.loop)
-            super().connection_made(transport)
-            self.reading.set(settings.header_seconds, self._headers_too_late)
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
+        if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
+            self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
-            if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
-                self.reading.set(settings.header_seconds, self._headers_too_late)
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if not self.reading.running and self._idle():
+            self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
 
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            if not self.reading.running and self._idle():
-                self.reading.set(settings.header_seconds, self._headers_too_late)
+    def on_headers_complete(self) -> None:
+        self.reading.stop()
+        self.in_body = True
+        super().on_headers_complete()
 
-        def on_headers_complete(self) -> None:
-            self.reading.stop()
-            self.in_body = True
-            super().on_headers_complete()
+    def on_message_complete(self) -> None:
+        self.in_body = False
+        super().on_message_complete()
 
-        def on_message_complete(self) -> None:
-            self.in_body = False
-            super().on_message_complete()
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            # It closes once the client has taken what is written.
+            self.reading.set(self.config.settings.body_seconds, self.transport.abort)
+        elif self.in_body:
+            self._unset_keepalive_if_required()
+            self.reading.set(LINGER_SECONDS, self.transport.close)
 
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            if self.transport.is_closing():
-                # It closes once the client has taken what is written.
-                self.reading.set(settings.body_seconds, self.transport.abort)
-            elif self.in_body:
-                self._unset_keepalive_if_required()
-                self.reading.set(LINGER_SECONDS, self.transport.close)
+    def shutdown(self) -> None:
+        # They would never end by themselves, and uvicorn waits for what is under way.
+        self.config.app.state.streams.close()
+        super().shutdown()
 
-        def timeout_keep_alive_handler(self) -> None:
-            super().timeout_keep_alive_handler()
-            self.reading.set(settings.body_seconds, self.transport.abort)
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self.reading.set(self.config.settings.body_seconds, self.transport.abort)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self.reading.let_go()
-            self.resume_writing()
-            self.writing.let_go()
-            super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.reading.let_go()
+        self.resume_writing()
+        self.writing.let_go()
+        super().connection_lost(exc)
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            # `abort`, since `close` would wait until the client has taken what is written.
-            self.writing.set(settings.body_seconds, self.transport.abort)
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # `abort`, since `close` would wait until the client has taken what is written.
+        self.writing.set(self.config.settings.body_seconds, self.transport.abort)
 
-        def resume_writing(self) -> None:
-            self.writing.stop()
-            super().resume_writing()
+    def resume_writing(self) -> None:
+        self.writing.stop()
+        super().resume_writing()
 
-        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-            ours: Any = _busy if app is service_unavailable else app
-            super()._start_asgi_task(cycle, ours)
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        ours: Any = _busy if app is service_unavailable else app
+        super()._start_asgi_task(cycle, ours)
 
-        def send_400_response(self, msg: str) -> None:
-            self._refuse(400, "malformed_request", msg)
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "malformed_request", msg)
 
-        def _idle(self) -> bool:
-            return not self.in_body and (self.cycle is None or self.cycle.response_complete)
+    def _idle(self) -> bool:
+        return not self.in_body and (self.cycle is None or self.cycle.response_complete)
 
-        def _headers_too_late(self) -> None:
-            detail = f"The headers were not complete within {settings.header_seconds:g} seconds."
-            self._refuse(408, "request_timeout", detail)
+    def _headers_too_late(self) -> None:
+        detail = f"The headers were not complete within {self.config.settings.header_seconds:g} seconds."
+        self._refuse(408, "request_timeout", detail)
 
-        def _refuse(self, status: int, code: str, detail: str) -> None:
-            """Answer what never became a request, and hang up."""
-            if self.transport.is_closing():
-                return
-            content = to_json(problem_body(status, code, detail))
-            headers = {
-                **SECURITY_HEADERS,
-                "Content-Type": MEDIA_TYPE,
-                "Content-Length": str(len(content)),
-                "Connection": "close",
-            }
-            lines = [*(f"{name}: {value}".encode() for name, value in headers.items()), b"", content]
-            self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines))
-            self.transport.close()
-
-    return Impatient
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer what never became a request, and hang up."""
+        if self.transport.is_closing():
+            return
+        content = to_json(problem_body(status, code, detail))
+        headers = {
+            **SECURITY_HEADERS,
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(content)),
+            "Connection": "close",
+        }
+        lines = [*(f"{name}: {value}".encode() for name, value in headers.items()), b"", content]
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines))
+        self.transport.close()
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,33 +191,46 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
     await Sealed(answer)(scope, receive, send)
 
 
-class Server(uvicorn.Server):
-    """Uvicorn's server, which ends the streams before it waits for what is under way: they would never end by themselves."""
+class Config(uvicorn.Config):
+    """How uvicorn is run: what each process is given, which makes the application for itself where there are several."""
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then stop as uvicorn does."""
-        app: Any = self.config.app
-        app.state.streams.close()
-        await super().shutdown(sockets)
+    app: Any
+
+    def __init__(
+        self, app: Application | Callable[[], Application], settings: Settings, *, logged: bool = True
+    ) -> None:
+        self.settings = settings
+        super().__init__(
+            app,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            http=Impatient,
+            ws="none",
+            log_config=logs(settings) if logged else None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
+            limit_concurrency=settings.limit_concurrency,
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+
+    def load(self) -> None:
+        """Make the application."""
+        if not isinstance(self.app, Application):
+            self.app = self.app()
+        super().load()
 
 
-def run(app: FastAPI, settings: Settings) -> bool:
-    """Serve until a signal comes; say whether it could begin to."""
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http=protocol(settings),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=settings.trusted_proxies,
-        limit_concurrency=settings.limit_concurrency,
-        timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
-    server = Server(config)
+def run(app: Application | Callable[[], Application], settings: Settings) -> bool:
+    """Serve until a signal comes; say whether it could begin to. Several processes take `app` as what makes one."""
+    config = Config(app, settings)
+    if settings.workers > 1:
+        with config.bind_socket() as listening:
+            Multiprocess(config, [listening]).run()
+        return True
+    server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):  # It has stopped in order by then.
         server.run()
     return server.started

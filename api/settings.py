@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     cors_origins: list[str] = Field(default=["*"], description="Origins whose pages may read, as a JSON list.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that serve; each counts its limits for itself.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level to log.")
     read_seconds: float = Field(
         default=5, gt=0, description="How long the database may take over a question; beyond it 503."

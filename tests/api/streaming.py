@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from api.main import create_app
-from api.server import Server
+from api.server import Config
 from api.settings import Settings
 from api.streams import Streams
 from tests.conftest import Store
@@ -24,7 +24,7 @@ QUICK = {"stream_poll_seconds": 0.05, "stream_heartbeat_seconds": 0.3}
 class Running:
     """A server in a thread of this process."""
 
-    server: Server
+    server: uvicorn.Server
     streams: Streams
 
     @property
@@ -35,8 +35,9 @@ class Running:
 @contextmanager
 def running(store: Store, **settings: Any) -> Iterator[Running]:
     """Serve a store over a real socket; at the end the server must stop in time, whatever streams are open."""
-    application = create_app(Settings(database_url=store.url, **{**QUICK, **settings}))
-    server = Server(uvicorn.Config(application, port=0, log_config=None, timeout_graceful_shutdown=5))
+    how = Settings(database_url=store.url, port=0, shutdown_seconds=5, **{**QUICK, **settings})
+    application = create_app(how)
+    server = uvicorn.Server(Config(application, how, logged=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

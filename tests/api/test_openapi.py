@@ -1,12 +1,16 @@
 """The OpenAPI document is complete, and its examples are what the API says."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from api.main import create_app
 from api.openapi import BODIES, CURATING_EXAMPLES, EXAMPLES, FOLDER, KEY_EXAMPLES, example
+from api.settings import Settings
+from tests.conftest import Store
 
 # They differ from one database to the next.
 VARYING = ("created", "updated", "version", "at")
@@ -54,3 +58,11 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
         for status, answer in answers.items():
             if status >= "400":
                 assert list(answer["content"]) == ["application/problem+json"]
+
+
+def test_many_who_ask_for_it_first_all_get_it(seeded: Store) -> None:
+    # A 405 looks into the document, too, so that a fresh server may be asked for it by several at once.
+    app = create_app(Settings(database_url=seeded.url))
+    with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: client.post("/v1/claims/ccsvi-causes-ms"), range(8)))
+    assert {(answer.status_code, answer.headers["allow"]) for answer in answers} == {(405, answers[0].headers["allow"])}
