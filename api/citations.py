@@ -16,6 +16,7 @@ from api import pages
 from api.errors import ParameterError, not_acceptable
 from api.formats import bibliography, bibtex, csl_json, csv, json_ld, negotiate, parameters_of, ris
 from api.formats.keys import key_maker
+from api.pieces import pieces
 from models import queries
 from models.base import Fault
 from models.database import Database
@@ -176,7 +177,7 @@ def sources_response(
 
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
-    return StreamingResponse(chosen.write(keyed(), keys), media_type=media_type, headers=headers)
+    return StreamingResponse(pieces(chosen.write(keyed(), keys)), media_type=media_type, headers=headers)
 
 
 def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) -> dict[str, str]:
