@@ -1,21 +1,22 @@
-"""Citations: the sources of an answer in the formats of reference managers, streamed."""
+"""Citations: the sources of an answer in the formats of reference managers, streamed; and lists whole, as lines of JSON."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from api import pages
 from api.errors import ParameterError, not_acceptable
 from api.formats import bibliography, bibtex, csl_json, csv, json_ld, negotiate, parameters_of, ris
 from api.formats.keys import key_maker
+from api.pieces import pieces
 from models import queries
 from models.base import Fault
 from models.database import Database
@@ -27,18 +28,21 @@ from models.vocabularies import SOURCE_TYPES
 JSON = "application/json"
 BATCH = 200
 
+Item = TypeVar("Item")
 Read = Callable[[Database, queries.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 Write = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
+# What makes the JSON of each row of a list.
+Lines = Callable[[Connection, Sequence[Row]], list[bytes]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A representation of sources: its name in `format=`, its media types (the first is sent) and its writer."""
+    """A representation: its name in `format=`, its media types (the first is sent); of sources, its writer, too."""
 
     name: str
     media_types: tuple[str, ...]
     extension: str
-    write: Write
+    write: Write | None = None
 
 
 FORMATS = {
@@ -52,12 +56,20 @@ FORMATS = {
         "csv": csv,
     }.items()
 }
-BY_MEDIA_TYPE = {media_type: found for found in FORMATS.values() for media_type in found.media_types}
-OFFERED = (JSON, *BY_MEDIA_TYPE)
+LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
+IN_LINES = {LINES.name: LINES}
+
+
+def by_media_type(offered: Mapping[str, Format]) -> dict[str, Format]:
+    """Return these formats by each of their media types."""
+    return {media_type: found for found in offered.values() for media_type in found.media_types}
 
 
 class FormatParameters(BaseModel):
     """In which representation; the same as an Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = FORMATS
+    media_types: ClassVar[Mapping[str, Format]] = by_media_type(FORMATS)
 
     format: Annotated[str, pages.choices("format", ["json", *FORMATS])] | None = Field(
         None, description="Means the same as Accept and comes before it. All but `json` give the sources."
@@ -68,17 +80,42 @@ class FormatParameters(BaseModel):
     locale: str | None = Field(None, max_length=35, description="Its language, `en-US` by default.")
 
 
-def wanted(request: Request, query: FormatParameters) -> Format | None:
+class LinesParameters(BaseModel):
+    """In which representation; the same as an Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = IN_LINES
+    media_types: ClassVar[Mapping[str, Format]] = by_media_type(IN_LINES)
+
+    format: Annotated[str, pages.choices("format", ["json", *IN_LINES])] | None = Field(
+        None, description="`jsonl` gives everything that is found, a record a line."
+    )
+
+
+class ListFormatParameters(FormatParameters):
+    """In which representation a list is sent, or its sources."""
+
+    offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, **FORMATS}
+    media_types: ClassVar[Mapping[str, Format]] = by_media_type({**IN_LINES, **FORMATS})
+
+    format: Annotated[str, pages.choices("format", ["json", *IN_LINES, *FORMATS])] | None = Field(
+        None,
+        description="Means the same as Accept and comes before it. All but `json` give everything that is found: `jsonl` "
+        "the records, one a line, the others the sources.",
+    )
+
+
+def wanted(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
     """Return the format that is asked for by `format=` or Accept, None for JSON; raises where nothing fits."""
-    styled = {name: value for name in ("style", "locale") if (value := getattr(query, name)) is not None}
+    styled = {name: value for name in ("style", "locale") if (value := getattr(query, name, None)) is not None}
     if query.format is not None:
-        found = FORMATS.get(query.format)
+        found = query.offered.get(query.format)
     else:
         accept = pages.header(request, "accept")
-        media_type = negotiate(accept, OFFERED)
+        offered = (JSON, *query.media_types)
+        media_type = negotiate(accept, offered)
         if media_type is None:
-            raise not_acceptable(OFFERED)
-        found = BY_MEDIA_TYPE.get(media_type)
+            raise not_acceptable(offered)
+        found = query.media_types.get(media_type)
         if found is FORMATS["bibliography"]:
             given = parameters_of(accept, media_type)
             styled = {**{name: given[name] for name in ("style", "locale") if name in given}, **styled}
@@ -98,9 +135,13 @@ def wanted(request: Request, query: FormatParameters) -> Format | None:
     return found
 
 
-def responses(declared: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+def responses(
+    declared: dict[int | str, dict[str, Any]], offered: Mapping[str, Format] = FORMATS
+) -> dict[int | str, dict[str, Any]]:
     """Return the answers that a route declares, with what it may give besides JSON."""
-    content = {name: {"schema": {} if name.endswith("json") else {"type": "string"}} for name in BY_MEDIA_TYPE}
+    content = {
+        name: {"schema": {} if name.endswith("+json") else {"type": "string"}} for name in by_media_type(offered)
+    }
     return {**declared, 200: {"content": content}}
 
 
@@ -116,6 +157,27 @@ def listing_response(
     database: Database = request.app.state.database
     sources = read(database, listing, parameters, asked.get("sort", []))
     return sources_response(chosen, sources, etag, "sources")
+
+
+def lines_response(
+    request: Request,
+    connection: Connection,
+    listing: queries.Listing,
+    statement: Select[Any],
+    query: Any,
+    lines: Lines,
+    name: str,
+) -> Response:
+    """Answer a list as lines of JSON, as a file of that name: everything that it finds, whatever `limit` and `cursor` say."""
+    etag = pages.list_tag(connection)
+    if unchanged := not_modified(request, LINES, etag):
+        return unchanged
+    asked = given(query)
+    parameters = queries.resolve(connection, asked)
+    found = every(request.app.state.database, listing, statement, parameters, asked.get("sort", []), lines)
+    content = pieces(line + b"\n" for line in found)
+    headers = file_headers(LINES, etag, name, {})
+    return StreamingResponse(content, media_type=LINES.media_types[0], headers=headers)
 
 
 def source_links(source: Row) -> str:
@@ -174,9 +236,10 @@ def sources_response(
             keys[source["id"]] = make(source)
             yield source
 
+    assert chosen.write is not None, "it is a format of sources"
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
-    return StreamingResponse(chosen.write(keyed(), keys), media_type=media_type, headers=headers)
+    return StreamingResponse(pieces(chosen.write(keyed(), keys)), media_type=media_type, headers=headers)
 
 
 def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) -> dict[str, str]:
@@ -194,7 +257,7 @@ def listed(
     database: Database, listing: queries.Listing, parameters: Mapping[str, Any], sort: Sequence[str]
 ) -> Iterator[Row]:
     """Yield every source that a list of sources finds, in its order."""
-    return _all(database, listing, queries.sources_statement(), parameters, sort, sources_out)
+    return every(database, listing, queries.sources_statement(), parameters, sort, sources_out)
 
 
 def cited(
@@ -207,7 +270,7 @@ def cited(
     seen: set[str] = set()
     statement = queries.claims_statement(("sources",))
     day = parameters.get("as_of", "9999")
-    for source in _all(database, listing, statement, parameters, sort, _sources_of):
+    for source in every(database, listing, statement, parameters, sort, _sources_of):
         if source["id"] not in seen and source["published"] <= day:
             seen.add(source["id"])
             yield source
@@ -217,14 +280,14 @@ def _sources_of(_connection: Connection, documents: Sequence[Row]) -> list[Row]:
     return [source for document in documents for source in from_json(document["sources"])]
 
 
-def _all(
+def every(
     database: Database,
     listing: queries.Listing,
     statement: Any,
     parameters: Mapping[str, Any],
     sort: Sequence[str],
-    read: Callable[[Connection, Sequence[Row]], list[Row]],
-) -> Iterator[Row]:
+    read: Callable[[Connection, Sequence[Row]], list[Item]],
+) -> Iterator[Item]:
     """Yield what is read of every page; each is read on a connection of its own, so that a slow client holds none."""
     after = None
     while True:

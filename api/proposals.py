@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from api import pages
-from api.citations import FormatParameters, wanted
+from api.citations import FormatParameters, LinesParameters, wanted
 from api.deps import KeyRequired
 from api.errors import ParameterError
 from api.writing import NEVER_KEPT
@@ -29,8 +29,8 @@ def proposals(
     """Return what waits of a kind (or of all), on a claim (or on all), where `include` asks for it; else None."""
     if SUBMITTED not in query.include:
         return None
-    if isinstance(query, FormatParameters) and wanted(request, query) is not None:
-        detail = "include=submitted goes with JSON alone; what is cited is accepted."
+    if isinstance(query, FormatParameters | LinesParameters) and wanted(request, query) is not None:
+        detail = "include=submitted goes with JSON alone; every other format gives what is accepted."
         raise ParameterError(detail, [Fault(at="include", code="invalid_parameter", detail=detail)])
     pages.make_private(request)
     if caller is None:

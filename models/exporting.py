@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, sele
 from models import migrations
 from models.base import ClaimbaseError
 from models.database import Database
+from models.database.rows import as_stored
 from models.document import DERIVATION, ClaimDocument
 from models.kinds import KINDS, Kind, bodies
 from models.records import Row, table
@@ -90,10 +91,12 @@ def release(database: Database, folder: Path) -> Row:
     return manifest
 
 
-def claim_line(document: Any) -> bytes:
+def claim_line(document: Mapping[str, bytes]) -> bytes:
     """Return the line of a claim from a row of `claim_document`: its bytes are joined, no object is made of them."""
-    parts = b"".join(b',"%s":%s' % (name.encode(), document[name]) for name in CLAIM_PARTS)
-    return line("claim", document["core"][:-1] + parts + b"}")
+    return _CLAIM % (document["core"][1:-1], *(document[name] for name in CLAIM_PARTS))
+
+
+_CLAIM = b'{"record":"claim",%%s%s}\n' % b"".join(b',"%s":%%s' % name.encode() for name in CLAIM_PARTS)
 
 
 def sync_folder(folder: Path) -> None:
@@ -128,8 +131,8 @@ def _sources(connection: Connection) -> Iterator[bytes]:
 def _claims(connection: Connection) -> Iterator[bytes]:
     document = table(ClaimDocument)
     columns = [document.c[name] for name in ("core", *CLAIM_PARTS)]
-    for rows in _batches(connection, select(*columns).order_by(document.c.claim)):
-        yield from (claim_line(row._mapping) for row in rows)
+    for core, *parts in as_stored(connection, select(*columns).order_by(document.c.claim), BATCH):
+        yield _CLAIM % (core[1:-1], *parts)
 
 
 def _retired(connection: Connection) -> Iterator[bytes]:
@@ -142,14 +145,14 @@ def _revisions(connection: Connection) -> Iterator[bytes]:
     revision = table(Revision)
     names = ("record", *(name for name in RevisionOut.model_fields if name != "record"))
     keys = ("of", *names[1:])  # `record` says already what the line is a record of.
+    state = names.index("state")
     columns = [*(revision.c[name] for name in names), cast(revision.c.body, Text)]
-    for rows in _batches(connection, select(*columns).order_by(revision.c.serial)):
-        for *told, body in rows:
-            seen = dict(zip(names, told, strict=True))
-            public = seen["state"] in PUBLIC
-            values = told if public else withheld(seen).values()
-            after = _compact(body) if public else b"null"
-            yield line("revision", to_json(dict(zip(keys, values, strict=True)))[:-1] + b',"body":' + after + b"}")
+    for row in as_stored(connection, select(*columns).order_by(revision.c.serial), BATCH):
+        if row[state] in PUBLIC:
+            told, after = row[:-1], _compact(row[-1])
+        else:
+            told, after = withheld(dict(zip(names, row[:-1], strict=True))).values(), b"null"
+        yield line("revision", b'%s,"body":%s}' % (to_json(dict(zip(keys, told, strict=True)))[:-1], after))
 
 
 SECTIONS = {

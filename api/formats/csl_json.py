@@ -18,13 +18,15 @@ __all__ = ["CANNOT_CARRY", "EXTENSION", "MEDIA_TYPES", "item", "read", "write"]
 MEDIA_TYPES: tuple[str, ...] = ("application/vnd.citationstyles.csl+json", "application/citeproc+json")
 EXTENSION = "json"
 CANNOT_CARRY: tuple[str, ...] = ()
+# Made once: `json.dumps` makes an encoder a call.
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
     """Yield an array with an item for each source, one a line; `keys` gives the item's `id` by slug."""
     before = "["
     for source in sources:
-        yield f"{before}\n{json.dumps(item(source, keys[source['id']]), ensure_ascii=False)}".encode()
+        yield f"{before}\n{_JSON(item(source, keys[source['id']]))}".encode()
         before = ","
     yield b"[]\n" if before == "[" else b"\n]\n"
 

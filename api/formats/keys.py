@@ -73,30 +73,38 @@ def citation_key(source: Row) -> str:
 
     A name that has no ASCII letters, such as 李, gives way to the first word of the source's slug.
     """
-    words = list(_significant(source["title"]))
+    words = _significant(source["title"])
     who, authors = "", source["authors"]
     if authors:
         first = authors[0]
         names = [first["family"]] if first["family"] else first["literal"].split()
         who = next(_significant(" ".join(names) if first["literal"] else names[0].replace(" ", "")), "")
-    elif words:
-        who = words.pop(0)
+    else:
+        who = next(words, "")
     who = who or source["id"].split("-")[0]
     if not who[0].isalpha():
         who = f"s{who}"
-    return f"{who}{source['year'] or ''}{words[0] if words else ''}"
+    return f"{who}{source['year'] or ''}{next(words, '')}"
 
 
 def folded(text: str) -> str:
     """Return the lower-case ASCII letters and digits of a text, letters without their accents: 'Sundström' → 'sundstrom'."""
+    if text.isascii():
+        return "".join(filter(str.isalnum, text.lower()))
     decomposed = unicodedata.normalize("NFKD", text.lower().translate(LETTERS))
     return "".join(letter for letter in decomposed.lower() if letter.isascii() and letter.isalnum())
 
 
 def _significant(text: str) -> Iterator[str]:
-    """Yield the words of a text that say something, folded; all of them where none does, bare numbers last."""
-    words = [word[:LONGEST] for word in map(folded, text.split()) if word]
-    yield from [word for word in words if word not in INSIGNIFICANT and not word.isdigit()] or words
+    """Yield the words of a text that say something, folded, no further than is asked for; all of them where none does."""
+    silent: list[str] | None = []
+    for word in (word[:LONGEST] for word in map(folded, text.split()) if word):
+        if word not in INSIGNIFICANT and not word.isdigit():
+            silent = None
+            yield word
+        elif silent is not None:
+            silent.append(word)
+    yield from silent or ()
 
 
 def _letters(number: int) -> str:

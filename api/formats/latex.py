@@ -26,6 +26,8 @@ _ESCAPES = {
     "`": "{}`",
 }
 _ESCAPED = re.compile(r"[&%$#_{}~^\\\x00-\x1f\x7f]|(?<= ) |(?<=-)-|(?<=')'|(?<=`)`")
+# Text without any of these says the same as LaTeX, as most names and pages do.
+_SPECIAL_TEXT = re.compile(r"[\\{}$^_~\t\n]|  |--|``|''")
 _WORD = re.compile(r"[^ \t\n]+")
 _CORE = re.compile(r"[^\W_](?:[^ \t\n]*[^\W_])?")
 
@@ -101,10 +103,15 @@ def _protected(title: str) -> str:
     pieces, done = [], 0
     for position, word in enumerate(_WORD.finditer(title)):
         core = _CORE.search(title, word.start(), word.end())
-        if core and any(letter.isupper() for letter in core[0][position == 0 :]):
+        if core and _has_capital(core[0][position == 0 :]):
             pieces += [_escaped(title[done : core.start()]), "{", _escaped(core[0]), "}"]
             done = core.end()
     return "".join([*pieces, _escaped(title[done:])])
+
+
+def _has_capital(word: str) -> bool:
+    # Beyond ASCII there are capitals without a small letter, such as 𝐀.
+    return word != word.lower() if word.isascii() else any(letter.isupper() for letter in word)
 
 
 def decode(latex: str, *, verbatim: bool = False) -> str:
@@ -114,6 +121,8 @@ def decode(latex: str, *, verbatim: bool = False) -> str:
     """
     if not verbatim:
         latex = latex.strip(" \t\n")
+    if not _SPECIAL_TEXT.search(latex):
+        return unicodedata.normalize("NFC", latex)
     out: list[str] = []
     waiting: list[str] = []  # Accents whose letter is still to come, the outermost first.
     dollars, maths = latex.replace(r"\$", "").count("$") // 2 * 2, False
@@ -177,8 +186,16 @@ def decode_script(text: str, script: str) -> str | None:
 
 _PARTS = {"family": "family", "given": "given", "prefix": "particle", "suffix": "suffix"}
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV|V", re.IGNORECASE)
+_LAST_SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV")
+_OTHERS = re.compile(r"others|(?:et\.?|\{et) al\.?\}?", re.IGNORECASE)
+_EXACT = re.compile(r"(?:family|given|prefix|suffix)\s*=")
 _NEEDS_BRACES = re.compile(r"[,;=]|\band\b|^others$|^et al", re.IGNORECASE)
 _LEVEL = re.compile(r"\\.|[{}]", re.DOTALL)
+# What `_split` looks at: braces and what is escaped, and where to split.
+_AND, _SEMICOLON, _COMMA, _BLANKS = (
+    re.compile(rf"\\.|[{{}}]|{separator}", re.DOTALL | re.IGNORECASE)
+    for separator in (r"\sand(?=\s)", ";", ",", r"[ \t\n~]+")
+)
 _SPECIAL = re.compile(r"\{\\(?:([A-Za-z]+)|.)[\s{]*([^\W\d_])?", re.DOTALL)
 
 
@@ -224,19 +241,19 @@ def exact_names_text(authors: list[Author]) -> str:
 
 def names(text: str) -> tuple[list[Author], bool]:
     """Return the authors in the LaTeX of a list of names, and whether it is complete (no `and others`)."""
-    parts = _split(text, r"\sand(?=\s)", re.IGNORECASE)
+    parts = _split(text, _AND)
     if len(parts) == 1:
-        parts = _split(text, ";")
+        parts = _split(text, _SEMICOLON)
     parts = [stripped for part in parts if (stripped := part.strip(" \t\n"))]
-    complete = not (parts and re.fullmatch(r"others|(?:et\.?|\{et) al\.?\}?", parts[-1], re.IGNORECASE))
+    complete = not (parts and _OTHERS.fullmatch(parts[-1]))
     found = [_name(part) for part in (parts if complete else parts[:-1])]
     return [name for name in found if name], complete
 
 
-def _split(text: str, separator: str, flags: int = 0) -> list[str]:
+def _split(text: str, separator: re.Pattern[str]) -> list[str]:
     """Split at a separator outside all braces."""
     pieces, start, depth = [], 0, 0
-    for match in re.finditer(rf"\\.|[{{}}]|{separator}", text, re.DOTALL | flags):
+    for match in separator.finditer(text):
         if match[0] in "{}":
             depth = max(depth + (1 if match[0] == "{" else -1), 0)
         elif depth == 0 and not match[0].startswith("\\"):
@@ -249,16 +266,16 @@ def _name(text: str) -> Author:
     """Return one author from its LaTeX; what is no name in any of BibTeX's forms is a literal."""
     if _wholly_braced(text):
         return {"literal": decode(text)} if decode(text) else {}
-    parts = [part.strip(" \t\n") for part in _split(text, ",")]
-    if all(re.match(r"(?:family|given|prefix|suffix)\s*=", part) for part in parts):
+    parts = [part.strip(" \t\n") for part in _split(text, _COMMA)]
+    if all(_EXACT.match(part) for part in parts):
         pairs = [part.split("=", 1) for part in parts]
         author: Author = {_PARTS[word.strip()]: decode(value) for word, value in pairs}
     elif len(parts) == 1:
-        author = _first_von_last(_split(parts[0], r"[ \t\n~]+"))
+        author = _first_von_last(_split(parts[0], _BLANKS))
     elif len(parts) <= 3:
         if len(parts) == 3 and _SUFFIX.fullmatch(parts[2]) and not _SUFFIX.fullmatch(parts[1]):
             parts[1:] = [parts[2], parts[1]]
-        von_last = _suffixed(_split(parts[0], r"[ \t\n~]+"))
+        von_last = _suffixed(_split(parts[0], _BLANKS))
         words = von_last.pop("words")
         von = next((at for at, word in enumerate(words[:-1]) if not _lower(word)), len(words) - 1)
         jr = decode(parts[1]) if len(parts) == 3 else von_last.get("suffix")
@@ -281,7 +298,7 @@ def _first_von_last(words: list[str]) -> Author:
 
 def _suffixed(words: list[str]) -> Author:
     """Take a suffix such as Jr off the end of the words of a name."""
-    if len(words) > 1 and re.fullmatch(r"(?:Jr|Sr)\.?|I{2,3}|IV", words[-1]):
+    if len(words) > 1 and _LAST_SUFFIX.fullmatch(words[-1]):
         return {"words": words[:-1], "suffix": words[-1]}
     return {"words": words}
 

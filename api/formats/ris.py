@@ -58,6 +58,7 @@ PLAIN = (
     ("url", "UR"),
 )
 IDENTIFIER_TAGS = (("doi", "DO"), ("pmid", "AN"), ("pmcid", "C2"), ("isbn", "SN"))
+_TAG_OF = dict(IDENTIFIER_TAGS)
 INTEGRITY_LABELS = {term.id: term.label.capitalize() for term in v.INTEGRITIES.terms}
 INTEGRITY_OF = {label: name for name, label in INTEGRITY_LABELS.items()}
 INCOMPLETE, UNVERIFIED, NOTE = "Authors", "Unverified identifiers", "Note"
@@ -71,6 +72,8 @@ USER_FIELDS = (
     ("accessed", "U4", "Seen"),
     ("integrity_date", "U4", "Announced"),
 )
+# Made once: it reads the defaults of every field.
+_BLANK = blank()
 EXACT_NAME = re.compile(r"Author ([0-9]{1,5}): (\{.*\})", re.DOTALL)
 
 
@@ -94,12 +97,12 @@ def _body(source: Row) -> Iterator[tuple[str, str]]:
     yield from _dates(source)
     yield from _pages(source)
     for identifier in source["identifiers"]:
-        yield dict(IDENTIFIER_TAGS)[identifier["scheme"]], told_identifier(identifier)
+        yield _TAG_OF[identifier["scheme"]], told_identifier(identifier)
         if identifier["scheme"] == "pmid":
             yield "DB", "PubMed"
     yield from _notes(source)
     for name, tag, label in USER_FIELDS:
-        if source[name] not in ("", blank()[name]):
+        if source[name] not in ("", _BLANK[name]):
             yield tag, f"{label}: {source[name]}"
 
 

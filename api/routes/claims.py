@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection
 
 from api import citations, pages, proposals
-from api.citations import FormatParameters
+from api.citations import FormatParameters, ListFormatParameters
 from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.formats import json_ld
@@ -36,7 +36,7 @@ EvidenceSort = Annotated[str, pages.sorts(queries.EVIDENCE)]
 Fields = Many[ClaimField]
 
 
-class ClaimParameters(ClaimFilters, Paging, FormatParameters):
+class ClaimParameters(ClaimFilters, Paging, ListFormatParameters):
     """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
 
     sort: Many[ClaimSort] = Field(
@@ -116,13 +116,22 @@ class Facets(BaseModel):
     data: dict[str, Facet]
 
 
-def render_claims(fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
-    """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
+def as_array(lines: citations.Lines) -> pages.Render:
+    """Return what renders a page as an array of what these lines are."""
 
-    def render(_connection: Connection, rows: Sequence[Row]) -> bytes:
-        return b"[" + b",".join(claim_bytes(row, fields, parts) for row in rows) + b"]"
+    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
+        return b"[" + b",".join(lines(connection, rows)) + b"]"
 
     return render
+
+
+def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> citations.Lines:
+    """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
+
+    def lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        return [claim_bytes(row, fields, parts) for row in rows]
+
+    return lines
 
 
 def claim_bytes(row: Row, fields: Sequence[str], parts: Sequence[str]) -> bytes:
@@ -146,30 +155,30 @@ def claims_response(
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
     chosen = citations.wanted(request, query)
-    if chosen is not None:
-        listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
-        listing = queries.narrowed(listing, *also)
+    listing = queries.narrowed(queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of), *also)
+    if chosen not in (None, citations.LINES):
         return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
     if query.as_of is None:
-        listing, statement = queries.CLAIMS, queries.claims_statement(tuple(parts))
-        render = render_claims(query.fields, parts)
+        statement = queries.claims_statement(tuple(parts))
+        lines = claim_lines(query.fields, parts)
     else:
-        listing = queries.claims_as_of(query.as_of)
-        statement = queries.claims_statement(())
-        render = render_claims_as_of(query.as_of, query.fields, parts)
-    return pages.listing_response(request, connection, queries.narrowed(listing, *also), statement, query, render)
+        statement = queries.claims_statement()
+        lines = claim_lines_as_of(query.as_of, query.fields, parts)
+    if chosen is citations.LINES:
+        return citations.lines_response(request, connection, listing, statement, query, lines, "claims")
+    return pages.listing_response(request, connection, listing, statement, query, as_array(lines))
 
 
-def render_claims_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
+def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> citations.Lines:
     """Return what makes JSON of claims as they stood with what had been published by a day."""
 
-    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
+    def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
         order = [row["claim"] for row in rows]
         found = {claim.claim["id"]: claim for claim in whole.load(connection, order)}
-        return to_json([_derived(whole.as_of(found[slug], day), fields, parts) for slug in order])
+        return [to_json(_derived(whole.as_of(found[slug], day), fields, parts)) for slug in order]
 
-    return render
+    return lines
 
 
 def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
@@ -179,7 +188,9 @@ def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) ->
     return {**chosen, **{part: served[part] for part in parts}}
 
 
-@router.get("", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS))
+@router.get(
+    "", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS, citations.ListFormatParameters.offered)
+)
 def list_claims(
     request: Request, connection: Reader, caller: Caller, query: Annotated[AllClaimParameters, Query()]
 ) -> Response:
@@ -335,9 +346,11 @@ def evidence_response(
     request: Request, connection: Connection, query: EvidenceParameters, *also: ColumnElement[bool]
 ) -> Response:
     """Answer a list of lines of evidence under conditions that always hold."""
-
-    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
-        return to_json(evidence_out(connection, rows))
-
     listing = queries.narrowed(queries.EVIDENCE, *also)
+    render = as_array(evidence_lines)
     return pages.listing_response(request, connection, listing, evidence_statement(), query, render)
+
+
+def evidence_lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+    """Return the JSON of each of these lines of evidence."""
+    return [to_json(line) for line in evidence_out(connection, rows)]

@@ -1,6 +1,6 @@
 """Everything that is public, as lines of JSON."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator
 from itertools import chain
 from threading import BoundedSemaphore
 
@@ -11,6 +11,7 @@ from api import pages
 from api.deps import database
 from api.errors import LIST_ERRORS, Unavailable, not_acceptable
 from api.formats import negotiate
+from api.pieces import pieces
 from models import exporting
 from models.database import Database
 
@@ -18,7 +19,6 @@ router = APIRouter(prefix="/v1", tags=["export"])
 
 MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
 AT_ONCE = 2
-PIECE = 64 * 1024
 # Its first two lines.
 EXAMPLE = (
     '{"record":"export","format":1,"schema":"0007","derivation":"2026-11-24","serial":196,"licence":"CC0-1.0",'
@@ -64,18 +64,6 @@ def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, Non
     try:
         with database.read(patient=True) as connection:
             yield pages.list_tag(connection).encode()
-            yield from _pieces(exporting.lines(connection))
+            yield from pieces(exporting.lines(connection))
     finally:
         free.release()
-
-
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines together, so many that each piece is worth its way and none takes long to compress."""
-    piece, size = [], 0
-    for line in lines:
-        piece.append(line)
-        size += len(line)
-        if size >= PIECE:
-            yield b"".join(piece)
-            piece, size = [], 0
-    yield b"".join(piece)

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from api import citations, pages, proposals
-from api.citations import FormatParameters
+from api.citations import FormatParameters, ListFormatParameters
 from api.deps import Caller, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
 from api.reading import ShortRoute
-from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
+from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, as_array, claims_response
 from models import queries
 from models.base import Text
 from models.filters import NONE, Filters, Many, SourceFilters
@@ -42,7 +42,7 @@ SourceReference = Annotated[
 ]
 
 
-class SourceParameters(SourceFilters, Paging, FormatParameters, SubmittedParameters):
+class SourceParameters(SourceFilters, Paging, ListFormatParameters, SubmittedParameters):
     """Which sources, in what order, in which representation."""
 
     sort: Many[SourceSort] = Field(NONE, description="Such as `-published`; the id decides what is equal.")
@@ -60,26 +60,32 @@ class SourcePage(BaseModel):
     submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
-def _render(connection: Connection, rows: Sequence[Row]) -> bytes:
-    return to_json(sources_out(connection, rows))
+def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+    return [to_json(source) for source in sources_out(connection, rows)]
 
 
-@router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS))
+@router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS, ListFormatParameters.offered))
 def list_sources(
     request: Request, connection: Reader, caller: Caller, query: Annotated[SourceParameters, Query()]
 ) -> Response:
-    """List sources: a page as JSON, or all of them in a format of reference managers."""
+    """List sources: a page as JSON, or all of them as lines of JSON or in a format of reference managers."""
     waiting = proposals.proposals(request, connection, caller, query, "source")
     chosen = citations.wanted(request, query)
+    statement = queries.sources_statement()
+    if chosen is citations.LINES:
+        return citations.lines_response(request, connection, queries.SOURCES, statement, query, _lines, "sources")
     if chosen is None:
-        statement = queries.sources_statement()
-        listed = pages.listing_response(request, connection, queries.SOURCES, statement, query, _render)
+        listed = pages.listing_response(request, connection, queries.SOURCES, statement, query, as_array(_lines))
         return proposals.with_proposals(listed, waiting)
     return citations.listing_response(request, connection, chosen, queries.SOURCES, query, citations.listed)
 
 
 # A DOI contains slashes, so the longer path has to be tried first.
-@router.get("/{source:reference}/claims", response_model=ClaimPage, responses=citations.responses(RECORD_ERRORS))
+@router.get(
+    "/{source:reference}/claims",
+    response_model=ClaimPage,
+    responses=citations.responses(RECORD_ERRORS, ListFormatParameters.offered),
+)
 def list_source_claims(
     request: Request, connection: Reader, source: SourceReference, query: Annotated[ClaimParameters, Query()]
 ) -> Response:

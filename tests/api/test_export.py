@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from api import pieces
 from api.main import create_app
 from api.routes import export
 from api.settings import Settings
@@ -81,11 +82,16 @@ def test_few_are_sent_at_once_and_each_place_is_given_back(own: TestClient, seed
 
 
 def test_it_is_sent_in_pieces_that_do_not_grow() -> None:
-    lines = [b"x" * 1000 + b"\n"] * 1000
-    pieces = list(export._pieces(lines))
-    assert b"".join(pieces) == b"".join(lines)
-    assert max(map(len, pieces)) <= export.PIECE + 1001
-    assert len(pieces) > 10
+    lines = [b"x" * 1000 + b"\n"] * 2000
+    sent = list(pieces.pieces(lines))
+    assert b"".join(sent) == b"".join(lines)
+    assert max(map(len, sent)) <= pieces.PIECE + 1001
+    assert len(sent) > 10
+
+
+def test_what_is_slow_to_make_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PATIENCE", 0)
+    assert list(pieces.pieces([b"one\n", b"two\n"])) == [b"one\n", b"two\n", b""]
 
 
 def test_the_example_has_the_form_of_the_export(client: TestClient) -> None:

@@ -121,7 +121,7 @@ def slowly(connection: Connection, *_: Any) -> Any:
 
 @pytest.mark.parametrize("path", ["/v1/claims", "/v1/evidence?direction=supports"])
 def test_a_question_that_takes_too_long_is_cut_off(seeded: Store, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    settings = Settings(database_url=seeded.url, read_seconds=0.3)
+    settings = Settings(database_url=seeded.url, read_seconds=0.3, cache_mb=0)
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         assert client.get(path).status_code == 200
         with monkeypatch.context() as patch:
