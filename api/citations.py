@@ -37,16 +37,22 @@ Lines = Callable[[Connection, Sequence[Row]], list[bytes]]
 
 @dataclass(frozen=True)
 class Format:
-    """A representation: its name in `format=`, its media types (the first is sent); of sources, its writer, too."""
+    """A representation: its name in `format=`, and its media types, of which the first is sent."""
 
     name: str
     media_types: tuple[str, ...]
     extension: str
-    write: Write | None = None
+
+
+@dataclass(frozen=True)
+class SourceFormat(Format):
+    """A representation of sources, with its writer."""
+
+    write: Write
 
 
 FORMATS = {
-    name: Format(name, module.MEDIA_TYPES, module.EXTENSION, module.write)
+    name: SourceFormat(name, module.MEDIA_TYPES, module.EXTENSION, module.write)
     for name, module in {
         "csl_json": csl_json,
         "bibtex": bibtex,
@@ -123,7 +129,7 @@ def wanted(request: Request, query: FormatParameters | LinesParameters) -> Forma
         # An unknown style is an error before the first byte, not in the middle of the stream.
         bibliography.check(**styled)
         # The name is part of the tag: what one style's tag says nothing about is another style.
-        return Format(
+        return SourceFormat(
             "-".join([found.name, *styled.values()]),
             found.media_types,
             found.extension,
@@ -236,7 +242,7 @@ def sources_response(
             keys[source["id"]] = make(source)
             yield source
 
-    assert chosen.write is not None, "it is a format of sources"
+    assert isinstance(chosen, SourceFormat), "the route offers no other"
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
     return StreamingResponse(pieces(chosen.write(keyed(), keys)), media_type=media_type, headers=headers)

@@ -8,6 +8,7 @@ transaction: what is committed is whole, or nothing is.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlmodel import SQLModel
@@ -19,7 +20,7 @@ from models.claim import Claim, ClaimIn, ClaimTopic, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import EvidenceIn
 from models.idempotency import Idempotency
-from models.kinds import KINDS, REFERENCES, Kind, one, refers, stored
+from models.kinds import KINDS, REFERENCES, Kind, one, refers, state_of, stored
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
 from models.revision import Revision, Serial, hold, latest
@@ -46,6 +47,8 @@ class Change:
     before: int
     serial: int
     touched: dict[str, int] = field(default_factory=dict)
+    # The serial that is written already.
+    settled: int = 0
 
 
 @contextmanager
@@ -53,10 +56,9 @@ def begin(database: Database, *, actor: str, comment: str | None = None) -> Iter
     """Open a change; commit it at the end, or roll all of it back where an error leaves the block."""
     with database.write() as connection:
         first = hold(connection)
-        revision = table(Revision)
-        last = connection.scalar(select(revision.c.at).where(revision.c.serial == first).limit(1))
+        last = connection.scalar(_MADE_AT, {"number": first})
         # Times never run against the serials, even where the clock was set back: database time is read by them.
-        change = Change(connection, actor, comment, max(now(), last or ""), first, first)
+        change = Change(connection, actor, comment, max(now(), last or ""), first, first, settled=first)
         yield change
         settle(change)
 
@@ -66,8 +68,9 @@ def settle(change: Change) -> None:
 
     `begin` does so at its end; who has to tell of the result before that asks for it earlier.
     """
-    if change.serial > change.before:
-        change.connection.execute(update(table(Serial)).values(value=change.serial))
+    if change.serial > change.settled:
+        change.connection.execute(_COUNT, {"number": change.serial})
+        change.settled = change.serial
     stamp_claims(change, change.touched)
     document.refresh(change.connection, change.touched)
     change.touched.clear()
@@ -75,11 +78,20 @@ def settle(change: Change) -> None:
 
 def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
     """Give these claims the serial of the last change to what everybody sees of them."""
-    claim = table(Claim)
-    stamped = {"revision": bindparam("number"), "updated": change.at}
     if touched:
-        numbers = [{"slug": slug, "number": number} for slug, number in touched.items()]
-        change.connection.execute(update(claim).where(claim.c.id == bindparam("slug")).values(stamped), numbers)
+        numbers = [{"slug": slug, "number": number, "at": change.at} for slug, number in touched.items()]
+        change.connection.execute(_STAMP, numbers)
+
+
+# Made once, since a statement takes longer to make than to run.
+_MADE_AT = select(table(Revision).c.at).where(table(Revision).c.serial == bindparam("number")).limit(1)
+_COUNT = update(table(Serial)).values(value=bindparam("number"))
+_STAMP = (
+    update(table(Claim))
+    .where(table(Claim).c.id == bindparam("slug"))
+    .values({"revision": bindparam("number"), "updated": bindparam("at")})
+)
+_insert = cache(insert)
 
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
@@ -198,7 +210,7 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
         stamp["published"], stamp["year"] = publication(source, stamp["created"])
     row = {name: value for name, value in (body | stamp).items() if name in rows.c}
     if old is None:
-        change.connection.execute(insert(rows), row)
+        change.connection.execute(_insert(rows), row)
     else:
         change.connection.execute(update(rows).filter_by(**place).values(row))
     return True
@@ -228,7 +240,7 @@ def _revise(
     A claim is touched by what everybody sees of it: what is only proposed does not alter its document or its tag.
     """
     revision = next_revision(change, kind, body, action or ("create" if old is None else "update"), comment)
-    change.connection.execute(insert(table(Revision)), revision)
+    change.connection.execute(_insert(table(Revision)), revision)
     claim = revision["claim"]
     if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
         change.touched[claim] = change.serial
@@ -275,7 +287,7 @@ def may_refer(state: str, to: str) -> bool:
 def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str) -> None:
     """Refuse a reference to what is not there, or was taken back, or is not accepted though what refers to it is."""
     name, rows = kind.name, table(kind.model)
-    found = change.connection.scalar(select(rows.c.state).filter_by(**kind.place(record_id)))
+    found = state_of(change.connection, kind, record_id)
     if found is None:
         close = nearest(change.connection, rows.c.id, record_id) if "id" in rows.c else []
         fault = Fault(

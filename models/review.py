@@ -1,12 +1,12 @@
 """Review: a second person accepts what one proposes. Who may see what, who may do what, and the decisions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
 from sqlmodel import Field
 
 from models import changes
@@ -15,7 +15,7 @@ from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound
 from models.changes import Change, Conflict
 from models.claim import Claim
 from models.keys import Forbidden, Key, same_person
-from models.kinds import KINDS, PARTS, Kind, one, refers, stored
+from models.kinds import KINDS, PARTS, Kind, one, refers, state_of, stored
 from models.records import Row, nearest, table
 from models.revision import PUBLIC, Revision, latest
 from models.vocabulary import OneOf
@@ -84,12 +84,14 @@ def _proposers(record: Any) -> Select[Any]:
     return select(made.c.actor).where(*proposed).order_by(made.c.serial.desc()).limit(1)
 
 
+# Made once, since a statement takes longer to make than to run.
+_PROPOSER = _proposers(bindparam("of"))
 proposed_by = _proposers(revision.c.record).correlate(revision).scalar_subquery()
 
 
 def proposer(connection: Connection, kind: Kind, record_id: str) -> str | None:
     """Return who last proposed a record, or None where it came another way, such as from a seed file."""
-    found: str | None = connection.scalar(_proposers(f"{kind.name}/{record_id}"))
+    found: str | None = connection.scalar(_PROPOSER, {"of": f"{kind.name}/{record_id}"})
     return found
 
 
@@ -152,11 +154,16 @@ def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> No
 
 def version(connection: Connection, kind: Kind, record_id: str, body: Row) -> int:
     """Return the number that a record's ETag holds: its claim's where it shows in the claim, else that of its last revision."""
-    claim = record_id if kind.name == "claim" else body["claim"] if kind.part and body["state"] == "accepted" else None
-    if claim is not None:
-        rows = table(Claim)
-        return int(connection.scalar(select(rows.c.revision).where(rows.c.id == claim)) or 0)
-    return int(_latest(connection, kind, record_id)["serial"])
+    return _version(connection, kind, body, lambda: _latest(connection, kind, record_id))
+
+
+def _version(connection: Connection, kind: Kind, body: Row, last: Callable[[], Row]) -> int:
+    if kind.name == "claim" or (kind.part and body["state"] == "accepted"):
+        return int(connection.scalar(_CLAIM_REVISION, {"slug": kind.claim_of(body)}) or 0)
+    return int(last()["serial"])
+
+
+_CLAIM_REVISION = select(table(Claim).c.revision).where(table(Claim).c.id == bindparam("slug"))
 
 
 def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
@@ -168,7 +175,9 @@ def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
 def told(connection: Connection, kind: Kind, record_id: str, body: Row) -> RecordOut:
     """Return a record with where it stands."""
     made = _latest(connection, kind, record_id)
-    return _out(made, body, proposer(connection, kind, record_id), version(connection, kind, record_id, body))
+    proposed = made["action"] == "create" and made["state"] == "submitted"
+    by = made["actor"] if proposed else proposer(connection, kind, record_id)
+    return _out(made, body, by, _version(connection, kind, body, lambda: made))
 
 
 def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOut:
@@ -254,8 +263,8 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
     _must_see(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = one(change.connection, kind, record_id)
-    mine = proposer(change.connection, kind, record_id) in (None, caller.name)
-    if old is not None and not (mine and old["state"] in ("rejected", "withdrawn")):
+    anew = old is not None and old["state"] in ("rejected", "withdrawn")
+    if old is not None and not (anew and proposer(change.connection, kind, record_id) in (None, caller.name)):
         detail = f"The {kind.name} '{record_id}' is there already, and is {old['state']}."
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
             detail = f"The id '{record_id}' is taken; choose another."
@@ -364,8 +373,8 @@ def checked(kind: Kind, body: Row) -> Row:
 def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
     """Refuse a reference to another's proposal as if it were not there."""
     for field, other, other_id in refers(kind, body):
-        found = one(change.connection, other, other_id)
-        if found is None or not may_see(change.connection, caller, other, other_id, found["state"]):
+        found = state_of(change.connection, other, other_id)
+        if found is None or not may_see(change.connection, caller, other, other_id, found):
             error = missing(change.connection, other, other_id)
             if field == "claim":
                 raise error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, CheckConstraint, ColumnElement, Connection, Index, select
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, Connection, Index, bindparam, select
 from sqlmodel import Field
 
 from models import vocabularies as v
@@ -51,22 +51,25 @@ class Serial(Strict, table=True):
     derivation: str | None = Field(default=None, description="By which rules and shapes the read model was derived.")
 
 
+# Made once, since a statement takes longer to make than to run.
+_revision = Revision.__table__  # type: ignore[attr-defined]
+_HOLD = select(Serial.__table__.c.value).with_for_update()  # type: ignore[attr-defined]
+_LATEST = select(_revision).where(_revision.c.record == bindparam("of")).order_by(_revision.c.serial.desc()).limit(1)
+
+
 def hold(connection: Connection) -> int:
     """Lock the row of the serial and return its value. Whoever holds it is the only writer until it commits.
 
     So serials have no gap and run in commit order, and nobody derives documents while another writes.
     """
-    serial = Serial.__table__  # type: ignore[attr-defined]
-    first: int | None = connection.scalar(select(serial.c.value).with_for_update())
+    first: int | None = connection.scalar(_HOLD)
     assert first is not None, "the row of the serial is made by the first migration"
     return first
 
 
 def latest(connection: Connection, record: str, *where: ColumnElement[bool]) -> dict[str, Any] | None:
     """Return the last revision of a record (`kind/id`), or the last that meets these conditions; None where there is none."""
-    revision = Revision.__table__  # type: ignore[attr-defined]
-    statement = select(revision).where(revision.c.record == record, *where).order_by(revision.c.serial.desc()).limit(1)
-    found = connection.execute(statement).mappings().first()
+    found = connection.execute(_LATEST.where(*where) if where else _LATEST, {"of": record}).mappings().first()
     return None if found is None else dict(found)
 
 

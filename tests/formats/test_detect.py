@@ -53,9 +53,7 @@ def test_what_is_none_says_what_was_looked_for(text: str) -> None:
 def test_what_is_written_is_detected_and_read(name: str) -> None:
     sources = seed_sources()
     keys = {source["id"]: source["id"].replace("-", "") for source in sources}
-    write = citations.FORMATS[name].write
-    assert write
-    content = b"".join(write(sources, keys))
+    content = b"".join(citations.FORMATS[name].write(sources, keys))
     assert detect.detect(content) == name
     assert detect.read(content) == detect.read(content, name)
     assert len(detect.read(content).found) == len(sources)
