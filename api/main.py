@@ -1,5 +1,6 @@
 """The application."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -16,7 +17,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from api import errors, openapi
+from api import errors, openapi, writing
 from api.envelope import Envelope, Sealed
 from api.limits import Limit, Limits
 from api.routes import (
@@ -86,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
+    app.state.writers = asyncio.Semaphore(writing.THREADS)
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
     app.state.limits = Limits(

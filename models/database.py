@@ -1,10 +1,14 @@
 """The one place where SQLite and PostgreSQL differ. Past this file and the migrations, nobody knows which one it is."""
 
+import random
 import sqlite3
+import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Lock
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -26,7 +30,8 @@ POOL_SIZE = 5
 BULK_CACHE_KB = 64 * 1024
 # JSON columns hold text: without blanks and escapes, as `pydantic_core` writes it, several times as fast as the standard one.
 JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
-# How long a writer waits for another one. Less than a server takes to stop, which waits for its writers.
+# How long a writer waits for others, of this process and of others together. Less than a server takes to stop, which waits
+# for its writers.
 BUSY_SECONDS = 20
 
 
@@ -36,12 +41,52 @@ class BadDatabaseUrl(ClaimbaseError):
     code = "bad_database_url"
 
 
+class Busy(ClaimbaseError):
+    """Other writers were busy for as long as a writer waits."""
+
+    code = "unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("Other writers are busy. Try again later.")
+
+
+class Queue:
+    """Writers of this process one after the other, in the order in which they came.
+
+    SQLite lets whoever happens to ask at the right moment in, so that of many writers one may wait for ever. With one of
+    each process at its door at a time, hardly anybody does; the others wait here, without a connection.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Event] = deque()
+        self._lock = Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[float]:
+        """Wait for one's turn, and have it; give how many seconds of patience are left for writers of other processes."""
+        until = time.monotonic() + BUSY_SECONDS
+        mine = Event()
+        with self._lock:
+            self._waiting.append(mine)
+            self._waiting[0].set()
+        try:
+            if not mine.wait(BUSY_SECONDS):
+                raise Busy
+            yield until - time.monotonic()
+        finally:
+            with self._lock:
+                self._waiting.remove(mine)
+                if self._waiting:
+                    self._waiting[0].set()
+
+
 @dataclass(frozen=True)
 class Database:
     """Two ways into one database: `reader` cannot write, `writer` holds the write lock from its first statement."""
 
     reader: Engine
     writer: Engine
+    queue: Queue = field(default_factory=Queue)
 
     @property
     def shown(self) -> str:
@@ -57,14 +102,14 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it."""
-        with self.writer.connect() as connection, connection.begin():
+        with self._writing() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def reshape(self) -> Iterator[Connection]:
         """Give a connection as `write` does, for migrations: SQLite changes a table by making it anew, which its foreign
         keys would forbid, so they rest meanwhile and are checked before the commit."""
-        with self.writer.connect() as connection:
+        with self._writing() as connection:
             _enforce_keys(connection, on=False)
             try:
                 with connection.begin():
@@ -73,6 +118,11 @@ class Database:
                         raise RuntimeError(f"the migration would leave rows that point nowhere: {broken}")
             finally:
                 _enforce_keys(connection, on=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self.queue.turn() as patience, self.writer.connect() as connection:
+            yield connection.execution_options(patience=max(1, round(patience * 1000)))
 
     def close(self) -> None:
         self.reader.dispose()
@@ -134,7 +184,13 @@ _REACHABLE = {
 
 
 def _bound_wait(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_patience(connection)}")
+
+
+def _patience(connection: Connection) -> int:
+    """Return for how many milliseconds a writer waits for those of other processes."""
+    left: int = connection.get_execution_options().get("patience", BUSY_SECONDS * 1000)
+    return left
 
 
 def _sqlite(url: URL, *, writes: bool) -> Engine:
@@ -172,9 +228,32 @@ def _sqlite(url: URL, *, writes: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if writes:
+            _take_write_lock(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Begin a transaction that writes, once no other process does.
+
+    SQLite's own wait looks ten times a second in the end, which beside a busy process hardly ever is the right moment.
+    """
+    until = time.monotonic() + _patience(connection) / 1000
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            # The lowest byte is the error, the others say why.
+            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
+        else:
+            return
 
 
 def _enforce_keys(connection: Connection, *, on: bool) -> None:

@@ -114,9 +114,7 @@ class Client:
 def people(database: Database, number: int, role: str = "curator") -> list[str]:
     """Return the keys of so many persons."""
     with database.write() as connection:
-        return [
-            keys.create(connection, keys.read({"name": f"{role}-{n}", "role": role}))[1] for n in range(number)
-        ]
+        return [keys.create(connection, keys.read({"name": f"{role}-{n}", "role": role}))[1] for n in range(number)]
 
 
 def together(work: Callable[[int], None], number: int) -> None:
@@ -163,3 +161,8 @@ def must_agree(database: Database) -> None:
     """Hold the database to what `claimbase check` proves: no gap in the serials, tables, revisions and read model agree."""
     with database.read() as connection:
         assert list(check(connection)) == []
+
+
+def tell(line: str) -> None:
+    """Print what was seen, for whoever runs the drills by hand (`pytest -s`)."""
+    print(line)  # noqa: T201
