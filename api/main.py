@@ -1,5 +1,6 @@
 """The application."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -17,7 +18,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api import errors, openapi
+from api import errors, openapi, writing
 from api.cache import Cache
 from api.envelope import Envelope, Sealed
 from api.limits import Limit, Limits
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> Application:
     )
     app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
     app.state.database = database
+    app.state.writers = asyncio.Semaphore(writing.THREADS)
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
     app.state.limits = Limits(

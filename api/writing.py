@@ -1,9 +1,10 @@
 """How a write over HTTP goes: the version it is about, a repetition that is told from a second write, one transaction."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -18,6 +19,8 @@ from api.pages import header
 from models import changes, idempotency, review
 from models.base import ClaimbaseError, Fault, InvalidRecord
 from models.changes import Change, Conflict
+from models.database import BUSY_SECONDS
+from models.database.queue import Busy
 from models.idempotency import Idempotency
 from models.keys import Key
 from models.kinds import Kind
@@ -29,7 +32,12 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 # An answer holds what its asker may see, and the next one may be another.
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
+# So many writers have a thread: one that writes and one that is next. The others wait without, so that reads go on.
+THREADS = 2
+
 Work = Callable[[Change], "Answer"]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class PreconditionRequired(ClaimbaseError):
@@ -65,7 +73,23 @@ async def write(request: Request, caller: Key, work: Work, comment: str | None =
     is not carried out again; the answer is stored in the transaction of the write itself.
     """
     content = await request.body()
-    return await run_in_threadpool(_write, request, caller, work, comment, content)
+    return await in_turn(request, _write, request, caller, work, comment, content)
+
+
+async def in_turn(
+    request: Request, work: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs
+) -> Result:
+    """Run in a thread what writes, in the order in which it came."""
+    threads: asyncio.Semaphore = request.app.state.writers
+    try:
+        async with asyncio.timeout(BUSY_SECONDS):
+            await threads.acquire()
+    except TimeoutError:
+        raise Busy from None
+    try:
+        return await run_in_threadpool(work, *arguments, **named)
+    finally:
+        threads.release()
 
 
 def _write(request: Request, caller: Key, work: Work, comment: str | None, content: bytes) -> Response:

@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from starlette.concurrency import run_in_threadpool
 
 from api.bodies import read_json
 from api.deps import JsonAccepted, Reader, database, needs
 from api.errors import KEY_ERRORS, responses
-from api.writing import NEVER_KEPT
+from api.writing import NEVER_KEPT, in_turn
 from models import keys
 from models.base import Text
 from models.keys import Key, KeyIn
@@ -61,7 +60,7 @@ def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
 async def create_key(request: Request, _admin: Admin) -> Response:
     """Make a key. It is in the answer, this once."""
     wanted = keys.read(await read_json(request))
-    return await run_in_threadpool(_create, request, wanted)
+    return await in_turn(request, _create, request, wanted)
 
 
 def _create(request: Request, wanted: KeyIn) -> Response:
@@ -71,8 +70,12 @@ def _create(request: Request, wanted: KeyIn) -> Response:
 
 
 @router.delete("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404, 507)})
-def revoke_key(request: Request, _admin: Admin, key: KeyId) -> Response:
+async def revoke_key(request: Request, _admin: Admin, key: KeyId) -> Response:
     """Revoke a key, at once and for good. It stays in the list."""
+    return await in_turn(request, _revoke, request, key)
+
+
+def _revoke(request: Request, key: str) -> Response:
     with database(request).write() as connection:
         revoked = keys.revoke(connection, key)
     return _answer(revoked)

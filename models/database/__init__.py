@@ -1,14 +1,16 @@
 """The one room where SQLite and PostgreSQL differ. Past it and the migrations, nobody knows which one it is.
 
-This file has the connections and what their errors mean; `rows.py` what is read and written past SQLAlchemy.
+This file has the connections and what their errors mean; `queue.py` the order of writers; `rows.py` what is read and
+written past SQLAlchemy.
 """
 
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,14 @@ from sqlalchemy.exc import (
 )
 
 from models.base import ClaimbaseError
+from models.database.queue import Queue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
 # JSON columns hold text: without blanks and escapes, as `pydantic_core` writes it, several times as fast as the standard one.
 JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).decode(), "json_deserializer": from_json}
-# How long a writer waits for another one. Less than a server takes to stop, which waits for its writers.
+# How long a writer waits for others, of this process and of others together. Less than a server takes to stop, which waits
+# for its writers.
 BUSY_SECONDS = 20
 
 
@@ -71,6 +75,7 @@ class Database:
     _watching: Connection | None = None
     _file: tuple[int, int] | None = None
     _opened: int = 0
+    queue: Queue = field(default_factory=Queue)
 
     @property
     def shown(self) -> str:
@@ -100,7 +105,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it."""
-        with self.writer.connect() as connection, connection.begin():
+        with self._writing() as connection, connection.begin():
             yield connection
         self.commits += 1
 
@@ -140,7 +145,7 @@ class Database:
     def reshape(self) -> Iterator[Connection]:
         """Give a connection as `write` does, for migrations: SQLite changes a table by making it anew, which its foreign
         keys would forbid, so they rest meanwhile and are checked before the commit."""
-        with self.writer.connect() as connection:
+        with self._writing() as connection:
             _enforce_keys(connection, on=False)
             try:
                 with connection.begin():
@@ -150,6 +155,11 @@ class Database:
             finally:
                 _enforce_keys(connection, on=True)
         self.commits += 1
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self.queue.turn(BUSY_SECONDS) as patience, self.writer.connect() as connection:
+            yield connection.execution_options(patience=max(1, round(patience * 1000)))
 
     def close(self) -> None:
         """Close what is open."""
@@ -223,7 +233,13 @@ _REACHABLE = {
 
 
 def _bound_wait(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_patience(connection)}")
+
+
+def _patience(connection: Connection) -> int:
+    """Return for how many milliseconds a writer waits for those of other processes."""
+    left: int = connection.get_execution_options().get("patience", BUSY_SECONDS * 1000)
+    return left
 
 
 def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine:
@@ -266,12 +282,32 @@ def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if writes:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _take_write_lock(connection)
         else:
             # It waits for nothing and cannot fail, so it goes the short way.
             connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
     return engine
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Begin a transaction that writes, once no other process does.
+
+    SQLite's own wait looks ten times a second in the end, which beside a busy process hardly ever is the right moment.
+    """
+    until = time.monotonic() + _patience(connection) / 1000
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            # The lowest byte is the error, the others say why.
+            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
+        else:
+            return
 
 
 def _let_go(connection: Connection, seconds: float | None) -> None:

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -258,4 +260,22 @@ def test_a_writer_that_waits_too_long_is_told_to_come_again(seeded: Store, monke
             assert (answer.status_code, problem(answer)["code"]) == (503, "unavailable")
             for path in READS:
                 assert client.get(path).status_code == 200, path
+        assert put(client).status_code == 201
+
+
+def test_however_many_writers_wait_too_long_each_is_told_to_come_again(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.database.BUSY_SECONDS", 1)
+    monkeypatch.setattr("api.writing.BUSY_SECONDS", 1)
+    with api(seeded.url) as client:
+        key = client.headers["authorization"].split("_")[1]
+        with ThreadPoolExecutor(8) as several, seeded.database.write() as connection:
+            connection.execute(text("UPDATE api_key SET name = 'Somebody' WHERE name = 'Anna'"))
+            begun = time.monotonic()
+            answers = list(several.map(lambda _: client.delete(f"/v1/keys/{key}"), range(8)))
+            # In the queue and for the other process together no longer than one writer waits, after as long for a thread.
+            assert time.monotonic() - begun < 3.5
+        for answer in answers:
+            unavailable(lambda answer=answer: answer)  # type: ignore[misc]
         assert put(client).status_code == 201

@@ -1,0 +1,117 @@
+"""Writers one after the other: in the order in which they came, for so long and no longer, without a connection meanwhile."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from models.database import Database, connect
+from models.database.queue import Busy, Queue
+from models.revision import hold
+from tests.conftest import Store
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what must come soon."""
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def waiting(queue: Queue) -> int:
+    """Return how many have or want their turn."""
+    return len(queue._waiting)
+
+
+def start(work: Callable[[], None], queue: Queue) -> threading.Thread:
+    """Run work in a thread of its own, and return once it is in the queue."""
+    before, thread = waiting(queue), threading.Thread(target=work)
+    thread.start()
+    until(lambda: waiting(queue) > before)
+    return thread
+
+
+def test_writers_come_in_the_order_in_which_they_asked(empty: Store) -> None:
+    database, came = empty.database, list[int]()
+
+    def write(n: int) -> None:
+        with database.write() as connection:
+            hold(connection)
+            came.append(n)
+
+    with database.write() as connection:
+        hold(connection)
+        threads = [start(lambda n=n: write(n), database.queue) for n in range(30)]  # type: ignore[misc]
+        # More than the pool has; none of them holds a connection, so that nobody else waits for one.
+        assert database.writer.pool.checkedout() == 1  # type: ignore[attr-defined]
+        assert came == []
+    for thread in threads:
+        thread.join()
+    assert came == list(range(30))
+    assert waiting(database.queue) == 0
+
+
+def test_a_writer_waits_so_long_and_no_longer(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.database.BUSY_SECONDS", 0.3)
+    with empty.database.write():
+        begun = time.monotonic()
+        with pytest.raises(Busy), empty.database.write():
+            pass
+        assert 0.3 <= time.monotonic() - begun < 2
+    # Whoever gave up is in nobody's way.
+    with empty.database.write() as connection:
+        hold(connection)
+
+
+def test_one_who_gives_up_does_not_let_the_next_one_in() -> None:
+    queue, came = Queue(), list[str]()
+
+    def take(name: str, seconds: float) -> None:
+        try:
+            with queue.turn(seconds):
+                came.append(name)
+        except Busy:
+            came.append(f"not {name}")
+
+    with queue.turn(20):
+        early = start(lambda: take("early", 0.2), queue)
+        late = start(lambda: take("late", 20), queue)
+        early.join()
+        assert came == ["not early"]
+        assert late.is_alive()
+    late.join()
+    assert came == ["not early", "late"]
+
+
+def test_an_error_ends_a_turn(empty: Store) -> None:
+    for way in (empty.database.write, empty.database.reshape):
+        with pytest.raises(LookupError), way():
+            raise LookupError
+    assert waiting(empty.database.queue) == 0
+
+
+def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.database.BUSY_SECONDS", 2)
+    waited = list[float]()
+
+    def write(mine: Database) -> None:
+        begun = time.monotonic()
+        with pytest.raises(DBAPIError), mine.write() as connection:
+            hold(connection)
+        waited.append(time.monotonic() - begun)
+
+    another = connect(empty.url)  # As another process has it.
+    with another.write() as connection:
+        hold(connection)
+        with empty.database.queue.turn(20):
+            thread = start(lambda: write(empty.database), empty.database.queue)
+            time.sleep(1.2)
+        thread.join()
+    another.close()
+    assert 1.8 < waited[0] < 3
