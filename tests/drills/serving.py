@@ -40,6 +40,7 @@ class Server:
     process: "subprocess.Popen[bytes]"
     log: Path
     connections: list[http.client.HTTPConnection] = field(default_factory=list)
+    killed: bool = False
 
     def client(self, plain: str | None = None) -> "Client":
         """Return a connection of somebody's own, with their key or without one; it is closed with the server."""
@@ -49,6 +50,7 @@ class Server:
 
     def kill(self) -> None:
         """Kill it as `kill -9` does: nothing of it runs any more, not even to say so."""
+        self.killed = True
         self.process.kill()
         self.process.wait(timeout=20)
 
