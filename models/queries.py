@@ -96,7 +96,8 @@ def claims_as_of(day: str) -> Listing:
             "evidence_level": func.coalesce(level.correlate(document).scalar_subquery(), NO_LEVEL),
             "evidence_count": lines.correlate(document).scalar_subquery(),
         },
-        (document.c.claim,),
+        # The same as the document's; by the period's, an index gives the claims in their order.
+        (f.period.c.claim,),
     )
 
 
@@ -172,6 +173,12 @@ def sources_statement() -> Select[Any]:
 def claims_statement(parts: Sequence[str]) -> Select[Any]:
     """Return the statement that reads documents: the core, and only those parts that are asked for."""
     return select(document.c.claim, document.c.revision, document.c.core, *(document.c[part] for part in parts))
+
+
+def claims_as_of_statement(listing: Listing, parts: Sequence[str]) -> Select[Any]:
+    """Return the statement that reads documents with their past and, where parts are asked for, all of these."""
+    names = ("claim", "core", "past", *(whole.PARTS if parts else ()))
+    return select(*(document.c[name] for name in names)).select_from(listing.rows)
 
 
 def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:

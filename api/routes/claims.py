@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection
 
 from api import citations, pages, proposals
 from api.citations import FormatParameters
@@ -14,7 +14,7 @@ from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.formats import json_ld
 from api.pages import Page, Paging, choices
-from models import queries, whole
+from models import document, queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
@@ -155,25 +155,26 @@ def claims_response(
         render = render_claims(query.fields, parts)
     else:
         listing = queries.claims_as_of(query.as_of)
-        statement = select(queries.document.c.claim).select_from(listing.rows)
+        statement = queries.claims_as_of_statement(listing, parts)
         render = render_claims_as_of(query.as_of, query.fields, parts)
     return pages.listing_response(request, connection, queries.narrowed(listing, *also), statement, query, render)
 
 
 def render_claims_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
-    """Return what makes JSON of claims as they stood with what had been published by a day."""
+    """Return what makes JSON of claims as they stood with what had been published by a day: stored bytes again."""
 
     def render(connection: Connection, rows: Sequence[Row]) -> bytes:
-        order = [row["claim"] for row in rows]
-        found = {claim.claim["id"]: claim for claim in whole.load(connection, order)}
-        return to_json([_derived(whole.as_of(found[slug], day), fields, parts) for slug in order])
+        cores = [document.core_as_of(row["core"], row["past"], day) for row in rows]
+        then = document.parts_as_of(connection, rows, parts, day) if parts else [[]] * len(rows)
+        found = ({"core": core, **dict(zip(parts, made, strict=True))} for core, made in zip(cores, then, strict=True))
+        return b"[" + b",".join(claim_bytes(row, fields, parts) for row in found) + b"]"
 
     return render
 
 
 def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
     served = whole.parts(claim)
-    core = whole.core(claim, served).model_dump()
+    core = whole.core(claim).model_dump()
     chosen = {name: core[name] for name in fields if name in core} if fields else core
     return {**chosen, **{part: served[part] for part in parts}}
 
@@ -264,7 +265,7 @@ def _cited(
         return unchanged
     base = str(request.base_url).rstrip("/")
     served = whole.parts(claim)
-    core = whole.core(claim, served).model_dump()
+    core = whole.core(claim).model_dump()
     if chosen.name == "json_ld":
         content = to_json(json_ld.claim({**core, **served}, base))
         headers = citations.file_headers(chosen, etag, core["id"], links)
