@@ -22,8 +22,6 @@ from models.database import POOL_SIZE, Database, must_wait
 
 # About two milliseconds of work; what takes longer is begun anew in a thread.
 THOUSAND_STEPS = 20
-# What these parameters ask for takes its time outside the database, too.
-LONG_WORK = frozenset({"as_of", "known_at", "q"})
 MOST_PARSED = 1024
 _lanes: RunVar[CapacityLimiter] = RunVar("lanes")
 
@@ -52,7 +50,8 @@ class ShortRoute(APIRoute):
             if deps.json_accepted in calls:
                 await deps.json_accepted(request)
             query = values.pop("")
-            short = query is None or not query.model_fields_set & LONG_WORK
+            # What takes its time outside the database, too, is known by its parameters.
+            short = not getattr(query, "takes_long", False)
             if query is not None:
                 values[queries[0].name] = query
             if deps.caller in calls:

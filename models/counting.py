@@ -30,7 +30,9 @@ def _rows(
     connection: Connection, listing: Listing, parameters: Mapping[str, Any], what: str, build: Any
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of a statement on a listing; `build` makes it from where the rows stand and the place of `as_of`."""
-    shape, places, values = f.bound(parameters) if listing.name else ((), dict(parameters), {})
+    shape, places, values = f.bound(parameters)
+    if listing.name is None:
+        places = {**parameters, **places}
 
     def whole() -> Select[Any]:
         walked = driven(listing, places)

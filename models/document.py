@@ -4,14 +4,14 @@ All of it is derived from the tables by `refresh`, in the transaction of the cha
 it anew and `differences` proves that it agrees.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
 from sqlmodel import Field
 
-from models import records, whole
+from models import records, status, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
@@ -65,6 +65,7 @@ class ClaimDocument(PartOfClaim, table=True):
     sources: bytes = Field(sa_type=LargeBinary)
     relations: bytes = Field(sa_type=LargeBinary)
     assessments: bytes = Field(sa_type=LargeBinary)
+    past: bytes = Field(sa_type=LargeBinary, description="What is derived as it was on earlier days; see `core_as_of`.")
 
 
 class ClaimTerm(PartOfClaim, table=True):
@@ -97,7 +98,11 @@ class StatusPeriod(PartOfClaim, table=True):
 
 
 # By what the read model was derived: raised by hand where the same evidence comes to something else, or is stored otherwise.
-DERIVATION = "2026-11-24"
+DERIVATION = "2026-11-25"
+
+# Between these stands in a core what changes with the day of evidence time.
+DERIVED_FROM, DERIVED_UNTIL = b',"asserted_by":', b',"revision":'
+DAY = len("YYYY-MM-DD")
 
 Rows = dict[str, list[dict[str, Any]]]
 DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
@@ -136,23 +141,25 @@ def rebuild(connection: Connection) -> int:
             row.claim: row.core
             for row in connection.execute(select(document.c.claim, document.c.core).where(document.c.claim.in_(batch)))
         }
-        for found in whole.load(connection, batch):
-            core = whole.core(found, whole.parts(found))
-            if refined and old.get(core.id, to_json(core)) != to_json(core):
+        loaded = whole.load(connection, batch)
+        derived = derive_from(loaded)["claim_document"]
+        for found, made in zip(loaded, derived, strict=True):
+            slug = made["claim"]
+            if refined and old.get(slug, made["core"]) != made["core"]:
                 serial += 1
                 body = {name: found.claim[name] for name in ClaimIn.model_fields}
                 told = {"actor": "rebuild", "at": at, "comment": f"Derived anew, by the rules {DERIVATION}."}
-                made = {
-                    "record": f"claim/{core.id}",
+                made_row = {
+                    "record": f"claim/{slug}",
                     "serial": serial,
                     "kind": "claim",
-                    "claim": core.id,
+                    "claim": slug,
                     "action": "derive",
                     "state": "accepted",
                     "change": first + 1,
                 }
-                connection.execute(insert(revision), {**made, **told, "body": body})
-                connection.execute(update(claim).where(claim.c.id == core.id).values(revision=serial, updated=at))
+                connection.execute(insert(revision), {**made_row, **told, "body": body})
+                connection.execute(update(claim).where(claim.c.id == slug).values(revision=serial, updated=at))
         refresh(connection, batch)
     for model in DERIVED:
         table = records.table(model)
@@ -190,8 +197,13 @@ def differences(connection: Connection) -> Iterator[str]:
 
 def derive(connection: Connection, claims: Sequence[str]) -> Rows:
     """Return the rows of the read model for these claims, by table, without writing them."""
+    return derive_from(whole.load(connection, claims))
+
+
+def derive_from(claims: Iterable[whole.Whole]) -> Rows:
+    """Return the rows of the read model for those of these claims that are accepted."""
     rows: Rows = {records.table(model).name: [] for model in DERIVED}
-    for claim in whole.load(connection, claims):
+    for claim in claims:
         if claim.claim["state"] == "accepted":
             _derive_one(rows, claim)
     return rows
@@ -199,29 +211,33 @@ def derive(connection: Connection, claims: Sequence[str]) -> Rows:
 
 def _derive_one(rows: Rows, claim: whole.Whole) -> None:
     served = whole.parts(claim)
-    core = whole.core(claim, served)
-    evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
+    course = list(whole.course(claim))
+    members = [to_json(standing.members)[1:-1] for standing in course]
+    now = course[-1].members
+    slug = claim.claim["id"]
     rows["claim_document"].append(
         {
-            "claim": core.id,
-            "kind": core.kind,
-            "status": core.status,
-            "status_rank": v.STATUSES.rank(core.status),
-            "certainty": core.certainty,
-            "certainty_rank": -1 if core.certainty is None else v.CERTAINTIES.rank(core.certainty),
-            "evidence_level": core.evidence_level or NO_LEVEL,
-            "evidence_count": len(evidence),
-            "has_conflict": core.has_conflict,
-            "statement": core.statement,
-            "revision": core.revision,
-            "updated": core.updated,
-            "core": to_json(core),
+            "claim": slug,
+            "kind": claim.claim["kind"],
+            "status": now["status"],
+            "status_rank": v.STATUSES.rank(now["status"]),
+            "certainty": now["certainty"],
+            "certainty_rank": -1 if now["certainty"] is None else v.CERTAINTIES.rank(now["certainty"]),
+            "evidence_level": now["evidence_level"] or NO_LEVEL,
+            "evidence_count": now["counts"]["evidence"],
+            "has_conflict": now["has_conflict"],
+            "statement": claim.claim["statement"],
+            "revision": claim.claim["revision"],
+            "updated": claim.claim["updated"],
+            "core": b",".join((to_json(whole.head(claim))[:-1], members[-1], to_json(whole.foot(claim))[1:])),
             **{part: to_json(served[part]) for part in whole.PARTS},
+            "past": _past([standing.day for standing in course], members),
         }
     )
     stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
+    evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
     terms = [
-        *(("topic", topic, ALWAYS) for topic in core.topics),
+        *(("topic", topic, ALWAYS) for topic in claim.claim["topics"]),
         *(("asserted_by", who, day) for row, day in stated for who in row["asserted_by"]),
         *(("document", row["source"], day) for row, day in stated),
         *((field, row[name], row["published"]) for row in evidence for field, name in LINE_TERMS),
@@ -230,10 +246,52 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
     for field, value, day in terms:
         first[field, value] = min(day, first.get((field, value), day))
     rows["claim_term"] += [
-        {"claim": core.id, "field": field, "value": value, "since": day}
-        for (field, value), day in sorted(first.items())
+        {"claim": slug, "field": field, "value": value, "since": day} for (field, value), day in sorted(first.items())
     ]
-    rows["status_period"] += [{"claim": core.id, **vars(run)} for run in claim.periods]
+    periods = status.runs((standing.day, standing.judged) for standing in course)
+    rows["status_period"] += [{"claim": slug, **vars(run)} for run in periods]
+
+
+def _past(days: Sequence[str], members: Sequence[bytes]) -> bytes:
+    """Return the stored past: a line for each day from which something else is derived, the newest first.
+
+    The day, then the derived members as they stand in the core. The first line is of the last day on which anything of the
+    claim changes and has nothing else, since the core is as it was then. JSON has no raw line feed, so each line is one.
+    """
+    last = len(days) - 1
+    changed = [place for place in range(last) if place == 0 or members[place - 1] != members[place]]
+    return b"\n".join([days[last].encode(), *(days[place].encode() + members[place] for place in reversed(changed))])
+
+
+def core_as_of(core: bytes, past: bytes, day: str) -> bytes:
+    """Return a stored core as it was with what had been published by a day, from the claim's first one on.
+
+    What is derived is cut out and put in by its borders: inside a text of JSON no quotation mark stands without a
+    backslash, so they occur but once.
+    """
+    asked = day.encode()
+    for line in past.split(b"\n"):
+        if line[:DAY] <= asked:
+            if len(line) == DAY:
+                return core
+            return core[: core.index(DERIVED_FROM) + 1] + line[DAY:] + core[core.rindex(DERIVED_UNTIL) :]
+    raise ValueError(f"The claim was not stated by {day}.")
+
+
+def parts_as_of(
+    connection: Connection, found: Sequence[Mapping[str, Any]], parts: Sequence[str], day: str
+) -> list[list[bytes]]:
+    """Return these parts of these documents as they were with what had been published by a day; the rows have `past` and all parts."""
+    made: list[list[bytes]] = []
+    for row in found:
+        if row["past"][:DAY] <= day.encode() and not ("relations" in parts and row["relations"] != b"[]"):
+            made.append([row[part] for part in parts])
+            continue
+        stored = {part: from_json(row[part]) for part in whole.PARTS}
+        targets = whole.first_days(connection, {tie["target"] for tie in stored["relations"]})
+        served = whole.parts(whole.as_of(whole.from_stored(from_json(row["core"]), stored, targets), day))
+        made.append([to_json(served[part]) for part in parts])
+    return made
 
 
 def _comparable(rows: list[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, exists, func, or_
 
 from models import vocabularies as v
 from models.base import LARGEST, Slug, Text, check_partial_date, end_of, now
@@ -274,6 +274,10 @@ NAMES = frozenset(
 )
 
 
+# The place of the day that `as_of` names, where a statement is made before it is known.
+DAY = bindparam("given_as_of", type_=String)
+
+
 def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
     """Return what parameters have in common with those that make the same statement, the same parameters with a place
     for each value, and the values of the places. A truth value is no value here: it makes a statement of its own."""
@@ -309,8 +313,9 @@ def conditions(parameters: Mapping[str, Any], known: Mapping[str, Condition]) ->
     return made
 
 
-def lines_of_claim(day: str | None = None) -> list[ColumnElement[bool]]:
-    """Return the conditions of the accepted lines on the claim itself whose source is not retracted, as of a day if given."""
+def lines_of_claim(day: Any = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of the accepted lines on the claim itself whose source is not retracted, as of a day (or its
+    place) if given."""
     own = [evidence.c.claim == document.c.claim, evidence.c.relation_type.is_(None), evidence.c.state == "accepted"]
     own += [source.c.id == evidence.c.source]
     stands = source.c.integrity != "retracted"

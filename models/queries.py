@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import from_json
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -32,9 +32,10 @@ from models.evidence import Evidence
 from models.filters import REFERENCES
 from models.kinds import KINDS
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
+from models.references import find_source
 from models.review import Moved, not_found, tell_if_taken_back
 from models.revision import PUBLIC, Revision, Serial
-from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
+from models.source import Source
 from models.vocabularies import CERTAINTIES, STATUSES
 from models.whole import Whole
 
@@ -46,7 +47,8 @@ term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision
 class Listing:
     """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id.
 
-    `name` is that of a listing which is the same for every request, so that its statements are kept.
+    `name` is that of a listing which is the same for every request, so that its statements are kept. `along` is the id
+    once more, as it stands in an index that gives the rows in their order.
     """
 
     rows: FromClause
@@ -54,6 +56,7 @@ class Listing:
     sorts: Mapping[str, ColumnElement[Any]]
     id: tuple[ColumnElement[Any], ...]
     name: str | None = None
+    along: tuple[ColumnElement[Any], ...] | None = None
 
 
 CLAIMS = Listing(
@@ -90,11 +93,10 @@ SOURCES = Listing(
 )
 
 
-def claims_as_of(day: str) -> Listing:
-    """Return the listing of claims with what had been published by a day: each beside its period of that day."""
-    lines = select(func.count()).select_from(evidence).where(*f.lines_of_claim(day))
+def _claims_as_of() -> Listing:
+    lines = select(func.count()).select_from(evidence).where(*f.lines_of_claim(f.DAY))
     takes_side = evidence.c.direction != "inconclusive"
-    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(day), takes_side)
+    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(f.DAY), takes_side)
     return Listing(
         document.join(f.period, f.period.c.claim == document.c.claim),
         f.claim_conditions_as_of,
@@ -106,6 +108,8 @@ def claims_as_of(day: str) -> Listing:
             "evidence_count": lines.correlate(document).scalar_subquery(),
         },
         (document.c.claim,),
+        "claims as of a day",
+        (f.period.c.claim,),
     )
 
 
@@ -114,6 +118,8 @@ def _rank(of: ColumnElement[Any], ids: Sequence[str]) -> ColumnElement[Any]:
     return case({found: place for place, found in enumerate(ids)}, value=of, else_=-1)
 
 
+# With what had been published by the day that `as_of` names: each claim beside its period of that day.
+CLAIMS_AS_OF = _claims_as_of()
 REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
 TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
 
@@ -142,7 +148,9 @@ def page(
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
-    shape, places, values = f.bound(parameters) if listing.name else ((), dict(parameters), {})
+    shape, places, values = f.bound(parameters)
+    if listing.name is None:
+        places = {**parameters, **places}
 
     def build() -> Select[Any]:
         walked = driven(listing, places)
@@ -184,6 +192,8 @@ def driven(listing: Listing, places: Mapping[str, Any]) -> Listing:
 
     By themselves the documents would be gone through one by one until enough are found that have the term.
     """
+    if listing.along:
+        return replace(listing, id=listing.along)
     own = [name for name in DRIVING if len(places.get(name, ())) == 1 and name not in f.of_one_line(places)]
     if listing.name != CLAIMS.name or not own:
         return listing
@@ -223,6 +233,13 @@ def sources_statement() -> Select[Any]:
 def claims_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
     """Return the statement that reads documents: the core, and only those parts that are asked for."""
     return select(document.c.claim, document.c.revision, document.c.core, *(document.c[part] for part in parts))
+
+
+@cache
+def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
+    """Return the statement that reads documents with their past and, where parts are asked for, all of these."""
+    names = ("claim", "core", "past", *(whole.PARTS if parts else ()))
+    return select(*(document.c[name] for name in names))
 
 
 def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
@@ -310,30 +327,6 @@ def source_slug(connection: Connection, reference: str) -> str:
             raise Moved(KINDS["source"], reference, one_source(connection, merged)["replaced_by"])
         raise missing(connection, "source", reference)
     return slug
-
-
-def find_source(connection: Connection, reference: str, at: str, state: str = "accepted") -> str | None:
-    """Return the slug of a source, or None; a malformed identifier or an unknown scheme is a fault of the parameter `at`."""
-    scheme, colon, value = reference.partition(":")
-    if not colon:
-        by_slug = select(source.c.id).where(source.c.id == reference, source.c.state == state)
-        found: str | None = connection.scalar(by_slug)
-        return found
-    scheme = scheme.lower()
-    if scheme not in IDENTIFIERS:
-        allowed = [f"{known}:" for known in IDENTIFIERS]
-        fault = Fault(at=at, code="unknown_scheme", detail=f"'{scheme}:' is not a scheme.", allowed=allowed)
-        raise InvalidRecord(fault.detail, [fault], code="malformed_identifier")
-    try:
-        value = normal_identifier(scheme, value)
-    except PydanticCustomError as error:
-        fault = Fault(at=at, code="malformed_identifier", detail=error.message())
-        raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
-    owner = table(SourceIdentifier)
-    joined = select(owner.c.source).join(source, source.c.id == owner.c.source)
-    meant = (owner.c.scheme == scheme, owner.c.value == value, source.c.state == state)
-    named: str | None = connection.scalar(joined.where(*meant))
-    return named
 
 
 def one_source(connection: Connection, slug: str) -> Row:

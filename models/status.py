@@ -5,9 +5,10 @@ about. Its rank is its Oxford 2011 level, 1 (best) to 5, and 6 where not gradabl
 Lines of one independence group count once a direction, at their best rank.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 STRONG = 2  # Randomised trials and systematic reviews of them.
 WEAKEST = 6  # Not gradable.
@@ -36,6 +37,10 @@ class Line:
     def rank(self) -> int:
         level = WEAKEST if self.level == "not_gradable" else int(self.level)
         return min(WEAKEST, level + (self.directness == "indirect"))
+
+    def gone_by(self, day: str | None) -> bool:
+        """Say whether it was retracted by a day, or is by now."""
+        return self.retracted and (day is None or self.retracted_on is None or self.retracted_on <= day)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Case:
     against: Side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """One rule; the first in `RULES` whose predicate holds decides."""
 
@@ -193,38 +198,86 @@ def reason_left_out(line: Line, as_of: str | None = None) -> str | None:
         return "not_accepted"
     if as_of is not None and line.published > as_of:
         return "later"
-    if line.retracted and (as_of is None or line.retracted_on is None or line.retracted_on <= as_of):
+    if line.gone_by(as_of):
         return "retracted"
     if line.direction == "inconclusive":
         return "takes_no_side"
     return None
 
 
+class Tally:
+    """The lines that count, kept as more of them come: each side's groups with the best rank of their lines."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.counted: list[Line] = []
+        self.sides: dict[str, dict[str, int]] = {"supports": {}, "disputes": {}}
+        self.searched = False
+
+    def add(self, line: Line) -> None:
+        """Count a line that is accepted and not retracted."""
+        if line.direction == "inconclusive":
+            self.searched |= line.searched_found_none
+            return
+        self.counted.append(line)
+        groups = self.sides[line.direction]
+        groups[line.group] = min(line.rank, groups.get(line.group, WEAKEST))
+
+    @property
+    def searched_found_none(self) -> bool:
+        """Say whether nothing takes a side and somebody searched and found none."""
+        return self.searched and not self.counted
+
+    @property
+    def judged(self) -> "Judged":
+        """Return what the lines amount to."""
+        support, against = self.sides["supports"], self.sides["disputes"]
+        return judge(RULES, self.kind, tuple(sorted(support.values())), tuple(sorted(against.values())))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The rule that holds, and the certainty with its reasons."""
+
+    rule: Rule
+    certainty: str | None
+    reasons: tuple[str, ...]
+
+
+@lru_cache(maxsize=10_000)
+def judge(rules: tuple[Rule, ...], kind: str, support: tuple[int, ...], against: tuple[int, ...]) -> Judged:
+    """Return what groups of these ranks amount to: which groups they are makes no difference, so few cases are many claims'."""
+    case = Case(kind, _numbered(support), _numbered(against))
+    rule = next(rule for rule in rules if rule.holds(case))
+    return Judged(rule, *_certainty(case, rule))
+
+
+def _numbered(ranks: tuple[int, ...]) -> Side:
+    return Side({str(number): rank for number, rank in enumerate(ranks)})
+
+
 def decide(kind: str, lines: Iterable[Line], as_of: str | None = None) -> Decision:
     """Decide a claim's status from its evidence, with what was published by `as_of` (YYYY-MM-DD), or all of it."""
-    counted: list[Line] = []
+    tally = Tally(kind)
     left_out: dict[str, str] = {}
-    searched = False
     for line in lines:
         reason = reason_left_out(line, as_of)
-        if reason is None:
-            counted.append(line)
-        else:
+        if reason is not None:
             left_out[line.key] = reason
-            searched |= reason == "takes_no_side" and line.searched_found_none
-    case = Case(kind, _side(counted, "supports"), _side(counted, "disputes"))
-    rule = next(rule for rule in RULES if rule.holds(case))
-    certainty, reasons = _certainty(case, rule)
-    searched_found_none = searched and not counted
-    return Decision(rule.status, rule.name, certainty, reasons, case, tuple(counted), left_out, searched_found_none)
-
-
-def _side(lines: Iterable[Line], direction: str) -> Side:
-    groups: dict[str, int] = {}
-    for line in lines:
-        if line.direction == direction:
-            groups[line.group] = min(line.rank, groups.get(line.group, WEAKEST))
-    return Side(groups)
+        if reason in (None, "takes_no_side"):
+            tally.add(line)
+    judged = tally.judged
+    case = Case(kind, Side(tally.sides["supports"]), Side(tally.sides["disputes"]))
+    return Decision(
+        judged.rule.status,
+        judged.rule.name,
+        judged.certainty,
+        judged.reasons,
+        case,
+        tuple(tally.counted),
+        left_out,
+        tally.searched_found_none,
+    )
 
 
 CERTAINTY_REASONS = {
@@ -285,22 +338,52 @@ def stated_from(lines: Iterable[Line], stated: str) -> str:
     return min(stated, min(supported, default=stated))
 
 
+def course(kind: str, lines: Iterable[Line], days: Iterable[str]) -> Iterator[tuple[str, Tally]]:
+    """Yield what counts on each of these days, which ascend; the same as deciding on each of them, in one pass.
+
+    The tally goes on with the next day: take from it what is wanted before that.
+    """
+    coming = deque(sorted((line for line in lines if line.state == "accepted"), key=lambda line: line.published))
+    standing: list[Line] = []
+    tally = Tally(kind)
+    for day in days:
+        if any(line.retracted and line.gone_by(day) for line in standing):
+            standing = [line for line in standing if not line.gone_by(day)]
+            tally = Tally(kind)
+            for line in standing:
+                tally.add(line)
+        while coming and coming[0].published <= day:
+            line = coming.popleft()
+            if not line.gone_by(day):
+                standing.append(line)
+                tally.add(line)
+        yield day, tally
+
+
+def turns(lines: Iterable[Line]) -> set[str]:
+    """Return the days on which something else may follow from these lines."""
+    return {day for line in lines for day in (line.published, line.retracted_on) if day is not None}
+
+
 def periods(kind: str, lines: Sequence[Line], stated: str) -> list[Period]:
     """Return how the status ran over evidence time, without gap or overlap, from the day the claim was first stated.
 
     Args: `stated` is the day (YYYY-MM-DD) of its earliest occurrence. The last period has no end.
     """
     first = stated_from(lines, stated)
-    dates = {day for line in lines for day in (line.published, line.retracted_on) if day is not None and day > first}
-    days = sorted({first} | dates)
-    runs: list[Period] = []
-    for day in days:
-        decision = decide(kind, lines, as_of=day)
-        found = (decision.status, decision.rule, decision.certainty)
-        if runs and (runs[-1].status, runs[-1].rule, runs[-1].certainty) == found:
-            continue
-        if runs:
-            last = runs[-1]
-            runs[-1] = Period(last.status, last.rule, last.certainty, last.starts, day)
-        runs.append(Period(*found, starts=day, ends=None))
-    return runs
+    days = sorted({first} | {day for day in turns(lines) if day > first})
+    return runs((day, tally.judged) for day, tally in course(kind, lines, days))
+
+
+def runs(judged: Iterable[tuple[str, Judged]]) -> list[Period]:
+    """Return the stretches of days on which the same was judged."""
+    changes: list[tuple[str, Judged]] = []
+    for day, found in judged:
+        if not changes or _told(changes[-1][1]) != _told(found):
+            changes.append((day, found))
+    ends = [*(day for day, _ in changes[1:]), None]
+    return [Period(*_told(found), starts, end) for (starts, found), end in zip(changes, ends, strict=True)]
+
+
+def _told(judged: Judged) -> tuple[str, str, str | None]:
+    return judged.rule.status, judged.rule.name, judged.certainty

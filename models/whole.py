@@ -1,10 +1,10 @@
 """A claim with everything that hangs on it, and what follows from it: as it is, or as it was published by a day."""
 
-import itertools
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select
@@ -83,6 +83,7 @@ class ClaimWhole(ClaimOut):
     assessments: list[AssessmentOut]
 
 
+NOTICES = tuple(Notices.model_fields)
 PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
 
 
@@ -98,6 +99,8 @@ class Whole:
     sources: dict[str, Row]
     # From when each claim that a relation points to exists in evidence time.
     targets: dict[str, str]
+    # Of what is left of a claim by a day: when all of it was first stated.
+    first_stated: str | None = None
 
     @cached_property
     def lines(self) -> list[status.Line]:
@@ -109,14 +112,11 @@ class Whole:
         """Return what the evidence amounts to."""
         return status.decide(self.claim["kind"], self.lines)
 
-    @cached_property
-    def periods(self) -> list[status.Period]:
-        """Return how the status ran over evidence time."""
-        return status.periods(self.claim["kind"], self.lines, self.stated)
-
     @property
     def stated(self) -> str:
         """Return the day of the earliest occurrence, or the day of recording where none is known."""
+        if self.first_stated is not None:
+            return self.first_stated
         days = (self.sources[row["source"]]["published"] for row in self.occurrences)
         return min(days, default=str(self.claim["created"])[:10])
 
@@ -155,6 +155,20 @@ def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
     ]
 
 
+def from_stored(core: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]) -> Whole:
+    """Return a claim whole from its document, whose parts have all that hangs on it and is accepted."""
+    on_ties = [line for tie in stored["relations"] for line in tie["evidence"]]
+    return Whole(
+        core,
+        stored["occurrences"],
+        [*stored["evidence"], *on_ties],
+        stored["relations"],
+        stored["assessments"],
+        {source["id"]: source for source in stored["sources"]},
+        targets,
+    )
+
+
 def must_exist(whole: Whole, day: str) -> None:
     """Raise `NotFound` where the claim was not stated by a day."""
     if day < whole.exists_from:
@@ -167,6 +181,7 @@ def as_of(whole: Whole, day: str) -> Whole:
     must_exist(whole, day)
     return replace(
         whole,
+        first_stated=whole.stated,
         occurrences=[row for row in whole.occurrences if whole.sources[row["source"]]["published"] <= day],
         evidence=[_then(row, day) for row in whole.evidence if row["published"] <= day],
         relations=[row for row in whole.relations if whole.targets.get(row["target"], day) <= day],
@@ -215,40 +230,88 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
     return {**relation, **found, "evidence": rows}
 
 
-def core(whole: Whole, served: dict[str, list[Row]]) -> ClaimOut:
-    """Return the claim with its derived status; `served` is what `parts` made of it."""
-    decision = whole.decision
-    standing = [row for row in served["evidence"] if row["integrity"] != "retracted"]
-    directions = [row["direction"] for row in standing]
-    announced = [row["integrity"] for row in served["evidence"]]
+def core(whole: Whole) -> ClaimOut:
+    """Return the claim with its derived status."""
+    *_, present = course(whole)
+    found = present.members
     # Not validated again: it is made of records that were, by rules of ours.
-    return ClaimOut.model_construct(
-        **{name: whole.claim[name] for name in (*ClaimIn.model_fields, "revision", "created", "updated")},
-        asserted_by=sorted({who for row in whole.occurrences for who in row["asserted_by"]}),
-        status=decision.status,
-        status_rule=decision.rule,
-        status_since=since(whole.periods),
-        certainty=decision.certainty,
-        evidence_level=min((line.level for line in decision.counted), default=None),
-        evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
-        has_conflict=decision.has_conflict,
-        searched_found_none=decision.searched_found_none,
-        counts=Counts(
-            occurrences=len(whole.occurrences),
-            evidence=len(standing),
-            groups_supporting=decision.case.support.count(),
-            groups_disputing=decision.case.against.count(),
-            sources=len(served["sources"]),
-            **{direction: directions.count(direction) for direction in v.DIRECTIONS.ids},
-        ),
-        notices=Notices(**{name: announced.count(name) for name in Notices.model_fields}),
-    )
+    counted = {"counts": Counts(**found["counts"]), "notices": Notices(**found["notices"])}
+    return ClaimOut.model_construct(**{**head(whole), **found, **counted, **foot(whole)})
 
 
-def since(runs: Sequence[status.Period]) -> str:
-    """Return the first day of the last status, through changes of rule and certainty that left it as it is."""
-    same = itertools.takewhile(lambda run: run.status == runs[-1].status, reversed(runs))
-    return list(same)[-1].starts
+def head(whole: Whole) -> Row:
+    """Return what stands in the core before all that is derived."""
+    return {name: whole.claim[name] for name in records.names_of(ClaimIn)}
+
+
+def foot(whole: Whole) -> Row:
+    """Return what stands in the core after all that is derived."""
+    return {name: whole.claim[name] for name in ("revision", "created", "updated")}
+
+
+@dataclass(slots=True)
+class Standing:
+    """What follows from all that had been published by a day: the rule that holds, and the derived members of the core."""
+
+    day: str
+    judged: status.Judged
+    members: Row
+
+
+def course(whole: Whole) -> Iterator[Standing]:
+    """Yield how the claim stands on each day of evidence time on which anything of it changes, the first and the last too.
+
+    One pass over what hangs on the claim, however many days there are. The last one is the present.
+    """
+    stated = [
+        (whole.sources[row["source"]]["published"], row["source"], row["asserted_by"]) for row in whole.occurrences
+    ]
+    assessed = [(end_of(row["assessed"]), row["source"]) for row in whole.assessments]
+    accepted = sorted((row for row in whole.evidence if row["state"] == "accepted"), key=itemgetter("published"))
+    noticed = [end_of(row["integrity_date"]) for row in accepted if row["integrity_date"]]
+    first = whole.exists_from
+    turns = {*(row["published"] for row in accepted), *noticed, *(part[0] for part in (*stated, *assessed))}
+    days = sorted({first, *(day for day in turns if day > first)})
+    coming = deque(accepted)
+    rows: list[Row] = []
+    since, last = first, None
+    for day, tally in status.course(whole.claim["kind"], whole.lines, days):
+        while coming and coming[0]["published"] <= day:
+            rows.append(coming.popleft())
+        told = [part for part in stated if part[0] <= day]
+        seen = [_then(row, day) for row in rows if row["relation_type"] is None]
+        standing = [row for row in seen if row["integrity"] != "retracted"]
+        directions = [row["direction"] for row in standing]
+        announced = [row["integrity"] for row in seen]
+        judged = tally.judged
+        supporting, disputing = (len(tally.sides[side]) for side in ("supports", "disputes"))
+        if judged.rule.status != last:
+            since, last = day, judged.rule.status
+        named = {row["source"] for row in rows}
+        named |= {source for _, source, _ in told}
+        named |= {source for at, source in assessed if at <= day and source}
+        members = {
+            "asserted_by": sorted({who for _, _, each in told for who in each}),
+            "status": judged.rule.status,
+            "status_rule": judged.rule.name,
+            "status_since": since,
+            "certainty": judged.certainty,
+            "certainty_basis": "derived",
+            "evidence_level": min([line.level for line in tally.counted], default=None),
+            "evidence_until": max([row["published"] for row in standing if row["year"]], default=None),
+            "has_conflict": bool(supporting and disputing),
+            "searched_found_none": tally.searched_found_none,
+            "counts": {
+                "occurrences": len(told),
+                "evidence": len(standing),
+                **{direction: directions.count(direction) for direction in v.DIRECTIONS.ids},
+                "groups_supporting": supporting,
+                "groups_disputing": disputing,
+                "sources": len(named),
+            },
+            "notices": {name: announced.count(name) for name in NOTICES},
+        }
+        yield Standing(day, judged, members)
 
 
 def line_of(row: Row) -> status.Line:

@@ -15,7 +15,7 @@ from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.formats import json_ld
 from api.pages import Page, Paging, choices
 from api.reading import ShortRoute
-from models import counting, queries, whole
+from models import counting, document, queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
@@ -44,6 +44,11 @@ class ClaimParameters(ClaimFilters, Paging, ListFormatParameters):
     )
     fields: Fields = Field(NONE, description="Only these fields or parts.")
     include: Many[ClaimPart] = Field(NONE, description="Add these parts.")
+
+    @property
+    def takes_long(self) -> bool:
+        """Say whether what is found has to be derived anew (see `reading`)."""
+        return self.as_of is not None and bool(parts_of(self.fields, self.include))
 
 
 class AllClaimParameters(ClaimParameters):
@@ -76,6 +81,11 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     """Which lines of evidence on a claim, in what order, and as recorded by when."""
 
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
+
+    @property
+    def takes_long(self) -> bool:
+        """Say whether the claim has to be derived anew (see `reading`)."""
+        return self.as_of is not None or self.known_at is not None
 
 
 class EvidencePage(BaseModel):
@@ -155,7 +165,7 @@ def claims_response(
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
     chosen = citations.wanted(request, query)
-    listing = queries.narrowed(queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of), *also)
+    listing = queries.narrowed(queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF, *also)
     if chosen not in (None, citations.LINES):
         return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
@@ -163,7 +173,7 @@ def claims_response(
         statement = queries.claims_statement(tuple(parts))
         lines = claim_lines(query.fields, parts)
     else:
-        statement = queries.claims_statement()
+        statement = queries.claims_as_of_statement(tuple(parts))
         lines = claim_lines_as_of(query.as_of, query.fields, parts)
     if chosen is citations.LINES:
         return citations.lines_response(request, connection, listing, statement, query, lines, "claims")
@@ -171,19 +181,20 @@ def claims_response(
 
 
 def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> citations.Lines:
-    """Return what makes JSON of claims as they stood with what had been published by a day."""
+    """Return what makes JSON of claims as they stood with what had been published by a day: stored bytes again."""
 
     def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-        order = [row["claim"] for row in rows]
-        found = {claim.claim["id"]: claim for claim in whole.load(connection, order)}
-        return [to_json(_derived(whole.as_of(found[slug], day), fields, parts)) for slug in order]
+        cores = [document.core_as_of(row["core"], row["past"], day) for row in rows]
+        then = document.parts_as_of(connection, rows, parts, day) if parts else [[]] * len(rows)
+        found = ({"core": core, **dict(zip(parts, made, strict=True))} for core, made in zip(cores, then, strict=True))
+        return [claim_bytes(row, fields, parts) for row in found]
 
     return lines
 
 
 def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
     served = whole.parts(claim)
-    core = whole.core(claim, served).model_dump()
+    core = whole.core(claim).model_dump()
     chosen = {name: core[name] for name in fields if name in core} if fields else core
     return {**chosen, **{part: served[part] for part in parts}}
 
@@ -207,7 +218,7 @@ def count_claims(request: Request, connection: Reader, query: Annotated[FacetPar
     if unchanged := pages.not_modified(request, etag):
         return unchanged
     by = query.by or counting.FACETS
-    listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
+    listing = queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF
     total, found = counting.facets(connection, listing, parameters, by)
     answer = {"total": total, "data": found}
     return pages.json_response(to_json(answer), etag)
@@ -276,7 +287,7 @@ def _cited(
         return unchanged
     base = str(request.base_url).rstrip("/")
     served = whole.parts(claim)
-    core = whole.core(claim, served).model_dump()
+    core = whole.core(claim).model_dump()
     if chosen.name == "json_ld":
         content = to_json(json_ld.claim({**core, **served}, base))
         headers = citations.file_headers(chosen, etag, core["id"], links)

@@ -81,5 +81,5 @@ def draw_badge(
     etag = f'"{found.claim["revision"]}"'
     if unchanged := pages.not_modified(request, etag, BADGE_CACHE):
         return unchanged
-    core = whole.core(found, whole.parts(found)).model_dump()
+    core = whole.core(found).model_dump()
     return _picture(badge_svg(core, query.label), etag, BADGE_CACHE)

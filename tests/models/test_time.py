@@ -32,7 +32,7 @@ def load(store: Store, slug: str = CAUSAL) -> whole.Whole:
 
 def served(claim: whole.Whole) -> Any:
     parts = whole.parts(claim)
-    return from_json(to_json({**whole.core(claim, parts).model_dump(), **parts}))
+    return from_json(to_json({**whole.core(claim).model_dump(), **parts}))
 
 
 def stored(store: Store, slug: str) -> Any:
