@@ -114,7 +114,7 @@ def listing_response(
     asked = given(query)
     parameters = queries.resolve(connection, asked)
     database: Database = request.app.state.database
-    sources = read(database, listing, parameters, asked.get("sort", []))
+    sources = read(database, listing, parameters, asked.get("sort", listing.default))
     return sources_response(chosen, sources, etag, "sources")
 
 
@@ -194,7 +194,8 @@ def listed(
     database: Database, listing: queries.Listing, parameters: Mapping[str, Any], sort: Sequence[str]
 ) -> Iterator[Row]:
     """Yield every source that a list of sources finds, in its order."""
-    return _all(database, listing, queries.sources_statement(), parameters, sort, sources_out)
+    statement = queries.sources_statement().select_from(listing.rows)
+    return _all(database, listing, statement, parameters, sort, sources_out)
 
 
 def cited(

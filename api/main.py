@@ -34,12 +34,14 @@ from api.routes import (
     relations,
     review,
     sources,
+    suggest,
     time,
     topics,
     vocabularies,
 )
 from api.settings import NOTICE, Settings, installed_version
 from api.streams import Streams
+from models.asked import read_synonyms
 from models.database import connect
 
 READING = (
@@ -53,6 +55,7 @@ READING = (
     parts,
     parse,
     sources,
+    suggest,
     topics,
     changes,
     vocabularies,
@@ -88,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = database
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
+    app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),

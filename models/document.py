@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
 from sqlmodel import Field
 
-from models import records, whole
+from models import records, search, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
@@ -109,6 +109,7 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
         for model in DERIVED:
             table = records.table(model)
             connection.execute(delete(table).where(table.c.claim.in_(batch)))
+        search.forget(connection, "claim", batch)
         store(connection, derive(connection, batch))
 
 
@@ -117,6 +118,7 @@ def store(connection: Connection, derived: Rows) -> None:
     for model in DERIVED:
         table = records.table(model)
         insert_rows(connection, table, derived[table.name])
+    search.store(connection, "claim", [derived])
 
 
 def rebuild(connection: Connection) -> int:
@@ -131,6 +133,7 @@ def rebuild(connection: Connection) -> int:
     claim, revision, document = records.table(Claim), records.table(Revision), records.table(ClaimDocument)
     accepted = select(claim.c.id).where(claim.c.state == "accepted")
     claims = connection.scalars(accepted.order_by(claim.c.id)).all()
+    search.clear(connection)
     for batch in _batches(claims):
         old = {
             row.claim: row.core
@@ -154,6 +157,7 @@ def rebuild(connection: Connection) -> int:
                 connection.execute(insert(revision), {**made, **told, "body": body})
                 connection.execute(update(claim).where(claim.c.id == core.id).values(revision=serial, updated=at))
         refresh(connection, batch)
+    search.rebuild(connection)
     for model in DERIVED:
         table = records.table(model)
         connection.execute(delete(table).where(table.c.claim.not_in(accepted)))
@@ -177,6 +181,8 @@ def differences(connection: Connection) -> Iterator[str]:
         table = records.table(model)
         stray = set(connection.scalars(select(table.c.claim).distinct())) - claims
         yield from (f"{table.name} has rows of {claim}, which is not an accepted claim" for claim in sorted(stray))
+    yield from search.strays(connection, "claim", claims)
+    yield from search.differences(connection)
     for batch in _batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
@@ -186,11 +192,12 @@ def differences(connection: Connection) -> Iterator[str]:
             for claim in batch:
                 if _comparable(stored[claim]) != _comparable(wanted[claim]):
                     yield f"{table.name} of {claim} does not agree with the tables; run claimbase rebuild"
+        yield from search.claim_differences(connection, batch, derived)
 
 
 def derive(connection: Connection, claims: Sequence[str]) -> Rows:
     """Return the rows of the read model for these claims, by table, without writing them."""
-    rows: Rows = {records.table(model).name: [] for model in DERIVED}
+    rows: Rows = {records.table(model).name: [] for model in (*DERIVED, *search.OF_CLAIMS)}
     for claim in whole.load(connection, claims):
         if claim.claim["state"] == "accepted":
             _derive_one(rows, claim)
@@ -234,6 +241,8 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
         for (field, value), day in sorted(first.items())
     ]
     rows["status_period"] += [{"claim": core.id, **vars(run)} for run in claim.periods]
+    for name, found in search.claim_rows(core.id, core.statement, served).items():
+        rows[name] += found
 
 
 def _comparable(rows: list[dict[str, Any]]) -> list[str]:

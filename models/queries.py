@@ -42,12 +42,13 @@ FACET_TERMS = 100
 
 @dataclass(frozen=True)
 class Listing:
-    """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id."""
+    """What can be listed: from where, its conditions, its sorts by name, the columns that make its id, its own order."""
 
     rows: FromClause
     conditions: Callable[[Mapping[str, Any]], list[ColumnElement[bool]]]
     sorts: Mapping[str, ColumnElement[Any]]
     id: tuple[ColumnElement[Any], ...]
+    default: tuple[str, ...] = ()
 
 
 CLAIMS = Listing(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, select
 
-from api import citations, pages, proposals
+from api import citations, pages, proposals, searching
 from api.citations import FormatParameters
 from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
@@ -18,6 +18,7 @@ from models import queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
+from models.finding import RELEVANCE, documents
 from models.records import Row, evidence_out, evidence_statement
 from models.review import RecordOut
 from models.source import SourceOut
@@ -30,12 +31,12 @@ ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
 ClaimPart = Annotated[str, choices("include", PARTS)]
 ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, proposals.SUBMITTED])]
 Submitted = Annotated[str, choices("include", [proposals.SUBMITTED])]
-ClaimSort = Annotated[str, pages.sorts(queries.CLAIMS)]
+ClaimSort = Annotated[str, pages.sorts(queries.CLAIMS, RELEVANCE)]
 EvidenceSort = Annotated[str, pages.sorts(queries.EVIDENCE)]
 Fields = Many[ClaimField]
 
 
-class ClaimParameters(ClaimFilters, Paging, FormatParameters):
+class ClaimParameters(ClaimFilters, Paging, FormatParameters, searching.HighlightParameters):
     """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
 
     sort: Many[ClaimSort] = Field(
@@ -145,19 +146,33 @@ def claims_response(
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
     chosen = citations.wanted(request, query)
+    listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
+    sought, listing = searching.narrowed(request, connection, listing, "claim", query)
+    listing = queries.narrowed(listing, *also)
     if chosen is not None:
-        listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
-        listing = queries.narrowed(listing, *also)
         return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
-    if query.as_of is None:
-        listing, statement = queries.CLAIMS, queries.claims_statement(parts)
-        render = render_claims(query.fields, parts)
-    else:
-        listing = queries.claims_as_of(query.as_of)
-        statement = select(queries.document.c.claim).select_from(listing.rows)
+    # What is found is sorted before it is read: documents are many times as long as what a sort needs of them.
+    statement = select(queries.document.c.claim).select_from(listing.rows)
+    if query.as_of is not None:
         render = render_claims_as_of(query.as_of, query.fields, parts)
-    return pages.listing_response(request, connection, queries.narrowed(listing, *also), statement, query, render)
+    elif sought is not None:
+        render = render_found(query.fields, parts)
+    else:
+        statement, render = queries.claims_statement(parts), render_claims(query.fields, parts)
+    if query.highlight and sought is not None:
+        render = searching.highlighting_claims(render, sought, query.as_of)
+    return pages.listing_response(request, connection, listing, statement, query, render)
+
+
+def render_found(fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
+    """Return what reads the documents of claims of which only the slugs were read, and makes JSON of them."""
+
+    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
+        found = documents(connection, [row["claim"] for row in rows], parts)
+        return render_claims(fields, parts)(connection, found)
+
+    return render
 
 
 def render_claims_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pages.Render:
@@ -196,6 +211,7 @@ def count_claims(request: Request, connection: Reader, query: Annotated[FacetPar
         return unchanged
     by = query.by or queries.FACETS
     listing = queries.CLAIMS if query.as_of is None else queries.claims_as_of(query.as_of)
+    _, listing = searching.narrowed(request, connection, listing, "claim", query)
     total = queries.count(connection, listing, parameters)
     answer = {"total": total, "data": queries.facets(connection, listing, parameters, by)}
     return pages.json_response(to_json(answer), etag)
