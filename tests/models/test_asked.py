@@ -58,7 +58,7 @@ def test_what_is_asked_for(text: str, branches: list[Branch]) -> None:
     assert list(parse(text, KNOWN)) == branches
 
 
-@given(st.text(alphabet=st.sampled_from('ab6 -"()*:%^&|!<>\'or\n多é😀'), max_size=40) | st.text(max_size=40))
+@given(st.text(alphabet=st.sampled_from("ab6 -\"()*:%^&|!<>'or\n多é😀"), max_size=40) | st.text(max_size=40))
 @settings(max_examples=500, deadline=None)
 def test_nothing_that_is_typed_fails(text: str) -> None:
     for branch in parse(text, KNOWN):
