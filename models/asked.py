@@ -147,9 +147,59 @@ def _hit(words: Sequence[tuple[str, int, int]], place: int, by_first: Mapping[st
     return 0
 
 
-# What is typed so far is compared with a label from each of its words on, as far as this, and from so many of them.
-_FAR = 60
-_STARTS = 12
+# What is typed so far is compared with a label from each of its telling words on: as far as this, from so many of them.
+_FAR = 32
+_STARTS = 8
+_UNTELLING = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "between",
+        "but",
+        "by",
+        "can",
+        "do",
+        "does",
+        "for",
+        "from",
+        "has",
+        "have",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "may",
+        "more",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "than",
+        "that",
+        "the",
+        "their",
+        "these",
+        "this",
+        "those",
+        "to",
+        "was",
+        "were",
+        "when",
+        "which",
+        "who",
+        "with",
+        "without",
+    ]
+)
 
 
 def beginnings(labels: Iterable[str]) -> set[str]:
@@ -161,9 +211,11 @@ def beginnings(labels: Iterable[str]) -> set[str]:
         place = starts = 0
         for word in words:
             # From «of» on nobody looks for anything, unless the label begins so.
-            if starts < _STARTS and (place == 0 or len(word) > 2 or not word.isalpha()):
+            if place == 0 or word not in _UNTELLING:
                 found.add(whole[place : place + _FAR].rstrip())
                 starts += 1
+                if starts == _STARTS:
+                    break
             place += len(word) + 1
     return found
 

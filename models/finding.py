@@ -44,13 +44,13 @@ def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[
     for row in documents:
         parts = {name: from_json(row[name]) for name in MARKED_PARTS}
         statement = from_json(row["core"])["statement"]
-        found.append(_marked([("statement", statement), *claim_texts(parts, day or "9999")], query))
+        found.append(_marked([(("statement",), statement), *claim_texts(parts, day or "9999")], query))
     return found
 
 
 def source_highlights(sources: Iterable[Row], query: Query) -> list[dict[str, str]]:
     """Return the same for sources."""
-    return [_marked([("title", source["title"]), *source_texts(source)], query) for source in sources]
+    return [_marked([(("title",), source["title"]), *source_texts(source)], query) for source in sources]
 
 
 def _marked(texts: Iterable[Text], query: Query) -> dict[str, str]:
@@ -59,7 +59,7 @@ def _marked(texts: Iterable[Text], query: Query) -> dict[str, str]:
         if len(found) == MOST_MARKED:
             break
         if (hit := marked(text, query)) is not None:
-            found[place] = hit
+            found["/".join(place)] = hit
     return found
 
 

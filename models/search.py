@@ -63,7 +63,7 @@ OF_CLAIMS = (ClaimSearch, Beginning)
 OF_THE_INDEX = re.compile(r"\w+_search_index(_\w+)?|vector|ix_\w+_search_(vector|number_\w+)")
 
 Rows = dict[str, list[Row]]
-Text = tuple[str, str]  # Where a text stands in its record, and the text.
+Text = tuple[tuple[str, ...], str]  # Where a text stands in its record, and the text.
 
 
 def claim_texts(parts: Mapping[str, Sequence[Row]], day: str = "9999") -> Iterator[Text]:
@@ -72,27 +72,30 @@ def claim_texts(parts: Mapping[str, Sequence[Row]], day: str = "9999") -> Iterat
     known = {source["id"] for source in sources}
     for row in parts["occurrences"]:
         if row["source"] in known:
-            yield f"occurrences/{row['key']}/quote", row["quote"]
+            yield ("occurrences", row["key"], "quote"), row["quote"]
     for row in (*parts["evidence"], *(line for tie in parts["relations"] for line in tie["evidence"])):
         if row["source"] in known:
-            yield f"evidence/{row['key']}/finding", row["finding"]
+            yield ("evidence", row["key"], "finding"), row["finding"]
     for source in sources:
-        yield f"sources/{source['id']}/title", source["title"]
-        yield from _author_texts(source, f"sources/{source['id']}/")
+        yield ("sources", source["id"], "title"), source["title"]
+        yield from _author_texts(source, "sources", source["id"])
 
 
 def source_texts(source: Row) -> Iterator[Text]:
     """Yield what a source is found by beside its title."""
-    yield from _author_texts(source, "")
+    yield from _author_texts(source)
     for name in ("container_title", "container_title_short", "publisher", "note"):
         if source[name]:
-            yield name, source[name]
+            yield (name,), source[name]
 
 
-def _author_texts(source: Row, place: str) -> Iterator[Text]:
+def _author_texts(source: Row, *place: str) -> Iterator[Text]:
     for number, author in enumerate(source["authors"]):
-        names = (author[name] for name in ("given", "particle", "family", "suffix", "literal"))
-        yield f"{place}authors/{number}", " ".join(name for name in names if name)
+        names = [author[name] for name in _NAMES if author[name]]
+        yield (*place, "authors", str(number)), " ".join(names)
+
+
+_NAMES = ("given", "particle", "family", "suffix", "literal")
 
 
 def claim_rows(claim: str, statement: str, parts: Mapping[str, Sequence[Row]]) -> Rows:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -19,6 +19,7 @@ BREAK = "0"
 MOST_TOKENS = 15_000
 MOST_PLACES = 250
 LONGEST = 60
+MOST_KNOWN = 2**16
 
 # Letters that Unicode does not decompose into an ASCII letter and a mark, and the apostrophes.
 _LETTERS = {
@@ -81,7 +82,7 @@ def plain(text: str) -> list[str]:
 
 def tokens(text: str) -> list[str]:
     """Return the words of a text as they stand in the index, in their order."""
-    return [_token(word) for word in _WORD.findall(fold(text))]
+    return list(map(_TOKENS.__getitem__, _WORD.findall(fold(text))))
 
 
 def spans(text: str) -> Iterator[tuple[str, int, int]]:
@@ -92,10 +93,22 @@ def spans(text: str) -> Iterator[tuple[str, int, int]]:
         end = places[word.end(1) - 1] + 1
         while end < len(text) and not folds[end]:
             end += 1
-        yield _token(word[1]), places[word.start(1)], end
+        yield _TOKENS[word[1]], places[word.start(1)], end
 
 
-@lru_cache(maxsize=2**16)
+class _Tokens(dict[str, str]):
+    """The token of each word, found out at its first need; begun anew where there are too many."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= MOST_KNOWN:
+            self.clear()
+        self[word] = token = _token(word)
+        return token
+
+
+_TOKENS = _Tokens()
+
+
 def _token(word: str) -> str:
     # PostgreSQL would take apart what begins with a digit; 6 becomes n6, and n6 becomes nn6, so that they stay two words.
     if _NUMBERED.match(word):
@@ -107,7 +120,7 @@ def _token(word: str) -> str:
     return word[:LONGEST]
 
 
-@lru_cache(maxsize=1)
+@cache
 def _stemmer() -> Any:
     # At the first word, not at a start: the package loads all its languages. By its own name, since the package would take
     # a stemmer in C of another version where there is one, and two machines would stem differently.

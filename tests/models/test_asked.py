@@ -93,11 +93,11 @@ def test_marks(text: str, query: str, html: str | None) -> None:
 
 def test_a_label_is_found_by_each_of_its_words() -> None:
     found = beginnings(["The Rôle of iron in MS", "B 6"])
-    assert found == {"the role of iron in ms", "role of iron in ms", "iron in ms", "b 6", "6"}
+    assert found == {"the role of iron in ms", "role of iron in ms", "iron in ms", "ms", "b 6", "6"}
     assert typed("  Rôle, of I") == "role of i"
     assert beginnings(["", "…"]) == set()
     (first, *_) = sorted(beginnings(["word " * 100]), key=len, reverse=True)
-    assert len(first) <= 60
+    assert 25 < len(first) <= 32
     assert typed("word " * 100) == first
 
 

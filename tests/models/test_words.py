@@ -64,3 +64,11 @@ def test_what_no_index_could_hold_is_left_out_everywhere(monkeypatch: pytest.Mon
     monkeypatch.setattr(words, "MOST_PLACES", 2)
     assert indexed("vein", ["vein vein vein", "iron", "lost"]) == ("vein", f"{BREAK} vein {BREAK} {BREAK} {BREAK}")
     assert indexed("one two three four five six seven", ["lost"]) == ("one two three four five six", "")
+
+
+def test_what_is_known_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "MOST_KNOWN", 50)
+    monkeypatch.setattr(words, "_TOKENS", words._Tokens())
+    for number in range(200):
+        assert tokens(f"veins w{number}") == ["vein", f"w{number}"]
+    assert len(words._TOKENS) <= 50
