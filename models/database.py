@@ -257,10 +257,10 @@ def words_astray(connection: Connection, table: Table) -> bool:
     return connection.exec_driver_sql(either).first() is not None
 
 
-# A word in the title is worth so many others. The least number is the best.
+# A word in the title is worth ten others, as it is by default in PostgreSQL. The least number is the best.
 _FOUND = {
     # Ranked once: without the hint SQLite may ask for the rank where the index is out of reach.
-    "sqlite": "SELECT texts.{key} AS record, CAST(1000 * bm25({name}_index, 4.0, 1.0) AS INTEGER) AS score"
+    "sqlite": "SELECT texts.{key} AS record, CAST(1000 * bm25({name}_index, 10.0, 1.0) AS INTEGER) AS score"
     " FROM {name}_index JOIN {name} AS texts ON texts.number = {name}_index.rowid WHERE {name}_index MATCH :asked",
     "postgresql": "SELECT {key} AS record, CAST(-1000000 * ts_rank(vector, CAST(:asked AS tsquery)) AS integer) AS score"
     " FROM {name} WHERE vector @@ CAST(:asked AS tsquery)",
