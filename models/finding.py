@@ -24,7 +24,7 @@ def searched(connection: Connection, listing: Listing, kind: str, query: Query) 
     table, key = WORDS[kind]
     found = database.found(connection, table, key, query)
     (record,) = listing.id
-    rows = listing.rows.join(found, found.c.record == record)
+    rows = database.among(found, listing.rows, record)
     return replace(listing, rows=rows, sorts={**listing.sorts, RELEVANCE: found.c.score}, default=(RELEVANCE,))
 
 
