@@ -161,7 +161,7 @@ def listing_response(
     asked = given(query)
     parameters = queries.resolve(connection, asked)
     database: Database = request.app.state.database
-    sources = read(database, listing, parameters, asked.get("sort", []))
+    sources = read(database, listing, parameters, asked.get("sort", listing.default))
     return sources_response(chosen, sources, etag, "sources")
 
 
@@ -180,7 +180,7 @@ def lines_response(
         return unchanged
     asked = given(query)
     parameters = queries.resolve(connection, asked)
-    found = every(request.app.state.database, listing, statement, parameters, asked.get("sort", []), lines)
+    found = every(request.app.state.database, listing, statement, parameters, asked.get("sort", listing.default), lines)
     content = pieces(line + b"\n" for line in found)
     headers = file_headers(LINES, etag, name, {})
     return StreamingResponse(content, media_type=LINES.media_types[0], headers=headers)

@@ -37,12 +37,14 @@ from api.routes import (
     relations,
     review,
     sources,
+    suggest,
     time,
     topics,
     vocabularies,
 )
 from api.settings import NOTICE, Settings, installed_version
 from api.streams import Streams
+from models.asked import read_synonyms
 from models.database import connect
 
 # The first one that fits answers, so that those that are asked for the most come first.
@@ -57,6 +59,7 @@ READING = (
     parts,
     parse,
     sources,
+    suggest,
     topics,
     changes,
     vocabularies,
@@ -103,6 +106,7 @@ def create_app(settings: Settings) -> Application:
     app.state.writers = asyncio.Semaphore(writing.THREADS)
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
+    app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),

@@ -34,6 +34,7 @@ EXAMPLES = {
     "get_source": "/v1/sources/doi:10.1002/ana.22085",
     "parse_sources": "/v1/sources:parse",
     "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
+    "suggest": "/v1/suggest?q=mult",
     "list_topics": "/v1/topics?limit=2",
     "get_topic": "/v1/topics/iron",
     "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",

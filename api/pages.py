@@ -29,9 +29,9 @@ def choices(name: str, values: Sequence[str]) -> OneOf:
     return OneOf(Vocabulary(name, name, name, tuple(Term(value, value, value) for value in values)))
 
 
-def sorts(listing: queries.Listing) -> OneOf:
+def sorts(listing: queries.Listing, *more: str) -> OneOf:
     """Return the annotation of `sort` for a listing: each name, also with a minus for descending."""
-    return choices("sort", [sign + name for name in ("id", *listing.sorts) for sign in ("", "-")])
+    return choices("sort", [sign + name for name in ("id", *listing.sorts, *more) for sign in ("", "-")])
 
 
 class Paging(BaseModel):
@@ -102,7 +102,7 @@ def listing_response(
 ) -> Response:
     """Answer a list: 304 without touching the data where nothing changed, else one page and where it goes on."""
     asked = given(query)
-    sort = asked.get("sort", [])
+    sort = asked.get("sort", listing.default)
     bound = _binding(request, asked)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
     parameters = queries.resolve(connection, asked)
@@ -121,7 +121,7 @@ def listing_response(
     return json_response(content, etag, headers)
 
 
-_NOT_BOUND = ("cursor", "limit", "count", "fields", "include")
+_NOT_BOUND = ("cursor", "limit", "count", "fields", "include", "highlight")
 
 
 def _binding(request: Request, asked: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pydantic_core import from_json
 from sqlalchemy import Connection, select, tuple_
 
-from models import document
+from models import document, search
 from models.base import Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict, may_refer, next_revision, put, stamp_claims
 from models.claim import ClaimTopic
@@ -199,6 +199,8 @@ def _insert_rows(connection: Connection, kind: Kind, rows: list[Row], records: S
         identifiers = [{**identifier, "source": each.id} for each in records for identifier in each.body["identifiers"]]
         insert_rows(connection, table(SourceAuthor), authors)
         insert_rows(connection, table(SourceIdentifier), identifiers)
+    if kind.name in search.OWN:
+        search.put_new(connection, kind.name, [each.body for each in records])
 
 
 def _one_by_one(load: Load, record: Record, there: bool, known: Known) -> None:

@@ -13,7 +13,7 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlmodel import SQLModel
 
-from models import document
+from models import document, search
 from models.assessment import AssessmentIn
 from models.base import ClaimbaseError, Fault, InvalidRecord, now
 from models.claim import Claim, ClaimIn, ClaimTopic, OccurrenceIn, TopicIn
@@ -96,7 +96,11 @@ _insert = cache(insert)
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
     """Make or replace a topic."""
-    return _put(change, KINDS["topic"], topic.model_dump(), action)
+    body = topic.model_dump()
+    if not _put(change, KINDS["topic"], body, action):
+        return False
+    search.put(change.connection, "topic", body)
+    return True
 
 
 def put_source(change: Change, source: SourceIn, action: str | None = None) -> bool:
@@ -117,6 +121,7 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
     _replace(change, SourceAuthor, "source", source.id, author_rows(source.id, body["authors"]))
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
+    search.put(change.connection, "source", body)
     if old is not None:
         _derive_what_rests_on(change, source, old)
     return True

@@ -31,6 +31,7 @@ def _rows(
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of a statement on a listing; `build` makes it from where the rows stand and the place of `as_of`."""
     shape, places, values = f.bound(parameters)
+    values |= listing.given
     if listing.name is None:
         places = {**parameters, **places}
 

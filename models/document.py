@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
 from sqlmodel import Field
 
-from models import records, status, whole
+from models import records, search, status, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
@@ -114,6 +114,7 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
         for model in DERIVED:
             table = records.table(model)
             connection.execute(delete(table).where(table.c.claim.in_(batch)))
+        search.forget(connection, "claim", batch)
         store(connection, derive(connection, batch))
 
 
@@ -122,6 +123,7 @@ def store(connection: Connection, derived: Rows) -> None:
     for model in DERIVED:
         table = records.table(model)
         insert_rows(connection, table, derived[table.name])
+    search.store(connection, "claim", [derived])
 
 
 def rebuild(connection: Connection) -> int:
@@ -136,6 +138,7 @@ def rebuild(connection: Connection) -> int:
     claim, revision, document = records.table(Claim), records.table(Revision), records.table(ClaimDocument)
     accepted = select(claim.c.id).where(claim.c.state == "accepted")
     claims = connection.scalars(accepted.order_by(claim.c.id)).all()
+    search.clear(connection)
     for batch in _batches(claims):
         old = {
             row.claim: row.core
@@ -161,6 +164,7 @@ def rebuild(connection: Connection) -> int:
                 connection.execute(insert(revision), {**made_row, **told, "body": body})
                 connection.execute(update(claim).where(claim.c.id == slug).values(revision=serial, updated=at))
         refresh(connection, batch)
+    search.rebuild(connection)
     for model in DERIVED:
         table = records.table(model)
         connection.execute(delete(table).where(table.c.claim.not_in(accepted)))
@@ -184,6 +188,8 @@ def differences(connection: Connection) -> Iterator[str]:
         table = records.table(model)
         stray = set(connection.scalars(select(table.c.claim).distinct())) - claims
         yield from (f"{table.name} has rows of {claim}, which is not an accepted claim" for claim in sorted(stray))
+    yield from search.strays(connection, "claim", claims)
+    yield from search.differences(connection)
     for batch in _batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
@@ -193,6 +199,7 @@ def differences(connection: Connection) -> Iterator[str]:
             for claim in batch:
                 if _comparable(stored[claim]) != _comparable(wanted[claim]):
                     yield f"{table.name} of {claim} does not agree with the tables; run claimbase rebuild"
+        yield from search.claim_differences(connection, batch, derived)
 
 
 def derive(connection: Connection, claims: Sequence[str]) -> Rows:
@@ -202,7 +209,7 @@ def derive(connection: Connection, claims: Sequence[str]) -> Rows:
 
 def derive_from(claims: Iterable[whole.Whole]) -> Rows:
     """Return the rows of the read model for those of these claims that are accepted."""
-    rows: Rows = {records.table(model).name: [] for model in DERIVED}
+    rows: Rows = {records.table(model).name: [] for model in (*DERIVED, *search.OF_CLAIMS)}
     for claim in claims:
         if claim.claim["state"] == "accepted":
             _derive_one(rows, claim)
@@ -250,6 +257,8 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
     ]
     periods = status.runs((standing.day, standing.judged) for standing in course)
     rows["status_period"] += [{"claim": slug, **vars(run)} for run in periods]
+    for name, found in search.claim_rows(slug, claim.claim["statement"], served).items():
+        rows[name] += found
 
 
 def _past(days: Sequence[str], members: Sequence[bytes]) -> bytes:

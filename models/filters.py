@@ -94,6 +94,13 @@ AS_OF = "Evidence time: with what had been published by this day; YYYY, YYYY-MM 
 KNOWN_AT = "Database time: what this knowledge base had recorded by this UTC time, or by the end of its beginning."
 
 
+Sought = Annotated[Text, Field(max_length=500)]
+Q = (
+    'Full text: all of these words, in whatever form; `"a phrase"` as it is, `-without` what must not be there, `or`'
+    " between what will do. The best comes first unless `sort` says otherwise."
+)
+
+
 class LineFilters(Filters):
     """What one accepted line of evidence must be. Given together, one and the same line must meet all of them."""
 
@@ -111,6 +118,7 @@ class LineFilters(Filters):
 class ClaimFilters(LineFilters):
     """Which claims."""
 
+    q: Sought | None = Field(None, description=Q)
     status: Many[v.Status] = Field(NONE, description="Derived status.")
     status_ne: Many[v.Status] = Field(NONE, alias="status.ne", description="Any status but these.")
     kind: Many[v.ClaimKind] = Field(NONE, description="Kind of claim.")
@@ -157,6 +165,7 @@ class AllEvidenceFilters(EvidenceFilters):
 class SourceFilters(Filters):
     """Which sources."""
 
+    q: Sought | None = Field(None, description=Q)
     type: Many[v.SourceType] = Field(NONE, description="Type of source.")
     author: Names = Field(NONE, description="Family name or group's name of an author; case and accents do not matter.")
     journal: Names = Field(NONE, description="Journal, in full or as abbreviated, exactly; repeat it for several.")

@@ -1,7 +1,7 @@
 """The read side: filters and sorts become statements; each function takes a connection and returns plain rows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -47,8 +47,9 @@ term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision
 class Listing:
     """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id.
 
-    `name` is that of a listing which is the same for every request, so that its statements are kept. `along` is the id
-    once more, as it stands in an index that gives the rows in their order.
+    `name` is that of a listing which is the same for every request, so that its statements are kept; `given` holds what
+    yet differs from one to the next. `along` is the id once more, as it stands in an index that gives the rows in their
+    order. `default` is how it is sorted where nobody says.
     """
 
     rows: FromClause
@@ -57,6 +58,8 @@ class Listing:
     id: tuple[ColumnElement[Any], ...]
     name: str | None = None
     along: tuple[ColumnElement[Any], ...] | None = None
+    default: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 CLAIMS = Listing(
@@ -169,7 +172,7 @@ def page(
         ordered = [mark.desc() if down else mark.asc() for mark, (_, down) in zip(found, columns, strict=True)]
         return statement.join(some, and_(*same)).order_by(*ordered).add_columns(*found)
 
-    values["most"] = limit + 1
+    values |= {"most": limit + 1, **listing.given}
     for place, value in enumerate(after or ()):
         values[f"after_{place}"] = value
     if listing.name is None:

@@ -8,6 +8,7 @@ from models.idempotency import Idempotency
 from models.keys import ApiKey
 from models.relation import Relation
 from models.revision import Revision, Serial
+from models.search import Beginning, ClaimSearch, SourceSearch
 from models.source import Source, SourceAuthor, SourceIdentifier
 
 tables = (
@@ -28,4 +29,7 @@ tables = (
     ClaimDocument,
     ClaimTerm,
     StatusPeriod,
+    ClaimSearch,
+    SourceSearch,
+    Beginning,
 )

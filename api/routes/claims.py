@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection
 
-from api import citations, pages, proposals
+from api import citations, pages, proposals, searching
 from api.citations import FormatParameters, ListFormatParameters
 from api.deps import Caller, JsonAccepted, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
@@ -19,6 +19,7 @@ from models import counting, document, queries, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
+from models.finding import RELEVANCE
 from models.records import Row, evidence_out, evidence_statement
 from models.review import RecordOut
 from models.source import SourceOut
@@ -31,12 +32,12 @@ ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
 ClaimPart = Annotated[str, choices("include", PARTS)]
 ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, proposals.SUBMITTED])]
 Submitted = Annotated[str, choices("include", [proposals.SUBMITTED])]
-ClaimSort = Annotated[str, pages.sorts(queries.CLAIMS)]
+ClaimSort = Annotated[str, pages.sorts(queries.CLAIMS, RELEVANCE)]
 EvidenceSort = Annotated[str, pages.sorts(queries.EVIDENCE)]
 Fields = Many[ClaimField]
 
 
-class ClaimParameters(ClaimFilters, Paging, ListFormatParameters):
+class ClaimParameters(ClaimFilters, Paging, ListFormatParameters, searching.HighlightParameters):
     """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
 
     sort: Many[ClaimSort] = Field(
@@ -47,8 +48,8 @@ class ClaimParameters(ClaimFilters, Paging, ListFormatParameters):
 
     @property
     def takes_long(self) -> bool:
-        """Say whether what is found has to be derived anew (see `reading`)."""
-        return self.as_of is not None and bool(parts_of(self.fields, self.include))
+        """Say whether to find it, or to derive it anew, takes its time (see `reading`)."""
+        return self.q is not None or (self.as_of is not None and bool(parts_of(self.fields, self.include)))
 
 
 class AllClaimParameters(ClaimParameters):
@@ -165,7 +166,9 @@ def claims_response(
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
     chosen = citations.wanted(request, query)
-    listing = queries.narrowed(queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF, *also)
+    listing = queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF
+    sought, listing = searching.narrowed(request, connection, listing, "claim", query)
+    listing = queries.narrowed(listing, *also)
     if chosen not in (None, citations.LINES):
         return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
@@ -175,6 +178,8 @@ def claims_response(
     else:
         statement = queries.claims_as_of_statement(tuple(parts))
         lines = claim_lines_as_of(query.as_of, query.fields, parts)
+    if query.highlight and sought is not None:
+        lines = searching.highlighting_claims(lines, sought, query.as_of)
     if chosen is citations.LINES:
         return citations.lines_response(request, connection, listing, statement, query, lines, "claims")
     return pages.listing_response(request, connection, listing, statement, query, as_array(lines))
@@ -219,6 +224,7 @@ def count_claims(request: Request, connection: Reader, query: Annotated[FacetPar
         return unchanged
     by = query.by or counting.FACETS
     listing = queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF
+    _, listing = searching.narrowed(request, connection, listing, "claim", query)
     total, found = counting.facets(connection, listing, parameters, by)
     answer = {"total": total, "data": found}
     return pages.json_response(to_json(answer), etag)

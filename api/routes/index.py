@@ -38,6 +38,7 @@ LINKS = {
     "sources": "/v1/sources",
     "history": "/v1/statuses/history",
     "topics": "/v1/topics",
+    "suggest": "/v1/suggest",
     "changes": "/v1/changes",
     "vocabularies": "/v1/vocabularies",
     "export": "/v1/export",

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from api import citations, pages, proposals
+from api import citations, pages, proposals, searching
 from api.citations import FormatParameters, ListFormatParameters
 from api.deps import Caller, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
@@ -19,6 +19,7 @@ from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, a
 from models import queries
 from models.base import Text
 from models.filters import NONE, Filters, Many, SourceFilters
+from models.finding import RELEVANCE
 from models.records import Row, sources_out
 from models.review import RecordOut
 from models.source import SourceOut
@@ -35,14 +36,14 @@ class ReferenceConvertor(PathConvertor):
 
 register_url_convertor("reference", ReferenceConvertor())
 
-SourceSort = Annotated[str, pages.sorts(queries.SOURCES)]
+SourceSort = Annotated[str, pages.sorts(queries.SOURCES, RELEVANCE)]
 SourceReference = Annotated[
     Text,
     Path(max_length=500, description="Slug, doi:…, pmid:…, pmcid:… or isbn:…", examples=["doi:10.1002/ana.22085"]),
 ]
 
 
-class SourceParameters(SourceFilters, Paging, ListFormatParameters, SubmittedParameters):
+class SourceParameters(SourceFilters, Paging, ListFormatParameters, SubmittedParameters, searching.HighlightParameters):
     """Which sources, in what order, in which representation."""
 
     sort: Many[SourceSort] = Field(NONE, description="Such as `-published`; the id decides what is equal.")
@@ -52,10 +53,16 @@ class FormatQuery(Filters, FormatParameters):
     """In which representation."""
 
 
+class FoundSource(SourceOut):
+    """A source as a list gives it."""
+
+    highlight: searching.Highlight | None = Field(default=None, description=searching.HIGHLIGHT)
+
+
 class SourcePage(BaseModel):
     """A page of sources."""
 
-    data: list[SourceOut]
+    data: list[FoundSource]
     page: Page
     submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
@@ -71,13 +78,15 @@ def list_sources(
     """List sources: a page as JSON, or all of them as lines of JSON or in a format of reference managers."""
     waiting = proposals.proposals(request, connection, caller, query, "source")
     chosen = citations.wanted(request, query)
+    sought, listing = searching.narrowed(request, connection, queries.SOURCES, "source", query)
+    if chosen not in (None, citations.LINES):
+        return citations.listing_response(request, connection, chosen, listing, query, citations.listed)
     statement = queries.sources_statement()
+    lines = searching.highlighting_sources(sought) if query.highlight and sought is not None else _lines
     if chosen is citations.LINES:
-        return citations.lines_response(request, connection, queries.SOURCES, statement, query, _lines, "sources")
-    if chosen is None:
-        listed = pages.listing_response(request, connection, queries.SOURCES, statement, query, as_array(_lines))
-        return proposals.with_proposals(listed, waiting)
-    return citations.listing_response(request, connection, chosen, queries.SOURCES, query, citations.listed)
+        return citations.lines_response(request, connection, listing, statement, query, lines, "sources")
+    listed = pages.listing_response(request, connection, listing, statement, query, as_array(lines))
+    return proposals.with_proposals(listed, waiting)
 
 
 # A DOI contains slashes, so the longer path has to be tried first.

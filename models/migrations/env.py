@@ -1,15 +1,24 @@
 """How Alembic runs here: always inside a connection that `models.migrations.migrate` opened."""
 
+from typing import Any
+
 from alembic import context
 from sqlmodel import SQLModel
 
 from models import tables
+from models.search import OF_THE_INDEX
 
 assert tables, "importing the tables fills the metadata"
+
+
+def _is_ours(_object: Any, name: str | None, _kind: str, reflected: bool, _compared: Any) -> bool:
+    return not (reflected and name and OF_THE_INDEX.fullmatch(name))
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=SQLModel.metadata,
+    include_object=_is_ours,
     render_as_batch=True,
     compare_server_default=True,
 )

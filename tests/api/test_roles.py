@@ -38,7 +38,7 @@ ADMINS = "           401  403  403  403  403     200    401 401 401"
 ADMINS_CREATE = "    401  403  403  403  403     201    401 401 401"
 
 SHOWN_TO_ALL = (
-    *("index", "healthz", "readyz", "list_vocabularies", "get_vocabulary", "list_topics", "get_topic"),
+    *("index", "suggest", "healthz", "readyz", "list_vocabularies", "get_vocabulary", "list_topics", "get_topic"),
     *("count_claims", "list_claim_sources", "walk_relations", "get_impact", "get_timeline", "compare_days"),
     *("status_history", "list_claim_revisions", "stream_changes", "draw_timeline", "draw_chain", "draw_badge"),
     *("explain_status", "get_evidence", "get_occurrence", "get_relation", "get_assessment", "get_source"),

@@ -319,6 +319,7 @@ def test_keys_begin_with_the_claim() -> None:
             "claim_document",
             "claim_term",
             "status_period",
+            "claim_search",
         )
     }
     for rows in own:

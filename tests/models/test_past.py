@@ -96,7 +96,8 @@ def generated(chance: random.Random) -> whole.Whole:
         integrity = chance.choice(("no_notice", "no_notice", "retracted", "concern", "corrected"))
         noticed = date() if integrity != "no_notice" and chance.random() < 0.8 else None
         year = chance.choice((None, 2010))
-        named = {"id": f"s-{number}", "citation": f"S {number}", "year": year, "published": day()}
+        named = {"id": f"s-{number}", "citation": f"S {number}", "title": "A study", "authors": []}
+        named |= {"year": year, "published": day()}
         sources[f"s-{number}"] = {**named, "integrity": integrity, "integrity_date": noticed}
     evidence = []
     for number in range(chance.randrange(7)):
@@ -114,12 +115,19 @@ def generated(chance: random.Random) -> whole.Whole:
             "searched_found_none": chance.random() < 0.3,
             "relation_type": chance.choice((None, None, None, "leads_to")),
             "relation_target": None,
+            "finding": "It was found.",
             "state": chance.choice(("accepted", "accepted", "accepted", "submitted", "retracted")),
             **{name: source[name] for name in ("citation", "year", "published", "integrity", "integrity_date")},
         }
         evidence.append(row)
     occurrences = [
-        {"claim": "c", "key": f"o-{number}", "source": f"s-{chance.randrange(5)}", "asserted_by": [f"w-{number % 2}"]}
+        {
+            "claim": "c",
+            "key": f"o-{number}",
+            "source": f"s-{chance.randrange(5)}",
+            "asserted_by": [f"w-{number % 2}"],
+            "quote": "So it is.",
+        }
         for number in range(chance.randrange(3))
     ]
     assessments = [

@@ -1,0 +1,54 @@
+"""Suggestions while somebody types."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from api import pages
+from api.deps import JsonAccepted, Reader
+from api.errors import LIST_ERRORS
+from models import finding
+from models.filters import NONE, Filters, Many, Sought
+
+router = APIRouter(tags=["index"], dependencies=[JsonAccepted])
+
+KINDS = ("topic", "claim", "source")
+
+
+class SuggestParameters(Filters):
+    """What was typed so far, and what to suggest."""
+
+    q: Sought = Field(
+        description="The beginning of one or more words that stand together in a label.", examples=["mult"]
+    )
+    kind: Many[Annotated[str, pages.choices("kind", KINDS)]] = Field(NONE, description="Only these kinds of record.")
+
+
+class Suggestion(BaseModel):
+    """A record that may be meant."""
+
+    kind: Literal["topic", "claim", "source"]
+    id: str
+    label: str = Field(description="A topic's label, a claim's statement, a source's title.")
+    citation: str | None = Field(default=None, description="A source in short form, such as 'Doepp et al. 2010'.")
+
+
+class Suggestions(BaseModel):
+    """At most ten, the kinds by turns; within a kind in the order of what was found."""
+
+    data: list[Suggestion]
+
+
+@router.get("/v1/suggest", response_model=Suggestions, responses=LIST_ERRORS)
+def suggest(request: Request, connection: Reader, query: Annotated[SuggestParameters, Query()]) -> Response:
+    """Suggest topics, claims and sources while somebody types: those in whose labels words begin so.
+
+    A source is also found by the family names of its authors.
+    """
+    etag = pages.list_tag(connection)
+    if unchanged := pages.not_modified(request, etag):
+        return unchanged
+    data = finding.suggest(connection, query.q, [kind for kind in KINDS if not query.kind or kind in query.kind])
+    return pages.json_response(to_json({"data": data}), etag)

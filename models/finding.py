@@ -1,0 +1,109 @@
+"""What a search finds: lists with only that, the texts in which it stands, and suggestions while somebody types."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, Select, bindparam, select
+
+from models.asked import Query, marked, typed
+from models.database import index
+from models.queries import Listing, claims_statement, document, topic
+from models.records import Row, sources_by_id
+from models.search import WORDS, Text, beginning, claim_texts, source_texts
+
+RELEVANCE = "relevance"
+MOST_MARKED = 20
+MOST_SUGGESTED = 10
+# What `highlights` needs of a document.
+MARKED_PARTS = ("occurrences", "evidence", "sources", "relations")
+
+
+def searched(connection: Connection, listing: Listing, kind: str, query: Query) -> Listing:
+    """Return a listing of claims or sources with only what a query finds, the best first unless it is sorted otherwise."""
+    table, key = WORDS[kind]
+    found = index.found(connection, table, key)
+    (record,) = listing.id
+    return replace(
+        listing,
+        rows=index.among(found, listing.rows, record),
+        sorts={**listing.sorts, RELEVANCE: found.c.score},
+        name=f"{listing.name}, searched",
+        default=(RELEVANCE,),
+        given={"asked": index.spelled(connection, query)},
+    )
+
+
+def documents(connection: Connection, claims: Sequence[str], parts: Sequence[str]) -> list[Row]:
+    """Return the documents of these claims with these parts, in this order."""
+    statement = _documents(tuple(parts))
+    found = {row["claim"]: row for row in connection.execute(statement, {"claims": list(claims)}).mappings()}
+    return [dict(found[claim]) for claim in claims]
+
+
+@cache
+def _documents(parts: tuple[str, ...]) -> Select[Any]:
+    """Return the statement once made: making it takes longer than running it."""
+    return claims_statement(parts).where(document.c.claim.in_(bindparam("claims", expanding=True)))
+
+
+def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[dict[str, str]]:
+    """Return for each document, read with `MARKED_PARTS`, its texts in which the query's words stand, marked.
+
+    By a day, those of them that had been published by then.
+    """
+    found = []
+    for row in documents:
+        parts = {name: from_json(row[name]) for name in MARKED_PARTS}
+        statement = from_json(row["core"])["statement"]
+        found.append(_marked([(("statement",), statement), *claim_texts(parts, day or "9999")], query))
+    return found
+
+
+def source_highlights(sources: Iterable[Row], query: Query) -> list[dict[str, str]]:
+    """Return the same for sources."""
+    return [_marked([(("title",), source["title"]), *source_texts(source)], query) for source in sources]
+
+
+def _marked(texts: Iterable[Text], query: Query) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for place, text in texts:
+        if len(found) == MOST_MARKED:
+            break
+        if (hit := marked(text, query)) is not None:
+            found["/".join(place)] = hit
+    return found
+
+
+def suggest(connection: Connection, text: str, kinds: Sequence[str]) -> list[Row]:
+    """Return up to ten records (kind, id, label) in whose labels words begin so, the kinds by turns.
+
+    One bounded range scan a kind.
+    """
+    begun = typed(text)
+    found = []
+    for kind in kinds if begun else ():
+        # Blanks, digits and letters alone stand in a beginning, and all of them sort before «~».
+        so = (beginning.c.kind == kind, beginning.c.text >= begun, beginning.c.text < begun + "~")
+        scan = select(beginning.c.record).where(*so).order_by(beginning.c.text, beginning.c.record)
+        # A label may hold the same words more than once.
+        ids = dict.fromkeys(connection.scalars(scan.limit(3 * MOST_SUGGESTED)))
+        found += [(turn, kind, record) for turn, record in enumerate(ids)]
+    found.sort(key=lambda each: each[0])
+    chosen = found[:MOST_SUGGESTED]
+    told = {kind: _labels(connection, kind, [record for _, of, record in chosen if of == kind]) for kind in kinds}
+    return [{"kind": kind, "id": record, **told[kind][record]} for _, kind, record in chosen]
+
+
+def _labels(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, Row]:
+    """Return what people know these records by."""
+    if not ids:
+        return {}
+    if kind == "source":
+        found = sources_by_id(connection, ids)
+        return {slug: {"label": row["title"], "citation": row["citation"]} for slug, row in found.items()}
+    column, label = (document.c.claim, document.c.statement) if kind == "claim" else (topic.c.id, topic.c.label)
+    rows = connection.execute(select(column, label).where(column.in_(ids)))
+    return {record: {"label": said} for record, said in rows}

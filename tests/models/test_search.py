@@ -1,0 +1,255 @@
+"""The same queries find the same on SQLite, on PostgreSQL, and by a plain reading of what they mean."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, delete, select, text, update
+
+from models import changes, document, search, words
+from models.asked import Alternative, Phrase, Query, Term, parse, synonyms
+from models.database import index
+from models.finding import suggest
+from models.records import table
+from models.search import ClaimSearch, claim_search
+from tests.conftest import Store
+from tests.models.test_changes import a_claim, a_line, a_source, disagreements
+
+KNOWN = synonyms([["ms", "multiple sclerosis"], ["il-6", "interleukin 6"]], "here")
+SLUGS = [f"c{number}" for number in range(6)]
+WORDS = (
+    *(
+        "vein",
+        "veins",
+        "iron",
+        "ms",
+        "MS",
+        "multiple",
+        "sclerosis",
+        "IL-6",
+        "il",
+        "6",
+        "interleukin",
+        "n6",
+        "Sundström",
+    ),
+    *("sundstrom", "TNF-α", "a", "or", "not", "NEAR", "and", "x1e5", "1e5", "3.14", "v1.2", "e@x.org", "http://x.y/z"),
+    *("'", '"', "'s", "😀", "多発", "\\", "%", ":*", "&", "|", "!", "<->", "0", "00", "nn6"),
+)
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join) | st.text(max_size=20)
+QUERIES = st.lists(st.sampled_from([*WORDS, "-", "-vein", '"', '"iron vein"', '-"a b"', "or", "("]), max_size=6)
+RECORDS = st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=3)), min_size=len(SLUGS), max_size=len(SLUGS))
+ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_size=1, max_size=8)
+
+
+class Meant:
+    """What a query means: read off its definition, over all words of a record, without any index."""
+
+    def __init__(self, title: str, texts: Sequence[str]) -> None:
+        self.texts = [words.tokens(each) for each in (title, *texts)]
+
+    def phrase(self, phrase: Phrase) -> bool:
+        size = len(phrase)
+        return any(
+            tuple(tokens[place : place + size]) == phrase for tokens in self.texts for place in range(len(tokens))
+        )
+
+    def alternative(self, alternative: Alternative) -> bool:
+        return all(self.phrase(phrase) for phrase in alternative)
+
+    def term(self, term: Term) -> bool:
+        return any(self.alternative(alternative) for alternative in term)
+
+    def query(self, query: Query) -> bool:
+        return any(
+            all(self.term(term) for term in branch.wanted) and not any(self.term(term) for term in branch.unwanted)
+            for branch in query
+        )
+
+
+def found(connection: Connection, query: Query) -> set[str]:
+    """Return what the database finds; every score is a whole number."""
+    asked = {"asked": index.spelled(connection, query)}
+    rows = connection.execute(select(index.found(connection, claim_search, "claim")), asked).all()
+    assert all(isinstance(score, int) for _, score in rows)
+    assert len({record for record, _ in rows}) == len(rows)
+    return {record for record, _ in rows}
+
+
+def fill_with(connection: Connection, records: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Put these texts in the place of whatever the claims were found by."""
+    search.forget(connection, "claim", SLUGS)
+    rows = []
+    for slug, (title, texts) in zip(SLUGS, records, strict=True):
+        head, body = words.indexed(title, texts)
+        rows.append({claim_search.name: [{"claim": slug, "title": head, "words": body}], search.beginning.name: []})
+    search.store(connection, "claim", rows)
+
+
+def with_claims(store: Store) -> None:
+    with changes.begin(store.database, actor="ada") as change:
+        for slug in SLUGS:
+            changes.put_claim(change, a_claim(slug))
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_every_database_finds_what_is_meant(empty: Store, other: Store) -> None:
+    with_claims(empty)
+    with_claims(other)
+    asked = hits = 0
+    with empty.database.write() as one, other.database.write() as two:
+
+        @given(RECORDS, ASKED)
+        @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+        def holds(records: list[tuple[str, list[str]]], queries: list[str]) -> None:
+            nonlocal asked, hits
+            for connection in (one, two):
+                fill_with(connection, records)
+            for typed in queries:
+                query = parse(typed, KNOWN)
+                meant = {slug for slug, record in zip(SLUGS, records, strict=True) if Meant(*record).query(query)}
+                assert found(one, query) == meant, typed
+                assert found(two, query) == meant, typed
+                asked, hits = asked + 1, hits + bool(meant)
+
+        holds()
+    # It would hold of an index that is always empty, too.
+    assert hits > asked / 20
+
+
+def test_long_texts_are_found_alike(empty: Store) -> None:
+    """What PostgreSQL cannot hold (places, places of one word, bytes) is left out on both."""
+    with_claims(empty)
+    many = " ".join(f"word{number}x{'y' * 60}" for number in range(20_000))
+    records: list[tuple[str, list[str]]] = [("many words", [many]), ("one word", ["vein " * 400 + "iron vein valve"])]
+    records += [("iron", [])] * 4
+    with empty.database.write() as connection:
+        fill_with(connection, records)
+        assert found(connection, parse(f"word7x{'y' * 60}", {})) == {"c0"}
+        assert found(connection, parse(f"word19000x{'y' * 60}", {})) == set()
+        # Its two hundred and fiftieth place is the last that a phrase sees; the word itself is there.
+        assert found(connection, parse("vein valve", {})) == {"c1"}
+        assert found(connection, parse('"iron vein"', {})) == set()
+        assert found(connection, parse('"vein vein"', {})) == {"c1"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        " ".join(chr(0x3B1 + number % 24) + chr(0x430 + number // 24) for number in range(160)),
+        " or ".join("abcdefghijklmnopqrstuvwxyz" * 6),
+        "iron " + " ".join(f"-w{number}" for number in range(120)),
+        '"' + "a " * 240 + '"',
+        "ms " * 160,
+        "multiple sclerosis or " * 22,
+    ],
+)
+def test_the_longest_queries_are_answered(typed: str, empty: Store) -> None:
+    with empty.database.read() as connection:
+        assert found(connection, parse(typed[:500], KNOWN)) == set()
+
+
+def test_the_title_counts_more(empty: Store) -> None:
+    with_claims(empty)
+    filler = "and then much else was said of other things that do not matter here"
+    records: list[tuple[str, list[str]]] = [(filler, ["iron"]), ("iron", [filler])] + [(filler, [filler])] * 4
+    with empty.database.write() as connection:
+        fill_with(connection, records)
+        rows = index.found(connection, claim_search, "claim")
+        asked = {"asked": index.spelled(connection, parse("iron", {}))}
+        ranked = connection.scalars(select(rows.c.record).order_by(rows.c.score), asked).all()
+    assert ranked == ["c1", "c0"]
+
+
+def sought(store: Store, typed: str, kind: str = "claim") -> set[str]:
+    """Return what a query finds among the claims or sources of a store."""
+    rows, key = search.WORDS[kind]
+    with store.database.read() as connection:
+        found = index.found(connection, rows, key)
+        return set(connection.scalars(select(found.c.record), {"asked": index.spelled(connection, parse(typed, {}))}))
+
+
+def suggested(store: Store, typed: str) -> set[tuple[str, str]]:
+    with store.database.read() as connection:
+        return {(row["kind"], row["id"]) for row in suggest(connection, typed, ("claim", "source", "topic"))}
+
+
+def test_changes_are_found_at_once(empty: Store) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, a_source(note="Zebra fish."))
+        changes.put_claim(change, a_claim())
+        changes.put_evidence(change, "x-causes-y", a_line(finding="No giraffes."))
+        changes.put_claim(change, a_claim("waits", statement="A giraffe waits.", state="submitted"))
+        changes.put_evidence(change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted"))
+    assert sought(empty, "giraffe") == sought(empty, "smith") == sought(empty, '"a trial"') == {"x-causes-y"}
+    assert sought(empty, "okapi") == set()
+    assert sought(empty, "zebra", "source") == {"smith-2020"}
+    assert suggested(empty, "x cau") == {("claim", "x-causes-y")}
+    assert suggested(empty, "smi") == suggested(empty, "tria") == {("source", "smith-2020")}
+    assert suggested(empty, "giraffe") == set()
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, a_source(title="Of llamas"))
+        changes.put_evidence(change, "x-causes-y", a_line(finding="No giraffes.", state="retracted"))
+        changes.put_evidence(change, "x-causes-y", a_line("three", finding="Tapirs."))
+        changes.put_claim(change, a_claim("waits", statement="A giraffe waits."))
+    assert sought(empty, "giraffe") == {"waits"}
+    assert sought(empty, "tapir llama") == {"x-causes-y"}
+    assert sought(empty, "trial") == sought(empty, "zebra", "source") == set()
+    assert sought(empty, "llama", "source") == {"smith-2020"}
+    assert suggested(empty, "tria") == set()
+    assert suggested(empty, "llam") == {("source", "smith-2020")}
+    assert suggested(empty, "gir") == {("claim", "waits")}
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_claim(change, a_claim("waits", statement="A giraffe waits.", state="retracted"))
+    assert sought(empty, "giraffe") == set()
+    assert suggested(empty, "gir") == set()
+    assert disagreements(empty) == []
+
+
+def tokens_of_the_index(connection: Connection) -> set[str]:
+    """Return every word that the index of claims still knows, as the database itself tells."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, claim_search_index, row)"))
+        return set(connection.scalars(text("SELECT term FROM temp.vocabulary")))
+    return set(connection.scalars(text("SELECT word FROM ts_stat('SELECT vector FROM claim_search')")))
+
+
+def test_what_was_taken_back_is_gone_from_the_index(empty: Store) -> None:
+    for statement in ("Secret Zebedee.", "Something else."):
+        with changes.begin(empty.database, actor="ada") as change:
+            changes.put_claim(change, a_claim(statement=statement))
+        with empty.database.writer.connect() as connection:
+            known = tokens_of_the_index(connection)
+        assert ("zebede" in known) == ("Zebedee" in statement)
+
+
+SPOILED: list[tuple[Any, str]] = [
+    (lambda: update(claim_search).where(claim_search.c.claim == "ccsvi-causes-ms").values(words="x"), "claim ccsvi-causes-ms"),
+    (lambda: delete(table(search.SourceSearch)), "source doepp-2010"),
+    (lambda: update(search.beginning).where(search.beginning.c.record == "iron").values(text="x"), "topic iron"),
+    (lambda: delete(search.beginning).where(search.beginning.c.kind == "claim"), "claim ccsvi-causes-ms"),
+    (lambda: update(search.beginning).where(search.beginning.c.record == "iron").values(record="no"), "rows of no, not"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "told"), SPOILED, ids=[told for _, told in SPOILED])
+def test_check_tells_and_rebuild_mends(spoil: Any, told: str, seeded: Store) -> None:
+    before = sought(seeded, "iron"), sought(seeded, "iron", "source"), suggested(seeded, "iron")
+    assert all(before)
+    with seeded.database.write() as connection:
+        connection.execute(spoil())
+    assert any(told in line for line in disagreements(seeded)), disagreements(seeded)
+    with seeded.database.write() as connection:
+        document.rebuild(connection)
+    assert disagreements(seeded) == []
+    assert before == (sought(seeded, "iron"), sought(seeded, "iron", "source"), suggested(seeded, "iron"))
+
+
+def test_check_tells_of_an_index_that_lost_its_rows(seeded: Store) -> None:
+    with seeded.database.write() as connection:
+        connection.execute(update(table(ClaimSearch)).values(number=table(ClaimSearch).c.number + 1000))
+    # On PostgreSQL the index is a column of the row, and nothing can be lost.
+    lost = [line for line in disagreements(seeded) if "the index of claim_search" in line]
+    assert len(lost) == (1 if seeded.url.startswith("sqlite") else 0)
