@@ -9,6 +9,7 @@ from tests.api.curating import Desk
 
 NASTY = (
     *(
+        "",
         "IL-6",
         "(",
         ")",
@@ -50,7 +51,7 @@ def test_nothing_that_is_typed_fails(path: str, client: TestClient) -> None:
     for typed in NASTY:
         answer = client.get(path, params={"q": typed})
         assert answer.status_code == 200, (typed, answer.text)
-    for query in ({"q": ""}, {"q": "x" * 501}, {"q": "\x00"}):
+    for query in ({"q": "x" * 501}, {"q": "\x00"}):
         assert client.get(path, params=query).status_code == 400, query
 
 

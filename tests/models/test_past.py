@@ -96,7 +96,7 @@ def generated(chance: random.Random) -> whole.Whole:
         integrity = chance.choice(("no_notice", "no_notice", "retracted", "concern", "corrected"))
         noticed = date() if integrity != "no_notice" and chance.random() < 0.8 else None
         year = chance.choice((None, 2010))
-        named = {"id": f"s-{number}", "citation": f"S {number}", "title": "A study", "authors": []}
+        named: dict[str, Any] = {"id": f"s-{number}", "citation": f"S {number}", "title": "A study", "authors": []}
         named |= {"year": year, "published": day()}
         sources[f"s-{number}"] = {**named, "integrity": integrity, "integrity_date": noticed}
     evidence = []
