@@ -39,7 +39,7 @@ def sentences(corpus: Path | None) -> list[str]:
 
 def records(number: int, text: list[str], seed: int = 1) -> Iterator[dict[str, Any]]:
     """Yield topics, sources and claims with their evidence, in an order that loads."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     told = itertools.cycle(text)
     topics = [f"topic-{place}" for place in range(max(10, number // CLAIMS_A_TOPIC))]
     broad = [f"broad-{place}" for place in range(BROAD_TOPICS)]

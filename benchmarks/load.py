@@ -1,0 +1,129 @@
+"""Drives a server with addresses, one after the other on several connections, and tells how fast it answered."""
+
+import http.client
+import json
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.machine import LOAD_CPU, pinned
+
+SCRIPT = Path(__file__).with_name("wrk.lua")
+CONNECTIONS = 8
+WRK_MISSING = "The benchmark drives its servers with wrk, which is not here. On Debian: apt-get install wrk"
+
+
+class LoadFailed(Exception):
+    """Some requests were not answered, or not with what was asked for: then there is nothing to compare."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One drive: requests a second, and latencies in milliseconds."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+@dataclass
+class Ask:
+    """Addresses of one server, asked in turn; each drive goes on where the last one ended, so that none is asked twice
+    before all were."""
+
+    base: str
+    paths: Sequence[str]
+    file: Path
+    place: int = 0
+    samples: list[Sample] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.file.write_text("\n".join(self.paths) + "\n", encoding="utf-8")
+
+    def first(self) -> bytes:
+        """Return the answer to the first address."""
+        return get(self.base, self.paths[0])
+
+
+def get(base: str, path: str) -> bytes:
+    """Return an answer; raise where it is none."""
+    connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise LoadFailed(f"{base}{path}: {answer.status} {content[:300]!r}")
+    return content
+
+
+def has_wrk() -> bool:
+    """Say whether wrk is installed."""
+    return shutil.which("wrk") is not None
+
+
+def drive(ask: Ask, seconds: float, *, connections: int = CONNECTIONS, with_wrk: bool = True) -> Sample:
+    """Ask for so long; raise where an answer failed."""
+    return (_with_wrk if with_wrk else _in_python)(ask, seconds, connections)
+
+
+def _with_wrk(ask: Ask, seconds: float, connections: int) -> Sample:
+    told = ["--", str(ask.file), str(ask.place)]
+    # wrk takes whole seconds only.
+    options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(SCRIPT)]
+    command = ["wrk", *options, ask.base, *told]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=pinned(LOAD_CPU))
+    _, mark, line = done.stdout.partition("\nTOLD ")
+    if done.returncode or not mark:
+        raise LoadFailed(f"wrk failed: {done.stdout[-500:]} {done.stderr[-500:]}")
+    result = json.loads(line)
+    if result["failed"] or not result["requests"]:
+        raise LoadFailed(
+            f"{ask.base}{ask.paths[0]} and so on: {result['failed']} failed, {result['requests']} answered"
+        )
+    ask.place += result["requests"]
+    return Sample(result["requests"] / result["seconds"], result["p50"], result["p99"])
+
+
+def _in_python(ask: Ask, seconds: float, connections: int) -> Sample:
+    """Do without wrk: slower itself than what it measures, good for seeing that everything works."""
+    until = time.perf_counter() + seconds
+
+    def one(worker: int) -> list[float]:
+        connection = http.client.HTTPConnection(ask.base.removeprefix("http://"), timeout=60)
+        took: list[float] = []
+        place = ask.place + worker
+        while not took or time.perf_counter() < until:
+            begun = time.perf_counter()
+            connection.request("GET", ask.paths[place % len(ask.paths)])
+            answer = connection.getresponse()
+            content = answer.read()
+            took.append((time.perf_counter() - begun) * 1000)
+            if answer.status != http.client.OK:
+                raise LoadFailed(f"{ask.base}{ask.paths[place % len(ask.paths)]}: {answer.status} {content[:300]!r}")
+            place += connections
+        connection.close()
+        return took
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(connections) as workers:
+        took = sorted(each for list_ in workers.map(one, range(connections)) for each in list_)
+    ask.place += len(took)
+    rate = len(took) / (time.perf_counter() - begun)
+    return Sample(rate, statistics.median(took), took[min(len(took) - 1, len(took) * 99 // 100)])
+
+
+def in_turn(asks: dict[str, Ask], rounds: int, seconds: float, *, with_wrk: bool = True) -> None:
+    """Drive all of them in turn, A B A B, so that whatever else the machine does meets all alike; add to their samples."""
+    for ask in asks.values():
+        drive(ask, min(seconds, 1), with_wrk=with_wrk)
+    for _ in range(rounds):
+        for ask in asks.values():
+            ask.samples.append(drive(ask, seconds, with_wrk=with_wrk))
