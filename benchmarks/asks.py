@@ -163,21 +163,14 @@ def counted_by_datasette(answer: bytes) -> list[tuple[str, int]]:
     return sorted((each["value"], each["count"]) for each in json.loads(answer)["facet_results"]["status"]["results"])
 
 
-def searches(stores: Stores, _server: str) -> list[str]:
-    """Return searches for two words of one statement, among the claims with a status."""
-    return [
-        f"/v1/claims?{urlencode({'q': ' '.join(words), 'status': status})}&limit={LIMIT}"
-        for words, status in word_pairs(stores)
-    ]
-
-
-def word_pairs(stores: Stores) -> list[tuple[tuple[str, str], str]]:
-    """Return two words of a statement and the status of its claim, many times."""
+def searches(stores: Stores) -> list[str]:
+    """Return searches for two words of one statement, among the claims with its status."""
     made = []
     for statement, status in shuffled(stores.query("SELECT statement, status FROM claim_document ORDER BY claim")):
         words = sorted({word.lower() for word in re.findall(r"\b[a-zA-Z]{5,}\b", statement)})
-        if len(words) >= 2:
-            made.append((tuple(random.Random(statement).sample(words, 2)), status))
+        if len(words) > 1:
+            asked = {"q": " ".join(random.Random(statement).sample(words, 2)), "status": status, "limit": LIMIT}
+            made.append(f"/v1/claims?{urlencode(asked)}")
     return made
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import load, machine, servers
-from benchmarks.figures import STORES, Figure
-from benchmarks.load import Ask, LoadFailed
+from benchmarks.figures import Figure
+from benchmarks.load import Ask, LoadFailed, Local
 from benchmarks.servers import Server
-from benchmarks.stores import Stores
+from benchmarks.stores import Postgres, Stores
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,16 @@ class Contender:
     right: Any
 
 
+Driven = dict[str, Contender | Local]
+
+
 @dataclass
 class Bench:
     """A run. `main` is the size that most rows are measured at; row 8 compares all of `sizes`."""
 
     sizes: dict[int, Stores]
     main: int
+    postgres: Postgres
     rounds: int
     seconds: float
     with_wrk: bool
@@ -58,24 +62,27 @@ class Bench:
         self.stack.close()
         self.up.clear()
 
-    def compare(self, title: str, contenders: dict[str, Contender]) -> dict[str, Ask]:
-        """Drive the contenders in turn and return their samples by name; each one's first answer must be right."""
-        asks = {}
-        for place, (name, contender) in enumerate(contenders.items()):
-            file = self.scratch / f"paths-{place}.txt"
-            ask = asks[name] = Ask(contender.server.base, contender.paths, file)
-            if (read := contender.read(ask.first())) != contender.right:
-                raise LoadFailed(f"{title}, {name}: {ask.paths[0]} is {contender.right}, but the answer is {read}")
-        load.in_turn(asks, self.rounds, self.seconds, with_wrk=self.with_wrk)
-        self.details[title] = {
-            name: {
-                "rounds": [asdict(sample) for sample in ask.samples],
-                "memory_mb": machine.memory(contenders[name].server.pid),
-                "asked_first": ask.paths[0],
-            }
-            for name, ask in asks.items()
-        }
-        return asks
+    def compare(self, title: str, contenders: Driven, seconds: float | None = None) -> dict[str, Ask | Local]:
+        """Drive the contenders in turn and return them with their samples; each one's first answer must be right."""
+        driven: dict[str, Ask | Local] = {}
+        for name, contender in contenders.items():
+            driven[name] = contender if isinstance(contender, Local) else self.ask(contender, len(driven))
+        load.in_turn(driven.values(), self.rounds, self.seconds if seconds is None else seconds)
+        self.details[title] = {}
+        for name, contender in contenders.items():
+            told: dict[str, Any] = {"rounds": [asdict(sample) for sample in driven[name].samples]}
+            if isinstance(contender, Contender):
+                told |= {"memory_mb": round(machine.memory(contender.server.pid)), "asked_first": contender.paths[0]}
+            self.details[title][name] = told
+        return driven
+
+    def ask(self, contender: Contender, place: int = 0) -> Ask:
+        """Return what drives a contender, whose first answer must be right."""
+        file = self.scratch / f"paths-{place}.txt"
+        ask = Ask(contender.server.base, contender.paths, file, self.with_wrk)
+        if (read := contender.read(ask.first())) != contender.right:
+            raise LoadFailed(f"{ask.base}{ask.paths[0]} is {contender.right}, but the answer is {read}")
+        return ask
 
     def add(self, *figures: Figure) -> None:
         """Put figures into the table."""
@@ -87,14 +94,11 @@ class Bench:
         return self.up[name]
 
 
-def rates(ask: Ask) -> list[float]:
-    """Return the requests a second of each round."""
-    return [sample.rate for sample in ask.samples]
+def rates(driven: Ask | Local) -> list[float]:
+    """Return how many were done a second in each round."""
+    return [sample.rate for sample in driven.samples]
 
 
-def medians(ask: Ask) -> list[float]:
-    """Return the median latency of each round."""
-    return [sample.p50 for sample in ask.samples]
-
-
-__all__ = ["STORES", "Bench", "Contender", "medians", "rates"]
+def medians(driven: Ask | Local) -> list[float]:
+    """Return the median latency of each round, in milliseconds."""
+    return [sample.p50 for sample in driven.samples]

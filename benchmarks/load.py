@@ -6,12 +6,12 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.machine import LOAD_CPU, pinned
+from benchmarks.machine import LOAD_CPU, on, pinned
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 8
@@ -39,6 +39,8 @@ class Ask:
     base: str
     paths: Sequence[str]
     file: Path
+    with_wrk: bool = True
+    connections: int = CONNECTIONS
     place: int = 0
     samples: list[Sample] = field(default_factory=list)
 
@@ -48,6 +50,37 @@ class Ask:
     def first(self) -> bytes:
         """Return the answer to the first address."""
         return get(self.base, self.paths[0])
+
+    def drive(self, seconds: float) -> Sample:
+        """Ask for so long; raise where an answer failed."""
+        return (_with_wrk if self.with_wrk else _in_python)(self, seconds)
+
+
+@dataclass
+class Local:
+    """Something that is done again and again in this process, on one processor; it is told how often it was done before."""
+
+    work: Callable[[int], object]
+    cpu: int
+    place: int = 0
+    samples: list[Sample] = field(default_factory=list)
+
+    def drive(self, seconds: float) -> Sample:
+        """Do it for so long, once at least."""
+        took: list[float] = []
+        with on(self.cpu):
+            begun = time.perf_counter()
+            while not took or time.perf_counter() - begun < seconds:
+                last = time.perf_counter()
+                self.work(self.place)
+                took.append((time.perf_counter() - last) * 1000)
+                self.place += 1
+            return _sample(took, time.perf_counter() - begun)
+
+
+def _sample(took: list[float], seconds: float) -> Sample:
+    took.sort()
+    return Sample(len(took) / seconds, statistics.median(took), took[min(len(took) - 1, len(took) * 99 // 100)])
 
 
 def get(base: str, path: str) -> bytes:
@@ -69,15 +102,10 @@ def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def drive(ask: Ask, seconds: float, *, connections: int = CONNECTIONS, with_wrk: bool = True) -> Sample:
-    """Ask for so long; raise where an answer failed."""
-    return (_with_wrk if with_wrk else _in_python)(ask, seconds, connections)
-
-
-def _with_wrk(ask: Ask, seconds: float, connections: int) -> Sample:
+def _with_wrk(ask: Ask, seconds: float) -> Sample:
     told = ["--", str(ask.file), str(ask.place)]
     # wrk takes whole seconds only.
-    options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(SCRIPT)]
+    options = ["-t1", f"-c{ask.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(SCRIPT)]
     command = ["wrk", *options, ask.base, *told]
     done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=pinned(LOAD_CPU))
     _, mark, line = done.stdout.partition("\nTOLD ")
@@ -92,7 +120,7 @@ def _with_wrk(ask: Ask, seconds: float, connections: int) -> Sample:
     return Sample(result["requests"] / result["seconds"], result["p50"], result["p99"])
 
 
-def _in_python(ask: Ask, seconds: float, connections: int) -> Sample:
+def _in_python(ask: Ask, seconds: float) -> Sample:
     """Do without wrk: slower itself than what it measures, good for seeing that everything works."""
     until = time.perf_counter() + seconds
 
@@ -108,22 +136,21 @@ def _in_python(ask: Ask, seconds: float, connections: int) -> Sample:
             took.append((time.perf_counter() - begun) * 1000)
             if answer.status != http.client.OK:
                 raise LoadFailed(f"{ask.base}{ask.paths[place % len(ask.paths)]}: {answer.status} {content[:300]!r}")
-            place += connections
+            place += ask.connections
         connection.close()
         return took
 
     begun = time.perf_counter()
-    with ThreadPoolExecutor(connections) as workers:
-        took = sorted(each for list_ in workers.map(one, range(connections)) for each in list_)
+    with ThreadPoolExecutor(ask.connections) as workers:
+        took = [each for found in workers.map(one, range(ask.connections)) for each in found]
     ask.place += len(took)
-    rate = len(took) / (time.perf_counter() - begun)
-    return Sample(rate, statistics.median(took), took[min(len(took) - 1, len(took) * 99 // 100)])
+    return _sample(took, time.perf_counter() - begun)
 
 
-def in_turn(asks: dict[str, Ask], rounds: int, seconds: float, *, with_wrk: bool = True) -> None:
+def in_turn(driven: Collection[Ask | Local], rounds: int, seconds: float) -> None:
     """Drive all of them in turn, A B A B, so that whatever else the machine does meets all alike; add to their samples."""
-    for ask in asks.values():
-        drive(ask, min(seconds, 1), with_wrk=with_wrk)
+    for each in driven:
+        each.drive(min(seconds, 1))
     for _ in range(rounds):
-        for ask in asks.values():
-            ask.samples.append(drive(ask, seconds, with_wrk=with_wrk))
+        for each in driven:
+            each.samples.append(each.drive(seconds))

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import figures, machine, stores
 from benchmarks.bench import Bench
-from benchmarks.rows import reads
+from benchmarks.rows import bulk, citations, reads, search, start, writes
 
 CACHE = Path(__file__).with_name("cache")
 RESULTS = Path(__file__).with_name("results")
@@ -22,8 +22,14 @@ ROWS: dict[int, Callable[[Bench], None]] = {
     2: reads.same_page,
     3: reads.one_claim,
     4: reads.facets,
+    5: search.search,
     6: reads.as_of,
+    7: citations.citations,
     8: reads.growth,
+    9: bulk.imports,
+    10: bulk.exports,
+    11: start.start,
+    12: writes.one_line,
 }
 BUILDING = 9
 
@@ -47,8 +53,8 @@ def run(
     for size in sorted({main // 10, main, claims}):
         say(f"{size:,} claims …")
         sizes[size] = stores.built(size, corpus, cache, postgres, anew=BUILDING in rows)
-    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="claimbase-bench-") as scratch:
-        bench = Bench(sizes, main, rounds, seconds, with_wrk, Path(scratch), stack)
+    with ExitStack() as stack, tempfile.TemporaryDirectory(dir=cache, prefix="scratch-") as scratch:
+        bench = Bench(sizes, main, postgres, rounds, seconds, with_wrk, Path(scratch), stack)
         for row in rows:
             begun = time.perf_counter()
             already = len(bench.figures), len(bench.notes)
@@ -101,7 +107,7 @@ def details(bench: Bench) -> str:
     for title, found in bench.details.items():
         for who, each in found.items():
             cells = [figures.shown([sample[name] for sample in each["rounds"]]) for name in ("rate", "p50", "p99")]
-            lines.append(f"| {title} | {who} | {' | '.join(cells)} | {each['memory_mb']:.0f} |")
+            lines.append(f"| {title} | {who} | {' | '.join(cells)} | {each.get('memory_mb', '')} |")
     return "\n".join(lines)
 
 

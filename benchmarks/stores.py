@@ -82,6 +82,13 @@ class Postgres:
         self._execute(f"CREATE DATABASE {name}")
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
+    def copy(self, url: str) -> str:
+        """Return the address of a copy, which replaces an earlier one; nobody may be connected to the original."""
+        name = make_url(url).database
+        self._execute(f"DROP DATABASE IF EXISTS {name}_copy WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY FILE_COPY")
+        return make_url(url).set(database=f"{name}_copy").render_as_string(hide_password=False)
+
     def settle(self, url: str) -> None:
         """Let it do now what it would do beside the measurements."""
         self._execute("VACUUM ANALYZE", url)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import asks, load
-from benchmarks.bench import STORES, Bench, Contender, medians, rates
-from benchmarks.figures import Bound, Figure, at_least, at_most, ratios
+from benchmarks.bench import Bench, Contender, Driven, medians, rates
+from benchmarks.figures import STORES, Bound, Figure, at_least, at_most, ratios
 from benchmarks.servers import Server
 from benchmarks.stores import Stores
 
@@ -59,7 +59,7 @@ def _tutorial(bench: Bench) -> Server:
     return bench.contestant("tutorial", bench.stores.tutorial_file, "/claims/?status=refuted&limit=1")
 
 
-def _against(bench: Bench, read: Read, contenders: dict[str, Contender], bounds: dict[str, Bound | None]) -> None:
+def _against(bench: Bench, read: Read, contenders: Driven, bounds: dict[str, Bound | None]) -> None:
     """Compare ours on both stores with others, and add how many times as fast it is as each."""
     found = bench.compare(f"{read.row} {read.name}", contenders)
     for store in STORES:
@@ -69,7 +69,7 @@ def _against(bench: Bench, read: Read, contenders: dict[str, Contender], bounds:
             bench.add(Figure(read.row, f"{read.name}: {other}", store, "×", values, must))
 
 
-def _both(bench: Bench, read: Read, paths: list[str]) -> dict[str, Contender]:
+def _both(bench: Bench, read: Read, paths: list[str]) -> Driven:
     return {store: read.of(bench, store, paths=paths) for store in STORES}
 
 
@@ -79,7 +79,7 @@ def pages(bench: Bench) -> None:
     paths = asks.usual(base, PAGES.paths(bench.stores, base))
     right = asks.right_page(bench.stores, paths[0])
     theirs = [asks.tutorial_page(*asks.page_of(path)) for path in paths]
-    contenders = {
+    contenders: Driven = {
         "the tutorial way": Contender(_tutorial(bench), theirs, asks.slugs, right),
         "the floor": Contender(_holder(bench, "floor"), paths, asks.data_ids, right),
         **_both(bench, PAGES, paths),
@@ -91,7 +91,7 @@ def same_page(bench: Bench) -> None:
     """Row 2: the same page again and again."""
     paths = SAME.paths(bench.stores, bench.ours("SQLite").base)
     right = asks.right_page(bench.stores, paths[0])
-    contenders = {
+    contenders: Driven = {
         "raw": Contender(_holder(bench, "raw"), paths, asks.data_ids, right),
         **_both(bench, SAME, paths),
     }
@@ -104,7 +104,7 @@ def one_claim(bench: Bench) -> None:
     paths = asks.usual(base, CLAIMS.paths(bench.stores, base))
     slug = asks.slug_of(paths[0])
     theirs = [f"/claims/{asks.slug_of(path)}" for path in paths]
-    contenders = {
+    contenders: Driven = {
         "the tutorial way": Contender(_tutorial(bench), theirs, lambda answer: json.loads(answer)["slug"], slug),
         "the floor": Contender(_holder(bench, "floor"), paths, asks.id_of, slug),
         **_both(bench, CLAIMS, paths),
@@ -119,14 +119,14 @@ def facets(bench: Bench) -> None:
         paths = read.paths(bench.stores, "")
         theirs = [asks.facet_of_datasette(bench.stores, *asks.facet_of(path)) for path in paths]
         right = read.right(bench.stores, paths[0])
-        others = {"Datasette": Contender(datasette, theirs, asks.counted_by_datasette, right)}
+        others: Driven = {"Datasette": Contender(datasette, theirs, asks.counted_by_datasette, right)}
         _against(bench, read, {**others, **_both(bench, read, paths)}, {"Datasette": bound})
 
 
 def as_of(bench: Bench) -> None:
     """Row 6: the same list with and without `as_of`; and, without a bound, with evidence and sources."""
     for with_day, without, bound in ((AS_OF, PLAIN, at_most(1.5)), (WHOLE_AS_OF, PAGES, None)):
-        contenders = {}
+        contenders: Driven = {}
         for store in STORES:
             contenders[f"{store}, as of"] = with_day.of(bench, store)
             contenders[f"{store}, now"] = without.of(bench, store)
@@ -141,7 +141,7 @@ def growth(bench: Bench) -> None:
     """Row 8: the median latency of reads at each size, beside that at the smallest."""
     smallest, *larger = sorted(bench.sizes)
     for read in GROWING:
-        contenders = {
+        contenders: Driven = {
             f"{store}, {size:,}": read.of(bench, store, size) for size in (smallest, *larger) for store in STORES
         }
         found = bench.compare(f"8 {read.name}", contenders)

@@ -1,0 +1,69 @@
+"""Row 5: search for two words with a filter, beside the statement that finds the same."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event
+
+from api.main import create_app
+from api.settings import Settings
+from benchmarks import asks, load, machine
+from benchmarks.bench import Bench, Contender, Driven
+from benchmarks.figures import STORES, Figure, at_most, ratios
+from benchmarks.load import LoadFailed, Local
+from models.database import connect
+
+# So many searches are done by SQL alone, one after the other.
+RECORDED = 200
+SEARCHES = "_search"
+
+
+def search(bench: Bench) -> None:
+    """Compare a search over HTTP with its statement alone: with what one answer takes, while one worker answers."""
+    paths = asks.searches(bench.stores)
+    try:
+        load.get(bench.ours("SQLite").base, paths[0])
+    except LoadFailed as error:
+        bench.notes.append(f"Row 5 was left out: there is no search yet ({error}).")
+        return
+    contenders: Driven = {}
+    for store, url in bench.stores.urls.items():
+        contenders[store] = Contender(bench.ours(store), paths, lambda answer: bool(asks.data_ids(answer)), True)
+        contenders[f"{store}, bare SQL"] = Local(bare(url, paths[:RECORDED]), machine.SERVER_CPU)
+    driven = bench.compare("5 search of two words with a status", contenders)
+    for store in STORES:
+        # Of eight connections each waits for the others; what an answer takes is what its worker is busy with it.
+        took = [1 / sample.rate for sample in driven[store].samples]
+        alone = [1 / sample.rate for sample in driven[f"{store}, bare SQL"].samples]
+        must = at_most(1.5) if store == "SQLite" else None
+        bench.add(Figure(5, "search of two words with a status: bare SQL", store, "×", ratios(took, alone), must))
+
+
+def bare(url: str, paths: Sequence[str]) -> Callable[[int], Any]:
+    """Return what carries out the statement of one search after the other by the driver alone."""
+    statements = recorded(url, paths)
+    driver: Any = connect(url).reader.raw_connection().driver_connection
+
+    def find(place: int) -> Any:
+        return driver.execute(*statements[place % len(statements)]).fetchall()
+
+    return find
+
+
+def recorded(url: str, paths: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the statements that search, with their values, of those that the answers take."""
+    found: list[tuple[str, Any]] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if SEARCHES in statement:
+            found.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", record)
+    try:
+        with TestClient(create_app(Settings(database_url=url))) as client:
+            for path in paths:
+                client.get(path).raise_for_status()
+    finally:
+        event.remove(Engine, "before_cursor_execute", record)
+    return found
