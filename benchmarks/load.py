@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,15 +86,16 @@ def _sample(took: list[float], seconds: float) -> Sample:
 
 def get(base: str, path: str) -> bytes:
     """Return an answer; raise where it is none."""
-    connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
+    with closing(http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)) as connection:
+        return _get(connection, path)
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> bytes:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    content = answer.read()
     if answer.status != http.client.OK:
-        raise LoadFailed(f"{base}{path}: {answer.status} {content[:300]!r}")
+        raise LoadFailed(f"{path}: {answer.status} {content[:300]!r}")
     return content
 
 
@@ -125,19 +127,14 @@ def _in_python(ask: Ask, seconds: float) -> Sample:
     until = time.perf_counter() + seconds
 
     def one(worker: int) -> list[float]:
-        connection = http.client.HTTPConnection(ask.base.removeprefix("http://"), timeout=60)
         took: list[float] = []
         place = ask.place + worker
-        while not took or time.perf_counter() < until:
-            begun = time.perf_counter()
-            connection.request("GET", ask.paths[place % len(ask.paths)])
-            answer = connection.getresponse()
-            content = answer.read()
-            took.append((time.perf_counter() - begun) * 1000)
-            if answer.status != http.client.OK:
-                raise LoadFailed(f"{ask.base}{ask.paths[place % len(ask.paths)]}: {answer.status} {content[:300]!r}")
-            place += ask.connections
-        connection.close()
+        with closing(http.client.HTTPConnection(ask.base.removeprefix("http://"), timeout=60)) as connection:
+            while not took or time.perf_counter() < until:
+                last = time.perf_counter()
+                _get(connection, ask.paths[place % len(ask.paths)])
+                took.append((time.perf_counter() - last) * 1000)
+                place += ask.connections
         return took
 
     begun = time.perf_counter()

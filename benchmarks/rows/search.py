@@ -1,10 +1,11 @@
 """Row 5: search for two words with a filter, beside the statement that finds the same."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from api.main import create_app
 from api.settings import Settings
@@ -28,10 +29,14 @@ def search(bench: Bench) -> None:
         bench.notes.append(f"Row 5 was left out: there is no search yet ({error}).")
         return
     contenders: Driven = {}
-    for store, url in bench.stores.urls.items():
-        contenders[store] = Contender(bench.ours(store), paths, lambda answer: bool(asks.data_ids(answer)), True)
-        contenders[f"{store}, bare SQL"] = Local(bare(url, paths[:RECORDED]), machine.SERVER_CPU)
-    driven = bench.compare("5 search of two words with a status", contenders)
+    with ExitStack() as stack:
+        for store, url in bench.stores.urls.items():
+            contenders[store] = Contender(bench.ours(store), paths, lambda answer: bool(asks.data_ids(answer)), True)
+            connection = stack.enter_context(closing(connect(url))).reader.connect()
+            statements = recorded(url, paths[:RECORDED])
+            bare = finding(stack.enter_context(connection), statements)
+            contenders[f"{store}, bare SQL"] = Local(bare, machine.SERVER_CPU)
+        driven = bench.compare("5 search of two words with a status", contenders)
     for store in STORES:
         # Of eight connections each waits for the others; what an answer takes is what its worker is busy with it.
         took = [1 / sample.rate for sample in driven[store].samples]
@@ -40,10 +45,9 @@ def search(bench: Bench) -> None:
         bench.add(Figure(5, "search of two words with a status: bare SQL", store, "×", ratios(took, alone), must))
 
 
-def bare(url: str, paths: Sequence[str]) -> Callable[[int], Any]:
-    """Return what carries out the statement of one search after the other by the driver alone."""
-    statements = recorded(url, paths)
-    driver: Any = connect(url).reader.raw_connection().driver_connection
+def finding(connection: Connection, statements: Sequence[tuple[str, Any]]) -> Callable[[int], Any]:
+    """Return what carries out one of these statements after the other by the driver alone."""
+    driver: Any = connection.connection.driver_connection
 
     def find(place: int) -> Any:
         return driver.execute(*statements[place % len(statements)]).fetchall()

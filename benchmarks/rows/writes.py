@@ -6,15 +6,17 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import psycopg
+from sqlalchemy import make_url
 
 from benchmarks import asks, machine, servers
 from benchmarks.bench import Bench, Driven, medians
 from benchmarks.figures import STORES, Figure, at_most, ratios
 from benchmarks.load import LoadFailed, Local
-from benchmarks.servers import PROGRAM, Server
+from benchmarks.servers import PROGRAM
 from models.database import file_url
 
 KEY = "posted"
@@ -30,10 +32,14 @@ def one_line(bench: Bench) -> None:
     claims = [asks.slug_of(path) for path in asks.claims(bench.stores, "")]
     for store in STORES:
         key = made_key(urls[store])
-        with servers.claimbase(urls[store]) as server:
-            post = posting(server, key, claims)
+        with (
+            servers.claimbase(urls[store]) as server,
+            closing(http.client.HTTPConnection(server.base.removeprefix("http://"), timeout=60)) as client,
+            closing(OPENED[store](urls[store])) as driver,
+        ):
+            post = posting(client, key, claims)
             post(0)
-            bare = sqlite_rows(str(copy), claims) if store == "SQLite" else postgres_rows(urls[store], claims)
+            bare = storing(driver.execute, *WORDS[store], claims)
             contenders: Driven = {
                 f"{store}": Local(post, machine.LOAD_CPU, place=1),
                 f"{store}, bare": Local(bare, machine.SERVER_CPU),
@@ -50,9 +56,8 @@ def made_key(url: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def posting(server: Server, key: str, claims: list[str]) -> Callable[[int], None]:
+def posting(connection: http.client.HTTPConnection, key: str, claims: list[str]) -> Callable[[int], None]:
     """Return what posts a line to one claim after another, on one connection that stays open."""
-    connection = http.client.HTTPConnection(server.base.removeprefix("http://"), timeout=60)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
     def post(place: int) -> None:
@@ -76,25 +81,29 @@ def posting(server: Server, key: str, claims: list[str]) -> Callable[[int], None
     return post
 
 
-def sqlite_rows(file: str, claims: list[str]) -> Callable[[int], None]:
-    """Return what stores the rows of a posted line by the driver alone, as durably."""
-    connection = sqlite3.connect(file, isolation_level=None)
+def sqlite(url: str) -> sqlite3.Connection:
+    """Return a connection of the driver alone, as durable as ours."""
+    connection = sqlite3.connect(str(make_url(url).database), isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
-    return storing(connection.execute, "?", ("BEGIN IMMEDIATE", "SELECT value FROM serial"), claims)
+    return connection
 
 
-def postgres_rows(url: str, claims: list[str]) -> Callable[[int], None]:
-    """Return the same for PostgreSQL."""
-    connection = psycopg.connect(url, autocommit=True)
-    return storing(connection.execute, "%s", ("BEGIN", "SELECT value FROM serial FOR UPDATE"), claims)
+OPENED: dict[str, Callable[[str], Any]] = {
+    "SQLite": sqlite,
+    "PostgreSQL": lambda url: psycopg.connect(url, autocommit=True),
+}
+# How a value is marked, how a transaction begins, how the last serial is read so that nobody else takes the next one.
+WORDS = {
+    "SQLite": ("?", "BEGIN IMMEDIATE", "SELECT value FROM serial"),
+    "PostgreSQL": ("%s", "BEGIN", "SELECT value FROM serial FOR UPDATE"),
+}
 
 
-def storing(execute: Execute, mark: str, opening: tuple[str, str], claims: list[str]) -> Callable[[int], None]:
+def storing(execute: Execute, mark: str, begin: str, last: str, claims: list[str]) -> Callable[[int], None]:
     """Return what stores a line of evidence and its revision under the next serial, like the ones that were posted."""
     line, line_insert = _like(execute, "evidence", "key", f"{KEY}-0", mark)
     revision, revision_insert = _like(execute, "revision", "record", f"evidence/{claims[0]}:{KEY}-0", mark)
-    begin, last = opening
 
     def store(place: int) -> None:
         claim, key = claims[place % len(claims)], f"bare-{place}"
