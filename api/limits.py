@@ -1,4 +1,4 @@
-"""How often: writes by key and by address, failed keys by address. Kept in memory, so each process counts for itself.
+"""How often: writes by key and by address, files to be read and failed keys by address. Kept in memory, so each process counts for itself.
 
 Each limit is a bucket of so many units, which fills again evenly within a minute: a script may send a burst, and then as
 many a minute as the limit says. A bucket is two numbers, and there are only so many buckets, so the memory is bounded
@@ -37,6 +37,7 @@ class TooManyRequests(ClaimbaseError):
 _SENTENCES = {
     "writes_by_key": "Too many writes with this key.",
     "writes_by_address": "Too many writes from this address.",
+    "files_by_address": "Too many files of citations from this address.",
     "failed_keys": "Too many requests with keys that are good for nothing.",
 }
 
@@ -86,6 +87,7 @@ class Limits:
     writes_by_key: Limit
     writes_by_address: Limit
     failed_keys: Limit
+    files_by_address: Limit
 
     def admit_key(self, request: Request, identity: str | None) -> None:
         """Refuse any key from an address that sent too many bad ones, and a key that was found expired or revoked too often.
@@ -102,13 +104,21 @@ class Limits:
         self.failed_keys.take(identity or address_of(request))
 
     def count_write(self, request: Request, identity: str | None) -> None:
-        """Count a write against the address and, where there is one, the key; refuse it where either has none left.
-
-        The answer tells what is left, in the fields of draft-ietf-httpapi-ratelimit-headers-11.
-        """
+        """Count a write against the address and, where there is one, the key; refuse it where either has none left."""
         buckets = {"writes_by_address": (self.writes_by_address, address_of(request))}
         if identity is not None:
             buckets["writes_by_key"] = (self.writes_by_key, identity)
+        self._count(request, buckets)
+
+    def count_file(self, request: Request) -> None:
+        """Count a file that is to be read, which takes no key but seconds, against the address; refuse it where none is left."""
+        self._count(request, {"files_by_address": (self.files_by_address, address_of(request))})
+
+    def _count(self, request: Request, buckets: Mapping[str, tuple[Limit, str]]) -> None:
+        """Take one unit of each bucket, or none and refuse where one is empty.
+
+        The answer tells what is left, in the fields of draft-ietf-httpapi-ratelimit-headers-11.
+        """
         waits = {reason: limit.wait(name) for reason, (limit, name) in buckets.items()}
         reason = max(waits, key=lambda each: waits[each])
         if not waits[reason]:

@@ -111,6 +111,7 @@ def create_app(settings: Settings) -> Application:
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),
         Limit(settings.failed_keys_per_minute),
+        Limit(settings.address_files_per_minute),
     )
     errors.install(app)
     for router in ROUTERS:

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     address_writes_per_minute: int = Field(
         default=1200, ge=1, description="Writes a minute from one address; beyond it 429."
     )
+    address_files_per_minute: int = Field(
+        default=120, ge=1, description="Files of citations read a minute for one address; beyond it 429."
+    )
     failed_keys_per_minute: int = Field(
         default=30, ge=1, description="Bad keys a minute from one address; beyond it 429 for any key."
     )

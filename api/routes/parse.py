@@ -54,7 +54,7 @@ class Parsed(BaseModel):
 @router.post(
     "/sources:parse",
     response_model=Parsed,
-    responses={**{status: said for status, said in LIST_ERRORS.items() if status != 304}, **responses(408, 413)},
+    responses={**{status: said for status, said in LIST_ERRORS.items() if status != 304}, **responses(408, 413, 429)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -67,6 +67,8 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
 
     The format is detected; every entry of the file is in the answer. At most 2,000,000 bytes.
     """
+    # Before the body is read: what is refused shall cost nothing.
+    request.app.state.limits.count_file(request)
     content = await request.body()
     answer = await run_in_threadpool(_parse, request, content, query.format)
     return Response(to_json(answer), media_type="application/json")

@@ -165,3 +165,18 @@ def test_the_limits_can_be_set_for_thousands_of_writes(empty: Store) -> None:
     settings = Settings(database_url=empty.url, key_writes_per_minute=10**9, address_writes_per_minute=10**9)
     found = create_app(settings).state.limits
     assert taken(found.writes_by_key, "x", 32 * 200) == 32 * 200
+
+
+def test_files_to_be_read_are_limited_by_address(empty: Store) -> None:
+    settings = Settings(database_url=empty.url, address_files_per_minute=2, address_writes_per_minute=1)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        for left in (1, 0):
+            answer = client.post("/v1/sources:parse", content="@book{a, title={T}}")
+            assert answer.status_code == 200
+            assert answer.headers["ratelimit"].startswith(f'"files_by_address";r={left};t=')
+        answer = client.post("/v1/sources:parse", content="@book{a, title={T}}")
+        assert (answer.status_code, problem(answer)["code"]) == (429, "too_many_requests")
+        assert "files of citations from this address" in answer.json()["detail"]
+        assert 1 <= int(answer.headers["retry-after"]) <= 30
+        # They are no writes: of those there is still one.
+        assert [write(client, None).status_code for _ in range(2)] == [401, 429]
