@@ -62,9 +62,9 @@ class Limit:
         """Return in how many seconds a name has all its units again."""
         return self._seconds(self._missing(name))
 
-    def take(self, name: str) -> None:
-        """Take one unit; whoever asks first whether there is one never takes more than there are."""
-        missing = self._missing(name) + 1
+    def take(self, name: str, units: int = 1) -> None:
+        """Take units, also more than there are: what is owed has to fill first. Whoever takes one asks whether there is one."""
+        missing = self._missing(name) + units
         self._buckets.pop(name, None)
         self._buckets[name] = missing, self._clock()
         if len(self._buckets) > MOST_BUCKETS:
@@ -106,9 +106,7 @@ class Limits:
 
         The answer tells what is left, in the fields of draft-ietf-httpapi-ratelimit-headers-11.
         """
-        buckets = {"writes_by_address": (self.writes_by_address, address_of(request))}
-        if identity is not None:
-            buckets["writes_by_key"] = (self.writes_by_key, identity)
+        buckets = self._buckets(request, identity)
         waits = {reason: limit.wait(name) for reason, (limit, name) in buckets.items()}
         reason = max(waits, key=lambda each: waits[each])
         if not waits[reason]:
@@ -117,6 +115,22 @@ class Limits:
         request.state.headers = _fields(buckets)
         if waits[reason]:
             raise self._refusal(request, reason, waits[reason])
+
+    def count_batch(self, request: Request, identity: str, records: int) -> None:
+        """Count a write that was counted as one and holds so many records as that many.
+
+        It is not refused where there are fewer units left, or a large one never could be sent; what comes next waits longer.
+        """
+        buckets = self._buckets(request, identity)
+        for limit, name in buckets.values():
+            limit.take(name, records - 1)
+        request.state.headers = _fields(buckets)
+
+    def _buckets(self, request: Request, identity: str | None) -> dict[str, tuple[Limit, str]]:
+        buckets = {"writes_by_address": (self.writes_by_address, address_of(request))}
+        if identity is not None:
+            buckets["writes_by_key"] = (self.writes_by_key, identity)
+        return buckets
 
     def _refusal(self, request: Request, reason: str, wait: int) -> TooManyRequests:
         request.state.headers = {**getattr(request.state, "headers", {}), "Retry-After": str(wait)}
