@@ -1,11 +1,13 @@
-# make run · make test · make check · make test-slow · make lock · make examples
+# make run · make test · make check · make test-slow · make bench · make lock · make examples
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
+CLAIMS ?= 100000
+CORPUS ?=
 
-.PHONY: run test test-slow check lock examples clean
+.PHONY: run test test-slow bench check lock examples clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -22,6 +24,11 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Measures against what people would use instead; see benchmarks/README.md. CLAIMS=1000000 goes further, CORPUS=corpus.jsonl
+# takes SciFact's sentences.
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks --claims $(CLAIMS) $(if $(CORPUS),--corpus $(CORPUS))
+
 # Pins every dependency with its hashes; commit what it writes.
 lock:
 	uv pip compile pyproject.toml --extra postgres --group build $(LOCK) -o requirements/run.txt
@@ -33,7 +40,7 @@ examples: $(VENV)/dev.stamp
 	$(BIN)/pytest tests/api/test_openapi.py tests/api/test_keys.py tests/api/test_curating.py -k example --write-examples
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/cache
 
 $(VENV)/%.stamp: requirements/%.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Claimbase needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=…" if sys.version_info < (3, 11) else 0)'

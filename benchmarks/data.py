@@ -2,8 +2,9 @@
 
 python -m benchmarks.data NUMBER [CORPUS.jsonl] > claims.jsonl
 
-Three lines of evidence a claim and half as many sources as claims. The sentences are real: those of a corpus in SciFact's
-form where its path is given, else those of the seed content.
+Three lines of evidence and one occurrence a claim, half as many sources as claims. The sentences are real: those of a corpus
+in SciFact's form where its path is given, else those of the seed content. A larger knowledge base covers more subjects, so
+there is a topic for each 200 claims; besides, each claim is filed under one of five broad ones, which grow with the whole.
 """
 
 import itertools
@@ -21,7 +22,8 @@ KINDS = ("mechanism", "causal_hypothesis", "finding", "definition", "evaluation"
 # Directions and levels as they come in a field with some dispute.
 DIRECTIONS = ("supports",) * 5 + ("disputes",) * 3 + ("inconclusive",) * 2
 LEVELS = ("1", "2", "2", "3", "3", "4", "4", "5", "not_gradable")
-TOPICS = 50
+CLAIMS_A_TOPIC = 200
+BROAD_TOPICS = 5
 
 
 def sentences(corpus: Path | None) -> list[str]:
@@ -37,10 +39,12 @@ def sentences(corpus: Path | None) -> list[str]:
 
 def records(number: int, text: list[str], seed: int = 1) -> Iterator[dict[str, Any]]:
     """Yield topics, sources and claims with their evidence, in an order that loads."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     told = itertools.cycle(text)
-    for place in range(TOPICS):
-        yield {"record": "topic", "id": f"topic-{place}", "label": f"Topic {place}", "definition": next(told)[:2000]}
+    topics = [f"topic-{place}" for place in range(max(10, number // CLAIMS_A_TOPIC))]
+    broad = [f"broad-{place}" for place in range(BROAD_TOPICS)]
+    for topic in (*topics, *broad):
+        yield {"record": "topic", "id": topic, "label": topic, "definition": next(told)[:2000]}
     works = max(1, number // 2)
     for place in range(works):
         names = [f"Author{chance.randrange(5000)}" for _ in range(chance.randrange(1, 5))]
@@ -61,9 +65,15 @@ def records(number: int, text: list[str], seed: int = 1) -> Iterator[dict[str, A
             "id": f"claim-{place}",
             "statement": next(told)[:2000],
             "kind": chance.choice(KINDS),
-            "topics": [f"topic-{chance.randrange(TOPICS)}"],
+            "topics": [chance.choice(topics), chance.choice(broad)],
+            "occurrences": [_occurrence(chance, works, next(told))],
             "evidence": [_line(chance, works, next(told)[:5000], key) for key in range(3)],
         }
+
+
+def _occurrence(chance: random.Random, works: int, sentence: str) -> dict[str, Any]:
+    place = chance.randrange(works)
+    return {"key": "stated", "source": f"source-{place}", "quote": sentence, "asserted_by": [f"team-{place % 500}"]}
 
 
 def _line(chance: random.Random, works: int, sentence: str, key: int) -> dict[str, Any]:
@@ -82,12 +92,15 @@ def _line(chance: random.Random, works: int, sentence: str, key: int) -> dict[st
     return line if level == "not_gradable" else {**line, "question": "treatment_benefit"}
 
 
+def lines(number: int, corpus: Path | None) -> Iterator[bytes]:
+    """Yield the records as lines of JSON."""
+    yield from (to_json(record) + b"\n" for record in records(number, sentences(corpus)))
+
+
 def main() -> None:
     """Write what the arguments ask for to standard output."""
-    number = int(sys.argv[1])
-    text = sentences(Path(sys.argv[2]) if len(sys.argv) > 2 else None)
-    for record in records(number, text):
-        sys.stdout.buffer.write(to_json(record) + b"\n")
+    corpus = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    sys.stdout.buffer.writelines(lines(int(sys.argv[1]), corpus))
 
 
 if __name__ == "__main__":

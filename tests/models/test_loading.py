@@ -119,8 +119,13 @@ def test_a_load_in_batches_is_what_changes_make_one_by_one(
 
 def flattened(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a nested line as flat ones."""
-    parts = [{"record": "evidence", "claim": record["id"], **line} for line in record.get("evidence", [])]
-    return [{name: value for name, value in record.items() if name != "evidence"}, *parts]
+    plurals = {"occurrences": "occurrence", "evidence": "evidence"}
+    parts = [
+        {"record": kind, "claim": record["id"], **part}
+        for plural, kind in plurals.items()
+        for part in record.get(plural, [])
+    ]
+    return [{name: value for name, value in record.items() if name not in plurals}, *parts]
 
 
 def test_an_export_into_a_database_with_content_comes_as_changes(seeded: Store, other: Store) -> None:
