@@ -56,7 +56,9 @@ class Bearer(SecurityBase):
     async def __call__(self, request: Request) -> str | None:
         given = request.headers.getlist("authorization")
         schemes = [line.partition(" ")[0].lower() for line in given]
-        if "bearer" not in schemes:
+        # From here on the answer depends on it, which the envelope tells caches.
+        request.state.keyed = "bearer" in schemes
+        if not request.state.keyed:
             return None
         if len(given) > 1:
             # Which of them holds is anybody's guess.

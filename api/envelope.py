@@ -5,8 +5,9 @@ import logging
 import random
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
@@ -55,7 +56,8 @@ class Envelope:
     """Pure ASGI middleware. A client's `X-Request-ID` is kept where it is harmless, else one is made.
 
     A body must be complete within `body_seconds`. What the application lays into the request's state goes out with the
-    answer: `headers`; and into the audit record: `caller` and `denied`, the reason.
+    answer: `headers`, and what `keyed` and `private` mean for caches; and into the audit record: `caller` and `denied`, the
+    reason.
     """
 
     def __init__(self, app: ASGIApp, body_seconds: float) -> None:
@@ -81,6 +83,8 @@ class Envelope:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if "headers" in state:
                     MutableHeaders(scope=message).update(state["headers"])
+                if "keyed" in state or "private" in state:
+                    _tell_caches(MutableHeaders(scope=message), state)
             elif method == "HEAD" and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -118,13 +122,36 @@ def identify(given: str) -> str:
 
 def tell(scope: Scope, request_id: str, status: int, begun: float) -> None:
     """Log a request that is over; `begun` is of `time.perf_counter`."""
-    query = redact(scope["query_string"].decode("latin-1"))[:500]
+    query = _shown(scope["query_string"].decode("latin-1"))[:500]
     took = round((time.perf_counter() - begun) * 1000, 1)
     log.info("request", extra={**_told(scope, request_id, status), "query": query, "milliseconds": took})
 
 
 def _told(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
     return {"request_id": request_id, "method": scope["method"], "path": redact(scope["path"]), "status": status}
+
+
+def _tell_caches(headers: MutableHeaders, state: Mapping[str, Any]) -> None:
+    """Say on whom an answer depends, which routes that look at the key tell by `keyed`: whether one came.
+
+    What was answered to a key is kept by nobody, since the next asker may be another. Where the content itself is for its
+    asker alone (`private`), it has no tag: another's answer bears the same one.
+    """
+    if "keyed" in state:
+        headers.add_vary_header("Authorization")
+        if state["keyed"]:
+            headers["Cache-Control"] = "no-store"
+    if state.get("private"):
+        del headers["ETag"]
+
+
+def _shown(query: str) -> str:
+    """Return a query as a log may hold it: without keys, and without a comment, which is content that may be purged."""
+    pieces = (piece.partition("=") for piece in query.split("&"))
+    hidden = (
+        f"{name}=…" if unquote_plus(name) == "comment" else name + equals + value for name, equals, value in pieces
+    )
+    return redact("&".join(hidden))
 
 
 def _audit(request: Request, told: dict[str, Any]) -> None:

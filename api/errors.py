@@ -209,8 +209,6 @@ def on_domain_error(request: Request, error: Exception) -> Response:
     headers = dict(HEADERS_OF_STATUS.get(status, {}))
     if error.code in CHALLENGES:
         headers["WWW-Authenticate"] = CHALLENGES[error.code]
-    if "authorization" in request.headers:
-        headers["Cache-Control"] = "no-store"
     if isinstance(error, Moved):
         headers["Location"] = _moved(request, error)
     request.state.denied = getattr(error, "reason", error.code)
@@ -218,9 +216,8 @@ def on_domain_error(request: Request, error: Exception) -> Response:
 
 
 def _moved(request: Request, error: Moved) -> str:
-    """Return the same address with the record that stands in its place."""
-    # An identifier may hold slashes, so it may be several parts of the path.
-    path = f"{request.url.path}/".replace(f"/{error.old}/", f"/{error.new}/").removesuffix("/")
+    """Return the same address with the record that stands in its place: a path calls the id of a record by its kind."""
+    path = request.scope["route"].path_format.format(**{**request.path_params, error.kind.name: error.new})
     return quote(path, safe="/:@") + (f"?{request.url.query}" if request.url.query else "")
 
 
@@ -343,6 +340,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: the client has this version."}}
 PLAIN_ERRORS = responses(400, 414, 500, 503)
 LIST_ERRORS = {**_UNCHANGED, **responses(406), **PLAIN_ERRORS}
-RECORD_ERRORS = {**LIST_ERRORS, **responses(404)}
+# A record may be missing, was taken back, or was merged into another.
+RECORD_ERRORS = {**LIST_ERRORS, **responses(308, 404, 410)}
 # Of a route that needs a key.
 KEY_ERRORS = {**responses(401, 403, 406, 429), **PLAIN_ERRORS}

@@ -63,9 +63,9 @@ class Limit:
         """Return in how many seconds a name has all its units again."""
         return self._seconds(self._missing(name))
 
-    def take(self, name: str) -> None:
-        """Take one unit; whoever asks first whether there is one never takes more than there are."""
-        missing = self._missing(name) + 1
+    def take(self, name: str, units: int = 1) -> None:
+        """Take units, also more than there are: what is owed has to fill first. Whoever takes one asks whether there is one."""
+        missing = self._missing(name) + units
         self._buckets.pop(name, None)
         self._buckets[name] = missing, self._clock()
         if len(self._buckets) > MOST_BUCKETS:
@@ -105,10 +105,7 @@ class Limits:
 
     def count_write(self, request: Request, identity: str | None) -> None:
         """Count a write against the address and, where there is one, the key; refuse it where either has none left."""
-        buckets = {"writes_by_address": (self.writes_by_address, address_of(request))}
-        if identity is not None:
-            buckets["writes_by_key"] = (self.writes_by_key, identity)
-        self._count(request, buckets)
+        self._count(request, self._buckets(request, identity))
 
     def count_file(self, request: Request) -> None:
         """Count a file that is to be read, which takes no key but seconds, against the address; refuse it where none is left."""
@@ -127,6 +124,22 @@ class Limits:
         request.state.headers = _fields(buckets)
         if waits[reason]:
             raise self._refusal(request, reason, waits[reason])
+
+    def count_batch(self, request: Request, identity: str, records: int) -> None:
+        """Count a write that was counted as one and holds so many records as that many.
+
+        It is not refused where there are fewer units left, or a large one never could be sent; what comes next waits longer.
+        """
+        buckets = self._buckets(request, identity)
+        for limit, name in buckets.values():
+            limit.take(name, records - 1)
+        request.state.headers = _fields(buckets)
+
+    def _buckets(self, request: Request, identity: str | None) -> dict[str, tuple[Limit, str]]:
+        buckets = {"writes_by_address": (self.writes_by_address, address_of(request))}
+        if identity is not None:
+            buckets["writes_by_key"] = (self.writes_by_key, identity)
+        return buckets
 
     def _refusal(self, request: Request, reason: str, wait: int) -> TooManyRequests:
         request.state.headers = {**getattr(request.state, "headers", {}), "Retry-After": str(wait)}

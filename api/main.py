@@ -134,7 +134,16 @@ def create_app(settings: Settings) -> Application:
             "Last-Event-ID",
             "X-Request-ID",
         ],
-        expose_headers=["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+        expose_headers=[
+            "ETag",
+            "Idempotency-Replayed",
+            "Link",
+            "Location",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-ID",
+        ],
     )
     app.add_middleware(Sealed)
     return app

@@ -71,6 +71,7 @@ PROBLEM_OF_STATUS = {
     "401": ("key_required", "This needs a key; send it as Authorization: Bearer …"),
     "403": ("forbidden", "This needs a key of the role admin or higher; this one's role is curator."),
     "404": ("not_found", "There is no claim 'ccsvi-cause-ms'."),
+    "308": ("moved", "The claim 'ccsvi-is-common' was merged into 'ccsvi-causes-ms'."),
     "409": ("conflict", "The source 'doepp-2010' is still in use by evidence/ccsvi-causes-ms:doepp-2010."),
     "410": ("gone", "The claim 'ccsvi-is-common' was retracted: the same as ccsvi-causes-ms."),
     "412": ("precondition_failed", 'It was changed meanwhile and is at "212" now: read it again, then decide.'),

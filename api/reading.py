@@ -56,6 +56,7 @@ class ShortRoute(APIRoute):
                 values[queries[0].name] = query
             if deps.caller in calls:
                 values[str(calls[deps.caller])] = None
+                request.state.keyed = False
             if self.dependant.request_param_name:
                 values[self.dependant.request_param_name] = request
             work = partial(function, **values)

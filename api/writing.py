@@ -29,8 +29,6 @@ from models.records import Row
 WRITE_ERRORS = {**KEY_ERRORS, **responses(404, 408, 409, 410, 412, 413, 415, 422, 428, 507)}
 NEW_ERRORS = {status: said for status, said in WRITE_ERRORS.items() if status not in (412, 428)}
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
-# An answer holds what its asker may see, and the next one may be another.
-NEVER_KEPT = {"Cache-Control": "no-store"}
 
 # So many writers have a thread: one that writes and one that is next. The others wait without, so that reads go on.
 THREADS = 2
@@ -38,6 +36,39 @@ THREADS = 2
 Work = Callable[[Change], "Answer"]
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+
+
+# Headers that a route reads by itself, as OpenAPI declares them: `taking` puts them into a route's `openapi_extra`.
+_TAG = {"type": "string", "examples": ['"212"']}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag that was read: the version that is meant. `*` names none and is refused.",
+    "schema": _TAG,
+}
+NEW_OR_MATCH = (
+    {**IF_MATCH, "required": False, "description": "The ETag that was read: the version that is to be replaced."},
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "`*` in place of If-Match: the record is to be new.",
+        "schema": {"type": "string", "enum": ["*"]},
+    },
+)
+ONCE = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A name of your own for this request, such as a UUID: sent again within a day, it is not carried out again.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}
+
+
+def taking(*headers: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what OpenAPI is to say of a route that takes these headers and this body, given by media type and schema."""
+    content = {media_type: {"schema": schema} for media_type, schema in (body or {}).items()}
+    extra: dict[str, Any] = {"requestBody": {"content": content}} if content else {}
+    return {**extra, "parameters": [dict(each) for each in headers]} if headers else extra
 
 
 class PreconditionRequired(ClaimbaseError):
@@ -133,7 +164,7 @@ def _write(request: Request, caller: Key, work: Work, comment: str | None, conte
 
 
 def _response(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
-    return Response(body, status, {**headers, **NEVER_KEPT}, "application/json")
+    return Response(body, status, dict(headers), "application/json")
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -161,5 +192,10 @@ def _must_match(request: Request, connection: Connection, kind: Kind, record_id:
             "Say which version you mean: send If-Match with the ETag that you read, so that nobody's change is lost."
         )
     tags = [tag.strip() for tag in given.split(",")]
-    if tags != ["*"] and now not in tags:
+    if "*" in tags:
+        # It means «whatever is stored»: a condition, but one that names no version, so that it guards nobody's change.
+        raise PreconditionRequired(
+            "If-Match: * names no version, so it would write over what somebody changed meanwhile: send the ETag that you read."
+        )
+    if now not in tags:
         raise PreconditionFailed(f"It was changed meanwhile and is at {now} now: read it again, then decide.")

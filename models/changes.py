@@ -13,13 +13,12 @@ from functools import cache
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlmodel import SQLModel
 
-from models import document, search
+from models import document, idempotency, search
 from models.assessment import AssessmentIn
 from models.base import ClaimbaseError, Fault, InvalidRecord, now
 from models.claim import Claim, ClaimIn, ClaimTopic, OccurrenceIn, TopicIn
 from models.database import Database
 from models.evidence import EvidenceIn
-from models.idempotency import Idempotency
 from models.kinds import KINDS, REFERENCES, Kind, one, refers, state_of, stored
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
@@ -176,12 +175,14 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
     """Take the content of a record out of the table and out of every revision; that there was one remains told."""
     if kind.name == "source":
         _replace(change, SourceAuthor, "source", record_id, [])
+        # One that was merged kept what its successor has others for.
+        _replace(change, SourceIdentifier, "source", record_id, [])
     if kind.name == "claim":
         _replace(change, ClaimTopic, "claim", record_id, [])
     change.connection.execute(delete(table(kind.model)).filter_by(**kind.place(record_id)))
     _revise(change, kind, old, old, "purge")
-    # Answers that are kept for repeats may hold it, too.
-    change.connection.execute(delete(table(Idempotency)))
+    idempotency.forget(change.connection, record_id)
+    search.forget_deleted(change.connection)
     revision = table(Revision)
     change.connection.execute(
         update(revision).where(revision.c.record == f"{kind.name}/{record_id}").values(body={}, comment=change.comment)
@@ -294,7 +295,9 @@ def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str)
     name, rows = kind.name, table(kind.model)
     found = state_of(change.connection, kind, record_id)
     if found is None:
-        close = nearest(change.connection, rows.c.id, record_id) if "id" in rows.c else []
+        # An id that is only proposed is not for everybody to know.
+        accepted = rows.c.state == "accepted"
+        close = nearest(change.connection, rows.c.id, record_id, accepted) if "id" in rows.c else []
         fault = Fault(
             at=at,
             code="unknown_reference",
@@ -345,7 +348,10 @@ def _no_shared_identifier(change: Change, source: SourceIn) -> None:
         owner = change.connection.execute(owners.where(*named, taken.c.source != source.id)).first()
         if owner is not None:
             # Which one is only proposed is not for everybody to know.
-            whose = f"the source '{owner.source}'" if owner.state == "accepted" else "a source that waits for review"
+            waits = owner.state == "submitted"
+            whose = (
+                "a source that waits for review" if waits else f"the source '{owner.source}', which is {owner.state}"
+            )
             detail = f"{identifier.scheme}:{identifier.value} belongs to {whose}."
             faults.append(Fault(at=f"identifiers/{place}/value", code="identifier_taken", detail=detail))
     if faults:

@@ -18,7 +18,7 @@ class TopicIn(Strict):
     id: Slug = Field(primary_key=True)
     label: Text = Field(min_length=1, max_length=200)
     definition: Text = Field(min_length=1, max_length=2000)
-    crosswalk: dict[str, str] = Field(default={}, sa_type=JSON)
+    crosswalk: dict[Text, Text] = Field(default={}, sa_type=JSON)
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
 

@@ -25,7 +25,9 @@ from models.records import Row, table
 from models.revision import PUBLIC, Revision, RevisionOut, Serial, withheld
 
 FORMAT = 1
+# Of what Claimbase ships and people write here. What a program brought in from elsewhere may have another one.
 LICENCE = "CC0-1.0"
+BROUGHT_IN = ("import", "scifact")
 BATCH = 500
 # What a line of a claim holds beside its core. Its sources have lines of their own.
 CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
@@ -52,9 +54,16 @@ def header(connection: Connection) -> Row:
         "schema": migrations.HEAD,
         "derivation": DERIVATION,
         "serial": connection.scalar(select(table(Serial).c.value)),
-        "licence": LICENCE,
+        "licence": _licence(connection),
         "counts": {name: connection.scalar(statement) for name, statement in _counts().items()},
     }
+
+
+def _licence(connection: Connection) -> str | None:
+    """Return the licence of all that is exported, None where no single one is known to hold for it."""
+    revision = table(Revision)
+    brought_in = select(revision.c.serial).where(revision.c.actor.in_(BROUGHT_IN)).limit(1)
+    return LICENCE if connection.scalar(brought_in) is None else None
 
 
 def lines(connection: Connection) -> Iterator[bytes]:

@@ -120,17 +120,7 @@ def _validated(place: str, pointer: str, kind: Kind, given: Any, claim: Any) -> 
 def validated(kind: Kind, given: Mapping[str, Any]) -> Row:
     """Return a record's fields as they are stored; raises Pydantic's ValidationError where they break a rule."""
     beside = BESIDE[kind.name]
-    fields = {name: value for name, value in given.items() if name not in beside}
-    # By Pydantic's own validator, since SQLModel's way around it takes longer than the validation itself.
-    record = kind.fields.__new__(kind.fields)
-    kind.fields.__pydantic_validator__.validate_python(fields, self_instance=record)
-    if kind.name == "source":
-        record.identifiers.sort(key=lambda identifier: identifier.scheme)
-        body: Row = record.model_dump()
-        return body
-    if kind.name == "claim":
-        record.topics = sorted(set(record.topics))
-    return dict(record.__dict__)
+    return kind.validated({name: value for name, value in given.items() if name not in beside})
 
 
 def check_stamps(record: Record, kind: Kind) -> Problem | None:

@@ -9,6 +9,7 @@ from models.base import ClaimbaseError, Strict, moment_of, stamp
 from models.records import table
 
 KEPT_HOURS = 24
+BATCH = 500
 
 
 class Idempotency(Strict, table=True):
@@ -51,6 +52,15 @@ def remember(connection: Connection, answer: Idempotency) -> None:
     kept = table(Idempotency)
     connection.execute(delete(kept).where(kept.c.at <= _oldest(answer.at)))
     connection.execute(insert(kept).values(answer.model_dump()))
+
+
+def forget(connection: Connection, named: str) -> None:
+    """Let go of every kept answer that names a record: it may hold its content, or what was said of it."""
+    kept = table(Idempotency)
+    rows = connection.execute(select(kept.c.actor, kept.c.key, kept.c.body).execution_options(yield_per=BATCH))
+    holding = [(actor, key) for actor, key, body in rows if named.encode() in bytes(body)]
+    for actor, key in holding:
+        connection.execute(delete(kept).where(kept.c.actor == actor, kept.c.key == key))
 
 
 def _oldest(at: str) -> str:

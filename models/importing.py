@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from models import changes
 from models.base import REVIEWED, Fault, Strict, faults_of
+from models.kinds import KINDS, successor
 from models.records import Row, columns_of, sources_by_id, table
 from models.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
 
@@ -75,6 +76,7 @@ def reconcile(
     """Say of each record (its line, its fields, what its format could not give us) what it is; stores nothing.
 
     Sources that are only proposed are looked at where `proposed` says so: who may not see them learns nothing of them.
+    What was merged into another matches that one.
     Two records of one file that would become the same source are one `new` and one `matched`.
     """
     outcomes: list[Outcome] = []
@@ -123,22 +125,22 @@ def _find(connection: Connection, source: SourceIn, states: tuple[str, ...]) -> 
     for scheme in BY_IDENTIFIER:
         if scheme in given:
             named = (identifier.c.scheme == scheme, identifier.c.value == given[scheme])
-            if slug := connection.scalar(owned.where(*named, stored.c.state.in_(states))):
-                return str(slug), scheme
+            if slug := connection.scalar(owned.where(*named, stored.c.state.in_((*states, "merged")))):
+                return successor(connection, KINDS["source"], str(slug)), scheme
     first = (author.c.source == stored.c.id) & (author.c.position == 0)
     # A work that names nobody, or has no year, is only like one that does not either.
     like = (
         select(stored.c.id, stored.c.title)
         .outerjoin(author, first)
         .where(
-            stored.c.state.in_(states),
+            stored.c.state.in_((*states, "merged")),
             author.c.name_key.is_not_distinct_from(_first_author(source)),
             stored.c.year.is_not_distinct_from(_year(source)),
         )
     )
     for slug, title in connection.execute(like):
         if _words(title) == _words(source.title):
-            return str(slug), "title, year and first author"
+            return successor(connection, KINDS["source"], str(slug)), "title, year and first author"
     return None, None
 
 

@@ -53,9 +53,15 @@ def check_name(value: object) -> object:
     return name
 
 
-def same_person(one: str | None, other: str) -> bool:
+def same_person(one: str, other: str) -> bool:
     """Say whether two names mean one person: whoever may have keys of both spellings decides for two."""
-    return one is not None and _spelled(one) == _spelled(other)
+    return _spelled(one) == _spelled(other)
+
+
+def spellings(connection: Connection, name: str) -> list[str]:
+    """Return every name that keys bear and that means the same person as this one, itself among them."""
+    names = connection.scalars(select(table(ApiKey).c.name).distinct())
+    return sorted({name, *(each for each in names if same_person(each, name))})
 
 
 def _spelled(name: str) -> str:

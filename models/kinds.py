@@ -55,6 +55,22 @@ class Kind:
         """Return the claim that a record is, or is a part of."""
         return body["claim"] if self.part else body["id"] if self.name == "claim" else None
 
+    def validated(self, fields: Row) -> Row:
+        """Return a record's own fields (of a part without its claim) as they are stored, with every default.
+
+        Raises Pydantic's ValidationError where they break a rule.
+        """
+        # By Pydantic's own validator, since SQLModel's way around it takes longer than the validation itself.
+        record = self.fields.__new__(self.fields)
+        self.fields.__pydantic_validator__.validate_python(fields, self_instance=record)
+        if self.name == "source":
+            record.identifiers.sort(key=lambda identifier: identifier.scheme)
+            body: Row = record.model_dump()
+            return body
+        if self.name == "claim":
+            record.topics = sorted(set(record.topics))
+        return dict(record.__dict__)
+
     def place(self, record_id: str) -> Row:
         """Return the key of the row with a public id; raises `NotFound` where no such id can be."""
         values = record_id.split(":")
@@ -145,6 +161,17 @@ def _there(kind: Kind, *names: str) -> Select[Any]:
     rows = table(kind.model)
     chosen = [rows.c[name] for name in names or rows.c.keys()]
     return select(*chosen).where(*(rows.c[name] == bindparam(name) for name in kind.columns))
+
+
+def successor(connection: Connection, kind: Kind, record_id: str) -> str:
+    """Return the id of what a record was merged into, through mergers in a row, or its own where it was not merged."""
+    passed: set[str] = set()
+    while record_id not in passed:
+        passed.add(record_id)
+        body = one(connection, kind, record_id)
+        if body is not None and body["state"] == "merged":
+            record_id = body["replaced_by"]
+    return record_id
 
 
 def bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:

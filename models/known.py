@@ -1,6 +1,7 @@
 """Database time: what this knowledge base had recorded by a moment, made from the revisions alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, tuple_
@@ -8,9 +9,13 @@ from sqlalchemy import Connection, func, or_, select, tuple_
 from models.base import NotFound
 from models.kinds import KINDS
 from models.records import Row, line_out, source_out, table
-from models.revision import Revision
+from models.review import tell_if_out_of_use
+from models.revision import PUBLIC, Revision
 from models.source import SourceIn, publication
-from models.whole import Whole, first_days
+from models.whole import Whole
+
+# What is told of a source whose content was purged since.
+PURGED = {"type": "document", "title": "[purged]", "authors_complete": False, "study_design": "not_recorded"}
 
 
 def normal(kind: str, body: Row) -> Row:
@@ -26,39 +31,77 @@ def normal(kind: str, body: Row) -> Row:
 def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
     """Return a claim with everything that hung on it at a moment (UTC, the beginning of a time means all of it).
 
-    Raises `NotFound` where the claim was not recorded by then.
+    What was merged or retracted by then is told as it was told then: raises `Moved` or `Gone`, and `NotFound` where the
+    claim was not recorded by then.
     """
-    revision = table(Revision)
-    records = _last(connection, moment, revision.c.claim == claim)
-    by_kind: dict[str, list[Row]] = {kind: [] for kind in KINDS}
-    for record in records:
+    records = _last(connection, moment, table(Revision).c.record == f"claim/{claim}")
+    if not records or records[0]["state"] not in PUBLIC:
+        raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
+    tell_if_out_of_use(KINDS["claim"], claim, records[0]["body"], records[0]["comment"])
+    (found,) = _wholes(connection, [claim], moment)
+    # From when on a tie's other claim is there follows from what was recorded of it by then, too.
+    tied = _wholes(connection, {row["target"] for row in found.relations}, moment)
+    return replace(found, targets={other.claim["id"]: other.exists_from for other in tied})
+
+
+def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[Whole]:
+    """Return those of these claims that were accepted at a moment, each whole but for what its ties point to."""
+    if not claims:
+        return []
+    by_claim: dict[str, dict[str, list[Row]]] = {slug: {kind: [] for kind in KINDS} for slug in claims}
+    for record in _last(connection, moment, table(Revision).c.claim.in_(claims)):
         # What was proposed or taken back is no part of what was known; of evidence, the explanation tells.
         if record["state"] == "accepted" or record["kind"] == "evidence":
-            by_kind[record["kind"]].append(record)
-    if not by_kind["claim"]:
-        raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
-    bodies = {kind: [record["body"] for record in found] for kind, found in by_kind.items()}
+            body = {**record["body"], "created": record["created"], "updated": record["at"]}
+            by_claim[record["claim"]][record["kind"]].append(body)
+    standing = {slug: kinds for slug, kinds in by_claim.items() if kinds["claim"]}
     cited = {
-        body["source"] for kind in ("occurrence", "evidence", "assessment") for body in bodies[kind] if body["source"]
+        row["source"]
+        for kinds in standing.values()
+        for kind in ("occurrence", "evidence", "assessment")
+        for row in kinds[kind]
+        if row["source"]
     }
-    names = [f"source/{slug}" for slug in sorted(cited)]
-    source_records = _last(connection, moment, revision.c.record.in_(names)) if names else []
-    sources = {record["body"]["id"]: _source(record) for record in source_records}
-    head = by_kind["claim"][0]
-    serial, updated = _last_seen(connection, claim, moment)
-    stamps = {"revision": serial, "created": head["created"], "updated": updated}
-    lines = [
-        {**record["body"], "created": record["created"], "updated": record["at"]} for record in by_kind["evidence"]
-    ]
+    sources = _sources(connection, cited, moment)
+    return [_whole(connection, slug, kinds, sources, moment) for slug, kinds in standing.items()]
+
+
+def _whole(
+    connection: Connection, slug: str, kinds: Mapping[str, list[Row]], sources: dict[str, Row], moment: str
+) -> Whole:
+    serial, updated = _last_seen(connection, slug, moment)
     return Whole(
-        {**head["body"], **stamps},
-        _sorted(bodies["occurrence"], "key"),
-        [line_out(line, sources[line["source"]]) for line in _sorted(lines, "key")],
-        _sorted(bodies["relation"], "type", "target"),
-        _sorted(bodies["assessment"], "key"),
+        {**kinds["claim"][0], "revision": serial, "updated": updated},
+        _sorted(_unstamped(kinds["occurrence"]), "key"),
+        [line_out(line, sources[line["source"]]) for line in _sorted(kinds["evidence"], "key")],
+        _sorted(_unstamped(kinds["relation"]), "type", "target"),
+        _sorted(_unstamped(kinds["assessment"]), "key"),
         sources,
-        first_days(connection, {body["target"] for body in bodies["relation"]}),
+        {},
     )
+
+
+def _unstamped(rows: list[Row]) -> list[Row]:
+    return [{name: value for name, value in row.items() if name not in ("created", "updated")} for row in rows]
+
+
+def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dict[str, Row]:
+    """Return these sources as recorded by a moment; of one that was purged since, no more than that there was one.
+
+    It stays in its place, since what cites it was not purged: a list is never shorter. It is undated then.
+    """
+    if not slugs:
+        return {}
+    revision = table(Revision)
+    named = revision.c.record.in_([f"source/{slug}" for slug in sorted(slugs)])
+    found = {record["body"]["id"]: _source(record) for record in _last(connection, moment, named)}
+    times = func.max(revision.c.serial).label("serial"), func.max(revision.c.at).label("at")
+    every = select(revision.c.record, *times, func.min(revision.c.at).label("created"))
+    for row in connection.execute(every.where(named, revision.c.at <= f"{moment}~").group_by(revision.c.record)):
+        slug = row.record.partition("/")[2]
+        if slug not in found:
+            found[slug] = _source({**row._mapping, "body": normal("source", {**PURGED, "id": slug})})
+    return found
 
 
 def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, str]:

@@ -13,8 +13,9 @@ from models.evidence import Evidence
 from models.keys import RESERVED, Key
 from models.kinds import KINDS, Kind, one, stored
 from models.known import normal
+from models.proposers import must_be_anothers
 from models.records import Row, table
-from models.review import find, must_be, must_be_anothers, must_say_why, parts_of
+from models.review import find, must_be, must_say_why, parts_of
 from models.revision import Revision, latest
 
 

@@ -32,7 +32,7 @@ from models.evidence import Evidence
 from models.filters import REFERENCES
 from models.kinds import KINDS
 from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
-from models.references import find_source
+from models.references import find_source, in_its_place, source_meant
 from models.review import Moved, not_found, tell_if_taken_back
 from models.revision import PUBLIC, Revision, Serial
 from models.source import Source
@@ -355,7 +355,7 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
     """Return the parameters with every reference checked and turned into a slug.
 
     A slug that is not stored is an error, since it is most likely mistyped, and an empty answer would look like
-    absence. An identifier that nobody has recorded is a true «nothing».
+    absence. An identifier that nobody has recorded is a true «nothing». What was merged is led on, what was retracted told.
     """
     resolved = f.compared(parameters)
     faults: list[Fault] = []
@@ -364,11 +364,15 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
         if name == "asserted_by":
             faults += _unknown(connection, parameter, values, term.c.value, term.c.field == name)
         elif name in REFERENCES and isinstance(values, list):
-            slugs = [value for value in values if ":" not in value]
             ids = REFERENCES[name]
             shown = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
-            faults += _unknown(connection, parameter, slugs, ids, *shown)
-            found = {value: find_source(connection, value, parameter) for value in values if ":" in value}
+            slugs = [value for value in values if ":" not in value]
+            absent = _unknown(connection, parameter, slugs, ids, *shown)
+            kind = KINDS["source" if name == "document" else name]
+            led = {fault.given: in_its_place(connection, kind, fault) for fault in absent}
+            faults += [place for place in led.values() if isinstance(place, Fault)]
+            slugs = [led.get(slug, slug) for slug in slugs]
+            found = {value: source_meant(connection, value, parameter) for value in values if ":" in value}
             resolved[parameter] = slugs + [slug for slug in found.values() if slug is not None]
             for value in (value for value, slug in found.items() if slug is None and "," in value):
                 # It may be one DOI or two references in one; an empty answer would hide which.
@@ -400,7 +404,8 @@ def unknown(
     """Return the fault that a parameter names what is not there, with what comes near."""
     close = nearest(connection, ids, value, *where)
     detail = f"There is no {parameter.partition('.')[0]} '{value}'."
-    return Fault(at=parameter, code="unknown_value", detail=detail, suggestion=close[0] if close else None)
+    suggestion = close[0] if close else None
+    return Fault(at=parameter, code="unknown_value", detail=detail, suggestion=suggestion, given=value)
 
 
 def serial(connection: Connection) -> int:

@@ -1,12 +1,12 @@
 """Review: a second person accepts what one proposes. Who may see what, who may do what, and the decisions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 from sqlmodel import Field
 
 from models import changes
@@ -14,10 +14,11 @@ from models import vocabularies as v
 from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of, is_slug, moment_of
 from models.changes import Change, Conflict
 from models.claim import Claim
-from models.keys import Forbidden, Key, same_person
+from models.keys import Forbidden, Key
 from models.kinds import KINDS, PARTS, Kind, one, refers, state_of, stored
+from models.proposers import is_own, may_see, must_be_anothers, proposed_by, proposers, visible
 from models.records import Row, nearest, table
-from models.revision import PUBLIC, Revision, latest
+from models.revision import Revision, latest
 from models.vocabulary import OneOf
 
 revision = table(Revision)
@@ -36,7 +37,7 @@ class Moved(ClaimbaseError):
 
     def __init__(self, kind: Kind, old: str, new: str) -> None:
         super().__init__(f"The {kind.name} '{old}' was merged into '{new}'.")
-        self.old, self.new = old, new
+        self.kind, self.new = kind, new
 
 
 class RecordOut(Strict):
@@ -78,38 +79,6 @@ DECISIONS = {
 }
 
 
-def _proposers(record: Any) -> Select[Any]:
-    made = revision.alias("made")
-    proposed = (made.c.record == record, made.c.action == "create", made.c.state == "submitted")
-    return select(made.c.actor).where(*proposed).order_by(made.c.serial.desc()).limit(1)
-
-
-# Made once, since a statement takes longer to make than to run.
-_PROPOSER = _proposers(bindparam("of"))
-proposed_by = _proposers(revision.c.record).correlate(revision).scalar_subquery()
-
-
-def proposer(connection: Connection, kind: Kind, record_id: str) -> str | None:
-    """Return who last proposed a record, or None where it came another way, such as from a seed file."""
-    found: str | None = connection.scalar(_PROPOSER, {"of": f"{kind.name}/{record_id}"})
-    return found
-
-
-def may_see(connection: Connection, caller: Key | None, kind: Kind, record_id: str, state: str) -> bool:
-    """Say whether somebody may see a record in this state: what is public, one's own proposals, and curators all."""
-    if state in PUBLIC:
-        return True
-    return caller is not None and (caller.may("curator") or proposer(connection, kind, record_id) == caller.name)
-
-
-def visible(caller: Key | None) -> ColumnElement[bool]:
-    """Return the condition that somebody may see a revision whole; the same rule as `may_see`, for lists."""
-    if caller is not None and caller.may("curator"):
-        return true()
-    public = revision.c.state.in_(PUBLIC)
-    return public if caller is None else or_(public, proposed_by == caller.name)
-
-
 def find(connection: Connection, caller: Key | None, kind: Kind, record_id: str) -> Row:
     """Return a record that somebody may see, in whatever state; raise `NotFound` as if there were none where they may not."""
     body = one(connection, kind, record_id)
@@ -138,18 +107,20 @@ def not_found(kind: Kind, record_id: str, close: Sequence[str]) -> NotFound:
 def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> None:
     """Raise `Gone` or `Moved` where a record was accepted once and is no more."""
     body = one(connection, kind, record_id) if record_id.count(":") + 1 == len(kind.columns) else None
-    if body is None or body["state"] not in ("retracted", "merged"):
-        return
+    if body is not None and body["state"] in ("retracted", "merged"):
+        tell_if_out_of_use(kind, record_id, body, _latest(connection, kind, record_id)["comment"])
+
+
+def tell_if_out_of_use(kind: Kind, record_id: str, body: Row, comment: str | None) -> None:
+    """Raise `Gone` or `Moved` where this is the record of what was retracted, with its reason, or merged."""
     if body["state"] == "merged":
         raise Moved(kind, record_id, body["replaced_by"])
-    reason = _latest(connection, kind, record_id)["comment"]
-    place = f" (in its place: {body['replaced_by']})" if body["replaced_by"] else ""
-    faults = (
-        [Fault(at="replaced_by", code="replaced", detail="This stands in its place.", suggestion=body["replaced_by"])]
-        if body["replaced_by"]
-        else []
-    )
-    raise Gone(f"The {kind.name} '{record_id}' was retracted: {reason or 'no reason is recorded'}{place}", faults)
+    if body["state"] == "retracted":
+        instead = body["replaced_by"]
+        place = f" (in its place: {instead})" if instead else ""
+        stands = [Fault(at="replaced_by", code="replaced", detail="This stands in its place.", suggestion=instead)]
+        reason = comment or "no reason is recorded"
+        raise Gone(f"The {kind.name} '{record_id}' was retracted: {reason}{place}", stands if instead else [])
 
 
 def version(connection: Connection, kind: Kind, record_id: str, body: Row) -> int:
@@ -176,8 +147,8 @@ def told(connection: Connection, kind: Kind, record_id: str, body: Row) -> Recor
     """Return a record with where it stands."""
     made = _latest(connection, kind, record_id)
     proposed = made["action"] == "create" and made["state"] == "submitted"
-    by = made["actor"] if proposed else proposer(connection, kind, record_id)
-    return _out(made, body, by, _version(connection, kind, body, lambda: made))
+    whose = made["actor"] if proposed else next(iter(proposers(connection, kind, record_id)), None)
+    return _out(made, body, whose, _version(connection, kind, body, lambda: made))
 
 
 def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOut:
@@ -190,14 +161,14 @@ def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOu
     )
 
 
-def waiting(caller: Key | None) -> tuple[Select[Any], list[ColumnElement[bool]]]:
+def waiting(connection: Connection, caller: Key | None) -> tuple[Select[Any], list[ColumnElement[bool]]]:
     """Return the statement that reads revisions with who proposed their record, and the conditions that leave the last one
 
     of each record that waits for review and that somebody may see.
     """
     later = revision.alias()
     newer = select(later.c.serial).where(later.c.record == revision.c.record, later.c.serial > revision.c.serial)
-    conditions = [revision.c.state == "submitted", ~newer.exists(), visible(caller)]
+    conditions = [revision.c.state == "submitted", ~newer.exists(), visible(connection, caller)]
     return select(revision, proposed_by.label("proposed_by")), conditions
 
 
@@ -264,7 +235,8 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
     record_id = kind.id_of(body)
     old = one(change.connection, kind, record_id)
     anew = old is not None and old["state"] in ("rejected", "withdrawn")
-    if old is not None and not (anew and proposer(change.connection, kind, record_id) in (None, caller.name)):
+    nobodys = anew and not proposers(change.connection, kind, record_id)
+    if old is not None and not (nobodys or (anew and is_own(change.connection, caller, kind, record_id))):
         detail = f"The {kind.name} '{record_id}' is there already, and is {old['state']}."
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
             detail = f"The id '{record_id}' is taken; choose another."
@@ -277,7 +249,7 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
     """Store a new version of a record: its proposer while it waits, a curator once it is accepted. Says whether it differs."""
     old = find(change.connection, caller, kind, record_id)
     if old["state"] == "submitted":
-        if proposer(change.connection, kind, record_id) != caller.name:
+        if not is_own(change.connection, caller, kind, record_id):
             raise Forbidden("Only its proposer changes a proposal; reject it and say what should change.")
     elif old["state"] == "accepted":
         must_be(caller, "curator", "change what is accepted")
@@ -308,7 +280,7 @@ def decide(
     decision = DECISIONS[action]
     old = find(change.connection, caller, kind, record_id)
     if decision.by_proposer:
-        if proposer(change.connection, kind, record_id) != caller.name:
+        if not is_own(change.connection, caller, kind, record_id):
             raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
     else:
         must_be(caller, "curator", f"{action} a record")
@@ -337,7 +309,7 @@ def _take_along(change: Change, caller: Key, kind: Kind, record_id: str) -> None
         _take_along(change, caller, other, other_id)
         body = one(change.connection, other, other_id)
         if body is not None and body["state"] == "submitted":
-            own = proposer(change.connection, other, other_id) == caller.name
+            own = is_own(change.connection, caller, other, other_id)
             action = "withdraw" if own else "reject"
             changes.put(change, other, {**body, "state": DECISIONS[action].after}, action)
 
@@ -363,11 +335,11 @@ def checked(kind: Kind, body: Row) -> Row:
         raise InvalidRecord(detail, [Fault(at="claim", code="malformed_slug", detail=detail)])
     fields = {name: value for name, value in body.items() if not (kind.part and name == "claim")}
     try:
-        record = kind.fields.model_validate(fields)
+        record = kind.validated(fields)
     except ValidationError as error:
         faults = faults_of(error.errors(), kind.fields.model_fields)
         raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
-    return {**({"claim": body["claim"]} if kind.part else {}), **record.model_dump()}
+    return {**({"claim": body["claim"]} if kind.part else {}), **record}
 
 
 def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
@@ -389,13 +361,6 @@ def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) 
     if other is None or other["state"] != "accepted":
         detail = f"There is no other accepted {kind.name} '{replaced_by}' to stand in its place."
         raise InvalidRecord(detail, [Fault(at="replaced_by", code="unknown_reference", detail=detail)])
-
-
-def must_be_anothers(change: Change, caller: Key, records: Iterable[tuple[Kind, str]], action: str) -> None:
-    """Refuse what nobody may do with what they proposed themselves: a second person looks at everything."""
-    for kind, record_id in records:
-        if same_person(proposer(change.connection, kind, record_id), caller.name):
-            raise Forbidden(f"Nobody may {action} what they proposed ({kind.name}/{record_id}); ask another curator.")
 
 
 def must_say_why(change: Change, action: str) -> None:

@@ -67,6 +67,12 @@ Rows = dict[str, list[Row]]
 Text = tuple[tuple[str, ...], str]  # Where a text stands in its record, and the text.
 
 
+def forget_deleted(connection: Connection) -> None:
+    """Let the indexes hold no word any more that was deleted."""
+    for words, _ in WORDS.values():
+        index.settle_words(connection, words)
+
+
 def claim_texts(parts: Mapping[str, Sequence[Row]], day: str = "9999") -> Iterator[Text]:
     """Yield what a claim is found by beside its statement, of its parts as `whole.parts` gives them and by a day."""
     sources = [source for source in parts["sources"] if source["published"] <= day]

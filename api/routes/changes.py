@@ -15,11 +15,11 @@ from api.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
 from api.formats import negotiate
 from api.pages import choices
 from api.streams import BATCH, HEADERS, EventStream
-from api.writing import NEVER_KEPT
-from models import following, queries, review
+from models import following, queries
 from models.base import LARGEST
 from models.filters import NONE, Many, given
 from models.following import Batch, ChangeFilters
+from models.proposers import visible
 from models.revision import RevisionOut, RevisionWhole
 
 router = APIRouter(prefix="/v1", tags=["changes"], dependencies=[JsonAccepted])
@@ -86,7 +86,7 @@ def list_changes(
     `actor`, `comment` and `body` are null; with a key, its owner's own proposals are told, and to curators all.
     """
     parameters, body = asked_for(query)
-    may_see = review.visible(caller)
+    may_see = visible(connection, caller)
     if caller is not None:
         pages.make_private(request)
     following.known(connection, parameters, may_see)
@@ -94,8 +94,7 @@ def list_changes(
     etag = f'W/"s{batch.last}"'
     if unchanged := pages.not_modified(request, etag):
         return unchanged
-    more = {**_next_link(request, batch), "Vary": "Accept, Authorization", **(NEVER_KEPT if caller else {})}
-    return pages.json_response(_page(batch, query.limit), etag, more)
+    return pages.json_response(_page(batch, query.limit), etag, _next_link(request, batch))
 
 
 def _page(batch: Batch, limit: int) -> bytes:

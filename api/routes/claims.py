@@ -21,7 +21,6 @@ from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
 from models.finding import RELEVANCE
 from models.records import Row, evidence_out, evidence_statement
-from models.review import RecordOut
 from models.source import SourceOut
 from models.whole import PARTS, ClaimOut, ClaimWhole
 
@@ -58,12 +57,11 @@ class AllClaimParameters(ClaimParameters):
     include: Many[ClaimPartOrSubmitted] = Field(NONE, description=f"Add these parts. {proposals.INCLUDE}")
 
 
-class ClaimPage(BaseModel):
+class ClaimPage(proposals.WithProposals):
     """A page of claims; each holds what `fields` and `include` asked for."""
 
     data: list[dict[str, Any]] = Field(description="Each a ClaimOut, with the parts of ClaimWhole that were asked for.")
     page: Page
-    submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
 class EvidenceParameters(EvidenceFilters, Paging):
@@ -89,12 +87,11 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
         return self.as_of is not None or self.known_at is not None
 
 
-class EvidencePage(BaseModel):
+class EvidencePage(proposals.WithProposals):
     """A page of lines of evidence."""
 
     data: list[EvidenceOut]
     page: Page
-    submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
 class FacetParameters(ClaimFilters):

@@ -1,13 +1,26 @@
 """Writing: proposing a record, changing it, taking it back. The same four methods for every kind of record."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.deps import JsonAccepted, needs
-from api.writing import NEW_ERRORS, WRITE_ERRORS, Answer, PreconditionFailed, body_of, meant, write
+from api.writing import (
+    IF_MATCH,
+    NEW_ERRORS,
+    NEW_OR_MATCH,
+    ONCE,
+    WRITE_ERRORS,
+    Answer,
+    PreconditionFailed,
+    body_of,
+    meant,
+    taking,
+    write,
+)
 from models import review
 from models.base import REVIEWED, Fault, InvalidRecord, Text
 from models.changes import Change, Conflict
@@ -172,17 +185,17 @@ def _sentence(verb: str, kind: Kind) -> str:
     }[verb]
 
 
-# Method, what makes the endpoint, whether it is about the collection, and the media type of its body.
-METHODS: dict[str, tuple[str, Any, str | None]] = {
-    "create": ("POST", _propose, "application/json"),
-    "replace": ("PUT", _replace, "application/json"),
-    "change": ("PATCH", _change, MERGE_PATCH),
-    "delete": ("DELETE", _take_back, None),
+# Method, what makes the endpoint, the media type of its body, and the headers that it takes.
+METHODS: dict[str, tuple[str, Any, str | None, tuple[Mapping[str, Any], ...]]] = {
+    "create": ("POST", _propose, "application/json", (ONCE,)),
+    "replace": ("PUT", _replace, "application/json", NEW_OR_MATCH),
+    "change": ("PATCH", _change, MERGE_PATCH, (IF_MATCH,)),
+    "delete": ("DELETE", _take_back, None, (IF_MATCH,)),
 }
 
 
 def _add(kind: Kind, verb: str) -> None:
-    method, make, media_type = METHODS[verb]
+    method, make, media_type, headers = METHODS[verb]
     record = f"/{kind.plural}/{{{kind.name}}}"
     path = (f"/claims/{{claim}}/{kind.plural}" if kind.part else f"/{kind.plural}") if verb == "create" else record
     names = [name for name in ("claim", kind.name) if f"{{{name}}}" in path]
@@ -194,7 +207,9 @@ def _add(kind: Kind, verb: str) -> None:
         for name in dict.fromkeys(names)
     ]
     endpoint.__signature__ = inspect.Signature([*own, *given])
-    body = {"requestBody": {"required": True, "content": {media_type: {"schema": _schema(kind, method == "PATCH")}}}}
+    extra = taking(*headers, body={media_type: _schema(kind, method == "PATCH")} if media_type else None)
+    if media_type:
+        extra["requestBody"]["required"] = True
     router.add_api_route(
         path,
         endpoint,
@@ -204,7 +219,7 @@ def _add(kind: Kind, verb: str) -> None:
         response_model=RecordOut,
         responses=NEW_ERRORS if verb == "create" else WRITE_ERRORS,
         description=_sentence(verb, kind),
-        openapi_extra=body if media_type else None,
+        openapi_extra=extra,
     )
 
 

@@ -8,10 +8,10 @@ from pydantic_core import to_json
 
 from api.bodies import read_json
 from api.deps import JsonAccepted, Reader, database, needs
-from api.errors import KEY_ERRORS, responses
-from api.writing import NEVER_KEPT, in_turn
+from api.errors import KEY_ERRORS, ParameterError, responses
+from api.writing import in_turn
 from models import keys
-from models.base import Text
+from models.base import Fault, Text
 from models.keys import Key, KeyIn
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[JsonAccepted])
@@ -33,7 +33,7 @@ class NewKey(Key):
 
 
 def _answer(content: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(to_json(content), status, {**NEVER_KEPT, **(headers or {})}, "application/json")
+    return Response(to_json(content), status, headers, "application/json")
 
 
 @router.get("", response_model=KeyList, responses=KEY_ERRORS)
@@ -58,7 +58,10 @@ def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     },
 )
 async def create_key(request: Request, _admin: Admin) -> Response:
-    """Make a key. It is in the answer, this once."""
+    """Make a key. It is in the answer, this once; so a repetition cannot be answered alike, and `Idempotency-Key` is refused."""
+    if "idempotency-key" in request.headers:
+        detail = "Idempotency-Key does not hold here: the answer holds the key itself, which nobody keeps."
+        raise ParameterError(detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)])
     wanted = keys.read(await read_json(request))
     return await in_turn(request, _create, request, wanted)
 

@@ -1,26 +1,30 @@
 """Review: what waits, the decisions, merging, taking changes back."""
 
+import logging
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
 
 from api import pages
-from api.deps import Caller, JsonAccepted, Reader, needs
+from api.deps import Caller, JsonAccepted, Reader, database, needs
 from api.errors import KEY_ERRORS, RECORD_ERRORS, responses
 from api.pages import Page, Paging, choices
 from api.routes.curate import told
-from api.writing import NEVER_KEPT, NEW_ERRORS, WRITE_ERRORS, Answer, body_of, meant, write
+from api.writing import IF_MATCH, NEW_ERRORS, ONCE, WRITE_ERRORS, Answer, body_of, meant, taking, write
 from models import merging, queries, review
 from models.base import Fault, InvalidRecord, NotFound, Strict, Text, faults_of
 from models.changes import Change
 from models.explanation import Explanation
 from models.filters import NONE, Filters, Many
-from models.keys import Key
+from models.keys import Key, redact
 from models.kinds import KINDS, Kind
 from models.preview import preview
+from models.proposers import proposed_by
 from models.records import Row
 from models.review import RecordOut
 
@@ -36,6 +40,7 @@ RecordId = Annotated[
     Text, Path(max_length=300, description="The record's id.", examples=["ccsvi-causes-ms:cochrane-2019"])
 ]
 MOST_RECORDS = 1000
+log = logging.getLogger("claimbase.database")
 
 
 class DecisionIn(Strict):
@@ -110,8 +115,8 @@ async def _read(request: Request, model: type[Strict]) -> Any:
         raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
 
 
-def _body(model: type[Strict]) -> dict[str, Any]:
-    return {"requestBody": {"content": {"application/json": {"schema": model.model_json_schema()}}}}
+def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
+    return taking(*headers, ONCE, body={"application/json": model.model_json_schema()})
 
 
 @router.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})
@@ -120,22 +125,20 @@ def list_reviews(
 ) -> Response:
     """List what waits for review, the oldest first: all of it for curators, their own proposals for contributors."""
     pages.make_private(request)
-    statement, conditions = review.waiting(caller)
+    statement, conditions = review.waiting(connection, caller)
     revision = queries.revision
     if query.kind:
         conditions.append(revision.c.kind.in_(query.kind))
     if query.claim is not None:
         conditions.append(revision.c.claim == query.claim)
     if query.proposed_by is not None:
-        conditions.append(review.proposed_by == query.proposed_by)
+        conditions.append(proposed_by == query.proposed_by)
     listing = queries.narrowed(queries.REVISIONS, *conditions)
 
     def render(_connection: Connection, rows: Any) -> bytes:
         return to_json([_aged(row) for row in rows])
 
-    response = pages.listing_response(request, connection, listing, statement, query, render)
-    response.headers.update(NEVER_KEPT)
-    return response
+    return pages.listing_response(request, connection, listing, statement, query, render)
 
 
 def _aged(row: Row) -> Review:
@@ -148,7 +151,7 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     found = _kind(kind)
     body = review.find(connection, caller, found, record)
     told = review.told(connection, found, record, body)
-    return Response(to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"', **NEVER_KEPT})
+    return Response(to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"'})
 
 
 async def _decide(request: Request, caller: Key, kind: str, record: str, action: str) -> Response:
@@ -164,7 +167,10 @@ async def _decide(request: Request, caller: Key, kind: str, record: str, action:
 
 
 @router.post(
-    "/records/{kind}/{record}:accept", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(DecisionIn)
+    "/records/{kind}/{record}:accept",
+    response_model=RecordOut,
+    responses=WRITE_ERRORS,
+    openapi_extra=_takes(DecisionIn, IF_MATCH),
 )
 async def accept_record(request: Request, caller: Curator, kind: KindName, record: RecordId) -> Response:
     """Accept what another person proposed: everybody sees it from now on, and evidence counts."""
@@ -172,7 +178,10 @@ async def accept_record(request: Request, caller: Curator, kind: KindName, recor
 
 
 @router.post(
-    "/records/{kind}/{record}:reject", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(DecisionIn)
+    "/records/{kind}/{record}:reject",
+    response_model=RecordOut,
+    responses=WRITE_ERRORS,
+    openapi_extra=_takes(DecisionIn, IF_MATCH),
 )
 async def reject_record(request: Request, caller: Curator, kind: KindName, record: RecordId) -> Response:
     """Reject what another person proposed; the comment says why."""
@@ -180,7 +189,10 @@ async def reject_record(request: Request, caller: Curator, kind: KindName, recor
 
 
 @router.post(
-    "/records/{kind}/{record}:purge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(DecisionIn)
+    "/records/{kind}/{record}:purge",
+    response_model=RecordOut,
+    responses=WRITE_ERRORS,
+    openapi_extra=_takes(DecisionIn, IF_MATCH),
 )
 async def purge_record(request: Request, caller: Admin, kind: KindName, record: RecordId) -> Response:
     """Take the content of a record that no longer stands out of every revision, for good: for what must not be kept."""
@@ -193,7 +205,14 @@ async def purge_record(request: Request, caller: Admin, kind: KindName, record: 
         serial = change.serial
         return Answer(lambda connection: review.purged(connection, serial))
 
-    return await write(request, caller, work, given.comment)
+    answer = await write(request, caller, work, given.comment)
+    if not await run_in_threadpool(database(request).scrub):
+        log.warning("purged content may be in the write-ahead log until nobody reads", extra=_of(request))
+    return answer
+
+
+def _of(request: Request) -> dict[str, str]:
+    return {"request_id": request.state.request_id, "path": redact(request.url.path)}
 
 
 async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Response:
@@ -207,20 +226,24 @@ async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Resp
     return await write(request, caller, work, given.comment)
 
 
-@router.post("/claims/{claim}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(MergeIn))
+@router.post(
+    "/claims/{claim}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_takes(MergeIn, IF_MATCH)
+)
 async def merge_claim(request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]) -> Response:
     """Merge a claim into another: its parts and the ties to it move, and its address leads there (308)."""
     return await _merge(request, caller, KINDS["claim"], claim)
 
 
-@router.post("/sources/{source}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_body(MergeIn))
+@router.post(
+    "/sources/{source}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_takes(MergeIn, IF_MATCH)
+)
 async def merge_source(request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]) -> Response:
     """Merge a source into another: what rests on it moves, with the identifiers that the other has none of."""
     return await _merge(request, caller, KINDS["source"], source)
 
 
 @router.post(
-    "/revisions/{serial}:undo", response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_body(DecisionIn)
+    "/revisions/{serial}:undo", response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_takes(DecisionIn)
 )
 async def undo_revision(
     request: Request, caller: Curator, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -241,11 +264,15 @@ def _listed(connection: Connection, names: list[str]) -> RecordList:
 
 
 @router.post(
-    "/claims:batch", status_code=201, response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_body(BatchIn)
+    "/claims:batch", status_code=201, response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_takes(BatchIn)
 )
 async def propose_batch(request: Request, caller: Contributor) -> Response:
-    """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its place."""
+    """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its place.
+
+    It counts as as many writes as it has records.
+    """
     given = await _read(request, BatchIn)
+    request.app.state.limits.count_batch(request, caller.id, len(given.records))
 
     def work(change: Change) -> Answer:
         names = review.propose_all(change, caller, given.records)
@@ -262,4 +289,4 @@ def preview_evidence(
     before, after = preview(connection, caller, evidence)
     differs = any(getattr(before, name) != getattr(after, name) for name in ("status", "status_rule", "certainty"))
     answer = Preview(evidence=evidence, changes_status=differs, before=before, after=after)
-    return Response(to_json(answer), media_type="application/json", headers=NEVER_KEPT)
+    return Response(to_json(answer), media_type="application/json")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -21,7 +21,6 @@ from models.base import Text
 from models.filters import NONE, Filters, Many, SourceFilters
 from models.finding import RELEVANCE
 from models.records import Row, sources_out
-from models.review import RecordOut
 from models.source import SourceOut
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ShortRoute)
@@ -59,12 +58,11 @@ class FoundSource(SourceOut):
     highlight: searching.Highlight | None = Field(default=None, description=searching.HIGHLIGHT)
 
 
-class SourcePage(BaseModel):
+class SourcePage(proposals.WithProposals):
     """A page of sources."""
 
     data: list[FoundSource]
     page: Page
-    submitted: list[RecordOut] | None = Field(default=None, description="What waits for review, where asked for.")
 
 
 def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:

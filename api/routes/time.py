@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import select
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import pages
 from api.deps import Caller, JsonAccepted, Reader
@@ -13,11 +14,12 @@ from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptabl
 from api.formats import negotiate
 from api.pages import Page, Paging, choices
 from api.routes.claims import ClaimSlug, Times
-from models import counting, explanation, following, queries, review
+from models import counting, explanation, following, queries
 from models.base import Fault, Slug, now
 from models.explanation import Difference, Explanation, Timeline
 from models.filters import NONE, Day, Filters, Many, given
 from models.kinds import KINDS
+from models.proposers import may_see
 from models.records import columns_of
 from models.revision import RevisionOut, RevisionWhole, withheld
 
@@ -25,6 +27,15 @@ router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted])
 worded = APIRouter(prefix="/v1", tags=["time"])
 
 PLAIN = "text/plain"
+
+
+class SerialConvertor(StringConvertor):
+    """A path's part up to a colon, so that reading `/revisions/1:undo` is the wrong method, not a bad serial."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("serial", SerialConvertor())
 
 
 class DifferenceParameters(Filters):
@@ -149,13 +160,13 @@ def list_claim_revisions(
     )
 
 
-@router.get("/revisions/{serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
+@router.get("/revisions/{serial:serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
 def get_revision(
     request: Request, connection: Reader, caller: Caller, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
 ) -> Response:
     """Give one change with the whole record after it; of what is only proposed, or was not taken, no more than its place."""
     whole = queries.one_revision(connection, serial)
     kind, _, record = whole["record"].partition("/")
-    found = withheld(whole, may_see=review.may_see(connection, caller, KINDS[kind], record, whole["state"]))
+    found = withheld(whole, may_see=may_see(connection, caller, KINDS[kind], record, whole["state"]))
     etag = following.tag(found)
     return pages.not_modified(request, etag) or pages.json_response(to_json(columns_of(found, RevisionWhole)), etag)

@@ -156,6 +156,14 @@ class Database:
                 _enforce_keys(connection, on=True)
         self.commits += 1
 
+    def scrub(self) -> bool:
+        """Take what was deleted out of SQLite's write-ahead log, too, where nobody is reading; say whether it is out.
+
+        Of the file itself it is out already (`secure_delete`). PostgreSQL has its own ways; see docs/operations.md.
+        """
+        with self.writer.connect() as connection:
+            return _empty_log(connection)
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self.queue.turn(BUSY_SECONDS) as patience, self.writer.connect() as connection:
@@ -273,7 +281,8 @@ def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine
         # The driver's own transactions begin too late (at the first write), so ours are begun below.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        # What is deleted is written over, so that what was purged is in no free page.
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         if not writes:
             cursor.execute("PRAGMA query_only = ON")
@@ -323,6 +332,19 @@ def _enforce_keys(connection: Connection, *, on: bool) -> None:
         # By the driver, since SQLite heeds it outside a transaction only, and any statement of ours begins one.
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
+
+
+def _empty_log(connection: Connection) -> bool:
+    if connection.dialect.name != "sqlite":
+        return True
+    # By the driver, outside a transaction. It holds up writers while it waits for readers, so it waits but a moment.
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout = 1000")
+    try:
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        return False  # Such as a full disk: what was committed stays committed, and the log with it.
+    return not busy
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -54,6 +54,15 @@ def clear_words(connection: Connection, table: Table) -> None:
     connection.execute(delete(table))
 
 
+def settle_words(connection: Connection, table: Table) -> None:
+    """Take words that were deleted out of the index, which else keeps them until its parts happen to be merged.
+
+    That writes the index anew. On PostgreSQL it is done with everything else that was deleted (VACUUM).
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"INSERT INTO {table.name}_index ({table.name}_index) VALUES ('optimize')")  # noqa: S608
+
+
 def words_astray(connection: Connection, table: Table) -> bool:
     """Say whether the index holds other places than the rows of words have; PostgreSQL's cannot."""
     if connection.dialect.name != "sqlite":

@@ -1,6 +1,7 @@
 """A desk for tests of curating: a client on the seed content, and people with keys."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from api.main import create_app
 from api.settings import Settings
 from models import keys, queries
 from models.check import check
-from models.kinds import KINDS, Kind, stored
+from models.kinds import KINDS, Kind, one, stored
+from models.review import version
 from tests.conftest import Store
 
 PEOPLE = {"anna": "contributor", "emil": "contributor", "ben": "curator", "cleo": "curator", "dora": "admin"}
@@ -46,6 +48,8 @@ PATCHES: dict[str, dict[str, Any]] = {
     "evidence": {"finding": "Changed."},
     "assessment": {"rationale": "Changed."},
 }
+# In If-Match: the tag of what is stored when it is asked, whoever asks.
+NOW = "now"
 # Nobody's limits are in the way of what is tested here.
 UNLIMITED: dict[str, Any] = {
     "key_writes_per_minute": 10**6,
@@ -92,10 +96,21 @@ class Desk:
     def ask(self, who: str | None, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Ask as somebody; header names are given with underscores (`If_Match`)."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if given.get("If-Match") == NOW:
+            given["If-Match"] = self._tag_now(path)
         if who is not None:
             given["Authorization"] = f"Bearer {self.plain[who]}"
         more = {} if body is None else {"content": body} if isinstance(body, str | bytes) else {"json": body}
         return self.client.request(method, path, headers=given, follow_redirects=False, **more)
+
+    def _tag_now(self, path: str) -> str:
+        """Return the tag of the record at an address as it is stored, a made-up one where there is none."""
+        parts = path.partition("?")[0].removeprefix("/v1/").removeprefix("records/").split("/", 1)
+        (kind,) = (kind for kind in KINDS.values() if parts[0] in (kind.name, kind.plural))
+        record = re.sub(":(accept|reject|purge|merge)$", "", parts[1])
+        with self.store.database.read() as connection:
+            body = one(connection, kind, record) if record.count(":") + 1 == len(kind.columns) else None
+            return f'"{version(connection, kind, record, body)}"' if body else '"1"'
 
     def tag(self, path: str, who: str | None = "cleo") -> str:
         """Return the ETag of a record."""

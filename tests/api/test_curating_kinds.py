@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from models.kinds import KINDS
-from tests.api.curating import CLAIM, LINE, PATCHES, Desk, a_record, native
+from tests.api.curating import CLAIM, LINE, NOW, PATCHES, Desk, a_record, native
 from tests.api.test_bad_input import problem
 
 PROPOSED = [kind for kind in KINDS if kind != "assessment"]
@@ -45,7 +45,7 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     assert changed["record"] == {**made["record"], field: value}
     desk.must(412, "anna", "PATCH", path, {field: "x"}, If_Match=answer.headers["etag"])
     optional = "crosswalk" if of == "topic" else "note"
-    noted = desk.must(200, "anna", "PATCH", path, {optional: "A note."} if optional == "note" else {}, If_Match="*")
+    noted = desk.must(200, "anna", "PATCH", path, {optional: "A note."} if optional == "note" else {}, If_Match=NOW)
     cleared = desk.must(200, "anna", "PATCH", path, {optional: None}, If_Match=f'"{noted["revision"]}"')
     assert cleared["record"][optional] in (None, {})
     replaced = desk.must(200, "anna", "PUT", path, body, If_Match=f'"{cleared["revision"]}"')
@@ -56,7 +56,7 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     assert desk.record(of, record)["comment"] == "Well found."
     seen = desk.ask(None, "GET", path)
     assert seen.status_code == 200
-    again = desk.must(409, "cleo", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match="*")
+    again = desk.must(409, "cleo", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match=NOW)
     assert "is accepted" in again["detail"]
     corrected = desk.must(200, "ben", "PATCH", path, {field: value}, If_Match=seen.headers["etag"])
     assert corrected["record"][field] == value
@@ -65,18 +65,18 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
 
     # Nobody is in its place; it can be read why it is gone.
     for query in ("", "?comment=", "?comment=%20"):
-        refused = problem(desk.ask("ben", "DELETE", path + query, If_Match="*"))
+        refused = problem(desk.ask("ben", "DELETE", path + query, If_Match=NOW))
         assert refused["status"] in (400, 422)
         assert "comment" in str(refused)
-    gone = desk.must(200, "ben", "DELETE", f"{path}?comment=a+mistake", If_Match="*")
+    gone = desk.must(200, "ben", "DELETE", f"{path}?comment=a+mistake", If_Match=NOW)
     assert (gone["state"], gone["action"], gone["comment"]) == ("retracted", "retract", "a mistake")
     told = problem(desk.ask(None, "GET", path))
     assert (told["status"], told["code"]) == (410, "gone")
     assert "a mistake" in told["detail"]
     for method, given in (("PATCH", {field: "x"}), ("PUT", body), ("DELETE", None)):
-        assert problem(desk.ask("ben", method, f"{path}?comment=x", given, If_Match="*"))["status"] == 409
+        assert problem(desk.ask("ben", method, f"{path}?comment=x", given, If_Match=NOW))["status"] == 409
     desk.must(409, "ben", "POST", collection(of), body)
-    desk.must(409, "ben", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match="*")
+    desk.must(409, "ben", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match=NOW)
 
 
 @pytest.mark.parametrize("of", PROPOSED)
@@ -85,15 +85,15 @@ def test_what_was_rejected_or_withdrawn_may_be_proposed_anew(of: str, desk: Desk
     record = desk.must(201, "anna", "POST", collection(of), body)["id"]
     path, decision = native(of, record), f"/v1/records/{of}/{record}"
     for why in ({}, {"comment": None}, {"comment": ""}, {"comment": "  "}):
-        refused = problem(desk.ask("ben", "POST", f"{decision}:reject", why, If_Match="*"))
+        refused = problem(desk.ask("ben", "POST", f"{decision}:reject", why, If_Match=NOW))
         assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/comment")
-    rejected = desk.must(200, "ben", "POST", f"{decision}:reject", {"comment": "Not so."}, If_Match="*")
+    rejected = desk.must(200, "ben", "POST", f"{decision}:reject", {"comment": "Not so."}, If_Match=NOW)
     assert (rejected["state"], rejected["comment"], rejected["proposed_by"]) == ("rejected", "Not so.", "anna")
     assert desk.record(of, record, "anna")["comment"] == "Not so."
     desk.must(404, None, "GET", path)
     desk.must(404, "emil", "GET", decision)
-    desk.must(409, "anna", "PATCH", path, {}, If_Match="*")
-    desk.must(403, "anna", "DELETE", path, If_Match="*")
+    desk.must(409, "anna", "PATCH", path, {}, If_Match=NOW)
+    desk.must(403, "anna", "DELETE", path, If_Match=NOW)
 
     # Who proposed it may propose it anew; for all others its id is taken.
     taken = problem(desk.ask("emil", "POST", collection(of), body))
@@ -101,8 +101,8 @@ def test_what_was_rejected_or_withdrawn_may_be_proposed_anew(of: str, desk: Desk
     assert "choose another" in taken["detail"]
     desk.must(409, "ben", "POST", collection(of), body)
     desk.must(201, "anna", "POST", collection(of), body)
-    desk.must(403, "ben", "DELETE", path, If_Match="*")
-    withdrawn = desk.must(200, "anna", "DELETE", f"{path}?comment=mistaken", If_Match="*")
+    desk.must(403, "ben", "DELETE", path, If_Match=NOW)
+    withdrawn = desk.must(200, "anna", "DELETE", f"{path}?comment=mistaken", If_Match=NOW)
     assert (withdrawn["state"], withdrawn["action"]) == ("withdrawn", "withdraw")
     desk.must(404, None, "GET", path)
     again = desk.must(201, "anna", "PUT", path, body, If_None_Match="*")
@@ -122,9 +122,9 @@ def test_an_assessment_is_a_decision_itself(desk: Desk) -> None:
     assert tag == desk.tag(f"/v1/claims/{CLAIM}", None) == f'"{made["revision"]}"'
     desk.must(409, "ben", "POST", collection("assessment"), body)
     desk.must(200, "ben", "PATCH", path, {"source": None}, If_Match=tag)
-    desk.must(200, "cleo", "PUT", path, {**body, "status": "disputed"}, If_Match="*")
+    desk.must(200, "cleo", "PUT", path, {**body, "status": "disputed"}, If_Match=NOW)
     assert desk.must(200, None, "GET", path)["status"] == "disputed"
-    desk.must(200, "ben", "DELETE", f"{path}?comment=superseded", If_Match="*")
+    desk.must(200, "ben", "DELETE", f"{path}?comment=superseded", If_Match=NOW)
     assert problem(desk.ask(None, "GET", path))["status"] == 410
 
 
@@ -147,12 +147,12 @@ def test_where_a_record_stands_is_decided_not_written(of: str, more: Any, pointe
     record = desk.must(201, who, "POST", collection(of), a_record(of, KEYS.get(of, "mine")))["id"]
     for method in ("PATCH", "PUT"):
         for given in (more, {"state": "merged"}, {"state": "nonsense"}):
-            refused = problem(desk.ask(who, method, native(of, record), {**body, **given}, If_Match="*"))
+            refused = problem(desk.ask(who, method, native(of, record), {**body, **given}, If_Match=NOW))
             assert refused["status"] == 422
     # To send it as it stands is to change nothing.
     stands = desk.record(of, record)
     for method in ("PATCH", "PUT"):
-        desk.must(200, who, method, native(of, record), stands["record"], If_Match="*")
+        desk.must(200, who, method, native(of, record), stands["record"], If_Match=NOW)
     assert desk.record(of, record) == stands
 
 
@@ -169,7 +169,7 @@ def test_ids_cannot_be_changed(of: str, desk: Desk) -> None:
     names = dict.fromkeys(KINDS[of].columns, "another")
     for name, value in ({**names, "type": "rivals"} if of == "relation" else names).items():
         for method in ("PATCH", "PUT"):
-            refused = problem(desk.ask(who, method, native(of, record), {**body, name: value}, If_Match="*"))
+            refused = problem(desk.ask(who, method, native(of, record), {**body, name: value}, If_Match=NOW))
             assert (refused["status"], refused["errors"][0]["code"]) == (422, "fixed_field"), name
             assert refused["errors"][0]["pointer"] == f"/{name}"
     assert desk.bodies() == before
@@ -180,20 +180,20 @@ def test_a_merge_patch_is_one(desk: Desk) -> None:
     desk.propose("anna", "topic", "mine", crosswalk=crosswalk)
     path = "/v1/topics/mine"
     patch = b'{"crosswalk": {"mesh": null, "icd": "C"}}'
-    answer = desk.ask("anna", "PATCH", path, patch, If_Match="*", Content_Type="application/merge-patch+json")
+    answer = desk.ask("anna", "PATCH", path, patch, If_Match=NOW, Content_Type="application/merge-patch+json")
     assert answer.status_code == 200, answer.text
     assert answer.json()["record"]["crosswalk"] == {"loinc": "B", "icd": "C"}
-    assert problem(desk.ask("anna", "PATCH", path, b"{}", If_Match="*", Content_Type="text/plain"))["status"] == 415
-    kept = {"If_Match": "*", "Content_Type": "application/json"}
+    assert problem(desk.ask("anna", "PATCH", path, b"{}", If_Match=NOW, Content_Type="text/plain"))["status"] == 415
+    kept = {"If_Match": NOW, "Content_Type": "application/json"}
     for content in (b"[]", b"1", b'"x"', b"null"):
         refused = problem(desk.ask("anna", "PATCH", path, content, **kept))
         assert (refused["status"], refused["errors"][0]["code"]) == (422, "not_an_object")
-    desk.must(422, "anna", "PATCH", path, {"label": None}, If_Match="*")
+    desk.must(422, "anna", "PATCH", path, {"label": None}, If_Match=NOW)
     authors = [{"family": "Roe"}, {"literal": "The Group"}]
     desk.propose("anna", "source", "mine")
-    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": authors}, If_Match="*")
+    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": authors}, If_Match=NOW)
     assert [author["family"] for author in told["record"]["authors"]] == ["Roe", None]
-    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": None, "issued": "2016"}, If_Match="*")
+    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": None, "issued": "2016"}, If_Match=NOW)
     assert (told["record"]["authors"], told["record"]["issued"]) == ([], "2016")
 
 
@@ -208,7 +208,7 @@ def test_what_an_accepted_record_refers_to_is_accepted(desk: Desk) -> None:
     )
     waits = [("claim", "new-claim"), ("evidence", line), ("relation", tie), ("evidence", on_tie)]
     for kind, record in waits:
-        refused = problem(desk.ask("ben", "POST", f"/v1/records/{kind}/{record}:accept", {}, If_Match="*"))
+        refused = problem(desk.ask("ben", "POST", f"/v1/records/{kind}/{record}:accept", {}, If_Match=NOW))
         assert (refused["status"], refused["errors"][0]["code"]) == (409, "not_accepted"), record
     # An assessment counts at once, so its claim and its source must.
     for path, body in (
@@ -217,9 +217,9 @@ def test_what_an_accepted_record_refers_to_is_accepted(desk: Desk) -> None:
     ):
         desk.must(409, "ben", "POST", path, body)
     # A record that is accepted cannot be changed to refer to what is not.
-    desk.must(409, "ben", "PATCH", f"/v1/claims/{CLAIM}", {"topics": ["new-topic"]}, If_Match="*")
+    desk.must(409, "ben", "PATCH", f"/v1/claims/{CLAIM}", {"topics": ["new-topic"]}, If_Match=NOW)
     seeded = f"/v1/evidence/{CLAIM}:doepp-2010"
-    desk.must(409, "ben", "PATCH", seeded, {"source": "new-source"}, If_Match="*")
+    desk.must(409, "ben", "PATCH", seeded, {"source": "new-source"}, If_Match=NOW)
     for kind, record in (("topic", "new-topic"), ("source", "new-source"), *waits):
         desk.accept(kind, record)
     assert desk.must(200, None, "GET", "/v1/claims/new-claim")["counts"]["evidence"] == 1
@@ -243,7 +243,7 @@ def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
         ("claim", "new-claim", f"relation/{tie}"),
     ]
     for kind, record, named in rests:
-        refused = problem(desk.ask("cleo", "DELETE", f"{native(kind, record)}?comment=x", If_Match="*"))
+        refused = problem(desk.ask("cleo", "DELETE", f"{native(kind, record)}?comment=x", If_Match=NOW))
         assert (refused["status"], refused["code"]) == (409, "conflict")
         assert named in refused["detail"]
         assert any(named in error["detail"] for error in refused["errors"])
@@ -271,7 +271,7 @@ def test_what_stands_in_its_place_must_stand(desk: Desk) -> None:
     proposed = desk.propose("anna", "evidence", "waits")
     path = native("evidence", record)
     for place in (record, proposed, "absent", f"{CLAIM}:absent", "a:b:c"):
-        refused = problem(desk.ask("cleo", "DELETE", f"{path}?comment=x&replaced_by={place}", If_Match="*"))
+        refused = problem(desk.ask("cleo", "DELETE", f"{path}?comment=x&replaced_by={place}", If_Match=NOW))
         assert (refused["status"], refused["errors"][0]["parameter"]) == (422, "replaced_by")
     desk.retract("evidence", record, replaced_by=f"{CLAIM}:doepp-2010")
     gone = problem(desk.ask(None, "GET", path))

@@ -147,6 +147,21 @@ def test_writes_are_limited_by_key_and_by_address(few: tuple[TestClient, dict[st
     assert len(answer.json()["data"]) == 2 + 3 + 2
 
 
+def test_a_batch_counts_as_as_many_writes_as_it_has_records(few: tuple[TestClient, dict[str, str]]) -> None:
+    client, plain = few
+    records = [{"record": "topic", "id": f"topic-{n}", "label": "T", "definition": "A topic."} for n in range(4)]
+    answer = client.post("/v1/claims:batch", json={"records": records}, headers=bearer(plain["Anna"]))
+    # More than the key has left, which is no reason to refuse what could never be sent else.
+    assert (answer.status_code, len(answer.json()["data"])) == (201, 4)
+    assert '"writes_by_key";r=0;' in answer.headers["ratelimit"]
+    assert '"writes_by_address";r=1;' in answer.headers["ratelimit"]
+    # What is owed has to fill first: three a minute, so one more takes longer than after a third write.
+    refused = write(client, plain["Anna"])
+    assert (refused.status_code, problem(refused)["code"]) == (429, "too_many_requests")
+    assert 20 < int(refused.headers["retry-after"]) <= 40
+    assert [write(client, plain["Bob"]).status_code for _ in range(2)] == [201, 429]
+
+
 def test_writes_without_a_key_or_right_count_too(few: tuple[TestClient, dict[str, str]]) -> None:
     client, _ = few
     assert [write(client, None).status_code for _ in range(7)] == [401] * 5 + [429] * 2

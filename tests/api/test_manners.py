@@ -167,6 +167,18 @@ def test_every_request_is_logged_once(client: TestClient, caplog: pytest.LogCapt
     assert record.__dict__["status"] == 200
 
 
+@pytest.mark.parametrize(
+    "query", ["comment=Zebedee+did+it&limit=2", "limit=2&comm%65nt=Zebedee", "comment=a&comment=Zebedee"]
+)
+def test_no_log_holds_a_comment(query: str, client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="claimbase.request"):
+        client.delete(f"/v1/topics/iron?{query}")
+    (record,) = (each for each in caplog.records if each.name == "claimbase.request")
+    assert "Zebedee" not in repr(record.__dict__)
+    assert "=…" in record.__dict__["query"]
+    assert ("limit=2" in record.__dict__["query"]) == ("limit=2" in query)
+
+
 def test_a_large_answer_is_compressed_where_that_is_accepted(server: Server) -> None:
     path = "/v1/claims?include=evidence"
     _, plain_headers, plain = server.ask("GET", path, **{"Accept-Encoding": "identity"})
@@ -189,7 +201,16 @@ PAGE = {"Origin": "https://app.example"}
 def test_a_page_of_any_origin_may_read_answers_and_errors(path: str, client: TestClient) -> None:
     headers = client.get(path, headers=PAGE).headers
     assert headers["access-control-allow-origin"] == "*"
-    shown = {"ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"}
+    shown = {
+        "ETag",
+        "Idempotency-Replayed",
+        "Link",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "X-Request-ID",
+    }
     assert shown == set(headers["access-control-expose-headers"].split(", "))
     assert "access-control-allow-credentials" not in headers
 

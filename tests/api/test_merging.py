@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.curating import CLAIM, Desk, native, serial
+from tests.api.curating import CLAIM, NOW, Desk, native, serial
 from tests.api.test_bad_input import problem
 
 OLD, INTO, THIRD = "old-claim", "new-claim", "ms-cause-unknown"
@@ -125,8 +125,8 @@ def test_two_claims_become_one(desk: Desk) -> None:
     assert OLD not in listed
     assert INTO in listed
     # What was merged is no more to be changed, or to be referred to.
-    desk.must(409, "cleo", "PATCH", f"/v1/claims/{OLD}", {"statement": "x"}, If_Match="*")
-    desk.must(409, "cleo", "POST", f"/v1/claims/{INTO}:merge", {"into": OLD}, If_Match="*")
+    desk.must(409, "cleo", "PATCH", f"/v1/claims/{OLD}", {"statement": "x"}, If_Match=NOW)
+    desk.must(409, "cleo", "POST", f"/v1/claims/{INTO}:merge", {"into": OLD}, If_Match=NOW)
     desk.must(409, "emil", "POST", f"/v1/claims/{CLAIM}/relations", {"type": "refines", "target": OLD})
 
 
@@ -155,7 +155,7 @@ def test_a_merger_that_was_built_on_is_not_undone(desk: Desk) -> None:
     two_claims(desk)
     at = serial(desk)
     desk.merge("claim", OLD, INTO)
-    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{INTO}:alone", {"finding": "Better."}, If_Match="*")
+    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{INTO}:alone", {"finding": "Better."}, If_Match=NOW)
     refused = problem(desk.ask("cleo", "POST", f"/v1/revisions/{at + 1}:undo", {"comment": "x"}))
     assert (refused["status"], refused["code"]) == (409, "conflict")
     assert f"evidence/{INTO}:alone was changed since, by revision {serial(desk)}" in refused["detail"]
@@ -198,17 +198,17 @@ def test_a_merger_that_cannot_be_is_refused(desk: Desk) -> None:
         ("absent", 404, "not_found"),
         ("waits", 409, "conflict"),
     ):
-        refused = problem(desk.ask("cleo", "POST", "/v1/claims/mine:merge", {"into": into}, If_Match="*"))
+        refused = problem(desk.ask("cleo", "POST", "/v1/claims/mine:merge", {"into": into}, If_Match=NOW))
         assert (refused["status"], refused["code"]) == (status, code)
-    desk.must(409, "cleo", "POST", "/v1/claims/waits:merge", {"into": "mine"}, If_Match="*")
-    desk.must(404, "cleo", "POST", "/v1/claims/absent:merge", {"into": "mine"}, If_Match="*")
+    desk.must(409, "cleo", "POST", "/v1/claims/waits:merge", {"into": "mine"}, If_Match=NOW)
+    desk.must(404, "cleo", "POST", "/v1/claims/absent:merge", {"into": "mine"}, If_Match=NOW)
     bodies: list[Any] = [{}, {"into": 5}, {"into": "mine", "more": 1}, {"into": None}, []]
     for body in bodies:
-        assert problem(desk.ask("cleo", "POST", f"/v1/claims/{CLAIM}:merge", body, If_Match="*"))["status"] == 422
+        assert problem(desk.ask("cleo", "POST", f"/v1/claims/{CLAIM}:merge", body, If_Match=NOW))["status"] == 422
     # Nobody merges what they proposed, nor what somebody's own lines hang on.
     desk.accepted("claim", "of-ben", by="ben")
     for path, into in (("mine", "of-ben"), ("of-ben", "mine")):
-        desk.must(403, "ben", "POST", f"/v1/claims/{path}:merge", {"into": into}, If_Match="*")
+        desk.must(403, "ben", "POST", f"/v1/claims/{path}:merge", {"into": into}, If_Match=NOW)
 
 
 def two_sources(desk: Desk) -> None:
@@ -264,12 +264,12 @@ def test_two_sources_become_one(desk: Desk) -> None:
 
 def test_a_work_does_not_count_as_two(desk: Desk) -> None:
     two_sources(desk)
-    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{CLAIM}:of-new", {"independence_group": "other"}, If_Match="*")
-    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match="*"))
+    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{CLAIM}:of-new", {"independence_group": "other"}, If_Match=NOW)
+    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match=NOW))
     assert (refused["status"], refused["errors"][0]["code"]) == (409, "independence_group")
     notice = {"integrity": "concern", "integrity_note": "Figures."}
-    desk.must(200, "cleo", "PATCH", "/v1/sources/new-source", notice, If_Match="*")
-    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match="*"))
+    desk.must(200, "cleo", "PATCH", "/v1/sources/new-source", notice, If_Match=NOW)
+    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match=NOW))
     assert (refused["status"], refused["errors"][0]["code"]) == (409, "integrity")
 
 
@@ -278,7 +278,7 @@ def test_every_decision_can_be_taken_back(desk: Desk) -> None:
     waits, seen = desk.bodies(), shown(desk)
     desk.accept("evidence", record)
     accepted = desk.bodies()
-    changed = desk.must(200, "cleo", "PATCH", native("evidence", record), {"finding": "x", "note": "y"}, If_Match="*")
+    changed = desk.must(200, "cleo", "PATCH", native("evidence", record), {"finding": "x", "note": "y"}, If_Match=NOW)
     assert desk.undo(changed["serial"]) == [f"evidence/{record}"]
     assert desk.bodies() == accepted
     gone = desk.retract("evidence", record)
@@ -326,11 +326,11 @@ def test_what_is_not_to_be_undone(desk: Desk) -> None:
     # What a program loaded is more than a curator takes back.
     desk.must(403, "cleo", "POST", "/v1/revisions/1:undo", reason)
     accepted = desk.accept("evidence", record)
-    source = desk.must(200, "cleo", "PATCH", "/v1/sources/doepp-2010", {"note": "Seen."}, If_Match="*")
+    source = desk.must(200, "cleo", "PATCH", "/v1/sources/doepp-2010", {"note": "Seen."}, If_Match=NOW)
     # The claim was only derived anew since, which is no change of what was decided.
     desk.undo(accepted["serial"])
     desk.undo(source["serial"])
-    withdrawn = desk.must(200, "anna", "DELETE", native("evidence", record), If_Match="*")
+    withdrawn = desk.must(200, "anna", "DELETE", native("evidence", record), If_Match=NOW)
     desk.must(409, "cleo", "POST", f"/v1/revisions/{withdrawn['serial']}:undo", reason)
     mine = desk.accepted("evidence", "of-ben", by="ben")
     desk.must(403, "ben", "POST", f"/v1/revisions/{desk.record('evidence', mine)['serial']}:undo", reason)

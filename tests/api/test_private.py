@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.api.curating import CLAIM, Desk, a_record, at_desk
+from tests.api.curating import CLAIM, NOW, Desk, a_record, at_desk
 from tests.conftest import DATABASES, Templates, store_of
 
 HIDDEN, ABSENT = "hidden", "absent"
@@ -52,7 +52,7 @@ def _hide(desk: Desk) -> None:
         if reason == "reject":
             desk.decide("reject", kind, record, comment="hidden-reason")
         else:
-            desk.must(200, "anna", "DELETE", f"/v1/occurrences/{record}", If_Match="*")
+            desk.must(200, "anna", "DELETE", f"/v1/occurrences/{record}", If_Match=NOW)
 
 
 def told(desk: Desk, who: str | None, method: str, path: str, body: Any, **headers: str) -> tuple[int, str]:
@@ -124,12 +124,12 @@ def test_nobody_else_touches_it_by_its_id(path: str, desk: Desk) -> None:
         assert alike(desk, who, "GET", f"/v1/records/{kind}/{record}") == 404
         wanted = 404 if who else 401
         for method, body in (("PATCH", {"note": "x"}), ("PUT", {"note": "x"}), ("DELETE", None)):
-            for headers in ({"If_Match": "*"}, {"If_Match": '"1"'}, {}):
+            for headers in ({"If_Match": NOW}, {"If_Match": '"1"'}, {}):
                 assert alike(desk, who, method, f"/v1/{path}", body, **headers) == wanted
         if kind == "evidence":
             assert alike(desk, who, "POST", f"/v1/{path}:preview") == wanted
         for action in ("accept", "reject", "purge"):
-            denied = alike(desk, who, "POST", f"/v1/records/{kind}/{record}:{action}", {}, If_Match="*")
+            denied = alike(desk, who, "POST", f"/v1/records/{kind}/{record}:{action}", {}, If_Match=NOW)
             assert denied == (403 if who else 401)
     assert desk.bodies() == before
 
@@ -164,7 +164,7 @@ def test_nobody_else_builds_on_it(path: str, body: dict[str, Any], desk: Desk) -
 def test_nobody_else_puts_it_in_the_place_of_their_own(desk: Desk) -> None:
     record = desk.propose("emil", "source", "emils-source")
     path = f"/v1/sources/{record}?replaced_by=hidden-source"
-    assert alike(desk, "emil", "DELETE", path, If_Match="*") == 422
+    assert alike(desk, "emil", "DELETE", path, If_Match=NOW) == 422
 
 
 def test_an_identifier_that_is_taken_does_not_say_by_what(desk: Desk) -> None:

@@ -1,15 +1,16 @@
 """Purging, previews, and the past after all that people do."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from models.base import now
 from models.records import table
 from models.tables import tables
-from tests.api.curating import CLAIM, Desk, native, serial
+from tests.api.curating import CLAIM, NOW, Desk, a_record, native, serial
 from tests.api.test_bad_input import problem
 from tests.api.test_merging import INTO, OLD, THIRD, shown, state, two_claims
 
@@ -46,18 +47,18 @@ def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:
     kept = {"Idempotency_Key": "k"}
     line = desk.accepted("evidence", "on-it", source=record) if of == "source" else None
     if line:
-        desk.must(200, "cleo", "PATCH", path, {"integrity_note": f"{secret} too"}, If_Match="*")
-        desk.must(200, "cleo", "PATCH", path, {"integrity": "retracted"}, If_Match="*")
-        desk.must(200, "cleo", "PATCH", native("evidence", line), {"source": "doepp-2010"}, If_Match="*")
+        desk.must(200, "cleo", "PATCH", path, {"integrity_note": f"{secret} too"}, If_Match=NOW)
+        desk.must(200, "cleo", "PATCH", path, {"integrity": "retracted"}, If_Match=NOW)
+        desk.must(200, "cleo", "PATCH", native("evidence", line), {"source": "doepp-2010"}, If_Match=NOW)
     else:
-        desk.must(200, "cleo", "PATCH", f"{path}?comment={secret}", {field: f"{secret} too"}, If_Match="*")
-    desk.must(409, "dora", "POST", f"/v1/records/{of}/{record}:purge", {"comment": "x"}, If_Match="*")
+        desk.must(200, "cleo", "PATCH", f"{path}?comment={secret}", {field: f"{secret} too"}, If_Match=NOW)
+    desk.must(409, "dora", "POST", f"/v1/records/{of}/{record}:purge", {"comment": "x"}, If_Match=NOW)
     desk.retract(of, record, why=secret)
     assert secret.lower() in dump(desk).lower()
-    desk.must(422, "dora", "POST", f"/v1/records/{of}/{record}:purge", {}, If_Match="*")
+    desk.must(422, "dora", "POST", f"/v1/records/{of}/{record}:purge", {}, If_Match=NOW)
     purge = {"comment": "A court said so."}
     path_of_it = f"/v1/records/{of}/{record}"
-    purged = desk.must(200, "dora", "POST", f"{path_of_it}:purge", purge, If_Match="*", **kept)
+    purged = desk.must(200, "dora", "POST", f"{path_of_it}:purge", purge, If_Match=NOW, **kept)
     assert (purged["action"], purged["record"], purged["comment"]) == ("purge", {}, "A court said so.")
     assert secret.lower() not in dump(desk).lower()
     for who in (None, "dora"):
@@ -97,12 +98,41 @@ def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:
         assert state(desk, of, record)[0] == "retracted"
 
 
+def test_what_is_purged_is_in_no_file(desk: Desk) -> None:
+    secret = "Zebedee-Private"  # noqa: S105
+    record = desk.accepted("claim", "mine", statement=secret, note=f"{secret} " * 300)
+    url = make_url(desk.store.url)
+    file = Path(str(url.database))
+    # Where a server keeps the files, it says for itself what is left in them.
+    files = list(file.parent.glob(f"{file.name}*")) if url.drivername.startswith("sqlite") else []
+    # As it was written, and as a search compares it.
+    traces = secret.encode(), b"zebede"
+    for trace in traces:
+        assert not files or any(trace in path.read_bytes() for path in files)
+    desk.retract("claim", record)
+    desk.must(200, "dora", "POST", f"/v1/records/claim/{record}:purge", {"comment": "x"}, If_Match=NOW)
+    assert secret not in dump(desk)
+    assert not any(trace in path.read_bytes() for path in files for trace in traces)
+    assert desk.store.database.scrub(), "nobody reads"
+
+
+def test_a_purge_lets_go_of_the_answers_that_name_what_was_purged_alone(desk: Desk) -> None:
+    sent = [("topic", a_record("topic", slug)) for slug in ("mine", "other")]
+    for kind, body in sent:
+        desk.must(201, "anna", "POST", f"/v1/{kind}s", body, Idempotency_Key=body["id"])
+    desk.must(200, "anna", "DELETE", "/v1/topics/mine", If_Match=NOW)
+    desk.must(200, "dora", "POST", "/v1/records/topic/mine:purge", {"comment": "x"}, If_Match=NOW)
+    again = [desk.ask("anna", "POST", f"/v1/{kind}s", body, Idempotency_Key=body["id"]) for kind, body in sent]
+    assert ["idempotency-replayed" in answer.headers for answer in again] == [False, True]
+    assert [answer.status_code for answer in again] == [201, 201]
+
+
 def test_nothing_is_purged_that_something_names(desk: Desk) -> None:
     desk.accepted("claim", OLD)
     desk.accepted("claim", INTO)
     line = desk.accepted("evidence", "line", claim=OLD)
     desk.merge("claim", OLD, INTO)
-    refused = problem(desk.ask("dora", "POST", f"/v1/records/claim/{OLD}:purge", {"comment": "x"}, If_Match="*"))
+    refused = problem(desk.ask("dora", "POST", f"/v1/records/claim/{OLD}:purge", {"comment": "x"}, If_Match=NOW))
     assert refused["status"] == 409
     assert f"evidence/{line}" in refused["detail"]
     desk.decide("purge", "evidence", line, "dora", "x")
@@ -119,12 +149,12 @@ def test_what_others_were_merged_into_is_purged_without_a_loose_end(desk: Desk) 
     desk.retract("evidence", f"{INTO}:line-2")
     # Its words stand in both places.
     place = f"/v1/records/evidence/{INTO}:line-2:purge"
-    refused = problem(desk.ask("dora", "POST", place, {"comment": "x"}, If_Match="*"))
+    refused = problem(desk.ask("dora", "POST", place, {"comment": "x"}, If_Match=NOW))
     assert refused["status"] == 409
     assert f"evidence/{OLD}:line" in refused["detail"]
     assert desk.disagreements() == []
     desk.decide("purge", "evidence", f"{OLD}:line", "dora", "x")
-    desk.must(200, "dora", "POST", place, {"comment": "x"}, If_Match="*")
+    desk.must(200, "dora", "POST", place, {"comment": "x"}, If_Match=NOW)
 
 
 def test_a_preview_is_what_accepting_gives(desk: Desk) -> None:

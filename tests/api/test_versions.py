@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from models.idempotency import Idempotency
 from models.records import table
-from tests.api.curating import CLAIM, LINE, Desk, a_record, native, serial
+from tests.api.curating import CLAIM, LINE, NOW, Desk, a_record, native, serial
 from tests.api.test_bad_input import problem
 
 LINES = f"/v1/claims/{CLAIM}/evidence"
@@ -21,7 +21,7 @@ def test_every_change_and_decision_names_its_version(desk: Desk) -> None:
     record = desk.accepted("evidence", "mine")
     proposal = desk.propose("anna", "evidence", "waits")
     gone = desk.propose("anna", "evidence", "gone")
-    desk.must(200, "anna", "DELETE", native("evidence", gone), If_Match="*")
+    desk.must(200, "anna", "DELETE", native("evidence", gone), If_Match=NOW)
     desk.accepted("claim", "other")
     desk.accepted("source", "other")
     asked: list[tuple[str, str, str, Any]] = [
@@ -51,7 +51,11 @@ def test_every_change_and_decision_names_its_version(desk: Desk) -> None:
             assert tag in refused["detail"]
     assert (desk.bodies(), serial(desk)) == (before, at)
     tag = desk.tag(f"/v1/records/evidence/{record}")
-    for good in (f'"1", {tag}', f'{tag},"1"', f'W/"1" , {tag}', "*", " * "):
+    for any_of_all in ("*", " * ", f"{tag}, *"):
+        refused = problem(desk.ask("cleo", "PATCH", native("evidence", record), {"finding": "x"}, If_Match=any_of_all))
+        assert (refused["status"], refused["code"]) == (428, "precondition_required")
+        assert "names no version" in refused["detail"]
+    for good in (f'"1", {tag}', f'{tag},"1"', f'W/"1" , {tag}'):
         desk.must(200, "cleo", "PATCH", native("evidence", record), {"finding": LINE["finding"]}, If_Match=good)
     several = [("If-Match", '"1"'), ("If-Match", tag), ("Authorization", f"Bearer {desk.plain['cleo']}")]
     path = native("evidence", record)
@@ -110,7 +114,7 @@ def test_what_is_sent_twice_is_done_once(desk: Desk) -> None:
         assert first.headers[name] == again.headers[name]
     assert serial(desk) == at
     # The same answer also after the record was changed, for it is the answer to that request.
-    desk.must(200, "anna", "PATCH", native("evidence", f"{CLAIM}:mine"), {"finding": "x"}, If_Match="*")
+    desk.must(200, "anna", "PATCH", native("evidence", f"{CLAIM}:mine"), {"finding": "x"}, If_Match=NOW)
     assert desk.ask("anna", "POST", LINES, body, **key).content == first.content
     # Another request with the same key: another body, address, query.
     other = {**LINE, "key": "other"}
@@ -125,7 +129,7 @@ def test_what_is_sent_twice_is_done_once(desk: Desk) -> None:
         answer = desk.ask("anna", "POST", LINES, {**LINE, "key": "third"}, Idempotency_Key=bad)
         if answer.status_code == 201:
             assert bad.strip() == "", "an empty header is none"
-            desk.must(200, "anna", "DELETE", native("evidence", f"{CLAIM}:third"), If_Match="*")
+            desk.must(200, "anna", "DELETE", native("evidence", f"{CLAIM}:third"), If_Match=NOW)
         else:
             assert problem(answer)["errors"][0]["code"] == "invalid_parameter"
     desk.must(201, "anna", "POST", LINES, {**LINE, "key": "fourth"}, Idempotency_Key="x" * 200)

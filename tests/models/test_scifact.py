@@ -66,6 +66,8 @@ def brought_in(store: Store, claims: Path, corpus: Path) -> loading.Loaded:
 def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
     loaded = brought_in(empty, *files)
     assert loaded.stored == {"source": 3, "claim": 1, "evidence": 4}
+    # Its licences are its own, so that no single one holds for all.
+    assert from_json(exported(empty).partition(b"\n")[0])["licence"] is None
     with empty.database.read() as connection:
         row = queries.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
         claim = from_json(row["core"])
