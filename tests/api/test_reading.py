@@ -118,7 +118,8 @@ def test_pages_are_walked_alike(both: tuple[TestClient, TestClient]) -> None:
         for _ in range(4):
             one, other = (client.get(asked, headers={"Accept-Encoding": "identity"}) for client in both)
             assert told(one) == told(other)
-            cursor = one.json()["page"]["next"]
+            if (cursor := one.json()["page"]["next"]) is None:
+                break
             asked = f"{path}&cursor={cursor}" if "limit=3" in path else path.replace("?", f"?cursor={cursor}&")
 
 
