@@ -8,8 +8,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import anyio.to_thread
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import envelope
@@ -125,8 +123,8 @@ class Cache:
             if begun - self._polled > POLL_SECONDS:
                 try:
                     self._serial = await anyio.to_thread.run_sync(self._ask)
-                except (DBAPIError, PoolTimeout):
-                    return None  # The application is asked instead, which says so.
+                except Exception:
+                    return None  # Whatever it is, the application is asked instead, and says so.
                 self._polled = begun
         return self.database.commits, self._serial
 

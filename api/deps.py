@@ -40,6 +40,9 @@ def read_connection(request: Request) -> Iterator[Connection]:
 Reader = Annotated[Connection, Depends(read_connection, scope="function", max_concurrency=POOL_SIZE)]
 
 
+OFFERED = ["application/json"]
+
+
 class KeyRequired(ClaimbaseError):
     """Nobody in particular asks for what needs a key."""
 
@@ -116,9 +119,13 @@ def needs(role: str) -> Any:
 
 async def json_accepted(request: Request) -> None:
     """Refuse a client that does not take JSON."""
-    offered = ["application/json"]
-    if negotiate(header(request, "accept"), offered) is None:
-        raise not_acceptable(offered)
+    if not takes_json(request):
+        raise not_acceptable(OFFERED)
+
+
+def takes_json(request: Request) -> bool:
+    """Say whether a client takes JSON."""
+    return negotiate(header(request, "accept"), OFFERED) is not None
 
 
 JsonAccepted = Depends(json_accepted)

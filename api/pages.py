@@ -4,9 +4,11 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -21,6 +23,8 @@ from models.filters import given
 from models.records import Row
 from models.vocabulary import OneOf, Term, Vocabulary
 
+# So many forms of a question are remembered; what differs is the page.
+MOST_KNOWN = 1024
 CACHE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
 
@@ -115,9 +119,9 @@ def listing_response(
         page["count"] = counting.count(connection, listing, parameters)
     headers = {}
     if page["next"]:
-        kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-        headers["Link"] = f'<{request.url.path}?{urlencode([*kept, ("cursor", page["next"])])}>; rel="next"'
-    content = b'{"data":' + render(connection, rows) + b',"page":' + to_json(page) + b"}"
+        path, query_string = request.scope["path"], request.scope["query_string"].decode("latin-1")
+        headers["Link"] = f'<{path}?{_without_cursor(query_string)}cursor={page["next"]}>; rel="next"'
+    content = b'{"data":%b,"page":%b}' % (render(connection, rows), to_json(page))
     return json_response(content, etag, headers)
 
 
@@ -126,9 +130,28 @@ _NOT_BOUND = ("cursor", "limit", "count", "fields", "include", "highlight")
 
 def _binding(request: Request, asked: Mapping[str, Any]) -> str:
     """Return what a cursor is good for: this list with these filters and this sort, whatever their order."""
-    names = {name: value for name, value in asked.items() if name not in _NOT_BOUND}
-    content = json.dumps([request.url.path, names], sort_keys=True)
+    return _hashed(to_json([request.scope["path"], {name: asked[name] for name in asked if name not in _NOT_BOUND}]))
+
+
+@lru_cache(MOST_KNOWN)
+def _hashed(names: bytes) -> str:
+    content = json.dumps(json.loads(names), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _without_cursor(query: str) -> str:
+    """Return a query string without its cursor, as it is to stand before another one."""
+    return _rest_of(_CURSOR.sub("", query))
+
+
+# A cursor needs no escapes, so that one with any is no cursor of ours and is refused before.
+_CURSOR = re.compile(r"(?:^|(?<=&))cursor=[^&]*&?")
+
+
+@lru_cache(MOST_KNOWN)
+def _rest_of(query: str) -> str:
+    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "cursor"]
+    return f"{urlencode(kept)}&" if kept else ""
 
 
 def _encode(mark: Sequence[Any], bound: str) -> str:

@@ -4,8 +4,10 @@ FastAPI takes several times as long to find out what a request asks for as it ta
 out of the ordinary (with a key, with a parameter that will not do) goes FastAPI's way, which also words each error.
 """
 
-from collections.abc import Callable, Coroutine
-from functools import lru_cache, partial
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
@@ -13,9 +15,12 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from anyio.lowlevel import RunVar
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import deps
 from models.database import POOL_SIZE, Database, must_wait
@@ -23,51 +28,135 @@ from models.database import POOL_SIZE, Database, must_wait
 # About two milliseconds of work; what takes longer is begun anew in a thread.
 THOUSAND_STEPS = 20
 MOST_PARSED = 1024
+CURSOR = re.compile(rb"(?:^|&)cursor=([A-Za-z0-9_-]{1,6000})(?=&|$)")
+# A request with any of these is out of the ordinary.
+GOING_ON = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
 _lanes: RunVar[CapacityLimiter] = RunVar("lanes")
 
 Values = dict[str, Any]
 
 
 class ShortRoute(APIRoute):
-    """A route of GET whose plain requests take the short way. Its function is an ordinary one, with ordinary parameters."""
+    """A route of GET whose plain requests take a short way. Its function is an ordinary one, with ordinary parameters."""
+
+    # Whether it asks for nothing but what is known here.
+    known = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the short way before the usual one, or the usual one where the route asks for what is not known here."""
         usual = super().get_route_handler()
-        calls = {each.call: each.name for each in self.dependant.dependencies}
+        calls = {each.call: str(each.name) for each in self.dependant.dependencies}
         queries = self.dependant.query_params
-        known = calls.keys() <= {deps.read_connection, deps.caller, deps.json_accepted}
-        if not known or self.methods != {"GET"} or deps.read_connection not in calls or len(queries) > 1:
+        asked = calls.keys() <= {deps.read_connection, deps.caller, deps.json_accepted}
+        self.known = asked and self.methods == {"GET"} and deps.read_connection in calls and len(queries) < 2
+        if not self.known:
             return usual
-        parse = parser(queries[0]) if queries else None
-        connected = str(calls[deps.read_connection])
-        function: Any = self.endpoint
+        self._calls, self._query = calls, queries[0].name if queries else None
+        self._parse = parser(queries[0]) if queries else None
 
         async def answer(request: Request) -> Response:
-            values = _plain(request, self.dependant.path_params, parse)
-            if values is None or "authorization" in request.headers:
+            work = self._work(request)
+            if work is None or "authorization" in request.headers:
                 return await usual(request)
             if deps.json_accepted in calls:
                 await deps.json_accepted(request)
-            query = values.pop("")
-            # What takes its time outside the database, too, is known by its parameters.
-            short = not getattr(query, "takes_long", False)
-            if query is not None:
-                values[queries[0].name] = query
-            if deps.caller in calls:
-                values[str(calls[deps.caller])] = None
-                request.state.keyed = False
-            if self.dependant.request_param_name:
-                values[self.dependant.request_param_name] = request
-            work = partial(function, **values)
-            return await read(deps.database(request), lambda connection: work(**{connected: connection}), short=short)
+            return await read(deps.database(request), work)
 
         return answer
 
+    def at_once(self, request: Request) -> Response | None:
+        """Return the answer where it can be given here and now, else None, and the request is to go the longer way.
 
-async def read(database: Database, work: Callable[[Connection], Response], *, short: bool) -> Response:
+        So it is where anything is wrong as well, which is found out there again, and told.
+        """
+        database, work = deps.database(request), self._work(request)
+        if work is None or work.long or database.inline is None:
+            return None
+        if deps.json_accepted in self._calls and not deps.takes_json(request):
+            return None
+        try:
+            with database.read_inline(THOUSAND_STEPS) as connection:
+                response = work(connection)
+        except Exception:
+            request.state.long = True
+            return None
+        return None if isinstance(response, StreamingResponse) else response
+
+    def _work(self, request: Request) -> "Work | None":
+        values: Values = {}
+        for part in self.dependant.path_params:
+            given = request.path_params.get(part.alias)
+            values[part.name], faults = part.validate(given, {}, loc=("path", part.alias))
+            if faults:
+                return None
+        query_string, query = request.scope["query_string"], None
+        if self._parse is not None:
+            query = values[str(self._query)] = self._parse(query_string)
+        if query is None and (self._parse or query_string):
+            return None
+        if deps.caller in self._calls:
+            values[self._calls[deps.caller]] = None
+            request.state.keyed = False
+        if self.dependant.request_param_name:
+            values[self.dependant.request_param_name] = request
+        # What takes its time outside the database, too, is known by its parameters.
+        long = getattr(query, "takes_long", False) or getattr(request.state, "long", False)
+        return Work(self.endpoint, values, self._calls[deps.read_connection], long)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A route's function with all that it asks for but a connection."""
+
+    function: Any
+    values: Values
+    connected: str
+    long: bool
+
+    def __call__(self, connection: Connection) -> Response:
+        response: Response = self.function(**self.values, **{self.connected: connection})
+        return response
+
+
+class Lane:
+    """Pure ASGI middleware in front of compression and routing: it answers at once what a `ShortRoute` can.
+
+    Who takes compressed answers waits for that many times as long, and who has a key is looked up, so both go on.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], compressed_from: int) -> None:
+        self.app = app
+        self.compressed_from = compressed_from
+        self.routes = [route for route in routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = self._answer(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if response is None:
+            await self.app(scope, receive, send)
+            return
+        if len(response.body) >= self.compressed_from:
+            response.headers.add_vary_header("Accept-Encoding")
+        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    def _answer(self, scope: Scope) -> Response | None:
+        if scope.get("root_path"):
+            return None
+        for name, value in scope["headers"]:
+            if name in GOING_ON or (name == b"accept-encoding" and b"gzip" in value):
+                return None
+        for route in self.routes:
+            if match := route.path_regex.match(scope["path"]):
+                if not isinstance(route, ShortRoute) or not route.known:
+                    return None
+                parts = {name: route.param_convertors[name].convert(each) for name, each in match.groupdict().items()}
+                return route.at_once(Request({**scope, "path_params": parts}))
+        return None
+
+
+async def read(database: Database, work: Work) -> Response:
     """Do work that only reads: here and now where it is short and needs no network, else in a thread."""
-    if short and database.inline is not None:
+    if not work.long and database.inline is not None:
         try:
             with database.read_inline(THOUSAND_STEPS) as connection:
                 return work(connection)
@@ -97,7 +186,7 @@ def parser(field: Any) -> Callable[[bytes], Any]:
     many = {info.alias or name: get_origin(info.annotation) is list for name, info in model.model_fields.items()}
 
     @lru_cache(MOST_PARSED)
-    def parse(query: bytes) -> Any:
+    def rest(query: bytes) -> Any:
         given: dict[str, Any] = {}
         for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
             if many.get(name):
@@ -109,16 +198,13 @@ def parser(field: Any) -> Callable[[bytes], Any]:
         found, faults = field.validate(given, {}, loc=("query",))
         return None if faults else found
 
+    def parse(query: bytes) -> Any:
+        # The pages of a list differ by their cursors alone.
+        pieces = CURSOR.split(query) if "cursor" in many else []
+        if len(pieces) != 3:
+            return rest(query)
+        before, cursor, after = pieces
+        found = rest(before + after if before else after[1:])
+        return None if found is None else found.model_copy(update={"cursor": cursor.decode()})
+
     return parse
-
-
-def _plain(request: Request, parts: list[Any], parse: Callable[[bytes], Any] | None) -> Values | None:
-    """Return the values of the path and, under an empty name, the query; None where anything is wrong with them."""
-    values: Values = {}
-    for part in parts:
-        values[part.name], faults = part.validate(request.path_params.get(part.alias), {}, loc=("path", part.alias))
-        if faults:
-            return None
-    query = request.scope["query_string"]
-    values[""] = parse(query) if parse else None
-    return None if values[""] is None and (parse or query) else values

@@ -87,7 +87,8 @@ class StatusPeriod(PartOfClaim, table=True):
         within("status", v.STATUSES),
         within("certainty", v.CERTAINTIES),
         CheckConstraint("ends > starts", name="order"),
-        Index(None, "status", "starts", "claim"),
+        # A list by status as of a day walks it in the order of the claims, and sees in it which period is of that day.
+        Index(None, "status", "claim", "starts", "ends"),
     )
 
     starts: str = Field(primary_key=True)

@@ -92,6 +92,12 @@ class Templates:
         engine.dispose()
 
 
+@pytest.fixture(autouse=True)
+def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let kept answers be no second behind: tests write past the application, as another node would, and look at once."""
+    monkeypatch.setattr("api.cache.POLL_SECONDS", -1.0)
+
+
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
     return Templates(tmp_path_factory.mktemp("databases"))

@@ -124,11 +124,15 @@ class Facets(BaseModel):
     data: dict[str, Facet]
 
 
+# How a part begins in a document, after the core.
+MEMBERS = {part: f',"{part}":'.encode() for part in PARTS}
+
+
 def as_array(lines: citations.Lines) -> pages.Render:
     """Return what renders a page as an array of what these lines are."""
 
     def render(connection: Connection, rows: Sequence[Row]) -> bytes:
-        return b"[" + b",".join(lines(connection, rows)) + b"]"
+        return b"[%b]" % b",".join(lines(connection, rows))
 
     return render
 
@@ -148,9 +152,12 @@ def claim_bytes(row: Row, fields: Sequence[str], parts: Sequence[str]) -> bytes:
     if fields:
         whole = from_json(core)
         core = to_json({name: whole[name] for name in fields if name in whole})
-    members = [core[1:-1]] if len(core) > 2 else []
-    members += [b'"' + part.encode() + b'":' + row[part] for part in parts]
-    return b"{" + b",".join(members) + b"}"
+    pieces = [core[:-1]]
+    for part in parts:
+        pieces += (MEMBERS[part], row[part])
+    if len(core) == 2 and parts:
+        pieces[1] = pieces[1].removeprefix(b",")
+    return b"".join([*pieces, b"}"])
 
 
 def parts_of(fields: Sequence[str], include: Sequence[str]) -> list[str]:

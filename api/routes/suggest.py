@@ -21,7 +21,10 @@ class SuggestParameters(Filters):
     """What was typed so far, and what to suggest."""
 
     q: Sought = Field(
-        description="The beginning of one or more words that stand together in a label.", examples=["mult"]
+        "",
+        description="The beginning of one or more words that stand together in a label. Before anything is typed "
+        "there is nothing to suggest.",
+        examples=["mult"],
     )
     kind: Many[Annotated[str, pages.choices("kind", KINDS)]] = Field(NONE, description="Only these kinds of record.")
 

@@ -252,7 +252,7 @@ def _patience(connection: Connection) -> int:
 
 def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine:
     waits = {"timeout": patience, "check_same_thread": False}
-    engine = create_engine(url, pool_size=POOL_SIZE, connect_args=waits, **JSON_TEXT)
+    engine = create_engine(url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=waits, **JSON_TEXT)
     path = Path(str(url.database)).absolute()
     file = str(path)
     seen = False

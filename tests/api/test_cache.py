@@ -136,7 +136,8 @@ def test_a_write_is_seen_at_once_by_who_wrote(desk: Desk) -> None:
         assert after == before | {made}
 
 
-def test_a_commit_of_another_node_is_seen_within_a_second(seeded: Store) -> None:
+def test_a_commit_of_another_node_is_seen_within_a_second(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.cache.POLL_SECONDS", POLL_SECONDS)
     other = connect(seeded.url)
     with serving(seeded.url) as (client, _):
         for number in range(4):
@@ -149,7 +150,8 @@ def test_a_commit_of_another_node_is_seen_within_a_second(seeded: Store) -> None
     other.close()
 
 
-def test_a_commit_of_this_process_is_seen_at_once(seeded: Store) -> None:
+def test_a_commit_of_this_process_is_seen_at_once(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.cache.POLL_SECONDS", 3600.0)
     with serving(seeded.url) as (client, cache):
         for number in range(4):
             assert f"new-{number}" not in topics(client)

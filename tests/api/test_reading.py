@@ -47,6 +47,10 @@ QUESTIONS = (
     "/v1/claims?as_of=2010-01-01",
     "/v1/claims?as_of=2010-13-01",
     "/v1/claims?cursor=nonsense",
+    "/v1/claims?cursor=",
+    "/v1/claims?cursor=a&cursor=b",
+    "/v1/claims?limit=1&cursor=WyI",
+    "/v1/topics?limit=1&cursor=WyI&sort=id",
     "/v1/claims?include=everything",
     "/v1/claims?status.not=refuted",
     "/v1/claims?__proto__=1&=2&&",
@@ -90,8 +94,11 @@ def told(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
     return answer.status_code, headers, answer.text.replace(answer.headers["x-request-id"], "…")
 
 
-def test_it_answers_as_fastapi_does(both: tuple[TestClient, TestClient]) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_it_answers_as_fastapi_does(both: tuple[TestClient, TestClient], encoding: str) -> None:
     short, usual = both
+    for client in both:
+        client.headers["Accept-Encoding"] = encoding
     statuses = set()
     for question in QUESTIONS:
         for accept in ACCEPTED:
@@ -103,6 +110,16 @@ def test_it_answers_as_fastapi_does(both: tuple[TestClient, TestClient]) -> None
                 known = {"Accept": accept, "If-None-Match": answer.headers["etag"]}
                 assert told(short.get(question, headers=known)) == told(usual.get(question, headers=known)), question
     assert {200, 400, 404, 406} <= statuses
+
+
+def test_pages_are_walked_alike(both: tuple[TestClient, TestClient]) -> None:
+    for path in ("/v1/claims?status=disputed,contested&sort=-evidence_count&limit=3", "/v1/evidence?limit=40"):
+        asked = path
+        for _ in range(4):
+            one, other = (client.get(asked, headers={"Accept-Encoding": "identity"}) for client in both)
+            assert told(one) == told(other)
+            cursor = one.json()["page"]["next"]
+            asked = f"{path}&cursor={cursor}" if "limit=3" in path else path.replace("?", f"?cursor={cursor}&")
 
 
 def test_who_has_a_key_is_asked_for_it(both: tuple[TestClient, TestClient]) -> None:

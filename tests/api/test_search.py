@@ -1,22 +1,49 @@
-"""Search over HTTP: whatever is typed is answered, and it goes with filters, facets, pages, evidence time and formats."""
+"""Search over HTTP: with filters, counts, facets, days and pages; whatever is typed; what is marked; suggestions."""
 
+import html
+import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.api.curating import Desk
+from api.settings import ROOT
+from models import asked, search, words
+from models.asked import parse
+from models.records import table
+from tests.api.ask import Record, ask, ids, walked, whole_claims, whole_sources
+from tests.api.curating import CLAIM, Desk
+from tests.api.test_bad_input import problem
+from tests.models.test_search import Meant
 
+SYNONYMS = asked.read_synonyms(ROOT / "seed_data")
+SOUGHT = (
+    *(
+        "iron",
+        "multiple sclerosis",
+        "MS",
+        '"multiple sclerosis"',
+        "zamboni",
+        "Sundstrom",
+        "venous -iron",
+        "reflux or EBV",
+    ),
+    *("doppler sonography", "CCSVI", "chronic cerebrospinal venous insufficiency", "no", "nobody ever said this"),
+)
 NASTY = (
     *(
-        "",
         "IL-6",
         "(",
         ")",
         '"',
+        '""',
         "NOT",
-        "NOT iron",
+        "AND",
         "a:b",
+        "title:iron",
         "%",
         "_",
         "*",
@@ -25,150 +52,320 @@ NASTY = (
         "😀",
         "-",
         "--",
-        "- iron",
-        "''",
+        "+",
     ),
-    *("iron AND", "OR", "or or", "NEAR(iron, 2)", "statement:iron", "{", "\\", "<->", "iron & !", "a'b", '"iron', "ﬁ"),
-    *("é" * 200, "iron " * 80, "iron\tvein", "多発性硬化症", "٣", "x" * 500),
+    *(
+        " ",
+        "\t",
+        "or",
+        "or or",
+        "NEAR(a b)",
+        "'",
+        "\\",
+        ";",
+        "/*",
+        "{title}: a",
+        "a & b | !c",
+        "<->",
+        ":*",
+        "­",
+        "é",
+        "́",
+        "1e5",
+    ),
+    *("-iron", "iron -iron", "0", "𝕀𝕣𝕠𝕟", "i" * 500, "多発性硬化症", "\u202eiron", "iron\nveins"),
 )
 
 
-def ids(client: TestClient, path: str, **query: Any) -> list[str]:
-    """Return what a list finds, all its pages."""
-    found: list[str] = []
-    answer = client.get(path, params=query)
-    while True:
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        found += [record["id"] for record in body["data"]]
-        if body["page"]["next"] is None:
-            return found
-        answer = client.get(path, params={**query, "cursor": body["page"]["next"]})
+@pytest.fixture(scope="module")
+def claims(client: TestClient) -> list[Record]:
+    return whole_claims(client)
 
 
-@pytest.mark.parametrize("path", ["/v1/claims", "/v1/sources", "/v1/claims/facets", "/v1/suggest"])
-def test_nothing_that_is_typed_fails(path: str, client: TestClient) -> None:
-    for typed in NASTY:
-        answer = client.get(path, params={"q": typed})
-        assert answer.status_code == 200, (typed, answer.text)
-    for query in ({"q": "x" * 501}, {"q": "\x00"}):
-        assert client.get(path, params=query).status_code == 400, query
+@pytest.fixture(scope="module")
+def sources(client: TestClient) -> list[Record]:
+    return whole_sources(client)
 
 
-def test_only_marks_find_nothing(client: TestClient) -> None:
-    for typed in ("-", "(", "😀", "or", "-iron"):
-        assert ids(client, "/v1/claims", q=typed) == []
+def refused(answer: Any, code: str) -> Record:
+    """Return the problem that an answer must be."""
+    body = problem(answer)
+    assert (body["status"], body["code"]) == (400, code)
+    return body
 
 
-def test_words_phrases_without_or_and_synonyms(client: TestClient) -> None:
-    iron = set(ids(client, "/v1/claims", q="iron"))
-    assert "iron-from-slow-venous-flow" in iron
-    assert iron == set(ids(client, "/v1/claims", q="IRONS"))
-    reflux = set(ids(client, "/v1/claims", q="reflux"))
-    assert set(ids(client, "/v1/claims", q="iron reflux")) == iron & reflux
-    assert set(ids(client, "/v1/claims", q="iron or reflux")) == iron | reflux
-    assert set(ids(client, "/v1/claims", q="iron -reflux")) == iron - reflux
-    phrase = set(ids(client, "/v1/claims", q='"iron deposition"'))
-    assert phrase
-    assert phrase <= iron
-    assert ids(client, "/v1/claims", q='"deposition iron"') == []
-    assert set(ids(client, "/v1/claims", q="MS")) == set(ids(client, "/v1/claims", q="multiple sclerosis"))
-    assert set(ids(client, "/v1/claims", q="sundstrom")) == set(ids(client, "/v1/claims", q="Sundström")) != set()
+def of_claims(claims: list[Record], typed: str) -> list[str]:
+    """Return which of the whole claims a query means, read off their JSON."""
+    query = parse(typed, SYNONYMS)
+    return [claim["id"] for claim in claims if Meant(claim["statement"], said(claim)).query(query)]
 
 
-def test_it_goes_with_filters_facets_counts_and_time(client: TestClient) -> None:
-    disputed = ids(client, "/v1/claims", q="iron", status="disputed")
-    assert set(disputed) == set(ids(client, "/v1/claims", q="iron")) & set(ids(client, "/v1/claims", status="disputed"))
-    facets = client.get("/v1/claims/facets", params={"q": "iron", "by": "status"}).json()
-    counted = {term["term"]: term["count"] for term in facets["data"]["status"]["terms"]}
-    assert counted["disputed"] == len(disputed)
-    assert facets["total"] == len(ids(client, "/v1/claims", q="iron"))
-    page = client.get("/v1/claims", params={"q": "iron", "count": "exact", "limit": 1}).json()
-    assert page["page"]["count"] == facets["total"]
-    then = client.get("/v1/claims", params={"q": "iron", "as_of": "2010", "fields": "id,status"}).json()["data"]
-    plain = client.get("/v1/claims", params={"as_of": "2010", "fields": "id,status"}).json()["data"]
-    assert {record["id"] for record in then} <= set(ids(client, "/v1/claims", q="iron"))
-    assert [record for record in then if record not in plain] == []
-    facets = client.get("/v1/claims/facets", params={"q": "iron", "by": "status", "as_of": "2010"}).json()
-    assert facets["total"] == len(then)
+def said(claim: Record) -> list[str]:
+    lines = [*claim["evidence"], *(line for tie in claim["relations"] for line in tie["evidence"])]
+    quotes = [row["quote"] for row in claim["occurrences"]]
+    cited = [text for source in claim["sources"] for text in (source["title"], *authors(source))]
+    return [*quotes, *(line["finding"] for line in lines), *cited]
 
 
-@pytest.mark.parametrize("sort", [None, "relevance", "-relevance", "id", "-updated", "status,relevance"])
+def authors(source: Record) -> list[str]:
+    parts = ("given", "particle", "family", "suffix", "literal")
+    return [" ".join(author[part] for part in parts if author[part]) for author in source["authors"]]
+
+
+def of_sources(sources: list[Record], typed: str) -> list[str]:
+    query = parse(typed, SYNONYMS)
+    more = ("container_title", "container_title_short", "publisher", "note")
+    return [
+        source["id"]
+        for source in sources
+        if Meant(source["title"], [*authors(source), *(source[name] or "" for name in more)]).query(query)
+    ]
+
+
+@pytest.mark.parametrize("typed", SOUGHT)
+def test_what_is_found(typed: str, client: TestClient, claims: list[Record], sources: list[Record]) -> None:
+    assert sorted(ids(client, f"/v1/claims?q={quote(typed)}")) == of_claims(claims, typed)
+    assert sorted(ids(client, f"/v1/sources?q={quote(typed)}")) == of_sources(sources, typed)
+
+
+def test_the_queries_above_find_some_and_not_all(claims: list[Record], sources: list[Record]) -> None:
+    numbers = [len(of_claims(claims, typed)) for typed in SOUGHT]
+    assert 0 in numbers
+    assert sum(0 < number < len(claims) for number in numbers) >= 6
+    assert sum(0 < len(of_sources(sources, typed)) < len(sources) for typed in SOUGHT) >= 6
+
+
+@pytest.mark.parametrize("typed", NASTY, ids=range(len(NASTY)))
+def test_nothing_that_is_typed_fails(
+    typed: str, client: TestClient, claims: list[Record], sources: list[Record]
+) -> None:
+    found = client.get("/v1/claims", params={"q": typed, "limit": 200, "highlight": "true", "count": "exact"})
+    assert found.status_code == 200, found.text
+    answer = found.json()
+    assert sorted(record["id"] for record in answer["data"]) == of_claims(claims, typed)
+    assert answer["page"]["count"] == len(answer["data"])
+    assert client.get("/v1/claims/facets", params={"q": typed}).json()["total"] == len(answer["data"])
+    found = client.get("/v1/sources", params={"q": typed, "limit": 200, "highlight": "true"})
+    assert sorted(record["id"] for record in found.json()["data"]) == of_sources(sources, typed)
+    assert client.get("/v1/suggest", params={"q": typed}).status_code == 200
+
+
+@given(st.text(max_size=30))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_fails(client: TestClient, claims: list[Record], typed: str) -> None:
+    if "\x00" in typed:
+        return
+    found = client.get("/v1/claims", params={"q": typed, "limit": 200, "fields": "id"})
+    assert sorted(record["id"] for record in found.json()["data"]) == of_claims(claims, typed)
+
+
+def test_what_is_too_long_or_no_text_is_told(client: TestClient) -> None:
+    refused(client.get("/v1/claims", params={"q": "x" * 501}), "invalid_parameter")
+    refused(client.get("/v1/claims?q=%00"), "bad_encoding")
+    # Before anything is typed there is nothing to suggest.
+    assert ask(client, "/v1/suggest") == ask(client, "/v1/suggest?q=") == {"data": []}
+    refused(client.get("/v1/suggest?q=a&kind=evidence"), "invalid_parameter")
+
+
 @pytest.mark.parametrize(
-    ("path", "typed"), [("/v1/claims", "ms or iron or vein"), ("/v1/sources", "multiple sclerosis")]
+    "path", ["/v1/claims?sort=relevance", "/v1/sources?sort=-relevance", "/v1/claims?highlight=true"]
 )
-def test_pages_show_each_once_and_in_order(path: str, typed: str, sort: str | None, client: TestClient) -> None:
-    if path == "/v1/sources" and sort and "status" in sort:
-        sort = "published,relevance"
-    asked = {"q": typed, **({"sort": sort} if sort else {})}
-    whole = ids(client, path, **asked, limit=200)
-    assert len(whole) > 10
-    assert len(set(whole)) == len(whole)
-    for size in (1, 7):
-        assert ids(client, path, **asked, limit=size) == whole
-    if sort in (None, "relevance"):
-        assert whole == ids(client, path, q=typed)
+def test_relevance_needs_something_to_look_for(path: str, client: TestClient) -> None:
+    (fault,) = refused(client.get(path), "invalid_parameter")["errors"]
+    assert (fault["parameter"], fault["code"]) == (path.partition("?")[2].partition("=")[0], "needs_q")
+
+
+FILTERS: list[tuple[str, Any]] = [
+    ("status=refuted", lambda claim: claim["status"] == "refuted"),
+    (
+        "status.ne=refuted&kind.ne=definition",
+        lambda claim: claim["status"] != "refuted" and claim["kind"] != "definition",
+    ),
+    ("topic=treatment", lambda claim: "treatment" in claim["topics"]),
+    (
+        "evidence_level.lte=3&direction=disputes",
+        lambda claim: any(line["level"] <= "3" and line["direction"] == "disputes" for line in claim["evidence"]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("filters", "holds"), FILTERS, ids=[case[0] for case in FILTERS])
+@pytest.mark.parametrize("typed", ["MS", "venous or iron", "treatment"])
+def test_it_combines_with_filters(
+    filters: str, holds: Any, typed: str, client: TestClient, claims: list[Record]
+) -> None:
+    meant = set(of_claims(claims, typed)) & {claim["id"] for claim in claims if holds(claim)}
+    path = f"/v1/claims?q={quote(typed)}&{filters}"
+    assert set(ids(client, path)) == meant
+    answer = ask(client, f"{path}&count=exact&limit=1")
+    assert answer["page"]["count"] == len(meant)
+    facets = ask(client, f"/v1/claims/facets?by=status,topic&q={quote(typed)}&{filters}")
+    assert facets["total"] == len(meant)
+    for term in facets["data"]["topic"]["terms"]:
+        filed = {claim["id"] for claim in claims if term["term"] in claim["topics"]}
+        assert term["count"] == len(meant & filed)
+
+
+@pytest.mark.parametrize(
+    "sort", ["", "&sort=relevance", "&sort=-relevance", "&sort=updated", "&sort=status,relevance,-id"]
+)
+@pytest.mark.parametrize("kind", ["claims", "sources"])
+def test_pages_give_everything_once_in_one_order(sort: str, kind: str, client: TestClient) -> None:
+    if kind == "sources":
+        sort = sort.replace("status", "title")
+    path = f"/v1/{kind}?q=venous+or+iron+or+study{sort}"
+    whole = ids(client, path)
+    assert len(whole) > 5
+    for limit in (1, 2, 3):
+        assert walked(client, f"{path}&limit={limit}") == whole
+    if sort == "&sort=-relevance":
+        best = ids(client, path.replace("-relevance", "relevance"))
+        assert set(best) == set(whole)
+        assert best[0] == whole[-1] or best[0] != whole[0]
 
 
 def test_the_best_comes_first(client: TestClient) -> None:
-    assert ids(client, "/v1/claims", q="reflux")[0] == "venous-reflux-in-ms"
-    assert ids(client, "/v1/sources", q="premise angioplasty")[0] == "siddiqui-2014"
+    found = ids(client, "/v1/claims?q=iron")
+    assert found == ids(client, "/v1/claims?q=iron&sort=relevance")
+    # A statement counts more than what sources say.
+    statements = [claim["statement"] for claim in ask(client, "/v1/claims?q=iron&limit=200")["data"]]
+    assert "iron" in statements[0].lower()
+    assert "iron" not in statements[-1].lower()
 
 
-def test_formats_have_what_is_found_in_its_order(client: TestClient) -> None:
-    lines = client.get("/v1/claims", params={"q": "reflux", "format": "jsonl", "fields": "id"}).text.splitlines()
-    assert [line.split('"')[3] for line in lines] == ids(client, "/v1/claims", q="reflux")
-    csv = client.get("/v1/sources", params={"q": "premise angioplasty", "format": "csv"}).text
-    assert len(csv.splitlines()) == 1 + len(ids(client, "/v1/sources", q="premise angioplasty"))
+def test_a_cursor_belongs_to_its_query(client: TestClient) -> None:
+    cursor = ask(client, "/v1/claims?q=venous&limit=1")["page"]["next"]
+    assert ask(client, f"/v1/claims?q=venous&limit=2&highlight=true&cursor={cursor}")["data"]
+    refused(client.get(f"/v1/claims?q=iron&limit=1&cursor={cursor}"), "bad_cursor")
 
 
-def test_what_was_found_is_marked_and_nothing_else_is_markup(client: TestClient) -> None:
-    asked = {"q": "reflux", "highlight": "true", "include": "evidence"}
-    found = client.get("/v1/claims", params=asked).json()["data"]
-    plain = client.get("/v1/claims", params={"q": "reflux", "include": "evidence"}).json()["data"]
-    assert [{name: value for name, value in record.items() if name != "highlight"} for record in found] == plain
-    assert found[0]["highlight"]["statement"] == "Venous blood flows back (<mark>reflux</mark>)."
-    for record in found:
-        assert record["highlight"]
-        for text in record["highlight"].values():
-            assert "<mark>" in text
-            assert "<" not in text.replace("<mark>", "").replace("</mark>", "")
-    (line,) = client.get("/v1/sources", params={"q": "premise angioplasty", "highlight": "true"}).json()["data"]
-    assert "<mark>PREMiSe</mark>" in line["highlight"]["title"]
+@pytest.mark.parametrize("day", ["2009-12-31", "2012", "2019"])
+def test_it_combines_with_a_day(day: str, client: TestClient, claims: list[Record]) -> None:
+    """What is looked for is looked for in all that is recorded; which claims there were by then is told by the day."""
+    by_then = set(ids(client, f"/v1/claims?as_of={day}&status.ne=unconfirmed"))
+    path = f"/v1/claims?q=venous&as_of={day}&status.ne=unconfirmed"
+    found = ids(client, path)
+    assert set(found) == by_then & set(of_claims(claims, "venous"))
+    assert walked(client, f"{path}&limit=2") == found
+    assert ask(client, f"/v1/claims/facets?q=venous&as_of={day}&status.ne=unconfirmed&by=kind")["total"] == len(found)
+    plain = ask(client, f"/v1/claims?as_of={day}&limit=200")["data"]
+    said_then = {record["id"]: record for record in plain}
+    for record in ask(client, f"{path}&highlight=true&limit=200")["data"]:
+        marks = record.pop("highlight")
+        assert record == said_then[record["id"]]
+        shown = ask(client, f"/v1/claims/{record['id']}?as_of={day}")
+        cited = {source["id"] for source in shown["sources"]}
+        assert {place.split("/")[1] for place in marks if place.startswith("sources/")} <= cited
 
 
-def test_relevance_and_marks_need_a_search(client: TestClient) -> None:
-    for path in ("/v1/claims", "/v1/sources"):
-        for query in ({"sort": "relevance"}, {"highlight": "true"}):
-            answer = client.get(path, params=query)
-            assert answer.status_code == 400
-            assert answer.json()["errors"][0]["code"] == "needs_q"
+def text_at(record: Record, place: str) -> str:
+    """Return the text at a place that `highlight` names."""
+    head, *rest = place.split("/")
+    if not rest:
+        return str(record[head])
+    if head == "authors":
+        return authors(record)[int(rest[0])]
+    rows = record[head]
+    if head == "evidence":
+        rows = [*rows, *(line for tie in record["relations"] for line in tie["evidence"])]
+    (row,) = [row for row in rows if row.get("key", row.get("id")) == rest[0]]
+    return text_at(row, "/".join(rest[1:]))
 
 
-def test_suggestions(client: TestClient) -> None:
-    def suggested(**query: str) -> list[tuple[str, str]]:
-        data = client.get("/v1/suggest", params=query).json()["data"]
-        assert len(data) <= 10
-        return [(each["kind"], each["id"]) for each in data]
+@pytest.mark.parametrize("typed", ["multiple sclerosis", "IL-6 or iron", '"venous insufficiency" -lesions', "zamboni"])
+def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> None:
+    query = parse(typed, SYNONYMS)
+    for kind in ("claims", "sources"):
+        for record in ask(client, f"/v1/{kind}?q={quote(typed)}&highlight=true&limit=200")["data"]:
+            whole = ask(client, f"/v1/{kind}/{record['id']}")
+            assert record["highlight"], "what was found stands somewhere"
+            for place, marked in record["highlight"].items():
+                text = text_at(whole, place)
+                assert html.unescape(re.sub("</?mark>", "", marked)) == text
+                hits = [html.unescape(hit) for hit in re.findall("<mark>(.*?)</mark>", marked)]
+                assert hits
+                for hit in hits:
+                    found = tuple(words.tokens(hit))
+                    assert any(
+                        found in alternative for branch in query for term in branch.wanted for alternative in term
+                    )
 
-    assert ("source", "sundstrom-2010") in suggested(q="sundst")
-    assert ("claim", "venous-reflux-in-ms") in suggested(q="Venous bl")
-    assert all(kind == "topic" for kind, _ in suggested(q="tre", kind="topic"))
-    assert suggested(q="zzz") == suggested(q="-") == []
-    assert len(suggested(q="v")) == 10
+
+def test_marks_do_not_change_the_rest(client: TestClient) -> None:
+    path = "/v1/claims?q=iron&include=evidence"
+    marked = ask(client, f"{path}&highlight=true")
+    for record in marked["data"]:
+        del record["highlight"]
+    assert marked == ask(client, path)
+    assert ask(client, f"{path}&highlight=false") == ask(client, path)
+    chosen = ask(client, "/v1/claims?q=iron&fields=statement&highlight=true")["data"][0]
+    assert list(chosen) == ["statement", "highlight"]
+
+
+def test_html_in_a_text_is_no_html_in_a_mark(desk: Desk) -> None:
+    desk.accepted("claim", "mine", statement="<b>Zebedee</b> & co.")
+    (found,) = ask(desk.client, "/v1/claims?q=zebedee&highlight=true")["data"]
+    assert found["highlight"] == {"statement": "&lt;b&gt;<mark>Zebedee</mark>&lt;/b&gt; &amp; co."}
+
+
+def test_citations_of_what_is_found(client: TestClient) -> None:
+    csl = client.get("/v1/sources?q=zamboni&format=csl_json")
+    assert [each["id"] for each in csl.json()]
+    assert len(csl.json()) == len(ids(client, "/v1/sources?q=zamboni"))
+    assert client.get("/v1/claims?q=iron&format=bibtex").text.count("@") >= 1
 
 
 def test_only_what_is_accepted_is_found(desk: Desk) -> None:
-    def found(typed: str) -> list[str]:
-        return [claim["id"] for claim in desk.must(200, None, "GET", f"/v1/claims?q={typed}&fields=id")["data"]]
+    """Proposals, what was taken back, merged and purged: no search, no suggestion, no index knows it."""
 
-    desk.propose("anna", "claim", "okapi-claim", statement="Okapis sleep.")
-    assert found("okapi") == []
-    desk.accept("claim", "okapi-claim")
-    assert found("okapi") == ["okapi-claim"]
-    desk.accepted("claim", "zebra-claim", statement="Zebras sleep.")
-    desk.merge("claim", "okapi-claim", "zebra-claim")
-    assert found("okapi") == []
-    assert found("zebra") == ["zebra-claim"]
-    desk.retract("claim", "zebra-claim")
-    assert found("zebra") == []
+    def found() -> list[list[Any]]:
+        hits = [ids(desk.client, f"/v1/{kind}?q=zebedee") for kind in ("claims", "sources")]
+        return [*hits, [(each["kind"], each["id"]) for each in ask(desk.client, "/v1/suggest?q=zebedee")["data"]]]
+
+    named = {"claim": {"statement": "Zebedee holds."}, "source": {"title": "On Zebedee"}, "topic": {"label": "Zebedee"}}
+    for kind, more in named.items():
+        desk.propose("anna", kind, f"waits-{kind}", **more)
+    desk.propose("anna", "evidence", "waits", finding="So says Zebedee.")
+    assert found() == [[], [], []]
+    for kind, more in named.items():
+        desk.accepted(kind, f"good-{kind}", **more)
+    desk.accepted("evidence", "good", finding="So says Zebedee.")
+    kept = [("topic", "good-topic"), ("claim", "good-claim"), ("source", "good-source")]
+    claims, *others = found()
+    assert (set(claims), others) == ({"good-claim", CLAIM}, [["good-source"], kept])
+    desk.retract("evidence", f"{CLAIM}:good")
+    for kind in named:
+        desk.retract(kind, f"good-{kind}")
+    assert found() == [[], [], []]
+    for kind in named:
+        desk.decide("purge", kind, f"good-{kind}", "dora", "A court said so.")
+    with desk.store.database.read() as connection:
+        for model in search.DERIVED:
+            rows = connection.execute(table(model).select()).all()
+            assert "zebed" not in repr(rows)
+
+
+def test_suggestions(client: TestClient) -> None:
+    found = ask(client, "/v1/suggest?q=mult")["data"]
+    assert found[0] == {"kind": "topic", "id": "multiple-sclerosis", "label": "Multiple sclerosis"}
+    assert 1 < len(found) <= 10
+    for record in found:
+        assert "mult" in record["label"].lower()
+    by_author = ask(client, "/v1/suggest?q=sundstr%C3%B6m&kind=source")["data"]
+    assert [each["id"] for each in by_author] == ["sundstrom-2010"]
+    assert by_author[0]["citation"] == "Sundström et al. 2010"
+    assert ask(client, "/v1/suggest?q=multiple+scl&kind=topic")["data"] == found[:1]
+    assert {each["kind"] for each in ask(client, "/v1/suggest?q=c&kind=claim,source")["data"]} == {"claim", "source"}
+    assert len(ask(client, "/v1/suggest?q=c")["data"]) == 10
+    for nothing in ("%20", "-", "zzzz", "😀"):
+        assert ask(client, f"/v1/suggest?q={quote(nothing, safe='%')}") == {"data": []}
+
+
+def test_suggestions_have_a_tag(client: TestClient) -> None:
+    tag = client.get("/v1/suggest?q=mult").headers["ETag"]
+    assert client.get("/v1/suggest?q=mult", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_lines_have_what_is_found_in_its_order(client: TestClient) -> None:
+    lines = client.get("/v1/claims?q=reflux&format=jsonl&fields=id").text.splitlines()
+    assert [line.split('"')[3] for line in lines] == [each["id"] for each in ask(client, "/v1/claims?q=reflux")["data"]]

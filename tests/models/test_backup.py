@@ -31,13 +31,14 @@ ANSWER = {
 
 
 def content(store: Store) -> dict[str, list[Any]]:
-    """Return every row of every table."""
+    """Return every row of every table, but for its place in an index, which only one kind of database has."""
     with store.database.read() as connection:
-        found = [table(model) for model in tables]
-        return {
-            each.name: [tuple(row) for row in connection.execute(select(each).order_by(*each.primary_key.columns))]
-            for each in found
-        }
+        found = {}
+        for each in [table(model) for model in tables]:
+            columns = [column for column in each.columns if column.name != "number"]
+            rows = connection.execute(select(*columns).order_by(*each.primary_key.columns))
+            found[each.name] = [tuple(row) for row in rows]
+        return found
 
 
 def fill(store: Store) -> None:
