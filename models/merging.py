@@ -15,7 +15,7 @@ from models.kinds import KINDS, Kind, one, stored
 from models.known import normal
 from models.proposers import must_be_anothers
 from models.records import Row, table
-from models.review import find, must_be, must_say_why, parts_of
+from models.review import find, must_be, must_say_why, parts_of, take_along
 from models.revision import Revision, latest
 
 
@@ -52,7 +52,7 @@ def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
     places = [_move(change, kind, {**body, "claim": into["id"]}) for kind, body in reversed(moved)]
     for (kind, body), place in zip(moved, reversed(places), strict=True):
         changes.put(change, kind, {**body, **_left(place)}, "merge")
-    _retarget(change, old["id"], into["id"])
+    _retarget(change, caller, old["id"], into["id"])
     changes.put(change, claim, {**old, "state": "merged", "replaced_by": into["id"]}, "merge")
 
 
@@ -82,7 +82,7 @@ def _move(change: Change, kind: Kind, body: Row) -> str | None:
         body = {**body, "key": f"{stem[: SLUG_LENGTH - 5].rstrip('-')}-{number}"}
 
 
-def _retarget(change: Change, old: str, into: str) -> None:
+def _retarget(change: Change, caller: Key, old: str, into: str) -> None:
     """Let the ties of other claims that pointed to the one point to the other, with the evidence on them."""
     relation, evidence = KINDS["relation"], KINDS["evidence"]
     # Its own parts stand no more by now, so that what still names it are the ties of others.
@@ -91,9 +91,11 @@ def _retarget(change: Change, old: str, into: str) -> None:
     ]
     for tie, body in list(stored(change.connection, relation, pointing)):
         accepted = body["state"] == "accepted"
+        must_be_anothers(change, caller, [(relation, tie)] if accepted else [], "merge")
         new = _move(change, relation, {**body, "target": into}) if accepted else None
         on_tie = [record_id for _, record_id in changes.resting_on(change.connection, relation, tie, STANDING, None)]
-        for _, line in list(stored(change.connection, evidence, on_tie)):
+        for line_id, line in list(stored(change.connection, evidence, on_tie)):
+            must_be_anothers(change, caller, [(evidence, line_id)] if line["state"] == "accepted" else [], "merge")
             taken_back = {"state": "retracted" if line["state"] == "accepted" else "rejected"}
             changes.put(change, evidence, {**line, **({"relation_target": into} if new else taken_back)}, "merge")
         changes.put(change, relation, {**body, **(_left(new) if accepted else {"state": "rejected"})}, "merge")
@@ -164,6 +166,8 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
         # What a merger made under another id nobody ever retracted; its place is free again.
         unmade = "withdrawn" if made_by[record] == "merge" else "retracted"
         body = {**now, "state": unmade} if old is None else normal(kind.name, old)
+        if body["state"] not in STANDING:
+            take_along(change, caller, kind, kind.id_of(body))
         try:
             changes.put(change, kind, body, "undo")
         except ValidationError as error:

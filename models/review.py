@@ -294,7 +294,7 @@ def decide(
     if replaced_by is not None:
         _must_replace(change, kind, record_id, replaced_by)
     if decision.after != "accepted":
-        _take_along(change, caller, kind, record_id)
+        take_along(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
         parts = parts_of(change.connection, record_id, "accepted")
         must_be_anothers(change, caller, [(part, part.id_of(body)) for part, body in parts], action)
@@ -303,10 +303,10 @@ def decide(
     changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
 
 
-def _take_along(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
+def take_along(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
     """Reject the proposals that refer to what is being taken back, since nobody could accept them; one's own are withdrawn."""
     for other, other_id in changes.resting_on(change.connection, kind, record_id, ("submitted",), None):
-        _take_along(change, caller, other, other_id)
+        take_along(change, caller, other, other_id)
         body = one(change.connection, other, other_id)
         if body is not None and body["state"] == "submitted":
             own = is_own(change.connection, caller, other, other_id)

@@ -334,3 +334,22 @@ def test_what_is_not_to_be_undone(desk: Desk) -> None:
     desk.must(409, "cleo", "POST", f"/v1/revisions/{withdrawn['serial']}:undo", reason)
     mine = desk.accepted("evidence", "of-ben", by="ben")
     desk.must(403, "ben", "POST", f"/v1/revisions/{desk.record('evidence', mine)['serial']}:undo", reason)
+
+
+def test_what_waits_on_what_an_undoing_takes_back_is_rejected(desk: Desk) -> None:
+    claim = desk.accepted("claim")
+    desk.retract("claim", claim)
+    desk.undo(serial(desk))
+    back = serial(desk)
+    about = {"relation_type": "comments_on", "relation_target": CLAIM}
+    waiting = [
+        ("relation", desk.propose("emil", "relation", CLAIM, claim)),
+        ("evidence", desk.propose("emil", "evidence", "on-tie", claim, **about)),
+        ("evidence", desk.propose("ben", "evidence", "of-ben", claim)),
+    ]
+    before = desk.bodies()
+    assert desk.undo(back) == [f"claim/{claim}"]
+    assert {state(desk, *each) for each in waiting} == {("rejected", None)}
+    assert desk.disagreements() == []
+    desk.undo(serial(desk), "dora")
+    assert desk.bodies() == before

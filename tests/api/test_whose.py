@@ -63,3 +63,21 @@ def test_one_s_own_is_one_s_own_however_the_name_is_spelled(desk: Desk) -> None:
     path = f"/v1/records/evidence/{of_ben}"
     desk.must(403, "ben too", "POST", f"{path}:accept", {}, If_Match=NOW)
     desk.must(200, "ben too", "DELETE", native("evidence", of_ben), If_Match=NOW)
+
+
+def test_nobody_merges_away_what_others_claims_have_of_them(desk: Desk) -> None:
+    for slug in (OLD, INTO):
+        desk.accepted("claim", slug)
+    # Ties to the claim that goes, of another claim and of the one that stays, where it would tie the claim to itself.
+    tie = desk.accepted("relation", OLD, by="ben")
+    lost = desk.accepted("relation", OLD, claim=INTO, type="rivals")
+    about = {"relation_type": "rivals", "relation_target": OLD}
+    desk.accepted("evidence", "on-tie", claim=INTO, by="cleo", **about)
+    before = desk.bodies()
+    for who, named in (("ben", tie), ("cleo", f"{INTO}:on-tie")):
+        refused = problem(desk.ask(who, "POST", f"{native('claim', OLD)}:merge", {"into": INTO}, If_Match=NOW))
+        assert (refused["status"], refused["code"]) == (403, "forbidden")
+        assert named in refused["detail"]
+    assert desk.bodies() == before
+    desk.merge("claim", OLD, INTO, "dora")
+    assert desk.record("relation", lost)["state"] == "retracted"

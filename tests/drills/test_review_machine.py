@@ -1,0 +1,362 @@
+"""Review as a machine: whatever people of different roles do to a few records, in whatever order, its rules hold.
+
+Each record says in its own words who wrote it, so that whose it is can be told without `models.proposers`, also of a copy
+that a merger made. What may be done to a record, and what follows from it, is told in plain Python beside the code.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from sqlalchemy import select
+
+from models import changes, merging, review, tables
+from models.base import ClaimbaseError
+from models.changes import Change
+from models.check import check
+from models.keys import Key, KeyIn, create
+from models.kinds import KINDS, refers
+from models.records import Row, table
+from tests.api.curating import a_record
+from tests.conftest import Templates, store_of
+
+# Two keys of one person, whose name they spell in two ways; one is of a role that decides nothing.
+PEOPLE = {"anna": "contributor", "ben": "curator", "B en": "contributor", "cleo": "curator", "dora": "admin"}
+# The field of each kind in which a record says who wrote it.
+WORDS = {
+    "topic": "definition",
+    "source": "title",
+    "claim": "statement",
+    "occurrence": "quote",
+    "relation": "note",
+    "evidence": "finding",
+    "assessment": "rationale",
+}
+SLUGS = {"topic": ("p", "q"), "source": ("s", "t", "u"), "claim": ("a", "b", "c", "d")}
+KEYS, TIES = ("k", "l", "m"), ("rivals", "refines")
+# What there is at first. Nobody proposed it.
+FIRST = (("topic", "p"), ("source", "s"), ("source", "t"), ("claim", "a"), ("claim", "b"), ("claim", "c"))
+TABLES = [table(model) for model in tables.tables]
+# What everybody sees of claims.
+SHOWN = ("claim_document", "status_period", "claim_search")
+
+CURATORS = [name for name, role in PEOPLE.items() if role != "contributor"]
+people, curators, deciders = (st.sampled_from(names) for names in ([*PEOPLE], CURATORS, [*CURATORS * 3, *PEOPLE]))
+# Of two each, so that the same words or identifiers come more than once.
+twins = st.sampled_from(("11", "12"))
+sides = st.fixed_dictionaries(
+    {"direction": st.sampled_from(("supports", "disputes", "inconclusive")), "level": st.sampled_from("1234")}
+)
+
+
+def a_body(pick: Callable[..., Any], kind: str, words: str) -> Row:
+    """Return a record of a kind with these words in it, as it is sent; `pick` chooses among strategies or names of a kind."""
+    body = {**a_record(kind, pick(st.sampled_from(SLUGS.get(kind, KEYS)))), WORDS[kind]: words}
+    if kind not in SLUGS:
+        body["claim"] = pick("claim")
+    if "source" in body:
+        body["source"] = pick("source")
+    if kind == "source" and pick(st.booleans()):
+        body["identifiers"] = [{"scheme": "pmid", "value": pick(twins), "verification": "unverified"}]
+    if kind == "claim":
+        body["topics"] = sorted({pick("topic") for _ in range(pick(st.integers(0, 2)))})
+    if kind == "relation":
+        body |= {"type": pick(st.sampled_from(TIES)), "target": pick("claim")}
+    if kind == "evidence":
+        body |= {**pick(sides), "independence_group": pick(st.sampled_from("xyz"))}
+        if tie := pick("relation"):
+            body["claim"], body["relation_type"], body["relation_target"] = tie.split(":")
+    return body
+
+
+def person(name: str) -> str:
+    """Return the one person whom the spellings of a name mean."""
+    return name.replace(" ", "").casefold()
+
+
+def author(kind: str, body: Row) -> str:
+    """Return who wrote a record, as it says itself."""
+    return str(body[WORDS[kind]].split(",")[0].removeprefix("By "))
+
+
+def status_of(lines: list[tuple[str, int, str]]) -> str:
+    """Return what follows from lines (direction, level, group) by the sentences of the rules, counted anew."""
+    best: dict[str, dict[str, int]] = {"supports": {}, "disputes": {}, "inconclusive": {}}
+    for direction, level, group in lines:
+        best[direction][group] = min(level, best[direction].get(group, level))
+    pro, con = sorted(best["supports"].values()), sorted(best["disputes"].values())
+
+    def strong(side: list[int], other: list[int]) -> bool:
+        return (side[:1] == [1] or side[1:2] == [2]) and min(other, default=9) > 2
+
+    def outranks(side: list[int], other: list[int]) -> bool:
+        if not side or not other or side[0] != other[0]:
+            return bool(side) and (not other or side[0] < other[0])
+        return side.count(side[0]) > 2 * other.count(side[0])
+
+    found = (
+        ("unassessed", not pro and not con),
+        ("refuted", strong(con, pro)),
+        ("established", strong(pro, con)),
+        ("disputed", outranks(con, pro)),
+        # All lines here are of level 4 or better, as this one asks.
+        ("supported", outranks(pro, con) and len(pro) >= 2),
+        ("contested", bool(pro and con)),
+        ("unconfirmed", True),
+    )
+    return next(status for status, holds in found if holds)
+
+
+class Reviewing(RuleBasedStateMachine):
+    """People at work on a small store of their own."""
+
+    templates: Templates
+    kind: str
+    # How often each deed was done or refused, over all the stores of a test.
+    tally: Counter[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        opened = contextmanager(store_of)(self.templates, self.kind, seeded=False)
+        self.database = self.stack.enter_context(opened).database
+        self.keys: dict[str, Key] = {}
+        with self.database.write() as connection:
+            for name, role in PEOPLE.items():
+                self.keys[name] = create(connection, KeyIn(name=name, role=role))[0]
+        with changes.begin(self.database, actor="seed") as change:
+            for kind, slug in FIRST:
+                changes.put(change, KINDS[kind], {**a_record(kind, slug), WORDS[kind]: "By nobody, first."})
+        self.stored = self.dump()
+        # By the number of each change, every record as it was before it.
+        self.past: dict[int, dict[str, Row]] = {1: {}}
+
+    def teardown(self) -> None:
+        """Look over the whole once more, since that takes too long after every single revision; let the store go."""
+        with self.stack:
+            self.must_agree()
+
+    # What is there.
+
+    def dump(self) -> dict[str, list[Row]]:
+        """Return every row of every table; revisions in their order."""
+        with self.database.read() as connection:
+            return {
+                each.name: [dict(row) for row in connection.execute(select(each).order_by(*order)).mappings()]
+                for each in TABLES
+                for order in [[each.c.serial] if each.name == "revision" else each.primary_key]
+            }
+
+    @property
+    def revisions(self) -> list[Row]:
+        return self.stored["revision"]
+
+    @property
+    def records(self) -> dict[str, Row]:
+        """Return every record as its last revision has it, by its name."""
+        return {row["record"]: row["body"] for row in self.revisions}
+
+    def some(self, draw: Callable[[Any], Any], *states: str) -> str:
+        """Draw the name of a record, mostly of one in these states."""
+        every = self.records
+        fitting = [name for name, body in every.items() if body["state"] in states]
+        return str(draw(st.sampled_from([*fitting * 3, *every])))
+
+    def ids(self, kind: str) -> st.SearchStrategy[str]:
+        """Choose an id of a kind, mostly of what is there and stands; none at times for a relation, on which not every line bears."""
+        every = [(name.partition("/"), body["state"]) for name, body in self.records.items()]
+        there = [(record, state) for (of, _, record), state in every if of == kind]
+        standing = [record for record, state in there if state in changes.STANDING]
+        return st.sampled_from(
+            [*standing * 4, *(record for record, _ in there), *[""] * (len(there) * 9 + 1 if kind == "relation" else 0)]
+        )
+
+    # What people do.
+
+    def attempt(self, who: str, what: str, deed: Callable[[Change, Key], Any], may: bool | None = None) -> Any:
+        """Let somebody do something. `may` says whether it has to succeed, where that is simply told."""
+        key, done, refused = self.keys[who], None, ""
+        try:
+            with changes.begin(self.database, actor=key.name, comment="why") as change:
+                done = deed(change, key)
+        except ClaimbaseError as error:
+            refused = error.detail
+        self.tally[f"{what} refused" if refused else what] += 1
+        assert may in (None, not refused), f"{who} wanted to {what}: {refused or 'nobody minded'}"
+        if refused:
+            assert self.dump() == self.stored, f"to {what} was refused and yet changed something"
+        else:
+            self.look(who)
+        return done
+
+    def decide(self, who: str, name: str, action: str) -> None:
+        kind, _, record = name.partition("/")
+        body = self.records[name]
+        own = author(kind, body) == person(who)
+        may = body["state"] == ("accepted" if action == "retract" else "submitted")
+        if action == "withdraw":
+            may &= own
+        else:
+            may &= PEOPLE[who] != "contributor" and (not own or kind == "assessment")
+        if action == "accept":
+            may &= all(
+                self.records[f"{to.name}/{each}"]["state"] == "accepted" for _, to, each in refers(KINDS[kind], body)
+            )
+        if action == "retract":
+            may &= all(
+                # A claim takes its parts along.
+                kind == "claim" and part["claim"] == record and (author(of, part) != person(who) or of == "assessment")
+                for of, part in self.resting_on(name)
+            )
+        self.attempt(who, action, lambda change, key: review.decide(change, key, KINDS[kind], record, action), may)
+
+    def resting_on(self, name: str) -> list[tuple[str, Row]]:
+        """Return what is accepted and refers to a record."""
+        every = [(other.partition("/")[0], body) for other, body in self.records.items() if body["state"] == "accepted"]
+        return [
+            (kind, body)
+            for kind, body in every
+            if name in (f"{to.name}/{each}" for _, to, each in refers(KINDS[kind], body))
+        ]
+
+    def propose(self, data: st.DataObject, who: str, kind: str, twin: str, by: str | None) -> None:
+        def pick(of: str | st.SearchStrategy[Any]) -> Any:
+            return data.draw(of if isinstance(of, st.SearchStrategy) else self.ids(of))
+
+        body = a_body(pick, kind, f"By {person(who)}, {twin}.")
+        record = self.attempt(who, "propose", lambda change, key: review.propose(change, key, KINDS[kind], body))
+        if record is not None and by is not None:
+            self.decide(by, f"{kind}/{record}", "accept")
+
+    @rule(data=st.data(), who=people, kind=st.sampled_from(list(KINDS)), twin=twins, by=curators | st.none())
+    def propose_anything(self, data: st.DataObject, who: str, kind: str, twin: str, by: str | None) -> None:
+        self.propose(data, who, kind, twin, by)
+
+    @rule(data=st.data(), who=people, twin=twins, by=curators | st.none())
+    def propose_evidence(self, data: st.DataObject, who: str, twin: str, by: str | None) -> None:
+        self.propose(data, who, "evidence", twin, by)
+
+    @rule(data=st.data(), who=people, twin=twins, by=curators | st.none())
+    def propose_a_tie(self, data: st.DataObject, who: str, twin: str, by: str | None) -> None:
+        self.propose(data, who, "relation", twin, by)
+
+    @rule(data=st.data(), who=deciders, action=st.sampled_from(("accept", "accept", "reject", "withdraw", "retract")))
+    def decide_on_something(self, data: st.DataObject, who: str, action: str) -> None:
+        self.decide(who, self.some(data.draw, "accepted" if action == "retract" else "submitted"), action)
+
+    @rule(data=st.data(), who=deciders, words=st.sampled_from(("again", "anew")), side=sides)
+    def change(self, data: st.DataObject, who: str, words: str, side: Row) -> None:
+        name = self.some(data.draw, "submitted", "accepted")
+        kind, _, record = name.partition("/")
+        old = self.records[name]
+        new = {**old, WORDS[kind]: f"By {author(kind, old)}, {words}."}
+        if kind == "evidence":
+            new |= side
+        if kind == "source":
+            integrity = data.draw(st.sampled_from(("no_notice", "retracted")))
+            new |= {"integrity": integrity, "integrity_note": "So it says."}
+        own = author(kind, old) == person(who)
+        may = own if old["state"] == "submitted" else PEOPLE[who] != "contributor" and not own
+        may &= old["state"] in ("submitted", "accepted")
+        if kind != "assessment":
+            self.attempt(who, "change", lambda change, key: review.replace(change, key, KINDS[kind], record, new), may)
+
+    @rule(who=deciders, kind=st.sampled_from(("claim", "claim", "source")), pair=st.permutations(range(3)))
+    def merge(self, who: str, kind: str, pair: list[int]) -> None:
+        old, into = (SLUGS[kind][place] for place in pair[:2])
+        self.attempt(who, f"merge {kind}", lambda change, key: merging.merge(change, key, KINDS[kind], old, into))
+
+    @rule(data=st.data(), who=deciders)
+    def undo(self, data: st.DataObject, who: str) -> None:
+        made = [row["serial"] for row in self.revisions]
+        serial = data.draw(st.sampled_from(made[len(FIRST) :][-12:] or made))
+        change = self.revisions[serial - 1]["change"]
+        names = self.attempt(who, "undo", lambda change, key: merging.undo(change, key, serial))
+        for name in names or ():
+            was, now = self.past[change].get(name), self.records[name]
+            assert now == was or (was is None and now["state"] in ("retracted", "withdrawn")), name
+
+    # What holds.
+
+    def look(self, who: str) -> None:
+        """Hold what somebody just did, and all that is there, to what must hold."""
+        before, self.stored = self.stored, self.dump()
+        old, new = self.revisions[: len(before["revision"])], self.revisions[len(before["revision"]) :]
+        assert old == before["revision"], "what was is told otherwise"
+        assert [row["serial"] for row in self.revisions] == list(range(1, len(self.revisions) + 1))
+        stood = {row["record"]: row["body"] for row in old}
+        if new:
+            self.past[new[0]["serial"]] = dict(stood)
+        seen = False
+        for row in new:
+            kind, body, was = row["kind"], row["body"], stood.get(row["record"])
+            stood[row["record"]] = body
+            touches = "accepted" in (body["state"], was["state"] if was else None)
+            seen |= touches
+            if touches and row["action"] != "derive" and kind != "assessment":
+                owners = {
+                    author(kind, each) for each in (was, body) if each is not None and each["state"] == "accepted"
+                }
+                assert person(who) not in owners, f"{who} decided ({row['action']}) on their own {row['record']}"
+        if not seen:
+            assert all(self.stored[name] == before[name] for name in SHOWN), "what is only proposed shows"
+        self.statuses()
+        self.waiting()
+        if len(new) > 1:
+            self.must_agree()
+
+    def must_agree(self) -> None:
+        """Hold revisions, tables and documents to each other."""
+        with self.database.read() as connection:
+            assert list(check(connection)) == []
+
+    def statuses(self) -> None:
+        """Hold each claim's status to what is accepted of its evidence and rests on nothing retracted."""
+        lines: dict[str, list[tuple[str, int, str]]] = {}
+        every = self.records
+        for name, body in every.items():
+            kind = name.partition("/")[0]
+            if kind == "claim" and body["state"] == "accepted":
+                lines.setdefault(body["id"], [])
+            counts = kind == "evidence" and body["state"] == "accepted" and body["relation_type"] is None
+            if counts and every[f"source/{body['source']}"]["integrity"] != "retracted":
+                line = (body["direction"], int(body["level"]), body["independence_group"])
+                lines.setdefault(body["claim"], []).append(line)
+        found = {row["claim"]: row["status"] for row in self.stored["claim_document"]}
+        assert found == {claim: status_of(its) for claim, its in lines.items()}
+
+    def waiting(self) -> None:
+        """Hold what each person is shown to what waits: all of it for curators, for others their own."""
+        waits = {
+            name: author(name.partition("/")[0], body)
+            for name, body in self.records.items()
+            if body["state"] == "submitted"
+        }
+        with self.database.read() as connection:
+            for name, role in PEOPLE.items():
+                statement, conditions = review.waiting(connection, self.keys[name])
+                shown = {
+                    row.record: person(row.proposed_by) for row in connection.execute(statement.where(*conditions))
+                }
+                assert shown == {each: by for each, by in waits.items() if role != "contributor" or by == person(name)}
+
+
+# The first ones occur in a few runs already.
+DEEDS = ("propose", "accept", "change", "undo", "reject", "withdraw", "retract", "merge claim", "merge source")
+MANY = pytest.param(400, 50, marks=pytest.mark.slow, id="many")
+
+
+@pytest.mark.parametrize(("runs", "steps"), [pytest.param(8, 30, id="few"), MANY])
+def test_whatever_people_do_the_rules_of_review_hold(templates: Templates, kind: str, runs: int, steps: int) -> None:
+    tally: Counter[str] = Counter()
+    machine = type("Reviewing", (Reviewing,), {"templates": templates, "kind": kind, "tally": tally})
+    few = runs < 100
+    # The suite tries the same each time, the long drill something new.
+    rules = settings(max_examples=runs, stateful_step_count=steps, derandomize=few, deadline=None)
+    run_state_machine_as_test(machine, settings=settings(rules, suppress_health_check=list(HealthCheck)))
+    assert all(tally[deed] and tally[f"{deed} refused"] for deed in (DEEDS[:4] if few else DEEDS)), tally
