@@ -14,6 +14,9 @@ def main(
     corpus: Annotated[Path | None, typer.Option(help="SciFact's corpus.jsonl, for its sentences.", exists=True)] = None,
     rows: Annotated[str, typer.Option(help="Only these, such as 1,3; without 9 the stores that were built stay.")] = "",
     rounds: Annotated[int, typer.Option(min=1)] = 5,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Take the stores that were built before, for row 9, too.")
+    ] = False,
     seconds: Annotated[int, typer.Option(min=1, help="How long each is driven in a round.")] = 3,
 ) -> None:
     """Measure Claimbase beside what people would use instead."""
@@ -22,7 +25,7 @@ def main(
         raise typer.Exit(1)
     begun = time.perf_counter()
     wanted = [int(row) for row in rows.split(",")] if rows else list(run.ROWS)
-    bench = run.run(claims, wanted, typer.echo, corpus=corpus, rounds=rounds, seconds=seconds)
+    bench = run.run(claims, wanted, typer.echo, corpus=corpus, rounds=rounds, seconds=seconds, kept=kept)
     typer.echo(figures.table(bench.figures))
     # What is not all of it must not pass for it.
     name = f"{claims}" if not rows else f"{claims}-rows-{rows.replace(',', '-')}"

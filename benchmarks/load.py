@@ -16,11 +16,16 @@ from benchmarks.machine import LOAD_CPU, on, pinned
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 8
+MOST_SECONDS = 60
 WRK_MISSING = "The benchmark drives its servers with wrk, which is not here. On Debian: apt-get install wrk"
 
 
 class LoadFailed(Exception):
     """Some requests were not answered, or not with what was asked for: then there is nothing to compare."""
+
+
+class NothingAnswered(LoadFailed):
+    """No request was answered in time."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,14 @@ class Ask:
         return get(self.base, self.paths[0])
 
     def drive(self, seconds: float) -> Sample:
-        """Ask for so long; raise where an answer failed."""
-        return (_with_wrk if self.with_wrk else _in_python)(self, seconds)
+        """Ask for so long, or until anything was answered; raise where an answer failed, or there is none in a minute."""
+        while True:
+            try:
+                return (_with_wrk if self.with_wrk else _in_python)(self, seconds)
+            except NothingAnswered:
+                if seconds > MOST_SECONDS:
+                    raise
+                seconds *= 2
 
 
 @dataclass
@@ -115,7 +126,7 @@ def _with_wrk(ask: Ask, seconds: float) -> Sample:
         raise LoadFailed(f"wrk failed: {done.stdout[-500:]} {done.stderr[-500:]}")
     result = json.loads(line)
     if result["failed"] or not result["requests"]:
-        raise LoadFailed(
+        raise (LoadFailed if result["failed"] else NothingAnswered)(
             f"{ask.base}{ask.paths[0]} and so on: {result['failed']} failed, {result['requests']} answered"
         )
     ask.place += result["requests"]

@@ -45,14 +45,15 @@ def run(
     rounds: int = 5,
     seconds: float = 3,
     with_wrk: bool = True,
+    kept: bool = False,
 ) -> Bench:
-    """Measure these rows at so many claims, and return what was found."""
+    """Measure these rows at so many claims, on stores that are `kept` from before if asked for, and return what was found."""
     main = min(claims, MAIN)
     postgres = postgres or stores.started(cache / "postgres")
     sizes = {}
     for size in sorted({main // 10, main, claims}):
         say(f"{size:,} claims …")
-        sizes[size] = stores.built(size, corpus, cache, postgres, anew=BUILDING in rows)
+        sizes[size] = stores.built(size, corpus, cache, postgres, anew=BUILDING in rows and not kept)
     with ExitStack() as stack, tempfile.TemporaryDirectory(dir=cache, prefix="scratch-") as scratch:
         bench = Bench(sizes, main, postgres, rounds, seconds, with_wrk, Path(scratch), stack)
         for row in rows:

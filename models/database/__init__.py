@@ -36,6 +36,9 @@ JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).dec
 # How long a writer waits for others, of this process and of others together. Less than a server takes to stop, which waits
 # for its writers.
 BUSY_SECONDS = 20
+# As much of a file is read as memory by the one connection that the event loop waits for: a page of claims lies on some forty
+# pages of the file, and to copy each of them by a call takes as long as all the rest of the statement.
+MAPPED_BYTES = 2**31 - 2**16
 
 
 class BadDatabaseUrl(ClaimbaseError):
@@ -215,7 +218,7 @@ def connect(address: str, read_seconds: float | None = None) -> Database:
                 ) from None
             reader, writer = _sqlite(url, writes=False), _sqlite(url, writes=True)
             # Of its own, so that it never waits for one that is lent to slow work.
-            inline = _sqlite(url, writes=False, patience=0.01)
+            inline = _sqlite(url, writes=False, patience=0.01, mapped=MAPPED_BYTES)
             return Database(reader, writer, inline, read_seconds)
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, "connect_args": _REACHABLE, **JSON_TEXT}
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
@@ -250,7 +253,7 @@ def _patience(connection: Connection) -> int:
     return left
 
 
-def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine:
+def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS, mapped: int = 0) -> Engine:
     waits = {"timeout": patience, "check_same_thread": False}
     engine = create_engine(url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=waits, **JSON_TEXT)
     path = Path(str(url.database)).absolute()
@@ -286,6 +289,7 @@ def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS) -> Engine
             cursor.execute(f"PRAGMA {pragma}")
         if not writes:
             cursor.execute("PRAGMA query_only = ON")
+            cursor.execute(f"PRAGMA mmap_size = {mapped}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
