@@ -17,7 +17,7 @@ def main(
     kept: Annotated[
         bool, typer.Option("--kept", help="Take the stores that were built before, for row 9, too.")
     ] = False,
-    seconds: Annotated[int, typer.Option(min=1, help="How long each is driven in a round.")] = 3,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each is driven in a round.")] = 2,
 ) -> None:
     """Measure Claimbase beside what people would use instead."""
     if not load.has_wrk():
