@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from api.errors import ParameterError, not_acceptable
 from api.formats import bibliography, bibtex, csl_json, csv, json_ld, negotiate, parameters_of, ris
 from api.formats.keys import key_maker
 from api.pieces import pieces
-from models import queries
+from models import queries, references
 from models.base import Fault
 from models.database import Database
 from models.filters import given
@@ -66,16 +66,10 @@ LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
 IN_LINES = {LINES.name: LINES}
 
 
-def by_media_type(offered: Mapping[str, Format]) -> dict[str, Format]:
-    """Return these formats by each of their media types."""
-    return {media_type: found for found in offered.values() for media_type in found.media_types}
-
-
 class FormatParameters(BaseModel):
     """In which representation; the same as an Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = FORMATS
-    media_types: ClassVar[Mapping[str, Format]] = by_media_type(FORMATS)
 
     format: Annotated[str, pages.choices("format", ["json", *FORMATS])] | None = Field(
         None, description="Means the same as Accept and comes before it. All but `json` give the sources."
@@ -90,7 +84,6 @@ class LinesParameters(BaseModel):
     """In which representation; the same as an Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = IN_LINES
-    media_types: ClassVar[Mapping[str, Format]] = by_media_type(IN_LINES)
 
     format: Annotated[str, pages.choices("format", ["json", *IN_LINES])] | None = Field(
         None, description="`jsonl` gives everything that is found, a record a line."
@@ -101,13 +94,18 @@ class ListFormatParameters(FormatParameters):
     """In which representation a list is sent, or its sources."""
 
     offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, **FORMATS}
-    media_types: ClassVar[Mapping[str, Format]] = by_media_type({**IN_LINES, **FORMATS})
 
     format: Annotated[str, pages.choices("format", ["json", *IN_LINES, *FORMATS])] | None = Field(
         None,
         description="Means the same as Accept and comes before it. All but `json` give everything that is found: `jsonl` "
         "the records, one a line, the others the sources.",
     )
+
+
+@cache
+def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[str, Format]:
+    """Return the formats that these parameters offer by each of their media types."""
+    return {media_type: found for found in parameters.offered.values() for media_type in found.media_types}
 
 
 def wanted(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
@@ -117,11 +115,12 @@ def wanted(request: Request, query: FormatParameters | LinesParameters) -> Forma
         found = query.offered.get(query.format)
     else:
         accept = pages.header(request, "accept")
-        offered = (JSON, *query.media_types)
+        known = by_media_type(type(query))
+        offered = (JSON, *known)
         media_type = negotiate(accept, offered)
         if media_type is None:
             raise not_acceptable(offered)
-        found = query.media_types.get(media_type)
+        found = known.get(media_type)
         if found is FORMATS["bibliography"]:
             given = parameters_of(accept, media_type)
             styled = {**{name: given[name] for name in ("style", "locale") if name in given}, **styled}
@@ -142,11 +141,11 @@ def wanted(request: Request, query: FormatParameters | LinesParameters) -> Forma
 
 
 def responses(
-    declared: dict[int | str, dict[str, Any]], offered: Mapping[str, Format] = FORMATS
+    declared: dict[int | str, dict[str, Any]], parameters: type[FormatParameters | LinesParameters] = FormatParameters
 ) -> dict[int | str, dict[str, Any]]:
     """Return the answers that a route declares, with what it may give besides JSON."""
     content = {
-        name: {"schema": {} if name.endswith("+json") else {"type": "string"}} for name in by_media_type(offered)
+        name: {"schema": {} if name.endswith("+json") else {"type": "string"}} for name in by_media_type(parameters)
     }
     return {**declared, 200: {"content": content}}
 
@@ -159,7 +158,7 @@ def listing_response(
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
     asked = given(query)
-    parameters = queries.resolve(connection, asked)
+    parameters = references.resolve(connection, asked)
     database: Database = request.app.state.database
     sources = read(database, listing, parameters, asked.get("sort", listing.default))
     return sources_response(chosen, sources, etag, "sources")
@@ -179,7 +178,7 @@ def lines_response(
     if unchanged := not_modified(request, LINES, etag):
         return unchanged
     asked = given(query)
-    parameters = queries.resolve(connection, asked)
+    parameters = references.resolve(connection, asked)
     found = every(request.app.state.database, listing, statement, parameters, asked.get("sort", listing.default), lines)
     content = pieces(line + b"\n" for line in found)
     headers = file_headers(LINES, etag, name, {})

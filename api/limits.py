@@ -1,4 +1,6 @@
-"""How often: writes by key and by address, files to be read and failed keys by address. Kept in memory, so each process counts for itself.
+"""How often: writes by key and by address, files to be read and failed keys by address.
+
+Kept in memory, so each process counts for itself.
 
 Each limit is a bucket of so many units, which fills again evenly within a minute: a script may send a burst, and then as
 many a minute as the limit says. A bucket is two numbers, and there are only so many buckets, so the memory is bounded

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 import fastapi_offline
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
@@ -46,7 +47,7 @@ from api.routes import (
 from api.settings import NOTICE, Settings, installed_version
 from api.streams import Streams
 from models.asked import read_synonyms
-from models.database import connect
+from models.database import POOL_SIZE, connect
 
 # The first one that fits answers, so that those that are asked for the most come first.
 READING = (
@@ -107,6 +108,8 @@ def create_app(settings: Settings) -> Application:
     app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
     app.state.database = database
     app.state.writers = asyncio.Semaphore(writing.THREADS)
+    # As many readers have a thread as there are connections; the rest wait without.
+    app.state.readers = CapacityLimiter(POOL_SIZE)
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
     app.state.synonyms = read_synonyms(settings.seed_dir)

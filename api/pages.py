@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, Integer, Select
 
 from api.errors import ParameterError
-from models import counting, queries
+from models import counting, queries, references
 from models.base import Fault, clean_text
 from models.filters import given
 from models.records import Row
@@ -109,7 +109,7 @@ def listing_response(
     sort = asked.get("sort", listing.default)
     bound = _binding(request, asked)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
-    parameters = queries.resolve(connection, asked)
+    parameters = references.resolve(connection, asked)
     etag = list_tag(connection)
     if unchanged := not_modified(request, etag):
         return unchanged
@@ -120,7 +120,7 @@ def listing_response(
     headers = {}
     if page["next"]:
         path, query_string = request.scope["path"], request.scope["query_string"].decode("latin-1")
-        headers["Link"] = f'<{path}?{_without_cursor(query_string)}cursor={page["next"]}>; rel="next"'
+        headers["Link"] = f'<{path}?{_kept(split_cursor(query_string)[0])}cursor={page["next"]}>; rel="next"'
     content = b'{"data":%b,"page":%b}' % (render(connection, rows), to_json(page))
     return json_response(content, etag, headers)
 
@@ -139,17 +139,21 @@ def _hashed(names: bytes) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _without_cursor(query: str) -> str:
-    """Return a query string without its cursor, as it is to stand before another one."""
-    return _rest_of(_CURSOR.sub("", query))
+_CURSOR = re.compile(r"(?:^|&)cursor=([A-Za-z0-9_-]{1,6000})(?=&|$)")
 
 
-# A cursor needs no escapes, so that one with any is no cursor of ours and is refused before.
-_CURSOR = re.compile(r"(?:^|(?<=&))cursor=[^&]*&?")
+def split_cursor(query: str) -> tuple[str, str | None]:
+    """Return a query string without its cursor, and the cursor; whole where it has not exactly one, as we write them."""
+    pieces = _CURSOR.split(query)
+    if len(pieces) != 3:
+        return query, None
+    before, cursor, after = pieces
+    return (before + after if before else after[1:]), cursor
 
 
 @lru_cache(MOST_KNOWN)
-def _rest_of(query: str) -> str:
+def _kept(query: str) -> str:
+    """Return a query string as it is to stand before another cursor."""
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "cursor"]
     return f"{urlencode(kept)}&" if kept else ""
 

@@ -4,7 +4,6 @@ FastAPI takes several times as long to find out what a request asks for as it ta
 out of the ordinary (with a key, with a parameter that will not do) goes FastAPI's way, which also words each error.
 """
 
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,26 +11,26 @@ from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
-from anyio import CapacityLimiter
-from anyio.lowlevel import RunVar
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import deps
-from models.database import POOL_SIZE, Database, must_wait
+from api.cache import BARRING
+from api.pages import split_cursor
+from models.database import must_wait
 
 # About two milliseconds of work; what takes longer is begun anew in a thread.
 THOUSAND_STEPS = 20
+# What these parameters ask for takes its time where no step is counted: an index of text is gone through, or a claim is
+# derived anew. A class of parameters that knows better says so by `takes_long`.
+LONG_WORK = frozenset({"as_of", "known_at", "q"})
 MOST_PARSED = 1024
-CURSOR = re.compile(rb"(?:^|&)cursor=([A-Za-z0-9_-]{1,6000})(?=&|$)")
-# A request with any of these is out of the ordinary.
-GOING_ON = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
-_lanes: RunVar[CapacityLimiter] = RunVar("lanes")
 
 Values = dict[str, Any]
 
@@ -60,7 +59,7 @@ class ShortRoute(APIRoute):
                 return await usual(request)
             if deps.json_accepted in calls:
                 await deps.json_accepted(request)
-            return await read(deps.database(request), work)
+            return await read(request, work)
 
         return answer
 
@@ -99,8 +98,7 @@ class ShortRoute(APIRoute):
             request.state.keyed = False
         if self.dependant.request_param_name:
             values[self.dependant.request_param_name] = request
-        # What takes its time outside the database, too, is known by its parameters.
-        long = getattr(query, "takes_long", False) or getattr(request.state, "long", False)
+        long = getattr(request.state, "long", False) or (query is not None and takes_long(query))
         return Work(self.endpoint, values, self._calls[deps.read_connection], long)
 
 
@@ -143,7 +141,7 @@ class Lane:
         if scope.get("root_path"):
             return None
         for name, value in scope["headers"]:
-            if name in GOING_ON or (name == b"accept-encoding" and b"gzip" in value):
+            if name in BARRING or (name == b"accept-encoding" and b"gzip" in value):
                 return None
         for route in self.routes:
             if match := route.path_regex.match(scope["path"]):
@@ -154,8 +152,15 @@ class Lane:
         return None
 
 
-async def read(database: Database, work: Work) -> Response:
+def takes_long(query: BaseModel) -> bool:
+    """Say whether what is asked for is not to be done where everybody else waits."""
+    told: bool | None = getattr(query, "takes_long", None)
+    return bool(query.model_fields_set & LONG_WORK) if told is None else told
+
+
+async def read(request: Request, work: Work) -> Response:
     """Do work that only reads: here and now where it is short and needs no network, else in a thread."""
+    database = deps.database(request)
     if not work.long and database.inline is not None:
         try:
             with database.read_inline(THOUSAND_STEPS) as connection:
@@ -168,13 +173,7 @@ async def read(database: Database, work: Work) -> Response:
         with database.read() as connection:
             return work(connection)
 
-    # As many at a time as there are connections; the rest wait without a thread each.
-    try:
-        lanes = _lanes.get()
-    except LookupError:
-        lanes = CapacityLimiter(POOL_SIZE)
-        _lanes.set(lanes)
-    return await anyio.to_thread.run_sync(patiently, limiter=lanes)
+    return await anyio.to_thread.run_sync(patiently, limiter=request.app.state.readers)
 
 
 def parser(field: Any) -> Callable[[bytes], Any]:
@@ -186,9 +185,9 @@ def parser(field: Any) -> Callable[[bytes], Any]:
     many = {info.alias or name: get_origin(info.annotation) is list for name, info in model.model_fields.items()}
 
     @lru_cache(MOST_PARSED)
-    def rest(query: bytes) -> Any:
+    def parsed(query: str) -> Any:
         given: dict[str, Any] = {}
-        for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        for name, value in parse_qsl(query, keep_blank_values=True):
             if many.get(name):
                 given.setdefault(name, []).append(value)
             elif name in given:
@@ -200,11 +199,9 @@ def parser(field: Any) -> Callable[[bytes], Any]:
 
     def parse(query: bytes) -> Any:
         # The pages of a list differ by their cursors alone.
-        pieces = CURSOR.split(query) if "cursor" in many else []
-        if len(pieces) != 3:
-            return rest(query)
-        before, cursor, after = pieces
-        found = rest(before + after if before else after[1:])
-        return None if found is None else found.model_copy(update={"cursor": cursor.decode()})
+        whole = query.decode("latin-1")
+        rest, cursor = split_cursor(whole) if "cursor" in many else (whole, None)
+        found = parsed(rest)
+        return found if found is None or cursor is None else found.model_copy(update={"cursor": cursor})
 
     return parse

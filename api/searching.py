@@ -46,11 +46,13 @@ def narrowed(
 
 
 def highlighting_claims(lines: Lines, sought: Query, day: str | None) -> Lines:
-    """Return what makes JSON of claims with `highlight`; by a day, with what had been published by then."""
+    """Return what makes JSON of claims with `highlight`; by a day, with what had been published by then.
+
+    Their rows have `finding.MARKED_PARTS`.
+    """
 
     def marked(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-        found = finding.documents(connection, [row["claim"] for row in rows], finding.MARKED_PARTS)
-        return _joined(lines(connection, rows), finding.highlights(found, sought, day))
+        return _joined(lines(connection, rows), finding.highlights(rows, sought, day))
 
     return marked
 

@@ -78,7 +78,10 @@ class Clock:
 
 
 class Impatient(HttpToolsProtocol):
-    """One connection, with a clock for the headers, for a body that nobody reads, for an answer that nobody takes. At any time at most one clock runs for what the client sends, and one for what it takes."""
+    """One connection, with a clock for the headers, for a body that nobody reads, for an answer that nobody takes.
+
+    At any time at most one clock runs for what the client sends, and one for what it takes.
+    """
 
     config: "Config"
     reading: Clock

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Bench:
         """Return our server on a store, started at its first use; it keeps no answers, unless that is what is measured."""
         size = size or self.main
         settings = {} if cached else {"CLAIMBASE_CACHE_MB": "0"}
-        start = lambda: servers.claimbase(self.sizes[size].urls[store], **settings)  # noqa: E731
+        start = partial(servers.claimbase, self.sizes[size].urls[store], **settings)
         return self._up((store, str(size), str(cached)), start)
 
     def contestant(self, name: str, given: Path, ready: str) -> Server:

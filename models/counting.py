@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, select, true
 
 from models import filters as f
-from models.database.rows import fetch
-from models.queries import Listing, document, driven, term
+from models.queries import Listing, document, driven, listed, term
 from models.records import Row
 from models.vocabularies import STATUSES
 
@@ -30,19 +29,13 @@ def _rows(
     connection: Connection, listing: Listing, parameters: Mapping[str, Any], what: str, build: Any
 ) -> Sequence[Sequence[Any]]:
     """Return the rows of a statement on a listing; `build` makes it from where the rows stand and the place of `as_of`."""
-    shape, places, values = f.bound(parameters)
-    values |= listing.given
-    if listing.name is None:
-        places = {**parameters, **places}
 
-    def whole() -> Select[Any]:
+    def whole(places: Mapping[str, Any]) -> Select[Any]:
         walked = driven(listing, places)
         made: Select[Any] = build(walked, places.get("as_of")).where(*walked.conditions(places))
         return made
 
-    if listing.name is None:
-        return connection.execute(whole(), values).all()
-    return fetch(connection, (what, listing.name, shape), whole, values)[1]
+    return listed(connection, listing, parameters, (what,), whole)[1]
 
 
 def facets(

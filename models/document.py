@@ -145,15 +145,13 @@ def rebuild(connection: Connection) -> int:
             row.claim: row.core
             for row in connection.execute(select(document.c.claim, document.c.core).where(document.c.claim.in_(batch)))
         }
-        loaded = whole.load(connection, batch)
-        derived = derive_from(loaded)["claim_document"]
-        for found, made in zip(loaded, derived, strict=True):
-            slug = made["claim"]
-            if refined and old.get(slug, made["core"]) != made["core"]:
+        for found in whole.load(connection, batch) if refined else ():
+            slug, core = found.claim["id"], to_json(whole.core(found))
+            if old.get(slug, core) != core:
                 serial += 1
                 body = {name: found.claim[name] for name in ClaimIn.model_fields}
                 told = {"actor": "rebuild", "at": at, "comment": f"Derived anew, by the rules {DERIVATION}."}
-                made_row = {
+                made = {
                     "record": f"claim/{slug}",
                     "serial": serial,
                     "kind": "claim",
@@ -162,7 +160,7 @@ def rebuild(connection: Connection) -> int:
                     "state": "accepted",
                     "change": first + 1,
                 }
-                connection.execute(insert(revision), {**made_row, **told, "body": body})
+                connection.execute(insert(revision), {**made, **told, "body": body})
                 connection.execute(update(claim).where(claim.c.id == slug).values(revision=serial, updated=at))
         refresh(connection, batch)
     search.rebuild(connection)

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, select
 
 from models.asked import Query, marked, typed
 from models.database import index
-from models.queries import Listing, claims_statement, document, topic
+from models.queries import Listing, document, topic
 from models.records import Row, sources_by_id
 from models.search import WORDS, Text, beginning, claim_texts, source_texts
 
@@ -34,19 +32,6 @@ def searched(connection: Connection, listing: Listing, kind: str, query: Query) 
         default=(RELEVANCE,),
         given={"asked": index.spelled(connection, query)},
     )
-
-
-def documents(connection: Connection, claims: Sequence[str], parts: Sequence[str]) -> list[Row]:
-    """Return the documents of these claims with these parts, in this order."""
-    statement = _documents(tuple(parts))
-    found = {row["claim"]: row for row in connection.execute(statement, {"claims": list(claims)}).mappings()}
-    return [dict(found[claim]) for claim in claims]
-
-
-@cache
-def _documents(parts: tuple[str, ...]) -> Select[Any]:
-    """Return the statement once made: making it takes longer than running it."""
-    return claims_statement(parts).where(document.c.claim.in_(bindparam("claims", expanding=True)))
 
 
 def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[dict[str, str]]:

@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from models import vocabularies as v
 from models.base import ClaimbaseError, Fault, InvalidRecord, Slug
 from models.filters import NONE, Filters, Many
-from models.queries import document, revision, serial, topic, unknown
+from models.queries import document, revision, serial, topic
 from models.records import Row, table
+from models.references import unknown
 from models.revision import PUBLIC, Revision, RevisionOut, withheld
 from models.vocabulary import OneOf
 

@@ -1,8 +1,9 @@
 """The read side: filters and sorts become statements; each function takes a connection and returns plain rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import from_json
@@ -24,15 +25,14 @@ from sqlalchemy import (
 
 from models import filters as f
 from models import known, review, whole
-from models.base import Fault, InvalidRecord, NotFound, near
+from models.base import NotFound, near
 from models.claim import Occurrence, Topic
 from models.database.rows import fetch
 from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
-from models.filters import REFERENCES
 from models.kinds import KINDS
-from models.records import Row, evidence_out, evidence_statement, nearest, sources_by_id, table
-from models.references import find_source, in_its_place, source_meant
+from models.records import Row, evidence_out, evidence_statement, sources_by_id, table
+from models.references import find_source
 from models.review import Moved, not_found, tell_if_taken_back
 from models.revision import PUBLIC, Revision, Serial
 from models.source import Source
@@ -151,11 +151,8 @@ def page(
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
-    shape, places, values = f.bound(parameters)
-    if listing.name is None:
-        places = {**parameters, **places}
 
-    def build() -> Select[Any]:
+    def build(places: Mapping[str, Any]) -> Select[Any]:
         walked = driven(listing, places)
         columns = ordering(walked, sort)
         marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
@@ -172,18 +169,34 @@ def page(
         ordered = [mark.desc() if down else mark.asc() for mark, (_, down) in zip(found, columns, strict=True)]
         return statement.join(some, and_(*same)).order_by(*ordered).add_columns(*found)
 
-    values |= {"most": limit + 1, **listing.given}
-    for place, value in enumerate(after or ()):
-        values[f"after_{place}"] = value
-    if listing.name is None:
-        rows = [dict(row) for row in connection.execute(build(), values).mappings()]
-    else:
-        key = ("page", listing.name, statement, shape, tuple(sort), after is None)
-        names, found = fetch(connection, key, build, values)
-        rows = [dict(zip(names, row, strict=True)) for row in found]
+    more_values = {"most": limit + 1, **{f"after_{place}": value for place, value in enumerate(after or ())}}
+    what = ("page", statement, tuple(sort), after is None)
+    names, found = listed(connection, listing, parameters, what, build, more_values)
+    rows = [dict(zip(names, row, strict=True)) for row in found]
     more = len(rows) > limit
     rows = rows[:limit]
     return rows, [value for name, value in rows[-1].items() if name.startswith("mark_")] if more else None
+
+
+def listed(
+    connection: Connection,
+    listing: Listing,
+    parameters: Mapping[str, Any],
+    what: tuple[Hashable, ...],
+    build: Callable[[Mapping[str, Any]], Select[Any]],
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return names and rows of a statement on a listing, which `build` makes from the parameters with a place for each value.
+
+    It is kept under `what` it is and the shape of the parameters, where the listing is the same each time. `more` are the
+    values of other places.
+    """
+    shape, places, values = f.bound(parameters)
+    values = {**values, **listing.given, **more}
+    if listing.name is not None:
+        return fetch(connection, (*what, listing.name, shape), lambda: build(places), values)
+    found = connection.execute(build({**parameters, **places}), values)
+    return tuple(found.keys()), found.all()
 
 
 # Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first.
@@ -349,63 +362,6 @@ def missing(connection: Connection, kind: str, given: str) -> NotFound:
     """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
     tell_if_taken_back(connection, KINDS[kind], given)
     return review.missing(connection, KINDS[kind], given)
-
-
-def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with every reference checked and turned into a slug.
-
-    A slug that is not stored is an error, since it is most likely mistyped, and an empty answer would look like
-    absence. An identifier that nobody has recorded is a true «nothing». What was merged is led on, what was retracted told.
-    """
-    resolved = f.compared(parameters)
-    faults: list[Fault] = []
-    for parameter, values in parameters.items():
-        name = parameter.partition(".")[0]
-        if name == "asserted_by":
-            faults += _unknown(connection, parameter, values, term.c.value, term.c.field == name)
-        elif name in REFERENCES and isinstance(values, list):
-            ids = REFERENCES[name]
-            shown = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
-            slugs = [value for value in values if ":" not in value]
-            absent = _unknown(connection, parameter, slugs, ids, *shown)
-            kind = KINDS["source" if name == "document" else name]
-            led = {fault.given: in_its_place(connection, kind, fault) for fault in absent}
-            faults += [place for place in led.values() if isinstance(place, Fault)]
-            slugs = [led.get(slug, slug) for slug in slugs]
-            found = {value: source_meant(connection, value, parameter) for value in values if ":" in value}
-            resolved[parameter] = slugs + [slug for slug in found.values() if slug is not None]
-            for value in (value for value, slug in found.items() if slug is None and "," in value):
-                # It may be one DOI or two references in one; an empty answer would hide which.
-                detail = f"There is no source '{value}'; give the parameter again for each reference."
-                faults.append(Fault(at=parameter, code="unknown_value", detail=detail))
-    if faults:
-        raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
-    return resolved
-
-
-def _unknown(
-    connection: Connection, parameter: str, values: Sequence[str], ids: ColumnElement[str], *where: ColumnElement[bool]
-) -> list[Fault]:
-    key = ("known", parameter.partition(".")[0])
-
-    def build() -> Select[Any]:
-        return select(ids).where(ids == bindparam("value"), *where).limit(1)
-
-    return [
-        unknown(connection, parameter, value, ids, *where)
-        for value in values
-        if not fetch(connection, key, build, {"value": value})[1]
-    ]
-
-
-def unknown(
-    connection: Connection, parameter: str, value: str, ids: ColumnElement[str], *where: ColumnElement[bool]
-) -> Fault:
-    """Return the fault that a parameter names what is not there, with what comes near."""
-    close = nearest(connection, ids, value, *where)
-    detail = f"There is no {parameter.partition('.')[0]} '{value}'."
-    suggestion = close[0] if close else None
-    return Fault(at=parameter, code="unknown_value", detail=detail, suggestion=suggestion, given=value)
 
 
 def serial(connection: Connection) -> int:

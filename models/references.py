@@ -1,11 +1,16 @@
 """What a filter or an address names, and what became of it: led on where it was merged, told where it was retracted."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from models.base import Fault, InvalidRecord
+from models.database.rows import fetch
+from models.filters import REFERENCES, compared, term
 from models.kinds import KINDS, Kind, successor
-from models.records import table
+from models.records import nearest, table
 from models.review import Gone, tell_if_taken_back
 from models.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
 
@@ -54,3 +59,60 @@ def source_meant(connection: Connection, reference: str, parameter: str) -> str 
         return found
     merged = find_source(connection, reference, parameter, "merged")
     return successor(connection, KINDS["source"], merged) if merged else None
+
+
+def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with every reference checked and turned into a slug.
+
+    A slug that is not stored is an error, since it is most likely mistyped, and an empty answer would look like
+    absence. An identifier that nobody has recorded is a true «nothing». What was merged is led on, what was retracted told.
+    """
+    resolved = compared(parameters)
+    faults: list[Fault] = []
+    for parameter, values in parameters.items():
+        name = parameter.partition(".")[0]
+        if name == "asserted_by":
+            faults += _unknown(connection, parameter, values, term.c.value, term.c.field == name)
+        elif name in REFERENCES and isinstance(values, list):
+            ids = REFERENCES[name]
+            shown = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
+            slugs = [value for value in values if ":" not in value]
+            absent = _unknown(connection, parameter, slugs, ids, *shown)
+            kind = KINDS["source" if name == "document" else name]
+            led = {fault.given: in_its_place(connection, kind, fault) for fault in absent}
+            faults += [place for place in led.values() if isinstance(place, Fault)]
+            slugs = [led.get(slug, slug) for slug in slugs]
+            found = {value: source_meant(connection, value, parameter) for value in values if ":" in value}
+            resolved[parameter] = slugs + [slug for slug in found.values() if slug is not None]
+            for value in (value for value, slug in found.items() if slug is None and "," in value):
+                # It may be one DOI or two references in one; an empty answer would hide which.
+                detail = f"There is no source '{value}'; give the parameter again for each reference."
+                faults.append(Fault(at=parameter, code="unknown_value", detail=detail))
+    if faults:
+        raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
+    return resolved
+
+
+def _unknown(
+    connection: Connection, parameter: str, values: Sequence[str], ids: ColumnElement[str], *where: ColumnElement[bool]
+) -> list[Fault]:
+    key = ("known", parameter.partition(".")[0])
+
+    def build() -> Select[Any]:
+        return select(ids).where(ids == bindparam("value"), *where).limit(1)
+
+    return [
+        unknown(connection, parameter, value, ids, *where)
+        for value in values
+        if not fetch(connection, key, build, {"value": value})[1]
+    ]
+
+
+def unknown(
+    connection: Connection, parameter: str, value: str, ids: ColumnElement[str], *where: ColumnElement[bool]
+) -> Fault:
+    """Return the fault that a parameter names what is not there, with what comes near."""
+    close = nearest(connection, ids, value, *where)
+    detail = f"There is no {parameter.partition('.')[0]} '{value}'."
+    suggestion = close[0] if close else None
+    return Fault(at=parameter, code="unknown_value", detail=detail, suggestion=suggestion, given=value)

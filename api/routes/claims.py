@@ -15,11 +15,11 @@ from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.formats import json_ld
 from api.pages import Page, Paging, choices
 from api.reading import ShortRoute
-from models import counting, document, queries, whole
+from models import counting, document, queries, references, whole
 from models.base import Fault, Text
 from models.evidence import EvidenceOut
 from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
-from models.finding import RELEVANCE
+from models.finding import MARKED_PARTS, RELEVANCE
 from models.records import Row, evidence_out, evidence_statement
 from models.source import SourceOut
 from models.whole import PARTS, ClaimOut, ClaimWhole
@@ -47,7 +47,7 @@ class ClaimParameters(ClaimFilters, Paging, ListFormatParameters, searching.High
 
     @property
     def takes_long(self) -> bool:
-        """Say whether to find it, or to derive it anew, takes its time (see `reading`)."""
+        """Say whether it is to be looked for, or derived anew: of a day the core is stored, its parts are not."""
         return self.q is not None or (self.as_of is not None and bool(parts_of(self.fields, self.include)))
 
 
@@ -80,11 +80,6 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     """Which lines of evidence on a claim, in what order, and as recorded by when."""
 
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
-
-    @property
-    def takes_long(self) -> bool:
-        """Say whether the claim has to be derived anew (see `reading`)."""
-        return self.as_of is not None or self.known_at is not None
 
 
 class EvidencePage(proposals.WithProposals):
@@ -176,14 +171,16 @@ def claims_response(
     if chosen not in (None, citations.LINES):
         return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
     parts = parts_of(query.fields, query.include)
+    marked = sought if query.highlight else None
+    read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *MARKED_PARTS]))
     if query.as_of is None:
-        statement = queries.claims_statement(tuple(parts))
+        statement = queries.claims_statement(read)
         lines = claim_lines(query.fields, parts)
     else:
-        statement = queries.claims_as_of_statement(tuple(parts))
+        statement = queries.claims_as_of_statement(read)
         lines = claim_lines_as_of(query.as_of, query.fields, parts)
-    if query.highlight and sought is not None:
-        lines = searching.highlighting_claims(lines, sought, query.as_of)
+    if marked is not None:
+        lines = searching.highlighting_claims(lines, marked, query.as_of)
     if chosen is citations.LINES:
         return citations.lines_response(request, connection, listing, statement, query, lines, "claims")
     return pages.listing_response(request, connection, listing, statement, query, as_array(lines))
@@ -208,9 +205,7 @@ def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) ->
     return {**chosen, **{part: served[part] for part in parts}}
 
 
-@router.get(
-    "", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS, citations.ListFormatParameters.offered)
-)
+@router.get("", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS, ListFormatParameters))
 def list_claims(
     request: Request, connection: Reader, caller: Caller, query: Annotated[AllClaimParameters, Query()]
 ) -> Response:
@@ -222,7 +217,7 @@ def list_claims(
 @router.get("/facets", response_model=Facets, responses=LIST_ERRORS, dependencies=[JsonAccepted])
 def count_claims(request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]) -> Response:
     """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
-    parameters = queries.resolve(connection, given(query))
+    parameters = references.resolve(connection, given(query))
     etag = pages.list_tag(connection)
     if unchanged := pages.not_modified(request, etag):
         return unchanged

@@ -34,7 +34,7 @@ class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters, SubmittedPar
     """Which lines of evidence, across claims, in what order, in which representation."""
 
 
-@router.get("", response_model=EvidencePage, responses=citations.responses(LIST_ERRORS, LinesParameters.offered))
+@router.get("", response_model=EvidencePage, responses=citations.responses(LIST_ERRORS, LinesParameters))
 def list_evidence(
     request: Request, connection: Reader, caller: Caller, query: Annotated[AllEvidenceParameters, Query()]
 ) -> Response:

@@ -69,7 +69,7 @@ def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
     return [to_json(source) for source in sources_out(connection, rows)]
 
 
-@router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS, ListFormatParameters.offered))
+@router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS, ListFormatParameters))
 def list_sources(
     request: Request, connection: Reader, caller: Caller, query: Annotated[SourceParameters, Query()]
 ) -> Response:
@@ -91,7 +91,7 @@ def list_sources(
 @router.get(
     "/{source:reference}/claims",
     response_model=ClaimPage,
-    responses=citations.responses(RECORD_ERRORS, ListFormatParameters.offered),
+    responses=citations.responses(RECORD_ERRORS, ListFormatParameters),
 )
 def list_source_claims(
     request: Request, connection: Reader, source: SourceReference, query: Annotated[ClaimParameters, Query()]

@@ -14,7 +14,7 @@ from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptabl
 from api.formats import negotiate
 from api.pages import Page, Paging, choices
 from api.routes.claims import ClaimSlug, Times
-from models import counting, explanation, following, queries
+from models import counting, explanation, following, queries, references
 from models.base import Fault, Slug, now
 from models.explanation import Difference, Explanation, Timeline
 from models.filters import NONE, Day, Filters, Many, given
@@ -132,7 +132,7 @@ def compare_days(
 @router.get("/statuses/history", response_model=History, responses=LIST_ERRORS)
 def status_history(request: Request, connection: Reader, query: Annotated[HistoryParameters, Query()]) -> Response:
     """Tell how many claims had each status at the end of each year of evidence time."""
-    topics = queries.resolve(connection, given(query)).get("topic", [])
+    topics = references.resolve(connection, given(query)).get("topic", [])
     this_year = int(now()[:4])
     # A new year is a new row, though nothing was changed.
     etag = f'{pages.list_tag(connection)[:-1]}-{this_year}"'

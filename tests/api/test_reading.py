@@ -16,7 +16,8 @@ from api import reading
 from api.main import create_app
 from api.settings import Settings
 from models import queries
-from models.database import POOL_SIZE, connect
+from models.base import now
+from models.database import POOL_SIZE, Database, connect
 from tests.api.test_bad_input import problem
 from tests.api.test_server import running
 from tests.conftest import Store
@@ -186,6 +187,48 @@ def test_what_is_cut_off_in_place_is_done_in_a_thread(seeded: Store, monkeypatch
         assert client.get("/v1/claims").status_code == 200
     # Where a read is a round trip it is done in a thread at once.
     assert where == ([False, True] if seeded.database.inline else [True])
+
+
+AT_ONCE = (
+    "/v1/claims?status=refuted&include=evidence",
+    "/v1/claims?as_of=2012-01-01",
+    "/v1/claims/ccsvi-causes-ms",
+    "/v1/claims/facets?by=status",
+    "/v1/sources?limit=3",
+)
+NOT_WHERE_OTHERS_WAIT = (
+    "/v1/claims?q=iron",
+    "/v1/claims?as_of=2012-01-01&include=evidence",
+    "/v1/claims?as_of=2012-01-01&fields=evidence",
+    "/v1/claims/ccsvi-causes-ms?as_of=2012-01-01",
+    "/v1/claims/ccsvi-causes-ms?known_at={now}",
+    "/v1/claims/ccsvi-causes-ms/evidence?known_at={now}",
+    "/v1/claims/facets?q=iron",
+    "/v1/claims/facets?as_of=2012-01-01",
+    "/v1/sources?q=iron",
+)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_only_what_is_short_is_done_where_all_others_wait(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    if not seeded.database.inline:
+        pytest.skip("where a read is a round trip all of them are done in threads")
+    lent: list[int] = []
+    usual = Database.read_inline
+
+    def noting(database: Database, thousand_steps: int) -> Any:
+        lent.append(thousand_steps)
+        return usual(database, thousand_steps)
+
+    monkeypatch.setattr(Database, "read_inline", noting)
+    with TestClient(create_app(Settings(database_url=seeded.url, cache_mb=0))) as client:
+        client.headers["Accept-Encoding"] = encoding
+        for path in (*AT_ONCE, *NOT_WHERE_OTHERS_WAIT):
+            lent.clear()
+            assert client.get(path.replace("{now}", now())).status_code == 200, path
+            assert bool(lent) == (path in AT_ONCE), path
 
 
 @pytest.mark.parametrize("clients", [30, pytest.param(150, marks=pytest.mark.slow)])

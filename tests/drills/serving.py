@@ -56,11 +56,11 @@ class Server:
 
 
 @contextmanager
-def serving(url: str, folder: Path) -> Iterator[Server]:
-    """Run `claimbase serve` on a database, and kill it at the end."""
+def serving(url: str, folder: Path, *options: str) -> Iterator[Server]:
+    """Run `claimbase serve` on a database, with these options, and kill it at the end."""
     log = folder / f"serve-{time.monotonic_ns()}.log"
     environment = {**os.environ, **{f"CLAIMBASE_{name}": value for name, value in SETTINGS.items()}}
-    command = [sys.executable, "-c", "from api.cli import app; app()", "serve", "--database-url", url]
+    command = [sys.executable, "-c", "from api.cli import app; app()", "serve", "--database-url", url, *options]
     with log.open("wb") as written:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=written)
     server = Server(0, process, log)
