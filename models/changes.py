@@ -8,9 +8,8 @@ transaction: what is committed is whole, or nothing is.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, select, update
 from sqlmodel import SQLModel
 
 from models import document, idempotency, search
@@ -18,11 +17,12 @@ from models.assessment import AssessmentIn
 from models.base import ClaimbaseError, Fault, InvalidRecord, now
 from models.claim import Claim, ClaimIn, ClaimTopic, OccurrenceIn, TopicIn
 from models.database import Database
+from models.database.rows import change_rows, delete_rows, insert_rows, put_row
 from models.evidence import EvidenceIn
-from models.kinds import KINDS, REFERENCES, Kind, one, refers, state_of, stored
+from models.kinds import KINDS, REFERENCES, Kind, column_of, one, refers, state_of, stored
 from models.records import Row, columns_of, nearest, table
 from models.relation import RelationIn
-from models.revision import Revision, Serial, hold, latest
+from models.revision import Revision, Serial, hold, latest, made_at
 from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, author_rows, publication
 
 # A record that is in none of these was taken back, and nothing may refer to it any more.
@@ -55,9 +55,9 @@ def begin(database: Database, *, actor: str, comment: str | None = None) -> Iter
     """Open a change; commit it at the end, or roll all of it back where an error leaves the block."""
     with database.write() as connection:
         first = hold(connection)
-        last = connection.scalar(_MADE_AT, {"number": first})
         # Times never run against the serials, even where the clock was set back: database time is read by them.
-        change = Change(connection, actor, comment, max(now(), last or ""), first, first, settled=first)
+        at = max(now(), made_at(connection, first))
+        change = Change(connection, actor, comment, at, first, first, settled=first)
         yield change
         settle(change)
 
@@ -68,7 +68,7 @@ def settle(change: Change) -> None:
     `begin` does so at its end; who has to tell of the result before that asks for it earlier.
     """
     if change.serial > change.settled:
-        change.connection.execute(_COUNT, {"number": change.serial})
+        change_rows(change.connection, table(Serial), ({}, {"value": change.serial}))
         change.settled = change.serial
     stamp_claims(change, change.touched)
     document.refresh(change.connection, change.touched)
@@ -77,20 +77,8 @@ def settle(change: Change) -> None:
 
 def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
     """Give these claims the serial of the last change to what everybody sees of them."""
-    if touched:
-        numbers = [{"slug": slug, "number": number, "at": change.at} for slug, number in touched.items()]
-        change.connection.execute(_STAMP, numbers)
-
-
-# Made once, since a statement takes longer to make than to run.
-_MADE_AT = select(table(Revision).c.at).where(table(Revision).c.serial == bindparam("number")).limit(1)
-_COUNT = update(table(Serial)).values(value=bindparam("number"))
-_STAMP = (
-    update(table(Claim))
-    .where(table(Claim).c.id == bindparam("slug"))
-    .values({"revision": bindparam("number"), "updated": bindparam("at")})
-)
-_insert = cache(insert)
+    stamps = [({"id": slug}, {"revision": number, "updated": change.at}) for slug, number in touched.items()]
+    change_rows(change.connection, table(Claim), *stamps)
 
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
@@ -179,7 +167,7 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
         _replace(change, SourceIdentifier, "source", record_id, [])
     if kind.name == "claim":
         _replace(change, ClaimTopic, "claim", record_id, [])
-    change.connection.execute(delete(table(kind.model)).filter_by(**kind.place(record_id)))
+    delete_rows(change.connection, table(kind.model), kind.place(record_id))
     _revise(change, kind, old, old, "purge")
     idempotency.forget(change.connection, record_id)
     search.forget_deleted(change.connection)
@@ -209,16 +197,15 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
     if old is not None and old["state"] == "accepted" != body["state"]:
         _nothing_rests_on(change, kind, record_id)
     rows = table(kind.model)
-    place = kind.place(record_id)
     stamp = _revise(change, kind, body, old, action)
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
         stamp["published"], stamp["year"] = publication(source, stamp["created"])
     row = {name: value for name, value in (body | stamp).items() if name in rows.c}
     if old is None:
-        change.connection.execute(_insert(rows), row)
+        put_row(change.connection, rows, row)
     else:
-        change.connection.execute(update(rows).filter_by(**place).values(row))
+        change_rows(change.connection, rows, (kind.place(record_id), row))
     return True
 
 
@@ -246,7 +233,7 @@ def _revise(
     A claim is touched by what everybody sees of it: what is only proposed does not alter its document or its tag.
     """
     revision = next_revision(change, kind, body, action or ("create" if old is None else "update"), comment)
-    change.connection.execute(_insert(table(Revision)), revision)
+    put_row(change.connection, table(Revision), revision)
     claim = revision["claim"]
     if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
         change.touched[claim] = change.serial
@@ -276,13 +263,12 @@ def _created(change: Change, kind: Kind, record_id: str) -> str:
     rows = table(kind.model)
     if "created" not in rows.c:
         return change.at
-    return change.connection.scalar(select(rows.c.created).filter_by(**kind.place(record_id))) or change.at
+    return str(column_of(change.connection, kind, record_id, "created") or change.at)
 
 
 def _replace(change: Change, model: type[SQLModel], column: str, value: str, rows: list[Row]) -> None:
-    change.connection.execute(delete(table(model)).filter_by(**{column: value}))
-    if rows:
-        change.connection.execute(insert(table(model)), rows)
+    delete_rows(change.connection, table(model), {column: value})
+    insert_rows(change.connection, table(model), rows)
 
 
 def may_refer(state: str, to: str) -> bool:

@@ -16,11 +16,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, Text, faults_of, now, stamp
+from models.database.rows import first
 from models.records import columns_of, table
 from models.vocabulary import OneOf, within
 
@@ -231,7 +232,7 @@ def find(connection: Connection, presented: str) -> Key:
     if identity is None:
         raise MalformedKey
     rows = table(ApiKey)
-    row = connection.execute(select(rows).where(rows.c.id == identity)).mappings().first()
+    row = first(connection, "key", lambda: select(rows).where(rows.c.id == bindparam("id")), {"id": identity})
     # An id that is not stored takes the same steps, so that the time tells nothing either.
     if not hmac.compare_digest(_hash(presented), row["hash"] if row else _hash("")) or row is None:
         raise UnknownKey

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, tuple_
@@ -11,6 +10,7 @@ from sqlmodel import SQLModel
 from models.assessment import Assessment, AssessmentIn
 from models.base import NotFound
 from models.claim import Claim, ClaimFields, ClaimIn, ClaimTopic, Occurrence, OccurrenceIn, Topic, TopicIn
+from models.database.rows import first
 from models.evidence import Evidence, EvidenceIn
 from models.records import Row, columns_of, sources_by_id, table
 from models.relation import Relation, RelationIn
@@ -144,18 +144,22 @@ def stored(connection: Connection, kind: Kind, ids: Sequence[str] | None = None)
 
 def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
     """Return a record as a revision holds it, in whatever state, or None."""
-    row = connection.execute(_there(kind), kind.place(record_id)).mappings().first()
+    row = first(connection, ("one", kind.name), lambda: _there(kind), kind.place(record_id))
     return None if row is None else next(bodies(connection, kind, [row]))
 
 
 def state_of(connection: Connection, kind: Kind, record_id: str) -> str | None:
     """Return the state of a record, or None where there is none."""
-    found: str | None = connection.scalar(_there(kind, "state"), kind.place(record_id))
+    found: str | None = column_of(connection, kind, record_id, "state")
     return found
 
 
-# Kept, since a statement takes longer to make than to run.
-@cache
+def column_of(connection: Connection, kind: Kind, record_id: str, name: str) -> Any:
+    """Return one column of a record, or None where there is no such record."""
+    found = first(connection, (name, kind.name), lambda: _there(kind, name), kind.place(record_id))
+    return None if found is None else found[name]
+
+
 def _there(kind: Kind, *names: str) -> Select[Any]:
     """Return the statement that reads these columns (or all) of the record at a place."""
     rows = table(kind.model)

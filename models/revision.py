@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, CheckConstraint, ColumnElement, Connection, Index, bindparam, select
+from sqlalchemy import JSON, CheckConstraint, ColumnElement, Connection, Index, Select, bindparam, select
 from sqlmodel import Field
 
 from models import vocabularies as v
 from models.base import Strict
+from models.database.rows import first
 from models.vocabulary import OneOf, within
 
 
@@ -51,10 +52,8 @@ class Serial(Strict, table=True):
     derivation: str | None = Field(default=None, description="By which rules and shapes the read model was derived.")
 
 
-# Made once, since a statement takes longer to make than to run.
 _revision = Revision.__table__  # type: ignore[attr-defined]
-_HOLD = select(Serial.__table__.c.value).with_for_update()  # type: ignore[attr-defined]
-_LATEST = select(_revision).where(_revision.c.record == bindparam("of")).order_by(_revision.c.serial.desc()).limit(1)
+_serial = Serial.__table__  # type: ignore[attr-defined]
 
 
 def hold(connection: Connection) -> int:
@@ -62,15 +61,32 @@ def hold(connection: Connection) -> int:
 
     So serials have no gap and run in commit order, and nobody derives documents while another writes.
     """
-    first: int | None = connection.scalar(_HOLD)
-    assert first is not None, "the row of the serial is made by the first migration"
-    return first
+    found = first(connection, "hold", lambda: select(_serial.c.value).with_for_update(), {})
+    assert found is not None, "the row of the serial is made by the first migration"
+    return int(found["value"])
+
+
+def made_at(connection: Connection, serial: int) -> str:
+    """Return when the revision with this serial was made, or an empty text where there is none."""
+
+    def build() -> Select[Any]:
+        return select(_revision.c.at).where(_revision.c.serial == bindparam("number")).limit(1)
+
+    found = first(connection, "made at", build, {"number": serial})
+    return "" if found is None else str(found["at"])
+
+
+def _latest(*where: ColumnElement[bool]) -> Select[Any]:
+    mine = select(_revision).where(_revision.c.record == bindparam("of"), *where)
+    return mine.order_by(_revision.c.serial.desc()).limit(1)
 
 
 def latest(connection: Connection, record: str, *where: ColumnElement[bool]) -> dict[str, Any] | None:
     """Return the last revision of a record (`kind/id`), or the last that meets these conditions; None where there is none."""
-    found = connection.execute(_LATEST.where(*where) if where else _LATEST, {"of": record}).mappings().first()
-    return None if found is None else dict(found)
+    if where:
+        found = connection.execute(_latest(*where), {"of": record}).mappings().first()
+        return None if found is None else dict(found)
+    return first(connection, "latest revision", _latest, {"of": record})
 
 
 # Where a record stands after a change that everybody may see. What is only proposed, or was not taken, is the business of

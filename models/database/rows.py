@@ -7,27 +7,31 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydantic_core import to_json
-from sqlalchemy import JSON, Connection, Dialect, Select, Table
+from sqlalchemy import JSON, Connection, Delete, Dialect, Insert, Select, Table, Update, bindparam, delete, insert, update
 from sqlalchemy.exc import DBAPIError
 
 MOST_PREPARED = 1000
+Written = Insert | Update | Delete
 BULK_CACHE_KB = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A statement in the database's own words: in which order (or, None, by name) it takes its values, which of them it
-    brings along, the names of its columns, and what has to be made of some of them."""
+    brings along and what has to be made of some; the names of its columns, and what has to be made of some of those."""
 
     text: str
     order: tuple[str, ...] | None
     own: Mapping[str, Any]
-    columns: tuple[str, ...]
-    made: Sequence[tuple[int, Callable[[Any], Any]]]
+    taken: Mapping[str, Callable[[Any], Any]]
+    columns: tuple[str, ...] = ()
+    made: Sequence[tuple[int, Callable[[Any], Any]]] = ()
 
     def arguments(self, values: Mapping[str, Any]) -> Any:
         """Return the values as the driver takes them."""
         given = {**self.own, **values}
+        for name, make in self.taken.items():
+            given[name] = make(given[name])
         return given if self.order is None else tuple([given[name] for name in self.order])
 
 
@@ -43,27 +47,73 @@ def fetch(
     and goes to the driver directly.
     """
     found = prepared(connection, key, build, values)
-    if not connection.in_transaction():
-        connection.begin()
-    arguments = found.arguments(values)
-    driver: Any = connection.connection.driver_connection
-    try:
-        rows = driver.execute(found.text, arguments).fetchall()
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise DBAPIError.instance(
-            found.text,
-            arguments,
-            error,
-            connection.dialect.loaded_dbapi.Error,
-            dialect=connection.dialect,
-        ) from error
+    rows = _sent(connection, found.text, found.arguments(values)).fetchall()
     for place, make in found.made:
         rows = [(*row[:place], make(row[place]), *row[place + 1 :]) for row in rows]
     return found.columns, rows
 
 
+def first(connection: Connection, key: Hashable, build: Callable[[], Select[Any]], values: Mapping[str, Any]) -> Any:
+    """Return the first row of a statement, kept as `fetch` keeps it, by the names of its columns; None where there is none."""
+    names, rows = fetch(connection, key, build, values)
+    return dict(zip(names, rows[0], strict=True)) if rows else None
+
+
+def run(connection: Connection, key: Hashable, build: Callable[[], Written], *rows: Mapping[str, Any]) -> None:
+    """Carry out a statement that writes, once for each row of values, kept as `fetch` keeps those that read.
+
+    An insert takes its values by the names of its columns.
+    """
+    if rows:
+        found = prepared(connection, key, build, rows[0])
+        _sent(connection, found.text, *map(found.arguments, rows))
+
+
+def put_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert one row."""
+    run(connection, ("insert", table.name, *row), lambda: insert(table), row)
+
+
+def change_rows(connection: Connection, table: Table, *changes: tuple[Mapping[str, Any], Mapping[str, Any]]) -> None:
+    """Give the rows that have the values of a place these others; the changes name the same columns."""
+    values = [{**_named("at", place), **_named("to", row)} for place, row in changes]
+
+    def build() -> Update:
+        place, row = changes[0]
+        changed = update(table).values({name: bindparam(f"to_{name}") for name in row})
+        return changed.where(*(table.c[name] == bindparam(f"at_{name}") for name in place))
+
+    run(connection, ("update", table.name, *(values[0] if values else ())), build, *values)
+
+
+def delete_rows(connection: Connection, table: Table, place: Mapping[str, Any]) -> None:
+    """Delete the rows that have these values."""
+
+    def build() -> Delete:
+        return delete(table).where(*(table.c[name] == bindparam(f"at_{name}") for name in place))
+
+    run(connection, ("delete", table.name, *place), build, _named("at", place))
+
+
+def _named(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    # SQLAlchemy keeps the bare names of columns for itself.
+    return {f"{what}_{name}": value for name, value in values.items()}
+
+
+def _sent(connection: Connection, text: str, *given: Any) -> Any:
+    """Give a statement to the driver, once with each of these arguments; return its cursor, or raise what SQLAlchemy would."""
+    if not connection.in_transaction():
+        connection.begin()
+    driver: Any = connection.connection.driver_connection
+    fault = connection.dialect.loaded_dbapi.Error
+    try:
+        return driver.execute(text, given[0]) if len(given) == 1 else driver.cursor().executemany(text, given)
+    except fault as error:
+        raise DBAPIError.instance(text, given[0], error, fault, dialect=connection.dialect) from error
+
+
 def prepared(
-    connection: Connection, key: Hashable, build: Callable[[], Select[Any]], values: Mapping[str, Any]
+    connection: Connection, key: Hashable, build: Callable[[], Select[Any] | Written], values: Mapping[str, Any]
 ) -> Prepared:
     """Return the statement of a key in the database's own words; it is built where it is not kept yet."""
     known = _prepared.setdefault(connection.dialect, {})
@@ -75,27 +125,36 @@ def prepared(
     return found
 
 
-def _prepare(connection: Connection, statement: Select[Any], values: Mapping[str, Any]) -> Prepared:
+def _prepare(connection: Connection, statement: Select[Any] | Written, values: Mapping[str, Any]) -> Prepared:
     used = connection.dialect
-    compiled: Any = statement.params(values).compile(dialect=used)
-    state = compiled.construct_expanded_state()
+    compiled: Any = statement.compile(
+        dialect=used, column_keys=list(values) if isinstance(statement, Insert) else None
+    )
+    state = compiled.construct_expanded_state(values)
+    taken = {
+        name: make
+        for name, each in compiled.binds.items()
+        if (make := each.type.dialect_impl(used).bind_processor(used)) is not None
+    }
+    order = tuple(state.positiontup) if compiled.positional else None
+    own = {name: value for name, value in state.parameters.items() if name not in values}
+    if not isinstance(statement, Select):
+        assert not isinstance(statement, Insert) or not own, "a default that SQLAlchemy would compute is given, or left to the database"
+        return Prepared(state.statement, order, own, taken)
     made = [
         (place, make)
         for place, column in enumerate(statement.selected_columns)
         if (make := column.type.dialect_impl(used).result_processor(used, None)) is not None
     ]
-    return Prepared(
-        state.statement,
-        tuple(state.positiontup) if compiled.positional else None,
-        {name: value for name, value in state.parameters.items() if name not in values},
-        tuple(str(column.key) for column in statement.selected_columns),
-        made,
-    )
+    columns = tuple(str(column.key) for column in statement.selected_columns)
+    return Prepared(state.statement, order, own, taken, columns, made)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert many rows, which name the same columns, by the driver's fastest way."""
-    if not rows:
+    if len(rows) < 2:
+        for row in rows:
+            put_row(connection, table, row)
         return
     names = list(rows[0])
     texts = {name for name in names if isinstance(table.c[name].type, JSON)}
