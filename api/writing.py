@@ -84,10 +84,10 @@ class PreconditionFailed(ClaimbaseError):
 
 
 class Answer:
-    """What is answered once a change is settled: `tell` reads it from the connection, after the documents are derived."""
+    """What is answered once a change is settled: `tell` finds it in the change, after the documents are derived."""
 
     def __init__(
-        self, tell: Callable[[Connection], Any], status: int = 200, headers: Mapping[str, str] | None = None
+        self, tell: Callable[[Change], Any], status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
         self.tell, self.status, self.headers = tell, status, dict(headers or {})
 
@@ -136,7 +136,7 @@ def _write(request: Request, caller: Key, work: Work, comment: str | None, conte
                 return _response(kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"})
             answer = work(change)
             changes.settle(change)
-            told = answer.tell(change.connection)
+            told = answer.tell(change)
             if isinstance(told, review.RecordOut):
                 answer.headers["ETag"] = f'"{told.revision}"'
             body = to_json(told)

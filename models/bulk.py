@@ -180,6 +180,8 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record]) -> dict[str, int]
             touched[claim] = stamps.get("revision", 0)
     _insert_rows(load.connection, kind, rows, records)
     insert_rows(load.connection, table(Revision), revisions)
+    if load.change is not None:
+        load.change.known.clear()  # It knows nothing of these rows.
     return touched
 
 

@@ -5,9 +5,10 @@ did. `begin` opens a change, and at its end derives the documents of every claim
 transaction: what is committed is whole, or nothing is.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 from sqlmodel import SQLModel
@@ -27,6 +28,7 @@ from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, 
 
 # A record that is in none of these was taken back, and nothing may refer to it any more.
 STANDING = ("submitted", "accepted")
+MOST_KNOWN = 1000
 
 
 class Conflict(ClaimbaseError):
@@ -48,6 +50,8 @@ class Change:
     touched: dict[str, int] = field(default_factory=dict)
     # The serial that is written already.
     settled: int = 0
+    # What it read of records and wrote: nobody else writes meanwhile, so nothing is read twice.
+    known: dict[Hashable, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -81,6 +85,38 @@ def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
     change_rows(change.connection, table(Claim), *stamps)
 
 
+def held(change: Change, kind: Kind, record_id: str) -> Row | None:
+    """Return a record as `kinds.one` does; it is read once in a change."""
+    found: Row | None = _known(change, (kind.name, record_id), lambda: one(change.connection, kind, record_id))
+    return found
+
+
+def held_state(change: Change, kind: Kind, record_id: str) -> str | None:
+    """Return the state of a record as `kinds.state_of` does; it is read once in a change."""
+    key = (kind.name, record_id, "state")
+    found: str | None = _known(change, key, lambda: state_of(change.connection, kind, record_id))
+    return found
+
+
+def last_revision(change: Change, kind: Kind, record_id: str) -> Row | None:
+    """Return the last revision of a record, which is known where this change made it."""
+    record = f"{kind.name}/{record_id}"
+    found: Row | None = _known(change, record, lambda: latest(change.connection, record))
+    return found
+
+
+def _known(change: Change, key: Hashable, read: Callable[[], Any]) -> Any:
+    if key not in change.known:
+        _learn(change, key, read())
+    return change.known[key]
+
+
+def _learn(change: Change, key: Hashable, value: Any) -> None:
+    if len(change.known) >= MOST_KNOWN:
+        change.known.clear()
+    change.known[key] = value
+
+
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
     """Make or replace a topic."""
     body = topic.model_dump()
@@ -102,7 +138,7 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
         source.identifiers = []
     _no_shared_identifier(change, source)
     body = source.model_dump()
-    old = one(change.connection, KINDS["source"], source.id)
+    old = held(change, KINDS["source"], source.id)
     if not _put(change, KINDS["source"], body, action):
         return False
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
@@ -125,32 +161,30 @@ def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool
 
 def put_occurrence(change: Change, claim: str, occurrence: OccurrenceIn, action: str | None = None) -> bool:
     """Record where a claim is stated."""
-    return _put_part(change, "occurrence", claim, occurrence, action)
+    return _put_part(change, "occurrence", claim, occurrence.model_dump(), action)
 
 
 def put_evidence(change: Change, claim: str, evidence: EvidenceIn, action: str | None = None) -> bool:
     """Record what a source says about a claim, or about one of its relations; the status is derived anew."""
-    return _put_part(change, "evidence", claim, evidence, action)
+    return _put_part(change, "evidence", claim, evidence.model_dump(), action)
 
 
 def put_relation(change: Change, claim: str, relation: RelationIn, action: str | None = None) -> bool:
     """Tie a claim to another, which may live on another shard: no foreign key tells that it is there."""
-    if relation.target == claim:
-        detail = f"'{claim}' cannot be related to itself."
-        raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
-    return _put_part(change, "relation", claim, relation, action)
+    return _put_part(change, "relation", claim, relation.model_dump(), action)
 
 
 def put_assessment(change: Change, claim: str, assessment: AssessmentIn, action: str | None = None) -> bool:
     """Record a named person's or body's decision on a claim's status, beside the derived one."""
-    return _put_part(change, "assessment", claim, assessment, action)
+    return _put_part(change, "assessment", claim, assessment.model_dump(), action)
 
 
 def put(change: Change, kind: Kind, body: Row, action: str | None = None) -> bool:
     """Store a record of any kind, given as a revision holds it; raises Pydantic's ValidationError where it breaks a rule."""
-    record = kind.fields.model_validate({name: value for name, value in body.items() if name != "claim"})
-    function: Callable[..., bool] = PUT[kind.name]
-    return function(change, *([body["claim"]] if kind.part else []), record, action)
+    if kind.part:
+        fields = {name: value for name, value in body.items() if name != "claim"}
+        return _put_part(change, kind.name, body["claim"], kind.validated(fields), action)
+    return PUT[kind.name](change, kind.fields.model_validate(body), action)
 
 
 def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
@@ -161,6 +195,7 @@ def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
 
 def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
     """Take the content of a record out of the table and out of every revision; that there was one remains told."""
+    change.known.clear()
     if kind.name == "source":
         _replace(change, SourceAuthor, "source", record_id, [])
         # One that was merged kept what its successor has others for.
@@ -182,14 +217,17 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
         change.connection.execute(update(revision).where(*told).values(comment=instead))
 
 
-def _put_part(change: Change, kind: str, claim: str, part: SQLModel, action: str | None) -> bool:
-    return _put(change, KINDS[kind], {"claim": claim, **part.model_dump()}, action)
+def _put_part(change: Change, kind: str, claim: str, fields: Row, action: str | None) -> bool:
+    if kind == "relation" and fields["target"] == claim:
+        detail = f"'{claim}' cannot be related to itself."
+        raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
+    return _put(change, KINDS[kind], {"claim": claim, **fields}, action)
 
 
 def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
     """Store the row of a record, with a revision, where it differs from what is stored."""
     record_id = kind.id_of(body)
-    old = one(change.connection, kind, record_id)
+    old = held(change, kind, record_id)
     if old == body:
         return False
     for field_name, other, other_id in refers(kind, body):
@@ -206,6 +244,8 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
         put_row(change.connection, rows, row)
     else:
         change_rows(change.connection, rows, (kind.place(record_id), row))
+    _learn(change, (kind.name, record_id), body)
+    _learn(change, (kind.name, record_id, "state"), body["state"])
     return True
 
 
@@ -234,6 +274,7 @@ def _revise(
     """
     revision = next_revision(change, kind, body, action or ("create" if old is None else "update"), comment)
     put_row(change.connection, table(Revision), revision)
+    _learn(change, revision["record"], revision)
     claim = revision["claim"]
     if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
         change.touched[claim] = change.serial
@@ -279,7 +320,7 @@ def may_refer(state: str, to: str) -> bool:
 def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str) -> None:
     """Refuse a reference to what is not there, or was taken back, or is not accepted though what refers to it is."""
     name, rows = kind.name, table(kind.model)
-    found = state_of(change.connection, kind, record_id)
+    found = held_state(change, kind, record_id)
     if found is None:
         # An id that is only proposed is not for everybody to know.
         accepted = rows.c.state == "accepted"
@@ -348,8 +389,4 @@ PUT: dict[str, Callable[..., bool]] = {
     "topic": put_topic,
     "source": put_source,
     "claim": put_claim,
-    "occurrence": put_occurrence,
-    "relation": put_relation,
-    "evidence": put_evidence,
-    "assessment": put_assessment,
 }

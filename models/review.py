@@ -15,7 +15,7 @@ from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound
 from models.changes import Change, Conflict
 from models.claim import Claim
 from models.keys import Forbidden, Key
-from models.kinds import KINDS, PARTS, Kind, one, refers, state_of, stored
+from models.kinds import KINDS, PARTS, Kind, one, refers, stored
 from models.proposers import is_own, may_see, must_be_anothers, proposed_by, proposers, visible
 from models.records import Row, nearest, table
 from models.revision import Revision, latest
@@ -143,9 +143,16 @@ def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
     return found
 
 
-def told(connection: Connection, kind: Kind, record_id: str, body: Row) -> RecordOut:
-    """Return a record with where it stands."""
-    made = _latest(connection, kind, record_id)
+def told_after(change: Change, kind: Kind, record_id: str) -> RecordOut:
+    """Return a record with where it stands after a change that is settled."""
+    body = changes.held(change, kind, record_id)
+    assert body is not None, "it was written in this transaction"
+    return told(change.connection, kind, record_id, body, changes.last_revision(change, kind, record_id))
+
+
+def told(connection: Connection, kind: Kind, record_id: str, body: Row, made: Row | None = None) -> RecordOut:
+    """Return a record with where it stands; `made` is its last revision, where that is known."""
+    made = made or _latest(connection, kind, record_id)
     proposed = made["action"] == "create" and made["state"] == "submitted"
     whose = made["actor"] if proposed else next(iter(proposers(connection, kind, record_id)), None)
     return _out(made, body, whose, _version(connection, kind, body, lambda: made))
@@ -233,7 +240,7 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
             raise _decided_elsewhere(name)
     _must_see(change, caller, kind, body)
     record_id = kind.id_of(body)
-    old = one(change.connection, kind, record_id)
+    old = changes.held(change, kind, record_id)
     anew = old is not None and old["state"] in ("rejected", "withdrawn")
     nobodys = anew and not proposers(change.connection, kind, record_id)
     if old is not None and not (nobodys or (anew and is_own(change.connection, caller, kind, record_id))):
@@ -345,7 +352,7 @@ def checked(kind: Kind, body: Row) -> Row:
 def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
     """Refuse a reference to another's proposal as if it were not there."""
     for field, other, other_id in refers(kind, body):
-        found = state_of(change.connection, other, other_id)
+        found = changes.held_state(change, other, other_id)
         if found is None or not may_see(change.connection, caller, other, other_id, found):
             error = missing(change.connection, other, other_id)
             if field == "claim":

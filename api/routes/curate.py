@@ -26,7 +26,7 @@ from models.base import REVIEWED, Fault, InvalidRecord, Text
 from models.changes import Change, Conflict
 from models.filters import Filters
 from models.keys import Key
-from models.kinds import KINDS, Kind, one
+from models.kinds import KINDS, Kind
 from models.records import Row
 from models.review import RecordOut
 
@@ -70,14 +70,8 @@ def merged(old: Any, patch: Any) -> Any:
 
 def told(kind: Kind, record_id: str, status: int = 200) -> Answer:
     """Return the answer that gives a record as it stands after the change."""
-
-    def tell(connection: Any) -> RecordOut:
-        body = one(connection, kind, record_id)
-        assert body is not None, "it was written in this transaction"
-        return review.told(connection, kind, record_id, body)
-
     headers = {"Location": f"/v1/records/{kind.name}/{record_id}"} if status == 201 else {}
-    return Answer(tell, status, headers)
+    return Answer(lambda change: review.told_after(change, kind, record_id), status, headers)
 
 
 def _propose(kind: Kind) -> Any:

@@ -203,7 +203,7 @@ async def purge_record(request: Request, caller: Admin, kind: KindName, record: 
         meant(request, change, caller, found, record)
         merging.purge(change, caller, found, record)
         serial = change.serial
-        return Answer(lambda connection: review.purged(connection, serial))
+        return Answer(lambda change: review.purged(change.connection, serial))
 
     answer = await write(request, caller, work, given.comment)
     if not await run_in_threadpool(database(request).scrub):
@@ -253,14 +253,14 @@ async def undo_revision(
 
     def work(change: Change) -> Answer:
         records = merging.undo(change, caller, serial)
-        return Answer(lambda connection: _listed(connection, records))
+        return Answer(lambda change: _listed(change, records))
 
     return await write(request, caller, work, given.comment)
 
 
-def _listed(connection: Connection, names: list[str]) -> RecordList:
+def _listed(change: Change, names: list[str]) -> RecordList:
     parted = [name.split("/", 1) for name in names]
-    return RecordList(data=[told(KINDS[kind], record).tell(connection) for kind, record in parted])
+    return RecordList(data=[review.told_after(change, KINDS[kind], record) for kind, record in parted])
 
 
 @router.post(
@@ -276,7 +276,7 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
 
     def work(change: Change) -> Answer:
         names = review.propose_all(change, caller, given.records)
-        return Answer(lambda connection: _listed(connection, names), 201)
+        return Answer(lambda change: _listed(change, names), 201)
 
     return await write(request, caller, work, given.comment)
 

@@ -28,6 +28,7 @@ from sqlalchemy.exc import (
 
 from models.base import ClaimbaseError
 from models.database.queue import Queue
+from models.database.rows import told
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
@@ -290,6 +291,8 @@ def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS, mapped: i
         if not writes:
             cursor.execute("PRAGMA query_only = ON")
             cursor.execute(f"PRAGMA mmap_size = {mapped}")
+        else:
+            _wait_here(connection)
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -308,19 +311,24 @@ def _take_write_lock(connection: Connection) -> None:
 
     SQLite's own wait looks ten times a second in the end, which beside a busy process hardly ever is the right moment.
     """
+    driver: Any = connection.connection.driver_connection
     until = time.monotonic() + _patience(connection) / 1000
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
             # The lowest byte is the error, the others say why.
-            busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > until:
-                raise
+                raise told(connection, error, "BEGIN IMMEDIATE") from error
             time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
         else:
             return
+
+
+def _wait_here(driver: Any) -> None:
+    """Let a connection that writes not wait inside SQLite; see `_take_write_lock`."""
+    driver.execute("PRAGMA busy_timeout = 0")
 
 
 def _let_go(connection: Connection, seconds: float | None) -> None:
@@ -348,6 +356,8 @@ def _empty_log(connection: Connection) -> bool:
         busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError:
         return False  # Such as a full disk: what was committed stays committed, and the log with it.
+    finally:
+        _wait_here(driver)
     return not busy
 
 

@@ -7,7 +7,20 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydantic_core import to_json
-from sqlalchemy import JSON, Connection, Delete, Dialect, Insert, Select, Table, Update, bindparam, delete, insert, update
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 MOST_PREPARED = 1000
@@ -53,7 +66,9 @@ def fetch(
     return found.columns, rows
 
 
-def first(connection: Connection, key: Hashable, build: Callable[[], Select[Any]], values: Mapping[str, Any]) -> Any:
+def first(
+    connection: Connection, key: Hashable, build: Callable[[], Select[Any]], values: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """Return the first row of a statement, kept as `fetch` keeps it, by the names of its columns; None where there is none."""
     names, rows = fetch(connection, key, build, values)
     return dict(zip(names, rows[0], strict=True)) if rows else None
@@ -105,11 +120,17 @@ def _sent(connection: Connection, text: str, *given: Any) -> Any:
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.driver_connection
-    fault = connection.dialect.loaded_dbapi.Error
     try:
         return driver.execute(text, given[0]) if len(given) == 1 else driver.cursor().executemany(text, given)
-    except fault as error:
-        raise DBAPIError.instance(text, given[0], error, fault, dialect=connection.dialect) from error
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise told(connection, error, text, given[0]) from error
+
+
+def told(connection: Connection, error: Any, text: str, arguments: Any = None) -> BaseException:
+    """Return an error of the driver as SQLAlchemy tells it."""
+    fault = connection.dialect.loaded_dbapi.Error
+    raised: BaseException = DBAPIError.instance(text, arguments, error, fault, dialect=connection.dialect)
+    return raised
 
 
 def prepared(
@@ -127,9 +148,7 @@ def prepared(
 
 def _prepare(connection: Connection, statement: Select[Any] | Written, values: Mapping[str, Any]) -> Prepared:
     used = connection.dialect
-    compiled: Any = statement.compile(
-        dialect=used, column_keys=list(values) if isinstance(statement, Insert) else None
-    )
+    compiled: Any = statement.compile(dialect=used, column_keys=list(values) if isinstance(statement, Insert) else None)
     state = compiled.construct_expanded_state(values)
     taken = {
         name: make
@@ -139,7 +158,9 @@ def _prepare(connection: Connection, statement: Select[Any] | Written, values: M
     order = tuple(state.positiontup) if compiled.positional else None
     own = {name: value for name, value in state.parameters.items() if name not in values}
     if not isinstance(statement, Select):
-        assert not isinstance(statement, Insert) or not own, "a default that SQLAlchemy would compute is given, or left to the database"
+        assert not isinstance(statement, Insert) or not own, (
+            "a default that SQLAlchemy would compute is given, or left to the database"
+        )
         return Prepared(state.statement, order, own, taken)
     made = [
         (place, make)
@@ -180,14 +201,13 @@ def as_stored(connection: Connection, statement: Select[Any], size: int) -> Iter
     driver: Any = connection.connection.driver_connection
     # A cursor with a name stays on the server; without one, PostgreSQL sends everything at once.
     named = {} if connection.dialect.name == "sqlite" else {"name": "as_stored"}
-    fault = connection.dialect.loaded_dbapi.Error
     try:
         with closing(driver.cursor(**named)) as cursor:
             cursor.execute(sql)
             while rows := cursor.fetchmany(size):
                 yield from rows
-    except fault as error:
-        raise DBAPIError.instance(sql, None, error, fault, dialect=connection.dialect) from error
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise told(connection, error, sql) from error
 
 
 def prepare_for_many(connection: Connection) -> None:
