@@ -1,14 +1,15 @@
 """What routes ask for: a connection that can only read, who is asking, and the terms of the conversation."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypeVar
 
+import anyio.to_thread
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
+from sqlalchemy.exc import DBAPIError
 
 from api.errors import not_acceptable
 from api.formats import negotiate
@@ -17,10 +18,13 @@ from api.pages import header
 from models import keys
 from models import vocabularies as v
 from models.base import ClaimbaseError
-from models.database import POOL_SIZE, Database
+from models.database import POOL_SIZE, Database, must_wait
 from models.keys import BadKey, Forbidden, Key, MalformedKey
 
 READING = ("GET", "HEAD")
+# About two milliseconds of work; what takes longer is begun anew in a thread.
+THOUSAND_STEPS = 20
+Result = TypeVar("Result")
 
 
 def database(request: Request) -> Database:
@@ -33,6 +37,24 @@ def read_connection(request: Request) -> Iterator[Connection]:
     """Lend a connection that can only read."""
     with database(request).read() as connection:
         yield connection
+
+
+async def read(request: Request, work: Callable[[Connection], Result], *, long: bool = False) -> Result:
+    """Do work that only reads: here and now where it is short and needs no network, else in a thread."""
+    base = database(request)
+    if not long and base.inline is not None:
+        try:
+            with base.read_inline(THOUSAND_STEPS) as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if not must_wait(error):
+                raise
+
+    def patiently() -> Result:
+        with base.read() as connection:
+            return work(connection)
+
+    return await anyio.to_thread.run_sync(patiently, limiter=request.app.state.readers)
 
 
 # `scope="function"` gives the connection back before the answer is sent, so that a slow client holds none. Requests
@@ -69,7 +91,10 @@ class Bearer(SecurityBase):
         return given[0].partition(" ")[2].strip(" ")
 
 
-async def caller(request: Request, presented: Annotated[str | None, Depends(Bearer())]) -> Key | None:
+bearer = Bearer()
+
+
+async def caller(request: Request, presented: Annotated[str | None, Depends(bearer)]) -> Key | None:
     """Return whose key came with the request, None where none did; raise where it is good for nothing.
 
     It is looked up each time, so that a key that is revoked is good for nothing at once.
@@ -79,7 +104,7 @@ async def caller(request: Request, presented: Annotated[str | None, Depends(Bear
     limits: Limits = request.app.state.limits
     limits.admit_key(request, keys.id_of(presented))
     try:
-        key: Key = await run_in_threadpool(_find, request, presented)
+        key = await read(request, lambda connection: keys.find(connection, presented))
     except BadKey as error:
         request.state.caller = error.key
         limits.count_failed_key(request, error.key.id if error.key else None)
@@ -88,15 +113,10 @@ async def caller(request: Request, presented: Annotated[str | None, Depends(Bear
     return key
 
 
-def _find(request: Request, presented: str) -> Key:
-    with database(request).read() as connection:
-        return keys.find(connection, presented)
-
-
 Caller = Annotated[Key | None, Depends(caller, max_concurrency=POOL_SIZE)]
 
 
-async def _permitted(request: Request, caller: Caller, wanted: SecurityScopes) -> Key:
+async def permitted(request: Request, caller: Caller, wanted: SecurityScopes) -> Key:
     """Return who asks, or refuse: no key, too low a role, too many writes."""
     if request.method not in READING:
         request.app.state.limits.count_write(request, caller.id if caller else None)
@@ -108,13 +128,18 @@ async def _permitted(request: Request, caller: Caller, wanted: SecurityScopes) -
     return caller
 
 
+async def admit(request: Request, role: str) -> Key:
+    """Return who asks, or refuse, as the dependency of `needs` does; without FastAPI, which takes longer to find that out."""
+    return await permitted(request, await caller(request, await bearer(request)), SecurityScopes([role]))
+
+
 def needs(role: str) -> Any:
     """Return the dependency of a route that asks for a key of this role or a higher one: `Annotated[Key, needs("curator")]`.
 
     It counts the request against the limits, unless it only reads, and puts the role into the OpenAPI document.
     """
     assert role in v.ROLES.ids, role
-    return Security(_permitted, scopes=[role])
+    return Security(permitted, scopes=[role])
 
 
 async def json_accepted(request: Request) -> None:

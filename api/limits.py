@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fastapi import Request
 
@@ -20,6 +21,7 @@ from models.base import ClaimbaseError
 
 WINDOW = 60
 MOST_BUCKETS = 50_000
+MOST_ADDRESSES = 1000
 # Less than any unit or second that matters, and more than floating point is off by.
 _NEARLY = 1e-6
 
@@ -159,7 +161,11 @@ def _fields(buckets: Mapping[str, tuple[Limit, str]]) -> dict[str, str]:
 
 def address_of(request: Request) -> str:
     """Return the client's address; of IPv6 its first half, since one client has all of the rest."""
-    host = request.client.host if request.client else ""
+    return _address(request.client.host if request.client else "")
+
+
+@lru_cache(MOST_ADDRESSES)
+def _address(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

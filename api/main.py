@@ -23,6 +23,7 @@ from api import errors, openapi, writing
 from api.cache import Cache
 from api.envelope import Envelope, Sealed
 from api.limits import Limit, Limits
+from api.posting import Door
 from api.reading import Lane
 from api.routes import (
     changes,
@@ -125,8 +126,9 @@ def create_app(settings: Settings) -> Application:
     _offline_docs(app)
     openapi.install(app)
     # The last one added is the outermost, so that the browser may read errors too.
-    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
     routes = [route for router in ROUTERS for route in router.routes]
+    app.router.middleware_stack = Door(app.router.middleware_stack, routes)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
     app.add_middleware(Lane, routes=routes, compressed_from=COMPRESSED_FROM)
     app.add_middleware(Envelope, body_seconds=settings.body_seconds)
     app.add_middleware(

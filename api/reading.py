@@ -10,23 +10,18 @@ from functools import lru_cache
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
-import anyio.to_thread
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import deps
 from api.cache import BARRING
 from api.pages import split_cursor
-from models.database import must_wait
 
-# About two milliseconds of work; what takes longer is begun anew in a thread.
-THOUSAND_STEPS = 20
 # What these parameters ask for takes its time where no step is counted: an index of text is gone through, or a claim is
 # derived anew. A class of parameters that knows better says so by `takes_long`.
 LONG_WORK = frozenset({"as_of", "known_at", "q"})
@@ -35,23 +30,52 @@ MOST_PARSED = 1024
 Values = dict[str, Any]
 
 
-class ShortRoute(APIRoute):
-    """A route of GET whose plain requests take a short way. Its function is an ordinary one, with ordinary parameters."""
+class PlainRoute(APIRoute):
+    """A route whose plain requests take a short way. Its function is an ordinary one, with ordinary parameters."""
 
     # Whether it asks for nothing but what is known here.
     known = False
+    _query: str | None = None
+    _parse: Callable[[bytes], Any] | None = None
+
+    def parse_query(self) -> bool:
+        """Get ready for the query strings of this route; say whether that can be done."""
+        queries = self.dependant.query_params
+        if queries:
+            self._query, self._parse = queries[0].name, parser(queries[0])
+        return len(queries) < 2
+
+    def given(self, request: Request) -> Values | None:
+        """Return what the address gives to the route's function, and the request where it asks for that; None where
+        FastAPI has to look."""
+        values: Values = {}
+        for part in self.dependant.path_params:
+            text = request.path_params.get(part.alias)
+            values[part.name], faults = part.validate(text, {}, loc=("path", part.alias))
+            if faults:
+                return None
+        query_string, query = request.scope["query_string"], None
+        if self._parse is not None:
+            query = values[str(self._query)] = self._parse(query_string)
+        if query is None and (self._parse or query_string):
+            return None
+        if self.dependant.request_param_name:
+            values[self.dependant.request_param_name] = request
+        return values
+
+
+class ShortRoute(PlainRoute):
+    """A route of GET that reads."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the short way before the usual one, or the usual one where the route asks for what is not known here."""
         usual = super().get_route_handler()
         calls = {each.call: str(each.name) for each in self.dependant.dependencies}
-        queries = self.dependant.query_params
         asked = calls.keys() <= {deps.read_connection, deps.caller, deps.json_accepted}
-        self.known = asked and self.methods == {"GET"} and deps.read_connection in calls and len(queries) < 2
+        self.known = asked and self.methods == {"GET"} and deps.read_connection in calls and self.parse_query()
         if not self.known:
             return usual
-        self._calls, self._query = calls, queries[0].name if queries else None
-        self._parse = parser(queries[0]) if queries else None
+        self._calls = calls
 
         async def answer(request: Request) -> Response:
             work = self._work(request)
@@ -59,7 +83,7 @@ class ShortRoute(APIRoute):
                 return await usual(request)
             if deps.json_accepted in calls:
                 await deps.json_accepted(request)
-            return await read(request, work)
+            return await deps.read(request, work, long=work.long)
 
         return answer
 
@@ -74,7 +98,7 @@ class ShortRoute(APIRoute):
         if deps.json_accepted in self._calls and not deps.takes_json(request):
             return None
         try:
-            with database.read_inline(THOUSAND_STEPS) as connection:
+            with database.read_inline(deps.THOUSAND_STEPS) as connection:
                 response = work(connection)
         except Exception:
             request.state.long = True
@@ -82,22 +106,13 @@ class ShortRoute(APIRoute):
         return None if isinstance(response, StreamingResponse) else response
 
     def _work(self, request: Request) -> "Work | None":
-        values: Values = {}
-        for part in self.dependant.path_params:
-            given = request.path_params.get(part.alias)
-            values[part.name], faults = part.validate(given, {}, loc=("path", part.alias))
-            if faults:
-                return None
-        query_string, query = request.scope["query_string"], None
-        if self._parse is not None:
-            query = values[str(self._query)] = self._parse(query_string)
-        if query is None and (self._parse or query_string):
+        values = self.given(request)
+        if values is None:
             return None
         if deps.caller in self._calls:
             values[self._calls[deps.caller]] = None
             request.state.keyed = False
-        if self.dependant.request_param_name:
-            values[self.dependant.request_param_name] = request
+        query = values.get(str(self._query))
         long = getattr(request.state, "long", False) or (query is not None and takes_long(query))
         return Work(self.endpoint, values, self._calls[deps.read_connection], long)
 
@@ -156,24 +171,6 @@ def takes_long(query: BaseModel) -> bool:
     """Say whether what is asked for is not to be done where everybody else waits."""
     told: bool | None = getattr(query, "takes_long", None)
     return bool(query.model_fields_set & LONG_WORK) if told is None else told
-
-
-async def read(request: Request, work: Work) -> Response:
-    """Do work that only reads: here and now where it is short and needs no network, else in a thread."""
-    database = deps.database(request)
-    if not work.long and database.inline is not None:
-        try:
-            with database.read_inline(THOUSAND_STEPS) as connection:
-                return work(connection)
-        except DBAPIError as error:
-            if not must_wait(error):
-                raise
-
-    def patiently() -> Response:
-        with database.read() as connection:
-            return work(connection)
-
-    return await anyio.to_thread.run_sync(patiently, limiter=request.app.state.readers)
 
 
 def parser(field: Any) -> Callable[[bytes], Any]:

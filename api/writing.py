@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from fastapi import Request
@@ -113,7 +114,8 @@ async def in_turn(
     """Run in a thread what writes, in the order in which it came."""
     threads: asyncio.Semaphore = request.app.state.writers
     try:
-        async with asyncio.timeout(BUSY_SECONDS):
+        # A clock is set where there is something to wait for.
+        async with asyncio.timeout(BUSY_SECONDS) if threads.locked() else nullcontext():
             await threads.acquire()
     except TimeoutError:
         raise Busy from None
@@ -125,10 +127,7 @@ async def in_turn(
 
 def _write(request: Request, caller: Key, work: Work, comment: str | None, content: bytes) -> Response:
     key = _idempotency_key(request)
-    asked = (
-        f"{request.method} {request.url.path}?{request.url.query}\n{header(request, 'if-match')}\n".encode() + content
-    )
-    fingerprint = hashlib.sha256(asked).hexdigest()
+    fingerprint = _fingerprint(request, content) if key else ""
     try:
         with changes.begin(database(request), actor=caller.name, comment=comment) as change:
             kept = idempotency.recall(change.connection, caller.name, change.at, key, fingerprint) if key else None
@@ -165,6 +164,11 @@ def _write(request: Request, caller: Key, work: Work, comment: str | None, conte
 
 def _response(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     return Response(body, status, dict(headers), "application/json")
+
+
+def _fingerprint(request: Request, content: bytes) -> str:
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n{header(request, 'if-match')}\n".encode()
+    return hashlib.sha256(asked + content).hexdigest()
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -135,7 +135,7 @@ def now() -> str:
 
 def stamp(moment: datetime) -> str:
     """Return a moment, which is in UTC, as such text."""
-    return moment.strftime(_STAMP)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def moment_of(text: str) -> datetime:

@@ -179,11 +179,14 @@ def put_assessment(change: Change, claim: str, assessment: AssessmentIn, action:
     return _put_part(change, "assessment", claim, assessment.model_dump(), action)
 
 
-def put(change: Change, kind: Kind, body: Row, action: str | None = None) -> bool:
-    """Store a record of any kind, given as a revision holds it; raises Pydantic's ValidationError where it breaks a rule."""
+def put(change: Change, kind: Kind, body: Row, action: str | None = None, *, valid: bool = False) -> bool:
+    """Store a record of any kind, given as a revision holds it; raises Pydantic's ValidationError where it breaks a rule.
+
+    `valid` says that it was just looked at, with every default in it.
+    """
     if kind.part:
         fields = {name: value for name, value in body.items() if name != "claim"}
-        return _put_part(change, kind.name, body["claim"], kind.validated(fields), action)
+        return _put_part(change, kind.name, body["claim"], fields if valid else kind.validated(fields), action)
     return PUT[kind.name](change, kind.fields.model_validate(body), action)
 
 

@@ -100,14 +100,15 @@ REFERENCES = (
     Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),
     Reference("relation", ("target",), "claim"),
 )
+_REFERENCES_OF = {name: tuple(each for each in REFERENCES if each.kind == name) for name in KINDS}
 
 
 def refers(kind: Kind, body: Row) -> Iterator[tuple[str, Kind, str]]:
     """Yield the records that a record names: the field that does, their kind, their id."""
     if kind.name == "claim":
         yield from (("topics", KINDS["topic"], topic) for topic in body["topics"])
-    for reference in REFERENCES:
-        if reference.kind == kind.name and body[reference.columns[-1]] is not None:
+    for reference in _REFERENCES_OF[kind.name]:
+        if body[reference.columns[-1]] is not None:
             yield reference.columns[-1], KINDS[reference.to], ":".join(body[column] for column in reference.columns)
 
 

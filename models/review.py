@@ -248,7 +248,7 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
             detail = f"The id '{record_id}' is taken; choose another."
         raise Conflict(detail, [Fault(at=kind.key[0], code="already_exists", detail=detail)], code="already_exists")
-    changes.put(change, kind, body, "create")
+    changes.put(change, kind, body, "create", valid=True)
     return record_id
 
 
@@ -269,7 +269,7 @@ def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) 
         if body[name] != old[name]:
             raise _decided_elsewhere(name)
     _must_see(change, caller, kind, body)
-    return changes.put(change, kind, body)
+    return changes.put(change, kind, body, valid=True)
 
 
 def must_name(kind: Kind, record_id: str, body: Row) -> None:

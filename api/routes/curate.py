@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.deps import JsonAccepted, needs
+from api.posting import WriteRoute
 from api.writing import (
     IF_MATCH,
     NEW_ERRORS,
@@ -30,7 +31,7 @@ from models.kinds import KINDS, Kind
 from models.records import Row
 from models.review import RecordOut
 
-router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute)
 
 Contributor = Annotated[Key, needs("contributor")]
 MERGE_PATCH = "application/merge-patch+json"

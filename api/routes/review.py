@@ -14,6 +14,7 @@ from api import pages
 from api.deps import Caller, JsonAccepted, Reader, database, needs
 from api.errors import KEY_ERRORS, RECORD_ERRORS, responses
 from api.pages import Page, Paging, choices
+from api.posting import WriteRoute
 from api.routes.curate import told
 from api.writing import IF_MATCH, NEW_ERRORS, ONCE, WRITE_ERRORS, Answer, body_of, meant, taking, write
 from models import merging, queries, review
@@ -28,7 +29,7 @@ from models.proposers import proposed_by
 from models.records import Row
 from models.review import RecordOut
 
-router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted])
+router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute)
 
 Contributor = Annotated[Key, needs("contributor")]
 Curator = Annotated[Key, needs("curator")]

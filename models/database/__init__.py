@@ -171,7 +171,8 @@ class Database:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self.queue.turn(BUSY_SECONDS) as patience, self.writer.connect() as connection:
-            yield connection.execution_options(patience=max(1, round(patience * 1000)))
+            connection.info["patience"] = max(1, round(patience * 1000))
+            yield connection
 
     def close(self) -> None:
         """Close what is open."""
@@ -250,7 +251,7 @@ def _bound_wait(connection: Connection) -> None:
 
 def _patience(connection: Connection) -> int:
     """Return for how many milliseconds a writer waits for those of other processes."""
-    left: int = connection.get_execution_options().get("patience", BUSY_SECONDS * 1000)
+    left: int = connection.info.get("patience", BUSY_SECONDS * 1000)
     return left
 
 

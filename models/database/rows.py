@@ -137,7 +137,9 @@ def prepared(
     connection: Connection, key: Hashable, build: Callable[[], Select[Any] | Written], values: Mapping[str, Any]
 ) -> Prepared:
     """Return the statement of a key in the database's own words; it is built where it is not kept yet."""
-    known = _prepared.setdefault(connection.dialect, {})
+    known = _prepared.get(connection.dialect)
+    if known is None:
+        known = _prepared.setdefault(connection.dialect, {})
     found = known.get(key)
     if found is None:
         if len(known) >= MOST_PREPARED:
