@@ -21,13 +21,14 @@ from models.database import Database
 from models.database.rows import change_rows, delete_rows, insert_rows, put_row
 from models.evidence import EvidenceIn
 from models.kinds import KINDS, REFERENCES, Kind, column_of, one, refers, state_of, stored
-from models.records import Row, columns_of, nearest, table
+from models.records import Row, columns_in, columns_of, nearest, table
 from models.relation import RelationIn
 from models.revision import Revision, Serial, hold, latest, made_at
 from models.source import Source, SourceAuthor, SourceFields, SourceIdentifier, SourceIn, author_rows, publication
 
 # A record that is in none of these was taken back, and nothing may refer to it any more.
 STANDING = ("submitted", "accepted")
+# So much a change keeps in mind of what it read; beyond that it begins anew.
 MOST_KNOWN = 1000
 
 
@@ -198,7 +199,6 @@ def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
 
 def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
     """Take the content of a record out of the table and out of every revision; that there was one remains told."""
-    change.known.clear()
     if kind.name == "source":
         _replace(change, SourceAuthor, "source", record_id, [])
         # One that was merged kept what its successor has others for.
@@ -218,6 +218,7 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
         told = (revision.c.action == "derive", revision.c.comment.startswith(f"{record_id} is now marked "))
         instead = f"{record_id} changed; what was said of it was purged."
         change.connection.execute(update(revision).where(*told).values(comment=instead))
+    change.known.clear()
 
 
 def _put_part(change: Change, kind: str, claim: str, fields: Row, action: str | None) -> bool:
@@ -242,11 +243,13 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
         stamp["published"], stamp["year"] = publication(source, stamp["created"])
-    row = {name: value for name, value in (body | stamp).items() if name in rows.c}
+    row = {name: value for name, value in (body | stamp).items() if name in columns_in(rows)}
     if old is None:
         put_row(change.connection, rows, row)
     else:
-        change_rows(change.connection, rows, (kind.place(record_id), row))
+        # An index is written anew where a column of it is written, whether or not it differs.
+        differs = {name: value for name, value in row.items() if name in stamp or value != old[name]}
+        change_rows(change.connection, rows, (kind.place(record_id), differs))
     _learn(change, (kind.name, record_id), body)
     _learn(change, (kind.name, record_id, "state"), body["state"])
     return True

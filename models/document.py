@@ -15,7 +15,7 @@ from models import records, search, status, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
-from models.database.rows import insert_rows
+from models.database.rows import insert_rows, replace_rows
 from models.revision import Revision, Serial, hold
 from models.vocabulary import within
 
@@ -110,13 +110,13 @@ DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
 
 
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
-    """Derive the documents, terms and periods of these claims anew from the tables."""
+    """Derive the documents, terms and periods of these claims anew from the tables, and write what differs."""
     for batch in _batches(sorted(claims)):
+        derived = derive(connection, batch)
         for model in DERIVED:
             table = records.table(model)
-            connection.execute(delete(table).where(table.c.claim.in_(batch)))
-        search.forget(connection, "claim", batch)
-        store(connection, derive(connection, batch))
+            replace_rows(connection, table, "claim", batch, derived[table.name])
+        search.refresh(connection, "claim", batch, derived)
 
 
 def store(connection: Connection, derived: Rows) -> None:

@@ -157,7 +157,7 @@ def state_of(connection: Connection, kind: Kind, record_id: str) -> str | None:
 
 def column_of(connection: Connection, kind: Kind, record_id: str, name: str) -> Any:
     """Return one column of a record, or None where there is no such record."""
-    found = first(connection, (name, kind.name), lambda: _there(kind, name), kind.place(record_id))
+    found = first(connection, ("column", name, kind.name), lambda: _there(kind, name), kind.place(record_id))
     return None if found is None else found[name]
 
 

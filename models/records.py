@@ -28,6 +28,12 @@ def columns_of(source: Any, model: type[SQLModel]) -> Row:
 
 
 @cache
+def columns_in(table: Table) -> frozenset[str]:
+    """Return the names of a table's columns."""
+    return frozenset(table.c.keys())
+
+
+@cache
 def names_of(model: type[SQLModel]) -> tuple[str, ...]:
     """Return the names of a class's fields, in their order."""
     return tuple(model.model_fields)

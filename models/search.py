@@ -14,7 +14,7 @@ from models.asked import beginnings
 from models.base import PartOfClaim, Strict
 from models.claim import Topic
 from models.database import index
-from models.database.rows import insert_rows
+from models.database.rows import insert_rows, replace_rows, rows_of_any
 from models.records import Row
 from models.source import Source
 from models.words import indexed
@@ -147,19 +147,28 @@ def store(connection: Connection, kind: str, rows: Iterable[Rows]) -> None:
     insert_rows(connection, beginning, [row for each in found for row in each[beginning.name]])
 
 
-def forget(connection: Connection, kind: str, ids: Sequence[str]) -> None:
-    """Take the rows of records of one kind away, those that there are."""
+def refresh(connection: Connection, kind: str, ids: Sequence[str], rows: Rows) -> None:
+    """Let these be the rows of these records of one kind; what is as it was is not written again."""
     if kind in WORDS:
         table, key = WORDS[kind]
-        index.delete_words(connection, table, key, ids)
-    connection.execute(delete(beginning).where(beginning.c.kind == kind, beginning.c.record.in_(ids)))
+        wanted = {row[key]: row for row in rows.get(table.name, ())}
+        there = {row[key]: row for row in rows_of_any(connection, table, key, ids)}
+        differing = [each for each in ids if _words(wanted.get(each)) != _words(there.get(each))]
+        if gone := [each for each in differing if each in there]:
+            index.delete_words(connection, table, key, gone)
+        if new := [wanted[each] for each in differing if each in wanted]:
+            index.insert_words(connection, table, new)
+    replace_rows(connection, beginning, "record", ids, rows.get(beginning.name, ()), kind=kind)
+
+
+def _words(row: Row | None) -> tuple[str, str] | None:
+    """Return what a row of words says; its place in the index is its own affair."""
+    return None if row is None else (row["title"], row["words"])
 
 
 def put(connection: Connection, kind: str, body: Row) -> None:
     """Bring a source or a topic, as a revision holds it, up to date: only what is accepted is found."""
-    forget(connection, kind, [body["id"]])
-    if body["state"] == "accepted":
-        store(connection, kind, [OWN[kind][1](body)])
+    refresh(connection, kind, [body["id"]], OWN[kind][1](body) if body["state"] == "accepted" else {})
 
 
 def put_new(connection: Connection, kind: str, bodies: Iterable[Row]) -> None:

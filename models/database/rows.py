@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    select,
     update,
 )
 from sqlalchemy.exc import DBAPIError
@@ -101,13 +102,59 @@ def change_rows(connection: Connection, table: Table, *changes: tuple[Mapping[st
     run(connection, ("update", table.name, *(values[0] if values else ())), build, *values)
 
 
-def delete_rows(connection: Connection, table: Table, place: Mapping[str, Any]) -> None:
-    """Delete the rows that have these values."""
+def delete_rows(connection: Connection, table: Table, *places: Mapping[str, Any]) -> None:
+    """Delete the rows that have the values of a place; the places name the same columns."""
+    values = [_named("at", place) for place in places]
 
     def build() -> Delete:
-        return delete(table).where(*(table.c[name] == bindparam(f"at_{name}") for name in place))
+        return delete(table).where(*(table.c[name] == bindparam(f"at_{name}") for name in places[0]))
 
-    run(connection, ("delete", table.name, *place), build, _named("at", place))
+    run(connection, ("delete", table.name, *(values[0] if values else ())), build, *values)
+
+
+def rows_of_any(
+    connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
+) -> list[dict[str, Any]]:
+    """Return the rows that have one of these values in a column, and those of `also` in others."""
+    same = [table.c[name] == value for name, value in also.items()]
+    if len(values) == 1:
+        # One claim is what a change touches most often.
+        where = {column: values[0], **also}
+
+        def build() -> Select[Any]:
+            return select(table).where(*(table.c[name] == bindparam(f"at_{name}") for name in where))
+
+        names, found = fetch(connection, ("rows", table.name, *where), build, _named("at", where))
+        return [dict(zip(names, row, strict=True)) for row in found]
+    among = select(table).where(table.c[column].in_(values), *same)
+    return [dict(row) for row in connection.execute(among).mappings()]
+
+
+def replace_rows(
+    connection: Connection,
+    table: Table,
+    column: str,
+    values: Sequence[Any],
+    rows: Sequence[Mapping[str, Any]],
+    **also: Any,
+) -> None:
+    """Let these be the rows that have one of these values in a column, and those of `also` in others; write what differs."""
+    key = [each.name for each in table.primary_key]
+    there = {tuple(row[name] for name in key): row for row in rows_of_any(connection, table, column, values, **also)}
+    new: list[Mapping[str, Any]] = []
+    # What differs in the same columns is sent together, since each statement may be a round trip.
+    changes: dict[tuple[str, ...], list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for row in rows:
+        place = {name: row[name] for name in key}
+        old = there.pop(tuple(place.values()), None)
+        if old is None:
+            new.append(row)
+        elif differs := {name: value for name, value in row.items() if value != old[name]}:
+            changes.setdefault(tuple(differs), []).append((place, differs))
+    for alike in changes.values():
+        change_rows(connection, table, *alike)
+    delete_rows(connection, table, *(dict(zip(key, place, strict=True)) for place in there))
+    insert_rows(connection, table, new)
 
 
 def _named(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +202,7 @@ def _prepare(connection: Connection, statement: Select[Any] | Written, values: M
     taken = {
         name: make
         for name, each in compiled.binds.items()
-        if (make := each.type.dialect_impl(used).bind_processor(used)) is not None
+        if name in state.parameters and (make := each.type.dialect_impl(used).bind_processor(used)) is not None
     }
     order = tuple(state.positiontup) if compiled.positional else None
     own = {name: value for name, value in state.parameters.items() if name not in values}

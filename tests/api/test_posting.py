@@ -8,6 +8,7 @@ import pytest
 from fastapi import routing
 
 from api.posting import WriteRoute
+from models.database import rows
 from tests.api.curating import CLAIM, EVIDENCE, LINE, Desk
 
 LINES = f"/v1/claims/{CLAIM}/evidence"
@@ -135,3 +136,18 @@ def test_a_revoked_key_is_good_for_nothing_at_once(desk: Desk) -> None:
     identity = desk.plain["anna"].split("_")[1]
     desk.must(200, "dora", "DELETE", f"/v1/keys/{identity}")
     desk.must(401, "anna", "POST", LINES, {**LINE, "key": "after"})
+
+
+def test_a_write_reads_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, str]] = []
+    usual = rows._sent
+
+    def noting(connection: Any, statement: str, *given: Any) -> Any:
+        sent.append((statement, repr(given)))
+        return usual(connection, statement, *given)
+
+    monkeypatch.setattr(rows, "_sent", noting)
+    desk.must(201, "anna", "POST", LINES, {**LINE, "key": "one"})
+    assert len(set(sent)) == len(sent)
+    # Its key; the serial and its time; the claim, the source, the line itself; the revision, the line, the serial.
+    assert [statement.split()[0] for statement, _ in sent] == ["SELECT"] * 6 + ["INSERT", "INSERT", "UPDATE"]

@@ -80,12 +80,11 @@ def found(connection: Connection, query: Query) -> set[str]:
 
 def fill_with(connection: Connection, records: Sequence[tuple[str, Sequence[str]]]) -> None:
     """Put these texts in the place of whatever the claims were found by."""
-    search.forget(connection, "claim", SLUGS)
     rows = []
     for slug, (title, texts) in zip(SLUGS, records, strict=True):
         head, body = words.indexed(title, texts)
-        rows.append({claim_search.name: [{"claim": slug, "title": head, "words": body}], search.beginning.name: []})
-    search.store(connection, "claim", rows)
+        rows.append({"claim": slug, "title": head, "words": body})
+    search.refresh(connection, "claim", SLUGS, {claim_search.name: rows})
 
 
 def with_claims(store: Store) -> None:
