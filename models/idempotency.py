@@ -1,11 +1,13 @@
 """Answers kept for a while, so that a request that is sent again is not carried out again (`Idempotency-Key`)."""
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, LargeBinary, delete, insert, select
+from sqlalchemy import JSON, Connection, Index, LargeBinary, Select, bindparam, delete, select
 from sqlmodel import Field
 
 from models.base import ClaimbaseError, Strict, moment_of, stamp
+from models.database.rows import first, put_row, run
 from models.records import table
 
 KEPT_HOURS = 24
@@ -38,8 +40,12 @@ def recall(connection: Connection, actor: str, at: str, key: str, request: str) 
     The caller holds the writers' lock, so that of two at once the second one finds the first one's answer.
     """
     kept = table(Idempotency)
-    mine = (kept.c.actor == actor, kept.c.key == key, kept.c.at > _oldest(at))
-    row = connection.execute(select(kept).where(*mine)).mappings().first()
+
+    def build() -> Select[Any]:
+        mine = (kept.c[name] == bindparam(name) for name in ("actor", "key"))
+        return select(kept).where(*mine, kept.c.at > bindparam("oldest"))
+
+    row = first(connection, "kept answer", build, {"actor": actor, "key": key, "oldest": _oldest(at)})
     if row is None:
         return None
     if row["request"] != request:
@@ -50,8 +56,9 @@ def recall(connection: Connection, actor: str, at: str, key: str, request: str) 
 def remember(connection: Connection, answer: Idempotency) -> None:
     """Keep an answer for a day; those that are older go."""
     kept = table(Idempotency)
-    connection.execute(delete(kept).where(kept.c.at <= _oldest(answer.at)))
-    connection.execute(insert(kept).values(answer.model_dump()))
+    old = {"oldest": _oldest(answer.at)}
+    run(connection, "old answers", lambda: delete(kept).where(kept.c.at <= bindparam("oldest")), old)
+    put_row(connection, kept, answer.model_dump())
 
 
 def forget(connection: Connection, named: str) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
 
+from models.base import LARGEST
 from models.changes import Change
+from models.database.rows import fetch
 from models.keys import Forbidden, Key, same_person, spellings
 from models.kinds import Kind
 from models.records import table
@@ -29,29 +31,33 @@ def proposers(connection: Connection, kind: Kind, record_id: str, before: int | 
 
     Nobody where it came another way, such as from a seed file. `before` limits it to the changes before that one.
     """
-    steps = select(*(revision.c[name] for name in ("action", "state", "actor", "change")))
-    steps = steps.where(revision.c.record == f"{kind.name}/{record_id}", revision.c.action != "derive")
-    if before is not None:
-        steps = steps.where(revision.c.change < before)
+
+    def build() -> Select[Any]:
+        steps = select(*(revision.c[name] for name in ("action", "state", "actor", "change")))
+        steps = steps.where(revision.c.record == bindparam("of"), revision.c.action != "derive")
+        return steps.where(revision.c.change < bindparam("before")).order_by(revision.c.serial)
+
     origin, last = None, ("", "")
-    for step in connection.execute(steps.order_by(revision.c.serial)):
-        copied = step.action == "merge" and step.state == "accepted" != last[1]
-        last = (step.action, step.state)
+    asked = {"of": f"{kind.name}/{record_id}", "before": LARGEST if before is None else before}
+    for action, state, actor, made in fetch(connection, "proposals", build, asked)[1]:
+        copied = action == "merge" and state == "accepted" != last[1]
+        last = (action, state)
         if copied or last == ("create", "submitted"):
-            origin = step
-        elif step.action == "purge":
+            origin = (action, actor, made)
+        elif action == "purge":
             origin = None
     # The place of a copy is free again once the merger was undone.
     if origin is None or last == ("undo", "withdrawn"):
         return []
-    if origin.action == "create":
-        return [origin.actor]
+    how, who, when = origin
+    if how == "create":
+        return [who]
     merged = select(revision.c.record, revision.c.body).where(
-        revision.c.change == origin.change, revision.c.kind == kind.name, revision.c.state == "merged"
+        revision.c.change == when, revision.c.kind == kind.name, revision.c.state == "merged"
     )
     # What was purged since has no body any more.
     found = [record for record, body in connection.execute(merged) if body.get("replaced_by") == record_id]
-    names = (proposers(connection, kind, each.partition("/")[2], origin.change) for each in found)
+    names = (proposers(connection, kind, each.partition("/")[2], when) for each in found)
     return list(dict.fromkeys(name for each in names for name in each))
 
 

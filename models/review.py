@@ -6,16 +6,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlmodel import Field
 
 from models import changes
 from models import vocabularies as v
 from models.base import REVIEWED, ClaimbaseError, Fault, InvalidRecord, NotFound, Strict, faults_of, is_slug, moment_of
 from models.changes import Change, Conflict
-from models.claim import Claim
 from models.keys import Forbidden, Key
-from models.kinds import KINDS, PARTS, Kind, one, refers, stored
+from models.kinds import KINDS, PARTS, Kind, column_of, one, refers, stored
 from models.proposers import is_own, may_see, must_be_anothers, proposed_by, proposers, visible
 from models.records import Row, nearest, table
 from models.revision import Revision, latest
@@ -130,11 +129,8 @@ def version(connection: Connection, kind: Kind, record_id: str, body: Row) -> in
 
 def _version(connection: Connection, kind: Kind, body: Row, last: Callable[[], Row]) -> int:
     if kind.name == "claim" or (kind.part and body["state"] == "accepted"):
-        return int(connection.scalar(_CLAIM_REVISION, {"slug": kind.claim_of(body)}) or 0)
+        return int(column_of(connection, KINDS["claim"], str(kind.claim_of(body)), "revision") or 0)
     return int(last()["serial"])
-
-
-_CLAIM_REVISION = select(table(Claim).c.revision).where(table(Claim).c.id == bindparam("slug"))
 
 
 def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
