@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -218,9 +219,10 @@ def connect(address: str, read_seconds: float | None = None) -> Database:
                 raise BadDatabaseUrl(
                     f"The folder {folder} cannot be made, so the database cannot be used: {error}."
                 ) from None
-            reader, writer = _sqlite(url, writes=False), _sqlite(url, writes=True)
+            met = Event()
+            reader, writer = _sqlite(url, met, writes=False), _sqlite(url, met, writes=True)
             # Of its own, so that it never waits for one that is lent to slow work.
-            inline = _sqlite(url, writes=False, patience=0.01, mapped=MAPPED_BYTES)
+            inline = _sqlite(url, met, writes=False, patience=0.01, mapped=MAPPED_BYTES)
             return Database(reader, writer, inline, read_seconds)
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, "connect_args": _REACHABLE, **JSON_TEXT}
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
@@ -255,17 +257,17 @@ def _patience(connection: Connection) -> int:
     return left
 
 
-def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS, mapped: int = 0) -> Engine:
+def _sqlite(url: URL, met: Event, *, writes: bool, patience: float = BUSY_SECONDS, mapped: int = 0) -> Engine:
+    """Return one way into a file; `met` is set once any of them has had it open."""
     waits = {"timeout": patience, "check_same_thread": False}
     engine = create_engine(url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=waits, **JSON_TEXT)
     path = Path(str(url.database)).absolute()
     file = str(path)
-    seen = False
 
     @event.listens_for(engine, "do_connect")
     def _open(_dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> None:
         # A file that was there and is gone will come back; an empty one in its place would only be in the way.
-        if seen:
+        if met.is_set():
             positional[0] = f"{path.as_uri()}?mode=rw"
             named["uri"] = True
 
@@ -277,8 +279,7 @@ def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS, mapped: i
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
-        nonlocal seen
-        seen = True
+        met.set()
         if not writes:
             record.info["leash"] = leash = Leash()
             connection.set_progress_handler(leash.ends, 1000)
