@@ -125,9 +125,9 @@ def create_app(settings: Settings) -> Application:
         app.include_router(router)
     _offline_docs(app)
     openapi.install(app)
-    # The last one added is the outermost, so that the browser may read errors too.
     routes = [route for router in ROUTERS for route in router.routes]
     app.router.middleware_stack = Door(app.router.middleware_stack, routes)
+    # The last one added is the outermost, so that the browser may read errors too.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
     app.add_middleware(Lane, routes=routes, compressed_from=COMPRESSED_FROM)
     app.add_middleware(Envelope, body_seconds=settings.body_seconds)

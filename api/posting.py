@@ -5,6 +5,7 @@ ordinary goes FastAPI's way, before anything of it is read or counted.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import Request, Response
@@ -22,8 +23,10 @@ class WriteRoute(PlainRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the short way before the usual one, or the usual one where the route asks for what is not known here."""
         usual = super().get_route_handler()
-        asked = {each.call: each for each in self.dependant.dependencies}
-        self.known = asked.keys() == {deps.json_accepted, deps.permitted} and self.parse_query()
+        whole = self.dependant
+        asked = {each.call: each for each in whole.dependencies}
+        more = whole.body_params or whole.header_params or whole.cookie_params or not iscoroutinefunction(self.endpoint)
+        self.known = asked.keys() == {deps.json_accepted, deps.permitted} and self.parse_query() and not more
         if not self.known:
             return usual
         permitted = asked[deps.permitted]

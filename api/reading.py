@@ -112,7 +112,7 @@ class ShortRoute(PlainRoute):
         if deps.caller in self._calls:
             values[self._calls[deps.caller]] = None
             request.state.keyed = False
-        query = values.get(str(self._query))
+        query = values[self._query] if self._query else None
         long = getattr(request.state, "long", False) or (query is not None and takes_long(query))
         return Work(self.endpoint, values, self._calls[deps.read_connection], long)
 
