@@ -30,8 +30,8 @@ FORMAT = 1
 LICENCE = "CC0-1.0"
 BROUGHT_IN = ("import", "scifact")
 BATCH = 500
-# Lines that the database makes at once: so many that a batch is a piece of a good size.
-LINES, DOCUMENTS = 200, 50
+# Lines that the database makes at once, fewer where one may be long: a batch is a piece of what is sent.
+LINES, DOCUMENTS = 400, 50
 # No name of a field is longer.
 LONGEST_NAME = 60
 # What a line of a claim holds beside its core. Its sources have lines of their own.
@@ -234,7 +234,11 @@ def _accepted(kind: Kind) -> ColumnElement[bool]:
 
 
 def _out_of_use(kind: Kind) -> ColumnElement[bool]:
-    return table(kind.model).c.state.in_(RETIRED)
+    """Return the condition for records that are retired: looked for where a revision retired one, not among all there are."""
+    rows, revision = table(kind.model), table(Revision)
+    retiring = revision.c.state.in_(RETIRED) & (revision.c.kind == kind.name)
+    whose = revision.c.claim if kind.part else func.substr(revision.c.record, len(kind.name) + 2)
+    return rows.c.state.in_(RETIRED) & rows.c[kind.columns[0]].in_(select(whose).where(retiring))
 
 
 def _counts() -> dict[str, Select[Any]]:
