@@ -49,7 +49,8 @@ class Listing:
 
     `name` is that of a listing which is the same for every request, so that its statements are kept; `given` holds what
     yet differs from one to the next. `along` is the id once more, as it stands in an index that gives the rows in their
-    order. `default` is how it is sorted where nobody says.
+    order. `default` is how it is sorted where nobody says. `traits` is the column of claims' traits, where they are of the
+    time that is asked about.
     """
 
     rows: FromClause
@@ -60,6 +61,7 @@ class Listing:
     along: tuple[ColumnElement[Any], ...] | None = None
     default: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
+    traits: ColumnElement[int] | None = None
 
 
 CLAIMS = Listing(
@@ -74,6 +76,7 @@ CLAIMS = Listing(
     },
     (document.c.claim,),
     "claims",
+    traits=document.c.traits,
 )
 EVIDENCE = Listing(
     evidence.join(source, source.c.id == evidence.c.source),
@@ -153,7 +156,7 @@ def page(
     """
 
     def build(places: Mapping[str, Any]) -> Select[Any]:
-        walked = driven(listing, places)
+        walked = driven(listing, places, by_id=all(name.removeprefix("-") == "id" for name in sort))
         columns = ordering(walked, sort)
         marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
         keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
@@ -203,8 +206,9 @@ def listed(
 DRIVING = ("topic", "document", "asserted_by", "evidence_level", "direction")
 
 
-def driven(listing: Listing, places: Mapping[str, Any]) -> Listing:
-    """Return the listing along the index of a term where all claims found have it: they stand there in their order.
+def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
+    """Return the listing along the index of a term where all claims found have it: they stand there in their order, with
+    their traits. What these do not tell, and what it is sorted by but the id, is looked up in the documents.
 
     By themselves the documents would be gone through one by one until enough are found that have the term.
     """
@@ -214,14 +218,35 @@ def driven(listing: Listing, places: Mapping[str, Any]) -> Listing:
     if listing.name != CLAIMS.name or not own:
         return listing
     name, walked = own[0], term.alias("walked")
-    left = {parameter: place for parameter, place in places.items() if parameter != name}
     having = [walked.c.field == name, walked.c.value == places[name][0]]
+    told, left = f.by_traits({other: place for other, place in places.items() if other != name}, walked.c.traits)
     return replace(
         listing,
-        rows=walked.join(document, document.c.claim == walked.c.claim),
-        conditions=lambda _places: [*having, *listing.conditions(left)],
+        rows=walked if by_id and not left else walked.join(document, document.c.claim == walked.c.claim),
+        conditions=lambda _places: [*having, *told, *listing.conditions(left)],
         id=(walked.c.claim,),
+        traits=walked.c.traits,
     )
+
+
+def counted(listing: Listing, places: Mapping[str, Any]) -> Listing:
+    """Return the listing as its rows are best gone through where their order does not matter: along the index of a term,
+    else along that of the traits."""
+    walked = driven(listing, places)
+    if walked is not listing or listing.name != CLAIMS.name:
+        return walked
+    told, left = f.by_traits(places, document.c.traits)
+    return replace(listing, conditions=lambda _places: [*told, *listing.conditions(left)])
+
+
+def along(listing: Listing, places: Mapping[str, Any], field_name: str) -> Listing | None:
+    """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
+    where more is asked than the traits beside them tell."""
+    told, left = f.by_traits(places, term.c.traits)
+    if listing.name != CLAIMS.name or left:
+        return None
+    having = [term.c.field == field_name, *told]
+    return replace(listing, rows=term, conditions=lambda _places: having, id=(term.c.claim,), traits=term.c.traits)
 
 
 def _beyond(columns: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[Any]) -> ColumnElement[bool]:

@@ -17,9 +17,9 @@ from sqlalchemy import (
     delete,
     text,
 )
-from sqlalchemy.ext.compiler import compiles
 
 from models.asked import Phrase, Query, Term
+from models.database.joins import in_order
 from models.database.rows import insert_rows
 
 
@@ -82,27 +82,11 @@ _FOUND = {
 }
 
 
-class _InOrder(Join):
-    """A join whose left side comes first on SQLite too, which knows neither how much a query finds nor a filter holds."""
-
-    inherit_cache = True
-
-
-@compiles(_InOrder)
-def _join(join: _InOrder, compiler: Any, **options: Any) -> str:
-    return str(compiler.visit_join(join, **options))
-
-
-@compiles(_InOrder, "sqlite")
-def _cross_join(join: _InOrder, compiler: Any, **options: Any) -> str:
-    return _join(join, compiler, **options).replace(" JOIN ", " CROSS JOIN ", 1)
-
-
 def among(found: FromClause, rows: FromClause, record: ColumnElement[Any]) -> FromClause:
     """Return rows with only those that were found, by the column that names their record; what was found is read first."""
     if isinstance(rows, Join):
         return Join(among(found, rows.left, record), rows.right, rows.onclause)
-    return _InOrder(found, rows, found.c.record == record)
+    return in_order(found, rows, found.c.record == record)
 
 
 def found(connection: Connection, table: Table, key: str) -> FromClause:
