@@ -202,23 +202,36 @@ def listed(
     return tuple(found.keys()), found.all()
 
 
-# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first.
-DRIVING = ("topic", "document", "asserted_by", "evidence_level", "direction")
+# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What traits
+# tell, too, hardly narrows it, unless it is one value, in whose order the claims stand.
+DRIVING = ("topic", "document", "asserted_by")
+
+
+def _driver(places: Mapping[str, Any]) -> str | None:
+    one_line = f.of_one_line(places)
+    told = [name for name in ("evidence_level", "direction") if len(places.get(name, ())) == 1 and name not in one_line]
+    own = sorted((name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1)
+    return next(iter([*own, *told]), None)
 
 
 def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
-    """Return the listing along the index of a term where all claims found have it: they stand there in their order, with
-    their traits. What these do not tell, and what it is sorted by but the id, is looked up in the documents.
+    """Return the listing along the index of a term where all claims found have it, or one of several: they stand there in
+    their order, with their traits. What these do not tell, and what it is sorted by but the id, is looked up in the
+    documents.
 
     By themselves the documents would be gone through one by one until enough are found that have the term.
     """
     if listing.along:
         return replace(listing, id=listing.along)
-    own = [name for name in DRIVING if len(places.get(name, ())) == 1 and name not in f.of_one_line(places)]
-    if listing.name != CLAIMS.name or not own:
+    name = _driver(places)
+    if listing.name != CLAIMS.name or name is None:
         return listing
-    name, walked = own[0], term.alias("walked")
-    having = [walked.c.field == name, walked.c.value == places[name][0]]
+    values = places[name]
+    walked: FromClause = term.alias("walked")
+    having = [walked.c.field == name, walked.c.value == values[0]]
+    if len(values) > 1:
+        several = select(term.c.claim, term.c.traits).where(term.c.field == name, term.c.value.in_(values))
+        walked, having = several.distinct().subquery("walked"), []
     told, left = f.by_traits({other: place for other, place in places.items() if other != name}, walked.c.traits)
     return replace(
         listing,

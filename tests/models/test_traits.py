@@ -122,6 +122,7 @@ def sought(connection: Connection, parameters: Row) -> Any:
 
 
 TOPIC: Row = {"topic": ["topic-3"]}
+BOTH: Row = {"topic": ["topic-3", "topic-4"]}
 SOME: Row = {"evidence_level": ["2", "4"]}
 READS: dict[str, Callable[[Connection], Any]] = {
     "facets of a topic and levels": lambda at: facets(at, TOPIC | SOME),
@@ -132,6 +133,8 @@ READS: dict[str, Callable[[Connection], Any]] = {
     "count of a topic, a kind and who said so": lambda at: counting.count(
         at, queries.CLAIMS, TOPIC | {"kind": ["finding"], "asserted_by": ["team-1", "team-2"]}
     ),
+    "facets of two topics and levels": lambda at: facets(at, BOTH | SOME),
+    "a page of two topics and levels": lambda at: page(at, BOTH | SOME),
     "a page of a topic and levels": lambda at: page(at, TOPIC | SOME),
     "a page of a topic and levels, sorted": lambda at: page(at, TOPIC | SOME, "-evidence_count"),
     "a page of a topic, the levels and side of one line": lambda at: page(
