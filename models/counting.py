@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam,
 from models import filters as f
 from models import traits
 from models.database.joins import in_order
-from models.queries import Listing, along, counted, document, listed, term
+from models.queries import CLAIMS, Listing, document, driven, listed, term
 from models.records import Row
 from models.vocabularies import STATUSES
 
@@ -18,6 +18,26 @@ FACET_TERMS = 100
 
 
 Places = Mapping[str, Any]
+
+
+def counted(listing: Listing, places: Mapping[str, Any]) -> Listing:
+    """Return the listing as its rows are best gone through where their order does not matter: along the index of a term,
+    else along that of the traits."""
+    walked = driven(listing, places)
+    if walked is not listing or listing.name != CLAIMS.name:
+        return walked
+    told, left = f.by_traits(places, document.c.traits)
+    return replace(listing, conditions=lambda _places: [*told, *listing.conditions(left)])
+
+
+def along(listing: Listing, places: Mapping[str, Any], field_name: str) -> Listing | None:
+    """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
+    where more is asked than the traits beside them tell."""
+    told, left = f.by_traits(places, term.c.traits)
+    if listing.name != CLAIMS.name or left:
+        return None
+    having = [term.c.field == field_name, *told]
+    return replace(listing, rows=term, conditions=lambda _places: having, id=(term.c.claim,), traits=term.c.traits)
 
 
 def count(connection: Connection, listing: Listing, parameters: Mapping[str, Any]) -> int:

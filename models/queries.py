@@ -27,6 +27,7 @@ from models import filters as f
 from models import known, review, whole
 from models.base import NotFound, near
 from models.claim import Occurrence, Topic
+from models.database.joins import in_front
 from models.database.rows import fetch
 from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
@@ -164,7 +165,8 @@ def page(
         if after is not None:
             passed = [bindparam(f"after_{place}", type_=part.type) for place, (part, _) in enumerate(columns)]
             chosen = chosen.where(_beyond(columns, passed))
-        ordered = [part.desc() if down else part.asc() for part, down in columns]
+        # By the names of what is selected: what has to be counted for it is not counted twice.
+        ordered = [mark.desc() if down else mark.asc() for mark, (_, down) in zip(marks, columns, strict=True)]
         # Which ones first, so that nothing large is sorted; then those alone are read.
         some = chosen.order_by(*ordered).limit(bindparam("most", type_=Integer)).subquery()
         found = [some.c[mark.name] for mark in marks]
@@ -203,15 +205,9 @@ def listed(
 
 
 # Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What traits
-# tell, too, hardly narrows it, unless it is one value, in whose order the claims stand.
+# tell, too, hardly narrows it, but by one value of it the claims stand in their order.
 DRIVING = ("topic", "document", "asserted_by")
-
-
-def _driver(places: Mapping[str, Any]) -> str | None:
-    one_line = f.of_one_line(places)
-    told = [name for name in ("evidence_level", "direction") if len(places.get(name, ())) == 1 and name not in one_line]
-    own = sorted((name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1)
-    return next(iter([*own, *told]), None)
+TELLING = ("evidence_level", "direction")
 
 
 def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
@@ -221,45 +217,42 @@ def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -
 
     By themselves the documents would be gone through one by one until enough are found that have the term.
     """
-    if listing.along:
-        return replace(listing, id=listing.along)
-    name = _driver(places)
-    if listing.name != CLAIMS.name or name is None:
-        return listing
-    values = places[name]
-    walked: FromClause = term.alias("walked")
-    having = [walked.c.field == name, walked.c.value == values[0]]
-    if len(values) > 1:
-        several = select(term.c.claim, term.c.traits).where(term.c.field == name, term.c.value.in_(values))
-        walked, having = several.distinct().subquery("walked"), []
-    told, left = f.by_traits({other: place for other, place in places.items() if other != name}, walked.c.traits)
+    usual = replace(listing, id=listing.along) if listing.along else listing
+    if listing.name not in (CLAIMS.name, CLAIMS_AS_OF.name):
+        return usual
+    own = sorted((name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1)
+    today = listing.traits is not None
+    if today:
+        one_line = f.of_one_line(places)
+        own += [name for name in TELLING if len(places.get(name, ())) == 1 and name not in one_line]
+    if not own:
+        return usual
+    name = own[0]
+    others = {other: place for other, place in places.items() if other != name}
+    walked, having = _having(name, places[name], places.get("as_of"))
+    told, left = f.by_traits(others, walked.c.traits, f.TOLD_BY_TRAITS if today else frozenset())
     return replace(
         listing,
-        rows=walked if by_id and not left else walked.join(document, document.c.claim == walked.c.claim),
+        rows=walked
+        if today and by_id and not left
+        else in_front(walked, walked.c.claim, listing.rows, document.c.claim),
         conditions=lambda _places: [*having, *told, *listing.conditions(left)],
         id=(walked.c.claim,),
-        traits=walked.c.traits,
+        traits=walked.c.traits if today else None,
     )
 
 
-def counted(listing: Listing, places: Mapping[str, Any]) -> Listing:
-    """Return the listing as its rows are best gone through where their order does not matter: along the index of a term,
-    else along that of the traits."""
-    walked = driven(listing, places)
-    if walked is not listing or listing.name != CLAIMS.name:
-        return walked
-    told, left = f.by_traits(places, document.c.traits)
-    return replace(listing, conditions=lambda _places: [*told, *listing.conditions(left)])
+def _having(name: str, values: Sequence[Any], day: Any) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """Return the terms that claims have in a field, each claim once, by a day where one is given, and their conditions."""
 
+    def meant(of: Any) -> list[ColumnElement[bool]]:
+        value = of.value == values[0] if len(values) == 1 else of.value.in_(values)
+        return [of.field == name, value, *([] if day is None else [of.since <= day])]
 
-def along(listing: Listing, places: Mapping[str, Any], field_name: str) -> Listing | None:
-    """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
-    where more is asked than the traits beside them tell."""
-    told, left = f.by_traits(places, term.c.traits)
-    if listing.name != CLAIMS.name or left:
-        return None
-    having = [term.c.field == field_name, *told]
-    return replace(listing, rows=term, conditions=lambda _places: having, id=(term.c.claim,), traits=term.c.traits)
+    if len(values) == 1:
+        walked = term.alias("walked")
+        return walked, meant(walked.c)
+    return select(term.c.claim, term.c.traits).where(*meant(term.c)).distinct().subquery("walked"), []
 
 
 def _beyond(columns: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[Any]) -> ColumnElement[bool]:

@@ -6,11 +6,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     FromClause,
     Integer,
-    Join,
     String,
     Table,
     bindparam,
@@ -19,7 +17,6 @@ from sqlalchemy import (
 )
 
 from models.asked import Phrase, Query, Term
-from models.database.joins import in_order
 from models.database.rows import insert_rows
 
 
@@ -80,13 +77,6 @@ _FOUND = {
     "postgresql": "SELECT {key} AS record, CAST(-1000000 * ts_rank(vector, CAST(:asked AS tsquery)) AS integer) AS score"
     " FROM {name} WHERE vector @@ CAST(:asked AS tsquery)",
 }
-
-
-def among(found: FromClause, rows: FromClause, record: ColumnElement[Any]) -> FromClause:
-    """Return rows with only those that were found, by the column that names their record; what was found is read first."""
-    if isinstance(rows, Join):
-        return Join(among(found, rows.left, record), rows.right, rows.onclause)
-    return in_order(found, rows, found.c.record == record)
 
 
 def found(connection: Connection, table: Table, key: str) -> FromClause:

@@ -25,3 +25,10 @@ def _cross_join(join: _InOrder, compiler: Any, **options: Any) -> str:
 def in_order(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
     """Return a join whose left side comes first on SQLite too, which does not know how few rows are left of it."""
     return _InOrder(left, right, on)
+
+
+def in_front(first: FromClause, key: ColumnElement[Any], rows: FromClause, record: ColumnElement[Any]) -> FromClause:
+    """Return rows with only those whose record is a key of others, which are gone through first."""
+    if isinstance(rows, Join):
+        return Join(in_front(first, key, rows.left, record), rows.right, rows.onclause)
+    return in_order(first, rows, key == record)

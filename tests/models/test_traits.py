@@ -116,12 +116,17 @@ def page(connection: Connection, parameters: Row, *sort: str) -> Any:
     return queries.page(connection, queries.CLAIMS, queries.claims_statement(), parameters, sort, None, 5)
 
 
+def past_page(connection: Connection, parameters: Row, *sort: str) -> Any:
+    return queries.page(connection, queries.CLAIMS_AS_OF, queries.claims_as_of_statement(), parameters, sort, None, 5)
+
+
 def sought(connection: Connection, parameters: Row) -> Any:
     found = finding.searched(connection, queries.CLAIMS, "claim", parse("subject3", {}))
     return queries.page(connection, found, queries.claims_statement(), parameters, ("relevance",), None, 5)
 
 
 TOPIC: Row = {"topic": ["topic-3"]}
+DAY: Row = {"as_of": "2005-12-31"}
 BOTH: Row = {"topic": ["topic-3", "topic-4"]}
 SOME: Row = {"evidence_level": ["2", "4"]}
 READS: dict[str, Callable[[Connection], Any]] = {
@@ -140,6 +145,11 @@ READS: dict[str, Callable[[Connection], Any]] = {
     "a page of a topic, the levels and side of one line": lambda at: page(
         at, TOPIC | SOME | {"direction": ["supports"]}
     ),
+    "facets of a topic as of a day": lambda at: counting.facets(
+        at, queries.CLAIMS_AS_OF, TOPIC | DAY, ("status", "evidence_level")
+    ),
+    "a page of a topic as of a day": lambda at: past_page(at, TOPIC | DAY),
+    "a page of two topics as of a day, sorted": lambda at: past_page(at, BOTH | DAY, "-evidence_count"),
     "a page of a search and levels": lambda at: sought(at, SOME),
     "a page of a search, a topic and levels": lambda at: sought(at, TOPIC | SOME),
 }
