@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import Settings, installed_version
+from api.start import uncollected
 from api.terminal import OrRecords, progress
 from models import backup, document, exporting, keys, lines, loading, migrations, queries
 from models import seed as seeds
@@ -47,8 +48,9 @@ def serve(
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that serve.")] = None,
 ) -> None:
     """Migrate, seed an empty database, and serve the API."""
-    from api import server
-    from api.main import create_app
+    with uncollected():
+        from api import server
+        from api.main import create_app
 
     given = {"host": host, "port": port, "database_url": database_url, "workers": workers}
     settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
 from api.errors import MEDIA_TYPE, PROBLEMS, Problem, responses
 
@@ -129,6 +130,12 @@ def install(app: FastAPI) -> None:
 
 
 def _make(app: FastAPI) -> dict[str, Any]:
+    for context in iter_route_contexts(app.routes):
+        extra = getattr(context.original_route, "openapi_extra", None) or {}
+        for content in extra.get("requestBody", {}).get("content", {}).values():
+            # Made now and not at each start, of which the schemas of all bodies would be a twentieth.
+            if callable(content["schema"]):
+                content["schema"] = content["schema"]()
     made = get_openapi(
         title=app.title,
         version=app.version,

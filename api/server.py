@@ -226,7 +226,6 @@ class Config(uvicorn.Config):
             self.app = self.app()
         super().load()
         # What is there now stays; to go through it again and again takes a tenth of the time of a read.
-        gc.collect()
         gc.freeze()
 
 

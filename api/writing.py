@@ -64,8 +64,8 @@ ONCE = {
 }
 
 
-def taking(*headers: Mapping[str, Any], body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what OpenAPI is to say of a route that takes these headers and this body, given by media type and schema."""
+def taking(*headers: Mapping[str, Any], body: Mapping[str, Callable[[], Any]] | None = None) -> dict[str, Any]:
+    """Return what OpenAPI is to say of a route that takes these headers and this body: by media type, what makes its schema."""
     content = {media_type: {"schema": schema} for media_type, schema in (body or {}).items()}
     extra: dict[str, Any] = {"requestBody": {"content": content}} if content else {}
     return {**extra, "parameters": [dict(each) for each in headers]} if headers else extra

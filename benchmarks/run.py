@@ -53,7 +53,9 @@ def run(
     sizes = {}
     for size in sorted({main // 10, main, claims}):
         say(f"{size:,} claims …")
-        sizes[size] = stores.built(size, corpus, cache, postgres, anew=BUILDING in rows and not kept)
+        sizes[size] = stores.built(
+            size, corpus, cache, postgres, anew=BUILDING in rows and not kept, ours_alone=size > main
+        )
     with ExitStack() as stack, tempfile.TemporaryDirectory(dir=cache, prefix="scratch-") as scratch:
         bench = Bench(sizes, main, postgres, rounds, seconds, with_wrk, Path(scratch), stack)
         for row in rows:

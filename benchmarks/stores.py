@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
 
-from benchmarks import data, machine
+from benchmarks import copying, data, machine
 from benchmarks.contestants import tutorial
 from benchmarks.servers import PROGRAM
 from models import document, migrations
@@ -117,8 +117,13 @@ def started(folder: Path) -> Postgres:
     return Postgres(server.get_uri())
 
 
-def built(size: int, corpus: Path | None, cache: Path, postgres: Postgres, *, anew: bool) -> Stores:
-    """Return the stores of a size; they are built where they are missing, are of an older shape, or `anew` asks for it."""
+def built(
+    size: int, corpus: Path | None, cache: Path, postgres: Postgres, *, anew: bool, ours_alone: bool = False
+) -> Stores:
+    """Return the stores of a size; they are built where they are missing, are of an older shape, or `anew` asks for it.
+
+    With `ours_alone` there is no tutorial's file, and PostgreSQL gets a copy of what was loaded into SQLite.
+    """
     key = _key(corpus)
     folder = cache / f"{size}-{key}"
     name = f"bench_{size}_{key}"
@@ -130,9 +135,13 @@ def built(size: int, corpus: Path | None, cache: Path, postgres: Postgres, *, an
         with stores.lines.open("wb") as file:
             file.writelines(data.lines(size, corpus))
         postgres.fresh(name)
-        loads = {kind: asdict(_load(stores, url)) for kind, url in stores.urls.items()}
+        loaded = ["SQLite"] if ours_alone else list(stores.urls)
+        loads = {kind: asdict(_load(stores, stores.urls[kind])) for kind in loaded}
+        if ours_alone:
+            copying.copy(stores.file, url)
+        else:
+            tutorial.build(stores.tutorial_file, _documents(stores))
         postgres.settle(url)
-        tutorial.build(stores.tutorial_file, _documents(stores))
         (folder / "loaded.json").write_text(json.dumps(loads), encoding="utf-8")
     return stores
 

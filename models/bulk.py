@@ -7,11 +7,12 @@ So the rules stand in one place: a record that is there already, or that somethi
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, select, tuple_
 
-from models import document, search
+from models import document, search, whole
 from models.base import Fault, InvalidRecord, NotFound
 from models.changes import STANDING, Change, Conflict, may_refer, next_revision, put, stamp_claims
 from models.claim import ClaimTopic
@@ -19,7 +20,7 @@ from models.database.rows import insert_rows
 from models.exporting import claim_line
 from models.flat import Problem, Record, check_stamps
 from models.kinds import KINDS, Kind, refers, states, stored
-from models.records import Row, table
+from models.records import Row, source_out, table
 from models.revision import Revision
 from models.source import SourceAuthor, SourceFields, SourceIdentifier, author_rows, publication
 
@@ -56,33 +57,49 @@ class Load:
         self.report(Problem(where, fault))
 
 
+@dataclass
+class Batch:
+    """What came of a batch so far: the states that its references need, its new claims, and the rows that were inserted.
+
+    A claim is new no more when something of it was stored by itself: then all of it is read from the tables.
+    """
+
+    known: Known = field(default_factory=dict)
+    new: set[str] = field(default_factory=set)
+    rows: dict[str, Sequence[Row]] = field(default_factory=lambda: {name: [] for name in KINDS})
+    sources: dict[str, Row] = field(default_factory=dict)
+
+
 def store(load: Load, records: Sequence[Record], lines: dict[str, tuple[str, bytes]]) -> None:
     """Store a batch, in which no record stands twice, and derive the claims that it touches.
 
     `lines` holds, of each claim that stands here with all its parts, the place and the bytes of its line: where
     everything is restored, the same must follow from it here.
     """
-    batch: dict[str, list[Record]] = {name: [] for name in KINDS}
+    by_kind: dict[str, list[Record]] = {name: [] for name in KINDS}
     for record in records:
-        batch[record.kind.name].append(record)
-    known: Known = {}
-    new: set[str] = set()
+        by_kind[record.kind.name].append(record)
+    batch = Batch()
     touched: dict[str, int] = {}
-    for name, found in batch.items():
+    for name, found in by_kind.items():
         if found:
-            touched |= _store_kind(load, KINDS[name], found, known, new)
+            touched |= _store_kind(load, KINDS[name], found, batch)
     if load.change is not None:
         # Everything of a claim that was stored in this batch is in its tag; so `changes.begin` has nothing left to do.
         for slug, serial in load.change.touched.items():
             touched[slug] = max(serial, touched.get(slug, 0))
+        batch.new -= load.change.touched.keys()
         load.change.touched.clear()
         stamp_claims(load.change, touched)
-    document.refresh(load.connection, touched.keys() - new)
-    _derive_new(load, sorted(touched.keys() & new), lines)
+        for row in batch.rows["claim"]:
+            row["revision"] = touched.get(row["id"], row["revision"])
+    document.refresh(load.connection, touched.keys() - batch.new)
+    _derive_new(load, batch, lines)
 
 
-def _store_kind(load: Load, kind: Kind, records: list[Record], known: Known, new: set[str]) -> dict[str, int]:
+def _store_kind(load: Load, kind: Kind, records: list[Record], batch: Batch) -> dict[str, int]:
     """Store a batch's records of one kind; return which claims it touched, with the serial of their last change."""
+    known, new = batch.known, batch.new
     # Nothing hangs yet on a claim that came just now.
     old_ones = [record.id for record in records if not (kind.part and record.body["claim"] in new)]
     old = dict(stored(load.connection, kind, old_ones)) if old_ones else {}
@@ -102,12 +119,13 @@ def _store_kind(load: Load, kind: Kind, records: list[Record], known: Known, new
             plain.append(record)
         else:
             rest.append(record)
-    touched = _insert(load, kind, plain)
+    touched = _insert(load, kind, plain, batch)
     for record in plain:
         known[kind.name, record.id] = record.body["state"]
     if kind.name == "claim":
         new |= {record.id for record in plain}
     for record in rest:
+        new.discard(kind.claim_of(record.body) or "")
         _one_by_one(load, record, record.id in old, known)
     return touched
 
@@ -161,7 +179,7 @@ def _shared_identifiers(connection: Connection, records: Sequence[Record]) -> se
     return {slug for slugs in owners.values() if len(slugs) > 1 for slug in slugs}
 
 
-def _insert(load: Load, kind: Kind, records: Sequence[Record]) -> dict[str, int]:
+def _insert(load: Load, kind: Kind, records: Sequence[Record], batch: Batch) -> dict[str, int]:
     """Insert new records with (for a change) their revisions; return the claims that they touch."""
     columns = table(kind.model).c.keys()
     rows: list[Row] = []
@@ -179,6 +197,11 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record]) -> dict[str, int]
         if claim is not None and record.body["state"] == "accepted":
             touched[claim] = stamps.get("revision", 0)
     _insert_rows(load.connection, kind, rows, records)
+    if kind.name == "source":
+        batch.sources = {row["id"]: source_out(each.body, row) for each, row in zip(records, rows, strict=True)}
+    elif kind.name == "claim":
+        rows = [{**row, "topics": each.body["topics"]} for each, row in zip(records, rows, strict=True)]
+    batch.rows[kind.name] = rows
     insert_rows(load.connection, table(Revision), revisions)
     return touched
 
@@ -222,10 +245,22 @@ def _one_by_one(load: Load, record: Record, there: bool, known: Known) -> None:
     (load.stored if done else load.unchanged)[record.kind.name] += 1
 
 
-def _derive_new(load: Load, claims: Sequence[str], lines: dict[str, tuple[str, bytes]]) -> None:
-    derived = document.derive(load.connection, claims) if claims else {}
-    if not derived:
+def derive_new(connection: Connection, batch: Batch) -> document.Rows:
+    """Return the rows of the read model of a batch's new claims, from the rows that were just inserted."""
+    new = batch.new
+    on_claims = {
+        kind.model: [row for row in batch.rows[kind.name] if row["claim"] in new]
+        for kind in KINDS.values()
+        if kind.part
+    }
+    claims = sorted((row for row in batch.rows["claim"] if row["id"] in new), key=itemgetter("id"))
+    return document.derive_from(whole.assemble(connection, claims, on_claims, batch.sources))
+
+
+def _derive_new(load: Load, batch: Batch, lines: dict[str, tuple[str, bytes]]) -> None:
+    if not batch.new:
         return
+    derived = derive_new(load.connection, batch)
     document.store(load.connection, derived)
     if load.change is not None:
         return

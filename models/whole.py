@@ -85,6 +85,10 @@ class ClaimWhole(ClaimOut):
 
 NOTICES = tuple(Notices.model_fields)
 PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
+# What hangs on a claim, which of it names sources, and in which order it stands on a claim, whatever a database takes for one.
+ON_CLAIMS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
+CITING: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
+_KEYS = {model: itemgetter(*records.table(model).primary_key.columns.keys()) for model in ON_CLAIMS}
 
 
 @dataclass(frozen=True)
@@ -128,30 +132,36 @@ class Whole:
 
 def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
     """Read these claims whole from the tables, in the order of their slugs."""
-    occurrences = _accepted(connection, Occurrence, claims)
-    lines = claim_rows(connection, Evidence, claims)
-    relations = _accepted(connection, Relation, claims)
-    assessments = _accepted(connection, Assessment, claims)
+    rows = {model: claim_rows(connection, model, claims) for model in ON_CLAIMS}
     topics = by_claim(claim_rows(connection, ClaimTopic, claims))
-    cited = {
-        row["source"] for rows in (lines, *occurrences.values(), *assessments.values()) for row in rows if row["source"]
-    }
-    sources = records.sources_by_id(connection, cited)
-    evidence = by_claim(records.line_out(row, sources[row["source"]]) for row in lines)
-    targets = first_days(connection, {row["target"] for rows in relations.values() for row in rows})
     table = records.table(Claim)
     found = connection.execute(select(table).where(table.c.id.in_(claims)).order_by(table.c.id)).mappings()
+    filed = [{**claim, "topics": [row["topic"] for row in topics[claim["id"]]]} for claim in found]
+    return assemble(connection, filed, rows, {})
+
+
+def assemble(
+    connection: Connection,
+    claims: Iterable[Row],
+    rows: Mapping[type[SQLModel], Sequence[Row]],
+    sources: Mapping[str, Row],
+) -> list[Whole]:
+    """Return claims, given with their topics, whole with all rows that hang on them; sources that are not given are read."""
+    cited = {row["source"] for model in CITING for row in rows[model] if row["source"]}
+    known = {**sources, **records.sources_by_id(connection, cited - sources.keys())}
+    of = {model: by_claim(sorted(rows[model], key=_KEYS[model])) for model in ON_CLAIMS}
+    targets = first_days(connection, {row["target"] for row in rows[Relation] if row["state"] == "accepted"})
     return [
         Whole(
-            {**claim, "topics": [row["topic"] for row in topics[claim["id"]]]},
-            occurrences[claim["id"]],
-            evidence[claim["id"]],
-            relations[claim["id"]],
-            assessments[claim["id"]],
-            sources,
+            claim,
+            _accepted(of[Occurrence][claim["id"]]),
+            [records.line_out(row, known[row["source"]]) for row in of[Evidence][claim["id"]]],
+            _accepted(of[Relation][claim["id"]]),
+            _accepted(of[Assessment][claim["id"]]),
+            known,
             targets,
         )
-        for claim in found
+        for claim in claims
     ]
 
 
@@ -339,8 +349,8 @@ def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> lis
     return list(records.rows_of(connection, statement))
 
 
-def _accepted(connection: Connection, model: Any, claims: Sequence[str]) -> defaultdict[str, list[Row]]:
-    return by_claim([row for row in claim_rows(connection, model, claims) if row["state"] == "accepted"])
+def _accepted(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row["state"] == "accepted"]
 
 
 def by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:

@@ -9,11 +9,15 @@ from typing import ClassVar
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+from sqlmodel import SQLModel
 
-from benchmarks import asks, figures, load, run
+from benchmarks import asks, figures, load, run, stores
 from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.load import Ask, LoadFailed
 from benchmarks.stores import Postgres
+from models import check
+from models.database import connect
 from tests.conftest import Templates
 
 CLAIMS = 300
@@ -40,6 +44,23 @@ def test_every_row_works(templates: Templates, tmp_path: Path) -> None:
     assert len(kept["figures"]) == len(bench.figures)
     for figure in bench.figures:
         assert f"| {figure.row} | {figure.what} [{figure.unit}] |" in page
+
+
+def test_a_copy_holds_what_its_original_does(templates: Templates, tmp_path: Path) -> None:
+    """What is copied instead of loaded passes the check, index of words and all."""
+    made = stores.built(50, None, tmp_path, Postgres(templates.server()), anew=True, ours_alone=True)
+    assert list(made.loads) == ["SQLite"]
+    counts = []
+    for url in made.urls.values():
+        database = connect(url)
+        with database.read() as connection:
+            assert list(check.check(connection)) == []
+            counts.append(
+                [connection.scalar(select(func.count()).select_from(each)) for each in SQLModel.metadata.sorted_tables]
+            )
+        database.close()
+    assert counts[0] == counts[1]
+    assert sum(counts[0]) > 1000
 
 
 def test_a_bound_is_held_against_the_median() -> None:

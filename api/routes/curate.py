@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -163,15 +164,15 @@ def _take_back(kind: Kind) -> Any:
     return take_back
 
 
-def _schema(kind: Kind, partial: bool) -> Row:
+def _schema(kind: Kind, some: bool) -> Row:
     """Return the schema of a body: the input class without what is decided, not written."""
     schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     schema["properties"] = {name: field for name, field in schema["properties"].items() if name not in REVIEWED}
-    if partial:
+    if some:
         schema.pop("required", None)
         schema["description"] = "The fields to change; null takes one away (RFC 7396)."
-    schema["title"] = f"{kind.name} {'patch' if partial else 'record'}"
+    schema["title"] = f"{kind.name} {'patch' if some else 'record'}"
     return dict(schema)
 
 
@@ -207,7 +208,7 @@ def _add(kind: Kind, verb: str) -> None:
         for name in dict.fromkeys(names)
     ]
     endpoint.__signature__ = inspect.Signature([*own, *given])
-    extra = taking(*headers, body={media_type: _schema(kind, method == "PATCH")} if media_type else None)
+    extra = taking(*headers, body={media_type: partial(_schema, kind, method == "PATCH")} if media_type else None)
     if media_type:
         extra["requestBody"]["required"] = True
     router.add_api_route(

@@ -54,7 +54,7 @@ def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     response_model=NewKey,
     responses={**KEY_ERRORS, **responses(408, 413, 415, 422, 507)},
     openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": KeyIn.model_json_schema()}}}
+        "requestBody": {"required": True, "content": {"application/json": {"schema": KeyIn.model_json_schema}}}
     },
 )
 async def create_key(request: Request, _admin: Admin) -> Response:

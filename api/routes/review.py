@@ -116,7 +116,7 @@ async def _read(request: Request, model: type[Strict]) -> Any:
 
 
 def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
-    return taking(*headers, ONCE, body={"application/json": model.model_json_schema()})
+    return taking(*headers, ONCE, body={"application/json": model.model_json_schema})
 
 
 @router.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})

@@ -22,7 +22,7 @@ def imports(bench: Bench) -> None:
             must = at_least(5000) if store == "SQLite" and size >= bench.main else None
             bench.add(Figure(9, f"import of {size:,} claims", store, "claims/s", [loaded.rate], must))
     smaller, largest = sorted(bench.sizes)[-2:]
-    for store in STORES:
+    for store in bench.sizes[largest].loads:
         peaks = [bench.sizes[size].loads[store].peak for size in (smaller, largest)]
         what = f"its peak memory at {largest:,} claims: at {smaller:,} ({peaks[0]:.0f} MB)"
         bench.add(Figure(9, what, store, "×", [peaks[1] / peaks[0]], at_most(1.1) if store == "SQLite" else None))

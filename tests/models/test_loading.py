@@ -1,6 +1,7 @@
 """Loading lines of JSON: as changes, all or nothing, each fault with its line, the same as if each were put by itself."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -318,3 +319,38 @@ def test_memory_does_not_grow_with_the_file(empty: Store, monkeypatch: pytest.Mo
     load(empty, written(*data.records(100, data.sentences(None))))
     assert max(sizes) <= 20 + 4
     assert len(sizes) >= 25
+
+
+def test_new_claims_are_derived_the_same_as_from_the_tables(
+    empty: Store, seeded: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows from a batch's own rows is what follows from the tables, in a load and where an export is restored."""
+    ours = bulk.derive_new
+    seen: list[str] = []
+
+    def both(connection: Any, batch: bulk.Batch) -> document.Rows:
+        derived = ours(connection, batch)
+        assert derived == document.derive(connection, sorted(batch.new))
+        seen.extend(row["claim"] for row in derived["claim_document"])
+        return derived
+
+    monkeypatch.setattr(bulk, "derive_new", both)
+    monkeypatch.setattr(loading, "BATCH", 50)
+    given = list(data.records(30, data.sentences(None)))
+    claims = [record for record in given if record["record"] == "claim"]
+    for record, target in pairwise(claims):
+        on_tie = {"relation_type": "rivals", "relation_target": target["id"], "key": "on-a-tie"}
+        record["evidence"] += [{**record["evidence"][0], **on_tie}, {**record["evidence"][0], "key": "maybe"}]
+        record["evidence"][-1]["state"] = "submitted"
+        record["relations"] = [{"type": "rivals", "target": target["id"]}]
+    _, reported = load(empty, written(*given))
+    assert reported == []
+    assert len(seen) == len(claims)
+    assert disagreements(empty) == []
+    del seen[:]
+    in_every_state(seeded)
+    told, _ = load(other, exported(seeded))
+    assert told.restored
+    assert len(seen) == len(
+        [each for each in records(exported(other)) if each.get("state") == "accepted" and each["record"] == "claim"]
+    )

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, inspect, select
+from sqlalchemy import CheckConstraint, func, inspect, select, update
+from sqlalchemy.exc import IntegrityError
 
 from api.settings import ROOT
 from models import changes, document, migrations, tables
 from models.check import check
-from models.database import BadDatabaseUrl, connect, file_url
+from models.database import BadDatabaseUrl, Database, connect, file_url
 from models.records import table
 from models.revision import Revision
 from models.seed import seed
@@ -39,6 +40,52 @@ def test_every_constraint_has_the_name_that_the_classes_give_it(empty: Store) ->
             found |= {unique["name"] for unique in seen.get_unique_constraints(rows.name)}
             found |= {seen.get_pk_constraint(rows.name)["name"]}
             assert found == wanted, rows.name
+
+
+def test_the_database_keeps_columns_inside_their_vocabularies(seeded: Store) -> None:
+    """Past our own validation, too, a term that does not exist gets into no column."""
+    checked = 0
+    for model in tables.tables:
+        rows = table(model)
+        for check_on in rows.constraints:
+            if isinstance(check_on, CheckConstraint) and " OR " in str(check_on.sqltext):
+                column = str(check_on.sqltext).partition(" ")[0].strip('"')
+                with seeded.database.read() as connection:
+                    empty_table = connection.scalar(select(func.count()).select_from(rows)) == 0
+                if empty_table:
+                    continue
+                with pytest.raises(IntegrityError, match=r"(?i)check"), seeded.database.write() as connection:
+                    connection.execute(update(rows).values({column: "no_such_term"}))
+                checked += 1
+    assert checked > 25
+
+
+def test_a_file_checks_vocabularies_the_fast_way(tmp_path: Path) -> None:
+    """The checks are written as the classes have them, whichever migrations made them, up again after a step down."""
+    database = connect(file_url(tmp_path / "a.db"))
+    migrations.migrate(database)
+    migrations.migrate(database, "0009")
+    assert {each for each in _checks(database)["ck_claim_state"] if " IN (" in each}
+    migrations.migrate(database)
+    wanted = {
+        str(each.name): set(str(each.sqltext).split(" OR "))
+        for model in tables.tables
+        for each in table(model).constraints
+        if isinstance(each, CheckConstraint)
+    }
+    assert _checks(database) == wanted
+    database.close()
+
+
+def _checks(database: Database) -> dict[str | None, set[str]]:
+    with database.read() as connection:
+        seen = inspect(connection)
+        return {
+            each["name"]: set(each["sqltext"].split(" OR "))
+            for model in tables.tables
+            if seen.has_table(table(model).name)
+            for each in seen.get_check_constraints(table(model).name)
+        }
 
 
 def test_up_and_down_with_data(seeded: Store) -> None:
