@@ -20,7 +20,7 @@ FACET_TERMS = 100
 Places = Mapping[str, Any]
 
 
-def counted(listing: Listing, places: Mapping[str, Any]) -> Listing:
+def counted(listing: Listing, places: Places) -> Listing:
     """Return the listing as its rows are best gone through where their order does not matter: along the index of a term,
     else along that of the traits."""
     walked = driven(listing, places)
@@ -30,7 +30,7 @@ def counted(listing: Listing, places: Mapping[str, Any]) -> Listing:
     return replace(listing, conditions=lambda _places: [*told, *listing.conditions(left)])
 
 
-def along(listing: Listing, places: Mapping[str, Any], field_name: str) -> Listing | None:
+def along(listing: Listing, places: Places, field_name: str) -> Listing | None:
     """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
     where more is asked than the traits beside them tell."""
     told, left = f.by_traits(places, term.c.traits)
