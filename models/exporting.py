@@ -13,22 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, case, cast, func, literal, null, select
 
 from models import migrations
 from models.base import ClaimbaseError
 from models.database import Database
-from models.database.rows import as_stored
+from models.database.json_lines import array, as_text, begun, joined, json_object
 from models.document import DERIVATION, ClaimDocument
 from models.kinds import KINDS, Kind, bodies
-from models.records import Row, table
-from models.revision import PUBLIC, Revision, RevisionOut, Serial, withheld
+from models.records import Row, names_of, table
+from models.revision import PRIVATE, PUBLIC, Revision, RevisionOut, Serial
+from models.source import AuthorIn, IdentifierIn, Source, SourceAuthor, SourceFields, SourceIdentifier
 
 FORMAT = 1
 # Of what Claimbase ships and people write here. What a program brought in from elsewhere may have another one.
 LICENCE = "CC0-1.0"
 BROUGHT_IN = ("import", "scifact")
 BATCH = 500
+# Lines that the database makes at once, fewer where one may be long: a batch is a piece of what is sent.
+LINES, DOCUMENTS = 400, 50
+# No name of a field is longer.
+LONGEST_NAME = 60
 # What a line of a claim holds beside its core. Its sources have lines of their own.
 CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
 RETIRED = ("retracted", "merged")
@@ -67,7 +72,7 @@ def _licence(connection: Connection) -> str | None:
 
 
 def lines(connection: Connection) -> Iterator[bytes]:
-    """Yield a whole export: the header's line, then every section's. The connection's transaction is its snapshot."""
+    """Yield a whole export: the header's line, then every section's, many at once. The connection's transaction is its snapshot."""
     yield line("export", to_json(header(connection)))
     for section in SECTIONS.values():
         yield from section(connection)
@@ -134,14 +139,38 @@ def _topics(connection: Connection) -> Iterator[bytes]:
 
 
 def _sources(connection: Connection) -> Iterator[bytes]:
-    return _records(connection, KINDS["source"], _accepted(KINDS["source"]))
+    for (content,) in joined(connection, "sources", _source_lines(), "", LINES):
+        yield content
+
+
+def _source_lines() -> Select[Any]:
+    """Return the statement that makes the lines of accepted sources as `_records` would."""
+    source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
+    parts = {
+        "authors": (author, AuthorIn, author.c.position),
+        "identifiers": (identifier, IdentifierIn, identifier.c.scheme),
+    }
+    content = begun({"record": literal("source"), **{name: source.c[name] for name in names_of(SourceFields)}})
+    for name, (rows, model, order) in parts.items():
+        item = json_object({field: rows.c[field] for field in names_of(model)})
+        mine = select(item).where(rows.c.source == source.c.id).order_by(order).correlate(source)
+        content = content.concat(f',"{name}":').concat(array(mine))
+    stamps = json_object({name: source.c[name] for name in STAMPS})
+    content = content.concat(",").concat(func.substr(stamps, 2)).concat("\n")
+    return select(source.c.id, content).where(_accepted(KINDS["source"]))
 
 
 def _claims(connection: Connection) -> Iterator[bytes]:
+    for (content,) in joined(connection, "claims", _claim_lines(), "", DOCUMENTS):
+        yield content
+
+
+def _claim_lines() -> Select[Any]:
+    """Return the statement that makes the lines of claims as `claim_line` does."""
     document = table(ClaimDocument)
-    columns = [document.c[name] for name in ("core", *CLAIM_PARTS)]
-    for core, *parts in as_stored(connection, select(*columns).order_by(document.c.claim), BATCH):
-        yield _CLAIM % (core[1:-1], *parts)
+    core = func.substr(document.c.core, 2, func.length(document.c.core) - 2)
+    parts = [as_text(each) for each in (core, *(document.c[name] for name in CLAIM_PARTS))]
+    return select(document.c.claim, func.format(_CLAIM.decode(), *parts))
 
 
 def _retired(connection: Connection) -> Iterator[bytes]:
@@ -151,17 +180,31 @@ def _retired(connection: Connection) -> Iterator[bytes]:
 
 
 def _revisions(connection: Connection) -> Iterator[bytes]:
+    for content, old in joined(connection, "revisions", _revision_lines(), 0, LINES):
+        yield b"".join(to_json(from_json(each)) + b"\n" for each in content.splitlines()) if old else content
+
+
+def _revision_lines() -> Select[Any]:
+    """Return the statement that makes the lines of revisions, with whether an earlier program may have written the body.
+
+    That one left a blank after each colon, and escaped letters.
+    """
     revision = table(Revision)
-    names = ("record", *(name for name in RevisionOut.model_fields if name != "record"))
-    keys = ("of", *names[1:])  # `record` says already what the line is a record of.
-    state = names.index("state")
-    columns = [*(revision.c[name] for name in names), cast(revision.c.body, Text)]
-    for row in as_stored(connection, select(*columns).order_by(revision.c.serial), BATCH):
-        if row[state] in PUBLIC:
-            told, after = row[:-1], _compact(row[-1])
-        else:
-            told, after = withheld(dict(zip(names, row[:-1], strict=True))).values(), b"null"
-        yield line("revision", b'%s,"body":%s}' % (to_json(dict(zip(keys, told, strict=True)))[:-1], after))
+    told = {name: revision.c[name] for name in RevisionOut.model_fields}
+    hidden = {**told, **{name: null() for name in PRIVATE if name in told}}
+    body = cast(revision.c.body, Text)
+    content = case(
+        (revision.c.state.in_(PUBLIC), _revision_begun(told).concat(body)), else_=_revision_begun(hidden).concat("null")
+    )
+    old = case((func.substr(body, 1, LONGEST_NAME).like('%": %'), 1), else_=0)
+    return select(revision.c.serial, content.concat("}\n"), old)
+
+
+def _revision_begun(told: Row) -> ColumnElement[str]:
+    # `record` says already what the line is a record of.
+    named = {"of" if name == "record" else name: column for name, column in told.items()}
+    of = {"record": literal("revision"), "of": named.pop("of")}
+    return begun({**of, **named}).concat(',"body":')
 
 
 SECTIONS = {
@@ -171,12 +214,6 @@ SECTIONS = {
     "retired": _retired,
     "revisions": _revisions,
 }
-
-
-def _compact(body: str) -> bytes:
-    """Return the text of a JSON column as this program writes it; an earlier one left a blank after each colon."""
-    old = body[body.find(":") + 1] == " "
-    return to_json(from_json(body)) if old else body.encode()
 
 
 def _records(connection: Connection, kind: Kind, condition: ColumnElement[bool]) -> Iterator[bytes]:
@@ -197,7 +234,11 @@ def _accepted(kind: Kind) -> ColumnElement[bool]:
 
 
 def _out_of_use(kind: Kind) -> ColumnElement[bool]:
-    return table(kind.model).c.state.in_(RETIRED)
+    """Return the condition for records that are retired: looked for where a revision retired one, not among all there are."""
+    rows, revision = table(kind.model), table(Revision)
+    retiring = revision.c.state.in_(RETIRED) & (revision.c.kind == kind.name)
+    whose = revision.c.claim if kind.part else func.substr(revision.c.record, len(kind.name) + 2)
+    return rows.c.state.in_(RETIRED) & rows.c[kind.columns[0]].in_(select(whose).where(retiring))
 
 
 def _counts() -> dict[str, Select[Any]]:

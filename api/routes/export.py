@@ -1,7 +1,7 @@
 """Everything that is public, as lines of JSON."""
 
 from collections.abc import Generator
-from itertools import chain
+from contextlib import closing
 from threading import BoundedSemaphore
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +11,7 @@ from api import pages
 from api.deps import database
 from api.errors import LIST_ERRORS, Unavailable, not_acceptable
 from api.formats import negotiate
-from api.pieces import pieces
+from api.pieces import ahead, pieces
 from models import exporting
 from models.database import Database
 
@@ -54,7 +54,14 @@ def export(request: Request) -> Response:
     serial = "".join(character for character in etag if character.isdigit())
     named = f'attachment; filename="claimbase-{serial}.jsonl"'
     headers = {"ETag": etag, "Content-Disposition": named, **pages.CACHE}
-    return StreamingResponse(chain([first], content), media_type=MEDIA_TYPES[0], headers=headers)
+    return StreamingResponse(ahead(_again(first, content)), media_type=MEDIA_TYPES[0], headers=headers)
+
+
+def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
+    """Yield a piece that was taken already, then the rest; a fault of the first one is an answer of its own."""
+    with closing(rest):
+        yield first
+        yield from rest
 
 
 def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, None, None]:

@@ -36,6 +36,8 @@ JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).dec
 # How long a writer waits for others, of this process and of others together. Less than a server takes to stop, which waits
 # for its writers.
 BUSY_SECONDS = 20
+# After so many steps of a statement it is asked whether it may go on.
+STEPS = 1000
 # As much of a file is read as memory by the one connection that the event loop waits for: a page of claims lies on some forty
 # pages of the file, and to copy each of them by a call takes as long as all the rest of the statement.
 MAPPED_BYTES = 2**31 - 2**16
@@ -279,7 +281,7 @@ def _sqlite(url: URL, *, writes: bool, patience: float = BUSY_SECONDS, mapped: i
         seen = True
         if not writes:
             record.info["leash"] = leash = Leash()
-            connection.set_progress_handler(leash.ends, 1000)
+            connection.set_progress_handler(leash.ends, STEPS)
         record.info["file"] = _identity(file)
         # The driver's own transactions begin too late (at the first write), so ours are begun below.
         connection.isolation_level = None
@@ -326,6 +328,9 @@ def _take_write_lock(connection: Connection) -> None:
 def _let_go(connection: Connection, seconds: float | None) -> None:
     """Let the statements of a reader's transaction run for so long, or without an end."""
     if leash := connection.info.get("leash"):
+        # Who may take as long as it takes need not be asked, either: each time it would wait for its turn in Python.
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(None if seconds is None else leash.ends, STEPS)
         leash.until, leash.steps = float("inf") if seconds is None else time.monotonic() + seconds, float("inf")
     elif seconds is None:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")

@@ -1,7 +1,6 @@
 """Rows that go to the driver and come from it directly, for what is read most often and written most at once."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -110,25 +109,6 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for row in values:
             copy.write_row(row)
-
-
-def as_stored(connection: Connection, statement: Select[Any], size: int) -> Iterator[Any]:
-    """Yield the rows that a statement without parameters finds as the driver gives them, holding so many at a time.
-
-    It is for columns of text, bytes and numbers, of which SQLAlchemy would make the same at several times the cost.
-    """
-    sql = str(statement.compile(dialect=connection.dialect))
-    driver: Any = connection.connection.driver_connection
-    # A cursor with a name stays on the server; without one, PostgreSQL sends everything at once.
-    named = {} if connection.dialect.name == "sqlite" else {"name": "as_stored"}
-    fault = connection.dialect.loaded_dbapi.Error
-    try:
-        with closing(driver.cursor(**named)) as cursor:
-            cursor.execute(sql)
-            while rows := cursor.fetchmany(size):
-                yield from rows
-    except fault as error:
-        raise DBAPIError.instance(sql, None, error, fault, dialect=connection.dialect) from error
 
 
 def prepare_for_many(connection: Connection) -> None:

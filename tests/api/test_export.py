@@ -1,7 +1,10 @@
 """`/v1/export`: everything public at one moment, as a stream that holds nothing but its snapshot."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -94,6 +97,85 @@ def test_it_is_sent_in_pieces_that_do_not_grow() -> None:
 def test_what_is_slow_to_make_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "PATIENCE", 0)
     assert list(pieces.pieces([b"one\n", b"two\n"])) == [b"one\n", b"two\n", b""]
+
+
+def counted(told: list[str], fails: bool = False) -> Generator[bytes]:
+    """Yield three pieces, or fail at the third; tell of each, and in which thread it ends."""
+    try:
+        for number in range(3):
+            if fails and number == 2:
+                raise OSError("gone")
+            time.sleep(0.01)
+            told.append(str(number))
+            yield b"%d" % number
+    finally:
+        told.append(threading.current_thread().name)
+
+
+async def until_told(told: list[str], number: int) -> None:
+    """Wait until so much was told."""
+    async with asyncio.timeout(10):
+        while len(told) < number:
+            await asyncio.sleep(0.005)
+
+
+def test_the_next_piece_is_made_while_one_is_being_sent() -> None:
+    told: list[str] = []
+
+    async def send() -> None:
+        number = 0
+        async for piece in pieces.ahead(counted(told)):
+            assert piece == str(number).encode()
+            number += 1
+            # Nobody asks for the next one before this one is sent; it is made, or the end reached, all the same.
+            await until_told(told, number + 1)
+
+    asyncio.run(send())
+    assert told[:3] == ["0", "1", "2"]
+    assert len(told) == 4
+    assert told[3] != threading.current_thread().name
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_makes_pieces_is_closed_however_it_ends(fails: bool) -> None:
+    told: list[str] = []
+
+    async def leave_early() -> None:
+        sending = pieces.ahead(counted(told, fails))
+        assert await anext(sending) == b"0"
+        if fails:
+            with pytest.raises(OSError, match="gone"):
+                assert [piece async for piece in sending] == [b"1"]
+        else:
+            await sending.aclose()
+        await until_told(told, 3)
+
+    asyncio.run(leave_early())
+    assert told[:2] == ["0", "1"], "the second was being made when nobody wanted it any more"
+    assert len(told) == 3
+
+
+def test_a_stream_gives_way_to_those_who_are_answered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PAUSE", 10)
+
+    async def took() -> float:
+        async def answers() -> None:
+            while True:
+                time.sleep(0.002)  # As a request takes the event loop for itself.
+                await asyncio.sleep(0)
+
+        answering = asyncio.create_task(answers())
+        begun = time.monotonic()
+        assert b"".join([piece async for piece in pieces.ahead(counted([]))]) == b"012"
+        answering.cancel()
+        return time.monotonic() - begun
+
+    assert asyncio.run(took()) > 0.3
+
+    async def alone() -> bool:
+        return any([not await pieces._is_busy() for _ in range(100)])
+
+    assert asyncio.run(alone())
 
 
 def test_the_example_has_the_form_of_the_export(client: TestClient) -> None:

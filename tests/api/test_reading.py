@@ -11,13 +11,14 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from api import reading
 from api.main import create_app
 from api.settings import Settings
 from models import queries
 from models.base import now
-from models.database import POOL_SIZE, Database, connect
+from models.database import POOL_SIZE, Database, connect, cut_off
 from tests.api.test_bad_input import problem
 from tests.api.test_server import running
 from tests.conftest import Store
@@ -170,6 +171,17 @@ def test_what_is_patient_and_what_writes_is_not_cut_off(seeded: Store) -> None:
         begun = time.monotonic()
         while time.monotonic() - begun < 0.2:
             assert connection.scalar(text(steps)) == 400_000
+    database.close()
+
+
+def test_who_takes_a_connection_after_a_patient_one_is_cut_off_again(seeded: Store) -> None:
+    database = connect(seeded.url, read_seconds=0.05)
+    for _ in range(2):
+        with database.read(patient=True) as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        with pytest.raises(DBAPIError) as error, database.read() as connection:
+            connection.scalar(text(ENDLESS))
+        assert cut_off(error.value)
     database.close()
 
 

@@ -5,11 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import literal_column, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select, update
 
 from models import changes, exporting, queries
-from models.database.rows import as_stored
 from models.document import DERIVATION, ClaimDocument
 from models.known import whole_at
 from models.lines import BadFile
@@ -247,16 +245,3 @@ def test_a_claim_s_line_is_the_stored_bytes(seeded: Store) -> None:
         changed = stored.replace(b"CCSVI causes MS.", b"CCSVI  causes MS.")
         connection.execute(update(document).where(document.c.claim == "ccsvi-causes-ms").values(core=changed))
     assert b"CCSVI  causes MS." in exported(seeded)
-
-
-def test_rows_as_stored_are_those_of_the_statement_however_many_are_held(seeded: Store) -> None:
-    revision = table(Revision)
-    statement = select(revision.c.serial, revision.c.record, revision.c.comment).order_by(revision.c.serial)
-    with seeded.database.read() as connection:
-        wanted = [tuple(row) for row in connection.execute(statement)]
-        assert [list(as_stored(connection, statement, size)) for size in (1, 7, 1000)] == [wanted] * 3
-
-
-def test_an_error_of_the_driver_is_told_as_any_other(seeded: Store) -> None:
-    with pytest.raises(DBAPIError), seeded.database.read() as connection:
-        list(as_stored(connection, select(literal_column("nothing")).select_from(table(Revision)), 10))
