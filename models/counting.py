@@ -1,41 +1,57 @@
 """How many claims there are of which sort: counts of lists, facets, statuses over the years."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select
 
 from models import filters as f
-from models.queries import Listing, document, driven, listed, term
+from models import traits
+from models.database.joins import in_order
+from models.queries import CLAIMS, Listing, document, driven, listed, term
 from models.records import Row
 from models.vocabularies import STATUSES
 
 FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
 FACET_TERMS = 100
-# Facets of which a claim has one term at most; of all others it may have several.
-SINGLE = ("status", "kind", "certainty")
+
+
+Places = Mapping[str, Any]
+
+
+def counted(listing: Listing, places: Places) -> Listing:
+    """Return the listing as its rows are best gone through where their order does not matter: along the index of a term,
+    else along that of the traits."""
+    walked = driven(listing, places)
+    if walked is not listing or listing.name != CLAIMS.name:
+        return walked
+    told, left = f.by_traits(places, document.c.traits)
+    return replace(listing, conditions=lambda _places: [*told, *listing.conditions(left)])
+
+
+def along(listing: Listing, places: Places, field_name: str) -> Listing | None:
+    """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
+    where more is asked than the traits beside them tell."""
+    told, left = f.by_traits(places, term.c.traits)
+    if listing.name != CLAIMS.name or left:
+        return None
+    having = [term.c.field == field_name, *told]
+    return replace(listing, rows=term, conditions=lambda _places: having, id=(term.c.claim,), traits=term.c.traits)
 
 
 def count(connection: Connection, listing: Listing, parameters: Mapping[str, Any]) -> int:
     """Return how many rows meet the conditions."""
-    return int(_rows(connection, listing, parameters, "count", lambda walked, _day: _counted(walked))[0][0])
+
+    def build(places: Places) -> Select[Any]:
+        return _of(counted(listing, places), places, func.count())
+
+    return int(listed(connection, listing, parameters, ("count",), build)[1][0][0])
 
 
-def _counted(walked: Listing) -> Select[Any]:
-    return select(func.count()).select_from(walked.rows)
-
-
-def _rows(
-    connection: Connection, listing: Listing, parameters: Mapping[str, Any], what: str, build: Any
-) -> Sequence[Sequence[Any]]:
-    """Return the rows of a statement on a listing; `build` makes it from where the rows stand and the place of `as_of`."""
-
-    def whole(places: Mapping[str, Any]) -> Select[Any]:
-        walked = driven(listing, places)
-        made: Select[Any] = build(walked, places.get("as_of")).where(*walked.conditions(places))
-        return made
-
-    return listed(connection, listing, parameters, (what,), whole)[1]
+def _of(walked: Listing, places: Places, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the statement that reads these columns of all rows of a listing."""
+    return select(*columns).select_from(walked.rows).where(*walked.conditions(places))
 
 
 def facets(
@@ -46,14 +62,10 @@ def facets(
 
     A claim with several values of a field counts under each of them.
     """
-    found = {name: _terms(connection, listing, parameters, name) for name in by}
-    plain = next((name for name in by if name in SINGLE), None)
-    total = sum(found[plain].values()) if plain else count(connection, listing, parameters)
+    spread = _by_terms if listing.traits is None else _by_traits
+    total, found = spread(connection, listing, parameters, by)
     answer = {}
-    for name, terms in found.items():
-        missing = terms.pop(None, 0)
-        if name not in SINGLE:
-            missing = total - _rows(connection, listing, parameters, f"having {name}", _having(name))[0][0]
+    for name, (terms, missing) in found.items():
         rows = sorted(terms.items(), key=lambda row: (-row[1], row[0]))
         answer[name] = {
             "terms": [{"term": value, "count": times} for value, times in rows[:FACET_TERMS]],
@@ -63,32 +75,70 @@ def facets(
     return total, answer
 
 
+# How many there are in all; for each field how many have each of its terms, and how many have none.
+Spread = tuple[int, dict[str, tuple[dict[str, int], int]]]
+
+
+def _by_traits(connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]) -> Spread:
+    """Return how claims are spread, as their traits tell; terms are gone through only where there are too many for these."""
+
+    def build(places: Places) -> Select[Any]:
+        walked = counted(listing, places)
+        assert walked.traits is not None
+        part = walked.traits.bitwise_and(bindparam("counted_bits", type_=BigInteger)).label("part")
+        return _of(walked, places, part, func.count()).group_by("part")
+
+    bits = {"counted_bits": traits.of_fields(by)}
+    groups = [(row[0], row[1]) for row in listed(connection, listing, parameters, ("traits",), build, bits)[1]]
+    found = {name: traits.counts(name, groups) for name in by}
+    for name, (terms, missing) in found.items():
+        if traits.ANY in terms:
+            found[name] = _terms(connection, listing, parameters, name), missing
+    return sum(times for _, times in groups), found
+
+
+def _by_terms(connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]) -> Spread:
+    """Return how claims are spread by all the terms that they have, each of them gone through."""
+
+    def having(name: str) -> int:
+        def build(places: Places) -> Select[Any]:
+            walked, _ = _facet(listing, places, name)
+            return _of(walked, places, func.count(walked.id[0].distinct()))
+
+        return int(listed(connection, listing, parameters, ("having", name), build)[1][0][0])
+
+    total = count(connection, listing, parameters)
+    found = {}
+    for name in by:
+        terms = _terms(connection, listing, parameters, name)
+        # Of these a claim has one at most, or none, which the terms tell.
+        missing = terms.pop(None, 0) if name in ("status", "kind", "certainty") else total - having(name)
+        found[name] = terms, missing
+    return total, found
+
+
 def _terms(connection: Connection, listing: Listing, parameters: Mapping[str, Any], name: str) -> dict[Any, int]:
-    """Return how many claims have each term of a facet, and under None those without one where they are told apart."""
+    """Return how many claims have each term of a field."""
 
-    def build(walked: Listing, day: Any) -> Select[Any]:
-        value, rows, having = _facet(name, walked.rows, day)
-        return select(value, func.count()).select_from(rows).where(having).group_by(value)
+    def build(places: Places) -> Select[Any]:
+        walked, value = _facet(listing, places, name)
+        return _of(walked, places, value, func.count()).group_by(value)
 
-    return {row[0]: row[1] for row in _rows(connection, listing, parameters, f"facet {name}", build)}
-
-
-def _having(name: str) -> Any:
-    def build(walked: Listing, day: Any) -> Select[Any]:
-        _, rows, having = _facet(name, walked.rows, day)
-        return select(func.count(document.c.claim.distinct())).select_from(rows).where(having)
-
-    return build
+    return {row[0]: row[1] for row in listed(connection, listing, parameters, ("facet", name), build)[1]}
 
 
-def _facet(name: str, rows: FromClause, day: Any) -> tuple[ColumnElement[Any], FromClause, ColumnElement[bool]]:
-    """Return the column that holds a facet's terms, where it stands, and which rows are meant."""
-    if name in ("status", "certainty"):
-        return (document.c if day is None else f.period.c)[name], rows, true()
+def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, ColumnElement[Any]]:
+    """Return the listing with a row for each term that a claim has, and the column where it stands."""
+    if alone := along(listing, places, name):
+        return alone, term.c.value
+    walked, day = counted(listing, places), places.get("as_of")
     if name == "kind":
-        return document.c.kind, rows, true()
-    by_then = true() if day is None else term.c.since <= day
-    return term.c.value, rows.join(term, term.c.claim == document.c.claim), and_(term.c.field == name, by_then)
+        return walked, document.c.kind
+    if name in ("status", "certainty"):
+        return walked, f.period.c[name]
+    own = [term.c.field == name, *([] if day is None else [term.c.since <= day])]
+    rows = in_order(walked.rows, term, term.c.claim == walked.id[0])
+    return replace(walked, rows=rows, conditions=lambda _places: [*walked.conditions(places), *own]), term.c.value
 
 
 def status_history(connection: Connection, topics: Sequence[str], until: int) -> list[Row]:

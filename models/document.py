@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
+from sqlalchemy import BigInteger, CheckConstraint, Connection, Index, LargeBinary, delete, insert, select, update
 from sqlmodel import Field
 
-from models import records, search, status, whole
+from models import records, search, status, traits, whole
 from models import vocabularies as v
 from models.base import PartOfClaim, now
 from models.claim import Claim, ClaimIn
@@ -46,6 +46,7 @@ class ClaimDocument(PartOfClaim, table=True):
         Index(None, "evidence_level", "claim"),
         Index(None, "evidence_count", "claim"),
         Index(None, "updated", "claim"),
+        Index(None, "traits", "claim"),
     )
 
     kind: str
@@ -56,6 +57,7 @@ class ClaimDocument(PartOfClaim, table=True):
     evidence_level: str
     evidence_count: int
     has_conflict: bool
+    traits: int = Field(sa_type=BigInteger, description="See `models.traits`.")
     statement: str
     revision: int
     updated: str
@@ -72,11 +74,13 @@ class ClaimTerm(PartOfClaim, table=True):
     """A value of a field that a claim has many of (topic, asserted_by, document, evidence_level, direction)."""
 
     __tablename__ = "claim_term"
-    __table_args__ = (Index(None, "field", "value", "claim"),)
+    # With the traits at its end, so that a list or a count along a term needs nothing but this index.
+    __table_args__ = (Index(None, "field", "value", "claim", "traits"),)
 
     field: str = Field(primary_key=True)
     value: str = Field(primary_key=True)
     since: str = Field(description="First day of evidence time on which the claim has it, YYYY-MM-DD.")
+    traits: int = Field(sa_type=BigInteger, description="The claim's, the same as in its document.")
 
 
 class StatusPeriod(PartOfClaim, table=True):
@@ -99,7 +103,7 @@ class StatusPeriod(PartOfClaim, table=True):
 
 
 # By what the read model was derived: raised by hand where the same evidence comes to something else, or is stored otherwise.
-DERIVATION = "2026-11-25"
+DERIVATION = "2026-11-26"
 
 # Between these stands in a core what changes with the day of evidence time.
 DERIVED_FROM, DERIVED_UNTIL = b',"asserted_by":', b',"revision":'
@@ -221,6 +225,19 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
     members = [to_json(standing.members)[1:-1] for standing in course]
     now = course[-1].members
     slug = claim.claim["id"]
+    evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
+    stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
+    terms = [
+        *(("topic", topic, ALWAYS) for topic in claim.claim["topics"]),
+        *(("asserted_by", who, day) for row, day in stated for who in row["asserted_by"]),
+        *(("document", row["source"], day) for row, day in stated),
+        *((field, row[name], row["published"]) for row in evidence for field, name in LINE_TERMS),
+    ]
+    first: dict[tuple[str, str], str] = {}
+    for field, value, day in terms:
+        first[field, value] = min(day, first.get((field, value), day))
+    single = {"status": now["status"], "kind": claim.claim["kind"], "certainty": now["certainty"]}
+    own = traits.of([*first, *((field, term) for field, term in single.items() if term is not None)])
     rows["claim_document"].append(
         {
             "claim": slug,
@@ -232,6 +249,7 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
             "evidence_level": now["evidence_level"] or NO_LEVEL,
             "evidence_count": now["counts"]["evidence"],
             "has_conflict": now["has_conflict"],
+            "traits": own,
             "statement": claim.claim["statement"],
             "revision": claim.claim["revision"],
             "updated": claim.claim["updated"],
@@ -240,19 +258,9 @@ def _derive_one(rows: Rows, claim: whole.Whole) -> None:
             "past": _past([standing.day for standing in course], members),
         }
     )
-    stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
-    evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
-    terms = [
-        *(("topic", topic, ALWAYS) for topic in claim.claim["topics"]),
-        *(("asserted_by", who, day) for row, day in stated for who in row["asserted_by"]),
-        *(("document", row["source"], day) for row, day in stated),
-        *((field, row[name], row["published"]) for row in evidence for field, name in LINE_TERMS),
-    ]
-    first: dict[tuple[str, str], str] = {}
-    for field, value, day in terms:
-        first[field, value] = min(day, first.get((field, value), day))
     rows["claim_term"] += [
-        {"claim": slug, "field": field, "value": value, "since": day} for (field, value), day in sorted(first.items())
+        {"claim": slug, "field": field, "value": value, "since": day, "traits": own}
+        for (field, value), day in sorted(first.items())
     ]
     periods = status.runs((standing.day, standing.judged) for standing in course)
     rows["status_period"] += [{"claim": slug, **vars(run)} for run in periods]

@@ -5,13 +5,14 @@ several parameters must all hold.
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Set
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, String, and_, bindparam, case, exists, func, or_
+from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, case, exists, func, or_
 
+from models import traits
 from models import vocabularies as v
 from models.base import LARGEST, Slug, Text, check_partial_date, end_of, now
 from models.claim import Topic
@@ -283,20 +284,29 @@ NAMES = frozenset(
 )
 
 
+def place_of(parameter: str) -> str:
+    """Return the name of the place of a parameter's value: none that SQLAlchemy would think of."""
+    return "given_" + parameter.replace(".", "_")
+
+
 # The place of the day that `as_of` names, where a statement is made before it is known.
 DAY = bindparam("given_as_of", type_=String)
 
 
 def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
     """Return what parameters have in common with those that make the same statement, the same parameters with a place
-    for each value, and the values of the places. A truth value is no value here: it makes a statement of its own."""
+    for each value, and the values of the places. A truth value is no value here: it makes a statement of its own.
+
+    What claims' traits tell of has a place more, for the number of the terms that are named (see `by_traits`)."""
     shape: list[Hashable] = []
     places: dict[str, Any] = {}
     values: dict[str, Any] = {}
     for parameter, value in parameters.items():
         if parameter not in NAMES:
             continue
-        place = "given_" + parameter.replace(".", "_")  # No name that SQLAlchemy would think of.
+        place = place_of(parameter)
+        if parameter in TOLD_BY_TRAITS:
+            values[place + BITS] = traits.among(parameter, value)
         if isinstance(value, list):
             named = {f"{place}_{number}": each for number, each in enumerate(value)}
             places[parameter] = [bindparam(name) for name in named]
@@ -336,24 +346,39 @@ def lines_of_claim(day: Any = None) -> list[ColumnElement[bool]]:
     return [*own, source.c.published <= day, or_(stands, end > day)]
 
 
-# What a claim's terms tell of its lines, as long as no more is asked of a line than one of these.
-TERMS_OF_LINES = {name: has_term(name) for name in ("evidence_level", "direction")}
+# What a claim's traits tell of its lines, as long as no more is asked of a line than one of these; and of itself.
+TRAITS_OF_LINES = frozenset({"evidence_level", "evidence_level.lte", "direction"})
+TOLD_BY_TRAITS = TRAITS_OF_LINES | {"status", "status.ne", "kind", "kind.ne", "certainty"}
+BITS = "_bits"
 
 
 def of_one_line(parameters: Mapping[str, Any]) -> list[str]:
-    """Return those parameters that one and the same line must meet; none where the claim's terms tell as much."""
+    """Return those parameters that one and the same line must meet; none where the claim's traits tell as much."""
     named = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
-    return [] if len(named) == 1 and named[0] in TERMS_OF_LINES else named
+    return [] if len(named) == 1 and named[0] in TRAITS_OF_LINES else named
+
+
+def by_traits(
+    parameters: Mapping[str, Any], of: ColumnElement[int], names: Set[str] = TOLD_BY_TRAITS
+) -> tuple[list[ColumnElement[bool]], dict[str, Any]]:
+    """Return the conditions on claims that a column of traits tells of, and the parameters that are left.
+
+    What one line must meet the claim must, too: it is asked first, and is left.
+    """
+    made = []
+    for name in (name for name in parameters if name in names):
+        had = of.bitwise_and(bindparam(place_of(name) + BITS, type_=BigInteger))
+        made.append(had == 0 if name.endswith(".ne") else had != 0)
+    one_line = of_one_line(parameters)
+    return made, {name: value for name, value in parameters.items() if name not in names or name in one_line}
 
 
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
-    made = conditions(parameters, CLAIM_CONDITIONS)
-    if of_one_line(parameters):
-        lines = conditions(parameters, LINE_CONDITIONS)
+    made, left = by_traits(parameters, document.c.traits, TRAITS_OF_LINES)
+    made += conditions(left, CLAIM_CONDITIONS)
+    if lines := conditions(left, LINE_CONDITIONS):
         made.append(exists().where(*lines_of_claim(), *lines).correlate(document))
-    else:
-        made += conditions(parameters, TERMS_OF_LINES)
     return made
 
 

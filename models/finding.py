@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from models.asked import Query, marked, typed
 from models.database import index
+from models.database.joins import in_front
 from models.queries import Listing, document, topic
 from models.records import Row, sources_by_id
 from models.search import WORDS, Text, beginning, claim_texts, source_texts
@@ -26,7 +27,7 @@ def searched(connection: Connection, listing: Listing, kind: str, query: Query) 
     (record,) = listing.id
     return replace(
         listing,
-        rows=index.among(found, listing.rows, record),
+        rows=in_front(found, found.c.record, listing.rows, record),
         sorts={**listing.sorts, RELEVANCE: found.c.score},
         name=f"{listing.name}, searched",
         default=(RELEVANCE,),

@@ -27,6 +27,7 @@ from models import filters as f
 from models import known, review, whole
 from models.base import NotFound, near
 from models.claim import Occurrence, Topic
+from models.database.joins import in_front
 from models.database.rows import fetch
 from models.document import NO_LEVEL, ClaimDocument, ClaimTerm
 from models.evidence import Evidence
@@ -49,7 +50,8 @@ class Listing:
 
     `name` is that of a listing which is the same for every request, so that its statements are kept; `given` holds what
     yet differs from one to the next. `along` is the id once more, as it stands in an index that gives the rows in their
-    order. `default` is how it is sorted where nobody says.
+    order. `default` is how it is sorted where nobody says. `traits` is the column of claims' traits, where they are of the
+    time that is asked about.
     """
 
     rows: FromClause
@@ -60,6 +62,7 @@ class Listing:
     along: tuple[ColumnElement[Any], ...] | None = None
     default: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
+    traits: ColumnElement[int] | None = None
 
 
 CLAIMS = Listing(
@@ -74,6 +77,7 @@ CLAIMS = Listing(
     },
     (document.c.claim,),
     "claims",
+    traits=document.c.traits,
 )
 EVIDENCE = Listing(
     evidence.join(source, source.c.id == evidence.c.source),
@@ -153,7 +157,7 @@ def page(
     """
 
     def build(places: Mapping[str, Any]) -> Select[Any]:
-        walked = driven(listing, places)
+        walked = driven(listing, places, by_id=all(name.removeprefix("-") == "id" for name in sort))
         columns = ordering(walked, sort)
         marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
         keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
@@ -161,7 +165,8 @@ def page(
         if after is not None:
             passed = [bindparam(f"after_{place}", type_=part.type) for place, (part, _) in enumerate(columns)]
             chosen = chosen.where(_beyond(columns, passed))
-        ordered = [part.desc() if down else part.asc() for part, down in columns]
+        # By the names of what is selected: what has to be counted for it is not counted twice.
+        ordered = [mark.desc() if down else mark.asc() for mark, (_, down) in zip(marks, columns, strict=True)]
         # Which ones first, so that nothing large is sorted; then those alone are read.
         some = chosen.order_by(*ordered).limit(bindparam("most", type_=Integer)).subquery()
         found = [some.c[mark.name] for mark in marks]
@@ -199,29 +204,55 @@ def listed(
     return tuple(found.keys()), found.all()
 
 
-# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first.
-DRIVING = ("topic", "document", "asserted_by", "evidence_level", "direction")
+# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What traits
+# tell, too, hardly narrows it, but by one value of it the claims stand in their order.
+DRIVING = ("topic", "document", "asserted_by")
+TELLING = ("evidence_level", "direction")
 
 
-def driven(listing: Listing, places: Mapping[str, Any]) -> Listing:
-    """Return the listing along the index of a term where all claims found have it: they stand there in their order.
+def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
+    """Return the listing along the index of a term where all claims found have it, or one of several: they stand there in
+    their order, with their traits. What these do not tell, and what it is sorted by but the id, is looked up in the
+    documents.
 
     By themselves the documents would be gone through one by one until enough are found that have the term.
     """
-    if listing.along:
-        return replace(listing, id=listing.along)
-    own = [name for name in DRIVING if len(places.get(name, ())) == 1 and name not in f.of_one_line(places)]
-    if listing.name != CLAIMS.name or not own:
-        return listing
-    name, walked = own[0], term.alias("walked")
-    left = {parameter: place for parameter, place in places.items() if parameter != name}
-    having = [walked.c.field == name, walked.c.value == places[name][0]]
+    usual = replace(listing, id=listing.along) if listing.along else listing
+    if listing.name not in (CLAIMS.name, CLAIMS_AS_OF.name):
+        return usual
+    own = sorted((name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1)
+    today = listing.traits is not None
+    if today:
+        one_line = f.of_one_line(places)
+        own += [name for name in TELLING if len(places.get(name, ())) == 1 and name not in one_line]
+    if not own:
+        return usual
+    name = own[0]
+    others = {other: place for other, place in places.items() if other != name}
+    walked, having = _having(name, places[name], places.get("as_of"))
+    told, left = f.by_traits(others, walked.c.traits, f.TOLD_BY_TRAITS if today else frozenset())
     return replace(
         listing,
-        rows=walked.join(document, document.c.claim == walked.c.claim),
-        conditions=lambda _places: [*having, *listing.conditions(left)],
+        rows=walked
+        if today and by_id and not left
+        else in_front(walked, walked.c.claim, listing.rows, document.c.claim),
+        conditions=lambda _places: [*having, *told, *listing.conditions(left)],
         id=(walked.c.claim,),
+        traits=walked.c.traits if today else None,
     )
+
+
+def _having(name: str, values: Sequence[Any], day: Any) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """Return the terms that claims have in a field, each claim once, by a day where one is given, and their conditions."""
+
+    def meant(of: Any) -> list[ColumnElement[bool]]:
+        value = of.value == values[0] if len(values) == 1 else of.value.in_(values)
+        return [of.field == name, value, *([] if day is None else [of.since <= day])]
+
+    if len(values) == 1:
+        walked = term.alias("walked")
+        return walked, meant(walked.c)
+    return select(term.c.claim, term.c.traits).where(*meant(term.c)).distinct().subquery("walked"), []
 
 
 def _beyond(columns: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[Any]) -> ColumnElement[bool]:

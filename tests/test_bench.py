@@ -60,7 +60,7 @@ def test_a_copy_holds_what_its_original_does(templates: Templates, tmp_path: Pat
             )
         database.close()
     assert counts[0] == counts[1]
-    assert sum(each or 0 for each in counts[0]) > 1000
+    assert sum(found or 0 for found in counts[0]) > 1000
 
 
 def test_a_bound_is_held_against_the_median() -> None:

@@ -6,18 +6,15 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     FromClause,
     Integer,
-    Join,
     String,
     Table,
     bindparam,
     delete,
     text,
 )
-from sqlalchemy.ext.compiler import compiles
 
 from models.asked import Phrase, Query, Term
 from models.database.rows import insert_rows
@@ -80,29 +77,6 @@ _FOUND = {
     "postgresql": "SELECT {key} AS record, CAST(-1000000 * ts_rank(vector, CAST(:asked AS tsquery)) AS integer) AS score"
     " FROM {name} WHERE vector @@ CAST(:asked AS tsquery)",
 }
-
-
-class _InOrder(Join):
-    """A join whose left side comes first on SQLite too, which knows neither how much a query finds nor a filter holds."""
-
-    inherit_cache = True
-
-
-@compiles(_InOrder)
-def _join(join: _InOrder, compiler: Any, **options: Any) -> str:
-    return str(compiler.visit_join(join, **options))
-
-
-@compiles(_InOrder, "sqlite")
-def _cross_join(join: _InOrder, compiler: Any, **options: Any) -> str:
-    return _join(join, compiler, **options).replace(" JOIN ", " CROSS JOIN ", 1)
-
-
-def among(found: FromClause, rows: FromClause, record: ColumnElement[Any]) -> FromClause:
-    """Return rows with only those that were found, by the column that names their record; what was found is read first."""
-    if isinstance(rows, Join):
-        return Join(among(found, rows.left, record), rows.right, rows.onclause)
-    return _InOrder(found, rows, found.c.record == record)
 
 
 def found(connection: Connection, table: Table, key: str) -> FromClause:

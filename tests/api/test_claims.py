@@ -97,6 +97,23 @@ FILTERS: dict[str, Holds] = {
     "source=singh-2009&evidence_level=5": line(source="singh-2009", level="5"),
     "source=zamboni-2009-jnnp&direction=disputes": line(source="zamboni-2009-jnnp", direction="disputes"),
     "topic=iron&direction=disputes": lambda c: "iron" in c["topics"] and line(direction="disputes")(c),
+    "topic=ccsvi&evidence_level=3,4&status.ne=refuted": lambda c: (
+        "ccsvi" in c["topics"] and line(level=("3", "4"))(c) and c["status"] != "refuted"
+    ),
+    "topic=ccsvi&evidence_level.lte=3&kind.ne=mechanism": lambda c: (
+        "ccsvi" in c["topics"] and line(level=("1", "2", "3"))(c) and c["kind"] != "mechanism"
+    ),
+    "topic=ccsvi&certainty=very_low,low&has_conflict=true": lambda c: (
+        "ccsvi" in c["topics"] and c["certainty"] in ("very_low", "low") and c["has_conflict"]
+    ),
+    "topic=ccsvi&evidence_level=4,5&direction=supports&study_design=laboratory,cohort,case_control": lambda c: (
+        "ccsvi" in c["topics"]
+        and line(level=("4", "5"), direction="supports", study_design=("laboratory", "cohort", "case_control"))(c)
+    ),
+    "evidence_level=1&status=refuted,disputed": lambda c: line(level="1")(c) and c["status"] in ("refuted", "disputed"),
+    "direction=inconclusive,disputes&kind=mechanism,finding": lambda c: (
+        line(direction=("inconclusive", "disputes"))(c) and c["kind"] in ("mechanism", "finding")
+    ),
 }
 
 
@@ -257,7 +274,7 @@ VALUES: dict[str, Callable[[Record], set[str]]] = {
 
 
 @pytest.mark.parametrize(
-    "query", ["", "topic=ccsvi", "evidence_level=4&direction=supports", "source=doi:10.1002/ANA.22085", "topic.ne=iron"]
+    "query", ["", "evidence_level=4&direction=supports", "source=doi:10.1002/ANA.22085", "topic.ne=iron", *FILTERS]
 )
 def test_facets_count_what_the_list_finds(query: str, client: TestClient, claims: list[Record]) -> None:
     listed = set(ids(client, f"/v1/claims?{query}"))

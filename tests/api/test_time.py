@@ -1,6 +1,8 @@
 """What was known when, over HTTP: both times, explanations, differences, revisions, what hangs on a claim, pictures."""
 
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from api.settings import Settings
 from models import changes
 from models.base import now
 from models.source import SourceIn
-from tests.api.ask import ask, ids, walked, whole_claims
+from tests.api.ask import Record, ask, ids, walked, whole_claims
 from tests.api.test_bad_input import problem
 from tests.conftest import Store
 
@@ -86,6 +88,38 @@ def test_facets_as_of_a_day_count_what_the_list_gives(client: TestClient) -> Non
             assert term["count"] == sum(term["term"] in of(claim) for claim in listed), (name, term)
         assert facets["data"][name]["missing"] == sum(not of(claim) for claim in listed), name
     assert ask(client, "/v1/claims/facets?as_of=2012&topic=iron&status=contested")["total"] == 1
+
+
+THEN: dict[str, Callable[[Record], Any]] = {
+    "topic=ccsvi": lambda claim: "ccsvi" in claim["topics"],
+    "topic=ccsvi,iron": lambda claim: {"ccsvi", "iron"} & set(claim["topics"]),
+    "topic=ccsvi,iron&status=contested,disputed&topic.ne=treatment": lambda claim: (
+        {"ccsvi", "iron"} & set(claim["topics"])
+        and claim["status"] in ("contested", "disputed")
+        and "treatment" not in claim["topics"]
+    ),
+    "asserted_by=zamboni,patients": lambda claim: {"zamboni", "patients"} & set(claim["asserted_by"]),
+    "topic=ccsvi&evidence_level=4&kind.ne=definition": lambda claim: (
+        "ccsvi" in claim["topics"]
+        and claim["kind"] != "definition"
+        and any(line["level"] == "4" for line in claim["evidence"])
+    ),
+}
+
+
+@pytest.mark.parametrize("query", THEN)
+def test_filters_as_of_a_day_find_what_stood_so_then(query: str, client: TestClient) -> None:
+    known = ask(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
+    wanted = [claim for claim in known if THEN[query](claim)]
+    assert 0 < len(wanted) < len(known)
+    assert walked(client, f"/v1/claims?as_of=2012&{query}&limit=2") == [claim["id"] for claim in wanted]
+    by_count = sorted(wanted, key=lambda claim: (-claim["counts"]["evidence"], claim["id"]))
+    assert ids(client, f"/v1/claims?as_of=2012&{query}&sort=-evidence_count") == [claim["id"] for claim in by_count]
+    facets = ask(client, f"/v1/claims/facets?as_of=2012&{query}&by=status,topic")
+    assert facets["total"] == len(wanted)
+    counted = {name: {each["term"]: each["count"] for each in facets["data"][name]["terms"]} for name in facets["data"]}
+    assert counted["status"] == Counter(claim["status"] for claim in wanted)
+    assert counted["topic"] == Counter(topic for claim in wanted for topic in claim["topics"])
 
 
 def test_as_of_today_is_the_present(client: TestClient) -> None:
