@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import deps
-from api.reading import PlainRoute
+from api.reading import PlainRoute, led
 
 
 class WriteRoute(PlainRoute):
@@ -66,14 +66,10 @@ class Door:
         await (response or self.app)(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        if scope.get("root_path"):
+        found = led(WriteRoute, self.routes.get(scope["method"], ()), scope)
+        if found is None:
             return None
-        for route in self.routes.get(scope["method"], ()):
-            if match := route.path_regex.match(scope["path"]):
-                if not isinstance(route, WriteRoute) or not route.known:
-                    return None
-                parts = {name: route.param_convertors[name].convert(each) for name, each in match.groupdict().items()}
-                # Where an error is told or recorded, the scope says what was asked for.
-                scope.update(route=route, endpoint=route.endpoint, path_params=parts)
-                return await route.at_once(Request(scope, receive, send))
-        return None
+        route, parts = found
+        # Where an error is told or recorded, the scope says what was asked for.
+        scope.update(route=route, endpoint=route.endpoint, path_params=parts)
+        return await route.at_once(Request(scope, receive, send))

@@ -7,7 +7,7 @@ out of the ordinary (with a key, with a parameter that will not do) goes FastAPI
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, get_origin
+from typing import Any, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
@@ -62,6 +62,9 @@ class PlainRoute(APIRoute):
         if self.dependant.request_param_name:
             values[self.dependant.request_param_name] = request
         return values
+
+
+Route = TypeVar("Route", bound=PlainRoute)
 
 
 class ShortRoute(PlainRoute):
@@ -153,18 +156,26 @@ class Lane:
         await send({"type": "http.response.body", "body": response.body})
 
     def _answer(self, scope: Scope) -> Response | None:
-        if scope.get("root_path"):
-            return None
         for name, value in scope["headers"]:
             if name in BARRING or (name == b"accept-encoding" and b"gzip" in value):
                 return None
-        for route in self.routes:
-            if match := route.path_regex.match(scope["path"]):
-                if not isinstance(route, ShortRoute) or not route.known:
-                    return None
-                parts = {name: route.param_convertors[name].convert(each) for name, each in match.groupdict().items()}
-                return route.at_once(Request({**scope, "path_params": parts}))
+        found = led(ShortRoute, self.routes, scope)
+        if found is None:
+            return None
+        route, parts = found
+        return route.at_once(Request({**scope, "path_params": parts}))
+
+
+def led(kind: type[Route], routes: Sequence[APIRoute], scope: Scope) -> tuple[Route, Values] | None:
+    """Return the first of these routes that an address leads to, with its parts; None where it is not of this kind."""
+    if scope.get("root_path"):
         return None
+    for route in routes:
+        if match := route.path_regex.match(scope["path"]):
+            if not isinstance(route, kind) or not route.known:
+                return None
+            return route, {name: route.param_convertors[name].convert(part) for name, part in match.groupdict().items()}
+    return None
 
 
 def takes_long(query: BaseModel) -> bool:

@@ -15,8 +15,6 @@ from models.vocabularies import STATUSES
 
 FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
 FACET_TERMS = 100
-
-
 Places = Mapping[str, Any]
 
 

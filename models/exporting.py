@@ -202,9 +202,8 @@ def _revision_lines() -> Select[Any]:
 
 def _revision_begun(told: Row) -> ColumnElement[str]:
     # `record` says already what the line is a record of.
-    named = {"of" if name == "record" else name: column for name, column in told.items()}
-    of = {"record": literal("revision"), "of": named.pop("of")}
-    return begun({**of, **named}).concat(',"body":')
+    rest = {name: column for name, column in told.items() if name != "record"}
+    return begun({"record": literal("revision"), "of": told["record"], **rest}).concat(',"body":')
 
 
 SECTIONS = {

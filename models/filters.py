@@ -293,11 +293,12 @@ def place_of(parameter: str) -> str:
 DAY = bindparam("given_as_of", type_=String)
 
 
-def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
+def bound(parameters: Mapping[str, Any], *, of_claims: bool = True) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
     """Return what parameters have in common with those that make the same statement, the same parameters with a place
     for each value, and the values of the places. A truth value is no value here: it makes a statement of its own.
 
-    What claims' traits tell of has a place more, for the number of the terms that are named (see `by_traits`)."""
+    What claims' traits tell of has a place more, for the number of the terms that are named (see `by_traits`); lists of
+    other records have parameters of the same names, which mean something else."""
     shape: list[Hashable] = []
     places: dict[str, Any] = {}
     values: dict[str, Any] = {}
@@ -305,7 +306,7 @@ def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict
         if parameter not in NAMES:
             continue
         place = place_of(parameter)
-        if parameter in TOLD_BY_TRAITS:
+        if of_claims and parameter in TOLD_BY_TRAITS:
             values[place + BITS] = traits.among(parameter, value)
         if isinstance(value, list):
             named = {f"{place}_{number}": each for number, each in enumerate(value)}

@@ -196,7 +196,7 @@ def listed(
     It is kept under `what` it is and the shape of the parameters, where the listing is the same each time. `more` are the
     values of other places.
     """
-    shape, places, values = f.bound(parameters)
+    shape, places, values = f.bound(parameters, of_claims=listing.traits is not None)
     values = {**values, **listing.given, **more}
     if listing.name is not None:
         return fetch(connection, (*what, listing.name, shape), lambda: build(places), values)

@@ -41,14 +41,11 @@ def of(found: Iterable[tuple[str, str]]) -> int:
 
 
 def among(parameter: str, value: Any) -> int:
-    """Return the number of the terms that a parameter (`field`, `field.ne` or `field.lte`) names.
-
-    Lists of other records have fields of the same names: of what no claim can be, there is no bit.
-    """
+    """Return the number of the terms that a parameter (`field`, `field.ne` or `field.lte`) names."""
     field, _, operator = parameter.partition(".")
     if operator == "lte":
         value = [term for term in FIELDS[field] if term <= value]  # As the texts sort in a column.
-    return number((field, term) for term in value if (field, term) in BITS)
+    return number((field, term) for term in value)
 
 
 def of_fields(fields: Iterable[str]) -> int:

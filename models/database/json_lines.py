@@ -4,7 +4,7 @@ A batch is one statement and one value, so that Python makes no object a row, an
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     Boolean,
@@ -41,6 +41,7 @@ class _utf8(FunctionElement[bytes]):  # noqa: N801
 
     type = LargeBinary()
     inherit_cache = True
+    spellings: ClassVar = {"sqlite": "CAST({} AS BLOB)", "postgresql": "convert_to({}, 'UTF8')"}
 
 
 class as_text(FunctionElement[str]):  # noqa: N801
@@ -48,6 +49,7 @@ class as_text(FunctionElement[str]):  # noqa: N801
 
     type = Text()
     inherit_cache = True
+    spellings: ClassVar = {"sqlite": "CAST({} AS TEXT)", "postgresql": "convert_from({}, 'UTF8')"}
 
 
 @compiles(json_object, "sqlite")
@@ -69,24 +71,11 @@ def _in_postgresql(element: json_object, compiler: Any, **options: Any) -> str:
     return f"(SELECT CAST(row_to_json(made) AS text) FROM (SELECT {columns}) AS made)"  # noqa: S608
 
 
-@compiles(_utf8, "sqlite")
-def _bytes_in_sqlite(element: _utf8, compiler: Any, **options: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
-
-
-@compiles(_utf8, "postgresql")
-def _bytes_in_postgresql(element: _utf8, compiler: Any, **options: Any) -> str:
-    return f"convert_to({compiler.process(element.clauses, **options)}, 'UTF8')"
-
-
-@compiles(as_text, "sqlite")
-def _text_in_sqlite(element: as_text, compiler: Any, **options: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
-
-
-@compiles(as_text, "postgresql")
-def _text_in_postgresql(element: as_text, compiler: Any, **options: Any) -> str:
-    return f"convert_from({compiler.process(element.clauses, **options)}, 'UTF8')"
+@compiles(_utf8)
+@compiles(as_text)
+def _spelled(element: _utf8 | as_text, compiler: Any, **options: Any) -> str:
+    spelling: str = element.spellings[compiler.dialect.name]
+    return spelling.format(compiler.process(element.clauses, **options))
 
 
 def begun(members: Mapping[str, ColumnElement[Any]]) -> ColumnElement[str]:
