@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from models.database import Database, connect
+from models.database import PAGE_BYTES, Database, connect, file_url
 from models.database.queue import Busy, Queue
 from models.revision import hold
 from tests.conftest import Store
@@ -115,3 +116,13 @@ def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
         thread.join()
     another.close()
     assert 1.8 < waited[0] < 3
+
+
+@pytest.mark.parametrize("way", ["reader", "writer", "inline"])
+def test_a_new_file_has_pages_for_documents_whoever_opens_it_first(tmp_path: Path, way: str) -> None:
+    database = connect(file_url(tmp_path / "new.db"))
+    with getattr(database, way).connect():
+        pass
+    with database.writer.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA page_size").scalar() == PAGE_BYTES
+    database.close()
