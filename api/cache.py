@@ -25,15 +25,13 @@ OVERHEAD = 2000
 POLL_SECONDS = 1.0
 DAY = 86_400
 
-Headers = list[tuple[bytes, bytes]]
-
 
 @dataclass(slots=True)
 class Kept:
     """An answer without the id of its request."""
 
     status: int
-    headers: Headers
+    headers: envelope.Headers
     body: bytes
     size: int
 

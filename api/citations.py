@@ -31,8 +31,6 @@ BATCH = 200
 Item = TypeVar("Item")
 Read = Callable[[Database, queries.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 Write = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
-# What makes the JSON of each row of a list.
-Lines = Callable[[Connection, Sequence[Row]], list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def lines_response(
     listing: queries.Listing,
     statement: Select[Any],
     query: Any,
-    lines: Lines,
+    lines: pages.Lines,
     name: str,
 ) -> Response:
     """Answer a list as lines of JSON, as a file of that name: everything that it finds, whatever `limit` and `cursor` say."""

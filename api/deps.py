@@ -18,7 +18,8 @@ from api.pages import header
 from models import keys
 from models import vocabularies as v
 from models.base import ClaimbaseError
-from models.database import POOL_SIZE, Database, must_wait
+from models.database import POOL_SIZE, Database
+from models.database.faults import must_wait
 from models.keys import BadKey, Forbidden, Key, MalformedKey
 
 READING = ("GET", "HEAD")

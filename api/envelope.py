@@ -1,5 +1,5 @@
-"""What wraps every request: its id, the limits on its address and its body, HEAD, one log line, an audit record of each
-denial, and the 500 that nobody else makes."""
+"""What wraps every request that was not answered in front of it: its id, the limits on its address and its body, HEAD, one log
+line, an audit record of each denial, and the 500 that nobody else makes."""
 
 import logging
 import random
@@ -22,6 +22,7 @@ from models.keys import redact
 
 MOST_BYTES = 8192
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+Headers = list[tuple[bytes, bytes]]
 log = logging.getLogger("claimbase.request")
 audit = logging.getLogger("claimbase.audit")
 DENIALS = (401, 403, 429)
@@ -36,8 +37,14 @@ SECURITY_HEADERS = {
 SEALS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
+def sealed(headers: Headers) -> Headers:
+    """Return the headers of an answer with those security headers that it has not."""
+    has = {name for name, _ in headers}
+    return [*headers, *(each for each in SEALS if each[0] not in has)]
+
+
 class Sealed:
-    """Pure ASGI middleware, the outermost: puts the security headers on every answer that has no own ones."""
+    """Pure ASGI middleware, the outermost one: puts the security headers on every answer that has no own ones."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -45,8 +52,7 @@ class Sealed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def seal(message: Message) -> None:
             if message["type"] == "http.response.start":
-                has = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(each for each in SEALS if each[0] not in has)]
+                message["headers"] = sealed(message["headers"])
             await send(message)
 
         await self.app(scope, receive, seal)
@@ -68,10 +74,10 @@ class Envelope:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = time.perf_counter()
         request = Request(scope)
         request_id = identify(request.headers.get("x-request-id", ""))
         state = scope.setdefault("state", {})
+        begun = state.setdefault("begun", time.perf_counter())  # Before, where it was tried in front.
         state["request_id"] = request_id
         method, status = scope["method"], 0
         scope["state"]["head"] = method == "HEAD"  # For the one answer that would never end.
@@ -80,11 +86,7 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if "headers" in state:
-                    MutableHeaders(scope=message).update(state["headers"])
-                if "keyed" in state or "private" in state:
-                    _tell_caches(MutableHeaders(scope=message), state)
+                message["headers"] = addressed(message["headers"], request_id, state)
             elif method == "HEAD" and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -95,7 +97,7 @@ class Envelope:
         if bodies.has_body(request):
             receive = bodies.guarded(scope, receive, self.body_seconds)
         try:
-            refused = _refuse(request)
+            refused = refuse(request)
             await (refused or self.app)(scope, receive, answer)
         except ClientDisconnect:
             log.info("client went away", extra={"request_id": request_id, "path": redact(scope["path"])})
@@ -111,6 +113,16 @@ class Envelope:
                 _audit(request, _told({**scope, "method": method}, request_id, status))
             if log.isEnabledFor(logging.INFO):
                 tell({**scope, "method": method}, request_id, status, begun)
+
+
+def addressed(headers: Headers, request_id: str, state: Mapping[str, Any]) -> Headers:
+    """Return the headers of an answer with the id of its request, and what the application laid into the request's state."""
+    headers = [*headers, (b"x-request-id", request_id.encode())]
+    if "headers" in state:
+        MutableHeaders(raw=headers).update(state["headers"])
+    if "keyed" in state or "private" in state:
+        _tell_caches(MutableHeaders(raw=headers), state)
+    return headers
 
 
 def identify(given: str) -> str:
@@ -163,7 +175,7 @@ def _audit(request: Request, told: dict[str, Any]) -> None:
     audit.warning("denied", extra={**told, "address": address_of(request), **who, **why})
 
 
-def _refuse(request: Request) -> ASGIApp | None:
+def refuse(request: Request) -> ASGIApp | None:
     """Return the answer to an address that is too long, or that would turn into other text when it is decoded."""
     path, query = request.scope.get("raw_path") or request.scope["path"].encode(), request.scope["query_string"]
     if len(path) + len(query) > MOST_BYTES:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.base import ClaimbaseError, Fault, faults_of
-from models.database import cut_off, storage_full, unusable
+from models.database.faults import cut_off, storage_full, unusable
 from models.keys import redact
 from models.review import Moved
 from models.vocabulary import Term, Vocabulary

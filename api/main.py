@@ -74,7 +74,7 @@ ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed
 
 
 class Application(FastAPI):
-    """The application, behind the answers that it gave before."""
+    """The application, behind the answers that it gave before and those that it can give at once."""
 
     cache: Cache
 
@@ -106,7 +106,6 @@ def create_app(settings: Settings) -> Application:
         lifespan=lifespan,
         dependencies=[Depends(errors.check_names)],
     )
-    app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
     app.state.database = database
     app.state.writers = asyncio.Semaphore(writing.THREADS)
     # As many readers have a thread as there are connections; the rest wait without.
@@ -129,7 +128,6 @@ def create_app(settings: Settings) -> Application:
     app.router.middleware_stack = Door(app.router.middleware_stack, routes)
     # The last one added is the outermost, so that the browser may read errors too.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
-    app.add_middleware(Lane, routes=routes, compressed_from=COMPRESSED_FROM)
     app.add_middleware(Envelope, body_seconds=settings.body_seconds)
     app.add_middleware(
         CORSMiddleware,
@@ -156,6 +154,8 @@ def create_app(settings: Settings) -> Application:
         ],
     )
     app.add_middleware(Sealed)
+    lane = Lane(super(Application, app).__call__, app, routes, COMPRESSED_FROM)
+    app.cache = Cache(lane, database, settings.cache_mb * 2**20)
     return app
 
 

@@ -93,7 +93,8 @@ def list_tag(connection: Connection) -> str:
     return f'W/"s{queries.serial(connection)}"'
 
 
-Render = Callable[[Connection, Sequence[Row]], bytes]
+# What makes the JSON of each row of a list.
+Lines = Callable[[Connection, Sequence[Row]], list[bytes]]
 
 
 def listing_response(
@@ -102,7 +103,7 @@ def listing_response(
     listing: queries.Listing,
     statement: Select[Any],
     query: Any,
-    render: Render,
+    lines: Lines,
 ) -> Response:
     """Answer a list: 304 without touching the data where nothing changed, else one page and where it goes on."""
     asked = given(query)
@@ -121,7 +122,8 @@ def listing_response(
     if page["next"]:
         path, query_string = request.scope["path"], request.scope["query_string"].decode("latin-1")
         headers["Link"] = f'<{path}?{_kept(split_cursor(query_string)[0])}cursor={page["next"]}>; rel="next"'
-    content = b'{"data":%b,"page":%b}' % (render(connection, rows), to_json(page))
+    records = [piece for line in lines(connection, rows) for piece in (b",", line)][1:]
+    content = b"".join([b'{"data":[', *records, b'],"page":', to_json(page), b"}"])
     return json_response(content, etag, headers)
 
 

@@ -4,6 +4,8 @@ FastAPI takes several times as long to find out what a request asks for as it ta
 out of the ordinary (with a key, with a parameter that will not do) goes FastAPI's way, which also words each error.
 """
 
+import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +17,12 @@ from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy import Connection
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import deps
+from api import deps, envelope
 from api.cache import BARRING
 from api.pages import split_cursor
 
@@ -95,13 +99,11 @@ class ShortRoute(PlainRoute):
 
         So it is where anything is wrong as well, which is found out there again, and told.
         """
-        database, work = deps.database(request), self._work(request)
-        if work is None or work.long or database.inline is None:
-            return None
-        if deps.json_accepted in self._calls and not deps.takes_json(request):
-            return None
         try:
-            with database.read_inline(deps.THOUSAND_STEPS) as connection:
+            work = None if envelope.refuse(request) else self._work(request)
+            if work is None or work.long or (deps.json_accepted in self._calls and not deps.takes_json(request)):
+                return None
+            with deps.database(request).read_inline(deps.THOUSAND_STEPS) as connection:
                 response = work(connection)
         except Exception:
             request.state.long = True
@@ -135,35 +137,53 @@ class Work:
 
 
 class Lane:
-    """Pure ASGI middleware in front of compression and routing: it answers at once what a `ShortRoute` can.
+    """An ASGI application in front of another one and all of its middleware: it gives at once the answers of `ShortRoute`s,
+    with what the middleware would put on them.
 
-    Who takes compressed answers waits for that many times as long, and who has a key is looked up, so both go on.
+    Who takes compressed answers waits for that many times as long, who has a key is looked up, and pages of other origins
+    are told more, so all these go on to the other one; and so does everything where a read is a round trip.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], compressed_from: int) -> None:
+    def __init__(self, app: ASGIApp, starlette: Starlette, routes: Sequence[BaseRoute], compressed_from: int) -> None:
         self.app = app
+        self.starlette = starlette
         self.compressed_from = compressed_from
+        self.open = starlette.state.database.inline is not None
         self.routes = [route for route in routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = self._answer(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        plain = self.open and scope["type"] == "http" and scope["method"] == "GET"
+        found = led(ShortRoute, self.routes, scope) if plain and not any(map(_goes_on, scope["headers"])) else None
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        route, parts = found
+        begun = time.perf_counter()
+        # Its own, since the other way does not begin with what was laid into it on this one.
+        state: Values = {**scope.setdefault("state", {}), "long": False}
+        request = Request({**scope, "app": self.starlette, "path_params": parts, "state": state})
+        response = route.at_once(request)
         if response is None:
+            scope["state"] |= {"begun": begun, "long": state["long"]}
             await self.app(scope, receive, send)
             return
         if len(response.body) >= self.compressed_from:
             response.headers.add_vary_header("Accept-Encoding")
-        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-        await send({"type": "http.response.body", "body": response.body})
+        request_id = envelope.identify(request.headers.get("x-request-id", ""))
+        headers = envelope.addressed(response.raw_headers, request_id, state)
+        MutableHeaders(raw=headers).add_vary_header("Origin")
+        try:
+            start = {"type": "http.response.start", "status": response.status_code, "headers": envelope.sealed(headers)}
+            await send(start)
+            await send({"type": "http.response.body", "body": response.body})
+        finally:
+            if envelope.log.isEnabledFor(logging.INFO):
+                envelope.tell(scope, request_id, response.status_code, begun)
 
-    def _answer(self, scope: Scope) -> Response | None:
-        for name, value in scope["headers"]:
-            if name in BARRING or (name == b"accept-encoding" and b"gzip" in value):
-                return None
-        found = led(ShortRoute, self.routes, scope)
-        if found is None:
-            return None
-        route, parts = found
-        return route.at_once(Request({**scope, "path_params": parts}))
+
+def _goes_on(header: tuple[bytes, bytes]) -> bool:
+    name, value = header
+    return name in BARRING or name == b"origin" or (name == b"accept-encoding" and b"gzip" in value)
 
 
 def led(kind: type[Route], routes: Sequence[APIRoute], scope: Scope) -> tuple[Route, Values] | None:

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from api.citations import Lines
 from api.errors import ParameterError
+from api.pages import Lines
 from models import finding, queries
 from models.asked import Query, parse
 from models.base import Fault

@@ -16,7 +16,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.errors import Unavailable
 from models import queries
-from models.database import Database, unusable
+from models.database import Database
+from models.database.faults import unusable
 from models.following import Batch
 
 RETRY_MILLISECONDS = 3000

@@ -123,16 +123,7 @@ class Facets(BaseModel):
 MEMBERS = {part: f',"{part}":'.encode() for part in PARTS}
 
 
-def as_array(lines: citations.Lines) -> pages.Render:
-    """Return what renders a page as an array of what these lines are."""
-
-    def render(connection: Connection, rows: Sequence[Row]) -> bytes:
-        return b"[%b]" % b",".join(lines(connection, rows))
-
-    return render
-
-
-def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> citations.Lines:
+def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pages.Lines:
     """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
 
     def lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
@@ -183,10 +174,10 @@ def claims_response(
         lines = searching.highlighting_claims(lines, marked, query.as_of)
     if chosen is citations.LINES:
         return citations.lines_response(request, connection, listing, statement, query, lines, "claims")
-    return pages.listing_response(request, connection, listing, statement, query, as_array(lines))
+    return pages.listing_response(request, connection, listing, statement, query, lines)
 
 
-def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> citations.Lines:
+def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pages.Lines:
     """Return what makes JSON of claims as they stood with what had been published by a day: stored bytes again."""
 
     def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
@@ -363,8 +354,7 @@ def evidence_response(
 ) -> Response:
     """Answer a list of lines of evidence under conditions that always hold."""
     listing = queries.narrowed(queries.EVIDENCE, *also)
-    render = as_array(evidence_lines)
-    return pages.listing_response(request, connection, listing, evidence_statement(), query, render)
+    return pages.listing_response(request, connection, listing, evidence_statement(), query, evidence_lines)
 
 
 def evidence_lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:

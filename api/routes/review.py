@@ -136,10 +136,10 @@ def list_reviews(
         conditions.append(proposed_by == query.proposed_by)
     listing = queries.narrowed(queries.REVISIONS, *conditions)
 
-    def render(_connection: Connection, rows: Any) -> bytes:
-        return to_json([_aged(row) for row in rows])
+    def lines(_connection: Connection, rows: Any) -> list[bytes]:
+        return [to_json(_aged(row)) for row in rows]
 
-    return pages.listing_response(request, connection, listing, statement, query, render)
+    return pages.listing_response(request, connection, listing, statement, query, lines)
 
 
 def _aged(row: Row) -> Review:

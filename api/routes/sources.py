@@ -15,7 +15,7 @@ from api.deps import Caller, Reader
 from api.errors import LIST_ERRORS, RECORD_ERRORS
 from api.pages import Page, Paging
 from api.reading import ShortRoute
-from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, as_array, claims_response
+from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models import queries
 from models.base import Text
 from models.filters import NONE, Filters, Many, SourceFilters
@@ -83,7 +83,7 @@ def list_sources(
     lines = searching.highlighting_sources(sought) if query.highlight and sought is not None else _lines
     if chosen is citations.LINES:
         return citations.lines_response(request, connection, listing, statement, query, lines, "sources")
-    listed = pages.listing_response(request, connection, listing, statement, query, as_array(lines))
+    listed = pages.listing_response(request, connection, listing, statement, query, lines)
     return proposals.with_proposals(listed, waiting)
 
 

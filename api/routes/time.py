@@ -156,7 +156,7 @@ def list_claim_revisions(
         queries.narrowed(queries.REVISIONS, queries.revision.c.claim == claim, following.PUBLIC_ONES),
         select(*columns),
         query,
-        lambda _connection, rows: to_json([columns_of(row, RevisionOut) for row in rows]),
+        lambda _connection, rows: [to_json(columns_of(row, RevisionOut)) for row in rows],
     )
 
 

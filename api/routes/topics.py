@@ -41,7 +41,7 @@ def list_topics(request: Request, connection: Reader, query: Annotated[TopicPara
         queries.TOPICS,
         select(queries.topic),
         query,
-        lambda _connection, rows: to_json([columns_of(row, TopicOut) for row in rows]),
+        lambda _connection, rows: [to_json(columns_of(row, TopicOut)) for row in rows],
     )
 
 

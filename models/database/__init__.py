@@ -1,7 +1,7 @@
 """The one room where SQLite and PostgreSQL differ. Past it and the migrations, nobody knows which one it is.
 
-This file has the connections and what their errors mean; `queue.py` the order of writers; `rows.py` what is read and
-written past SQLAlchemy.
+This file has the connections; `faults.py` what their errors mean; `queue.py` the order of writers; `rows.py` what is read
+and written past SQLAlchemy.
 """
 
 import os
@@ -22,9 +22,7 @@ from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
     DisconnectionError,
-    InterfaceError,
     NoSuchModuleError,
-    OperationalError,
 )
 
 from models.base import ClaimbaseError
@@ -40,11 +38,11 @@ JSON_TEXT: dict[str, Any] = {"json_serializer": lambda value: to_json(value).dec
 BUSY_SECONDS = 20
 # After so many steps of a statement it is asked whether it may go on.
 STEPS = 1000
-# As much of a file is read as memory by the one connection that the event loop waits for: a page of claims lies on some forty
+# As much of a file is read as memory by the one connection that the event loop waits for: a page of claims lies on dozens of
 # pages of the file, and to copy each of them by a call takes as long as all the rest of the statement.
 MAPPED_BYTES = 2**31 - 2**16
-# Of a new file. A claim's document takes seven to ten thousand bytes: on pages half as large it goes on on pages of its own,
-# and a page of claims takes a quarter longer to read.
+# Of a new file. A claim's document takes seven to ten thousand bytes, which are one or two pages; where they are half as large
+# it takes three, and a page of claims a quarter longer to read.
 PAGE_BYTES = 8192
 
 
@@ -109,8 +107,14 @@ class Database:
             return
         leash: Leash = connection.info["leash"]
         leash.steps = thousand_steps
-        with connection.begin():
+        # SQLAlchemy has it in a transaction all the time; those of SQLite are ours, at a tenth of the price.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN")
+        try:
             yield connection
+        finally:
+            if not connection.invalidated:
+                driver.commit()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -136,11 +140,12 @@ class Database:
         if self.inline is None:
             return None
         file = _identity(str(self.inline.url.database))
-        if file != self._file:
+        if file != self._file or (self._watching is not None and self._watching.invalidated):
             self._unwatch()
             if file is None:
                 return None
             self._watching, self._file = self.inline.connect(), file
+            self._watching.begin()
             self._opened += 1
         return self._watching
 
@@ -227,7 +232,7 @@ def connect(address: str, read_seconds: float | None = None) -> Database:
             met = Event()
             reader, writer = _sqlite(url, met, writes=False), _sqlite(url, met, writes=True)
             # Of its own, so that it never waits for one that is lent to slow work.
-            inline = _sqlite(url, met, writes=False, patience=0.01, mapped=MAPPED_BYTES)
+            inline = _sqlite(url, met, writes=False, inline=True)
             return Database(reader, writer, inline, read_seconds)
         options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, "connect_args": _REACHABLE, **JSON_TEXT}
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
@@ -262,9 +267,9 @@ def _patience(connection: Connection) -> int:
     return left
 
 
-def _sqlite(url: URL, met: Event, *, writes: bool, patience: float = BUSY_SECONDS, mapped: int = 0) -> Engine:
+def _sqlite(url: URL, met: Event, *, writes: bool, inline: bool = False) -> Engine:
     """Return one way into a file; `met` is set once any of them has had it open."""
-    waits = {"timeout": patience, "check_same_thread": False}
+    waits = {"timeout": 0.01 if inline else BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=waits, **JSON_TEXT)
     path = Path(str(url.database)).absolute()
     file = str(path)
@@ -289,7 +294,7 @@ def _sqlite(url: URL, met: Event, *, writes: bool, patience: float = BUSY_SECOND
             record.info["leash"] = leash = Leash()
             connection.set_progress_handler(leash.ends, STEPS)
         record.info["file"] = _identity(file)
-        # The driver's own transactions begin too late (at the first write), so ours are begun below.
+        # The driver's own transactions begin too late (at the first write), so ours are begun below, or by `read_inline`.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # First, since the next one begins the file.
@@ -298,7 +303,7 @@ def _sqlite(url: URL, met: Event, *, writes: bool, patience: float = BUSY_SECOND
             cursor.execute(f"PRAGMA {pragma}")
         if not writes:
             cursor.execute("PRAGMA query_only = ON")
-            cursor.execute(f"PRAGMA mmap_size = {mapped}")
+            cursor.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if inline else 0}")
         else:
             _wait_here(connection)
         cursor.close()
@@ -307,7 +312,7 @@ def _sqlite(url: URL, met: Event, *, writes: bool, patience: float = BUSY_SECOND
     def _begin(connection: Connection) -> None:
         if writes:
             _take_write_lock(connection)
-        else:
+        elif not inline:
             # It waits for nothing and cannot fail, so it goes the short way.
             connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
@@ -378,36 +383,6 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-UNDEFINED_TABLE = "42P01"
-CANCELLED = "57014"
-DISK_FULL = "53100"
-# The file itself, and the memory that connections share, which is a file, too.
-NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
-
-
-def storage_full(error: DBAPIError) -> bool:
-    """Say whether a database error means that there is no room left to write."""
-    states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
-    return states[0] == DISK_FULL or states[1] in NO_ROOM
-
-
-def cut_off(error: DBAPIError) -> bool:
-    """Say whether a database error means that a statement took longer than it may."""
-    states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
-    return states[0] == CANCELLED or states[1] == sqlite3.SQLITE_INTERRUPT
-
-
-def must_wait(error: DBAPIError) -> bool:
-    """Say whether work was stopped that `read_inline` lent a connection for, and may succeed where it can wait."""
-    return cut_off(error) or getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-
-
-def unusable(error: DBAPIError) -> bool:
-    """Say whether a database error means that the database is gone, busy or not migrated, not that a statement is wrong."""
-    gone = isinstance(error, OperationalError | InterfaceError)
-    return gone or getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE
 
 
 def unenforced_keys(connection: Connection) -> list[str]:

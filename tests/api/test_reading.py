@@ -18,7 +18,8 @@ from api.main import create_app
 from api.settings import Settings
 from models import queries
 from models.base import now
-from models.database import POOL_SIZE, Database, connect, cut_off
+from models.database import POOL_SIZE, Database, connect
+from models.database.faults import cut_off
 from tests.api.test_bad_input import problem
 from tests.api.test_server import running
 from tests.conftest import Store
@@ -79,11 +80,12 @@ ACCEPTED = ("application/json", "text/html", "*/*;q=0.1", "application/x-bibtex"
 
 @pytest.fixture
 def both(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestClient, TestClient]]:
-    """Give a client of the application, and one of the same without the short way."""
+    """Give a client of the application, and one of the same without the short way and the lane in front of it."""
     settings = Settings(database_url=seeded.url)
     short = create_app(settings)
     monkeypatch.setattr(reading.ShortRoute, "get_route_handler", APIRoute.get_route_handler)
     usual = create_app(settings)
+    usual.cache.app = usual.cache.app.app  # type: ignore[attr-defined]
     with TestClient(short) as one, TestClient(usual) as other:
         yield one, other
 
@@ -275,3 +277,30 @@ def test_many_clients_on_few_connections_leave_room_for_others(tmp_path: Path, c
     assert len(statuses) >= clients
     # A machine that runs other tests meanwhile says little about milliseconds; the long drill is run by itself.
     assert sorted(waited)[len(waited) // 2] <= (0.1 if clients == 150 else 1)
+
+
+def test_what_was_answered_at_once_is_logged_with_the_id_that_was_given(
+    seeded: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        TestClient(create_app(Settings(database_url=seeded.url))) as client,
+        caplog.at_level("INFO", "claimbase.request"),
+    ):
+        sent = {"Accept-Encoding": "identity", "X-Request-ID": "given-1"}
+        answer = client.get("/v1/topics?limit=1", headers=sent)
+    assert answer.headers["x-request-id"] == "given-1"
+    (told,) = [each.__dict__ for each in caplog.records if each.name == "claimbase.request"]
+    expected = {"request_id": "given-1", "method": "GET", "path": "/v1/topics", "query": "limit=1", "status": 200}
+    assert {name: told[name] for name in expected} == expected
+
+
+def test_a_connection_that_is_lost_is_opened_anew(seeded: Store) -> None:
+    database = seeded.database
+    if database.inline is None:
+        pytest.skip("where a read is a round trip all of them are done in threads")
+    with pytest.raises(KeyboardInterrupt), database.read_inline(20) as connection:
+        connection.invalidate()
+        raise KeyboardInterrupt
+    assert database.pulse() is not None
+    with database.read_inline(20) as connection:
+        assert queries.serial(connection) > 0
