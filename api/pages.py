@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Integer, Select
 
 from api.errors import ParameterError
@@ -167,9 +167,9 @@ def _encode(mark: Sequence[Any], bound: str) -> str:
 def _decode(cursor: str, bound: str, listing: queries.Listing, sort: Sequence[str]) -> list[Any]:
     """Return the sort values that a cursor holds; whatever is not as this list wrote it is refused."""
     try:
-        content = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        content = from_json(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         owner, *mark = content
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, binascii.Error):
         raise _bad_cursor("The cursor is damaged. Begin again without it.") from None
     if owner != bound:
         raise _bad_cursor("The cursor belongs to another list, other filters or another sort. Begin again without it.")

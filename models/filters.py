@@ -6,6 +6,7 @@ several parameters must all hold.
 
 import re
 from collections.abc import Callable, Hashable, Mapping, Set
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -289,6 +290,7 @@ def place_of(parameter: str) -> str:
     return "given_" + parameter.replace(".", "_")
 
 
+_placed = lru_cache(1024)(bindparam)  # To make one takes as long as to find the statement that it is for.
 # The place of the day that `as_of` names, where a statement is made before it is known.
 DAY = bindparam("given_as_of", type_=String)
 
@@ -310,14 +312,14 @@ def bound(parameters: Mapping[str, Any], *, of_claims: bool = True) -> tuple[Has
             values[place + BITS] = traits.among(parameter, value)
         if isinstance(value, list):
             named = {f"{place}_{number}": each for number, each in enumerate(value)}
-            places[parameter] = [bindparam(name) for name in named]
+            places[parameter] = [_placed(name) for name in named]
             values |= named
             shape.append((parameter, len(value)))
         elif isinstance(value, bool):
             places[parameter] = value
             shape.append((parameter, value))
         else:
-            places[parameter] = bindparam(place)
+            places[parameter] = _placed(place)
             values[place] = value
             shape.append(parameter)
     return tuple(shape), places, values
