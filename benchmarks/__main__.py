@@ -13,7 +13,7 @@ def main(
     claims: Annotated[int, typer.Option(min=100, help="How many.")] = run.MAIN,
     corpus: Annotated[Path | None, typer.Option(help="SciFact's corpus.jsonl, for its sentences.", exists=True)] = None,
     rows: Annotated[str, typer.Option(help="Only these, such as 1,3; without 9 the stores that were built stay.")] = "",
-    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    rounds: Annotated[int, typer.Option(min=1)] = 4,
     kept: Annotated[
         bool, typer.Option("--kept", help="Take the stores that were built before, for row 9, too.")
     ] = False,

@@ -1,6 +1,5 @@
 """The servers that are measured: each one worker in a process of its own, on the server's processor."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -55,7 +54,7 @@ def _running(command: Sequence[str], port: int, ready: str, settings: dict[str, 
     process = subprocess.Popen(
         command,
         cwd=machine.ROOT,
-        env=os.environ | settings,
+        env=machine.ENVIRONMENT | settings,
         stdout=subprocess.DEVNULL,
         preexec_fn=machine.pinned(machine.SERVER_CPU),
     )
