@@ -163,7 +163,7 @@ def counted_by_datasette(answer: bytes) -> list[tuple[str, int]]:
     return sorted((each["value"], each["count"]) for each in json.loads(answer)["facet_results"]["status"]["results"])
 
 
-def searches(stores: Stores) -> list[str]:
+def searches(stores: Stores, _server: str) -> list[str]:
     """Return searches for two words of one statement, among the claims with its status."""
     made = []
     for statement, status in shuffled(stores.query("SELECT statement, status FROM claim_document ORDER BY claim")):
@@ -172,6 +172,11 @@ def searches(stores: Stores) -> list[str]:
             asked = {"q": " ".join(random.Random(statement).sample(words, 2)), "status": status, "limit": LIMIT}
             made.append(f"/v1/claims?{urlencode(asked)}")
     return made
+
+
+def found_some(answer: bytes) -> bool:
+    """Say whether a list of ours has any."""
+    return bool(data_ids(answer))
 
 
 def pages_by(stores: Stores, server: str) -> list[str]:

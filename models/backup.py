@@ -79,7 +79,7 @@ def restore(database: Database, path: Path) -> Row:
     with database.read() as connection:
         _must_be_empty(connection)
     migrations.migrate(database, header["schema"])
-    with database.write() as connection:
+    with database.write(fills=True) as connection:
         prepare_for_many(connection)
         _load(connection, path)
         if header["schema"] == migrations.HEAD:

@@ -56,9 +56,9 @@ class Change:
 
 
 @contextmanager
-def begin(database: Database, *, actor: str, comment: str | None = None) -> Iterator[Change]:
-    """Open a change; commit it at the end, or roll all of it back where an error leaves the block."""
-    with database.write() as connection:
+def begin(database: Database, *, actor: str, comment: str | None = None, fills: bool = False) -> Iterator[Change]:
+    """Open a change; commit it at the end, or roll all of it back where an error leaves the block. See `Database.write`."""
+    with database.write(fills=fills) as connection:
         first = hold(connection)
         # Times never run against the serials, even where the clock was set back: database time is read by them.
         at = max(now(), made_at(connection, first))

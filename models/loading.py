@@ -89,11 +89,12 @@ def load(
     told = Loaded()
     lines = _told(source, told, progress)
     # What was left out would be missing in the restored revisions, so records are then loaded as changes.
-    if source.header is not None and not skip_bad and _is_empty(database):
+    empty = _is_empty(database)
+    if source.header is not None and not skip_bad and empty:
         return _restore(database, source, lines, told, report)
     comment = f"Imported from {source.name}."
     with (
-        changes.begin(database, actor=actor, comment=comment) as change,
+        changes.begin(database, actor=actor, comment=comment, fills=empty) as change,
         TemporaryFile() as one,
         TemporaryFile() as two,
     ):
@@ -119,7 +120,7 @@ def _restore(database: Database, source: Input, lines: Iterator[Line], told: Loa
     """Restore an export as it was: serials, times, actors. What follows from it must be what its lines say."""
     header = source.header or {}
     told.restored = True
-    with database.write() as connection:
+    with database.write(fills=True) as connection:
         if hold(connection):
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
         prepare_for_many(connection)

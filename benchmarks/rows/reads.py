@@ -39,10 +39,11 @@ SAME = Read(2, "the same page again and again", asks.one_page, asks.data_ids, as
 CLAIMS = Read(3, "one claim", asks.claims, asks.id_of, lambda _stores, path: asks.slug_of(path))
 FACETS = Read(4, "facets by status of a topic and levels", asks.facets, asks.counted, _first_counts)
 BROAD = Read(4, "the same of a topic with a fifth of all claims", asks.broad_facets, asks.counted, _first_counts)
+SEARCH = Read(5, "search of two words with a status", asks.searches, asks.found_some, lambda _stores, _path: True)
 PLAIN = Read(6, "a page of 20 claims", asks.plain_pages, asks.data_ids, asks.right_page)
 AS_OF = Read(6, "a page of 20 claims as of a day", asks.pages_by, asks.data_ids, asks.right_page_by)
 WHOLE_AS_OF = Read(6, "as of a day with evidence and sources", asks.whole_pages_by, asks.data_ids, asks.right_page_by)
-GROWING = (PAGES, SAME, CLAIMS, FACETS, AS_OF)
+GROWING = (PAGES, SAME, CLAIMS, FACETS, SEARCH, AS_OF)
 
 
 def _holder(bench: Bench, name: str) -> Server:

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from api.main import create_app
 from api.settings import Settings
-from benchmarks import asks, machine
-from benchmarks.bench import Bench, Contender, Driven
+from benchmarks import machine
+from benchmarks.bench import Bench, Driven
 from benchmarks.figures import STORES, Figure, at_most, ratios
 from benchmarks.load import Local
+from benchmarks.rows.reads import SEARCH
 from models.database import connect, rows
 
 # So many searches are done by SQL alone, one after the other.
@@ -22,22 +23,22 @@ SEARCHES = "_search"
 
 def search(bench: Bench) -> None:
     """Compare a search over HTTP with its statement alone: with what one answer takes, while one worker answers."""
-    paths = asks.searches(bench.stores)
+    paths = SEARCH.paths(bench.stores, "")
     contenders: Driven = {}
     with ExitStack() as stack:
         for store, url in bench.stores.urls.items():
-            contenders[store] = Contender(bench.ours(store), paths, lambda answer: bool(asks.data_ids(answer)), True)
+            contenders[store] = SEARCH.of(bench, store, paths=paths)
             connection = stack.enter_context(closing(connect(url))).reader.connect()
             statements = recorded(url, paths[:RECORDED])
             bare = finding(stack.enter_context(connection), statements)
             contenders[f"{store}, bare SQL"] = Local(bare, machine.SERVER_CPU)
-        driven = bench.compare("5 search of two words with a status", contenders)
+        driven = bench.compare(f"5 {SEARCH.name}", contenders)
     for store in STORES:
         # Of eight connections each waits for the others; what an answer takes is what its worker is busy with it.
         took = [1 / sample.rate for sample in driven[store].samples]
         alone = [1 / sample.rate for sample in driven[f"{store}, bare SQL"].samples]
         must = at_most(1.5) if store == "SQLite" else None
-        bench.add(Figure(5, "search of two words with a status: bare SQL", store, "×", ratios(took, alone), must))
+        bench.add(Figure(5, f"{SEARCH.name}: bare SQL", store, "×", ratios(took, alone), must))
 
 
 def finding(connection: Connection, statements: Sequence[tuple[str, Any]]) -> Callable[[int], Any]:

@@ -9,7 +9,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -117,10 +117,23 @@ class Database:
                 driver.commit()
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it."""
-        with self._writing() as connection, connection.begin():
-            yield connection
+    def write(self, *, fills: bool = False) -> Iterator[Connection]:
+        """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it.
+
+        One that `fills` an empty database goes straight into SQLite's file, where nobody else has it open: its log would hold
+        everything a second time, and takes the longer to find a page in the more it holds. Who comes meanwhile is told that it is locked.
+        """
+        if fills:
+            self.reader.dispose()  # What it has open, but nobody uses.
+        with self._writing() as connection:
+            if fills:
+                _keep_log(connection, on=False)
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                if fills:
+                    _keep_log(connection, on=True)
         self.commits += 1
 
     def pulse(self) -> Hashable:
@@ -360,6 +373,15 @@ def _enforce_keys(connection: Connection, *, on: bool) -> None:
         # By the driver, since SQLite heeds it outside a transaction only, and any statement of ours begins one.
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
+
+
+def _keep_log(connection: Connection, *, on: bool) -> None:
+    """Let SQLite write to its log, as ever, or straight into the file."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        # It refuses where somebody else has the file open. Then all goes on as it was, and the next one who opens it sets it.
+        with suppress(sqlite3.OperationalError):
+            driver.execute(f"PRAGMA journal_mode = {'WAL' if on else 'TRUNCATE'}")
 
 
 def _empty_log(connection: Connection) -> bool:

@@ -1,13 +1,18 @@
 """Writers one after the other: in the order in which they came, for so long and no longer, without a connection meanwhile."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
+from api.settings import ROOT
+from models import queries
 from models.database import PAGE_BYTES, Database, connect, file_url
 from models.database.queue import Busy, Queue
 from models.revision import hold
@@ -126,3 +131,67 @@ def test_a_new_file_has_pages_for_documents_whoever_opens_it_first(tmp_path: Pat
     with database.writer.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA page_size").scalar() == PAGE_BYTES
     database.close()
+
+
+def journal(connection: Connection) -> str | None:
+    """Return where SQLite keeps what is not committed; None of a server."""
+    if connection.dialect.name != "sqlite":
+        return None
+    return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+
+
+def test_an_empty_database_is_filled_past_the_log(empty: Store) -> None:
+    database = empty.database
+    usual = None if database.inline is None else "wal"
+    with database.write(fills=True) as connection:
+        assert journal(connection) == (usual and "truncate")
+    with pytest.raises(KeyError), database.write(fills=True) as connection:
+        hold(connection)
+        raise KeyError
+    with database.read() as connection:
+        assert journal(connection) == usual
+        assert queries.serial(connection) == 0
+
+
+def test_where_somebody_has_the_file_open_it_is_filled_by_the_log(empty: Store) -> None:
+    other = connect(empty.url)
+    with other.read() as looking, empty.database.write(fills=True) as connection:
+        assert journal(connection) == journal(looking)
+        assert queries.serial(looking) == 0
+    other.close()
+
+
+FILLING = """
+import sys, time
+from models import queries
+from models.claim import Topic
+from models.database import connect, rows
+from models.records import table
+
+rows.BULK_CACHE_KB = 100
+topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": [], "state": "accepted",
+           "revision": 1, "created": "", "updated": ""}
+          for n in range(5000)]
+with connect(sys.argv[1]).write(fills=True) as connection:
+    rows.prepare_for_many(connection)
+    rows.insert_rows(connection, table(Topic), topics)
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_who_is_killed_while_filling_leaves_nothing_behind(empty: Store) -> None:
+    url = empty.database.writer.url.render_as_string(hide_password=False)
+    child = subprocess.Popen([sys.executable, "-c", FILLING, url], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "written\n"
+    if empty.database.inline is not None:
+        # It did reach the file.
+        assert Path(str(empty.database.inline.url.database)).stat().st_size > 4_000_000
+    child.kill()
+    child.communicate()
+    with empty.database.write() as connection:
+        assert connection.scalar(select(func.count()).select_from(queries.topic)) == 0
+        assert journal(connection) in (None, "wal")
+        if connection.dialect.name == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
