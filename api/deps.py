@@ -63,7 +63,7 @@ async def read(request: Request, work: Callable[[Connection], Result], *, long: 
 Reader = Annotated[Connection, Depends(read_connection, scope="function", max_concurrency=POOL_SIZE)]
 
 
-OFFERED = ["application/json"]
+OFFERED = ("application/json",)
 
 
 class KeyRequired(ClaimbaseError):

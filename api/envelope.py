@@ -120,9 +120,20 @@ def addressed(headers: Headers, request_id: str, state: Mapping[str, Any]) -> He
     headers = [*headers, (b"x-request-id", request_id.encode())]
     if "headers" in state:
         MutableHeaders(raw=headers).update(state["headers"])
-    if "keyed" in state or "private" in state:
+    if "keyed" in state:
+        vary(headers, b"Authorization")
+    if state.get("keyed") or state.get("private"):
         _tell_caches(MutableHeaders(raw=headers), state)
     return headers
+
+
+def vary(headers: Headers, name: bytes) -> None:
+    """Say in the headers of an answer that it depends on another one of the request."""
+    for place, (known, value) in enumerate(headers):
+        if known == b"vary":
+            headers[place] = known, value + b", " + name
+            return
+    headers.append((b"vary", name))
 
 
 def identify(given: str) -> str:
@@ -144,15 +155,13 @@ def _told(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
 
 
 def _tell_caches(headers: MutableHeaders, state: Mapping[str, Any]) -> None:
-    """Say on whom an answer depends, which routes that look at the key tell by `keyed`: whether one came.
+    """Keep an answer to a key from being kept by anybody, since the next asker may be another.
 
-    What was answered to a key is kept by nobody, since the next asker may be another. Where the content itself is for its
-    asker alone (`private`), it has no tag: another's answer bears the same one.
+    Routes that look at the key tell by `keyed` whether one came. Where the content itself is for its asker alone
+    (`private`), it has no tag: another's answer bears the same one.
     """
-    if "keyed" in state:
-        headers.add_vary_header("Authorization")
-        if state["keyed"]:
-            headers["Cache-Control"] = "no-store"
+    if state.get("keyed"):
+        headers["Cache-Control"] = "no-store"
     if state.get("private"):
         del headers["ETag"]
 
@@ -176,6 +185,17 @@ def _audit(request: Request, told: dict[str, Any]) -> None:
 
 
 def refuse(request: Request) -> ASGIApp | None:
+    """Return the answer to an address that will not do, or to a body that is said to be too large."""
+    if refused := refuse_address(request):
+        return refused
+    try:
+        bodies.refuse_by_length(request)
+    except ClaimbaseError as error:
+        return on_domain_error(request, error)
+    return None
+
+
+def refuse_address(request: Request) -> ASGIApp | None:
     """Return the answer to an address that is too long, or that would turn into other text when it is decoded."""
     path, query = request.scope.get("raw_path") or request.scope["path"].encode(), request.scope["query_string"]
     if len(path) + len(query) > MOST_BYTES:
@@ -190,8 +210,4 @@ def refuse(request: Request) -> ASGIApp | None:
             return problem(request, 400, "bad_encoding", "The address is not percent-encoded UTF-8.")
         if "\x00" in text:
             return problem(request, 400, "bad_encoding", "The address contains the character U+0000 (%00).")
-    try:
-        bodies.refuse_by_length(request)
-    except ClaimbaseError as error:
-        return on_domain_error(request, error)
     return None

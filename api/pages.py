@@ -60,12 +60,13 @@ class Page(BaseModel):
 
 def header(request: Request, name: str) -> str | None:
     """Return a header that is a list; several lines of it mean one (RFC 9110 section 5.3)."""
-    return ", ".join(request.headers.getlist(name)) or None
+    known = name.encode()
+    return b", ".join([value for each, value in request.scope["headers"] if each == known]).decode("latin-1") or None
 
 
-def etag_matches(given: str | None, etag: str) -> bool:
+def etag_matches(given: str, etag: str) -> bool:
     """Say whether If-None-Match names this tag, by weak comparison (RFC 9110 section 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in (given or "").split(",")]
+    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
@@ -76,9 +77,10 @@ def make_private(request: Request) -> None:
 
 def not_modified(request: Request, etag: str, cache: Mapping[str, str] = CACHE) -> Response | None:
     """Return 304 where the client has this version already."""
-    if getattr(request.state, "private", False):
+    if request.scope.get("state", {}).get("private"):
         return None
-    if etag_matches(header(request, "if-none-match"), etag):
+    known = header(request, "if-none-match")
+    if known is not None and etag_matches(known, etag):
         return Response(status_code=304, headers={"ETag": etag, **cache})
     return None
 

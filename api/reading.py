@@ -15,16 +15,14 @@ from urllib.parse import parse_qsl
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from sqlalchemy import Connection
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import deps, envelope
 from api.cache import BARRING
-from api.pages import split_cursor
+from api.pages import header, split_cursor
 
 # What these parameters ask for takes its time where no step is counted: an index of text is gone through, or a claim is
 # derived anew. A class of parameters that knows better says so by `takes_long`.
@@ -100,7 +98,7 @@ class ShortRoute(PlainRoute):
         So it is where anything is wrong as well, which is found out there again, and told.
         """
         try:
-            work = None if envelope.refuse(request) else self._work(request)
+            work = None if envelope.refuse_address(request) else self._work(request)
             if work is None or work.long or (deps.json_accepted in self._calls and not deps.takes_json(request)):
                 return None
             with deps.database(request).read_inline(deps.THOUSAND_STEPS) as connection:
@@ -118,7 +116,7 @@ class ShortRoute(PlainRoute):
             values[self._calls[deps.caller]] = None
             request.state.keyed = False
         query = values[self._query] if self._query else None
-        long = getattr(request.state, "long", False) or (query is not None and takes_long(query))
+        long = request.scope["state"].get("long", False) or (query is not None and takes_long(query))
         return Work(self.endpoint, values, self._calls[deps.read_connection], long)
 
 
@@ -168,10 +166,10 @@ class Lane:
             await self.app(scope, receive, send)
             return
         if len(response.body) >= self.compressed_from:
-            response.headers.add_vary_header("Accept-Encoding")
-        request_id = envelope.identify(request.headers.get("x-request-id", ""))
+            envelope.vary(response.raw_headers, b"Accept-Encoding")
+        request_id = envelope.identify(header(request, "x-request-id") or "")
         headers = envelope.addressed(response.raw_headers, request_id, state)
-        MutableHeaders(raw=headers).add_vary_header("Origin")
+        envelope.vary(headers, b"Origin")
         try:
             start = {"type": "http.response.start", "status": response.status_code, "headers": envelope.sealed(headers)}
             await send(start)
@@ -198,10 +196,10 @@ def led(kind: type[Route], routes: Sequence[APIRoute], scope: Scope) -> tuple[Ro
     return None
 
 
-def takes_long(query: BaseModel) -> bool:
+def takes_long(query: Any) -> bool:
     """Say whether what is asked for is not to be done where everybody else waits."""
-    told: bool | None = getattr(query, "takes_long", None)
-    return bool(query.model_fields_set & LONG_WORK) if told is None else told
+    told = query.takes_long if hasattr(type(query), "takes_long") else query.model_fields_set & LONG_WORK
+    return bool(told)
 
 
 def parser(field: Any) -> Callable[[bytes], Any]:

@@ -1,9 +1,10 @@
 """Representations, and which one a client wants."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 
-def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
+@lru_cache(64)
+def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Return the offered media type that an Accept header likes best, or None where it takes none (RFC 9110 section 12.5.1).
 
     The first offered one wins a tie. A range that is more specific overrides a wider one.

@@ -130,8 +130,8 @@ def stream_changes(
     An event source that is cut off goes on by itself where it stopped. A heartbeat keeps the connection alive; where
     filters held something back it carries an `id` without data. A key changes nothing here: it may be revoked meanwhile.
     """
-    if negotiate(pages.header(request, "accept"), [STREAM]) is None:
-        raise not_acceptable([STREAM])
+    if negotiate(pages.header(request, "accept"), (STREAM,)) is None:
+        raise not_acceptable((STREAM,))
     parameters, body = asked_for(query)
     following.known(connection, parameters, following.PUBLIC_ONES)
 

@@ -35,8 +35,8 @@ def _picture(content: bytes, etag: str, cache: Mapping[str, str] = pages.CACHE) 
 
 
 def _accepts_pictures(request: Request) -> None:
-    if negotiate(pages.header(request, "accept"), [SVG]) is None:
-        raise not_acceptable([SVG])
+    if negotiate(pages.header(request, "accept"), (SVG,)) is None:
+        raise not_acceptable((SVG,))
 
 
 @router.get("/{claim}/timeline.svg", response_class=Response, responses=PICTURE)

@@ -98,7 +98,7 @@ def explain_status(
 
     `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is listed as later.
     """
-    offered = ["application/json", PLAIN]
+    offered = ("application/json", PLAIN)
     wanted = negotiate(pages.header(request, "accept"), offered)
     if wanted is None:
         raise not_acceptable(offered)
