@@ -62,6 +62,8 @@ FORMATS = {
 }
 LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
 IN_LINES = {LINES.name: LINES}
+# What parameters of a bibliography there are; its tag names them in this order.
+STYLING = ("style", "locale")
 
 
 class FormatParameters(BaseModel):
@@ -108,8 +110,8 @@ def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[
 
 def wanted(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
     """Return the format that is asked for by `format=` or Accept, None for JSON; raises where nothing fits."""
-    given = query.model_fields_set & {"style", "locale"}
-    styled = {name: value for name in sorted(given, reverse=True) if (value := getattr(query, name)) is not None}
+    asked = [name for name in STYLING if name in query.model_fields_set]
+    styled = {name: value for name in asked if (value := getattr(query, name)) is not None}
     if query.format is not None:
         found = query.offered.get(query.format)
     else:
@@ -121,8 +123,8 @@ def wanted(request: Request, query: FormatParameters | LinesParameters) -> Forma
             raise not_acceptable(offered)
         found = known.get(media_type)
         if found is FORMATS["bibliography"]:
-            told = parameters_of(accept, media_type)
-            styled = {**{name: told[name] for name in ("style", "locale") if name in told}, **styled}
+            given = parameters_of(accept, media_type)
+            styled = {**{name: given[name] for name in STYLING if name in given}, **styled}
     if found is FORMATS["bibliography"]:
         # An unknown style is an error before the first byte, not in the middle of the stream.
         bibliography.check(**styled)

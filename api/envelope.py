@@ -97,7 +97,7 @@ class Envelope:
         if bodies.has_body(request):
             receive = bodies.guarded(scope, receive, self.body_seconds)
         try:
-            refused = refuse(request)
+            refused = _refuse(request)
             await (refused or self.app)(scope, receive, answer)
         except ClientDisconnect:
             log.info("client went away", extra={"request_id": request_id, "path": redact(scope["path"])})
@@ -120,10 +120,7 @@ def addressed(headers: Headers, request_id: str, state: Mapping[str, Any]) -> He
     headers = [*headers, (b"x-request-id", request_id.encode())]
     if "headers" in state:
         MutableHeaders(raw=headers).update(state["headers"])
-    if "keyed" in state:
-        vary(headers, b"Authorization")
-    if state.get("keyed") or state.get("private"):
-        _tell_caches(MutableHeaders(raw=headers), state)
+    _tell_caches(headers, state)
     return headers
 
 
@@ -154,16 +151,18 @@ def _told(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
     return {"request_id": request_id, "method": scope["method"], "path": redact(scope["path"]), "status": status}
 
 
-def _tell_caches(headers: MutableHeaders, state: Mapping[str, Any]) -> None:
-    """Keep an answer to a key from being kept by anybody, since the next asker may be another.
+def _tell_caches(headers: Headers, state: Mapping[str, Any]) -> None:
+    """Say on whom an answer depends, which routes that look at the key tell by `keyed`: whether one came.
 
-    Routes that look at the key tell by `keyed` whether one came. Where the content itself is for its asker alone
-    (`private`), it has no tag: another's answer bears the same one.
+    What was answered to a key is kept by nobody, since the next asker may be another. Where the content itself is for its
+    asker alone (`private`), it has no tag: another's answer bears the same one.
     """
-    if state.get("keyed"):
-        headers["Cache-Control"] = "no-store"
+    if "keyed" in state:
+        vary(headers, b"Authorization")
+        if state["keyed"]:
+            MutableHeaders(raw=headers)["Cache-Control"] = "no-store"
     if state.get("private"):
-        del headers["ETag"]
+        del MutableHeaders(raw=headers)["ETag"]
 
 
 def _shown(query: str) -> str:
@@ -184,7 +183,7 @@ def _audit(request: Request, told: dict[str, Any]) -> None:
     audit.warning("denied", extra={**told, "address": address_of(request), **who, **why})
 
 
-def refuse(request: Request) -> ASGIApp | None:
+def _refuse(request: Request) -> ASGIApp | None:
     """Return the answer to an address that will not do, or to a body that is said to be too large."""
     if refused := refuse_address(request):
         return refused

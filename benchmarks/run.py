@@ -42,8 +42,8 @@ def run(
     corpus: Path | None = None,
     cache: Path = CACHE,
     postgres: stores.Postgres | None = None,
-    rounds: int = 5,
-    seconds: float = 3,
+    rounds: int,
+    seconds: float,
     with_wrk: bool = True,
     kept: bool = False,
 ) -> Bench:

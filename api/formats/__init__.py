@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 
-@lru_cache(64)
+@lru_cache(64)  # No more, since a header is as long as its client likes.
 def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Return the offered media type that an Accept header likes best, or None where it takes none (RFC 9110 section 12.5.1).
 

@@ -9,7 +9,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -121,19 +121,13 @@ class Database:
         """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it.
 
         One that `fills` an empty database goes straight into SQLite's file, where nobody else has it open: its log would hold
-        everything a second time, and takes the longer to find a page in the more it holds. Who comes meanwhile is told that it is locked.
+        everything a second time, and takes the longer to find a page in the more it holds. Who comes meanwhile is told that
+        it is locked.
         """
         if fills:
             self.reader.dispose()  # What it has open, but nobody uses.
-        with self._writing() as connection:
-            if fills:
-                _keep_log(connection, on=False)
-            try:
-                with connection.begin():
-                    yield connection
-            finally:
-                if fills:
-                    _keep_log(connection, on=True)
+        with self._writing() as connection, _past_the_log(connection) if fills else nullcontext(), connection.begin():
+            yield connection
         self.commits += 1
 
     def pulse(self) -> Hashable:
@@ -375,13 +369,21 @@ def _enforce_keys(connection: Connection, *, on: bool) -> None:
         driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
 
 
-def _keep_log(connection: Connection, *, on: bool) -> None:
-    """Let SQLite write to its log, as ever, or straight into the file."""
-    if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        # It refuses where somebody else has the file open. Then all goes on as it was, and the next one who opens it sets it.
+@contextmanager
+def _past_the_log(connection: Connection) -> Iterator[None]:
+    """Let SQLite write straight into its file meanwhile, and to its log, as ever, afterwards."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    # It refuses where somebody else has the file open. Then all goes on as it was, and the next one who opens it sets it.
+    with suppress(sqlite3.OperationalError):
+        driver.execute("PRAGMA journal_mode = TRUNCATE")
+    try:
+        yield
+    finally:
         with suppress(sqlite3.OperationalError):
-            driver.execute(f"PRAGMA journal_mode = {'WAL' if on else 'TRUNCATE'}")
+            driver.execute("PRAGMA journal_mode = WAL")
 
 
 def _empty_log(connection: Connection) -> bool:

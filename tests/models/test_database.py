@@ -163,7 +163,6 @@ def test_where_somebody_has_the_file_open_it_is_filled_by_the_log(empty: Store) 
 
 FILLING = """
 import sys, time
-from models import queries
 from models.claim import Topic
 from models.database import connect, rows
 from models.records import table
