@@ -37,7 +37,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 
 # Writes the examples of the OpenAPI document anew from the seed content.
 examples: $(VENV)/dev.stamp
-	$(BIN)/pytest tests/api/test_openapi.py tests/api/test_keys.py tests/api/test_curating.py -k example --write-examples
+	$(BIN)/pytest tests/api/test_openapi.py tests/api/test_api_keys.py tests/api/test_curating.py -k example --write-examples
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/cache

@@ -19,36 +19,36 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api import errors, openapi, writing
-from api.cache import Cache
-from api.envelope import Envelope, Sealed
-from api.limits import Limit, Limits
-from api.posting import Door
-from api.reading import Lane
+from api.http import errors, openapi, write_transaction
+from api.http.event_stream import Streams
+from api.http.middleware import Envelope, Sealed
+from api.http.rate_limits import Limit, Limits
+from api.http.read_route import Lane
+from api.http.response_cache import Cache
+from api.http.write_route import Door
 from api.routes import (
+    api_keys,
     changes,
+    claim_parts,
     claims,
     curate,
     evidence,
     export,
     health,
+    history,
     index,
-    keys,
     parse,
-    parts,
     pictures,
     relations,
     review,
     sources,
     suggest,
-    time,
     topics,
     vocabularies,
 )
 from api.settings import NOTICE, Settings, installed_version
-from api.streams import Streams
-from models.asked import read_synonyms
-from models.database import POOL_SIZE, connect
+from models.database.connections import POOL_SIZE, connect
+from models.search.query import read_synonyms
 
 # The first one that fits answers, so that those that are asked for the most come first.
 READING = (
@@ -56,10 +56,10 @@ READING = (
     index,
     health,
     relations,
-    time,
+    history,
     pictures,
     evidence,
-    parts,
+    claim_parts,
     parse,
     sources,
     suggest,
@@ -67,10 +67,10 @@ READING = (
     changes,
     vocabularies,
 )
-MODULES = (*READING, export, review, curate, keys)
+MODULES = (*READING, export, review, curate, api_keys)
 # A shorter answer would hardly become shorter.
 COMPRESSED_FROM = 1000
-ROUTERS = (*(module.router for module in MODULES), time.worded, changes.streamed)
+ROUTERS = (*(module.router for module in MODULES), history.worded, changes.streamed)
 
 
 class Application(FastAPI):
@@ -85,7 +85,12 @@ class Application(FastAPI):
 def create_app(settings: Settings) -> Application:
     """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
-    streams = Streams(database, settings.stream_limit, settings.stream_poll_seconds, settings.stream_heartbeat_seconds)
+    streams = Streams(
+        database,
+        settings.stream_limit,
+        settings.stream_poll_seconds,
+        settings.stream_heartbeat_seconds,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -107,7 +112,7 @@ def create_app(settings: Settings) -> Application:
         dependencies=[Depends(errors.check_names)],
     )
     app.state.database = database
-    app.state.writers = asyncio.Semaphore(writing.THREADS)
+    app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
     # As many readers have a thread as there are connections; the rest wait without.
     app.state.readers = CapacityLimiter(POOL_SIZE)
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
@@ -173,7 +178,10 @@ def _offline_docs(app: FastAPI) -> None:
     )
     # It may run its own script and no other, and talk to this server alone; its styles are set by the script.
     scripts = re.findall(rb"<script>(.*?)</script>", bytes(page.body), flags=re.DOTALL)
-    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+        for script in scripts
+    ]
     page.headers["Content-Security-Policy"] = "; ".join(
         (
             "default-src 'none'",

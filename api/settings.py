@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.database import URL_FORMS, file_url
+from models.database.connections import URL_FORMS, file_url
 
 NOTICE = "This is a record of published evidence, not medical advice."
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,41 +27,77 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CLAIMBASE_", extra="ignore")
 
     database_url: str = Field(
-        default=file_url(ROOT / "data" / "claimbase.db"), description=f"Where the data is: {URL_FORMS}"
+        default=file_url(ROOT / "data" / "claimbase.db"),
+        description=f"Where the data is: {URL_FORMS}",
     )
-    seed_dir: Path = Field(default=ROOT / "seed_data", description="Folder that an empty database is filled from.")
+    seed_dir: Path = Field(
+        default=ROOT / "seed_data", description="Folder that an empty database is filled from."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
-    cors_origins: list[str] = Field(default=["*"], description="Origins whose pages may read, as a JSON list.")
-    workers: int = Field(default=1, ge=1, le=64, description="Processes that serve; each counts its limits for itself.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level to log.")
+    cors_origins: list[str] = Field(
+        default=["*"], description="Origins whose pages may read, as a JSON list."
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that serve; each counts its limits for itself.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level to log."
+    )
     read_seconds: float = Field(
-        default=5, gt=0, description="How long the database may take over a question; beyond it 503."
+        default=5,
+        gt=0,
+        description="How long the database may take over a question; beyond it 503.",
     )
     cache_mb: int = Field(
-        default=64, ge=0, description="Memory for answers that were given before, in MB; 0 keeps none."
+        default=64,
+        ge=0,
+        description="Memory for answers that were given before, in MB; 0 keeps none.",
     )
-    limit_concurrency: int = Field(default=500, ge=1, description="Connections at once; beyond it 503.")
-    shutdown_seconds: int = Field(default=20, ge=1, description="How long a stop waits for requests under way.")
-    keep_alive_seconds: int = Field(default=5, ge=1, description="How long an idle connection stays open.")
+    limit_concurrency: int = Field(
+        default=500, ge=1, description="Connections at once; beyond it 503."
+    )
+    shutdown_seconds: int = Field(
+        default=20, ge=1, description="How long a stop waits for requests under way."
+    )
+    keep_alive_seconds: int = Field(
+        default=5, ge=1, description="How long an idle connection stays open."
+    )
     header_seconds: float = Field(
         default=10, gt=0, description="How long a client may take to send a request's headers."
     )
-    body_seconds: float = Field(default=30, gt=0, description="How long a client may take to send a request's body.")
+    body_seconds: float = Field(
+        default=30, gt=0, description="How long a client may take to send a request's body."
+    )
     trusted_proxies: list[str] = Field(
         default=["127.0.0.1", "::1"],
         description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed, as a JSON list.",
     )
-    key_writes_per_minute: int = Field(default=600, ge=1, description="Writes a minute with one key; beyond it 429.")
+    key_writes_per_minute: int = Field(
+        default=600, ge=1, description="Writes a minute with one key; beyond it 429."
+    )
     address_writes_per_minute: int = Field(
         default=1200, ge=1, description="Writes a minute from one address; beyond it 429."
     )
     address_files_per_minute: int = Field(
-        default=120, ge=1, description="Files of citations read a minute for one address; beyond it 429."
+        default=120,
+        ge=1,
+        description="Files of citations read a minute for one address; beyond it 429.",
     )
     failed_keys_per_minute: int = Field(
-        default=30, ge=1, description="Bad keys a minute from one address; beyond it 429 for any key."
+        default=30,
+        ge=1,
+        description="Bad keys a minute from one address; beyond it 429 for any key.",
     )
-    stream_limit: int = Field(default=100, ge=0, description="Streams of changes at once; beyond it 503.")
-    stream_poll_seconds: float = Field(default=1.0, gt=0, description="How often to look for changes to stream.")
-    stream_heartbeat_seconds: float = Field(default=15.0, gt=0, description="After how much silence a stream beats.")
+    stream_limit: int = Field(
+        default=100, ge=0, description="Streams of changes at once; beyond it 503."
+    )
+    stream_poll_seconds: float = Field(
+        default=1.0, gt=0, description="How often to look for changes to stream."
+    )
+    stream_heartbeat_seconds: float = Field(
+        default=15.0, gt=0, description="After how much silence a stream beats."
+    )

@@ -11,8 +11,13 @@ from benchmarks import figures, load, run
 
 def main(
     claims: Annotated[int, typer.Option(min=100, help="How many.")] = run.MAIN,
-    corpus: Annotated[Path | None, typer.Option(help="SciFact's corpus.jsonl, for its sentences.", exists=True)] = None,
-    rows: Annotated[str, typer.Option(help="Only these, such as 1,3; without 9 the stores that were built stay.")] = "",
+    corpus: Annotated[
+        Path | None, typer.Option(help="SciFact's corpus.jsonl, for its sentences.", exists=True)
+    ] = None,
+    rows: Annotated[
+        str,
+        typer.Option(help="Only these, such as 1,3; without 9 the stores that were built stay."),
+    ] = "",
     rounds: Annotated[int, typer.Option(min=1)] = 4,
     kept: Annotated[
         bool, typer.Option("--kept", help="Take the stores that were built before, for row 9, too.")
@@ -25,7 +30,9 @@ def main(
         raise typer.Exit(1)
     begun = time.perf_counter()
     wanted = [int(row) for row in rows.split(",")] if rows else list(run.ROWS)
-    bench = run.run(claims, wanted, typer.echo, corpus=corpus, rounds=rounds, seconds=seconds, kept=kept)
+    bench = run.run(
+        claims, wanted, typer.echo, corpus=corpus, rounds=rounds, seconds=seconds, kept=kept
+    )
     typer.echo(figures.table(bench.figures))
     # What is not all of it must not pass for it.
     name = f"{claims}" if not rows else f"{claims}-rows-{rows.replace(',', '-')}"

@@ -82,7 +82,9 @@ def page_of(path: str) -> tuple[str, str]:
 def right_page(stores: Stores, path: str) -> list[str]:
     """Return the ids that a page must have."""
     found = stores.query(
-        "SELECT claim FROM claim_document WHERE status = ? AND claim > ? ORDER BY claim LIMIT ?", *page_of(path), LIMIT
+        "SELECT claim FROM claim_document WHERE status = ? AND claim > ? ORDER BY claim LIMIT ?",
+        *page_of(path),
+        LIMIT,
     )
     return [slug for (slug,) in found]
 
@@ -102,13 +104,20 @@ def right_page_by(stores: Stores, path: str) -> list[str]:
 
 def claims(stores: Stores, _server: str) -> list[str]:
     """Return single claims."""
-    return [f"/v1/claims/{slug}" for (slug,) in shuffled(stores.query("SELECT claim FROM claim_document"))]
+    return [
+        f"/v1/claims/{slug}"
+        for (slug,) in shuffled(stores.query("SELECT claim FROM claim_document"))
+    ]
 
 
 def combinations(stores: Stores, topics: str) -> list[tuple[str, list[str]]]:
     """Return topics of a kind, each with some levels of evidence."""
     found = stores.query("SELECT id FROM topic WHERE id LIKE ? ORDER BY id", f"{topics}-%")
-    levels = [list(some) for number in range(1, len(LEVELS)) for some in itertools.combinations(LEVELS, number)]
+    levels = [
+        list(some)
+        for number in range(1, len(LEVELS))
+        for some in itertools.combinations(LEVELS, number)
+    ]
     return shuffled([(topic, some) for (topic,) in found for some in levels])
 
 
@@ -149,27 +158,40 @@ def _with_term(field: str, values: Sequence[str]) -> str:
 def right_counts(stores: Stores, topic: str, levels: Sequence[str]) -> list[tuple[str, int]]:
     """Return the counts by status that are right."""
     where = _meant(topic, levels)
-    counted = f"SELECT status, count(*) FROM claim_document WHERE {where} GROUP BY status ORDER BY status"  # noqa: S608
+    counted = (
+        f"SELECT status, count(*) FROM claim_document WHERE {where} GROUP BY status ORDER BY status"  # noqa: S608
+    )
     return stores.query(counted)
 
 
 def counted(answer: bytes) -> list[tuple[str, int]]:
     """Return the counts of a facet of ours."""
-    return sorted((each["term"], each["count"]) for each in json.loads(answer)["data"]["status"]["terms"])
+    return sorted(
+        (each["term"], each["count"]) for each in json.loads(answer)["data"]["status"]["terms"]
+    )
 
 
 def counted_by_datasette(answer: bytes) -> list[tuple[str, int]]:
     """Return the counts of Datasette's facet."""
-    return sorted((each["value"], each["count"]) for each in json.loads(answer)["facet_results"]["status"]["results"])
+    return sorted(
+        (each["value"], each["count"])
+        for each in json.loads(answer)["facet_results"]["status"]["results"]
+    )
 
 
 def searches(stores: Stores, _server: str) -> list[str]:
     """Return searches for two words of one statement, among the claims with its status."""
     made = []
-    for statement, status in shuffled(stores.query("SELECT statement, status FROM claim_document ORDER BY claim")):
+    for statement, status in shuffled(
+        stores.query("SELECT statement, status FROM claim_document ORDER BY claim")
+    ):
         words = sorted({word.lower() for word in re.findall(r"\b[a-zA-Z]{5,}\b", statement)})
         if len(words) > 1:
-            asked = {"q": " ".join(random.Random(statement).sample(words, 2)), "status": status, "limit": LIMIT}
+            asked = {
+                "q": " ".join(random.Random(statement).sample(words, 2)),
+                "status": status,
+                "limit": LIMIT,
+            }
             made.append(f"/v1/claims?{urlencode(asked)}")
     return made
 

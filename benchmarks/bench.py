@@ -65,17 +65,24 @@ class Bench:
         self.stack.close()
         self.up.clear()
 
-    def compare(self, title: str, contenders: Driven, seconds: float | None = None) -> dict[str, Ask | Local]:
+    def compare(
+        self, title: str, contenders: Driven, seconds: float | None = None
+    ) -> dict[str, Ask | Local]:
         """Drive the contenders in turn and return them with their samples; each one's first answer must be right."""
         driven: dict[str, Ask | Local] = {}
         for name, contender in contenders.items():
-            driven[name] = contender if isinstance(contender, Local) else self.ask(contender, len(driven))
+            driven[name] = (
+                contender if isinstance(contender, Local) else self.ask(contender, len(driven))
+            )
         load.in_turn(driven.values(), self.rounds, self.seconds if seconds is None else seconds)
         self.details[title] = {}
         for name, contender in contenders.items():
             told: dict[str, Any] = {"rounds": [asdict(sample) for sample in driven[name].samples]}
             if isinstance(contender, Contender):
-                told |= {"memory_mb": round(machine.memory(contender.server.pid)), "asked_first": contender.paths[0]}
+                told |= {
+                    "memory_mb": round(machine.memory(contender.server.pid)),
+                    "asked_first": contender.paths[0],
+                }
             self.details[title][name] = told
         return driven
 
@@ -84,7 +91,9 @@ class Bench:
         file = self.scratch / f"paths-{place}.txt"
         ask = Ask(contender.server.base, contender.paths, file, self.with_wrk)
         if (read := contender.read(ask.first())) != contender.right:
-            raise LoadFailed(f"{ask.base}{ask.paths[0]} is {contender.right}, but the answer is {read}")
+            raise LoadFailed(
+                f"{ask.base}{ask.paths[0]} is {contender.right}, but the answer is {read}"
+            )
         return ask
 
     def add(self, *figures: Figure) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Table
 from sqlmodel import SQLModel
 
 from models import migrations
-from models.database import connect
+from models.database.connections import connect
 
 BATCH = 2000
 # Only SQLite's index of words has places.
@@ -42,7 +42,9 @@ def _copy_table(file: Path, connection: psycopg.Connection, table: Table) -> Non
     # In the order of the key, so that the key's index fills from its beginning to its end.
     order = ", ".join(column.name for column in table.primary_key)
     connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
-    into = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table.name), SQL(", ").join(map(Identifier, names)))
+    into = SQL("COPY {} ({}) FROM STDIN").format(
+        Identifier(table.name), SQL(", ").join(map(Identifier, names))
+    )
     source = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     try:
         rows = source.execute(f'SELECT {", ".join(names)} FROM "{table.name}" ORDER BY {order}')  # noqa: S608

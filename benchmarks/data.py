@@ -30,7 +30,12 @@ def sentences(corpus: Path | None) -> list[str]:
     """Return real sentences."""
     if corpus is not None:
         with corpus.open(encoding="utf-8") as file:
-            return [sentence for line in file for sentence in from_json(line)["abstract"] if sentence.strip()]
+            return [
+                sentence
+                for line in file
+                for sentence in from_json(line)["abstract"]
+                if sentence.strip()
+            ]
     files = sorted((SEED_DATA / "claims").glob("*.yaml"))
     claims = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in files]
     lines = [line["finding"] for claim in claims for line in claim.get("evidence", [])]
@@ -57,7 +62,13 @@ def records(number: int, text: list[str], seed: int = 1) -> Iterator[dict[str, A
             "issued": str(chance.randrange(1990, 2026)),
             "study_design": chance.choice(("case_control", "randomised_trial", "cohort")),
             "authors": [{"family": name, "given": "A"} for name in names],
-            "identifiers": [{"scheme": "doi", "value": f"10.5555/generated.{place}", "verification": "unverified"}],
+            "identifiers": [
+                {
+                    "scheme": "doi",
+                    "value": f"10.5555/generated.{place}",
+                    "verification": "unverified",
+                }
+            ],
         }
     for place in range(number):
         yield {
@@ -73,7 +84,12 @@ def records(number: int, text: list[str], seed: int = 1) -> Iterator[dict[str, A
 
 def _occurrence(chance: random.Random, works: int, sentence: str) -> dict[str, Any]:
     place = chance.randrange(works)
-    return {"key": "stated", "source": f"source-{place}", "quote": sentence, "asserted_by": [f"team-{place % 500}"]}
+    return {
+        "key": "stated",
+        "source": f"source-{place}",
+        "quote": sentence,
+        "asserted_by": [f"team-{place % 500}"],
+    }
 
 
 def _line(chance: random.Random, works: int, sentence: str, key: int) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def table(figures: Sequence[Figure]) -> str:
     for figure in figures:
         beside.setdefault((figure.row, figure.what, figure.unit), {})[figure.store] = figure
     for (row, what, unit), found in sorted(beside.items(), key=lambda each: each[0][0]):
-        bounds = {f"{each.bound.sign} {each.bound.number:g}" for each in found.values() if each.bound}
+        bounds = {
+            f"{each.bound.sign} {each.bound.number:g}" for each in found.values() if each.bound
+        }
         cells = [part for store in STORES for part in _cells(found.get(store))]
         lines.append(f"| {row} | {what} [{unit}] | {', '.join(bounds)} | {' | '.join(cells)} |")
     return "\n".join(lines)

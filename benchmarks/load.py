@@ -17,7 +17,9 @@ from benchmarks.machine import LOAD_CPU, on, pinned
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 8
 MOST_SECONDS = 60
-WRK_MISSING = "The benchmark drives its servers with wrk, which is not here. On Debian: apt-get install wrk"
+WRK_MISSING = (
+    "The benchmark drives its servers with wrk, which is not here. On Debian: apt-get install wrk"
+)
 
 
 class LoadFailed(Exception):
@@ -92,12 +94,18 @@ class Local:
 
 def _sample(took: list[float], seconds: float) -> Sample:
     took.sort()
-    return Sample(len(took) / seconds, statistics.median(took), took[min(len(took) - 1, len(took) * 99 // 100)])
+    return Sample(
+        len(took) / seconds,
+        statistics.median(took),
+        took[min(len(took) - 1, len(took) * 99 // 100)],
+    )
 
 
 def get(base: str, path: str) -> bytes:
     """Return an answer; raise where it is none."""
-    with closing(http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)) as connection:
+    with closing(
+        http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)
+    ) as connection:
         return _get(connection, path)
 
 
@@ -118,9 +126,19 @@ def has_wrk() -> bool:
 def _with_wrk(ask: Ask, seconds: float) -> Sample:
     told = ["--", str(ask.file), str(ask.place)]
     # wrk takes whole seconds only.
-    options = ["-t1", f"-c{ask.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(SCRIPT)]
+    options = [
+        "-t1",
+        f"-c{ask.connections}",
+        f"-d{max(1, round(seconds))}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(SCRIPT),
+    ]
     command = ["wrk", *options, ask.base, *told]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=pinned(LOAD_CPU))
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=pinned(LOAD_CPU)
+    )
     _, mark, line = done.stdout.partition("\nTOLD ")
     if done.returncode or not mark:
         raise LoadFailed(f"wrk failed: {done.stdout[-500:]} {done.stderr[-500:]}")
@@ -140,7 +158,9 @@ def _in_python(ask: Ask, seconds: float) -> Sample:
     def one(worker: int) -> list[float]:
         took: list[float] = []
         place = ask.place + worker
-        with closing(http.client.HTTPConnection(ask.base.removeprefix("http://"), timeout=60)) as connection:
+        with closing(
+            http.client.HTTPConnection(ask.base.removeprefix("http://"), timeout=60)
+        ) as connection:
             while not took or time.perf_counter() < until:
                 last = time.perf_counter()
                 _get(connection, ask.paths[place % len(ask.paths)])

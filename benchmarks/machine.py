@@ -18,8 +18,20 @@ LOAD_CPU, SERVER_CPU = CPUS[0], CPUS[-1]
 ROOT = Path(__file__).resolve().parent.parent
 # An installed program has its bytecode beside it. Where Python is told to write none, each start would compile ours anew, but
 # not what it is compared with.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-PACKAGES = ("fastapi", "starlette", "pydantic", "sqlmodel", "sqlalchemy", "uvicorn", "uvloop", "httptools", "datasette")
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
+PACKAGES = (
+    "fastapi",
+    "starlette",
+    "pydantic",
+    "sqlmodel",
+    "sqlalchemy",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "datasette",
+)
 
 
 def pinned(cpu: int) -> Callable[[], None]:
@@ -42,7 +54,9 @@ def child(command: Sequence[str]) -> tuple[float, float]:
     """Run a command to its end; return how many seconds it took and its peak memory in MB. Raises where it fails."""
     begun = time.perf_counter()
     # Each child reports what it needed itself, so no other's peak stands in its place.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT
+    )
     assert process.stderr is not None
     said = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -69,7 +83,9 @@ def forget_peak(pid: int) -> None:
 def told() -> dict[str, Any]:
     """Return what the figures depend on: machine, versions, commit."""
     processor = [
-        line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if "model name" in line
+        line
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if "model name" in line
     ]
     return {
         "processor": processor[0].partition(":")[2].strip() if processor else platform.machine(),
@@ -77,7 +93,8 @@ def told() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "system": platform.platform(),
         "python": sys.version.split()[0],
-        "versions": {name: version(name) for name in PACKAGES} | {"sqlite": _sqlite(), "wrk": _wrk()},
+        "versions": {name: version(name) for name in PACKAGES}
+        | {"sqlite": _sqlite(), "wrk": _wrk()},
         "commit": _commit(),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     }

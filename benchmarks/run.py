@@ -54,7 +54,12 @@ def run(
     for size in sorted({main // 10, main, claims}):
         say(f"{size:,} claims …")
         sizes[size] = stores.built(
-            size, corpus, cache, postgres, anew=BUILDING in rows and not kept, ours_alone=size > main
+            size,
+            corpus,
+            cache,
+            postgres,
+            anew=BUILDING in rows and not kept,
+            ours_alone=size > main,
         )
     with ExitStack() as stack, tempfile.TemporaryDirectory(dir=cache, prefix="scratch-") as scratch:
         bench = Bench(sizes, main, postgres, rounds, seconds, with_wrk, Path(scratch), stack)
@@ -64,7 +69,9 @@ def run(
             ROWS[row](bench)
             say(f"row {row}, {time.perf_counter() - begun:.0f} s")
             for figure in bench.figures[already[0] :]:
-                say(f"  {figure.store}, {figure.what}: {figure.shown} {figure.unit} {figure.verdict}")
+                say(
+                    f"  {figure.store}, {figure.what}: {figure.shown} {figure.unit} {figure.verdict}"
+                )
             for note in bench.notes[already[1] :]:
                 say(f"  {note}")
         bench.stop_all()
@@ -99,17 +106,25 @@ def results(bench: Bench, corpus: Path | None, took: float) -> tuple[str, str]:
         "\n".join(f"- {note}" for note in bench.notes),
         "## Behind the ratios",
         details(bench),
-        "Versions: " + ", ".join(f"{name} {number}" for name, number in host["versions"].items()) + ".",
+        "Versions: "
+        + ", ".join(f"{name} {number}" for name, number in host["versions"].items())
+        + ".",
     ]
     return json.dumps(all_of_it, indent=1) + "\n", "\n\n".join(part for part in page if part) + "\n"
 
 
 def details(bench: Bench) -> str:
     """Return the requests a second, latencies and memory of all that were driven, as a Markdown table."""
-    lines = ["| driven | who | requests/s | p50 ms | p99 ms | memory MB |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| driven | who | requests/s | p50 ms | p99 ms | memory MB |",
+        "|---|---|---|---|---|---|",
+    ]
     for title, found in bench.details.items():
         for who, each in found.items():
-            cells = [figures.shown([sample[name] for sample in each["rounds"]]) for name in ("rate", "p50", "p99")]
+            cells = [
+                figures.shown([sample[name] for sample in each["rounds"]])
+                for name in ("rate", "p50", "p99")
+            ]
             lines.append(f"| {title} | {who} | {' | '.join(cells)} | {each.get('memory_mb', '')} |")
     return "\n".join(lines)
 

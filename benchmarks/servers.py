@@ -49,7 +49,9 @@ def contestant(name: str, given: Path, ready: str) -> Iterator[Server]:
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, ready: str, settings: dict[str, str]) -> Iterator[Server]:
+def _running(
+    command: Sequence[str], port: int, ready: str, settings: dict[str, str]
+) -> Iterator[Server]:
     begun = time.perf_counter()
     process = subprocess.Popen(
         command,

@@ -15,8 +15,9 @@ from sqlalchemy import create_engine, make_url, text
 from benchmarks import copying, data, machine
 from benchmarks.contestants import tutorial
 from benchmarks.servers import PROGRAM
-from models import document, migrations
-from models.database import file_url
+from models.database import schema_version
+from models.database.connections import file_url
+from models.projection import rebuild
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,13 @@ def started(folder: Path) -> Postgres:
 
 
 def built(
-    size: int, corpus: Path | None, cache: Path, postgres: Postgres, *, anew: bool, ours_alone: bool = False
+    size: int,
+    corpus: Path | None,
+    cache: Path,
+    postgres: Postgres,
+    *,
+    anew: bool,
+    ours_alone: bool = False,
 ) -> Stores:
     """Return the stores of a size; they are built where they are missing, are of an older shape, or `anew` asks for it.
 
@@ -153,7 +160,9 @@ def _load(stores: Stores, url: str) -> Loaded:
 
 def _documents(stores: Stores) -> Iterator[dict[str, Any]]:
     connection = sqlite3.connect(stores.file)
-    for core, *parts in connection.execute("SELECT core, evidence, sources FROM claim_document ORDER BY claim"):
+    for core, *parts in connection.execute(
+        "SELECT core, evidence, sources FROM claim_document ORDER BY claim"
+    ):
         evidence, sources = map(json.loads, parts)
         yield json.loads(core) | {"evidence": evidence, "sources": sources}
     connection.close()
@@ -162,5 +171,7 @@ def _documents(stores: Stores) -> Iterator[dict[str, Any]]:
 def _key(corpus: Path | None) -> str:
     """Return what tells data of one make from those of another: what is generated, and the shapes it is stored in."""
     made = hashlib.sha256(b"".join(data.lines(20, corpus)))
-    made.update(f"{migrations.HEAD} {document.DERIVATION} {tutorial.Own.metadata.sorted_tables!r}".encode())
+    made.update(
+        f"{schema_version.HEAD} {rebuild.DERIVATION} {tutorial.Own.metadata.sorted_tables!r}".encode()
+    )
     return made.hexdigest()[:8]

@@ -16,8 +16,8 @@ from sqlalchemy import create_engine, make_url, text
 from api.main import create_app
 from api.settings import ROOT, Settings
 from models import migrations
-from models.database import Database, connect, file_url
-from models.seed import seed
+from models.database.connections import Database, connect, file_url
+from models.transfer.seed import seed
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -95,7 +95,7 @@ class Templates:
 @pytest.fixture(autouse=True)
 def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let kept answers be no second behind: tests write past the application, as another node would, and look at once."""
-    monkeypatch.setattr("api.cache.POLL_SECONDS", -1.0)
+    monkeypatch.setattr("api.http.response_cache.POLL_SECONDS", -1.0)
 
 
 @pytest.fixture(scope="session")
@@ -154,4 +154,8 @@ def client(shared: Store) -> Iterator[TestClient]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-examples", action="store_true", help="write the examples of the OpenAPI document anew")
+    parser.addoption(
+        "--write-examples",
+        action="store_true",
+        help="write the examples of the OpenAPI document anew",
+    )

@@ -16,8 +16,8 @@ from benchmarks import asks, figures, load, run, stores
 from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.load import Ask, LoadFailed
 from benchmarks.stores import Postgres
-from models import check
-from models.database import connect
+from models.database.connections import connect
+from models.projection import integrity_check
 from tests.conftest import Templates
 
 CLAIMS = 300
@@ -28,9 +28,20 @@ def test_every_row_works(templates: Templates, tmp_path: Path) -> None:
     told: list[str] = []
     postgres = Postgres(templates.server())
     rows = list(run.ROWS)
-    bench = run.run(CLAIMS, rows, told.append, cache=tmp_path, postgres=postgres, rounds=1, seconds=0.2, with_wrk=False)
+    bench = run.run(
+        CLAIMS,
+        rows,
+        told.append,
+        cache=tmp_path,
+        postgres=postgres,
+        rounds=1,
+        seconds=0.2,
+        with_wrk=False,
+    )
     assert rows == list(range(1, 13))
-    assert [line.split(",")[0] for line in told if line.startswith("row ")] == [f"row {row}" for row in rows]
+    assert [line.split(",")[0] for line in told if line.startswith("row ")] == [
+        f"row {row}" for row in rows
+    ]
     measured = set(rows)
     assert {figure.row for figure in bench.figures} == measured
     assert all(value > 0 for figure in bench.figures for value in figure.values)
@@ -48,15 +59,20 @@ def test_every_row_works(templates: Templates, tmp_path: Path) -> None:
 
 def test_a_copy_holds_what_its_original_does(templates: Templates, tmp_path: Path) -> None:
     """What is copied instead of loaded passes the check, index of words and all."""
-    made = stores.built(50, None, tmp_path, Postgres(templates.server()), anew=True, ours_alone=True)
+    made = stores.built(
+        50, None, tmp_path, Postgres(templates.server()), anew=True, ours_alone=True
+    )
     assert list(made.loads) == ["SQLite"]
     counts = []
     for url in made.urls.values():
         database = connect(url)
         with database.read() as connection:
-            assert list(check.check(connection)) == []
+            assert list(integrity_check.check(connection)) == []
             counts.append(
-                [connection.scalar(select(func.count()).select_from(each)) for each in SQLModel.metadata.sorted_tables]
+                [
+                    connection.scalar(select(func.count()).select_from(each))
+                    for each in SQLModel.metadata.sorted_tables
+                ]
             )
         database.close()
     assert counts[0] == counts[1]
@@ -120,7 +136,9 @@ def base() -> Iterator[str]:
         thread.join()
 
 
-WRK = pytest.param(True, marks=pytest.mark.skipif(not load.has_wrk(), reason=load.WRK_MISSING), id="wrk")
+WRK = pytest.param(
+    True, marks=pytest.mark.skipif(not load.has_wrk(), reason=load.WRK_MISSING), id="wrk"
+)
 
 
 @pytest.mark.parametrize("with_wrk", [WRK, pytest.param(False, id="python")])

@@ -17,14 +17,16 @@ from pathlib import Path
 import pytest
 
 from api.settings import ROOT
-from models import migrations
-from models.database import file_url
+from models.database import schema_version
+from models.database.connections import file_url
 from tests.conftest import Store
 
-COMMAND = [sys.executable, "-c", "from api.cli import app; app()"]
+COMMAND = [sys.executable, "-c", "from api.cli.app import app; app()"]
 
 
-def run(*arguments: str, url: str | None = None, given: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, url: str | None = None, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url} if url else dict(os.environ)
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -55,7 +57,9 @@ def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
     port = free_port()
     begun = time.monotonic()
     arguments = [*COMMAND, "serve", "--port", str(port), "--database-url", url]
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             while True:
                 try:
@@ -76,7 +80,9 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
         found = json.loads(get(port, "/v1/claims?status=refuted&include=evidence"))
         assert [claim["id"] for claim in found["data"]] == ["ccsvi-causes-ms"]
         trials = {
-            line["source"] for line in found["data"][0]["evidence"] if line["study_design"] == "sham_controlled_trial"
+            line["source"]
+            for line in found["data"][0]["evidence"]
+            if line["study_design"] == "sham_controlled_trial"
         }
         assert trials == {"siddiqui-2014", "traboulsee-2018", "zamboni-2018"}
         process.send_signal(signal.SIGTERM)
@@ -86,7 +92,11 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
     assert "Seeded an empty database with 196 records" in out
     assert f"API   http://127.0.0.1:{port}/v1" in out
     records = [json.loads(line) for line in log.splitlines()]
-    requests = [record for record in records if record["message"] == "request" and record["path"] == "/v1/claims"]
+    requests = [
+        record
+        for record in records
+        if record["message"] == "request" and record["path"] == "/v1/claims"
+    ]
     assert [(record["status"], record["method"]) for record in requests] == [(200, "GET")]
 
     with serving(url) as (port, _, _):
@@ -108,7 +118,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     behind = run("check", url=empty.url)
     assert behind.returncode == 1
     assert "run claimbase migrate" in behind.stderr
-    assert f"is at migration {migrations.HEAD}" in run("migrate", url=empty.url).stdout
+    assert f"is at migration {schema_version.HEAD}" in run("migrate", url=empty.url).stdout
     assert run("check", url=empty.url).returncode == 0
 
 
@@ -118,7 +128,10 @@ def test_a_bad_seed_exits_1_with_the_report(tmp_path: Path) -> None:
     (folder / "claims" / "x.yaml").write_text("statement: X.\nkind: fact\n", encoding="utf-8")
     done = run("seed", str(folder), url=file_url(tmp_path / "a.db"))
     assert done.returncode == 1
-    assert "mine/claims/x.yaml: kind: 'fact' is not a term of the vocabulary claim-kinds." in done.stderr
+    assert (
+        "mine/claims/x.yaml: kind: 'fact' is not a term of the vocabulary claim-kinds."
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -143,10 +156,13 @@ def test_a_check_of_a_database_that_is_not_there_makes_none(tmp_path: Path) -> N
     assert "run claimbase migrate" in done.stderr
 
 
-def test_import_sources_stores_what_is_new_and_says_what_became_of_each(empty: Store, tmp_path: Path) -> None:
+def test_import_sources_stores_what_is_new_and_says_what_became_of_each(
+    empty: Store, tmp_path: Path
+) -> None:
     file = tmp_path / "some.bib"
     file.write_text(
-        "@article{a, title = {One}, author = {Smith, A}, year = 2001}\n@article{b, year = 2002}\n", encoding="utf-8"
+        "@article{a, title = {One}, author = {Smith, A}, year = 2001}\n@article{b, year = 2002}\n",
+        encoding="utf-8",
     )
     dry = run("import", "sources", str(file), "--dry-run", url=empty.url)
     assert "2 found = 1 new (0 stored) + 0 matched + 1 reported." in dry.stdout
@@ -169,7 +185,17 @@ def test_verify_without_a_network_is_one_line(seeded: Store) -> None:
 
 
 def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
-    made = run("keys", "create", "--name", "Anna Example", "--role", "curator", "--expires", "90d", url=empty.url)
+    made = run(
+        "keys",
+        "create",
+        "--name",
+        "Anna Example",
+        "--role",
+        "curator",
+        "--expires",
+        "90d",
+        url=empty.url,
+    )
     assert made.returncode == 0, made.stderr
     # The key alone, so that a script can take it; the words go elsewhere, and do not tell it.
     key = made.stdout.removesuffix("\n")
@@ -180,7 +206,10 @@ def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
     run("keys", "create", "--name", "Bob", "--role", "admin", url=empty.url)
 
     listed = [line.split("\t") for line in run("keys", "list", url=empty.url).stdout.splitlines()]
-    assert [(line[1], line[-1]) for line in listed] == [("curator", "Anna Example"), ("admin", "Bob")]
+    assert [(line[1], line[-1]) for line in listed] == [
+        ("curator", "Anna Example"),
+        ("admin", "Bob"),
+    ]
     assert listed[0][0] == identity[1]
     assert listed[0][3].startswith("expires ")
 
@@ -208,13 +237,24 @@ def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["create", "--name", "seed", "--role", "admin"], "name: The program uses this name itself"),
-        (["create", "--name", "Anna", "--role", "boss"], "role: 'boss' is not a term of the vocabulary roles"),
-        (["create", "--name", "Anna", "--role", "admin", "--expires", "2001-01-01"], "expires: That is in the past."),
+        (
+            ["create", "--name", "seed", "--role", "admin"],
+            "name: The program uses this name itself",
+        ),
+        (
+            ["create", "--name", "Anna", "--role", "boss"],
+            "role: 'boss' is not a term of the vocabulary roles",
+        ),
+        (
+            ["create", "--name", "Anna", "--role", "admin", "--expires", "2001-01-01"],
+            "expires: That is in the past.",
+        ),
         (["revoke", "AAAAAAAA"], "There is no key with the id 'AAAAAAAA'."),
     ],
 )
-def test_a_key_that_cannot_be_made_or_found_is_one_line(arguments: list[str], told: str, empty: Store) -> None:
+def test_a_key_that_cannot_be_made_or_found_is_one_line(
+    arguments: list[str], told: str, empty: Store
+) -> None:
     done = run("keys", *arguments, url=empty.url)
     assert (done.returncode, done.stdout) == (1, "")
     assert told in done.stderr

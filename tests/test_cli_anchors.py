@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 from api.settings import ROOT
-from models import changes, queries
-from models.claim import OccurrenceIn
+from models.read import listings
+from models.records.claim import OccurrenceIn
+from models.write import changes
 from tests.api.following import a_claim, fill
 from tests.conftest import Store
 from tests.test_cli import COMMAND, run
@@ -16,10 +17,14 @@ TEXT = "It is said that veins are narrow.\n"
 
 def an_occurrence() -> OccurrenceIn:
     record = {"key": "one", "source": "study", "asserted_by": ["ada"], "quote": "veins are narrow"}
-    return OccurrenceIn.model_validate({**record, "prefix": "said that ", "suffix": ".", "start": 16, "end": 32})
+    return OccurrenceIn.model_validate(
+        {**record, "prefix": "said that ", "suffix": ".", "start": 16, "end": 32}
+    )
 
 
-def test_each_quote_is_one_line_and_what_is_not_exact_ends_in_1(empty: Store, tmp_path: Path) -> None:
+def test_each_quote_is_one_line_and_what_is_not_exact_ends_in_1(
+    empty: Store, tmp_path: Path
+) -> None:
     fill(empty)
     with changes.begin(empty.database, actor="ada") as change:
         assert changes.put_claim(change, a_claim("c"))
@@ -51,12 +56,25 @@ def test_each_quote_is_one_line_and_what_is_not_exact_ends_in_1(empty: Store, tm
         ],
     }
     with empty.database.read() as connection:
-        assert queries.serial(connection) == 8
+        assert listings.serial(connection) == 8
 
 
-def test_the_text_may_come_from_standard_input_and_a_mistake_is_one_line(seeded: Store, tmp_path: Path) -> None:
-    asked = [*COMMAND, "anchors", "check", "-", "--source", "article-ccsvi-explained", "--database-url", seeded.url]
-    piped = subprocess.run(asked, cwd=ROOT, input="Nothing.", capture_output=True, text=True, timeout=60, check=False)
+def test_the_text_may_come_from_standard_input_and_a_mistake_is_one_line(
+    seeded: Store, tmp_path: Path
+) -> None:
+    asked = [
+        *COMMAND,
+        "anchors",
+        "check",
+        "-",
+        "--source",
+        "article-ccsvi-explained",
+        "--database-url",
+        seeded.url,
+    ]
+    piped = subprocess.run(
+        asked, cwd=ROOT, input="Nothing.", capture_output=True, text=True, timeout=60, check=False
+    )
     assert piped.returncode == 1
     assert piped.stdout.count("\norphan occurrence/") == 21
     assert piped.stdout.startswith("This is not the recorded text (its SHA-256 differs)")
@@ -70,4 +88,6 @@ def test_the_text_may_come_from_standard_input_and_a_mistake_is_one_line(seeded:
         if source == "doep-2010":
             binary.write_text("text", encoding="utf-8")
         done = run("anchors", "check", file, "--source", source, url=seeded.url)
-        assert (done.returncode, done.stderr.count("\n"), told in done.stderr) == (1, 1, True), done.stderr
+        assert (done.returncode, done.stderr.count("\n"), told in done.stderr) == (1, 1, True), (
+            done.stderr
+        )

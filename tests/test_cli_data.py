@@ -7,32 +7,48 @@ import subprocess
 from pathlib import Path
 
 from api.settings import ROOT
-from models.database import file_url
+from models.database.connections import file_url
 from tests.conftest import Store
 from tests.models.exports import written
 from tests.models.test_scifact import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 from tests.test_cli import COMMAND, run
 
 
-def test_export_and_import_by_file_by_folder_and_by_pipe(seeded: Store, other: Store, tmp_path: Path) -> None:
+def test_export_and_import_by_file_by_folder_and_by_pipe(
+    seeded: Store, other: Store, tmp_path: Path
+) -> None:
     folder = tmp_path / "release"
     first = run("export", str(folder), url=seeded.url)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.endswith(": serial 196, 10 topics, 40 sources, 21 claims, 0 retired, 196 revisions.\n")
+    assert first.stdout.endswith(
+        ": serial 196, 10 topics, 40 sources, 21 claims, 0 retired, 196 revisions.\n"
+    )
     again = run("export", str(folder), url=seeded.url)
     assert (again.returncode, "a release is never altered" in again.stderr) == (1, True)
     loaded = run("import", str(folder), url=other.url)
     assert loaded.returncode == 0, loaded.stderr
-    assert "267 lines: 196 records = 196 stored + 0 unchanged + 0 reported; 196 revisions." in loaded.stdout
+    assert (
+        "267 lines: 196 records = 196 stored + 0 unchanged + 0 reported; 196 revisions."
+        in loaded.stdout
+    )
     assert "Restored as it was, up to serial 196." in loaded.stdout
     # The longer form, standard input, options in front, and what happens in a database that has content.
     file = tmp_path / "sources"
-    file.write_bytes((folder / "sources.jsonl").read_bytes() + (folder / "revisions.jsonl").read_bytes())
-    for words in (["import", "records", str(file)], ["import", "--skip-bad", str(file)], ["import", "-", "--skip-bad"]):
+    file.write_bytes(
+        (folder / "sources.jsonl").read_bytes() + (folder / "revisions.jsonl").read_bytes()
+    )
+    for words in (
+        ["import", "records", str(file)],
+        ["import", "--skip-bad", str(file)],
+        ["import", "-", "--skip-bad"],
+    ):
         content = file.read_text(encoding="utf-8") if "-" in words else None
         more = run(*words, url=other.url, given=content)
         assert more.returncode == 0, more.stderr
-        assert "236 lines: 40 records = 0 stored + 40 unchanged + 0 reported; 196 revisions." in more.stdout
+        assert (
+            "236 lines: 40 records = 0 stored + 40 unchanged + 0 reported; 196 revisions."
+            in more.stdout
+        )
         assert "The revisions were not taken" in more.stdout
     assert run("check", url=other.url).returncode == 0
 
@@ -47,9 +63,14 @@ def test_import_reports_bad_records_and_says_how_many(empty: Store, tmp_path: Pa
     assert strict.stderr.endswith("1 records cannot be loaded; nothing was stored.\n")
     lenient = run("import", str(file), "--skip-bad", url=empty.url)
     assert lenient.returncode == 1
-    assert "2 lines: 2 records = 1 stored + 0 unchanged + 1 reported; 0 revisions." in lenient.stdout
+    assert (
+        "2 lines: 2 records = 1 stored + 0 unchanged + 1 reported; 0 revisions." in lenient.stdout
+    )
     missing = run("import", str(tmp_path / "none.jsonl"), url=empty.url)
-    assert (missing.returncode, "none.jsonl: No such file or directory." in missing.stderr) == (1, True)
+    assert (missing.returncode, "none.jsonl: No such file or directory." in missing.stderr) == (
+        1,
+        True,
+    )
 
 
 def test_import_scifact(empty: Store, tmp_path: Path) -> None:
@@ -60,7 +81,10 @@ def test_import_scifact(empty: Store, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "4 lines: 8 records = 8 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
     bad = run("import", "scifact", str(corpus), str(claims), url=empty.url)
-    assert (bad.returncode, "corpus.jsonl line 1: not SciFact's: id: Field required" in bad.stderr) == (1, True)
+    assert (
+        bad.returncode,
+        "corpus.jsonl line 1: not SciFact's: id: Field required" in bad.stderr,
+    ) == (1, True)
 
 
 def test_backup_and_restore(seeded: Store, other: Store, tmp_path: Path) -> None:
@@ -87,12 +111,24 @@ def test_a_new_database_takes_a_backup(seeded: Store, tmp_path: Path) -> None:
 
 def test_import_shows_a_bar_at_a_terminal(empty: Store, tmp_path: Path) -> None:
     file = tmp_path / "some.jsonl"
-    topics = ({"record": "topic", "id": f"t-{number}", "label": "A", "definition": "B."} for number in range(2000))
+    topics = (
+        {"record": "topic", "id": f"t-{number}", "label": "A", "definition": "B."}
+        for number in range(2000)
+    )
     file.write_bytes(written(*topics))
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "CLAIMBASE_DATABASE_URL": empty.url, "TERM": "xterm", "COLUMNS": "100"}
+    environment = {
+        **os.environ,
+        "CLAIMBASE_DATABASE_URL": empty.url,
+        "TERM": "xterm",
+        "COLUMNS": "100",
+    }
     done = subprocess.Popen(
-        [*COMMAND, "import", str(file)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=theirs
+        [*COMMAND, "import", str(file)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
     )
     os.close(theirs)
     shown = b""

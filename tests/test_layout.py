@@ -5,13 +5,34 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import api
 import models
 from api.settings import ROOT
 
-LONGEST = 420
+# The rooms of each house from the lowest floor up. Rooms of one floor do not know each other.
+ORDER = {
+    "models": [
+        {"core"},
+        {"database"},
+        {"records"},
+        {"status"},
+        {"search"},
+        {"access"},
+        {"projection"},
+        {"read", "write"},
+        {"migrations"},
+        {"transfer"},
+    ],
+    "api": [
+        {"settings", "pictures"},
+        {"citations"},
+        {"http"},
+        {"routes"},
+        {"main"},
+        {"cli"},
+        {"__main__"},
+    ],
+}
 ROOMS = ("api", "models")
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 DIALECTS = re.compile(r"sqlite|postgresql|dialect", re.IGNORECASE)
@@ -71,10 +92,40 @@ def test_environment_variables_are_read_in_one_place() -> None:
     assert found == [], "a setting belongs in api/settings.py"
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "tests"])
-def test_no_file_is_too_long(room: str) -> None:
-    lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / room).rglob("*.py")}
-    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
+def test_rooms_import_downwards_alone() -> None:
+    found = [
+        f"{name(path)} imports {module}"
+        for path in MODULES
+        for module in imported(path)
+        if not may_import(
+            room_of(name(path).removesuffix(".py").split("/")), room_of(module.split("."))
+        )
+    ]
+    assert found == [], "a room imports the rooms on the floors below it, see ORDER"
+
+
+def room_of(parts: list[str]) -> tuple[str, str] | None:
+    """Return the house and the room that a module is in, or None where it is none of ours."""
+    if parts[0] not in ORDER or len(parts) < 2 or parts[1] == "__init__":
+        return None
+    return parts[0], parts[1]
+
+
+def may_import(room: tuple[str, str] | None, other: tuple[str, str] | None) -> bool:
+    """Say whether the order lets a module of one room import one of the other."""
+    if room is None or other is None or room == other:
+        return True
+    if room[0] != other[0]:
+        return other[0] == "models"
+    floors = {name: floor for floor, names in enumerate(ORDER[room[0]]) for name in names}
+    return floors[other[1]] < floors[room[1]]
+
+
+def test_every_room_is_in_the_order() -> None:
+    for house, order in ORDER.items():
+        there = {path.stem if path.is_file() else path.name for path in (ROOT / house).iterdir()}
+        named = {room for floor in order for room in floor}
+        assert there - {"__init__", "__pycache__", "examples"} == named, house
 
 
 def test_what_is_public_has_a_docstring() -> None:

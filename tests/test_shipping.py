@@ -14,10 +14,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from sqlalchemy import make_url
 
-from api.cli import app as commands
+from api.cli.app import app as commands
 from api.main import ROUTERS
 from api.settings import ROOT, Settings
-from models.database import connect
+from models.database.connections import connect
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
@@ -26,7 +26,11 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 
 def instructions() -> list[tuple[str, str]]:
     """Return the Dockerfile's instructions, each with what follows it, on one line."""
-    lines = [line for line in DOCKERFILE.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line
+        for line in DOCKERFILE.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
     whole = "\n".join(lines).replace("\\\n", " ")
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in whole.splitlines()]
 
@@ -49,7 +53,11 @@ def last(word: str) -> str:
 def environment() -> dict[str, str]:
     """Return the settings that the image makes, by field."""
     pairs = [pair.partition("=") for pair in last("ENV").split()]
-    return {key.removeprefix("CLAIMBASE_").lower(): value for key, _, value in pairs if key.startswith("CLAIMBASE_")}
+    return {
+        key.removeprefix("CLAIMBASE_").lower(): value
+        for key, _, value in pairs
+        if key.startswith("CLAIMBASE_")
+    }
 
 
 def pins(file: str) -> Iterator[tuple[str, str, int]]:
@@ -58,13 +66,21 @@ def pins(file: str) -> Iterator[tuple[str, str, int]]:
     for line in text.splitlines():
         match = re.match(r"([\w.-]+)(?:\[[\w,-]+\])?==([^\s;]+)", line)
         assert match, f"not pinned: {line}"
-        yield canonicalize_name(match[1]), match[2], len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", line))
+        yield (
+            canonicalize_name(match[1]),
+            match[2],
+            len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", line)),
+        )
 
 
 def test_what_is_copied_exists_and_is_not_ignored() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     named = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    copied = [rest.split()[:-1] for word, rest in instructions() if word == "COPY" and "--from" not in rest]
+    copied = [
+        rest.split()[:-1]
+        for word, rest in instructions()
+        if word == "COPY" and "--from" not in rest
+    ]
     sources = [source for each in copied for source in each]
     assert sources
     for source in sources:
@@ -102,20 +118,28 @@ def test_the_image_keeps_its_data_on_its_volume_and_finds_the_content() -> None:
 def test_the_image_starts_a_command_that_there_is() -> None:
     program, command = json.loads(last("CMD"))
     assert program in PROJECT["project"]["scripts"]
-    assert command in {each.name or each.callback.__name__ for each in commands.registered_commands if each.callback}
+    assert command in {
+        each.name or each.callback.__name__
+        for each in commands.registered_commands
+        if each.callback
+    }
 
 
 def test_the_health_check_asks_a_route() -> None:
     word, *command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
     assert word == "python"
     assert command[0] == "-c"
-    asked = [node.value for node in ast.walk(ast.parse(command[1])) if isinstance(node, ast.Constant)]
+    asked = [
+        node.value for node in ast.walk(ast.parse(command[1])) if isinstance(node, ast.Constant)
+    ]
     paths = {getattr(route, "path", None) for router in ROUTERS for route in router.routes}
     assert [value for value in asked if str(value).startswith("/")] == ["/readyz"]
     assert "/readyz" in paths
 
 
-@pytest.mark.parametrize("file", ["Dockerfile", "compose.yaml", "README.md", "CONTRIBUTING.md", "Makefile"])
+@pytest.mark.parametrize(
+    "file", ["Dockerfile", "compose.yaml", "README.md", "CONTRIBUTING.md", "Makefile"]
+)
 def test_every_variable_is_a_setting(file: str) -> None:
     named = set(re.findall(r"\bCLAIMBASE_(\w+)", (ROOT / file).read_text(encoding="utf-8")))
     assert {name.lower() for name in named} <= set(Settings.model_fields)
@@ -136,9 +160,16 @@ def test_compose_starts_the_program_on_a_healthy_database() -> None:
 
 def test_compose_passes_an_address_that_fits_the_server() -> None:
     services = yaml.safe_load(COMPOSE)["services"]
-    given, server = services["claimbase"]["environment"]["CLAIMBASE_DATABASE_URL"], services["postgres"]["environment"]
+    given, server = (
+        services["claimbase"]["environment"]["CLAIMBASE_DATABASE_URL"],
+        services["postgres"]["environment"],
+    )
     url = make_url(re.sub(r"\$\{.*?\}", "secret", given))
-    assert (url.host, url.username, url.database) == ("postgres", server["POSTGRES_USER"], server["POSTGRES_DB"])
+    assert (url.host, url.username, url.database) == (
+        "postgres",
+        server["POSTGRES_USER"],
+        server["POSTGRES_DB"],
+    )
     connect(url.render_as_string(hide_password=False)).close()
 
 
@@ -159,16 +190,24 @@ def test_every_dependency_is_pinned_as_the_project_asks() -> None:
     dev = {name: version for name, version, _ in pins("dev.txt")}
     assert run.items() <= dev.items(), "run `make lock`"
     project, groups = PROJECT["project"], PROJECT["dependency-groups"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["postgres"], *groups["build"]]
+    needed = [
+        *project["dependencies"],
+        *project["optional-dependencies"]["postgres"],
+        *groups["build"],
+    ]
     developing = [*groups["bench"], *(each for each in groups["dev"] if isinstance(each, str))]
     for wanted, pinned in ((needed, run), (developing, dev)):
         for requirement in map(Requirement, wanted):
-            assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, "run `make lock`"
+            assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, (
+                "run `make lock`"
+            )
 
 
 def test_every_package_and_every_data_file_is_installed() -> None:
     setuptools = PROJECT["tool"]["setuptools"]
-    files = [path for room in ("api", "models") for path in (ROOT / room).rglob("*") if path.is_file()]
+    files = [
+        path for room in ("api", "models") for path in (ROOT / room).rglob("*") if path.is_file()
+    ]
     shipped = [path.relative_to(ROOT) for path in files if "__pycache__" not in path.parts]
     packages = {".".join(path.parent.parts) for path in shipped if path.suffix == ".py"}
     assert packages == set(setuptools["packages"])

@@ -9,18 +9,18 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from api import pages
-from api.deps import Caller, JsonAccepted, Reader
-from api.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
-from api.formats import negotiate
-from api.pages import choices
-from api.streams import BATCH, HEADERS, EventStream
-from models import following, queries
-from models.base import LARGEST
-from models.filters import NONE, Many, given
-from models.following import Batch, ChangeFilters
-from models.proposers import visible
-from models.revision import RevisionOut, RevisionWhole
+from api.http import pagination
+from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
+from api.http.event_stream import BATCH, HEADERS, EventStream
+from api.http.negotiation import negotiate
+from api.http.pagination import choices
+from models.access.proposal_ownership import visible
+from models.core.types import LARGEST
+from models.read import change_feed, listings
+from models.read.change_feed import Batch, ChangeFilters
+from models.read.filters import NONE, Many, given
+from models.records.revision import RevisionOut, RevisionWhole
 
 router = APIRouter(prefix="/v1", tags=["changes"], dependencies=[JsonAccepted])
 streamed = APIRouter(prefix="/v1", tags=["changes"])
@@ -43,7 +43,12 @@ class Included(ChangeFilters):
 class ChangeParameters(Included):
     """Which changes, and from where on."""
 
-    since: int = Field(0, ge=0, le=LARGEST, description="Serial after which to begin; 0 is before the first change.")
+    since: int = Field(
+        0,
+        ge=0,
+        le=LARGEST,
+        description="Serial after which to begin; 0 is before the first change.",
+    )
     limit: int = Field(25, ge=1, le=200, description="Changes a page.")
 
 
@@ -51,7 +56,10 @@ class StreamParameters(Included):
     """Which changes, and from where on."""
 
     since: int | None = Field(
-        None, ge=0, le=LARGEST, description="Serial after which to begin; where it is not given, the newest."
+        None,
+        ge=0,
+        le=LARGEST,
+        description="Serial after which to begin; where it is not given, the newest.",
     )
 
 
@@ -59,7 +67,9 @@ class ChangePlace(BaseModel):
     """Where the feed goes on."""
 
     limit: int
-    next: int = Field(description="The `since` to give next time. Where it is `last`, there is no more yet.")
+    next: int = Field(
+        description="The `since` to give next time. Where it is `last`, there is no more yet."
+    )
     last: int = Field(description="Serial of the newest change.")
 
 
@@ -73,12 +83,17 @@ class ChangePage(BaseModel):
 def asked_for(query: Included) -> tuple[dict[str, Any], bool]:
     """Return the filters that were given, and whether the records are wanted whole."""
     parameters = given(query)
-    return {name: parameters[name] for name in ChangeFilters.model_fields if name in parameters}, bool(query.include)
+    return {
+        name: parameters[name] for name in ChangeFilters.model_fields if name in parameters
+    }, bool(query.include)
 
 
 @router.get("/changes", response_model=ChangePage, responses=LIST_ERRORS)
 def list_changes(
-    request: Request, connection: Reader, caller: Caller, query: Annotated[ChangeParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    query: Annotated[ChangeParameters, Query()],
 ) -> Response:
     """List what changed after a serial, in the order in which it was committed, without a gap.
 
@@ -88,17 +103,21 @@ def list_changes(
     parameters, body = asked_for(query)
     may_see = visible(connection, caller)
     if caller is not None:
-        pages.make_private(request)
-    following.known(connection, parameters, may_see)
-    batch = following.changes_after(connection, query.since, query.limit, parameters, body=body, may_see=may_see)
+        pagination.make_private(request)
+    change_feed.known(connection, parameters, may_see)
+    batch = change_feed.changes_after(
+        connection, query.since, query.limit, parameters, body=body, may_see=may_see
+    )
     etag = f'W/"s{batch.last}"'
-    if unchanged := pages.not_modified(request, etag):
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return pages.json_response(_page(batch, query.limit), etag, _next_link(request, batch))
+    return pagination.json_response(_page(batch, query.limit), etag, _next_link(request, batch))
 
 
 def _page(batch: Batch, limit: int) -> bytes:
-    return to_json({"data": batch.rows, "page": {"limit": limit, "next": batch.next, "last": batch.last}})
+    return to_json(
+        {"data": batch.rows, "page": {"limit": limit, "next": batch.next, "last": batch.last}}
+    )
 
 
 def _next_link(request: Request, batch: Batch) -> dict[str, str]:
@@ -122,7 +141,8 @@ def stream_changes(
     connection: Reader,
     query: Annotated[StreamParameters, Query()],
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=LARGEST, description="Serial after which to go on; comes before `since`.")
+        int | None,
+        Header(ge=0, le=LARGEST, description="Serial after which to go on; comes before `since`."),
     ] = None,
 ) -> Response:
     """Send each change as it is committed, as server-sent events: `id` is the serial, `data` the change on one line.
@@ -130,18 +150,20 @@ def stream_changes(
     An event source that is cut off goes on by itself where it stopped. A heartbeat keeps the connection alive; where
     filters held something back it carries an `id` without data. A key changes nothing here: it may be revoked meanwhile.
     """
-    if negotiate(pages.header(request, "accept"), (STREAM,)) is None:
+    if negotiate(pagination.header(request, "accept"), (STREAM,)) is None:
         raise not_acceptable((STREAM,))
     parameters, body = asked_for(query)
-    following.known(connection, parameters, following.PUBLIC_ONES)
+    change_feed.known(connection, parameters, change_feed.PUBLIC_ONES)
 
     def read(connection: Connection, since: int) -> Batch:
-        return following.changes_after(connection, since, BATCH, parameters, body=body)
+        return change_feed.changes_after(connection, since, BATCH, parameters, body=body)
 
-    at, since = ("Last-Event-ID", last_event_id) if last_event_id is not None else ("since", query.since)
+    at, since = (
+        ("Last-Event-ID", last_event_id) if last_event_id is not None else ("since", query.since)
+    )
     if since is None:
-        since = queries.serial(connection)
-    following.reached(connection, since, at)
+        since = listings.serial(connection)
+    change_feed.reached(connection, since, at)
     if request.state.head:
         return Response(media_type=STREAM, headers=HEADERS)
     return EventStream(request.app.state.streams, since, read)

@@ -8,39 +8,58 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection
 
-from api import citations, pages, proposals, searching
-from api.citations import FormatParameters, ListFormatParameters
-from api.deps import Caller, JsonAccepted, Reader
-from api.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
-from api.formats import json_ld
-from api.pages import Page, Paging, choices
-from api.reading import ShortRoute
-from models import counting, document, queries, references, whole
-from models.base import Fault, Text
-from models.evidence import EvidenceOut
-from models.filters import AS_OF, KNOWN_AT, NONE, ClaimFilters, Day, EvidenceFilters, Filters, Many, PastMoment, given
-from models.finding import MARKED_PARTS, RELEVANCE
-from models.records import Row, evidence_out, evidence_statement
-from models.source import SourceOut
-from models.whole import PARTS, ClaimOut, ClaimWhole
+from api.citations import json_ld
+from api.http import list_formats, pagination, pending_proposals, search_parameters
+from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
+from api.http.list_formats import FormatParameters, ListFormatParameters
+from api.http.pagination import Page, Paging, choices
+from api.http.read_route import ShortRoute
+from models.core.errors import Fault
+from models.core.types import Text
+from models.projection import derive
+from models.read import facets, listings, references
+from models.read.filters import (
+    AS_OF,
+    KNOWN_AT,
+    NONE,
+    ClaimFilters,
+    Day,
+    EvidenceFilters,
+    Filters,
+    Many,
+    PastMoment,
+    given,
+)
+from models.read.search_results import MARKED_PARTS, RELEVANCE
+from models.records.evidence import EvidenceOut
+from models.records.serializers import Row, evidence_out, evidence_statement
+from models.records.source import SourceOut
+from models.status import claim_aggregate
+from models.status.claim_aggregate import PARTS, ClaimOut, ClaimWhole
 
 router = APIRouter(prefix="/v1/claims", tags=["claims"], route_class=ShortRoute)
 
-ClaimSlug = Annotated[Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])]
+ClaimSlug = Annotated[
+    Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])
+]
 ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
 ClaimPart = Annotated[str, choices("include", PARTS)]
-ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, proposals.SUBMITTED])]
-Submitted = Annotated[str, choices("include", [proposals.SUBMITTED])]
-ClaimSort = Annotated[str, pages.sorts(queries.CLAIMS, RELEVANCE)]
-EvidenceSort = Annotated[str, pages.sorts(queries.EVIDENCE)]
+ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, pending_proposals.SUBMITTED])]
+Submitted = Annotated[str, choices("include", [pending_proposals.SUBMITTED])]
+ClaimSort = Annotated[str, pagination.sorts(listings.CLAIMS, RELEVANCE)]
+EvidenceSort = Annotated[str, pagination.sorts(listings.EVIDENCE)]
 Fields = Many[ClaimField]
 
 
-class ClaimParameters(ClaimFilters, Paging, ListFormatParameters, searching.HighlightParameters):
+class ClaimParameters(
+    ClaimFilters, Paging, ListFormatParameters, search_parameters.HighlightParameters
+):
     """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
 
     sort: Many[ClaimSort] = Field(
-        NONE, description="Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal."
+        NONE,
+        description="Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal.",
     )
     fields: Fields = Field(NONE, description="Only these fields or parts.")
     include: Many[ClaimPart] = Field(NONE, description="Add these parts.")
@@ -48,32 +67,40 @@ class ClaimParameters(ClaimFilters, Paging, ListFormatParameters, searching.High
     @property
     def takes_long(self) -> bool:
         """Say whether it is to be looked for, or derived anew: of a day the core is stored, its parts are not."""
-        return self.q is not None or (self.as_of is not None and bool(parts_of(self.fields, self.include)))
+        return self.q is not None or (
+            self.as_of is not None and bool(parts_of(self.fields, self.include))
+        )
 
 
 class AllClaimParameters(ClaimParameters):
     """The same, and what waits for review."""
 
-    include: Many[ClaimPartOrSubmitted] = Field(NONE, description=f"Add these parts. {proposals.INCLUDE}")
+    include: Many[ClaimPartOrSubmitted] = Field(
+        NONE, description=f"Add these parts. {pending_proposals.INCLUDE}"
+    )
 
 
-class ClaimPage(proposals.WithProposals):
+class ClaimPage(pending_proposals.WithProposals):
     """A page of claims; each holds what `fields` and `include` asked for."""
 
-    data: list[dict[str, Any]] = Field(description="Each a ClaimOut, with the parts of ClaimWhole that were asked for.")
+    data: list[dict[str, Any]] = Field(
+        description="Each a ClaimOut, with the parts of ClaimWhole that were asked for."
+    )
     page: Page
 
 
 class EvidenceParameters(EvidenceFilters, Paging):
     """Which lines of evidence, in what order."""
 
-    sort: Many[EvidenceSort] = Field(NONE, description="Such as `level,-published`; the id decides what is equal.")
+    sort: Many[EvidenceSort] = Field(
+        NONE, description="Such as `level,-published`; the id decides what is equal."
+    )
 
 
 class SubmittedParameters(BaseModel):
     """What waits for review."""
 
-    include: Many[Submitted] = Field(NONE, description=proposals.INCLUDE)
+    include: Many[Submitted] = Field(NONE, description=pending_proposals.INCLUDE)
 
 
 class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
@@ -82,7 +109,7 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
-class EvidencePage(proposals.WithProposals):
+class EvidencePage(pending_proposals.WithProposals):
     """A page of lines of evidence."""
 
     data: list[EvidenceOut]
@@ -92,7 +119,7 @@ class EvidencePage(proposals.WithProposals):
 class FacetParameters(ClaimFilters):
     """Which claims, and what to count them by."""
 
-    by: Many[Annotated[str, choices("by", counting.FACETS)]] = Field(
+    by: Many[Annotated[str, choices("by", facets.FACETS)]] = Field(
         NONE, description="What to count by; all by default."
     )
 
@@ -123,7 +150,7 @@ class Facets(BaseModel):
 MEMBERS = {part: f',"{part}":'.encode() for part in PARTS}
 
 
-def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pages.Lines:
+def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
     """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
 
     def lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
@@ -155,69 +182,85 @@ def claims_response(
     request: Request, connection: Connection, query: ClaimParameters, *also: ColumnElement[bool]
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
-    chosen = citations.wanted(request, query)
-    listing = queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF
-    sought, listing = searching.narrowed(request, connection, listing, "claim", query)
-    listing = queries.narrowed(listing, *also)
-    if chosen not in (None, citations.LINES):
-        return citations.listing_response(request, connection, chosen, listing, query, citations.cited)
+    chosen = list_formats.wanted(request, query)
+    listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
+    sought, listing = search_parameters.narrowed(request, connection, listing, "claim", query)
+    listing = listings.narrowed(listing, *also)
+    if chosen not in (None, list_formats.LINES):
+        return list_formats.listing_response(
+            request, connection, chosen, listing, query, list_formats.cited
+        )
     parts = parts_of(query.fields, query.include)
     marked = sought if query.highlight else None
     read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *MARKED_PARTS]))
     if query.as_of is None:
-        statement = queries.claims_statement(read)
+        statement = listings.claims_statement(read)
         lines = claim_lines(query.fields, parts)
     else:
-        statement = queries.claims_as_of_statement(read)
+        statement = listings.claims_as_of_statement(read)
         lines = claim_lines_as_of(query.as_of, query.fields, parts)
     if marked is not None:
-        lines = searching.highlighting_claims(lines, marked, query.as_of)
-    if chosen is citations.LINES:
-        return citations.lines_response(request, connection, listing, statement, query, lines, "claims")
-    return pages.listing_response(request, connection, listing, statement, query, lines)
+        lines = search_parameters.highlighting_claims(lines, marked, query.as_of)
+    if chosen is list_formats.LINES:
+        return list_formats.lines_response(
+            request, connection, listing, statement, query, lines, "claims"
+        )
+    return pagination.listing_response(request, connection, listing, statement, query, lines)
 
 
-def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pages.Lines:
+def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
     """Return what makes JSON of claims as they stood with what had been published by a day: stored bytes again."""
 
     def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-        cores = [document.core_as_of(row["core"], row["past"], day) for row in rows]
-        then = document.parts_as_of(connection, rows, parts, day) if parts else [[]] * len(rows)
-        found = ({"core": core, **dict(zip(parts, made, strict=True))} for core, made in zip(cores, then, strict=True))
+        cores = [derive.core_as_of(row["core"], row["past"], day) for row in rows]
+        then = derive.parts_as_of(connection, rows, parts, day) if parts else [[]] * len(rows)
+        found = (
+            {"core": core, **dict(zip(parts, made, strict=True))}
+            for core, made in zip(cores, then, strict=True)
+        )
         return [claim_bytes(row, fields, parts) for row in found]
 
     return lines
 
 
-def _derived(claim: whole.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
-    served = whole.parts(claim)
-    core = whole.core(claim).model_dump()
+def _derived(claim: claim_aggregate.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
+    served = claim_aggregate.parts(claim)
+    core = claim_aggregate.core(claim).model_dump()
     chosen = {name: core[name] for name in fields if name in core} if fields else core
     return {**chosen, **{part: served[part] for part in parts}}
 
 
-@router.get("", response_model=ClaimPage, responses=citations.responses(LIST_ERRORS, ListFormatParameters))
+@router.get(
+    "",
+    response_model=ClaimPage,
+    responses=list_formats.responses(LIST_ERRORS, ListFormatParameters),
+)
 def list_claims(
-    request: Request, connection: Reader, caller: Caller, query: Annotated[AllClaimParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    query: Annotated[AllClaimParameters, Query()],
 ) -> Response:
     """List claims. All filters must hold; those on evidence must be met by one and the same accepted line."""
-    waiting = proposals.proposals(request, connection, caller, query, "claim")
-    return proposals.with_proposals(claims_response(request, connection, query), waiting)
+    waiting = pending_proposals.proposals(request, connection, caller, query, "claim")
+    return pending_proposals.with_proposals(claims_response(request, connection, query), waiting)
 
 
 @router.get("/facets", response_model=Facets, responses=LIST_ERRORS, dependencies=[JsonAccepted])
-def count_claims(request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]) -> Response:
+def count_claims(
+    request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]
+) -> Response:
     """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
     parameters = references.resolve(connection, given(query))
-    etag = pages.list_tag(connection)
-    if unchanged := pages.not_modified(request, etag):
+    etag = pagination.list_tag(connection)
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    by = query.by or counting.FACETS
-    listing = queries.CLAIMS if query.as_of is None else queries.CLAIMS_AS_OF
-    _, listing = searching.narrowed(request, connection, listing, "claim", query)
-    total, found = counting.facets(connection, listing, parameters, by)
+    by = query.by or facets.FACETS
+    listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
+    _, listing = search_parameters.narrowed(request, connection, listing, "claim", query)
+    total, found = facets.facets(connection, listing, parameters, by)
     answer = {"total": total, "data": found}
-    return pages.json_response(to_json(answer), etag)
+    return pagination.json_response(to_json(answer), etag)
 
 
 class Times(Filters):
@@ -237,10 +280,14 @@ class OneClaimParameters(Times, FormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
     fields: Fields = Field(NONE, description="Only these fields or parts.")
-    include: Many[Submitted] = Field(NONE, description=proposals.INCLUDE)
+    include: Many[Submitted] = Field(NONE, description=pending_proposals.INCLUDE)
 
 
-@router.get("/{claim}", response_model=ClaimWhole | ChosenFields, responses=citations.responses(RECORD_ERRORS))
+@router.get(
+    "/{claim}",
+    response_model=ClaimWhole | ChosenFields,
+    responses=list_formats.responses(RECORD_ERRORS),
+)
 def get_claim(
     request: Request,
     connection: Reader,
@@ -253,42 +300,52 @@ def get_claim(
     With `as_of` it is derived from what had been published by then, with `known_at` from what was recorded here by then;
     a claim that was not stated or not recorded by then is a 404.
     """
-    waiting = proposals.proposals(request, connection, caller, query, None, claim)
-    return proposals.with_proposals(_claim(request, connection, claim, query), waiting)
+    waiting = pending_proposals.proposals(request, connection, caller, query, None, claim)
+    return pending_proposals.with_proposals(_claim(request, connection, claim, query), waiting)
 
 
-def _claim(request: Request, connection: Connection, claim: str, query: OneClaimParameters) -> Response:
-    chosen = citations.wanted(request, query)
-    links = {"Link": citations.claim_links(claim)}
+def _claim(
+    request: Request, connection: Connection, claim: str, query: OneClaimParameters
+) -> Response:
+    chosen = list_formats.wanted(request, query)
+    links = {"Link": list_formats.claim_links(claim)}
     if query.as_of or query.known_at or chosen:
-        then = queries.whole_claim(connection, claim, query.as_of, query.known_at)
+        then = listings.whole_claim(connection, claim, query.as_of, query.known_at)
         etag = f'"{then.claim["revision"]}"'
         if chosen:
             return _cited(request, chosen, then, etag, links)
         parts = parts_of(query.fields, () if query.fields else PARTS)
-        unchanged = pages.not_modified(request, etag)
-        return unchanged or pages.json_response(to_json(_derived(then, query.fields, parts)), etag, links)
+        unchanged = pagination.not_modified(request, etag)
+        return unchanged or pagination.json_response(
+            to_json(_derived(then, query.fields, parts)), etag, links
+        )
     parts = parts_of(query.fields, () if query.fields else PARTS)
-    row = queries.claim(connection, claim, parts)
+    row = listings.claim(connection, claim, parts)
     etag = f'"{row["revision"]}"'
-    unchanged = pages.not_modified(request, etag)
-    return unchanged or pages.json_response(claim_bytes(row, query.fields, parts), etag, links)
+    unchanged = pagination.not_modified(request, etag)
+    return unchanged or pagination.json_response(claim_bytes(row, query.fields, parts), etag, links)
 
 
 def _cited(
-    request: Request, chosen: citations.Format, claim: whole.Whole, etag: str, links: Mapping[str, str]
+    request: Request,
+    chosen: list_formats.Format,
+    claim: claim_aggregate.Whole,
+    etag: str,
+    links: Mapping[str, str],
 ) -> Response:
     """Answer a claim as something to cite, or as schema.org's Claim and ClaimReview."""
-    if unchanged := citations.not_modified(request, chosen, etag):
+    if unchanged := list_formats.not_modified(request, chosen, etag):
         return unchanged
     base = str(request.base_url).rstrip("/")
-    served = whole.parts(claim)
-    core = whole.core(claim).model_dump()
+    served = claim_aggregate.parts(claim)
+    core = claim_aggregate.core(claim).model_dump()
     if chosen.name == "json_ld":
         content = to_json(json_ld.claim({**core, **served}, base))
-        headers = citations.file_headers(chosen, etag, core["id"], links)
+        headers = list_formats.file_headers(chosen, etag, core["id"], links)
         return Response(content, media_type=chosen.media_types[0], headers=headers)
-    return citations.sources_response(chosen, [citations.claim_as_source(core, base)], etag, core["id"], links)
+    return list_formats.sources_response(
+        chosen, [list_formats.claim_as_source(core, base)], etag, core["id"], links
+    )
 
 
 class ClaimSourcesParameters(Filters, FormatParameters):
@@ -301,21 +358,35 @@ class ClaimSources(BaseModel):
     data: list[SourceOut]
 
 
-@router.get("/{claim}/sources", response_model=ClaimSources, responses=citations.responses(RECORD_ERRORS))
+@router.get(
+    "/{claim}/sources", response_model=ClaimSources, responses=list_formats.responses(RECORD_ERRORS)
+)
 def list_claim_sources(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[ClaimSourcesParameters, Query()]
+    request: Request,
+    connection: Reader,
+    claim: ClaimSlug,
+    query: Annotated[ClaimSourcesParameters, Query()],
 ) -> Response:
     """List every source that a claim's parts name, as JSON or in a format of reference managers."""
-    chosen = citations.wanted(request, query)
-    row = queries.claim(connection, claim, ["sources"])
+    chosen = list_formats.wanted(request, query)
+    row = listings.claim(connection, claim, ["sources"])
     etag = f'"{row["revision"]}"'
     if chosen is None:
-        return pages.not_modified(request, etag) or pages.json_response(b'{"data":' + row["sources"] + b"}", etag)
-    unchanged = citations.not_modified(request, chosen, etag)
-    return unchanged or citations.sources_response(chosen, from_json(row["sources"]), etag, f"{claim}-sources")
+        return pagination.not_modified(request, etag) or pagination.json_response(
+            b'{"data":' + row["sources"] + b"}", etag
+        )
+    unchanged = list_formats.not_modified(request, chosen, etag)
+    return unchanged or list_formats.sources_response(
+        chosen, from_json(row["sources"]), etag, f"{claim}-sources"
+    )
 
 
-@router.get("/{claim}/evidence", response_model=EvidencePage, responses=RECORD_ERRORS, dependencies=[JsonAccepted])
+@router.get(
+    "/{claim}/evidence",
+    response_model=EvidencePage,
+    responses=RECORD_ERRORS,
+    dependencies=[JsonAccepted],
+)
 def list_claim_evidence(
     request: Request,
     connection: Reader,
@@ -326,10 +397,12 @@ def list_claim_evidence(
     """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
-    queries.claim(connection, claim, ())
-    on_claim = (queries.evidence.c.claim == claim, queries.evidence.c.relation_type.is_(None))
-    waiting = proposals.proposals(request, connection, caller, query, "evidence", claim)
-    return proposals.with_proposals(evidence_response(request, connection, query, *on_claim), waiting)
+    listings.claim(connection, claim, ())
+    on_claim = (listings.evidence.c.claim == claim, listings.evidence.c.relation_type.is_(None))
+    waiting = pending_proposals.proposals(request, connection, caller, query, "evidence", claim)
+    return pending_proposals.with_proposals(
+        evidence_response(request, connection, query, *on_claim), waiting
+    )
 
 
 def _evidence_known_at(
@@ -338,23 +411,31 @@ def _evidence_known_at(
     others = sorted(given(query).keys() - {"known_at", "as_of"})
     if others:
         detail = f"known_at goes with as_of alone here, not with {', '.join(others)}."
-        raise ParameterError(detail, [Fault(at="known_at", code="invalid_parameter", detail=detail)])
-    claim_then = queries.whole_claim(connection, claim, None, query.known_at)
+        raise ParameterError(
+            detail, [Fault(at="known_at", code="invalid_parameter", detail=detail)]
+        )
+    claim_then = listings.whole_claim(connection, claim, None, query.known_at)
     etag = f'"{claim_then.claim["revision"]}"'
-    if unchanged := pages.not_modified(request, etag):
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
     by_then = query.as_of or "9999"
-    lines = [line for line in whole.parts(claim_then)["evidence"] if line["published"] <= by_then]
+    lines = [
+        line
+        for line in claim_aggregate.parts(claim_then)["evidence"]
+        if line["published"] <= by_then
+    ]
     answer = {"data": lines, "page": {"limit": max(len(lines), 1), "next": None}}
-    return pages.json_response(to_json(answer), etag)
+    return pagination.json_response(to_json(answer), etag)
 
 
 def evidence_response(
     request: Request, connection: Connection, query: EvidenceParameters, *also: ColumnElement[bool]
 ) -> Response:
     """Answer a list of lines of evidence under conditions that always hold."""
-    listing = queries.narrowed(queries.EVIDENCE, *also)
-    return pages.listing_response(request, connection, listing, evidence_statement(), query, evidence_lines)
+    listing = listings.narrowed(listings.EVIDENCE, *also)
+    return pagination.listing_response(
+        request, connection, listing, evidence_statement(), query, evidence_lines
+    )
 
 
 def evidence_lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from api.deps import JsonAccepted, needs
-from api.posting import WriteRoute
-from api.writing import (
+from api.http.auth import JsonAccepted, needs
+from api.http.write_route import WriteRoute
+from api.http.write_transaction import (
     IF_MATCH,
     NEW_ERRORS,
     NEW_OR_MATCH,
@@ -23,16 +23,20 @@ from api.writing import (
     taking,
     write,
 )
-from models import review
-from models.base import REVIEWED, Fault, InvalidRecord, Text
-from models.changes import Change, Conflict
-from models.filters import Filters
-from models.keys import Key
-from models.kinds import KINDS, Kind
-from models.records import Row
-from models.review import RecordOut
+from models.access.api_keys import Key
+from models.core.errors import Fault, InvalidRecord
+from models.core.review_errors import Conflict
+from models.core.types import REVIEWED, Text
+from models.read.filters import Filters
+from models.records.record_types import KINDS, Kind
+from models.records.serializers import Row
+from models.write import review
+from models.write.changes import Change
+from models.write.review import RecordOut
 
-router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute)
+router = APIRouter(
+    prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute
+)
 
 Contributor = Annotated[Key, needs("contributor")]
 MERGE_PATCH = "application/merge-patch+json"
@@ -41,13 +45,17 @@ MERGE_PATCH = "application/merge-patch+json"
 class Comment(Filters):
     """Why."""
 
-    comment: Text | None = Field(None, max_length=2000, description="Why; it stays with the revision.")
+    comment: Text | None = Field(
+        None, max_length=2000, description="Why; it stays with the revision."
+    )
 
 
 class TakingBack(Comment):
     """Why, and what stands in its place."""
 
-    replaced_by: Text | None = Field(None, max_length=300, description="Id of the record that stands in its place.")
+    replaced_by: Text | None = Field(
+        None, max_length=300, description="Id of the record that stands in its place."
+    )
 
 
 def _object(given: Any) -> Row:
@@ -134,7 +142,9 @@ def _change(kind: Kind) -> Any:
 
         def work(change: Change) -> Answer:
             old = meant(request, change, caller, kind, record_id)
-            review.replace(change, caller, kind, record_id, {**kind.place(record_id), **merged(old, patch)})
+            review.replace(
+                change, caller, kind, record_id, {**kind.place(record_id), **merged(old, patch)}
+            )
             return told(kind, record_id)
 
         return await write(request, caller, work, query.comment)
@@ -163,7 +173,9 @@ def _schema(kind: Kind, some: bool) -> Row:
     """Return the schema of a body: the input class without what is decided, not written."""
     schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
-    schema["properties"] = {name: field for name, field in schema["properties"].items() if name not in REVIEWED}
+    schema["properties"] = {
+        name: field for name, field in schema["properties"].items() if name not in REVIEWED
+    }
     if some:
         schema.pop("required", None)
         schema["description"] = "The fields to change; null takes one away (RFC 7396)."
@@ -193,17 +205,26 @@ METHODS: dict[str, tuple[str, Any, str | None, tuple[Mapping[str, Any], ...]]] =
 def _add(kind: Kind, verb: str) -> None:
     method, make, media_type, headers = METHODS[verb]
     record = f"/{kind.plural}/{{{kind.name}}}"
-    path = (f"/claims/{{claim}}/{kind.plural}" if kind.part else f"/{kind.plural}") if verb == "create" else record
+    path = (
+        (f"/claims/{{claim}}/{kind.plural}" if kind.part else f"/{kind.plural}")
+        if verb == "create"
+        else record
+    )
     names = [name for name in ("claim", kind.name) if f"{{{name}}}" in path]
     endpoint = make(kind)
     # FastAPI reads the names of a path from the signature; here they are the kind's.
     own = [each for each in inspect.signature(endpoint).parameters.values() if each.name != "path"]
     given = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Text, Path(max_length=300)])
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Text, Path(max_length=300)]
+        )
         for name in dict.fromkeys(names)
     ]
     endpoint.__signature__ = inspect.Signature([*own, *given])
-    extra = taking(*headers, body={media_type: partial(_schema, kind, method == "PATCH")} if media_type else None)
+    extra = taking(
+        *headers,
+        body={media_type: partial(_schema, kind, method == "PATCH")} if media_type else None,
+    )
     if media_type:
         extra["requestBody"]["required"] = True
     router.add_api_route(

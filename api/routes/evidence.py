@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
-from api import citations, pages, proposals
-from api.citations import LinesParameters
-from api.deps import Caller, JsonAccepted, Reader
-from api.errors import LIST_ERRORS, RECORD_ERRORS
-from api.reading import ShortRoute
+from api.http import list_formats, pagination, pending_proposals
+from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS
+from api.http.list_formats import LinesParameters
+from api.http.read_route import ShortRoute
 from api.routes.claims import (
     EvidencePage,
     EvidenceParameters,
@@ -17,39 +17,55 @@ from api.routes.claims import (
     evidence_lines,
     evidence_response,
 )
-from models import queries
-from models.base import Text
-from models.evidence import EvidenceOut
-from models.filters import AllEvidenceFilters
-from models.records import evidence_statement
+from models.core.types import Text
+from models.read import listings
+from models.read.filters import AllEvidenceFilters
+from models.records.evidence import EvidenceOut
+from models.records.serializers import evidence_statement
 
 router = APIRouter(prefix="/v1/evidence", tags=["evidence"], route_class=ShortRoute)
 
 EvidenceId = Annotated[
-    Text, Path(max_length=300, description="`<claim>:<key>`", examples=["ccsvi-causes-ms:cochrane-2019"])
+    Text,
+    Path(max_length=300, description="`<claim>:<key>`", examples=["ccsvi-causes-ms:cochrane-2019"]),
 ]
 
 
-class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters, SubmittedParameters, LinesParameters):
+class AllEvidenceParameters(
+    AllEvidenceFilters, EvidenceParameters, SubmittedParameters, LinesParameters
+):
     """Which lines of evidence, across claims, in what order, in which representation."""
 
 
-@router.get("", response_model=EvidencePage, responses=citations.responses(LIST_ERRORS, LinesParameters))
+@router.get(
+    "", response_model=EvidencePage, responses=list_formats.responses(LIST_ERRORS, LinesParameters)
+)
 def list_evidence(
-    request: Request, connection: Reader, caller: Caller, query: Annotated[AllEvidenceParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    query: Annotated[AllEvidenceParameters, Query()],
 ) -> Response:
     """List accepted lines of evidence across claims."""
-    waiting = proposals.proposals(request, connection, caller, query, "evidence")
-    if citations.wanted(request, query) is not None:
-        return citations.lines_response(
-            request, connection, queries.EVIDENCE, evidence_statement(), query, evidence_lines, "evidence"
+    waiting = pending_proposals.proposals(request, connection, caller, query, "evidence")
+    if list_formats.wanted(request, query) is not None:
+        return list_formats.lines_response(
+            request,
+            connection,
+            listings.EVIDENCE,
+            evidence_statement(),
+            query,
+            evidence_lines,
+            "evidence",
         )
-    return proposals.with_proposals(evidence_response(request, connection, query), waiting)
+    return pending_proposals.with_proposals(evidence_response(request, connection, query), waiting)
 
 
-@router.get("/{evidence}", response_model=EvidenceOut, responses=RECORD_ERRORS, dependencies=[JsonAccepted])
+@router.get(
+    "/{evidence}", response_model=EvidenceOut, responses=RECORD_ERRORS, dependencies=[JsonAccepted]
+)
 def get_evidence(request: Request, connection: Reader, evidence: EvidenceId) -> Response:
     """Give one accepted line of evidence. The ETag is that of its claim."""
-    line = queries.evidence_line(connection, evidence)
-    etag = f'"{queries.claim(connection, line["claim"], ())["revision"]}"'
-    return pages.not_modified(request, etag) or pages.json_response(to_json(line), etag)
+    line = listings.evidence_line(connection, evidence)
+    etag = f'"{listings.claim(connection, line["claim"], ())["revision"]}"'
+    return pagination.not_modified(request, etag) or pagination.json_response(to_json(line), etag)

@@ -7,13 +7,13 @@ from threading import BoundedSemaphore
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api import pages
-from api.deps import database
-from api.errors import LIST_ERRORS, Unavailable, not_acceptable
-from api.formats import negotiate
-from api.pieces import ahead, pieces
-from models import exporting
-from models.database import Database
+from api.http import pagination
+from api.http.auth import database
+from api.http.body_chunks import ahead, pieces
+from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
+from api.http.negotiation import negotiate
+from models.database.connections import Database
+from models.transfer import export as exporting
 
 router = APIRouter(prefix="/v1", tags=["export"])
 
@@ -42,19 +42,21 @@ def export(request: Request) -> Response:
 
     At most two are sent at once; a third is a 503, to be tried again.
     """
-    if negotiate(pages.header(request, "accept"), MEDIA_TYPES) is None:
+    if negotiate(pagination.header(request, "accept"), MEDIA_TYPES) is None:
         raise not_acceptable(MEDIA_TYPES)
     content = _content(database(request), request.app.state.exports)
     # The tag is of the same snapshot as the content. From here on the content gives back what it holds, whatever happens.
     etag = next(content).decode()
-    if unchanged := pages.not_modified(request, etag):
+    if unchanged := pagination.not_modified(request, etag):
         content.close()
         return unchanged
     first = next(content)
     serial = "".join(character for character in etag if character.isdigit())
     named = f'attachment; filename="claimbase-{serial}.jsonl"'
-    headers = {"ETag": etag, "Content-Disposition": named, **pages.CACHE}
-    return StreamingResponse(ahead(_again(first, content)), media_type=MEDIA_TYPES[0], headers=headers)
+    headers = {"ETag": etag, "Content-Disposition": named, **pagination.CACHE}
+    return StreamingResponse(
+        ahead(_again(first, content)), media_type=MEDIA_TYPES[0], headers=headers
+    )
 
 
 def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
@@ -70,7 +72,7 @@ def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, Non
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     try:
         with database.read(patient=True) as connection:
-            yield pages.list_tag(connection).encode()
+            yield pagination.list_tag(connection).encode()
             yield from pieces(exporting.lines(connection))
     finally:
         free.release()

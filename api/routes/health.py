@@ -5,9 +5,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.deps import Reader
-from api.errors import PLAIN_ERRORS, Unavailable
-from models import migrations
+from api.http.auth import Reader
+from api.http.errors import PLAIN_ERRORS, Unavailable
+from models.database import schema_version
 
 router = APIRouter(tags=["health"])
 
@@ -27,9 +27,9 @@ async def healthz() -> Health:
 @router.get("/readyz", responses=PLAIN_ERRORS)
 def readyz(connection: Reader) -> Health:
     """Say that the database is reachable and migrated; else 503."""
-    at = migrations.current(connection)
-    if at != migrations.HEAD:
+    at = schema_version.current(connection)
+    if at != schema_version.HEAD:
         raise Unavailable(
-            f"The database is at migration {at}, this program at {migrations.HEAD}: run claimbase migrate."
+            f"The database is at migration {at}, this program at {schema_version.HEAD}: run claimbase migrate."
         )
     return Health()

@@ -4,11 +4,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from api import pages
-from api.deps import JsonAccepted, Reader
-from api.errors import LIST_ERRORS
+from api.http import pagination
+from api.http.auth import JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS
 from api.settings import NOTICE, installed_version
-from models import queries
+from models.read import listings
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted])
 
@@ -52,11 +52,11 @@ LINKS = {
 @router.get("/v1", response_model=Index, responses=LIST_ERRORS)
 def index(request: Request, connection: Reader) -> Response:
     """Give the links, the version, the serial, the licences and the notice."""
-    etag = f'W/"s{queries.serial(connection)}-{installed_version()}"'
-    if unchanged := pages.not_modified(request, etag):
+    etag = f'W/"s{listings.serial(connection)}-{installed_version()}"'
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    answer = Index(version=installed_version(), serial=queries.serial(connection), links=LINKS)
-    return pages.json_response(to_json(answer), etag)
+    answer = Index(version=installed_version(), serial=listings.serial(connection), links=LINKS)
+    return pagination.json_response(to_json(answer), etag)
 
 
 router.get("/", response_model=Index, responses=LIST_ERRORS, include_in_schema=False)(index)

@@ -7,15 +7,15 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.deps import JsonAccepted, database
-from api.errors import LIST_ERRORS, ParameterError, ProblemError, responses
-from api.formats import detect
-from api.formats.reading import Reading
-from api.pages import choices
-from models import importing
-from models.base import Fault
-from models.filters import Filters
-from models.importing import Difference
+from api.citations import detect
+from api.citations.parse_result import Reading
+from api.http.auth import JsonAccepted, database
+from api.http.errors import LIST_ERRORS, ParameterError, ProblemError, responses
+from api.http.pagination import choices
+from models.core.errors import Fault
+from models.read.filters import Filters
+from models.transfer import citation_matching
+from models.transfer.citation_matching import Difference
 
 router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[JsonAccepted])
 
@@ -25,7 +25,9 @@ READABLE = list(detect.FORMATS)
 class ParseParameters(Filters):
     """What the file is."""
 
-    format: Annotated[str, choices("format", READABLE)] | None = Field(None, description="Detected where not given.")
+    format: Annotated[str, choices("format", READABLE)] | None = Field(
+        None, description="Detected where not given."
+    )
 
 
 class ParsedRecord(BaseModel):
@@ -33,9 +35,15 @@ class ParsedRecord(BaseModel):
 
     line: int = Field(description="Where it begins, from 1.")
     outcome: Literal["new", "matched", "reported"]
-    id: str | None = Field(description="The slug that it would get, or of the source that it matches.")
-    matched_by: str | None = Field(description="Identifier scheme, or title, year and first author.")
-    differences: list[Difference] = Field(description="Fields in which the stored source differs; nothing is merged.")
+    id: str | None = Field(
+        description="The slug that it would get, or of the source that it matches."
+    )
+    matched_by: str | None = Field(
+        description="Identifier scheme, or title, year and first author."
+    )
+    differences: list[Difference] = Field(
+        description="Fields in which the stored source differs; nothing is merged."
+    )
     errors: list[ProblemError] = Field(description="Why it cannot be used.")
     dropped: list[str] = Field(description="Fields of the entry that have no place here.")
 
@@ -54,11 +62,21 @@ class Parsed(BaseModel):
 @router.post(
     "/sources:parse",
     response_model=Parsed,
-    responses={**{status: said for status, said in LIST_ERRORS.items() if status != 304}, **responses(408, 413, 429)},
+    responses={
+        **{status: said for status, said in LIST_ERRORS.items() if status != 304},
+        **responses(408, 413, 429),
+    },
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"*/*": {"schema": {"type": "string", "description": "BibTeX, RIS, CSL-JSON or PubMed NBIB."}}},
+            "content": {
+                "*/*": {
+                    "schema": {
+                        "type": "string",
+                        "description": "BibTeX, RIS, CSL-JSON or PubMed NBIB.",
+                    }
+                }
+            },
         }
     },
 )
@@ -78,16 +96,20 @@ def _parse(request: Request, content: bytes, name: str | None) -> Parsed:
     try:
         name = name or detect.detect(content)
     except ValueError as error:
-        raise ParameterError(str(error), [Fault(at="format", code="unknown_format", detail=str(error))]) from None
+        raise ParameterError(
+            str(error), [Fault(at="format", code="unknown_format", detail=str(error))]
+        ) from None
     reading = detect.read(content, name)
     with database(request).read() as connection:
-        outcomes = importing.reconcile(
-            connection, ((found.line, found.record, found.dropped) for found in reading.found), proposed=False
+        outcomes = citation_matching.reconcile(
+            connection,
+            ((found.line, found.record, found.dropped) for found in reading.found),
+            proposed=False,
         )
     return reconciled(name, reading, outcomes)
 
 
-def reconciled(name: str, reading: Reading, outcomes: list[importing.Outcome]) -> Parsed:
+def reconciled(name: str, reading: Reading, outcomes: list[citation_matching.Outcome]) -> Parsed:
     """Return the reconciliation of a file: what was read and what could not be, in the order of the file."""
     records = [
         ParsedRecord(
@@ -103,7 +125,12 @@ def reconciled(name: str, reading: Reading, outcomes: list[importing.Outcome]) -
     ]
     nothing: dict[str, Any] = {"id": None, "matched_by": None, "differences": [], "dropped": []}
     records += [
-        ParsedRecord(line=each.line, outcome="reported", errors=[_error("", each.code, each.detail)], **nothing)
+        ParsedRecord(
+            line=each.line,
+            outcome="reported",
+            errors=[_error("", each.code, each.detail)],
+            **nothing,
+        )
         for each in reading.troubles
     ]
     records.sort(key=lambda record: record.line)

@@ -6,36 +6,42 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from api import pages
-from api.deps import Reader
-from api.errors import RECORD_ERRORS, not_acceptable
-from api.formats import negotiate
-from api.formats.badge_svg import badge_svg
-from api.formats.chain_svg import chain_svg
-from api.formats.timeline_svg import timeline_svg
-from models import explanation, queries, walks, whole
-from models.base import Text, now
-from models.filters import AS_OF, Day, Filters
+from api.http import pagination
+from api.http.auth import Reader
+from api.http.errors import RECORD_ERRORS, not_acceptable
+from api.http.negotiation import negotiate
+from api.pictures.badge import badge_svg
+from api.pictures.chain import chain_svg
+from api.pictures.timeline import timeline_svg
+from models.core.types import Text, now
+from models.read import listings, relation_graph
+from models.read.filters import AS_OF, Day, Filters
+from models.status import claim_aggregate, explanation
 
 router = APIRouter(prefix="/v1/claims", tags=["pictures"])
 
 SVG = "image/svg+xml"
-PICTURE = {**RECORD_ERRORS, 200: {"content": {SVG: {"schema": {"type": "string"}}}, "description": "The picture."}}
+PICTURE = {
+    **RECORD_ERRORS,
+    200: {"content": {SVG: {"schema": {"type": "string"}}}, "description": "The picture."},
+}
 # The picture may be shown by any page, and runs nothing if it is opened by itself.
 HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 # An image proxy or a browser may show a badge for five minutes without asking.
-BADGE_CACHE = {**pages.CACHE, "Cache-Control": "public, max-age=300"}
+BADGE_CACHE = {**pagination.CACHE, "Cache-Control": "public, max-age=300"}
 
-PicturedClaim = Annotated[Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])]
+PicturedClaim = Annotated[
+    Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])
+]
 
 
-def _picture(content: bytes, etag: str, cache: Mapping[str, str] = pages.CACHE) -> Response:
+def _picture(content: bytes, etag: str, cache: Mapping[str, str] = pagination.CACHE) -> Response:
     return Response(content, media_type=SVG, headers={"ETag": etag, **cache, **HEADERS})
 
 
 def _accepts_pictures(request: Request) -> None:
-    if negotiate(pages.header(request, "accept"), (SVG,)) is None:
+    if negotiate(pagination.header(request, "accept"), (SVG,)) is None:
         raise not_acceptable((SVG,))
 
 
@@ -43,11 +49,11 @@ def _accepts_pictures(request: Request) -> None:
 def draw_timeline(request: Request, connection: Reader, claim: PicturedClaim) -> Response:
     """Draw how a claim's status ran over the years, with its evidence: support above, dispute below, sized by level."""
     _accepts_pictures(request)
-    found = queries.whole_claim(connection, claim, None, None)
+    found = listings.whole_claim(connection, claim, None, None)
     today = now()[:10]
     # The last period runs to today, so tomorrow's picture is another one.
     etag = f'"{found.claim["revision"]}-{today}"'
-    if unchanged := pages.not_modified(request, etag):
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
     explained = explanation.explain(found, None)
     return _picture(timeline_svg(explanation.timeline(found), explained.lines, today), etag)
@@ -57,11 +63,11 @@ def draw_timeline(request: Request, connection: Reader, claim: PicturedClaim) ->
 def draw_chain(request: Request, connection: Reader, claim: PicturedClaim) -> Response:
     """Draw the causal chain through a claim: what leads to it and what it leads to, each with its status."""
     _accepts_pictures(request)
-    queries.claim(connection, claim, ())
-    etag = pages.list_tag(connection)
-    if unchanged := pages.not_modified(request, etag):
+    listings.claim(connection, claim, ())
+    etag = pagination.list_tag(connection)
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return _picture(chain_svg(claim, walks.chain(connection, claim)), etag)
+    return _picture(chain_svg(claim, relation_graph.chain(connection, claim)), etag)
 
 
 class BadgeParameters(Filters):
@@ -73,13 +79,16 @@ class BadgeParameters(Filters):
 
 @router.get("/{claim}/badge.svg", response_class=Response, responses=PICTURE)
 def draw_badge(
-    request: Request, connection: Reader, claim: PicturedClaim, query: Annotated[BadgeParameters, Query()]
+    request: Request,
+    connection: Reader,
+    claim: PicturedClaim,
+    query: Annotated[BadgeParameters, Query()],
 ) -> Response:
     """Draw a badge for any page to embed: the claim's status in words and colour, with its certainty."""
     _accepts_pictures(request)
-    found = queries.whole_claim(connection, claim, query.as_of, None)
+    found = listings.whole_claim(connection, claim, query.as_of, None)
     etag = f'"{found.claim["revision"]}"'
-    if unchanged := pages.not_modified(request, etag, BADGE_CACHE):
+    if unchanged := pagination.not_modified(request, etag, BADGE_CACHE):
         return unchanged
-    core = whole.core(found).model_dump()
+    core = claim_aggregate.core(found).model_dump()
     return _picture(badge_svg(core, query.label), etag, BADGE_CACHE)

@@ -6,19 +6,19 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from api import pages
-from api.deps import JsonAccepted, Reader
-from api.errors import RECORD_ERRORS
-from api.pages import choices
+from api.http import pagination
+from api.http.auth import JsonAccepted, Reader
+from api.http.errors import RECORD_ERRORS
+from api.http.pagination import choices
 from api.routes.claims import ClaimSlug
-from models import queries, walks
-from models import vocabularies as v
-from models.filters import NONE, Filters, Many
-from models.relation import RelationIn
+from models.core import vocabularies as v
+from models.read import listings, relation_graph
+from models.read.filters import NONE, Filters, Many
+from models.records.relation import RelationIn
 
 router = APIRouter(prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted])
 
-Depth = Annotated[int, Field(ge=1, le=walks.MOST_STEPS, description="Steps at the most.")]
+Depth = Annotated[int, Field(ge=1, le=relation_graph.MOST_STEPS, description="Steps at the most.")]
 
 
 class WalkParameters(Filters):
@@ -59,14 +59,16 @@ class Walk(BaseModel):
 
     claims: list[WalkedClaim]
     relations: list[WalkedRelation]
-    truncated: bool = Field(description="True where more lay beyond the depth or the limit of 500 claims.")
+    truncated: bool = Field(
+        description="True where more lay beyond the depth or the limit of 500 claims."
+    )
 
 
 class ImpactParameters(Filters):
     """What to assume of the claim, and how far to look."""
 
     assume: v.Status = Field("refuted", description="The status that the claim is assumed to have.")
-    depth: Depth = walks.MOST_STEPS
+    depth: Depth = relation_graph.MOST_STEPS
 
 
 class TouchedClaim(WalkedClaim):
@@ -90,7 +92,9 @@ class Chain(BaseModel):
     """A causal chain through the claim, from its first cause to its last effect."""
 
     claims: list[str]
-    weakest: Link = Field(description="The claim or relation of the lowest derived status, whatever is assumed.")
+    weakest: Link = Field(
+        description="The claim or relation of the lowest derived status, whatever is assumed."
+    )
 
 
 class Impact(BaseModel):
@@ -104,32 +108,42 @@ class Impact(BaseModel):
         description="Relations that evidence has refuted: nothing is lost along them."
     )
     chains: list[Chain] = Field(description="The weakest first.")
-    truncated: bool = Field(description="True where more lay beyond the depth, 500 claims or 20 chains.")
+    truncated: bool = Field(
+        description="True where more lay beyond the depth, 500 claims or 20 chains."
+    )
 
 
 @router.get("/{claim}/relations", response_model=Walk, responses=RECORD_ERRORS)
 def walk_relations(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[WalkParameters, Query()]
+    request: Request,
+    connection: Reader,
+    claim: ClaimSlug,
+    query: Annotated[WalkParameters, Query()],
 ) -> Response:
     """Walk the relations from one claim, breadth first; cycles end, and `truncated` says whether more lay beyond."""
-    queries.claim(connection, claim, ())
-    etag = pages.list_tag(connection)
-    if unchanged := pages.not_modified(request, etag):
+    listings.claim(connection, claim, ())
+    etag = pagination.list_tag(connection)
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    answer = walks.walk(connection, claim, query.depth, query.direction, query.type)
-    return pages.json_response(to_json(answer), etag)
+    answer = relation_graph.walk(connection, claim, query.depth, query.direction, query.type)
+    return pagination.json_response(to_json(answer), etag)
 
 
 @router.get("/{claim}/impact", response_model=Impact, responses=RECORD_ERRORS)
 def get_impact(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[ImpactParameters, Query()]
+    request: Request,
+    connection: Reader,
+    claim: ClaimSlug,
+    query: Annotated[ImpactParameters, Query()],
 ) -> Response:
     """Tell which claims lose support if this one has the assumed status, along which relations and how far.
 
     A claim rests on what leads to it, and on what it depends on, presupposes or refines.
     """
-    queries.claim(connection, claim, ())
-    etag = pages.list_tag(connection)
-    if unchanged := pages.not_modified(request, etag):
+    listings.claim(connection, claim, ())
+    etag = pagination.list_tag(connection)
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return pages.json_response(to_json(walks.impact(connection, claim, query.assume, query.depth)), etag)
+    return pagination.json_response(
+        to_json(relation_graph.impact(connection, claim, query.assume, query.depth)), etag
+    )

@@ -10,35 +10,55 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
-from api import pages
-from api.deps import Caller, JsonAccepted, Reader, database, needs
-from api.errors import KEY_ERRORS, RECORD_ERRORS, responses
-from api.pages import Page, Paging, choices
-from api.posting import WriteRoute
+from api.http import pagination
+from api.http.auth import Caller, JsonAccepted, Reader, database, needs
+from api.http.errors import KEY_ERRORS, RECORD_ERRORS, responses
+from api.http.pagination import Page, Paging, choices
+from api.http.write_route import WriteRoute
+from api.http.write_transaction import (
+    IF_MATCH,
+    NEW_ERRORS,
+    ONCE,
+    WRITE_ERRORS,
+    Answer,
+    body_of,
+    meant,
+    taking,
+    write,
+)
 from api.routes.curate import told
-from api.writing import IF_MATCH, NEW_ERRORS, ONCE, WRITE_ERRORS, Answer, body_of, meant, taking, write
-from models import merging, queries, review
-from models.base import Fault, InvalidRecord, NotFound, Strict, Text, faults_of
-from models.changes import Change
-from models.explanation import Explanation
-from models.filters import NONE, Filters, Many
-from models.keys import Key, redact
-from models.kinds import KINDS, Kind
-from models.preview import preview
-from models.proposers import proposed_by
-from models.records import Row
-from models.review import RecordOut
+from models.access.api_keys import Key, redact
+from models.access.proposal_ownership import proposed_by
+from models.core.errors import Fault, InvalidRecord, NotFound, faults_of
+from models.core.types import Strict, Text
+from models.read import listings
+from models.read.filters import NONE, Filters, Many
+from models.records.record_types import KINDS, Kind
+from models.records.serializers import Row
+from models.status.explanation import Explanation
+from models.write import merge, review
+from models.write.changes import Change
+from models.write.preview import preview
+from models.write.review import RecordOut
 
-router = APIRouter(prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute)
+router = APIRouter(
+    prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute
+)
 
 Contributor = Annotated[Key, needs("contributor")]
 Curator = Annotated[Key, needs("curator")]
 Admin = Annotated[Key, needs("admin")]
 KindName = Annotated[
-    Text, Path(max_length=50, description="A term of the vocabulary record-kinds.", examples=["evidence"])
+    Text,
+    Path(
+        max_length=50, description="A term of the vocabulary record-kinds.", examples=["evidence"]
+    ),
 ]
 RecordId = Annotated[
-    Text, Path(max_length=300, description="The record's id.", examples=["ccsvi-causes-ms:cochrane-2019"])
+    Text,
+    Path(
+        max_length=300, description="The record's id.", examples=["ccsvi-causes-ms:cochrane-2019"]
+    ),
 ]
 MOST_RECORDS = 1000
 log = logging.getLogger("claimbase.database")
@@ -47,7 +67,9 @@ log = logging.getLogger("claimbase.database")
 class DecisionIn(Strict):
     """Why, and for a merger into what."""
 
-    comment: Text | None = Field(default=None, max_length=2000, description="Why; it stays with the revision.")
+    comment: Text | None = Field(
+        default=None, max_length=2000, description="Why; it stays with the revision."
+    )
 
 
 class MergeIn(DecisionIn):
@@ -60,7 +82,9 @@ class BatchIn(Strict):
     """Records to propose together: each as in an export, with `record` saying of which kind; a part of a claim with its `claim`."""
 
     records: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_RECORDS)
-    comment: Text | None = Field(default=None, max_length=2000, description="Why; it stays with each revision.")
+    comment: Text | None = Field(
+        default=None, max_length=2000, description="Why; it stays with each revision."
+    )
 
 
 class RecordList(BaseModel):
@@ -72,7 +96,9 @@ class RecordList(BaseModel):
 class Review(RecordOut):
     """A record that waits for review."""
 
-    age_days: float = Field(description="Days since it was proposed, or last changed by its proposer.")
+    age_days: float = Field(
+        description="Days since it was proposed, or last changed by its proposer."
+    )
 
 
 class ReviewPage(BaseModel):
@@ -85,7 +111,9 @@ class ReviewPage(BaseModel):
 class ReviewParameters(Filters, Paging):
     """What of the queue."""
 
-    kind: Many[Annotated[str, choices("kind", list(KINDS))]] = Field(NONE, description="Of these kinds.")
+    kind: Many[Annotated[str, choices("kind", list(KINDS))]] = Field(
+        NONE, description="Of these kinds."
+    )
     claim: Text | None = Field(None, max_length=100, description="On this claim.")
     proposed_by: Text | None = Field(None, max_length=100, description="By this proposer.")
 
@@ -102,7 +130,9 @@ class Preview(Strict):
 def _kind(name: str) -> Kind:
     if name not in KINDS:
         detail = f"'{name}' is not a kind of record."
-        raise NotFound(detail, [Fault(at="kind", code="not_found", detail=detail, allowed=list(KINDS))])
+        raise NotFound(
+            detail, [Fault(at="kind", code="not_found", detail=detail, allowed=list(KINDS))]
+        )
     return KINDS[name]
 
 
@@ -122,24 +152,27 @@ def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
 
 @router.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})
 def list_reviews(
-    request: Request, connection: Reader, caller: Contributor, query: Annotated[ReviewParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Contributor,
+    query: Annotated[ReviewParameters, Query()],
 ) -> Response:
     """List what waits for review, the oldest first: all of it for curators, their own proposals for contributors."""
-    pages.make_private(request)
+    pagination.make_private(request)
     statement, conditions = review.waiting(connection, caller)
-    revision = queries.revision
+    revision = listings.revision
     if query.kind:
         conditions.append(revision.c.kind.in_(query.kind))
     if query.claim is not None:
         conditions.append(revision.c.claim == query.claim)
     if query.proposed_by is not None:
         conditions.append(proposed_by == query.proposed_by)
-    listing = queries.narrowed(queries.REVISIONS, *conditions)
+    listing = listings.narrowed(listings.REVISIONS, *conditions)
 
     def lines(_connection: Connection, rows: Any) -> list[bytes]:
         return [to_json(_aged(row)) for row in rows]
 
-    return pages.listing_response(request, connection, listing, statement, query, lines)
+    return pagination.listing_response(request, connection, listing, statement, query, lines)
 
 
 def _aged(row: Row) -> Review:
@@ -152,7 +185,9 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     found = _kind(kind)
     body = review.find(connection, caller, found, record)
     told = review.told(connection, found, record, body)
-    return Response(to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"'})
+    return Response(
+        to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"'}
+    )
 
 
 async def _decide(request: Request, caller: Key, kind: str, record: str, action: str) -> Response:
@@ -173,7 +208,9 @@ async def _decide(request: Request, caller: Key, kind: str, record: str, action:
     responses=WRITE_ERRORS,
     openapi_extra=_takes(DecisionIn, IF_MATCH),
 )
-async def accept_record(request: Request, caller: Curator, kind: KindName, record: RecordId) -> Response:
+async def accept_record(
+    request: Request, caller: Curator, kind: KindName, record: RecordId
+) -> Response:
     """Accept what another person proposed: everybody sees it from now on, and evidence counts."""
     return await _decide(request, caller, kind, record, "accept")
 
@@ -184,7 +221,9 @@ async def accept_record(request: Request, caller: Curator, kind: KindName, recor
     responses=WRITE_ERRORS,
     openapi_extra=_takes(DecisionIn, IF_MATCH),
 )
-async def reject_record(request: Request, caller: Curator, kind: KindName, record: RecordId) -> Response:
+async def reject_record(
+    request: Request, caller: Curator, kind: KindName, record: RecordId
+) -> Response:
     """Reject what another person proposed; the comment says why."""
     return await _decide(request, caller, kind, record, "reject")
 
@@ -195,20 +234,24 @@ async def reject_record(request: Request, caller: Curator, kind: KindName, recor
     responses=WRITE_ERRORS,
     openapi_extra=_takes(DecisionIn, IF_MATCH),
 )
-async def purge_record(request: Request, caller: Admin, kind: KindName, record: RecordId) -> Response:
+async def purge_record(
+    request: Request, caller: Admin, kind: KindName, record: RecordId
+) -> Response:
     """Take the content of a record that no longer stands out of every revision, for good: for what must not be kept."""
     given = await _read(request, DecisionIn)
     found = _kind(kind)
 
     def work(change: Change) -> Answer:
         meant(request, change, caller, found, record)
-        merging.purge(change, caller, found, record)
+        merge.purge(change, caller, found, record)
         serial = change.serial
         return Answer(lambda change: review.purged(change.connection, serial))
 
     answer = await write(request, caller, work, given.comment)
     if not await run_in_threadpool(database(request).scrub):
-        log.warning("purged content may be in the write-ahead log until nobody reads", extra=_of(request))
+        log.warning(
+            "purged content may be in the write-ahead log until nobody reads", extra=_of(request)
+        )
     return answer
 
 
@@ -221,30 +264,43 @@ async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Resp
 
     def work(change: Change) -> Answer:
         meant(request, change, caller, kind, record)
-        merging.merge(change, caller, kind, record, given.into)
+        merge.merge(change, caller, kind, record, given.into)
         return told(kind, given.into)
 
     return await write(request, caller, work, given.comment)
 
 
 @router.post(
-    "/claims/{claim}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_takes(MergeIn, IF_MATCH)
+    "/claims/{claim}:merge",
+    response_model=RecordOut,
+    responses=WRITE_ERRORS,
+    openapi_extra=_takes(MergeIn, IF_MATCH),
 )
-async def merge_claim(request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]) -> Response:
+async def merge_claim(
+    request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]
+) -> Response:
     """Merge a claim into another: its parts and the ties to it move, and its address leads there (308)."""
     return await _merge(request, caller, KINDS["claim"], claim)
 
 
 @router.post(
-    "/sources/{source}:merge", response_model=RecordOut, responses=WRITE_ERRORS, openapi_extra=_takes(MergeIn, IF_MATCH)
+    "/sources/{source}:merge",
+    response_model=RecordOut,
+    responses=WRITE_ERRORS,
+    openapi_extra=_takes(MergeIn, IF_MATCH),
 )
-async def merge_source(request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]) -> Response:
+async def merge_source(
+    request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]
+) -> Response:
     """Merge a source into another: what rests on it moves, with the identifiers that the other has none of."""
     return await _merge(request, caller, KINDS["source"], source)
 
 
 @router.post(
-    "/revisions/{serial}:undo", response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_takes(DecisionIn)
+    "/revisions/{serial}:undo",
+    response_model=RecordList,
+    responses=NEW_ERRORS,
+    openapi_extra=_takes(DecisionIn),
 )
 async def undo_revision(
     request: Request, caller: Curator, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -253,7 +309,7 @@ async def undo_revision(
     given = await _read(request, DecisionIn)
 
     def work(change: Change) -> Answer:
-        records = merging.undo(change, caller, serial)
+        records = merge.undo(change, caller, serial)
         return Answer(lambda change: _listed(change, records))
 
     return await write(request, caller, work, given.comment)
@@ -261,11 +317,17 @@ async def undo_revision(
 
 def _listed(change: Change, names: list[str]) -> RecordList:
     parted = [name.split("/", 1) for name in names]
-    return RecordList(data=[review.told_after(change, KINDS[kind], record) for kind, record in parted])
+    return RecordList(
+        data=[review.told_after(change, KINDS[kind], record) for kind, record in parted]
+    )
 
 
 @router.post(
-    "/claims:batch", status_code=201, response_model=RecordList, responses=NEW_ERRORS, openapi_extra=_takes(BatchIn)
+    "/claims:batch",
+    status_code=201,
+    response_model=RecordList,
+    responses=NEW_ERRORS,
+    openapi_extra=_takes(BatchIn),
 )
 async def propose_batch(request: Request, caller: Contributor) -> Response:
     """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its place.
@@ -288,6 +350,9 @@ def preview_evidence(
 ) -> Response:
     """Tell the status and its explanation as they would be if a line of evidence were accepted. Changes nothing."""
     before, after = preview(connection, caller, evidence)
-    differs = any(getattr(before, name) != getattr(after, name) for name in ("status", "status_rule", "certainty"))
+    differs = any(
+        getattr(before, name) != getattr(after, name)
+        for name in ("status", "status_rule", "certainty")
+    )
     answer = Preview(evidence=evidence, changes_status=differs, before=before, after=after)
     return Response(to_json(answer), media_type="application/json")

@@ -9,19 +9,19 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from api import citations, pages, proposals, searching
-from api.citations import FormatParameters, ListFormatParameters
-from api.deps import Caller, Reader
-from api.errors import LIST_ERRORS, RECORD_ERRORS
-from api.pages import Page, Paging
-from api.reading import ShortRoute
+from api.http import list_formats, pagination, pending_proposals, search_parameters
+from api.http.auth import Caller, Reader
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS
+from api.http.list_formats import FormatParameters, ListFormatParameters
+from api.http.pagination import Page, Paging
+from api.http.read_route import ShortRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
-from models import queries
-from models.base import Text
-from models.filters import NONE, Filters, Many, SourceFilters
-from models.finding import RELEVANCE
-from models.records import Row, sources_out
-from models.source import SourceOut
+from models.core.types import Text
+from models.read import listings
+from models.read.filters import NONE, Filters, Many, SourceFilters
+from models.read.search_results import RELEVANCE
+from models.records.serializers import Row, sources_out
+from models.records.source import SourceOut
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ShortRoute)
 
@@ -35,17 +35,29 @@ class ReferenceConvertor(PathConvertor):
 
 register_url_convertor("reference", ReferenceConvertor())
 
-SourceSort = Annotated[str, pages.sorts(queries.SOURCES, RELEVANCE)]
+SourceSort = Annotated[str, pagination.sorts(listings.SOURCES, RELEVANCE)]
 SourceReference = Annotated[
     Text,
-    Path(max_length=500, description="Slug, doi:…, pmid:…, pmcid:… or isbn:…", examples=["doi:10.1002/ana.22085"]),
+    Path(
+        max_length=500,
+        description="Slug, doi:…, pmid:…, pmcid:… or isbn:…",
+        examples=["doi:10.1002/ana.22085"],
+    ),
 ]
 
 
-class SourceParameters(SourceFilters, Paging, ListFormatParameters, SubmittedParameters, searching.HighlightParameters):
+class SourceParameters(
+    SourceFilters,
+    Paging,
+    ListFormatParameters,
+    SubmittedParameters,
+    search_parameters.HighlightParameters,
+):
     """Which sources, in what order, in which representation."""
 
-    sort: Many[SourceSort] = Field(NONE, description="Such as `-published`; the id decides what is equal.")
+    sort: Many[SourceSort] = Field(
+        NONE, description="Such as `-published`; the id decides what is equal."
+    )
 
 
 class FormatQuery(Filters, FormatParameters):
@@ -55,10 +67,12 @@ class FormatQuery(Filters, FormatParameters):
 class FoundSource(SourceOut):
     """A source as a list gives it."""
 
-    highlight: searching.Highlight | None = Field(default=None, description=searching.HIGHLIGHT)
+    highlight: search_parameters.Highlight | None = Field(
+        default=None, description=search_parameters.HIGHLIGHT
+    )
 
 
-class SourcePage(proposals.WithProposals):
+class SourcePage(pending_proposals.WithProposals):
     """A page of sources."""
 
     data: list[FoundSource]
@@ -69,49 +83,76 @@ def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
     return [to_json(source) for source in sources_out(connection, rows)]
 
 
-@router.get("", response_model=SourcePage, responses=citations.responses(LIST_ERRORS, ListFormatParameters))
+@router.get(
+    "",
+    response_model=SourcePage,
+    responses=list_formats.responses(LIST_ERRORS, ListFormatParameters),
+)
 def list_sources(
-    request: Request, connection: Reader, caller: Caller, query: Annotated[SourceParameters, Query()]
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    query: Annotated[SourceParameters, Query()],
 ) -> Response:
     """List sources: a page as JSON, or all of them as lines of JSON or in a format of reference managers."""
-    waiting = proposals.proposals(request, connection, caller, query, "source")
-    chosen = citations.wanted(request, query)
-    sought, listing = searching.narrowed(request, connection, queries.SOURCES, "source", query)
-    if chosen not in (None, citations.LINES):
-        return citations.listing_response(request, connection, chosen, listing, query, citations.listed)
-    statement = queries.sources_statement()
-    lines = searching.highlighting_sources(sought) if query.highlight and sought is not None else _lines
-    if chosen is citations.LINES:
-        return citations.lines_response(request, connection, listing, statement, query, lines, "sources")
-    listed = pages.listing_response(request, connection, listing, statement, query, lines)
-    return proposals.with_proposals(listed, waiting)
+    waiting = pending_proposals.proposals(request, connection, caller, query, "source")
+    chosen = list_formats.wanted(request, query)
+    sought, listing = search_parameters.narrowed(
+        request, connection, listings.SOURCES, "source", query
+    )
+    if chosen not in (None, list_formats.LINES):
+        return list_formats.listing_response(
+            request, connection, chosen, listing, query, list_formats.listed
+        )
+    statement = listings.sources_statement()
+    lines = (
+        search_parameters.highlighting_sources(sought)
+        if query.highlight and sought is not None
+        else _lines
+    )
+    if chosen is list_formats.LINES:
+        return list_formats.lines_response(
+            request, connection, listing, statement, query, lines, "sources"
+        )
+    listed = pagination.listing_response(request, connection, listing, statement, query, lines)
+    return pending_proposals.with_proposals(listed, waiting)
 
 
 # A DOI contains slashes, so the longer path has to be tried first.
 @router.get(
     "/{source:reference}/claims",
     response_model=ClaimPage,
-    responses=citations.responses(RECORD_ERRORS, ListFormatParameters),
+    responses=list_formats.responses(RECORD_ERRORS, ListFormatParameters),
 )
 def list_source_claims(
-    request: Request, connection: Reader, source: SourceReference, query: Annotated[ClaimParameters, Query()]
+    request: Request,
+    connection: Reader,
+    source: SourceReference,
+    query: Annotated[ClaimParameters, Query()],
 ) -> Response:
     """List the claims that rest on a source, or are stated in it."""
-    slug = queries.source_slug(connection, source)
-    return claims_response(request, connection, query, queries.linked_to(slug, query.as_of))
+    slug = listings.source_slug(connection, source)
+    return claims_response(request, connection, query, listings.linked_to(slug, query.as_of))
 
 
-@router.get("/{source:reference}", response_model=SourceOut, responses=citations.responses(RECORD_ERRORS))
+@router.get(
+    "/{source:reference}", response_model=SourceOut, responses=list_formats.responses(RECORD_ERRORS)
+)
 def get_source(
-    request: Request, connection: Reader, source: SourceReference, query: Annotated[FormatQuery, Query()]
+    request: Request,
+    connection: Reader,
+    source: SourceReference,
+    query: Annotated[FormatQuery, Query()],
 ) -> Response:
     """Give one source, as JSON or in a format of reference managers. The ETag is the serial of its last change."""
-    chosen = citations.wanted(request, query)
-    found = queries.one_source(connection, queries.source_slug(connection, source))
+    chosen = list_formats.wanted(request, query)
+    found = listings.one_source(connection, listings.source_slug(connection, source))
     etag = f'"{found["revision"]}"'
-    links = {"Link": citations.source_links(found)}
+    links = {"Link": list_formats.source_links(found)}
     if chosen is not None:
-        return citations.not_modified(request, chosen, etag) or citations.sources_response(
+        return list_formats.not_modified(request, chosen, etag) or list_formats.sources_response(
             chosen, [found], etag, found["id"], links
         )
-    return pages.not_modified(request, etag) or pages.json_response(to_json(found), etag, links)
+    return pagination.not_modified(request, etag) or pagination.json_response(
+        to_json(found), etag, links
+    )

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from api import pages
-from api.deps import JsonAccepted, Reader
-from api.errors import LIST_ERRORS
-from models import finding
-from models.filters import NONE, Filters, Many, Sought
+from api.http import pagination
+from api.http.auth import JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS
+from models.read import search_results
+from models.read.filters import NONE, Filters, Many, Sought
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted])
 
@@ -26,7 +26,9 @@ class SuggestParameters(Filters):
         "there is nothing to suggest.",
         examples=["mult"],
     )
-    kind: Many[Annotated[str, pages.choices("kind", KINDS)]] = Field(NONE, description="Only these kinds of record.")
+    kind: Many[Annotated[str, pagination.choices("kind", KINDS)]] = Field(
+        NONE, description="Only these kinds of record."
+    )
 
 
 class Suggestion(BaseModel):
@@ -35,7 +37,9 @@ class Suggestion(BaseModel):
     kind: Literal["topic", "claim", "source"]
     id: str
     label: str = Field(description="A topic's label, a claim's statement, a source's title.")
-    citation: str | None = Field(default=None, description="A source in short form, such as 'Doepp et al. 2010'.")
+    citation: str | None = Field(
+        default=None, description="A source in short form, such as 'Doepp et al. 2010'."
+    )
 
 
 class Suggestions(BaseModel):
@@ -45,13 +49,17 @@ class Suggestions(BaseModel):
 
 
 @router.get("/v1/suggest", response_model=Suggestions, responses=LIST_ERRORS)
-def suggest(request: Request, connection: Reader, query: Annotated[SuggestParameters, Query()]) -> Response:
+def suggest(
+    request: Request, connection: Reader, query: Annotated[SuggestParameters, Query()]
+) -> Response:
     """Suggest topics, claims and sources while somebody types: those in whose labels words begin so.
 
     A source is also found by the family names of its authors.
     """
-    etag = pages.list_tag(connection)
-    if unchanged := pages.not_modified(request, etag):
+    etag = pagination.list_tag(connection)
+    if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    data = finding.suggest(connection, query.q, [kind for kind in KINDS if not query.kind or kind in query.kind])
-    return pages.json_response(to_json({"data": data}), etag)
+    data = search_results.suggest(
+        connection, query.q, [kind for kind in KINDS if not query.kind or kind in query.kind]
+    )
+    return pagination.json_response(to_json({"data": data}), etag)

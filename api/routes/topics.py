@@ -7,18 +7,20 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import select
 
-from api import pages
-from api.deps import JsonAccepted, Reader
-from api.errors import LIST_ERRORS, RECORD_ERRORS
-from api.pages import Page, Paging
-from api.reading import ShortRoute
-from models import queries
-from models.base import Text
-from models.claim import TopicOut
-from models.filters import Filters
-from models.records import columns_of
+from api.http import pagination
+from api.http.auth import JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS
+from api.http.pagination import Page, Paging
+from api.http.read_route import ShortRoute
+from models.core.types import Text
+from models.read import listings
+from models.read.filters import Filters
+from models.records.claim import TopicOut
+from models.records.serializers import columns_of
 
-router = APIRouter(prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted], route_class=ShortRoute)
+router = APIRouter(
+    prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted], route_class=ShortRoute
+)
 
 
 class TopicParameters(Filters, Paging):
@@ -33,13 +35,15 @@ class TopicPage(BaseModel):
 
 
 @router.get("", response_model=TopicPage, responses=LIST_ERRORS)
-def list_topics(request: Request, connection: Reader, query: Annotated[TopicParameters, Query()]) -> Response:
+def list_topics(
+    request: Request, connection: Reader, query: Annotated[TopicParameters, Query()]
+) -> Response:
     """List topics with their definitions and crosswalks."""
-    return pages.listing_response(
+    return pagination.listing_response(
         request,
         connection,
-        queries.TOPICS,
-        select(queries.topic),
+        listings.TOPICS,
+        select(listings.topic),
         query,
         lambda _connection, rows: [to_json(columns_of(row, TopicOut)) for row in rows],
     )
@@ -47,9 +51,11 @@ def list_topics(request: Request, connection: Reader, query: Annotated[TopicPara
 
 @router.get("/{topic}", response_model=TopicOut, responses=RECORD_ERRORS)
 def get_topic(
-    request: Request, connection: Reader, topic: Annotated[Text, Path(max_length=200, examples=["iron"])]
+    request: Request,
+    connection: Reader,
+    topic: Annotated[Text, Path(max_length=200, examples=["iron"])],
 ) -> Response:
     """Give one topic. The ETag is the serial of its last change."""
-    found = columns_of(queries.one_topic(connection, topic), TopicOut)
+    found = columns_of(listings.one_topic(connection, topic), TopicOut)
     etag = f'"{found["revision"]}"'
-    return pages.not_modified(request, etag) or pages.json_response(to_json(found), etag)
+    return pagination.not_modified(request, etag) or pagination.json_response(to_json(found), etag)

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from api import pages
-from api.deps import JsonAccepted
-from api.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
-from models import explanation, status
-from models import vocabularies as v
-from models.base import Fault, NotFound, Text, near
-from models.vocabulary import Term, Vocabulary
+from api.http import pagination
+from api.http.auth import JsonAccepted
+from api.http.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
+from models.core import vocabularies as v
+from models.core.errors import Fault, NotFound, near
+from models.core.types import Text
+from models.core.vocabulary import Term, Vocabulary
+from models.status import explanation, rules
 
 router = APIRouter(prefix="/v1/vocabularies", tags=["vocabularies"], dependencies=[JsonAccepted])
 
@@ -23,13 +24,19 @@ STATUS_RULES = Vocabulary(
     "How a status is derived: the first rule that holds decides. A line counts when it is accepted, its source is not "
     "retracted, it takes a side, and it was published by then. Rank is the level, 1 to 5, or 6 where not gradable; an "
     "indirect line ranks one lower; an independence group counts once a direction, at its best rank.",
-    tuple(Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status}) for rule in status.RULES),
+    tuple(
+        Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status})
+        for rule in rules.RULES
+    ),
 )
 CERTAINTY_REASONS = Vocabulary(
     "certainty-reasons",
     "Reasons of a certainty",
     "Why a derived certainty is what it is, after GRADE.",
-    tuple(Term(name, name.replace("_", " "), sentence) for name, sentence in status.CERTAINTY_REASONS.items()),
+    tuple(
+        Term(name, name.replace("_", " "), sentence)
+        for name, sentence in rules.CERTAINTY_REASONS.items()
+    ),
 )
 VOCABULARIES = {
     vocabulary.name: vocabulary
@@ -76,14 +83,17 @@ class VocabularyList(BaseModel):
 def _response(request: Request, answer: BaseModel) -> Response:
     content = to_json(answer)
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    return pages.not_modified(request, etag) or pages.json_response(content, etag)
+    return pagination.not_modified(request, etag) or pagination.json_response(content, etag)
 
 
 @router.get("", response_model=VocabularyList, responses=LIST_ERRORS)
 def list_vocabularies(request: Request) -> Response:
     """List the vocabularies."""
     return _response(
-        request, VocabularyList(data=[VocabularySummary(**_summary(each)) for each in VOCABULARIES.values()])
+        request,
+        VocabularyList(
+            data=[VocabularySummary(**_summary(each)) for each in VOCABULARIES.values()]
+        ),
     )
 
 
@@ -94,7 +104,12 @@ def get_vocabulary(
     """Give one vocabulary with all its terms."""
     if name not in VOCABULARIES:
         close = near(name, VOCABULARIES)
-        fault = Fault(at="name", code="not_found", detail="There is no such vocabulary.", allowed=list(VOCABULARIES))
+        fault = Fault(
+            at="name",
+            code="not_found",
+            detail="There is no such vocabulary.",
+            allowed=list(VOCABULARIES),
+        )
         fault.suggestion = close[0] if close else None
         raise NotFound(f"There is no vocabulary '{name}'.", [fault])
     found = VOCABULARIES[name]

@@ -10,7 +10,12 @@ import uvicorn
 
 from benchmarks.contestants import datasette, floor, raw, tutorial
 
-CONTESTANTS = {"raw": raw.app, "floor": floor.app, "tutorial": tutorial.app, "datasette": datasette.app}
+CONTESTANTS = {
+    "raw": raw.app,
+    "floor": floor.app,
+    "tutorial": tutorial.app,
+    "datasette": datasette.app,
+}
 
 
 def main() -> None:

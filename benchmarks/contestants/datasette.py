@@ -5,7 +5,12 @@ from typing import Any
 
 from datasette.app import Datasette
 
-SETTINGS = {"suggest_facets": False, "default_facet_size": 100, "facet_time_limit_ms": 5000, "sql_time_limit_ms": 5000}
+SETTINGS = {
+    "suggest_facets": False,
+    "default_facet_size": 100,
+    "facet_time_limit_ms": 5000,
+    "sql_time_limit_ms": 5000,
+}
 
 
 def app(file: Path) -> Any:

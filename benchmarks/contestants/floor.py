@@ -19,7 +19,9 @@ def app(folder: Path) -> FastAPI:
         return Response(page, media_type="application/json")
 
     @made.get("/v1/claims/{claim}")
-    async def get_claim(claim: ClaimSlug, query: Annotated[OneClaimParameters, Query()]) -> Response:
+    async def get_claim(
+        claim: ClaimSlug, query: Annotated[OneClaimParameters, Query()]
+    ) -> Response:
         assert claim
         assert query
         return Response(claim_whole, media_type="application/json")

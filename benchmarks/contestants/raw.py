@@ -15,7 +15,9 @@ def app(folder: Path) -> ASGIApp:
     async def answer(scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        content, length = answers["claim.json" if scope["path"].startswith("/v1/claims/") else "page.json"]
+        content, length = answers[
+            "claim.json" if scope["path"].startswith("/v1/claims/") else "page.json"
+        ]
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})

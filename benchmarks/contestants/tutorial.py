@@ -154,7 +154,10 @@ def app(file: Path) -> FastAPI:
 
     @made.get("/claims/", response_model=list[ClaimPublicWithEvidence])
     def read_claims(
-        session: SessionDep, status: str, after: str = "", limit: Annotated[int, Query(le=100)] = 100
+        session: SessionDep,
+        status: str,
+        after: str = "",
+        limit: Annotated[int, Query(le=100)] = 100,
     ) -> Any:
         wanted = select(Claim).where(Claim.status == status, Claim.slug > after)
         return session.exec(wanted.order_by(Claim.slug).limit(limit).options(WHOLE)).all()

@@ -20,7 +20,9 @@ def imports(bench: Bench) -> None:
     for size, stores in sorted(bench.sizes.items()):
         for store, loaded in stores.loads.items():
             must = at_least(5000) if store == "SQLite" and size >= bench.main else None
-            bench.add(Figure(9, f"import of {size:,} claims", store, "claims/s", [loaded.rate], must))
+            bench.add(
+                Figure(9, f"import of {size:,} claims", store, "claims/s", [loaded.rate], must)
+            )
     smaller, largest = sorted(bench.sizes)[-2:]
     for store in bench.sizes[largest].loads:
         peaks = [bench.sizes[size].loads[store].peak for size in (smaller, largest)]
@@ -50,8 +52,17 @@ def exports(bench: Bench) -> None:
         slower = ratios([each.p99 for each in beside], [each.p99 for each in alone.samples])
         bench.add(
             Figure(10, "export", store, "claims/s", served, at_least(30_000) if first else None),
-            Figure(10, "its memory above idle", store, "MB", [more], at_most(150) if first else None),
-            Figure(10, "p99 of one claim meanwhile: alone", store, "×", slower, at_most(2) if first else None),
+            Figure(
+                10, "its memory above idle", store, "MB", [more], at_most(150) if first else None
+            ),
+            Figure(
+                10,
+                "p99 of one claim meanwhile: alone",
+                store,
+                "×",
+                slower,
+                at_most(2) if first else None,
+            ),
         )
 
 

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Callable, Iterator
 
-from api.citations import FORMATS
-from api.formats.keys import key_maker
+from api.citations.citation_keys import key_maker
+from api.http.list_formats import FORMATS
 from benchmarks import asks, machine
 from benchmarks.bench import Bench, Contender, Driven, rates
 from benchmarks.figures import STORES, Figure, at_least, ratios
 from benchmarks.load import Local
 from benchmarks.stores import Stores
-from models.database import Database, connect
-from models.records import Row, sources_by_id
+from models.database.connections import Database, connect
+from models.records.serializers import Row, sources_by_id
 
 PAGES = 300
 FORMAT_BOUNDS = {"bibtex": 500, "csl_json": 5000}
@@ -27,7 +27,9 @@ def citations(bench: Bench) -> None:
         "csl_json": lambda answer: len(json.loads(answer)),
     }
     for name, bound in FORMAT_BOUNDS.items():
-        paths = [f"/v1/claims?topic={topic}&status={status}&format={name}" for topic, status in found]
+        paths = [
+            f"/v1/claims?topic={topic}&status={status}&format={name}" for topic, status in found
+        ]
         contenders: Driven = {}
         databases = {store: connect(url) for store, url in bench.stores.urls.items()}
         for store in STORES:
@@ -42,7 +44,14 @@ def citations(bench: Bench) -> None:
             first = store == "SQLite"
             bench.add(
                 Figure(7, name, store, "sources/s", served, at_least(bound) if first else None),
-                Figure(7, f"{name}: rebuilding", store, "×", ratios(served, rebuilt), at_least(3) if first else None),
+                Figure(
+                    7,
+                    f"{name}: rebuilding",
+                    store,
+                    "×",
+                    ratios(served, rebuilt),
+                    at_least(3) if first else None,
+                ),
             )
 
 
@@ -59,7 +68,11 @@ def groups(stores: Stores) -> dict[tuple[str, str], set[str]]:
         "WHERE field = 'topic' AND value = ? AND status = ?"
     )
     return {
-        pair: {source["id"] for (content,) in stores.query(documents, *pair) for source in json.loads(content)}
+        pair: {
+            source["id"]
+            for (content,) in stores.query(documents, *pair)
+            for source in json.loads(content)
+        }
         for pair in asks.shuffled(sized)
     }
 

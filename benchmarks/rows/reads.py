@@ -23,9 +23,14 @@ class Read:
     right: Callable[[Stores, str], Any]
     cached: bool = False
 
-    def of(self, bench: Bench, store: str, size: int | None = None, paths: list[str] | None = None) -> Contender:
+    def of(
+        self, bench: Bench, store: str, size: int | None = None, paths: list[str] | None = None
+    ) -> Contender:
         """Return ours as a contender."""
-        server, stores = bench.ours(store, size, cached=self.cached), bench.sizes[size or bench.main]
+        server, stores = (
+            bench.ours(store, size, cached=self.cached),
+            bench.sizes[size or bench.main],
+        )
         paths = paths or self.paths(stores, server.base)
         return Contender(server, paths, self.read, self.right(stores, paths[0]))
 
@@ -34,15 +39,37 @@ def _first_counts(stores: Stores, path: str) -> Any:
     return asks.right_counts(stores, *asks.facet_of(path))
 
 
-PAGES = Read(1, "a page of 20 claims with evidence and sources", asks.pages, asks.data_ids, asks.right_page)
-SAME = Read(2, "the same page again and again", asks.one_page, asks.data_ids, asks.right_page, cached=True)
+PAGES = Read(
+    1, "a page of 20 claims with evidence and sources", asks.pages, asks.data_ids, asks.right_page
+)
+SAME = Read(
+    2, "the same page again and again", asks.one_page, asks.data_ids, asks.right_page, cached=True
+)
 CLAIMS = Read(3, "one claim", asks.claims, asks.id_of, lambda _stores, path: asks.slug_of(path))
 FACETS = Read(4, "facets by status of a topic and levels", asks.facets, asks.counted, _first_counts)
-BROAD = Read(4, "the same of a topic with a fifth of all claims", asks.broad_facets, asks.counted, _first_counts)
-SEARCH = Read(5, "search of two words with a status", asks.searches, asks.found_some, lambda _stores, _path: True)
+BROAD = Read(
+    4,
+    "the same of a topic with a fifth of all claims",
+    asks.broad_facets,
+    asks.counted,
+    _first_counts,
+)
+SEARCH = Read(
+    5,
+    "search of two words with a status",
+    asks.searches,
+    asks.found_some,
+    lambda _stores, _path: True,
+)
 PLAIN = Read(6, "a page of 20 claims", asks.plain_pages, asks.data_ids, asks.right_page)
 AS_OF = Read(6, "a page of 20 claims as of a day", asks.pages_by, asks.data_ids, asks.right_page_by)
-WHOLE_AS_OF = Read(6, "as of a day with evidence and sources", asks.whole_pages_by, asks.data_ids, asks.right_page_by)
+WHOLE_AS_OF = Read(
+    6,
+    "as of a day with evidence and sources",
+    asks.whole_pages_by,
+    asks.data_ids,
+    asks.right_page_by,
+)
 GROWING = (PAGES, SAME, CLAIMS, FACETS, SEARCH, AS_OF)
 
 
@@ -53,12 +80,16 @@ def _holder(bench: Bench, name: str) -> Server:
         folder.mkdir()
         base = bench.ours("SQLite").base
         for file, paths in (("page.json", asks.pages), ("claim.json", asks.claims)):
-            (folder / file).write_bytes(load.get(base, asks.usual(base, paths(bench.stores, base))[0]))
+            (folder / file).write_bytes(
+                load.get(base, asks.usual(base, paths(bench.stores, base))[0])
+            )
     return bench.contestant(name, folder, "/v1/claims")
 
 
 def _tutorial(bench: Bench) -> Server:
-    return bench.contestant("tutorial", bench.stores.tutorial_file, "/claims/?status=refuted&limit=1")
+    return bench.contestant(
+        "tutorial", bench.stores.tutorial_file, "/claims/?status=refuted&limit=1"
+    )
 
 
 def _against(bench: Bench, read: Read, contenders: Driven, bounds: dict[str, Bound | None]) -> None:
@@ -86,7 +117,9 @@ def pages(bench: Bench) -> None:
         "the floor": Contender(_holder(bench, "floor"), paths, asks.data_ids, right),
         **_both(bench, PAGES, paths),
     }
-    _against(bench, PAGES, contenders, {"the tutorial way": at_least(20), "the floor": at_least(0.6)})
+    _against(
+        bench, PAGES, contenders, {"the tutorial way": at_least(20), "the floor": at_least(0.6)}
+    )
 
 
 def same_page(bench: Bench) -> None:
@@ -107,11 +140,15 @@ def one_claim(bench: Bench) -> None:
     slug = asks.slug_of(paths[0])
     theirs = [f"/claims/{asks.slug_of(path)}" for path in paths]
     contenders: Driven = {
-        "the tutorial way": Contender(_tutorial(bench), theirs, lambda answer: json.loads(answer)["slug"], slug),
+        "the tutorial way": Contender(
+            _tutorial(bench), theirs, lambda answer: json.loads(answer)["slug"], slug
+        ),
         "the floor": Contender(_holder(bench, "floor"), paths, asks.id_of, slug),
         **_both(bench, CLAIMS, paths),
     }
-    _against(bench, CLAIMS, contenders, {"the tutorial way": at_least(12), "the floor": at_least(0.6)})
+    _against(
+        bench, CLAIMS, contenders, {"the tutorial way": at_least(12), "the floor": at_least(0.6)}
+    )
 
 
 def facets(bench: Bench) -> None:
@@ -121,7 +158,9 @@ def facets(bench: Bench) -> None:
         paths = read.paths(bench.stores, "")
         theirs = [asks.facet_of_datasette(bench.stores, *asks.facet_of(path)) for path in paths]
         right = read.right(bench.stores, paths[0])
-        others: Driven = {"Datasette": Contender(datasette, theirs, asks.counted_by_datasette, right)}
+        others: Driven = {
+            "Datasette": Contender(datasette, theirs, asks.counted_by_datasette, right)
+        }
         _against(bench, read, {**others, **_both(bench, read, paths)}, {"Datasette": bound})
 
 
@@ -136,7 +175,9 @@ def as_of(bench: Bench) -> None:
         for store in STORES:
             values = ratios(medians(found[f"{store}, as of"]), medians(found[f"{store}, now"]))
             must = bound if store == "SQLite" else None
-            bench.add(Figure(6, f"{with_day.name}: p50, the list without", store, "×", values, must))
+            bench.add(
+                Figure(6, f"{with_day.name}: p50, the list without", store, "×", values, must)
+            )
 
 
 def growth(bench: Bench) -> None:
@@ -144,11 +185,15 @@ def growth(bench: Bench) -> None:
     smallest, *larger = sorted(bench.sizes)
     for read in GROWING:
         contenders: Driven = {
-            f"{store}, {size:,}": read.of(bench, store, size) for size in (smallest, *larger) for store in STORES
+            f"{store}, {size:,}": read.of(bench, store, size)
+            for size in (smallest, *larger)
+            for store in STORES
         }
         found = bench.compare(f"8 {read.name}", contenders)
         for store in STORES:
             for size in larger:
-                values = ratios(medians(found[f"{store}, {size:,}"]), medians(found[f"{store}, {smallest:,}"]))
+                values = ratios(
+                    medians(found[f"{store}, {size:,}"]), medians(found[f"{store}, {smallest:,}"])
+                )
                 what = f"{read.name}: p50 at {size:,} claims, at {smallest:,}"
                 bench.add(Figure(8, what, store, "×", values, at_most(1.3)))

@@ -14,7 +14,8 @@ from benchmarks.bench import Bench, Driven
 from benchmarks.figures import STORES, Figure, at_most, ratios
 from benchmarks.load import Local
 from benchmarks.rows.reads import SEARCH
-from models.database import connect, rows
+from models.database import prepared_statements
+from models.database.connections import connect
 
 # So many searches are done by SQL alone, one after the other.
 RECORDED = 200
@@ -55,17 +56,19 @@ def recorded(url: str, paths: Sequence[str]) -> list[tuple[str, Any]]:
     """Return the statements that search, with their values, of those that the answers take."""
     found: list[tuple[str, Any]] = []
 
-    def recording(connection: Connection, key: Any, build: Any, values: Any) -> rows.Prepared:
+    def recording(
+        connection: Connection, key: Any, build: Any, values: Any
+    ) -> prepared_statements.Prepared:
         statement = usual(connection, key, build, values)
         if SEARCHES in statement.text:
             found.append((statement.text, statement.arguments(values)))
         return statement
 
-    usual, rows.prepared = rows.prepared, recording
+    usual, prepared_statements.prepared = prepared_statements.prepared, recording
     try:
         with TestClient(create_app(Settings(database_url=url))) as client:
             for path in paths:
                 client.get(path).raise_for_status()
     finally:
-        rows.prepared = usual
+        prepared_statements.prepared = usual
     return found

@@ -6,7 +6,7 @@ from benchmarks import machine, servers
 from benchmarks.bench import Bench, Driven, medians
 from benchmarks.figures import Figure, at_most, ratios
 from benchmarks.load import Local
-from models.database import file_url
+from models.database.connections import file_url
 
 IMPORTS = [sys.executable, "-c", "import fastapi, sqlmodel"]
 ANSWER = "/v1/claims?limit=1"
@@ -33,6 +33,13 @@ def start(bench: Bench) -> None:
     driven = bench.compare("11 start to first answer (and stop)", contenders, 0)
     values = ratios(took[-bench.rounds :], medians(driven["import"]))
     bench.add(
-        Figure(11, "start to first answer: import fastapi, sqlmodel", "SQLite", "×", values, at_most(1.6)),
+        Figure(
+            11,
+            "start to first answer: import fastapi, sqlmodel",
+            "SQLite",
+            "×",
+            values,
+            at_most(1.6),
+        ),
         Figure(11, "memory idle", "SQLite", "MB", idle[-bench.rounds :], at_most(120)),
     )

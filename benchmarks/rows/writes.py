@@ -17,7 +17,7 @@ from benchmarks.bench import Bench, Driven, medians
 from benchmarks.figures import STORES, Figure, at_most, ratios
 from benchmarks.load import LoadFailed, Local
 from benchmarks.servers import PROGRAM
-from models.database import file_url
+from models.database.connections import file_url
 
 KEY = "posted"
 Execute = Callable[..., Any]
@@ -34,7 +34,9 @@ def one_line(bench: Bench) -> None:
         key = made_key(urls[store])
         with (
             servers.claimbase(urls[store]) as server,
-            closing(http.client.HTTPConnection(server.base.removeprefix("http://"), timeout=60)) as client,
+            closing(
+                http.client.HTTPConnection(server.base.removeprefix("http://"), timeout=60)
+            ) as client,
             closing(OPENED[store](urls[store])) as driver,
         ):
             post = posting(client, key, claims)
@@ -47,16 +49,30 @@ def one_line(bench: Bench) -> None:
             driven = bench.compare(f"12 one line posted, {store}", contenders)
         values = ratios(medians(driven[store]), medians(driven[f"{store}, bare"]))
         must = at_most(3) if store == "SQLite" else None
-        bench.add(Figure(12, "one line of evidence posted: bare SQL, p50", store, "×", values, must))
+        bench.add(
+            Figure(12, "one line of evidence posted: bare SQL, p50", store, "×", values, must)
+        )
 
 
 def made_key(url: str) -> str:
     """Return a key of somebody who may propose."""
-    command = [PROGRAM, "keys", "create", "--name", "bench", "--role", "contributor", "--database-url", url]
+    command = [
+        PROGRAM,
+        "keys",
+        "create",
+        "--name",
+        "bench",
+        "--role",
+        "contributor",
+        "--database-url",
+        url,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def posting(connection: http.client.HTTPConnection, key: str, claims: list[str]) -> Callable[[int], None]:
+def posting(
+    connection: http.client.HTTPConnection, key: str, claims: list[str]
+) -> Callable[[int], None]:
     """Return what posts a line to one claim after another, on one connection that stays open."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
@@ -72,7 +88,9 @@ def posting(connection: http.client.HTTPConnection, key: str, claims: list[str])
             "finding": "The treated did better than the others after a year, in all that was measured.",
             "independence_group": "posted",
         }
-        connection.request("POST", f"/v1/claims/{claims[place % len(claims)]}/evidence", json.dumps(line), headers)
+        connection.request(
+            "POST", f"/v1/claims/{claims[place % len(claims)]}/evidence", json.dumps(line), headers
+        )
         answer = connection.getresponse()
         content = answer.read()
         if answer.status != http.client.CREATED:
@@ -100,17 +118,26 @@ WORDS = {
 }
 
 
-def storing(execute: Execute, mark: str, begin: str, last: str, claims: list[str]) -> Callable[[int], None]:
+def storing(
+    execute: Execute, mark: str, begin: str, last: str, claims: list[str]
+) -> Callable[[int], None]:
     """Return what stores a line of evidence and its revision under the next serial, like the ones that were posted."""
     line, line_insert = _like(execute, "evidence", "key", f"{KEY}-0", mark)
-    revision, revision_insert = _like(execute, "revision", "record", f"evidence/{claims[0]}:{KEY}-0", mark)
+    revision, revision_insert = _like(
+        execute, "revision", "record", f"evidence/{claims[0]}:{KEY}-0", mark
+    )
 
     def store(place: int) -> None:
         claim, key = claims[place % len(claims)], f"bare-{place}"
         execute(begin)
         (serial,) = execute(last).fetchone()
         execute(line_insert, tuple((line | {"claim": claim, "key": key}).values()))
-        named = {"record": f"evidence/{claim}:{key}", "claim": claim, "serial": serial + 1, "change": serial + 1}
+        named = {
+            "record": f"evidence/{claim}:{key}",
+            "claim": claim,
+            "serial": serial + 1,
+            "change": serial + 1,
+        }
         execute(revision_insert, tuple((revision | named).values()))
         execute(f"UPDATE serial SET value = {mark}", (serial + 1,))  # noqa: S608
         execute("COMMIT")
@@ -118,7 +145,9 @@ def storing(execute: Execute, mark: str, begin: str, last: str, claims: list[str
     return store
 
 
-def _like(execute: Execute, table: str, column: str, value: str, mark: str) -> tuple[dict[str, Any], str]:
+def _like(
+    execute: Execute, table: str, column: str, value: str, mark: str
+) -> tuple[dict[str, Any], str]:
     """Return a stored row, and the statement that inserts another one."""
     found = execute(f"SELECT * FROM {table} WHERE {column} = {mark}", (value,))  # noqa: S608
     names = [each[0] for each in found.description]

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from models.database.rows import fetch
+from models.database.prepared_statements import fetch
 
 
 class json_object(FunctionElement[str]):  # noqa: N801 - it stands in statements as a function does
@@ -66,7 +66,9 @@ def _in_sqlite(element: json_object, compiler: Any, **options: Any) -> str:
 @compiles(json_object, "postgresql")
 def _in_postgresql(element: json_object, compiler: Any, **options: Any) -> str:
     members = zip(element.names, element.clauses, strict=True)
-    columns = ", ".join(f'{compiler.process(value, **options)} AS "{name}"' for name, value in members)
+    columns = ", ".join(
+        f'{compiler.process(value, **options)} AS "{name}"' for name, value in members
+    )
     # Its function of the same name puts blanks around each colon.
     return f"(SELECT CAST(row_to_json(made) AS text) FROM (SELECT {columns}) AS made)"  # noqa: S608
 
@@ -90,7 +92,9 @@ def array(items: Select[Any]) -> ColumnElement[str]:
     return literal("[").concat(func.coalesce(content, "")).concat("]")
 
 
-def joined(connection: Connection, name: str, rows: Select[Any], start: Any, size: int) -> Iterator[tuple[Any, ...]]:
+def joined(
+    connection: Connection, name: str, rows: Select[Any], start: Any, size: int
+) -> Iterator[tuple[Any, ...]]:
     """Yield what a statement finds, so many rows at a time: their lines as one bytes, then the greatest of each further column.
 
     The first column says where a row stands, the second is its line. The rows come in the order of their places, all of
@@ -107,7 +111,9 @@ def joined(connection: Connection, name: str, rows: Select[Any], start: Any, siz
 
     after = start
     while True:
-        _, [(after, *told)] = fetch(connection, ("joined", name), build, {"after": after, "most": size})
+        _, [(after, *told)] = fetch(
+            connection, ("joined", name), build, {"after": after, "most": size}
+        )
         if after is None:
             return
         yield tuple(told)

@@ -2,23 +2,13 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from models import document
-from models.base import ClaimbaseError
-from models.database import Database
-
-# Known here so that a start needs not load Alembic; a test holds it against the tree.
-HEAD = "0011"
-
-
-def current(connection: Connection) -> str | None:
-    """Return the revision that the database is at, or None where it is empty."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+from models.core.errors import ClaimbaseError
+from models.database.connections import Database
+from models.database.schema_version import HEAD, current
+from models.projection import rebuild
 
 
 class BadMigration(ClaimbaseError):
@@ -41,7 +31,7 @@ def migrate(database: Database, target: str = "head") -> None:
             step = command.downgrade if _is_down(current(connection), target) else command.upgrade
             step(config, target)
             if current(connection) == HEAD:
-                document.rebuild(connection)
+                rebuild.rebuild(connection)
     except CommandError as error:
         raise BadMigration(f"The database cannot be migrated to '{target}': {error}.") from None
     except (ProgrammingError, IntegrityError):

@@ -5,8 +5,8 @@ from typing import Any
 from alembic import context
 from sqlmodel import SQLModel
 
-from models import tables
-from models.search import OF_THE_INDEX
+from models.migrations import tables
+from models.search.index import OF_THE_INDEX
 
 assert tables, "importing the tables fills the metadata"
 

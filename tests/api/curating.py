@@ -11,13 +11,20 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from models import keys, queries
-from models.check import check
-from models.kinds import KINDS, Kind, one, stored
-from models.review import version
+from models.access import api_keys
+from models.projection.integrity_check import check
+from models.read import listings
+from models.records.record_types import KINDS, Kind, one, stored
+from models.write.review import version
 from tests.conftest import Store
 
-PEOPLE = {"anna": "contributor", "emil": "contributor", "ben": "curator", "cleo": "curator", "dora": "admin"}
+PEOPLE = {
+    "anna": "contributor",
+    "emil": "contributor",
+    "ben": "curator",
+    "cleo": "curator",
+    "dora": "admin",
+}
 LINE = {
     "key": "example",
     "source": "doepp-2010",
@@ -71,7 +78,12 @@ def a_record(kind: str, key: str, **more: Any) -> dict[str, Any]:
             "study_design": "case_control",
         },
         "claim": {"id": key, "statement": f"The claim {key} holds.", "kind": "mechanism"},
-        "occurrence": {"key": key, "source": "doepp-2010", "quote": f"So says {key}.", "asserted_by": ["doepp"]},
+        "occurrence": {
+            "key": key,
+            "source": "doepp-2010",
+            "quote": f"So says {key}.",
+            "asserted_by": ["doepp"],
+        },
         "relation": {"type": "comments_on", "target": key},
         "evidence": {**LINE, "key": key},
         "assessment": {**ASSESSMENT, "key": key},
@@ -91,7 +103,9 @@ class Desk:
     def __post_init__(self) -> None:
         with self.store.database.write() as connection:
             for name, role in PEOPLE.items():
-                self.plain[name] = keys.create(connection, keys.KeyIn(name=name, role=role))[1]
+                self.plain[name] = api_keys.create(
+                    connection, api_keys.KeyIn(name=name, role=role)
+                )[1]
 
     def ask(self, who: str | None, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Ask as somebody; header names are given with underscores (`If_Match`)."""
@@ -100,7 +114,13 @@ class Desk:
             given["If-Match"] = self._tag_now(path)
         if who is not None:
             given["Authorization"] = f"Bearer {self.plain[who]}"
-        more = {} if body is None else {"content": body} if isinstance(body, str | bytes) else {"json": body}
+        more = (
+            {}
+            if body is None
+            else {"content": body}
+            if isinstance(body, str | bytes)
+            else {"json": body}
+        )
         return self.client.request(method, path, headers=given, follow_redirects=False, **more)
 
     def _tag_now(self, path: str) -> str:
@@ -109,7 +129,11 @@ class Desk:
         (kind,) = (kind for kind in KINDS.values() if parts[0] in (kind.name, kind.plural))
         record = re.sub(":(accept|reject|purge|merge)$", "", parts[1])
         with self.store.database.read() as connection:
-            body = one(connection, kind, record) if record.count(":") + 1 == len(kind.columns) else None
+            body = (
+                one(connection, kind, record)
+                if record.count(":") + 1 == len(kind.columns)
+                else None
+            )
             return f'"{version(connection, kind, record, body)}"' if body else '"1"'
 
     def tag(self, path: str, who: str | None = "cleo") -> str:
@@ -118,7 +142,9 @@ class Desk:
         assert answer.status_code == 200, answer.text
         return str(answer.headers["etag"])
 
-    def must(self, status: int, who: str | None, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    def must(
+        self, status: int, who: str | None, method: str, path: str, body: Any = None, **headers: str
+    ) -> Any:
         """Ask and hold the answer to its status; return the JSON."""
         answer = self.ask(who, method, path, body, **headers)
         assert answer.status_code == status, answer.text
@@ -129,38 +155,56 @@ class Desk:
         with self.store.database.read() as connection:
             return list(check(connection))
 
-    def propose(self, who: str, kind: str, key: str | None = None, claim: str = CLAIM, **more: Any) -> str:
+    def propose(
+        self, who: str, kind: str, key: str | None = None, claim: str = CLAIM, **more: Any
+    ) -> str:
         """Propose a record and return its id; without a key it gets one of its own."""
         key = key or f"made-{next(self.numbers)}"
-        path = f"/v1/claims/{claim}/{KINDS[kind].plural}" if KINDS[kind].part else f"/v1/{KINDS[kind].plural}"
+        path = (
+            f"/v1/claims/{claim}/{KINDS[kind].plural}"
+            if KINDS[kind].part
+            else f"/v1/{KINDS[kind].plural}"
+        )
         return str(self.must(201, who, "POST", path, a_record(kind, key, **more))["id"])
 
     def accept(self, kind: str, record: str, who: str = "cleo", comment: str | None = None) -> Any:
         """Accept a proposal."""
         return self.decide("accept", kind, record, who, comment)
 
-    def decide(self, action: str, kind: str, record: str, who: str = "cleo", comment: str | None = None) -> Any:
+    def decide(
+        self, action: str, kind: str, record: str, who: str = "cleo", comment: str | None = None
+    ) -> Any:
         """Accept or reject a proposal, or purge what was taken back; return the answer's JSON."""
         path = f"/v1/records/{kind}/{record}"
-        return self.must(200, who, "POST", f"{path}:{action}", {"comment": comment}, If_Match=self.tag(path))
+        return self.must(
+            200, who, "POST", f"{path}:{action}", {"comment": comment}, If_Match=self.tag(path)
+        )
 
-    def accepted(self, kind: str, key: str | None = None, by: str = "anna", claim: str = CLAIM, **more: Any) -> str:
+    def accepted(
+        self, kind: str, key: str | None = None, by: str = "anna", claim: str = CLAIM, **more: Any
+    ) -> str:
         """Propose a record and let another person accept it; return its id."""
         record = self.propose("ben" if kind == "assessment" else by, kind, key, claim, **more)
         if kind != "assessment":
             self.accept(kind, record, "dora" if by == "cleo" else "cleo")
         return record
 
-    def retract(self, kind: str, record: str, who: str = "cleo", why: str = "wrong", **more: str) -> Any:
+    def retract(
+        self, kind: str, record: str, who: str = "cleo", why: str = "wrong", **more: str
+    ) -> Any:
         """Retract an accepted record."""
         query = "".join(f"&{name}={value}" for name, value in more.items())
         path = f"{native(kind, record)}?comment={why}{query}"
-        return self.must(200, who, "DELETE", path, If_Match=self.tag(f"/v1/records/{kind}/{record}"))
+        return self.must(
+            200, who, "DELETE", path, If_Match=self.tag(f"/v1/records/{kind}/{record}")
+        )
 
     def merge(self, kind: str, old: str, into: str, who: str = "cleo") -> Any:
         """Merge a claim or a source into another."""
         tag = self.tag(f"/v1/records/{kind}/{old}")
-        return self.must(200, who, "POST", f"{native(kind, old)}:merge", {"into": into}, If_Match=tag)
+        return self.must(
+            200, who, "POST", f"{native(kind, old)}:merge", {"into": into}, If_Match=tag
+        )
 
     def undo(self, serial: int, who: str = "cleo") -> list[str]:
         """Take back the change of a revision; return the names of the records that are as before."""
@@ -174,13 +218,17 @@ class Desk:
     def bodies(self) -> dict[str, dict[str, Any]]:
         """Return every record that is stored, by its name."""
         with self.store.database.read() as connection:
-            return {f"{kind.name}/{each}": body for kind in KINDS.values() for each, body in stored(connection, kind)}
+            return {
+                f"{kind.name}/{each}": body
+                for kind in KINDS.values()
+                for each, body in stored(connection, kind)
+            }
 
 
 def serial(desk: Desk) -> int:
     """Return the number of the last revision."""
     with desk.store.database.read() as connection:
-        return queries.serial(connection)
+        return listings.serial(connection)
 
 
 def native(kind: str | Kind, record: str) -> str:

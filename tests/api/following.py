@@ -4,23 +4,35 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from models import changes
-from models.base import now
-from models.claim import ClaimIn, TopicIn
-from models.evidence import EvidenceIn
-from models.source import SourceIn
+from models.core.types import now
+from models.records.claim import ClaimIn, TopicIn
+from models.records.evidence import EvidenceIn
+from models.records.source import SourceIn
+from models.write import changes
 from tests.conftest import Store
 
 SECRET = "secret"  # noqa: S105
 
 
 def a_claim(slug: str, **more: object) -> ClaimIn:
-    return ClaimIn.model_validate({"id": slug, "statement": f"About {slug}.", "kind": "mechanism", **more})
+    return ClaimIn.model_validate(
+        {"id": slug, "statement": f"About {slug}.", "kind": "mechanism", **more}
+    )
 
 
 def a_line(key: str, **more: object) -> EvidenceIn:
-    record = {"key": key, "source": "study", "direction": "supports", "level": "4", "question": "diagnosis"}
-    told = {"study_design": "case_control", "finding": "It was found.", "independence_group": "group"}
+    record = {
+        "key": key,
+        "source": "study",
+        "direction": "supports",
+        "level": "4",
+        "question": "diagnosis",
+    }
+    told = {
+        "study_design": "case_control",
+        "finding": "It was found.",
+        "independence_group": "group",
+    }
     return EvidenceIn.model_validate({**record, **told, **more})
 
 
@@ -28,8 +40,15 @@ def fill(store: Store) -> None:
     """Make two topics (serials 1, 2), a source (3), a claim of each topic (4, 5) and a line on the first (6)."""
     with changes.begin(store.database, actor="ada", comment="first") as change:
         for slug in ("iron", "veins"):
-            changes.put_topic(change, TopicIn(id=slug, label=slug.title(), definition=f"About {slug}."))
-        study = {"id": "study", "type": "article-journal", "title": "A study", "study_design": "case_control"}
+            changes.put_topic(
+                change, TopicIn(id=slug, label=slug.title(), definition=f"About {slug}.")
+            )
+        study = {
+            "id": "study",
+            "type": "article-journal",
+            "title": "A study",
+            "study_design": "case_control",
+        }
         changes.put_source(change, SourceIn.model_validate({**study, "issued": "2010"}))
         changes.put_claim(change, a_claim("a", topics=["iron"]))
         changes.put_claim(change, a_claim("b", topics=["veins"]))
@@ -51,9 +70,13 @@ def propose(store: Store) -> None:
         key = ["no", "no", "back", "back", "yes", "yes", "yes"][place]
         finding = f"{SECRET} finding" if actor == SECRET else "A finding."
         with changes.begin(store.database, actor=actor, comment=f"{actor} says so") as change:
-            assert changes.put_evidence(change, "a", a_line(key, state=state, finding=finding), action)
+            assert changes.put_evidence(
+                change, "a", a_line(key, state=state, finding=finding), action
+            )
     with changes.begin(store.database, actor=SECRET) as change:
-        assert changes.put_claim(change, a_claim(f"{SECRET}-claim", topics=["iron"], state="submitted"))
+        assert changes.put_claim(
+            change, a_claim(f"{SECRET}-claim", topics=["iron"], state="submitted")
+        )
 
 
 PROPOSED = [7, 8, 9, 10, 11, 14]

@@ -11,10 +11,10 @@ from typing import Any
 
 import uvicorn
 
+from api.http.event_stream import Streams
+from api.http.server import Config
 from api.main import create_app
-from api.server import Config
 from api.settings import Settings
-from api.streams import Streams
 from tests.conftest import Store
 
 QUICK = {"stream_poll_seconds": 0.05, "stream_heartbeat_seconds": 0.3}

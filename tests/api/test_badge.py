@@ -3,18 +3,34 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from api.formats import svg
-from api.formats.badge_svg import badge_svg
-from models import vocabularies as v
-from tests.api.ask import ask, whole_claims
-from tests.api.drawings import HOSTILE, SVG, apart, contrast, inside, parse, rect, seen, spoken, texts
+from api.pictures import svg
+from api.pictures.badge import badge_svg
+from models.core import vocabularies as v
+from tests.api.requests import ask, whole_claims
+from tests.api.svg_reader import (
+    HOSTILE,
+    SVG,
+    apart,
+    contrast,
+    inside,
+    parse,
+    rect,
+    seen,
+    spoken,
+    texts,
+)
 from tests.api.test_bad_input import problem
 
 BADGE = "/v1/claims/ccsvi-causes-ms/badge.svg"
 
 
-def badge(status: str = "refuted", certainty: str | None = "high", label: str = "claim", said: str = "A.") -> bytes:
-    return badge_svg({"status": status, "certainty": certainty, "statement": said, "status_since": "2017-11-30"}, label)
+def badge(
+    status: str = "refuted", certainty: str | None = "high", label: str = "claim", said: str = "A."
+) -> bytes:
+    return badge_svg(
+        {"status": status, "certainty": certainty, "statement": said, "status_since": "2017-11-30"},
+        label,
+    )
 
 
 @pytest.mark.parametrize("certainty", [None, *v.CERTAINTIES.ids])
@@ -69,7 +85,10 @@ def test_any_page_may_show_it_and_keep_it_for_a_while(client: TestClient) -> Non
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     again = client.get(BADGE, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert [again.headers[name] for name in ("etag", "cache-control")] == [f'"{revision}"', "public, max-age=300"]
+    assert [again.headers[name] for name in ("etag", "cache-control")] == [
+        f'"{revision}"',
+        "public, max-age=300",
+    ]
     head = client.head(BADGE)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", f'"{revision}"')
 
@@ -80,7 +99,8 @@ def test_it_tells_what_was_known_by_a_day_under_a_label_of_ones_own(client: Test
 
 
 @pytest.mark.parametrize(
-    ("query", "parameter"), [("as_of=2010-13", "as_of"), (f"label={'x' * 41}", "label"), ("lable=x", "lable")]
+    ("query", "parameter"),
+    [("as_of=2010-13", "as_of"), (f"label={'x' * 41}", "label"), ("lable=x", "lable")],
 )
 def test_what_will_not_do_is_named(query: str, parameter: str, client: TestClient) -> None:
     answer = client.get(f"{BADGE}?{query}")
@@ -92,4 +112,7 @@ def test_no_claim_no_badge_and_nothing_but_a_picture(client: TestClient) -> None
     assert client.get("/v1/claims/nope/badge.svg").status_code == 404
     assert problem(client.get(f"{BADGE}?as_of=1990"))["code"] == "not_yet_stated"
     refused = client.get(BADGE, headers={"Accept": "text/html"})
-    assert (refused.status_code, problem(refused)["errors"][0]["allowed"]) == (406, ["image/svg+xml"])
+    assert (refused.status_code, problem(refused)["errors"][0]["allowed"]) == (
+        406,
+        ["image/svg+xml"],
+    )

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from api.formats import chain_svg as chain
-from api.formats import svg
-from api.formats.chain_svg import chain_svg
-from tests.api.drawings import (
+from api.pictures import chain, svg
+from api.pictures.chain import chain_svg
+from tests.api.svg_reader import (
     SVG,
     WALK,
     apart,
@@ -32,7 +31,9 @@ def test_the_chain_tells_every_claim_and_link() -> None:
         assert told["statement"] in spoken(root)
         assert told["statement"] in seen(root)
         assert svg.LABELS[told["status"]] in seen(root)
-    numbers = {told: number for number, told in re.findall(r"Claim (\d+): «(Event \d)", spoken(root))}
+    numbers = {
+        told: number for number, told in re.findall(r"Claim (\d+): «(Event \d)", spoken(root))
+    }
     assert numbers["Event 4"] == "1"
     assert numbers["Event 0"] == "5"
     assert f"It leads to claim {numbers['Event 1']} (link disputed)." in spoken(root)
@@ -51,8 +52,14 @@ def test_a_doubtful_link_is_dashed_and_says_so() -> None:
 def test_causes_stand_above_their_effects() -> None:
     root = parse(chain_svg("claim-0", WALK))
     links = {str(link.get("href")).rpartition("/")[2]: link for link in root.iter(f"{SVG}a")}
-    tops = {key: next(rect(box)[1] for box in link.iter(f"{SVG}rect")) for key, link in links.items()}
-    assert all(tops[tied["claim"]] < tops[tied["target"]] for tied in WALK["relations"] if tied["type"] == "leads_to")
+    tops = {
+        key: next(rect(box)[1] for box in link.iter(f"{SVG}rect")) for key, link in links.items()
+    }
+    assert all(
+        tops[tied["claim"]] < tops[tied["target"]]
+        for tied in WALK["relations"]
+        if tied["type"] == "leads_to"
+    )
 
 
 def test_a_claim_without_causes() -> None:
@@ -73,7 +80,10 @@ def test_what_was_cut_is_told() -> None:
 
 def test_a_cycle_ends_and_is_marked() -> None:
     root = parse(
-        chain_svg("claim-0", walk([claim(n, distance=n) for n in range(3)], [tie(2, 1), tie(1, 0), tie(0, 2)]))
+        chain_svg(
+            "claim-0",
+            walk([claim(n, distance=n) for n in range(3)], [tie(2, 1), tie(1, 0), tie(0, 2)]),
+        )
     )
     assert "closes a cycle" in seen(root)
     assert "Claim 3: «Event 0" in spoken(root)
@@ -94,7 +104,10 @@ def test_nothing_in_a_tangle_overlaps_or_is_cut(seed: int) -> None:
     assert inside(root, [*cards(root), *texts(root)])
     for link in root.iter(f"{SVG}a"):
         left, top, right, bottom = next(rect(box) for box in link.iter(f"{SVG}rect"))
-        assert all(left < box[0] and top < box[1] and box[2] < right and box[3] < bottom for box in texts(link))
+        assert all(
+            left < box[0] and top < box[1] and box[2] < right and box[3] < bottom
+            for box in texts(link)
+        )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -103,13 +116,23 @@ def test_no_link_of_a_tangle_runs_through_a_box(seed: int) -> None:
     for path in root.iter(f"{SVG}path"):
         if path.get("class") != "line":
             continue
-        x, top, low, _, _, _, _, end, high = (float(number) for number in re.findall(r"-?[\d.]+", path.attrib["d"]))
+        x, top, low, _, _, _, _, end, high = (
+            float(number) for number in re.findall(r"-?[\d.]+", path.attrib["d"])
+        )
         near = [box for box in cards(root) if box[1] < max(low, high) - 0.1 and box[3] > top + 0.1]
-        assert not [box for box in near if box[0] < x < box[2] and box[1] < low - 8.1 and box[3] > top + 8.1]
-        assert not [box for box in near if box[3] > low + 0.1 and box[1] < high - 0.1 and box[0] < max(x, end)]
+        assert not [
+            box for box in near if box[0] < x < box[2] and box[1] < low - 8.1 and box[3] > top + 8.1
+        ]
+        assert not [
+            box
+            for box in near
+            if box[3] > low + 0.1 and box[1] < high - 0.1 and box[0] < max(x, end)
+        ]
 
 
-@pytest.mark.parametrize("ties", [[tie(n, 0) for n in range(1, 30)], [tie(0, n) for n in range(1, 30)]])
+@pytest.mark.parametrize(
+    "ties", [[tie(n, 0) for n in range(1, 30)], [tie(0, n) for n in range(1, 30)]]
+)
 def test_a_hub_of_thirty(ties: list[dict[str, Any]]) -> None:
     root = parse(chain_svg("claim-0", walk([claim(n) for n in range(30)], ties)))
     assert len(cards(root)) == 30

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from models import following, queries
-from tests.api.ask import ask
+from models.read import change_feed, listings
 from tests.api.following import PROPOSED, SECRET, fill, propose, refile, writing, written
+from tests.api.requests import ask
 from tests.api.test_bad_input import problem
 from tests.conftest import Store
 
@@ -45,7 +45,9 @@ def test_every_change_comes_once_in_its_order(limit: int, client: TestClient) ->
 
 
 def test_a_page_says_where_to_go_on(client: TestClient) -> None:
-    response = client.get("/v1/changes?since=190&limit=4&kind=evidence,claim,relation,occurrence,source,topic")
+    response = client.get(
+        "/v1/changes?since=190&limit=4&kind=evidence,claim,relation,occurrence,source,topic"
+    )
     assert response.json()["page"] == {"limit": 4, "next": 194, "last": 196}
     link = response.headers["link"]
     assert link.endswith('since=194>; rel="next"')
@@ -74,7 +76,9 @@ def test_an_unchanged_feed_is_304_until_something_changes(empty: Store) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/changes", "/v1/changes?include=body&kind=claim"])
-def test_a_serial_that_has_not_come_is_a_400_that_says_what_the_last_one_is(path: str, client: TestClient) -> None:
+def test_a_serial_that_has_not_come_is_a_400_that_says_what_the_last_one_is(
+    path: str, client: TestClient
+) -> None:
     answer = client.get(f"{path}{'&' if '?' in path else '?'}since=197")
     assert answer.status_code == 400
     assert "the last one is 196" in problem(answer)["detail"]
@@ -108,7 +112,7 @@ def test_a_filter_lets_the_follower_move_on_past_what_it_holds_back(
     with served(empty) as client:
         answer = ask(client, "/v1/changes?kind=source&since=3")
         assert answer == {"data": [], "page": {"limit": 25, "next": 6, "last": 6}}
-        monkeypatch.setattr(following, "WINDOW", 2)
+        monkeypatch.setattr(change_feed, "WINDOW", 2)
         assert ask(client, "/v1/changes?kind=source")["page"] == {"limit": 25, "next": 2, "last": 6}
         assert serials(followed(client, "/v1/changes?kind=source")) == [3]
         assert serials(followed(client, "/v1/changes?kind=claim,evidence")) == [4, 5, 6]
@@ -119,11 +123,18 @@ def test_a_claim_is_followed_with_what_hangs_on_it(client: TestClient) -> None:
     rows = followed(client, "/v1/changes?claim=ccsvi-causes-ms")
     listed = ask(client, "/v1/claims/ccsvi-causes-ms/revisions?limit=200")["data"]
     assert rows == listed
-    both = followed(client, "/v1/changes?claim=ccsvi-causes-ms,iron-from-slow-venous-flow&kind=claim")
-    assert [row["record"] for row in both] == ["claim/ccsvi-causes-ms", "claim/iron-from-slow-venous-flow"]
+    both = followed(
+        client, "/v1/changes?claim=ccsvi-causes-ms,iron-from-slow-venous-flow&kind=claim"
+    )
+    assert [row["record"] for row in both] == [
+        "claim/ccsvi-causes-ms",
+        "claim/iron-from-slow-venous-flow",
+    ]
 
 
-def test_a_topic_is_followed_with_the_claims_as_they_were_filed_at_each_change(empty: Store) -> None:
+def test_a_topic_is_followed_with_the_claims_as_they_were_filed_at_each_change(
+    empty: Store,
+) -> None:
     fill(empty)
     with served(empty) as client:
         assert serials(followed(client, "/v1/changes?topic=iron")) == [1, 4, 6]
@@ -147,10 +158,16 @@ def test_what_is_only_proposed_keeps_its_place_and_tells_nothing(empty: Store) -
             assert {name for name, value in row.items() if value is None} == {
                 *("record", "claim", "actor", "comment", "body")
             }
-            assert (row["kind"], row["change"]) == ("claim" if row["serial"] == 14 else "evidence", row["serial"])
-        assert [row["state"] for row in hidden] == ["submitted", "rejected", "submitted", "withdrawn"] + 2 * [
-            "submitted"
-        ]
+            assert (row["kind"], row["change"]) == (
+                "claim" if row["serial"] == 14 else "evidence",
+                row["serial"],
+            )
+        assert [row["state"] for row in hidden] == [
+            "submitted",
+            "rejected",
+            "submitted",
+            "withdrawn",
+        ] + 2 * ["submitted"]
         assert SECRET not in json.dumps(rows)
         for row in rows:
             one = client.get(f"/v1/revisions/{row['serial']}")
@@ -168,7 +185,10 @@ def test_no_filter_and_no_list_tells_of_what_a_proposal_is_about(empty: Store) -
         assert serials(followed(client, "/v1/changes?kind=evidence")) == [6, *range(7, 14)]
         unknown = client.get(f"/v1/changes?claim={SECRET}-claim")
         never = client.get("/v1/changes?claim=never-there")
-        assert problem(unknown)["detail"].replace(f"{SECRET}-claim", "never-there") == problem(never)["detail"]
+        assert (
+            problem(unknown)["detail"].replace(f"{SECRET}-claim", "never-there")
+            == problem(never)["detail"]
+        )
         listed = ask(client, "/v1/claims/a/revisions?limit=1")
         seen = serials(listed["data"])
         while listed["page"]["next"]:
@@ -181,9 +201,11 @@ def test_no_filter_and_no_list_tells_of_what_a_proposal_is_about(empty: Store) -
 def test_whoever_may_see_more_is_shown_it(empty: Store) -> None:
     fill(empty)
     propose(empty)
-    own = queries.revision.c.actor == SECRET
+    own = listings.revision.c.actor == SECRET
     with empty.database.read() as connection:
-        batch = following.changes_after(connection, 0, 50, {"claim": ["a"]}, body=True, may_see=own)
+        batch = change_feed.changes_after(
+            connection, 0, 50, {"claim": ["a"]}, body=True, may_see=own
+        )
     assert serials(batch.rows) == PROPOSED[:-1]
     assert {row["actor"] for row in batch.rows} == {SECRET}
     assert {row["body"]["finding"] for row in batch.rows} == {f"{SECRET} finding"}
@@ -199,9 +221,12 @@ def test_readers_miss_nothing_while_writers_write(empty: Store) -> None:
         while len(seen) < total:
             since = seen[-1] if seen else 0
             with empty.database.read() as connection:
-                batch = following.changes_after(connection, since, limit, {})
+                batch = change_feed.changes_after(connection, since, limit, {})
             found = serials(batch.rows)
-            if found != list(range(since + 1, since + 1 + len(found))) or batch.next != (found or [since])[-1]:
+            if (
+                found != list(range(since + 1, since + 1 + len(found)))
+                or batch.next != (found or [since])[-1]
+            ):
                 faults.append(f"after {since}: {found}, next {batch.next}")
                 return
             seen += found

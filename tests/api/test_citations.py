@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.citations import FORMATS
-from api.formats import bibtex, ris
+from api.citations import bibtex, ris
+from api.http.list_formats import FORMATS
 from api.main import create_app
 from api.settings import Settings
-from models import changes
-from models.source import SourceIn
-from tests.api.ask import ask, ids
+from models.records.source import SourceIn
+from models.write import changes
+from tests.api.requests import ask, ids
 from tests.api.test_bad_input import problem
 from tests.conftest import Store
 
@@ -50,15 +50,27 @@ def test_accept_chooses_the_format(accept: str | None, sent: str, client: TestCl
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_format_means_the_same_as_accept_and_each_has_a_tag_and_a_file_name(name: str, client: TestClient) -> None:
+def test_format_means_the_same_as_accept_and_each_has_a_tag_and_a_file_name(
+    name: str, client: TestClient
+) -> None:
     chosen = FORMATS[name]
     asked = client.get(f"/v1/sources?format={name}")
-    assert asked.content == client.get("/v1/sources", headers={"Accept": chosen.media_types[0]}).content
-    assert asked.headers["content-disposition"] == f'attachment; filename="sources.{chosen.extension}"'
+    assert (
+        asked.content
+        == client.get("/v1/sources", headers={"Accept": chosen.media_types[0]}).content
+    )
+    assert (
+        asked.headers["content-disposition"] == f'attachment; filename="sources.{chosen.extension}"'
+    )
     assert asked.headers["etag"] == f'W/"s196-{name}"'
-    again = client.get(f"/v1/sources?format={name}", headers={"If-None-Match": asked.headers["etag"]})
+    again = client.get(
+        f"/v1/sources?format={name}", headers={"If-None-Match": asked.headers["etag"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
-    assert client.get("/v1/sources", headers={"If-None-Match": asked.headers["etag"]}).status_code == 200
+    assert (
+        client.get("/v1/sources", headers={"If-None-Match": asked.headers["etag"]}).status_code
+        == 200
+    )
 
 
 def test_styles_have_tags_of_their_own(client: TestClient) -> None:
@@ -67,21 +79,29 @@ def test_styles_have_tags_of_their_own(client: TestClient) -> None:
         "text/x-bibliography; style=ieee; locale=en-GB",
         "text/x-bibliography",
     ]
-    tags = [client.get("/v1/sources/doepp-2010", headers={"Accept": accept}).headers["etag"] for accept in accepts]
+    tags = [
+        client.get("/v1/sources/doepp-2010", headers={"Accept": accept}).headers["etag"]
+        for accept in accepts
+    ]
     assert len(set(tags)) == 3
 
 
 @pytest.mark.parametrize(("name", "read"), [("bibtex", bibtex.read), ("ris", ris.read)])
 def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) -> None:
-    found = read(client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content).found
+    found = read(
+        client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content
+    ).found
     titles = {record.record["title"] for record in found}
     assert titles == {
-        ask(client, f"/v1/sources/{slug}")["title"] for slug in (*ARTICLE, "zamboni-2006", "zamboni-2009-jvs")
+        ask(client, f"/v1/sources/{slug}")["title"]
+        for slug in (*ARTICLE, "zamboni-2006", "zamboni-2009-jvs")
     }
     cited = json.loads(client.get("/v1/claims?status=refuted&format=csl_json").content)
     assert len(cited) == len(ask(client, "/v1/claims/ccsvi-causes-ms/sources")["data"]) == 26
     assert len({item["id"] for item in cited}) == 26
-    then = json.loads(client.get("/v1/claims?as_of=2010&status=contested&topic=causation&format=csl_json").content)
+    then = json.loads(
+        client.get("/v1/claims?as_of=2010&status=contested&topic=causation&format=csl_json").content
+    )
     assert then
     assert {item["issued"]["date-parts"][0][0] for item in then} == {2009, 2010}
 
@@ -96,11 +116,16 @@ def test_a_list_streams_whole_whatever_the_limit(empty: Store) -> None:
                 "study_design": "cohort",
             }
             changes.put_source(
-                change, SourceIn.model_validate({**record, "issued": "2001", "authors": [{"family": "Same"}]})
+                change,
+                SourceIn.model_validate(
+                    {**record, "issued": "2001", "authors": [{"family": "Same"}]}
+                ),
             )
     with TestClient(create_app(Settings(database_url=empty.url))) as client:
         items = json.loads(client.get("/v1/sources?format=csl_json&limit=10&sort=-title").content)
-    assert [item["title"] for item in items] == sorted((f"Title {number}" for number in range(450)), reverse=True)
+    assert [item["title"] for item in items] == sorted(
+        (f"Title {number}" for number in range(450)), reverse=True
+    )
     assert len({item["id"] for item in items}) == 450
 
 
@@ -122,10 +147,16 @@ def test_links_for_machines_that_land_on_a_record(client: TestClient) -> None:
     source = client.get("/v1/sources/doepp-2010").headers["link"]
     assert '<https://doi.org/10.1002/ana.22085>; rel="cite-as"' in source
     assert '<https://schema.org/ScholarlyArticle>; rel="type"' in source
-    assert '</v1/sources/doepp-2010?format=bibtex>; rel="describedby"; type="application/x-bibtex"' in source
+    assert (
+        '</v1/sources/doepp-2010?format=bibtex>; rel="describedby"; type="application/x-bibtex"'
+        in source
+    )
     # An identifier that nobody has checked is no address to cite by.
     assert "cite-as" not in client.get("/v1/sources/zamboni-2009-jnnp").headers["link"]
-    assert '<https://schema.org/Claim>; rel="type"' in client.get("/v1/claims/ccsvi-causes-ms").headers["link"]
+    assert (
+        '<https://schema.org/Claim>; rel="type"'
+        in client.get("/v1/claims/ccsvi-causes-ms").headers["link"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +180,9 @@ def parse(client: TestClient, content: bytes, query: str = "") -> Any:
     answer = client.post(f"/v1/sources:parse{query}", content=content)
     assert answer.status_code == 200, answer.text
     found = answer.json()
-    assert found["found"] == len(found["data"]) == found["new"] + found["matched"] + found["reported"]
+    assert (
+        found["found"] == len(found["data"]) == found["new"] + found["matched"] + found["reported"]
+    )
     return found
 
 
@@ -175,14 +208,18 @@ def test_a_file_is_reconciled_entry_by_entry(client: TestClient) -> None:
     assert (by_line[2]["outcome"], by_line[2]["id"]) == ("new", "muller-2021")
     assert (by_line[3]["id"], by_line[3]["matched_by"]) == ("doepp-2010", "doi")
     assert [each["field"] for each in by_line[3]["differences"]] == ["title"]
-    assert (by_line[4]["id"], by_line[4]["matched_by"]) == ("muller-2021", "title, year and first author")
+    assert (by_line[4]["id"], by_line[4]["matched_by"]) == (
+        "muller-2021",
+        "title, year and first author",
+    )
     assert by_line[5]["errors"][0]["pointer"] == "/title"
     assert by_line[6]["outcome"] == "reported"
 
 
 def test_entries_of_one_author_and_year_get_slugs_of_their_own(client: TestClient) -> None:
     entries = "".join(
-        f"@article{{k{n}, title = {{Title {n}}}, author = {{Many, A}}, year = 2001}}\n" for n in range(300)
+        f"@article{{k{n}, title = {{Title {n}}}, author = {{Many, A}}, year = 2001}}\n"
+        for n in range(300)
     )
     found = parse(client, (entries + entries.replace("{k", "{l")).encode())
     slugs = ["many-2001", *(f"many-2001-{n}" for n in range(2, 301))]

@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import ROOT, Settings
-from models import changes
-from models.claim import ClaimIn
-from tests.api.ask import Record, ask, ids, walked, whole_claims
+from models.records.claim import ClaimIn
+from models.write import changes
+from tests.api.requests import Record, ask, ids, walked, whole_claims
 from tests.conftest import Store
 
 Holds = Callable[[Record], Any]
@@ -33,10 +33,25 @@ CORE = [
         "status_rule",
         "status_since",
     ),
-    *("certainty", "certainty_basis", "evidence_level", "evidence_until", "has_conflict", "searched_found_none"),
+    *(
+        "certainty",
+        "certainty_basis",
+        "evidence_level",
+        "evidence_until",
+        "has_conflict",
+        "searched_found_none",
+    ),
     *("counts", "notices", "revision", "created", "updated"),
 ]
-STATUSES = ["refuted", "disputed", "contested", "unassessed", "unconfirmed", "supported", "established"]
+STATUSES = [
+    "refuted",
+    "disputed",
+    "contested",
+    "unassessed",
+    "unconfirmed",
+    "supported",
+    "established",
+]
 CERTAINTIES = [None, "very_low", "low", "moderate", "high"]
 ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"
 
@@ -51,7 +66,10 @@ def line(**wanted: Any) -> Holds:
 
     def holds(claim: Record) -> bool:
         return any(
-            all(found[name] in (value if isinstance(value, tuple) else (value,)) for name, value in wanted.items())
+            all(
+                found[name] in (value if isinstance(value, tuple) else (value,))
+                for name, value in wanted.items()
+            )
             for found in claim["evidence"]
         )
 
@@ -61,12 +79,18 @@ def line(**wanted: Any) -> Holds:
 FILTERS: dict[str, Holds] = {
     "status=refuted": lambda claim: claim["status"] == "refuted",
     "status=refuted,supported": lambda claim: claim["status"] in ("refuted", "supported"),
-    "status=refuted,supported&status=contested": lambda c: c["status"] in ("refuted", "supported", "contested"),
+    "status=refuted,supported&status=contested": lambda c: (
+        c["status"] in ("refuted", "supported", "contested")
+    ),
     "status.ne=disputed": lambda claim: claim["status"] != "disputed",
     "status.ne=disputed,refuted": lambda claim: claim["status"] not in ("disputed", "refuted"),
-    "status=disputed&kind=mechanism": lambda claim: claim["status"] == "disputed" and claim["kind"] == "mechanism",
+    "status=disputed&kind=mechanism": lambda claim: (
+        claim["status"] == "disputed" and claim["kind"] == "mechanism"
+    ),
     "kind=causal_hypothesis": lambda claim: claim["kind"] == "causal_hypothesis",
-    "kind.ne=mechanism&kind.ne=definition": lambda claim: claim["kind"] not in ("mechanism", "definition"),
+    "kind.ne=mechanism&kind.ne=definition": lambda claim: (
+        claim["kind"] not in ("mechanism", "definition")
+    ),
     "topic=iron": lambda claim: "iron" in claim["topics"],
     "topic=iron,treatment": lambda claim: {"iron", "treatment"} & set(claim["topics"]),
     "topic.ne=ccsvi": lambda claim: "ccsvi" not in claim["topics"],
@@ -74,7 +98,9 @@ FILTERS: dict[str, Holds] = {
         "ccsvi" in c["topics"] and "venous-blood-flow" not in c["topics"]
     ),
     "asserted_by=zamboni": lambda claim: "zamboni" in claim["asserted_by"],
-    "asserted_by=patients,many-experts": lambda claim: {"patients", "many-experts"} & set(claim["asserted_by"]),
+    "asserted_by=patients,many-experts": lambda claim: (
+        {"patients", "many-experts"} & set(claim["asserted_by"])
+    ),
     "certainty=low,high": lambda claim: claim["certainty"] in ("low", "high"),
     "has_conflict=true": lambda claim: claim["has_conflict"],
     "has_conflict=false": lambda claim: not claim["has_conflict"],
@@ -95,8 +121,12 @@ FILTERS: dict[str, Holds] = {
     "source=doi:10.1016/S0140-6736(13)61747-X": line(source="traboulsee-2014"),
     "source=doepp-2010,pmid:20881272": line(source=("doepp-2010", "worthington-2010")),
     "source=singh-2009&evidence_level=5": line(source="singh-2009", level="5"),
-    "source=zamboni-2009-jnnp&direction=disputes": line(source="zamboni-2009-jnnp", direction="disputes"),
-    "topic=iron&direction=disputes": lambda c: "iron" in c["topics"] and line(direction="disputes")(c),
+    "source=zamboni-2009-jnnp&direction=disputes": line(
+        source="zamboni-2009-jnnp", direction="disputes"
+    ),
+    "topic=iron&direction=disputes": lambda c: (
+        "iron" in c["topics"] and line(direction="disputes")(c)
+    ),
     "topic=ccsvi&evidence_level=3,4&status.ne=refuted": lambda c: (
         "ccsvi" in c["topics"] and line(level=("3", "4"))(c) and c["status"] != "refuted"
     ),
@@ -108,9 +138,15 @@ FILTERS: dict[str, Holds] = {
     ),
     "topic=ccsvi&evidence_level=4,5&direction=supports&study_design=laboratory,cohort,case_control": lambda c: (
         "ccsvi" in c["topics"]
-        and line(level=("4", "5"), direction="supports", study_design=("laboratory", "cohort", "case_control"))(c)
+        and line(
+            level=("4", "5"),
+            direction="supports",
+            study_design=("laboratory", "cohort", "case_control"),
+        )(c)
     ),
-    "evidence_level=1&status=refuted,disputed": lambda c: line(level="1")(c) and c["status"] in ("refuted", "disputed"),
+    "evidence_level=1&status=refuted,disputed": lambda c: (
+        line(level="1")(c) and c["status"] in ("refuted", "disputed")
+    ),
     "direction=inconclusive,disputes&kind=mechanism,finding": lambda c: (
         line(direction=("inconclusive", "disputes"))(c) and c["kind"] in ("mechanism", "finding")
     ),
@@ -118,7 +154,9 @@ FILTERS: dict[str, Holds] = {
 
 
 @pytest.mark.parametrize("query", FILTERS)
-def test_a_filter_finds_what_the_documents_say(query: str, client: TestClient, claims: list[Record]) -> None:
+def test_a_filter_finds_what_the_documents_say(
+    query: str, client: TestClient, claims: list[Record]
+) -> None:
     wanted = [claim["id"] for claim in claims if FILTERS[query](claim)]
     assert 0 < len(wanted) < 21, "this filter tells nothing apart"
     assert ids(client, f"/v1/claims?{query}") == wanted
@@ -132,19 +170,28 @@ def test_a_filter_finds_what_the_documents_say(query: str, client: TestClient, c
         # The same claim has a line at level 1 and a line that supports it, but no line that is both.
         ("evidence_level=1&direction=supports", []),
         ("source=doepp-2010&direction=supports", []),
-        ("study_design=sham_controlled_trial", ["ccsvi-causes-ms", "iron-and-autoimmunity-cause-ms-lesions"]),
+        (
+            "study_design=sham_controlled_trial",
+            ["ccsvi-causes-ms", "iron-and-autoimmunity-cause-ms-lesions"],
+        ),
         ("study_design=sham_controlled_trial&direction=supports", []),
         ("status=refuted&status.ne=refuted", []),
         ("source=doi:10.9999/nobody-has-this", []),
     ],
 )
-def test_filters_on_evidence_are_met_by_one_line(query: str, wanted: list[str], client: TestClient) -> None:
+def test_filters_on_evidence_are_met_by_one_line(
+    query: str, wanted: list[str], client: TestClient
+) -> None:
     assert ids(client, f"/v1/claims?{query}") == wanted
 
 
 def test_every_statement_is_stated_in_the_article(client: TestClient, claims: list[Record]) -> None:
-    assert {found["source"] for claim in claims for found in claim["occurrences"]} == {"article-ccsvi-explained"}
-    assert ids(client, "/v1/claims?document=article-ccsvi-explained") == [claim["id"] for claim in claims]
+    assert {found["source"] for claim in claims for found in claim["occurrences"]} == {
+        "article-ccsvi-explained"
+    }
+    assert ids(client, "/v1/claims?document=article-ccsvi-explained") == [
+        claim["id"] for claim in claims
+    ]
     assert ids(client, "/v1/claims?document=doepp-2010") == []
     assert ask(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == 21
     assert "count" not in ask(client, "/v1/claims")["page"]
@@ -152,7 +199,9 @@ def test_every_statement_is_stated_in_the_article(client: TestClient, claims: li
 
 def test_updated_filters_and_sorts_by_the_time_of_the_change(seeded: Store) -> None:
     with changes.begin(seeded.database, actor="test") as change:
-        claim = ClaimIn(id="ms-cause-unknown", statement="Nobody knows the cause.", kind="state_of_evidence")
+        claim = ClaimIn(
+            id="ms-cause-unknown", statement="Nobody knows the cause.", kind="state_of_evidence"
+        )
         assert changes.put_claim(change, claim)
     with TestClient(create_app(Settings(database_url=seeded.url))) as client:
         new = ask(client, "/v1/claims/ms-cause-unknown")["updated"]
@@ -162,7 +211,10 @@ def test_updated_filters_and_sorts_by_the_time_of_the_change(seeded: Store) -> N
         assert len(ids(client, f"/v1/claims?updated.lte={old}")) == 20
         assert len(ids(client, f"/v1/claims?updated.gte={old}&updated.lte={new}")) == 21
         for part in (4, 7, 10):  # A year, a month, a day: all of it.
-            assert len(ids(client, f"/v1/claims?updated.gte={old[:part]}&updated.lte={new[:part]}")) == 21
+            assert (
+                len(ids(client, f"/v1/claims?updated.gte={old[:part]}&updated.lte={new[:part]}"))
+                == 21
+            )
         assert ids(client, "/v1/claims?updated.lte=2001") == []
         assert ids(client, "/v1/claims?sort=-updated")[0] == "ms-cause-unknown"
         assert ids(client, "/v1/claims?sort=updated")[-1] == "ms-cause-unknown"
@@ -188,7 +240,9 @@ def in_order(claims: list[Record], sort: str) -> list[str]:
 
 
 @pytest.mark.parametrize("sort", [*SORTS, "status,-evidence_count", "-certainty,-id"])
-def test_pages_give_each_claim_once_in_order(sort: str, client: TestClient, claims: list[Record]) -> None:
+def test_pages_give_each_claim_once_in_order(
+    sort: str, client: TestClient, claims: list[Record]
+) -> None:
     wanted = in_order(claims, sort)
     assert ids(client, f"/v1/claims?sort={sort}") == wanted
     for limit in range(1, 6):
@@ -199,7 +253,9 @@ def test_pages_keep_their_filters_and_end_without_a_next(client: TestClient) -> 
     wanted = ids(client, "/v1/claims?topic=ccsvi&sort=-evidence_count")
     assert len(wanted) == 14
     for limit in (5, 7, 13, 14, 15):
-        assert walked(client, f"/v1/claims?topic=ccsvi&sort=-evidence_count&limit={limit}") == wanted
+        assert (
+            walked(client, f"/v1/claims?topic=ccsvi&sort=-evidence_count&limit={limit}") == wanted
+        )
 
 
 def test_the_link_header_leads_where_the_cursor_does(client: TestClient) -> None:
@@ -221,7 +277,9 @@ def test_the_link_header_leads_where_the_cursor_does(client: TestClient) -> None
 
 def test_a_cursor_stays_good_when_only_the_order_of_parameters_changes(client: TestClient) -> None:
     first = ask(client, "/v1/claims?topic=ccsvi&status=disputed,unconfirmed&limit=2")
-    again = f"/v1/claims?cursor={first['page']['next']}&status=disputed&status=unconfirmed&topic=ccsvi"
+    again = (
+        f"/v1/claims?cursor={first['page']['next']}&status=disputed&status=unconfirmed&topic=ccsvi"
+    )
     assert [claim["id"] for claim in first["data"]] + ids(client, again) == ids(
         client, "/v1/claims?topic=ccsvi&status=disputed,unconfirmed"
     )
@@ -234,14 +292,18 @@ def test_a_list_is_compact_and_a_claim_is_whole(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_is_the_same_bytes_everywhere(part: str, client: TestClient, claims: list[Record]) -> None:
+def test_a_part_is_the_same_bytes_everywhere(
+    part: str, client: TestClient, claims: list[Record]
+) -> None:
     for claim in claims:
         slug = claim["id"]
         member = f'"{part}":' + json.dumps(claim[part], ensure_ascii=False, separators=(",", ":"))
         assert client.get(f"/v1/claims/{slug}?fields={part}").text == "{" + member + "}"
         assert member in client.get(f"/v1/claims/{slug}").text
     listed = client.get(f"/v1/claims?include={part}&limit=200")
-    assert listed.json()["data"] == [{name: claim[name] for name in [*CORE, part]} for claim in claims]
+    assert listed.json()["data"] == [
+        {name: claim[name] for name in [*CORE, part]} for claim in claims
+    ]
 
 
 @pytest.mark.parametrize(
@@ -274,9 +336,18 @@ VALUES: dict[str, Callable[[Record], set[str]]] = {
 
 
 @pytest.mark.parametrize(
-    "query", ["", "evidence_level=4&direction=supports", "source=doi:10.1002/ANA.22085", "topic.ne=iron", *FILTERS]
+    "query",
+    [
+        "",
+        "evidence_level=4&direction=supports",
+        "source=doi:10.1002/ANA.22085",
+        "topic.ne=iron",
+        *FILTERS,
+    ],
 )
-def test_facets_count_what_the_list_finds(query: str, client: TestClient, claims: list[Record]) -> None:
+def test_facets_count_what_the_list_finds(
+    query: str, client: TestClient, claims: list[Record]
+) -> None:
     listed = set(ids(client, f"/v1/claims?{query}"))
     found = [claim for claim in claims if claim["id"] in listed]
     answer = ask(client, f"/v1/claims/facets?{query}")
@@ -285,7 +356,8 @@ def test_facets_count_what_the_list_finds(query: str, client: TestClient, claims
     for name, values in VALUES.items():
         counted = Counter(itertools.chain.from_iterable(values(claim) for claim in found))
         wanted = [
-            {"term": term, "count": n} for term, n in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+            {"term": term, "count": n}
+            for term, n in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
         ]
         missing = sum(not values(claim) for claim in found)
         assert answer["data"][name] == {"terms": wanted, "other": 0, "missing": missing}
@@ -294,26 +366,49 @@ def test_facets_count_what_the_list_finds(query: str, client: TestClient, claims
 def test_facets_are_counted_by_what_is_asked(client: TestClient) -> None:
     answer = ask(client, "/v1/claims/facets?by=kind,status&status=refuted")
     assert answer["total"] == 1
-    assert answer["data"]["kind"] == {"terms": [{"term": "causal_hypothesis", "count": 1}], "other": 0, "missing": 0}
-    assert answer["data"]["status"] == {"terms": [{"term": "refuted", "count": 1}], "other": 0, "missing": 0}
+    assert answer["data"]["kind"] == {
+        "terms": [{"term": "causal_hypothesis", "count": 1}],
+        "other": 0,
+        "missing": 0,
+    }
+    assert answer["data"]["status"] == {
+        "terms": [{"term": "refuted", "count": 1}],
+        "other": 0,
+        "missing": 0,
+    }
 
 
-def test_the_causal_claim_is_refuted_by_its_trials_with_the_contrary_evidence_in(client: TestClient) -> None:
+def test_the_causal_claim_is_refuted_by_its_trials_with_the_contrary_evidence_in(
+    client: TestClient,
+) -> None:
     (claim,) = ask(client, "/v1/claims?status=refuted&include=evidence")["data"]
     assert (claim["id"], claim["statement"]) == ("ccsvi-causes-ms", "CCSVI causes MS.")
-    trials = {found["source"] for found in claim["evidence"] if found["study_design"] == "sham_controlled_trial"}
+    trials = {
+        found["source"]
+        for found in claim["evidence"]
+        if found["study_design"] == "sham_controlled_trial"
+    }
     assert trials == {"siddiqui-2014", "zamboni-2018", "traboulsee-2018"}
-    supporting = {found["source"] for found in claim["evidence"] if found["direction"] == "supports"}
+    supporting = {
+        found["source"] for found in claim["evidence"] if found["direction"] == "supports"
+    }
     assert {"yang-2023", "zwischenberger-2013"} <= supporting
     assert claim["has_conflict"] is True
 
 
-def test_the_anchors_of_all_statements_fit_together(client: TestClient, claims: list[Record]) -> None:
+def test_the_anchors_of_all_statements_fit_together(
+    client: TestClient, claims: list[Record]
+) -> None:
     # Each quote with the words around it is a window on one text: where two windows overlap they agree.
     source = ask(client, "/v1/sources/article-ccsvi-explained")
     text: dict[int, str] = {}
     overlaps = 0
-    spoken = [found for claim in claims for found in claim["occurrences"] if found["source"] == source["id"]]
+    spoken = [
+        found
+        for claim in claims
+        for found in claim["occurrences"]
+        if found["source"] == source["id"]
+    ]
     assert len(spoken) == 21
     for found in spoken:
         assert found["end"] - found["start"] == len(found["quote"])
@@ -322,7 +417,9 @@ def test_the_anchors_of_all_statements_fit_together(client: TestClient, claims: 
             overlaps += place in text
             assert text.setdefault(place, letter) == letter, found["id"]
     assert overlaps > 500
-    if ARTICLE.exists():  # The whole text lies beside the checkout in some places only; it is not ours to ship.
+    if (
+        ARTICLE.exists()
+    ):  # The whole text lies beside the checkout in some places only; it is not ours to ship.
         article = ARTICLE.read_bytes()
         assert hashlib.sha256(article).hexdigest() == source["text_sha256"]
         assert {place: article.decode()[place] for place in text} == text

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
-from api.openapi import CURATING_EXAMPLES, FOLDER, example
+from api.http.openapi import CURATING_EXAMPLES, FOLDER, example
 from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
 
 
 @pytest.mark.parametrize("operation", CURATING_EXAMPLES)
-def test_an_example_is_what_the_api_answers(operation: str, desk: Desk, pytestconfig: pytest.Config) -> None:
+def test_an_example_is_what_the_api_answers(
+    operation: str, desk: Desk, pytestconfig: pytest.Config
+) -> None:
     desk.must(201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
     desk.must(201, "ben", "POST", f"/v1/claims/{CLAIM}/assessments", ASSESSMENT)
     method, path = CURATING_EXAMPLES[operation]
@@ -37,7 +39,13 @@ def test_from_a_proposal_to_a_status_and_back(desk: Desk) -> None:
     assert status() == "contested"
     tag = desk.tag(EVIDENCE, None)
     desk.must(422, "ben", "DELETE", EVIDENCE, If_Match=tag)
-    desk.must(200, "ben", "DELETE", f"{EVIDENCE}?comment=misread&replaced_by={CLAIM}:doepp-2010", If_Match=tag)
+    desk.must(
+        200,
+        "ben",
+        "DELETE",
+        f"{EVIDENCE}?comment=misread&replaced_by={CLAIM}:doepp-2010",
+        If_Match=tag,
+    )
     assert status() == "refuted"
     gone = desk.must(410, None, "GET", EVIDENCE)
     assert "misread" in gone["detail"]

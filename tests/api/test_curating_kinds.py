@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.kinds import KINDS
+from models.records.record_types import KINDS
 from tests.api.curating import CLAIM, LINE, NOW, PATCHES, Desk, a_record, native
 from tests.api.test_bad_input import problem
 
@@ -14,7 +14,11 @@ KEYS = {"relation": "ms-cause-unknown"}
 
 
 def collection(kind: str) -> str:
-    return f"/v1/claims/{CLAIM}/{KINDS[kind].plural}" if KINDS[kind].part else f"/v1/{KINDS[kind].plural}"
+    return (
+        f"/v1/claims/{CLAIM}/{KINDS[kind].plural}"
+        if KINDS[kind].part
+        else f"/v1/{KINDS[kind].plural}"
+    )
 
 
 @pytest.mark.parametrize("of", PROPOSED)
@@ -26,13 +30,23 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     record, path = made["id"], native(of, made["id"])
     assert answer.headers["location"] == f"/v1/records/{of}/{record}"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["etag"] == f'"{made["revision"]}"' == desk.tag(answer.headers["location"], "anna")
+    assert (
+        answer.headers["etag"]
+        == f'"{made["revision"]}"'
+        == desk.tag(answer.headers["location"], "anna")
+    )
     shown = {name: made[name] for name in ("state", "proposed_by", "action", "actor", "comment")}
-    wanted = {"state": "submitted", "proposed_by": "anna", "action": "create", "actor": "anna", "comment": "first"}
-    assert shown == wanted
-    assert {name: value for name, value in made["record"].items() if name in body and name != "authors"} == {
-        name: value for name, value in body.items() if name != "authors"
+    wanted = {
+        "state": "submitted",
+        "proposed_by": "anna",
+        "action": "create",
+        "actor": "anna",
+        "comment": "first",
     }
+    assert shown == wanted
+    assert {
+        name: value for name, value in made["record"].items() if name in body and name != "authors"
+    } == {name: value for name, value in body.items() if name != "authors"}
     assert desk.record(of, record, "anna") == made
     desk.must(404, None, "GET", path)
 
@@ -45,8 +59,17 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     assert changed["record"] == {**made["record"], field: value}
     desk.must(412, "anna", "PATCH", path, {field: "x"}, If_Match=answer.headers["etag"])
     optional = "crosswalk" if of == "topic" else "note"
-    noted = desk.must(200, "anna", "PATCH", path, {optional: "A note."} if optional == "note" else {}, If_Match=NOW)
-    cleared = desk.must(200, "anna", "PATCH", path, {optional: None}, If_Match=f'"{noted["revision"]}"')
+    noted = desk.must(
+        200,
+        "anna",
+        "PATCH",
+        path,
+        {optional: "A note."} if optional == "note" else {},
+        If_Match=NOW,
+    )
+    cleared = desk.must(
+        200, "anna", "PATCH", path, {optional: None}, If_Match=f'"{noted["revision"]}"'
+    )
     assert cleared["record"][optional] in (None, {})
     replaced = desk.must(200, "anna", "PUT", path, body, If_Match=f'"{cleared["revision"]}"')
     assert replaced["record"] == made["record"]
@@ -74,7 +97,10 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     assert (told["status"], told["code"]) == (410, "gone")
     assert "a mistake" in told["detail"]
     for method, given in (("PATCH", {field: "x"}), ("PUT", body), ("DELETE", None)):
-        assert problem(desk.ask("ben", method, f"{path}?comment=x", given, If_Match=NOW))["status"] == 409
+        assert (
+            problem(desk.ask("ben", method, f"{path}?comment=x", given, If_Match=NOW))["status"]
+            == 409
+        )
     desk.must(409, "ben", "POST", collection(of), body)
     desk.must(409, "ben", "POST", f"/v1/records/{of}/{record}:accept", {}, If_Match=NOW)
 
@@ -87,8 +113,14 @@ def test_what_was_rejected_or_withdrawn_may_be_proposed_anew(of: str, desk: Desk
     for why in ({}, {"comment": None}, {"comment": ""}, {"comment": "  "}):
         refused = problem(desk.ask("ben", "POST", f"{decision}:reject", why, If_Match=NOW))
         assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/comment")
-    rejected = desk.must(200, "ben", "POST", f"{decision}:reject", {"comment": "Not so."}, If_Match=NOW)
-    assert (rejected["state"], rejected["comment"], rejected["proposed_by"]) == ("rejected", "Not so.", "anna")
+    rejected = desk.must(
+        200, "ben", "POST", f"{decision}:reject", {"comment": "Not so."}, If_Match=NOW
+    )
+    assert (rejected["state"], rejected["comment"], rejected["proposed_by"]) == (
+        "rejected",
+        "Not so.",
+        "anna",
+    )
     assert desk.record(of, record, "anna")["comment"] == "Not so."
     desk.must(404, None, "GET", path)
     desk.must(404, "emil", "GET", decision)
@@ -106,7 +138,11 @@ def test_what_was_rejected_or_withdrawn_may_be_proposed_anew(of: str, desk: Desk
     assert (withdrawn["state"], withdrawn["action"]) == ("withdrawn", "withdraw")
     desk.must(404, None, "GET", path)
     again = desk.must(201, "anna", "PUT", path, body, If_None_Match="*")
-    assert (again["proposed_by"], again["state"], again["action"]) == ("anna", "submitted", "create")
+    assert (again["proposed_by"], again["state"], again["action"]) == (
+        "anna",
+        "submitted",
+        "create",
+    )
     desk.accept(of, record)
     assert desk.ask(None, "GET", path).status_code == 200
 
@@ -137,7 +173,9 @@ FIXED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("of", "more", "pointer"), FIXED)
-def test_where_a_record_stands_is_decided_not_written(of: str, more: Any, pointer: str, desk: Desk) -> None:
+def test_where_a_record_stands_is_decided_not_written(
+    of: str, more: Any, pointer: str, desk: Desk
+) -> None:
     body = {**a_record(of, KEYS.get(of, "mine")), **more}
     who = "ben" if of == "assessment" else "anna"
     for ask in (("POST", collection(of), body), ("POST", "/v1/claims:batch", _batch(of, body))):
@@ -147,7 +185,9 @@ def test_where_a_record_stands_is_decided_not_written(of: str, more: Any, pointe
     record = desk.must(201, who, "POST", collection(of), a_record(of, KEYS.get(of, "mine")))["id"]
     for method in ("PATCH", "PUT"):
         for given in (more, {"state": "merged"}, {"state": "nonsense"}):
-            refused = problem(desk.ask(who, method, native(of, record), {**body, **given}, If_Match=NOW))
+            refused = problem(
+                desk.ask(who, method, native(of, record), {**body, **given}, If_Match=NOW)
+            )
             assert refused["status"] == 422
     # To send it as it stands is to change nothing.
     stands = desk.record(of, record)
@@ -169,7 +209,9 @@ def test_ids_cannot_be_changed(of: str, desk: Desk) -> None:
     names = dict.fromkeys(KINDS[of].columns, "another")
     for name, value in ({**names, "type": "rivals"} if of == "relation" else names).items():
         for method in ("PATCH", "PUT"):
-            refused = problem(desk.ask(who, method, native(of, record), {**body, name: value}, If_Match=NOW))
+            refused = problem(
+                desk.ask(who, method, native(of, record), {**body, name: value}, If_Match=NOW)
+            )
             assert (refused["status"], refused["errors"][0]["code"]) == (422, "fixed_field"), name
             assert refused["errors"][0]["pointer"] == f"/{name}"
     assert desk.bodies() == before
@@ -180,10 +222,17 @@ def test_a_merge_patch_is_one(desk: Desk) -> None:
     desk.propose("anna", "topic", "mine", crosswalk=crosswalk)
     path = "/v1/topics/mine"
     patch = b'{"crosswalk": {"mesh": null, "icd": "C"}}'
-    answer = desk.ask("anna", "PATCH", path, patch, If_Match=NOW, Content_Type="application/merge-patch+json")
+    answer = desk.ask(
+        "anna", "PATCH", path, patch, If_Match=NOW, Content_Type="application/merge-patch+json"
+    )
     assert answer.status_code == 200, answer.text
     assert answer.json()["record"]["crosswalk"] == {"loinc": "B", "icd": "C"}
-    assert problem(desk.ask("anna", "PATCH", path, b"{}", If_Match=NOW, Content_Type="text/plain"))["status"] == 415
+    assert (
+        problem(desk.ask("anna", "PATCH", path, b"{}", If_Match=NOW, Content_Type="text/plain"))[
+            "status"
+        ]
+        == 415
+    )
     kept = {"If_Match": NOW, "Content_Type": "application/json"}
     for content in (b"[]", b"1", b'"x"', b"null"):
         refused = problem(desk.ask("anna", "PATCH", path, content, **kept))
@@ -193,7 +242,9 @@ def test_a_merge_patch_is_one(desk: Desk) -> None:
     desk.propose("anna", "source", "mine")
     told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": authors}, If_Match=NOW)
     assert [author["family"] for author in told["record"]["authors"]] == ["Roe", None]
-    told = desk.must(200, "anna", "PATCH", "/v1/sources/mine", {"authors": None, "issued": "2016"}, If_Match=NOW)
+    told = desk.must(
+        200, "anna", "PATCH", "/v1/sources/mine", {"authors": None, "issued": "2016"}, If_Match=NOW
+    )
     assert (told["record"]["authors"], told["record"]["issued"]) == ([], "2016")
 
 
@@ -204,11 +255,18 @@ def test_what_an_accepted_record_refers_to_is_accepted(desk: Desk) -> None:
     line = desk.propose("anna", "evidence", "new", "new-claim", source="new-source")
     tie = desk.propose("anna", "relation", "new-claim", type="rivals")
     on_tie = desk.propose(
-        "anna", "evidence", "on-tie", relation_type="rivals", relation_target="new-claim", source="new-source"
+        "anna",
+        "evidence",
+        "on-tie",
+        relation_type="rivals",
+        relation_target="new-claim",
+        source="new-source",
     )
     waits = [("claim", "new-claim"), ("evidence", line), ("relation", tie), ("evidence", on_tie)]
     for kind, record in waits:
-        refused = problem(desk.ask("ben", "POST", f"/v1/records/{kind}/{record}:accept", {}, If_Match=NOW))
+        refused = problem(
+            desk.ask("ben", "POST", f"/v1/records/{kind}/{record}:accept", {}, If_Match=NOW)
+        )
         assert (refused["status"], refused["errors"][0]["code"]) == (409, "not_accepted"), record
     # An assessment counts at once, so its claim and its source must.
     for path, body in (
@@ -224,7 +282,9 @@ def test_what_an_accepted_record_refers_to_is_accepted(desk: Desk) -> None:
         desk.accept(kind, record)
     assert desk.must(200, None, "GET", "/v1/claims/new-claim")["counts"]["evidence"] == 1
     for given in ("absent", "New-Source", "", 5, None):
-        refused = problem(desk.ask("anna", "POST", collection("evidence"), {**LINE, "source": given}))
+        refused = problem(
+            desk.ask("anna", "POST", collection("evidence"), {**LINE, "source": given})
+        )
         assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/source")
 
 
@@ -234,7 +294,9 @@ def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
     desk.accepted("claim", "new-claim", topics=["new-topic"])
     line = desk.accepted("evidence", "new", claim="new-claim", source="new-source")
     tie = desk.accepted("relation", "new-claim", type="rivals")
-    on_tie = desk.accepted("evidence", "on-tie", relation_type="rivals", relation_target="new-claim")
+    on_tie = desk.accepted(
+        "evidence", "on-tie", relation_type="rivals", relation_target="new-claim"
+    )
     waiting = desk.propose("emil", "evidence", "waiting", "new-claim", source="new-source")
     rests = [
         ("topic", "new-topic", "claim/new-claim"),
@@ -243,7 +305,9 @@ def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
         ("claim", "new-claim", f"relation/{tie}"),
     ]
     for kind, record, named in rests:
-        refused = problem(desk.ask("cleo", "DELETE", f"{native(kind, record)}?comment=x", If_Match=NOW))
+        refused = problem(
+            desk.ask("cleo", "DELETE", f"{native(kind, record)}?comment=x", If_Match=NOW)
+        )
         assert (refused["status"], refused["code"]) == (409, "conflict")
         assert named in refused["detail"]
         assert any(named in error["detail"] for error in refused["errors"])
@@ -256,7 +320,11 @@ def test_nothing_is_retracted_while_something_rests_on_it(desk: Desk) -> None:
     assert gone["status"] == 410
     assert gone["errors"][0]["suggestion"] == CLAIM
     assert problem(desk.ask(None, "GET", native("evidence", line)))["status"] == 410
-    for path in ("/v1/claims/new-claim/evidence", "/v1/claims/new-claim/explanation", "/v1/claims/new-claim/badge.svg"):
+    for path in (
+        "/v1/claims/new-claim/evidence",
+        "/v1/claims/new-claim/explanation",
+        "/v1/claims/new-claim/badge.svg",
+    ):
         assert problem(desk.ask(None, "GET", path))["status"] == 410
     told = desk.record("evidence", waiting, "emil")
     assert (told["state"], told["actor"], told["comment"]) == ("rejected", "cleo", "wrong")
@@ -271,7 +339,9 @@ def test_what_stands_in_its_place_must_stand(desk: Desk) -> None:
     proposed = desk.propose("anna", "evidence", "waits")
     path = native("evidence", record)
     for place in (record, proposed, "absent", f"{CLAIM}:absent", "a:b:c"):
-        refused = problem(desk.ask("cleo", "DELETE", f"{path}?comment=x&replaced_by={place}", If_Match=NOW))
+        refused = problem(
+            desk.ask("cleo", "DELETE", f"{path}?comment=x&replaced_by={place}", If_Match=NOW)
+        )
         assert (refused["status"], refused["errors"][0]["parameter"]) == (422, "replaced_by")
     desk.retract("evidence", record, replaced_by=f"{CLAIM}:doepp-2010")
     gone = problem(desk.ask(None, "GET", path))

@@ -9,11 +9,12 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from models import changes, walks
-from models.claim import ClaimIn
-from models.relation import RelationIn
-from models.source import SourceIn
-from tests.api.ask import Record, ask, ids, walked, whole_claims, whole_sources
+from models.read import relation_graph
+from models.records.claim import ClaimIn
+from models.records.relation import RelationIn
+from models.records.source import SourceIn
+from models.write import changes
+from tests.api.requests import Record, ask, ids, walked, whole_claims, whole_sources
 from tests.conftest import Store
 
 Holds = Callable[[Record], Any]
@@ -48,7 +49,9 @@ EVIDENCE_FILTERS: dict[str, Holds] = {
     "level=5&level=not_gradable": lambda e: e["level"] in ("5", "not_gradable"),
     "level.lte=2": lambda e: e["level"] in ("1", "2"),
     "direction=supports": lambda e: e["direction"] == "supports",
-    "direction=disputes,inconclusive&level=4": lambda e: e["direction"] != "supports" and e["level"] == "4",
+    "direction=disputes,inconclusive&level=4": lambda e: (
+        e["direction"] != "supports" and e["level"] == "4"
+    ),
     "study_design=sham_controlled_trial": lambda e: e["study_design"] == "sham_controlled_trial",
     "study_design=pathology,laboratory": lambda e: e["study_design"] in ("pathology", "laboratory"),
     "directness=indirect": lambda e: e["directness"] == "indirect",
@@ -65,13 +68,18 @@ EVIDENCE_FILTERS: dict[str, Holds] = {
     "sample_size.lte=24": lambda e: e["sample_size"] is not None and e["sample_size"] <= 24,
     "sample_size.gte=100&sample_size.lte=200": lambda e: 100 <= (e["sample_size"] or 0) <= 200,
     "level=4&direction=disputes&sample_size.gte=100&year.gte=2013": lambda e: (
-        e["level"] == "4" and e["direction"] == "disputes" and (e["sample_size"] or 0) >= 100 and e["year"] >= 2013
+        e["level"] == "4"
+        and e["direction"] == "disputes"
+        and (e["sample_size"] or 0) >= 100
+        and e["year"] >= 2013
     ),
 }
 
 
 @pytest.mark.parametrize("query", EVIDENCE_FILTERS)
-def test_a_filter_finds_the_lines_that_the_documents_hold(query: str, client: TestClient, lines: list[Record]) -> None:
+def test_a_filter_finds_the_lines_that_the_documents_hold(
+    query: str, client: TestClient, lines: list[Record]
+) -> None:
     wanted = [found["id"] for found in lines if EVIDENCE_FILTERS[query](found)]
     assert 0 < len(wanted) < len(lines), "this filter tells nothing apart"
     assert ids(client, f"/v1/evidence?{query}") == wanted
@@ -80,7 +88,9 @@ def test_a_filter_finds_the_lines_that_the_documents_hold(query: str, client: Te
     assert ids(client, f"/v1/claims/ccsvi-causes-ms/evidence?{query}") == of_one
 
 
-def test_evidence_is_the_same_alone_in_lists_and_in_the_document(client: TestClient, lines: list[Record]) -> None:
+def test_evidence_is_the_same_alone_in_lists_and_in_the_document(
+    client: TestClient, lines: list[Record]
+) -> None:
     assert ask(client, "/v1/evidence?limit=200")["data"] == lines
     for found in lines:
         assert ask(client, f"/v1/evidence/{found['id']}") == found
@@ -106,7 +116,9 @@ SOURCE_KEYS: dict[str, Callable[[Record], Any]] = {
 }
 
 
-def in_order(records: list[Record], sort: str, keys: dict[str, Callable[[Record], Any]]) -> list[str]:
+def in_order(
+    records: list[Record], sort: str, keys: dict[str, Callable[[Record], Any]]
+) -> list[str]:
     """Return the ids sorted by these names; what is equal stands in the order of the id."""
     ordered = sorted(records, key=keys["id"])
     for name in reversed(sort.split(",")):
@@ -114,18 +126,29 @@ def in_order(records: list[Record], sort: str, keys: dict[str, Callable[[Record]
     return [record["id"] for record in ordered]
 
 
-@pytest.mark.parametrize("sort", [s + name for name in EVIDENCE_KEYS for s in ("", "-")] + ["level,-published,-id"])
-def test_pages_give_each_line_once_in_order(sort: str, client: TestClient, lines: list[Record]) -> None:
+@pytest.mark.parametrize(
+    "sort", [s + name for name in EVIDENCE_KEYS for s in ("", "-")] + ["level,-published,-id"]
+)
+def test_pages_give_each_line_once_in_order(
+    sort: str, client: TestClient, lines: list[Record]
+) -> None:
     wanted = in_order(lines, sort, EVIDENCE_KEYS)
     for limit in (9, len(lines)):
         assert walked(client, f"/v1/evidence?sort={sort}&limit={limit}") == wanted
     of_one = [each for each in wanted if each.startswith("ccsvi-causes-ms:")]
     for limit in (5, 27):
-        assert walked(client, f"/v1/claims/ccsvi-causes-ms/evidence?sort={sort}&limit={limit}") == of_one
+        assert (
+            walked(client, f"/v1/claims/ccsvi-causes-ms/evidence?sort={sort}&limit={limit}")
+            == of_one
+        )
 
 
-@pytest.mark.parametrize("sort", [s + name for name in SOURCE_KEYS for s in ("", "-")] + ["-published,-id"])
-def test_pages_give_each_source_once_in_order(sort: str, client: TestClient, sources: list[Record]) -> None:
+@pytest.mark.parametrize(
+    "sort", [s + name for name in SOURCE_KEYS for s in ("", "-")] + ["-published,-id"]
+)
+def test_pages_give_each_source_once_in_order(
+    sort: str, client: TestClient, sources: list[Record]
+) -> None:
     wanted = in_order(sources, sort, SOURCE_KEYS)
     for limit in (3, len(sources)):
         assert walked(client, f"/v1/sources?sort={sort}&limit={limit}") == wanted
@@ -154,13 +177,17 @@ SOURCE_FILTERS: dict[str, Holds] = {
     "journal=Journal of Neurology, Neurosurgery %26 Psychiatry": lambda s: (
         s["container_title"] == "Journal of Neurology, Neurosurgery & Psychiatry"
     ),
-    "journal=Ann Neurol&journal=CMAJ": lambda s: s["container_title_short"] in ("Ann Neurol", "CMAJ"),
+    "journal=Ann Neurol&journal=CMAJ": lambda s: (
+        s["container_title_short"] in ("Ann Neurol", "CMAJ")
+    ),
     "author=zamboni&year.lte=2008": lambda s: named("Zamboni")(s) and s["year"] <= 2008,
 }
 
 
 @pytest.mark.parametrize("query", SOURCE_FILTERS)
-def test_a_filter_finds_the_sources_that_say_so(query: str, client: TestClient, sources: list[Record]) -> None:
+def test_a_filter_finds_the_sources_that_say_so(
+    query: str, client: TestClient, sources: list[Record]
+) -> None:
     wanted = [source["id"] for source in sources if SOURCE_FILTERS[query](source)]
     assert 0 < len(wanted) < len(sources), "this filter tells nothing apart"
     assert ids(client, f"/v1/sources?{query}") == wanted
@@ -189,12 +216,17 @@ def test_a_retracted_source_is_found_and_told_apart(seeded: Store) -> None:
         assert ids(client, "/v1/sources?integrity=retracted") == ["gone-2020"]
 
 
-def test_a_source_is_found_by_each_of_its_identifiers(client: TestClient, sources: list[Record]) -> None:
+def test_a_source_is_found_by_each_of_its_identifiers(
+    client: TestClient, sources: list[Record]
+) -> None:
     tried = 0
     for source in sources:
         for found in source["identifiers"]:
             for value in (found["value"].upper(), found["value"].lower()):
-                for written in (quote(value, safe="/()"), quote(value, safe="")):  # Slashes as they are, and encoded.
+                for written in (
+                    quote(value, safe="/()"),
+                    quote(value, safe=""),
+                ):  # Slashes as they are, and encoded.
                     assert ask(client, f"/v1/sources/{found['scheme']}:{written}") == source
                     tried += 1
     assert tried == 4 * sum(len(source["identifiers"]) for source in sources) > 200
@@ -202,10 +234,20 @@ def test_a_source_is_found_by_each_of_its_identifiers(client: TestClient, source
 
 @pytest.mark.parametrize(
     "reference",
-    ["traboulsee-2014", "pmid:24119384", "doi:10.1016/s0140-6736(13)61747-x", "doi:10.1016/S0140-6736%2813%2961747-X"],
+    [
+        "traboulsee-2014",
+        "pmid:24119384",
+        "doi:10.1016/s0140-6736(13)61747-x",
+        "doi:10.1016/S0140-6736%2813%2961747-X",
+    ],
 )
-def test_the_claims_of_a_source_rest_on_it_or_are_stated_in_it(reference: str, client: TestClient) -> None:
-    assert ids(client, f"/v1/sources/{reference}/claims") == ["ccsvi-causes-ms", "ccsvi-is-vein-narrowing"]
+def test_the_claims_of_a_source_rest_on_it_or_are_stated_in_it(
+    reference: str, client: TestClient
+) -> None:
+    assert ids(client, f"/v1/sources/{reference}/claims") == [
+        "ccsvi-causes-ms",
+        "ccsvi-is-vein-narrowing",
+    ]
     assert ids(client, f"/v1/sources/{reference}/claims?status=refuted") == ["ccsvi-causes-ms"]
 
 
@@ -215,14 +257,18 @@ def test_the_claims_of_every_source_are_those_that_name_it(
     for source in sources:
         cited = [claim["id"] for claim in claims if source in claim["sources"]]
         assert ids(client, f"/v1/sources/{source['id']}/claims") == cited
-        assert walked(client, f"/v1/sources/{source['id']}/claims?fields=id&sort=-status&limit=4") == ids(
-            client, f"/v1/sources/{source['id']}/claims?sort=-status"
-        )
+        assert walked(
+            client, f"/v1/sources/{source['id']}/claims?fields=id&sort=-status&limit=4"
+        ) == ids(client, f"/v1/sources/{source['id']}/claims?sort=-status")
 
 
-def tied(claims: list[Record], start: str, depth: int, direction: str, types: tuple[str, ...]) -> dict[str, int]:
+def tied(
+    claims: list[Record], start: str, depth: int, direction: str, types: tuple[str, ...]
+) -> dict[str, int]:
     """Return how many steps away each claim is, walked in plain Python."""
-    ties = [tie for claim in claims for tie in claim["relations"] if not types or tie["type"] in types]
+    ties = [
+        tie for claim in claims for tie in claim["relations"] if not types or tie["type"] in types
+    ]
     reached = {start: 0}
     for step in range(1, depth + 1):
         for tie in ties:
@@ -239,19 +285,31 @@ def tied(claims: list[Record], start: str, depth: int, direction: str, types: tu
 def test_a_walk_reaches_what_lies_within_its_depth(
     depth: int, types: tuple[str, ...], direction: str, client: TestClient, claims: list[Record]
 ) -> None:
-    for start in ("ccsvi-causes-ms", "ccsvi-is-vein-narrowing", "venous-reflux-in-ms", "vein-narrowing-elsewhere"):
+    for start in (
+        "ccsvi-causes-ms",
+        "ccsvi-is-vein-narrowing",
+        "venous-reflux-in-ms",
+        "vein-narrowing-elsewhere",
+    ):
         query = f"depth={depth}&direction={direction}" + "".join(f"&type={name}" for name in types)
         walk = ask(client, f"/v1/claims/{start}/relations?{query}")
         within = tied(claims, start, depth, direction, types)
         assert {claim["id"]: claim["distance"] for claim in walk["claims"]} == within
         assert all(not types or tie["type"] in types for tie in walk["relations"])
-        assert {tie["claim"] for tie in walk["relations"]} | {tie["target"] for tie in walk["relations"]} <= set(within)
+        assert {tie["claim"] for tie in walk["relations"]} | {
+            tie["target"] for tie in walk["relations"]
+        } <= set(within)
         further = tied(claims, start, depth + 1, direction, types)
         assert walk["truncated"] or further == within
 
 
-def test_the_chain_of_the_article_leads_from_narrow_veins_to_the_disease(client: TestClient) -> None:
-    walk = ask(client, "/v1/claims/ccsvi-is-vein-narrowing/relations?direction=outgoing&type=leads_to&depth=10")
+def test_the_chain_of_the_article_leads_from_narrow_veins_to_the_disease(
+    client: TestClient,
+) -> None:
+    walk = ask(
+        client,
+        "/v1/claims/ccsvi-is-vein-narrowing/relations?direction=outgoing&type=leads_to&depth=10",
+    )
     assert [claim["id"] for claim in walk["claims"]][:3] == [
         "ccsvi-is-vein-narrowing",
         "blocked-veins-open-collaterals",
@@ -259,7 +317,12 @@ def test_the_chain_of_the_article_leads_from_narrow_veins_to_the_disease(client:
     ]
     assert walk["claims"][-1]["id"] == "ccsvi-causes-ms"
     assert walk["truncated"] is False
-    assert ask(client, "/v1/claims/ccsvi-is-vein-narrowing/relations?type=leads_to&depth=1")["truncated"] is True
+    assert (
+        ask(client, "/v1/claims/ccsvi-is-vein-narrowing/relations?type=leads_to&depth=1")[
+            "truncated"
+        ]
+        is True
+    )
 
 
 def test_a_walk_in_a_circle_ends(empty: Store) -> None:
@@ -270,14 +333,20 @@ def test_a_walk_in_a_circle_ends(empty: Store) -> None:
             changes.put_relation(change, here, RelationIn(type="leads_to", target=there))
     with TestClient(create_app(Settings(database_url=empty.url))) as client:
         walk = ask(client, "/v1/claims/a/relations?depth=10&direction=outgoing")
-        assert [(claim["id"], claim["distance"]) for claim in walk["claims"]] == [("a", 0), ("b", 1), ("c", 2)]
+        assert [(claim["id"], claim["distance"]) for claim in walk["claims"]] == [
+            ("a", 0),
+            ("b", 1),
+            ("c", 2),
+        ]
         assert [tie["claim"] + tie["target"] for tie in walk["relations"]] == ["ab", "bc", "ca"]
         assert walk["truncated"] is False
         assert ask(client, "/v1/claims/a/relations?depth=1&direction=outgoing")["truncated"] is True
 
 
-def test_a_walk_stops_at_its_limit_of_claims_and_says_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walks, "MOST_NODES", 5)
+def test_a_walk_stops_at_its_limit_of_claims_and_says_so(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relation_graph, "MOST_NODES", 5)
     walk = ask(client, "/v1/claims/ccsvi-causes-ms/relations?depth=10")
     assert len(walk["claims"]) == 5
     assert walk["truncated"] is True

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api import pieces
+from api.http import body_chunks
 from api.main import create_app
 from api.routes import export
 from api.settings import Settings
-from models import changes
+from models.write import changes
 from tests.conftest import Store
 from tests.models.exports import exported, in_every_state
 from tests.models.test_changes import a_claim
@@ -23,7 +23,9 @@ from tests.models.test_changes import a_claim
 @pytest.fixture
 def own(seeded: Store) -> Iterator[TestClient]:
     """Give a client on content of the test's own."""
-    with TestClient(create_app(Settings(database_url=seeded.url)), raise_server_exceptions=False) as found:
+    with TestClient(
+        create_app(Settings(database_url=seeded.url)), raise_server_exceptions=False
+    ) as found:
         yield found
 
 
@@ -34,7 +36,9 @@ def test_it_is_the_export_of_the_command(own: TestClient, seeded: Store) -> None
     assert answer.status_code == 200
     assert answer.content == exported(seeded)
     assert answer.headers["content-type"] == "application/jsonl"
-    assert answer.headers["content-disposition"] == f'attachment; filename="claimbase-{serial}.jsonl"'
+    assert (
+        answer.headers["content-disposition"] == f'attachment; filename="claimbase-{serial}.jsonl"'
+    )
     assert answer.headers["etag"] == f'W/"s{serial}"'
     assert answer.headers["vary"].startswith("Accept")
 
@@ -51,7 +55,12 @@ def test_a_client_that_has_it_gets_a_304(own: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("accept", "status"),
-    [("application/jsonl", 200), ("application/x-ndjson", 200), ("*/*", 200), ("application/json", 406)],
+    [
+        ("application/jsonl", 200),
+        ("application/x-ndjson", 200),
+        ("*/*", 200),
+        ("application/json", 406),
+    ],
 )
 def test_what_a_client_accepts(accept: str, status: int, client: TestClient) -> None:
     answer = client.get("/v1/export", headers={"Accept": accept})
@@ -88,15 +97,15 @@ def test_few_are_sent_at_once_and_each_place_is_given_back(own: TestClient, seed
 
 def test_it_is_sent_in_pieces_that_do_not_grow() -> None:
     lines = [b"x" * 1000 + b"\n"] * 2000
-    sent = list(pieces.pieces(lines))
+    sent = list(body_chunks.pieces(lines))
     assert b"".join(sent) == b"".join(lines)
-    assert max(map(len, sent)) <= pieces.PIECE + 1001
+    assert max(map(len, sent)) <= body_chunks.PIECE + 1001
     assert len(sent) > 10
 
 
 def test_what_is_slow_to_make_is_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PATIENCE", 0)
-    assert list(pieces.pieces([b"one\n", b"two\n"])) == [b"one\n", b"two\n", b""]
+    monkeypatch.setattr(body_chunks, "PATIENCE", 0)
+    assert list(body_chunks.pieces([b"one\n", b"two\n"])) == [b"one\n", b"two\n", b""]
 
 
 def counted(told: list[str], fails: bool = False) -> Generator[bytes]:
@@ -124,7 +133,7 @@ def test_the_next_piece_is_made_while_one_is_being_sent() -> None:
 
     async def send() -> None:
         number = 0
-        async for piece in pieces.ahead(counted(told)):
+        async for piece in body_chunks.ahead(counted(told)):
             assert piece == str(number).encode()
             number += 1
             # Nobody asks for the next one before this one is sent; it is made, or the end reached, all the same.
@@ -141,7 +150,7 @@ def test_what_makes_pieces_is_closed_however_it_ends(fails: bool) -> None:
     told: list[str] = []
 
     async def leave_early() -> None:
-        sending = pieces.ahead(counted(told, fails))
+        sending = body_chunks.ahead(counted(told, fails))
         assert await anext(sending) == b"0"
         if fails:
             with pytest.raises(OSError, match="gone"):
@@ -155,8 +164,10 @@ def test_what_makes_pieces_is_closed_however_it_ends(fails: bool) -> None:
     assert len(told) == 3
 
 
-def test_a_stream_gives_way_to_those_who_are_answered_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PAUSE", 10)
+def test_a_stream_gives_way_to_those_who_are_answered_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(body_chunks, "PAUSE", 10)
 
     async def took() -> float:
         async def answers() -> None:
@@ -166,14 +177,14 @@ def test_a_stream_gives_way_to_those_who_are_answered_meanwhile(monkeypatch: pyt
 
         answering = asyncio.create_task(answers())
         begun = time.monotonic()
-        assert b"".join([piece async for piece in pieces.ahead(counted([]))]) == b"012"
+        assert b"".join([piece async for piece in body_chunks.ahead(counted([]))]) == b"012"
         answering.cancel()
         return time.monotonic() - begun
 
     assert asyncio.run(took()) > 0.3
 
     async def alone() -> bool:
-        return any([not await pieces._is_busy() for _ in range(100)])
+        return any([not await body_chunks._is_busy() for _ in range(100)])
 
     assert asyncio.run(alone())
 
@@ -181,7 +192,9 @@ def test_a_stream_gives_way_to_those_who_are_answered_meanwhile(monkeypatch: pyt
 def test_the_example_has_the_form_of_the_export(client: TestClient) -> None:
     real = client.get("/v1/export").text.splitlines()
     shown = export.EXAMPLE.splitlines()
-    told = client.get("/openapi.json").json()["paths"]["/v1/export"]["get"]["responses"]["200"]["content"]
+    told = client.get("/openapi.json").json()["paths"]["/v1/export"]["get"]["responses"]["200"][
+        "content"
+    ]
     assert told["application/jsonl"]["example"] == export.EXAMPLE
     for given, example in zip(real, shown, strict=False):
         assert list(json.loads(given)) == list(json.loads(example))

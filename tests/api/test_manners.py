@@ -21,15 +21,35 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import ROOT, Settings
-from models import changes
-from models.claim import ClaimIn
+from models.records.claim import ClaimIn
+from models.write import changes
 from tests.conftest import Store
 
 TAGGED = [
-    *("/", "/v1", "/v1/claims", "/v1/claims?status=refuted&include=evidence", "/v1/claims/facets", "/v1/evidence"),
-    *("/v1/claims/ccsvi-causes-ms", "/v1/claims/ccsvi-causes-ms/evidence", "/v1/claims/ccsvi-causes-ms/relations"),
-    *("/v1/evidence/ccsvi-causes-ms:doepp-2010", "/v1/sources", "/v1/sources/doi:10.1002/ana.22085"),
-    *("/v1/sources/doepp-2010/claims", "/v1/topics", "/v1/vocabularies", "/v1/vocabularies/statuses"),
+    *(
+        "/",
+        "/v1",
+        "/v1/claims",
+        "/v1/claims?status=refuted&include=evidence",
+        "/v1/claims/facets",
+        "/v1/evidence",
+    ),
+    *(
+        "/v1/claims/ccsvi-causes-ms",
+        "/v1/claims/ccsvi-causes-ms/evidence",
+        "/v1/claims/ccsvi-causes-ms/relations",
+    ),
+    *(
+        "/v1/evidence/ccsvi-causes-ms:doepp-2010",
+        "/v1/sources",
+        "/v1/sources/doi:10.1002/ana.22085",
+    ),
+    *(
+        "/v1/sources/doepp-2010/claims",
+        "/v1/topics",
+        "/v1/vocabularies",
+        "/v1/vocabularies/statuses",
+    ),
 ]
 
 
@@ -50,7 +70,9 @@ def test_an_unchanged_answer_is_304_without_a_body(path: str, client: TestClient
 
 def test_a_tag_on_the_second_line_of_a_header_counts(client: TestClient) -> None:
     tag = client.get("/v1/claims").headers["etag"]
-    answer = client.get("/v1/claims", headers=[("If-None-Match", '"other"'), ("If-None-Match", tag)])
+    answer = client.get(
+        "/v1/claims", headers=[("If-None-Match", '"other"'), ("If-None-Match", tag)]
+    )
     assert answer.status_code == 304
 
 
@@ -59,12 +81,18 @@ def test_a_change_alters_the_tags_of_lists_and_of_its_record_alone(seeded: Store
         before = {path: client.get(path).headers["etag"] for path in TAGGED}
         assert re.fullmatch(r'W/"s\d+"', before["/v1/claims"])
         assert re.fullmatch(r'"\d+"', before["/v1/claims/ccsvi-causes-ms"])
-        claim = ClaimIn(id="ccsvi-causes-ms", statement="CCSVI causes it.", kind="causal_hypothesis")
+        claim = ClaimIn(
+            id="ccsvi-causes-ms", statement="CCSVI causes it.", kind="causal_hypothesis"
+        )
         with changes.begin(seeded.database, actor="test") as change:
             assert changes.put_claim(change, claim)
         after = {path: client.get(path, headers={"If-None-Match": before[path]}) for path in TAGGED}
         kept = {path for path in TAGGED if after[path].status_code == 304}
-        assert kept == {"/v1/sources/doi:10.1002/ana.22085", "/v1/vocabularies", "/v1/vocabularies/statuses"}
+        assert kept == {
+            "/v1/sources/doi:10.1002/ana.22085",
+            "/v1/vocabularies",
+            "/v1/vocabularies/statuses",
+        }
         for path in set(TAGGED) - kept:
             assert after[path].status_code == 200
             assert after[path].headers["etag"] != before[path]
@@ -92,9 +120,11 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(shared: Store) -> Iterator[Server]:
-    command = [sys.executable, "-c", "from api.cli import app; app()"]
+    command = [sys.executable, "-c", "from api.cli.app import app; app()"]
     command += ["serve", "--port", "0", "--database-url", shared.url]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     lines: queue.Queue[str] = queue.Queue()
     assert process.stderr is not None
     stream = process.stderr
@@ -125,7 +155,13 @@ def server(shared: Store) -> Iterator[Server]:
 
 
 HEADS = [*TAGGED, "/healthz", "/readyz", "/openapi.json", "/docs", "/docs/static/swagger-ui.css"]
-WRONG = ["/nowhere", "/v1/claims?limit=0", "/v1/claims/nope", "/v1/claims/%00", f"/v1/claims?q={'a' * 9000}"]
+WRONG = [
+    "/nowhere",
+    "/v1/claims?limit=0",
+    "/v1/claims/nope",
+    "/v1/claims/%00",
+    f"/v1/claims?q={'a' * 9000}",
+]
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
@@ -143,7 +179,11 @@ def test_head_is_get_without_the_body(encoding: str, server: Server) -> None:
 
 
 def test_a_log_line_is_one_json_object_that_tells_of_the_request(server: Server) -> None:
-    asked = (("found", "/v1/claims?limit=1", 200), ("not-found", "/v1/claims/nope", 404), ("not-valid", "/v1/%ff", 400))
+    asked = (
+        ("found", "/v1/claims?limit=1", 200),
+        ("not-found", "/v1/claims/nope", 404),
+        ("not-valid", "/v1/%ff", 400),
+    )
     for name, path, status in asked:
         assert server.ask("GET", path, **{"X-Request-ID": name})[0] == status
         line: dict[str, Any] = {}
@@ -168,9 +208,12 @@ def test_every_request_is_logged_once(client: TestClient, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize(
-    "query", ["comment=Zebedee+did+it&limit=2", "limit=2&comm%65nt=Zebedee", "comment=a&comment=Zebedee"]
+    "query",
+    ["comment=Zebedee+did+it&limit=2", "limit=2&comm%65nt=Zebedee", "comment=a&comment=Zebedee"],
 )
-def test_no_log_holds_a_comment(query: str, client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_holds_a_comment(
+    query: str, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, logger="claimbase.request"):
         client.delete(f"/v1/topics/iron?{query}")
     (record,) = (each for each in caplog.records if each.name == "claimbase.request")
@@ -197,7 +240,9 @@ def test_a_large_answer_is_compressed_where_that_is_accepted(server: Server) -> 
 PAGE = {"Origin": "https://app.example"}
 
 
-@pytest.mark.parametrize("path", ["/v1/claims", "/v1/claims/nope", "/nowhere", "/v1/claims?limit=0", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/v1/claims", "/v1/claims/nope", "/nowhere", "/v1/claims?limit=0", "/healthz"]
+)
 def test_a_page_of_any_origin_may_read_answers_and_errors(path: str, client: TestClient) -> None:
     headers = client.get(path, headers=PAGE).headers
     assert headers["access-control-allow-origin"] == "*"
@@ -230,8 +275,12 @@ def test_a_browser_may_ask_beforehand_what_it_may_do(method: str, client: TestCl
     assert client.options("/v1/claims", headers={**PAGE, **other}).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/v1/claims", "/healthz", "/nowhere", "/v1/claims?limit=0", "/v1/claims/%00"])
-def test_a_request_has_an_id_that_is_kept_where_it_is_harmless(path: str, client: TestClient) -> None:
+@pytest.mark.parametrize(
+    "path", ["/v1/claims", "/healthz", "/nowhere", "/v1/claims?limit=0", "/v1/claims/%00"]
+)
+def test_a_request_has_an_id_that_is_kept_where_it_is_harmless(
+    path: str, client: TestClient
+) -> None:
     made = [client.get(path).headers["x-request-id"] for _ in range(2)]
     assert all(re.fullmatch(r"[0-9a-f]{32}", each) for each in made)
     assert made[0] != made[1]
@@ -277,7 +326,9 @@ def test_accept_decides_whether_json_will_do(accept: str, status: int, client: T
             assert answer.json()["errors"][0]["allowed"] == ["application/json"]
 
 
-@pytest.mark.parametrize("path", ["/v1", "/v1/claims", "/v1/claims/ccsvi-causes-ms", "/v1/vocabularies"])
+@pytest.mark.parametrize(
+    "path", ["/v1", "/v1/claims", "/v1/claims/ccsvi-causes-ms", "/v1/vocabularies"]
+)
 def test_every_answer_that_accept_decides_says_so(path: str, client: TestClient) -> None:
     for accept, status in (("application/json", 200), ("text/html", 406)):
         answer = client.get(path, headers={"Accept": accept})
@@ -286,7 +337,9 @@ def test_every_answer_that_accept_decides_says_so(path: str, client: TestClient)
 
 
 def test_accept_on_two_lines_is_one_list(client: TestClient) -> None:
-    answer = client.get("/v1/claims", headers=[("Accept", "text/html"), ("Accept", "application/json")])
+    answer = client.get(
+        "/v1/claims", headers=[("Accept", "text/html"), ("Accept", "application/json")]
+    )
     assert answer.status_code == 200
 
 
@@ -313,11 +366,14 @@ SEALED = {
 
 def test_every_answer_bears_the_security_headers(client: TestClient) -> None:
     answers = [
-        client.get(path) for path in (*TAGGED, *WRONG, "/openapi.json", "/healthz", "/docs/static/swagger-ui.css")
+        client.get(path)
+        for path in (*TAGGED, *WRONG, "/openapi.json", "/healthz", "/docs/static/swagger-ui.css")
     ]
     answers += [client.delete("/v1/claims"), client.get("/v1/keys"), client.head("/v1/claims")]
     answers.append(client.get("/v1/claims", headers={"If-None-Match": "*"}))
-    answers.append(client.options("/v1/claims", headers={**PAGE, "Access-Control-Request-Method": "GET"}))
+    answers.append(
+        client.options("/v1/claims", headers={**PAGE, "Access-Control-Request-Method": "GET"})
+    )
     assert {200, 304, 400, 401, 404, 405, 414} <= {answer.status_code for answer in answers}
     for answer in answers:
         assert {name: answer.headers.get(name) for name in SEALED} == SEALED, answer.request.url
@@ -326,12 +382,16 @@ def test_every_answer_bears_the_security_headers(client: TestClient) -> None:
 
 def test_the_docs_page_may_run_its_own_script_alone(client: TestClient) -> None:
     answer = client.get("/docs")
-    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    policy = dict(
+        part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; ")
+    )
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
     (inline,) = re.findall(r"<script>(.*?)</script>", answer.text, flags=re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
     assert policy["script-src"] == f"'self' 'sha256-{digest}'"
     assert "unsafe" not in policy["script-src"]
     for picture in ("timeline", "chain"):
-        drawn = client.get(f"/v1/claims/ccsvi-causes-ms/{picture}.svg").headers["content-security-policy"]
+        drawn = client.get(f"/v1/claims/ccsvi-causes-ms/{picture}.svg").headers[
+            "content-security-policy"
+        ]
         assert drawn.startswith("default-src 'none'; style-src 'unsafe-inline'")

@@ -13,15 +13,24 @@ def shown(desk: Desk) -> dict[str, Any]:
     found = {}
     for kind in ("claims", "sources"):
         for each in desk.must(
-            200, None, "GET", f"/v1/{kind}?limit=200&fields=id" if kind == "claims" else "/v1/sources?limit=200"
+            200,
+            None,
+            "GET",
+            f"/v1/{kind}?limit=200&fields=id" if kind == "claims" else "/v1/sources?limit=200",
         )["data"]:
-            found[f"{kind}/{each['id']}"] = _steady(desk.must(200, None, "GET", f"/v1/{kind}/{each['id']}"))
+            found[f"{kind}/{each['id']}"] = _steady(
+                desk.must(200, None, "GET", f"/v1/{kind}/{each['id']}")
+            )
     return found
 
 
 def _steady(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _steady(each) for name, each in value.items() if name not in ("revision", "updated")}
+        return {
+            name: _steady(each)
+            for name, each in value.items()
+            if name not in ("revision", "updated")
+        }
     return [_steady(each) for each in value] if isinstance(value, list) else value
 
 
@@ -44,8 +53,18 @@ def two_claims(desk: Desk) -> None:
     desk.propose("ben", "assessment", "same", claim=INTO)
     # Ties from and to both, the same ones and others; one between the two, each with evidence on it.
     for claim, type_, target in (
-        *((OLD, "leads_to", CLAIM), (INTO, "leads_to", CLAIM), (OLD, "rivals", CLAIM), (OLD, "refines", INTO)),
-        *((CLAIM, "names", OLD), (CLAIM, "names", INTO), (THIRD, "contradicts", OLD), (INTO, "rivals", OLD)),
+        *(
+            (OLD, "leads_to", CLAIM),
+            (INTO, "leads_to", CLAIM),
+            (OLD, "rivals", CLAIM),
+            (OLD, "refines", INTO),
+        ),
+        *(
+            (CLAIM, "names", OLD),
+            (CLAIM, "names", INTO),
+            (THIRD, "contradicts", OLD),
+            (INTO, "rivals", OLD),
+        ),
     ):
         desk.accepted("relation", target, claim=claim, type=type_)
         tie = {"relation_type": type_, "relation_target": target}
@@ -53,7 +72,9 @@ def two_claims(desk: Desk) -> None:
     # What waits on the one that goes, and on what points to it.
     desk.propose("emil", "evidence", "waits", OLD)
     desk.propose("emil", "relation", THIRD, OLD)
-    desk.propose("emil", "evidence", "waits-on-tie", THIRD, relation_type="contradicts", relation_target=OLD)
+    desk.propose(
+        "emil", "evidence", "waits-on-tie", THIRD, relation_type="contradicts", relation_target=OLD
+    )
     desk.propose("emil", "relation", OLD, "ccsvi-full-name")
 
 
@@ -66,15 +87,23 @@ def test_two_claims_become_one(desk: Desk) -> None:
     whole = desk.must(200, None, "GET", f"/v1/claims/{INTO}")
     assert [each["key"] for each in whole["occurrences"]] == ["alone", "both", "both-2"]
     assert [each["key"] for each in whole["evidence"]] == ["alone", "both", "both-2"]
-    assert {each["finding"] for each in whole["evidence"] if each["key"] == "both-2"} == {f"Found for {OLD}."}
+    assert {each["finding"] for each in whole["evidence"] if each["key"] == "both-2"} == {
+        f"Found for {OLD}."
+    }
     assert [each["key"] for each in whole["assessments"]] == ["same"]
-    ties = {(each["type"], each["target"]): [line["key"] for line in each["evidence"]] for each in whole["relations"]}
+    ties = {
+        (each["type"], each["target"]): [line["key"] for line in each["evidence"]]
+        for each in whole["relations"]
+    }
     assert ties == {
         ("leads_to", CLAIM): [f"on-leads-to-{CLAIM}"],
         ("rivals", CLAIM): [f"on-rivals-{CLAIM}"],
     }
     pointing = desk.must(200, None, "GET", f"/v1/claims/{CLAIM}")["relations"]
-    named = {(each["type"], each["target"]): [line["key"] for line in each["evidence"]] for each in pointing}
+    named = {
+        (each["type"], each["target"]): [line["key"] for line in each["evidence"]]
+        for each in pointing
+    }
     assert named["names", INTO] == [f"on-names-{INTO}", f"on-names-{OLD}"]
     assert ("names", OLD) not in named
     third = desk.must(200, None, "GET", f"/v1/claims/{THIRD}")["relations"]
@@ -100,7 +129,9 @@ def test_two_claims_become_one(desk: Desk) -> None:
         assert state(desk, kind, record) == ("rejected", None)
     waits = desk.record("evidence", f"{THIRD}:waits-on-tie", "emil")
     assert (waits["state"], waits["record"]["relation_target"]) == ("submitted", INTO)
-    assert {record["id"] for record in desk.must(200, "cleo", "GET", "/v1/reviews")["data"]} == {waits["id"]}
+    assert {record["id"] for record in desk.must(200, "cleo", "GET", "/v1/reviews")["data"]} == {
+        waits["id"]
+    }
 
     # Whoever asks for what was there is led on, with what they asked.
     for path, place in (
@@ -121,13 +152,18 @@ def test_two_claims_become_one(desk: Desk) -> None:
         assert desk.ask(None, "GET", answer.headers["location"]).status_code == 200
     assert problem(desk.ask(None, "GET", f"/v1/relations/{OLD}:refines:{INTO}"))["status"] == 410
     assert problem(desk.ask(None, "GET", f"/v1/evidence/{OLD}:was-rejected"))["status"] == 404
-    listed = {claim["id"] for claim in desk.must(200, None, "GET", "/v1/claims?limit=200&fields=id")["data"]}
+    listed = {
+        claim["id"]
+        for claim in desk.must(200, None, "GET", "/v1/claims?limit=200&fields=id")["data"]
+    }
     assert OLD not in listed
     assert INTO in listed
     # What was merged is no more to be changed, or to be referred to.
     desk.must(409, "cleo", "PATCH", f"/v1/claims/{OLD}", {"statement": "x"}, If_Match=NOW)
     desk.must(409, "cleo", "POST", f"/v1/claims/{INTO}:merge", {"into": OLD}, If_Match=NOW)
-    desk.must(409, "emil", "POST", f"/v1/claims/{CLAIM}/relations", {"type": "refines", "target": OLD})
+    desk.must(
+        409, "emil", "POST", f"/v1/claims/{CLAIM}/relations", {"type": "refines", "target": OLD}
+    )
 
 
 def test_undoing_a_merger_gives_back_everything(desk: Desk) -> None:
@@ -155,10 +191,14 @@ def test_a_merger_that_was_built_on_is_not_undone(desk: Desk) -> None:
     two_claims(desk)
     at = serial(desk)
     desk.merge("claim", OLD, INTO)
-    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{INTO}:alone", {"finding": "Better."}, If_Match=NOW)
+    desk.must(
+        200, "cleo", "PATCH", f"/v1/evidence/{INTO}:alone", {"finding": "Better."}, If_Match=NOW
+    )
     refused = problem(desk.ask("cleo", "POST", f"/v1/revisions/{at + 1}:undo", {"comment": "x"}))
     assert (refused["status"], refused["code"]) == (409, "conflict")
-    assert f"evidence/{INTO}:alone was changed since, by revision {serial(desk)}" in refused["detail"]
+    assert (
+        f"evidence/{INTO}:alone was changed since, by revision {serial(desk)}" in refused["detail"]
+    )
     # That first, then the merger.
     desk.undo(serial(desk))
     refused = problem(desk.ask("cleo", "POST", f"/v1/revisions/{at + 1}:undo", {"comment": "x"}))
@@ -174,7 +214,10 @@ def test_mergers_in_a_row_lead_on(desk: Desk) -> None:
     assert desk.ask(None, "GET", "/v1/claims/first").headers["location"] == "/v1/claims/second"
     followed = desk.client.get("/v1/claims/first?fields=id", follow_redirects=False)
     assert followed.headers["location"] == "/v1/claims/second?fields=id"
-    assert desk.client.get("/v1/evidence/first:line", follow_redirects=True).json()["id"] == "third:line"
+    assert (
+        desk.client.get("/v1/evidence/first:line", follow_redirects=True).json()["id"]
+        == "third:line"
+    )
     desk.retract("claim", "third")
     assert desk.client.get("/v1/claims/first", follow_redirects=True).status_code == 410
 
@@ -198,13 +241,20 @@ def test_a_merger_that_cannot_be_is_refused(desk: Desk) -> None:
         ("absent", 404, "not_found"),
         ("waits", 409, "conflict"),
     ):
-        refused = problem(desk.ask("cleo", "POST", "/v1/claims/mine:merge", {"into": into}, If_Match=NOW))
+        refused = problem(
+            desk.ask("cleo", "POST", "/v1/claims/mine:merge", {"into": into}, If_Match=NOW)
+        )
         assert (refused["status"], refused["code"]) == (status, code)
     desk.must(409, "cleo", "POST", "/v1/claims/waits:merge", {"into": "mine"}, If_Match=NOW)
     desk.must(404, "cleo", "POST", "/v1/claims/absent:merge", {"into": "mine"}, If_Match=NOW)
     bodies: list[Any] = [{}, {"into": 5}, {"into": "mine", "more": 1}, {"into": None}, []]
     for body in bodies:
-        assert problem(desk.ask("cleo", "POST", f"/v1/claims/{CLAIM}:merge", body, If_Match=NOW))["status"] == 422
+        assert (
+            problem(desk.ask("cleo", "POST", f"/v1/claims/{CLAIM}:merge", body, If_Match=NOW))[
+                "status"
+            ]
+            == 422
+        )
     # Nobody merges what they proposed, nor what somebody's own lines hang on.
     desk.accepted("claim", "of-ben", by="ben")
     for path, into in (("mine", "of-ben"), ("of-ben", "mine")):
@@ -218,7 +268,10 @@ def two_sources(desk: Desk) -> None:
         "new-source": (("doi", "10.1234/new"), ("isbn", "9780131103627")),
     }
     for slug, given in schemes.items():
-        identifiers = [{"scheme": scheme, "value": value, "verification": "unverified"} for scheme, value in given]
+        identifiers = [
+            {"scheme": scheme, "value": value, "verification": "unverified"}
+            for scheme, value in given
+        ]
         desk.accepted("source", slug, identifiers=identifiers)
     desk.accepted("evidence", "of-old", source="old-source", independence_group="team")
     desk.accepted("evidence", "of-new", source="new-source", independence_group="team")
@@ -230,7 +283,10 @@ def two_sources(desk: Desk) -> None:
 
 def test_two_sources_become_one(desk: Desk) -> None:
     two_sources(desk)
-    statuses = {claim["id"]: claim["status"] for claim in desk.must(200, None, "GET", "/v1/claims?limit=200")["data"]}
+    statuses = {
+        claim["id"]: claim["status"]
+        for claim in desk.must(200, None, "GET", "/v1/claims?limit=200")["data"]
+    }
     before, seen, at = desk.bodies(), shown(desk), serial(desk)
     desk.merge("source", "old-source", "new-source")
     assert state(desk, "source", "old-source") == ("merged", "new-source")
@@ -241,11 +297,18 @@ def test_two_sources_become_one(desk: Desk) -> None:
         ("pmid", "111"),
     }
     for kind, record in (
-        *(("evidence", f"{CLAIM}:of-old"), ("occurrence", f"{CLAIM}:of-old"), ("assessment", f"{CLAIM}:of-old")),
+        *(
+            ("evidence", f"{CLAIM}:of-old"),
+            ("occurrence", f"{CLAIM}:of-old"),
+            ("assessment", f"{CLAIM}:of-old"),
+        ),
         *(("evidence", f"{THIRD}:of-old"), ("evidence", f"{CLAIM}:waits")),
     ):
         assert desk.record(kind, record)["record"]["source"] == "new-source"
-    again = {claim["id"]: claim["status"] for claim in desk.must(200, None, "GET", "/v1/claims?limit=200")["data"]}
+    again = {
+        claim["id"]: claim["status"]
+        for claim in desk.must(200, None, "GET", "/v1/claims?limit=200")["data"]
+    }
     assert again == statuses, "the same work says the same"
     for path, place in (
         ("old-source", "new-source"),
@@ -254,7 +317,9 @@ def test_two_sources_become_one(desk: Desk) -> None:
         ("doi:10.1234/old", "new-source"),
     ):
         answer = desk.ask(None, "GET", f"/v1/sources/{path}")
-        assert (answer.status_code, answer.headers["location"]) == (308, f"/v1/sources/{place}"), path
+        assert (answer.status_code, answer.headers["location"]) == (308, f"/v1/sources/{place}"), (
+            path
+        )
     assert desk.must(200, None, "GET", "/v1/sources/pmid:111")["id"] == "new-source"
     desk.undo(at + 2)
     assert desk.bodies() == before
@@ -264,12 +329,27 @@ def test_two_sources_become_one(desk: Desk) -> None:
 
 def test_a_work_does_not_count_as_two(desk: Desk) -> None:
     two_sources(desk)
-    desk.must(200, "cleo", "PATCH", f"/v1/evidence/{CLAIM}:of-new", {"independence_group": "other"}, If_Match=NOW)
-    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match=NOW))
+    desk.must(
+        200,
+        "cleo",
+        "PATCH",
+        f"/v1/evidence/{CLAIM}:of-new",
+        {"independence_group": "other"},
+        If_Match=NOW,
+    )
+    refused = problem(
+        desk.ask(
+            "cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match=NOW
+        )
+    )
     assert (refused["status"], refused["errors"][0]["code"]) == (409, "independence_group")
     notice = {"integrity": "concern", "integrity_note": "Figures."}
     desk.must(200, "cleo", "PATCH", "/v1/sources/new-source", notice, If_Match=NOW)
-    refused = problem(desk.ask("cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match=NOW))
+    refused = problem(
+        desk.ask(
+            "cleo", "POST", "/v1/sources/old-source:merge", {"into": "new-source"}, If_Match=NOW
+        )
+    )
     assert (refused["status"], refused["errors"][0]["code"]) == (409, "integrity")
 
 
@@ -278,7 +358,14 @@ def test_every_decision_can_be_taken_back(desk: Desk) -> None:
     waits, seen = desk.bodies(), shown(desk)
     desk.accept("evidence", record)
     accepted = desk.bodies()
-    changed = desk.must(200, "cleo", "PATCH", native("evidence", record), {"finding": "x", "note": "y"}, If_Match=NOW)
+    changed = desk.must(
+        200,
+        "cleo",
+        "PATCH",
+        native("evidence", record),
+        {"finding": "x", "note": "y"},
+        If_Match=NOW,
+    )
     assert desk.undo(changed["serial"]) == [f"evidence/{record}"]
     assert desk.bodies() == accepted
     gone = desk.retract("evidence", record)
@@ -322,18 +409,24 @@ def test_what_is_not_to_be_undone(desk: Desk) -> None:
     desk.must(409, "cleo", "POST", f"/v1/revisions/{proposed}:undo", reason)
     desk.must(404, "cleo", "POST", f"/v1/revisions/{proposed + 100}:undo", reason)
     for given in ("0", "-1", "x", str(2**31)):
-        assert problem(desk.ask("cleo", "POST", f"/v1/revisions/{given}:undo", reason))["status"] in (400, 404)
+        assert problem(desk.ask("cleo", "POST", f"/v1/revisions/{given}:undo", reason))[
+            "status"
+        ] in (400, 404)
     # What a program loaded is more than a curator takes back.
     desk.must(403, "cleo", "POST", "/v1/revisions/1:undo", reason)
     accepted = desk.accept("evidence", record)
-    source = desk.must(200, "cleo", "PATCH", "/v1/sources/doepp-2010", {"note": "Seen."}, If_Match=NOW)
+    source = desk.must(
+        200, "cleo", "PATCH", "/v1/sources/doepp-2010", {"note": "Seen."}, If_Match=NOW
+    )
     # The claim was only derived anew since, which is no change of what was decided.
     desk.undo(accepted["serial"])
     desk.undo(source["serial"])
     withdrawn = desk.must(200, "anna", "DELETE", native("evidence", record), If_Match=NOW)
     desk.must(409, "cleo", "POST", f"/v1/revisions/{withdrawn['serial']}:undo", reason)
     mine = desk.accepted("evidence", "of-ben", by="ben")
-    desk.must(403, "ben", "POST", f"/v1/revisions/{desk.record('evidence', mine)['serial']}:undo", reason)
+    desk.must(
+        403, "ben", "POST", f"/v1/revisions/{desk.record('evidence', mine)['serial']}:undo", reason
+    )
 
 
 def test_what_waits_on_what_an_undoing_takes_back_is_rejected(desk: Desk) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.http.openapi import BODIES, CURATING_EXAMPLES, EXAMPLES, FOLDER, KEY_EXAMPLES, example
 from api.main import create_app
-from api.openapi import BODIES, CURATING_EXAMPLES, EXAMPLES, FOLDER, KEY_EXAMPLES, example
 from api.settings import Settings
 from tests.conftest import Store
 
@@ -16,7 +16,18 @@ from tests.conftest import Store
 VARYING = ("created", "updated", "version", "at")
 
 # Writes that tell the record after them share the example of a record; keys have examples of their own.
-TELLING = {"create", "replace", "change", "delete", "accept", "reject", "purge", "merge", "undo", "propose"}
+TELLING = {
+    "create",
+    "replace",
+    "change",
+    "delete",
+    "accept",
+    "reject",
+    "purge",
+    "merge",
+    "undo",
+    "propose",
+}
 
 
 def _steady(answer: Any) -> Any:
@@ -28,9 +39,13 @@ def _steady(answer: Any) -> Any:
 
 
 @pytest.mark.parametrize("operation", EXAMPLES)
-def test_an_example_is_what_the_api_answers(operation: str, client: TestClient, pytestconfig: pytest.Config) -> None:
+def test_an_example_is_what_the_api_answers(
+    operation: str, client: TestClient, pytestconfig: pytest.Config
+) -> None:
     body = BODIES.get(operation)
-    response = client.post(EXAMPLES[operation], content=body) if body else client.get(EXAMPLES[operation])
+    response = (
+        client.post(EXAMPLES[operation], content=body) if body else client.get(EXAMPLES[operation])
+    )
     assert response.status_code == 200
     if pytestconfig.getoption("--write-examples"):
         text = json.dumps(response.json(), indent=2, ensure_ascii=False)
@@ -42,11 +57,22 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     operations = {
-        operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()
+        operation["operationId"]: operation
+        for path in document["paths"].values()
+        for operation in path.values()
     }
-    pictures = {"draw_timeline", "draw_chain", "draw_badge", "stream_changes", "export"}  # And what else is not JSON.
+    pictures = {
+        "draw_timeline",
+        "draw_chain",
+        "draw_badge",
+        "stream_changes",
+        "export",
+    }  # And what else is not JSON.
     telling = {name for name in operations if name.partition("_")[0] in TELLING} - set(KEY_EXAMPLES)
-    assert set(operations) == set(EXAMPLES) | set(KEY_EXAMPLES) | set(CURATING_EXAMPLES) | pictures | telling
+    assert (
+        set(operations)
+        == set(EXAMPLES) | set(KEY_EXAMPLES) | set(CURATING_EXAMPLES) | pictures | telling
+    )
     for name, operation in operations.items():
         answers = operation["responses"]
         if name not in pictures:
@@ -65,4 +91,6 @@ def test_many_who_ask_for_it_first_all_get_it(seeded: Store) -> None:
     app = create_app(Settings(database_url=seeded.url))
     with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: client.post("/v1/claims/ccsvi-causes-ms"), range(8)))
-    assert {(answer.status_code, answer.headers["allow"]) for answer in answers} == {(405, answers[0].headers["allow"])}
+    assert {(answer.status_code, answer.headers["allow"]) for answer in answers} == {
+        (405, answers[0].headers["allow"])
+    }

@@ -18,15 +18,22 @@ from sqlalchemy import create_engine, event, make_url, text
 
 from api.main import create_app
 from api.settings import ROOT, Settings
-from models import keys, migrations
-from models.check import check
-from models.database import Database, connect, file_url
-from models.seed import seed
+from models import migrations
+from models.access import api_keys
+from models.database.connections import Database, connect, file_url
+from models.projection.integrity_check import check
+from models.transfer.seed import seed
+from tests.api.test_api_keys import bearer
 from tests.api.test_bad_input import problem
-from tests.api.test_keys import bearer
 from tests.conftest import Store, Templates
 
-READS = ("/v1/claims?include=evidence", "/v1/claims/ccsvi-causes-ms", "/v1/sources/doepp-2010", "/v1", "/readyz")
+READS = (
+    "/v1/claims?include=evidence",
+    "/v1/claims/ccsvi-causes-ms",
+    "/v1/sources/doepp-2010",
+    "/v1",
+    "/readyz",
+)
 # Long, so that few of them fill what is left.
 BODY = {"name": "é" * 100, "role": "contributor"}
 
@@ -34,13 +41,15 @@ BODY = {"name": "é" * 100, "role": "contributor"}
 def admin(database: Database) -> str:
     """Return the key of an admin."""
     with database.write() as connection:
-        return keys.create(connection, keys.read({"name": "Anna", "role": "admin"}))[1]
+        return api_keys.create(connection, api_keys.read({"name": "Anna", "role": "admin"}))[1]
 
 
 @contextmanager
 def api(url: str) -> Iterator[TestClient]:
     """Give a client that sends the key of an admin."""
-    settings = Settings(database_url=url, key_writes_per_minute=10**6, address_writes_per_minute=10**6)
+    settings = Settings(
+        database_url=url, key_writes_per_minute=10**6, address_writes_per_minute=10**6
+    )
     database = connect(url)
     headers = bearer(admin(database))
     database.close()
@@ -94,7 +103,10 @@ def small_disk(megabytes: int) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="claimbase-disk-"))
     folder.chmod(0o755)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+    if (
+        not shutil.which("mount")
+        or subprocess.run(mount, capture_output=True, check=False).returncode
+    ):
         folder.rmdir()
         pytest.skip("needs to mount a small disk")
     try:
@@ -124,7 +136,9 @@ def test_a_full_disk_under_a_file() -> None:
 def test_a_full_disk_under_a_server(templates: Templates) -> None:
     with small_disk(2) as disk:
         url = templates.copy("postgresql", seeded=True)
-        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        engine = create_engine(
+            make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+        )
         with engine.connect() as connection:
             owner = Path(str(connection.scalar(text("SHOW data_directory")))).stat()
             os.chown(disk, owner.st_uid, owner.st_gid)
@@ -236,7 +250,9 @@ def test_a_server_that_stops_and_starts_again(caplog: pytest.LogCaptureFixture) 
             assert put(client).status_code == 201
             before = stored(client)
             for mode in ("fast", "immediate"):
-                commands.pg_ctl(["-m", mode, "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
+                commands.pg_ctl(
+                    ["-m", mode, "-w", "stop"], pgdata=server.pgdata, user=server.system_user
+                )
                 with caplog.at_level(logging.WARNING, logger="claimbase.database"):
                     gone(client)
                 assert "OperationalError" in vars(caplog.records[-1])["cause"]
@@ -251,8 +267,10 @@ def test_a_server_that_stops_and_starts_again(caplog: pytest.LogCaptureFixture) 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_writer_that_waits_too_long_is_told_to_come_again(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.database.BUSY_SECONDS", 1)
+def test_a_writer_that_waits_too_long_is_told_to_come_again(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.database.connections.BUSY_SECONDS", 1)
     with api(seeded.url) as client:
         with seeded.database.write() as connection:
             connection.execute(text("UPDATE api_key SET name = 'Somebody' WHERE name = 'Anna'"))
@@ -266,8 +284,8 @@ def test_a_writer_that_waits_too_long_is_told_to_come_again(seeded: Store, monke
 def test_however_many_writers_wait_too_long_each_is_told_to_come_again(
     seeded: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.database.BUSY_SECONDS", 1)
-    monkeypatch.setattr("api.writing.BUSY_SECONDS", 1)
+    monkeypatch.setattr("models.database.connections.BUSY_SECONDS", 1)
+    monkeypatch.setattr("api.http.write_transaction.BUSY_SECONDS", 1)
     with api(seeded.url) as client:
         key = client.headers["authorization"].split("_")[1]
         with ThreadPoolExecutor(8) as several, seeded.database.write() as connection:

@@ -34,17 +34,25 @@ def desk(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Desk]
 def _hide(desk: Desk) -> None:
     """Propose one of each kind as anna, all with names and words that begin with «hidden»."""
     secret = {"note": "hidden-words"}
-    desk.propose("anna", "topic", "hidden-topic", label="hidden-words", crosswalk={"mesh": "hidden-term"})
+    desk.propose(
+        "anna", "topic", "hidden-topic", label="hidden-words", crosswalk={"mesh": "hidden-term"}
+    )
     identifiers = [{"scheme": "doi", "value": DOI, "verification": "unverified"}]
-    desk.propose("anna", "source", "hidden-source", title="hidden-words", identifiers=identifiers, **secret)
+    desk.propose(
+        "anna", "source", "hidden-source", title="hidden-words", identifiers=identifiers, **secret
+    )
     desk.propose("anna", "claim", "hidden-claim", topics=["hidden-topic", "iron"], **secret)
     desk.propose("anna", "relation", CLAIM, "hidden-claim", **secret)
     desk.propose("anna", "relation", "hidden-claim", type="rivals", **secret)
     desk.propose("anna", "relation", "ms-cause-unknown", type=TIED, **secret)
     for claim in ("hidden-claim", CLAIM):
         source = {"source": "hidden-source", **secret}
-        desk.propose("anna", "occurrence", "hidden-part", claim, asserted_by=["hidden-person"], **source)
-        desk.propose("anna", "evidence", "hidden-part", claim, independence_group="hidden-team", **source)
+        desk.propose(
+            "anna", "occurrence", "hidden-part", claim, asserted_by=["hidden-person"], **source
+        )
+        desk.propose(
+            "anna", "evidence", "hidden-part", claim, independence_group="hidden-team", **source
+        )
     tie = {"relation_type": TIED, "relation_target": "ms-cause-unknown"}
     desk.propose("anna", "evidence", "hidden-on-tie", **tie, **secret)
     for reason, kind in (("reject", "evidence"), ("withdraw", "occurrence")):
@@ -55,21 +63,31 @@ def _hide(desk: Desk) -> None:
             desk.must(200, "anna", "DELETE", f"/v1/occurrences/{record}", If_Match=NOW)
 
 
-def told(desk: Desk, who: str | None, method: str, path: str, body: Any, **headers: str) -> tuple[int, str]:
+def told(
+    desk: Desk, who: str | None, method: str, path: str, body: Any, **headers: str
+) -> tuple[int, str]:
     """Return status and content of an answer, without what differs from one request to the next."""
     answer = desk.ask(who, method, path, body, **headers)
     content = answer.text
     if answer.headers.get("content-type", "").endswith("json"):
-        content = json.dumps({name: value for name, value in answer.json().items() if name != "request_id"})
+        content = json.dumps(
+            {name: value for name, value in answer.json().items() if name != "request_id"}
+        )
     return answer.status_code, content
 
 
-def alike(desk: Desk, who: str | None, method: str, path: str, body: Any = None, **headers: str) -> int:
+def alike(
+    desk: Desk, who: str | None, method: str, path: str, body: Any = None, **headers: str
+) -> int:
     """Hold the answer about a hidden id to the one about an absent id; return its status."""
     other = json.loads(json.dumps(body).replace(HIDDEN, ABSENT).replace(TIED, UNTIED))
     got = told(desk, who, method, path, body, **headers)
-    wanted = told(desk, who, method, path.replace(HIDDEN, ABSENT).replace(TIED, UNTIED), other, **headers)
-    assert (got[0], got[1].replace(HIDDEN, ABSENT).replace(TIED, UNTIED)) == wanted, f"{who}: {method} {path}"
+    wanted = told(
+        desk, who, method, path.replace(HIDDEN, ABSENT).replace(TIED, UNTIED), other, **headers
+    )
+    assert (got[0], got[1].replace(HIDDEN, ABSENT).replace(TIED, UNTIED)) == wanted, (
+        f"{who}: {method} {path}"
+    )
     # A guess that comes near is not helped.
     near = path.replace(HIDDEN, "hiden")
     assert HIDDEN not in told(desk, who, method, near, None, **headers)[1].replace(near, "")
@@ -86,24 +104,47 @@ PARTS = (
     "assessments/{claim}:hidden-part",
 )
 NATIVE = ("topics/hidden-topic", "sources/hidden-source", "claims/hidden-claim")
-RECORDS = [*NATIVE, *(part.format(claim=claim) for claim in ("hidden-claim", CLAIM) for part in PARTS)]
-OF_A_CLAIM = ("sources", "evidence", "relations", "impact", "timeline", "diff?from=2010", "revisions", "explanation")
+RECORDS = [
+    *NATIVE,
+    *(part.format(claim=claim) for claim in ("hidden-claim", CLAIM) for part in PARTS),
+]
+OF_A_CLAIM = (
+    "sources",
+    "evidence",
+    "relations",
+    "impact",
+    "timeline",
+    "diff?from=2010",
+    "revisions",
+    "explanation",
+)
 PICTURES = ("timeline.svg", "chain.svg", "badge.svg")
 READS = [
     *RECORDS,
     *(f"claims/hidden-claim/{part}" for part in (*OF_A_CLAIM, *PICTURES)),
-    *(f"claims/hidden-claim{more}" for more in ("?known_at=2026", "?as_of=2020", "/evidence?known_at=2026")),
+    *(
+        f"claims/hidden-claim{more}"
+        for more in ("?known_at=2026", "?as_of=2020", "/evidence?known_at=2026")
+    ),
     *(f"claims/hidden-claim?format={name}" for name in ("csl_json", "bibtex", "ris", "json_ld")),
     "claims/hidden-claim/explanation?known_at=2026",
     *(f"sources/hidden-source{more}" for more in ("/claims", "?format=bibtex", "?format=csl_json")),
     f"sources/doi:{DOI}",
     f"sources/doi:{DOI}/claims",
     *(f"claims?{name}=hidden-{kind}" for name, kind in (("topic", "topic"), ("source", "source"))),
-    *("claims?document=hidden-source", "claims?asserted_by=hidden-person", "claims/facets?topic=hidden-topic"),
+    *(
+        "claims?document=hidden-source",
+        "claims?asserted_by=hidden-person",
+        "claims/facets?topic=hidden-topic",
+    ),
     *(f"evidence?{name}=hidden-{name}" for name in ("claim", "source")),
     f"evidence?source=doi:{DOI}",
     "statuses/history?topic=hidden-topic",
-    *("changes?claim=hidden-claim", "changes?topic=hidden-topic", "changes/stream?claim=hidden-claim&since=0"),
+    *(
+        "changes?claim=hidden-claim",
+        "changes?topic=hidden-topic",
+        "changes/stream?claim=hidden-claim&since=0",
+    ),
 ]
 
 
@@ -129,7 +170,9 @@ def test_nobody_else_touches_it_by_its_id(path: str, desk: Desk) -> None:
         if kind == "evidence":
             assert alike(desk, who, "POST", f"/v1/{path}:preview") == wanted
         for action in ("accept", "reject", "purge"):
-            denied = alike(desk, who, "POST", f"/v1/records/{kind}/{record}:{action}", {}, If_Match=NOW)
+            denied = alike(
+                desk, who, "POST", f"/v1/records/{kind}/{record}:{action}", {}, If_Match=NOW
+            )
             assert denied == (403 if who else 401)
     assert desk.bodies() == before
 
@@ -154,7 +197,16 @@ def test_nobody_else_builds_on_it(path: str, body: dict[str, Any], desk: Desk) -
     assert alike(desk, "emil", "POST", path, body) in (404, 422)
     kind = path.rpartition("/")[2].replace("claims", "claim").removesuffix("s")
     claim = {"claim": path.split("/")[3]} if path.count("/") == 4 else {}
-    assert alike(desk, "emil", "POST", "/v1/claims:batch", {"records": [{"record": kind, **claim, **body}]}) == 422
+    assert (
+        alike(
+            desk,
+            "emil",
+            "POST",
+            "/v1/claims:batch",
+            {"records": [{"record": kind, **claim, **body}]},
+        )
+        == 422
+    )
     # With her own key, the one who proposed it may.
     own = f"of-anna-{next(desk.numbers)}"
     keys = {"key": own} if "key" in body else {"id": own} if "id" in body else {}
@@ -184,7 +236,11 @@ def test_an_identifier_that_is_taken_does_not_say_by_what(desk: Desk) -> None:
 
 
 def test_an_id_that_is_taken_is_all_that_is_told_of_it(desk: Desk) -> None:
-    for path, record in (("/v1/sources", "source"), ("/v1/topics", "topic"), ("/v1/claims", "claim")):
+    for path, record in (
+        ("/v1/sources", "source"),
+        ("/v1/topics", "topic"),
+        ("/v1/claims", "claim"),
+    ):
         status, content = told(desk, "emil", "POST", path, a_record(record, f"hidden-{record}"))
         assert status == 409
         assert "choose another" in content
@@ -196,17 +252,37 @@ def test_an_id_that_is_taken_is_all_that_is_told_of_it(desk: Desk) -> None:
 
 # Wherever something is listed, counted, drawn or explained that could hold it.
 SHOWN = [
-    *("claims?limit=200", "claims?limit=200&include=evidence,sources,relations,occurrences,assessments"),
-    *("claims?as_of=2026&limit=200", "claims/facets", "evidence?limit=200", "sources?limit=200", "topics?limit=200"),
+    *(
+        "claims?limit=200",
+        "claims?limit=200&include=evidence,sources,relations,occurrences,assessments",
+    ),
+    *(
+        "claims?as_of=2026&limit=200",
+        "claims/facets",
+        "evidence?limit=200",
+        "sources?limit=200",
+        "topics?limit=200",
+    ),
     *("claims?format=bibtex", "sources?format=csl_json", "sources?author=doe", "statuses/history"),
     *(f"claims/{CLAIM}{more}" for more in ("", "?known_at=2026", "?as_of=2026", "?format=json_ld")),
     *(f"claims/{CLAIM}/{part}" for part in (*OF_A_CLAIM, *PICTURES)),
     *(f"claims/{CLAIM}/explanation?{when}" for when in ("as_of=2026", "known_at=2026")),
     *(f"claims/{CLAIM}/evidence?{when}" for when in ("as_of=2026", "known_at=2026", "limit=200")),
-    *("claims/ms-cause-unknown/relations?depth=3", "claims/ms-cause-unknown/impact", "reviews?limit=200"),
-    *(f"{path}include=submitted" for path in ("claims?", f"claims/{CLAIM}?", f"claims/{CLAIM}/evidence?")),
+    *(
+        "claims/ms-cause-unknown/relations?depth=3",
+        "claims/ms-cause-unknown/impact",
+        "reviews?limit=200",
+    ),
+    *(
+        f"{path}include=submitted"
+        for path in ("claims?", f"claims/{CLAIM}?", f"claims/{CLAIM}/evidence?")
+    ),
     *(f"{path}?include=submitted" for path in ("evidence", "sources")),
-    *("changes?limit=200&since=190", "changes?limit=200&since=190&include=body", "changes?kind=evidence&since=150"),
+    *(
+        "changes?limit=200&since=190",
+        "changes?limit=200&since=190&include=body",
+        "changes?kind=evidence&since=150",
+    ),
     *("reviews?proposed_by=anna", "reviews?claim=hidden-claim", "reviews?count=exact"),
 ]
 
@@ -253,7 +329,13 @@ def test_no_revision_shows_it_to_others(desk: Desk) -> None:
 
 
 def test_a_name_with_odd_characters_is_no_way_in(desk: Desk) -> None:
-    for record in ("hidden-claim:", ":hidden-part", "hidden-claim:hidden-part:", "HIDDEN-CLAIM", "hidden-claim%20"):
+    for record in (
+        "hidden-claim:",
+        ":hidden-part",
+        "hidden-claim:hidden-part:",
+        "HIDDEN-CLAIM",
+        "hidden-claim%20",
+    ):
         for path in ("/v1/records/claim/", "/v1/records/evidence/", "/v1/claims/", "/v1/evidence/"):
             status, content = told(desk, "emil", "GET", path + quote(record, safe="%:"), None)
             assert status == 404

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, select
 
-from models.base import now
-from models.records import table
-from models.tables import tables
+from models.core.types import now
+from models.migrations.tables import tables
+from models.records.serializers import table
 from tests.api.curating import CLAIM, NOW, Desk, a_record, native, serial
 from tests.api.test_bad_input import problem
 from tests.api.test_merging import INTO, OLD, THIRD, shown, state, two_claims
@@ -18,15 +18,25 @@ from tests.api.test_merging import INTO, OLD, THIRD, shown, state, two_claims
 def dump(desk: Desk) -> str:
     """Return all that is stored, in every table."""
     with desk.store.database.read() as connection:
-        return "\n".join(repr([tuple(row) for row in connection.execute(select(table(model)))]) for model in tables)
+        return "\n".join(
+            repr([tuple(row) for row in connection.execute(select(table(model)))])
+            for model in tables
+        )
 
 
-@pytest.mark.parametrize("of", ["topic", "source", "claim", "occurrence", "relation", "evidence", "assessment"])
+@pytest.mark.parametrize(
+    "of", ["topic", "source", "claim", "occurrence", "relation", "evidence", "assessment"]
+)
 def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:
     secret = "Zebedee-Private"  # noqa: S105
     fields: dict[str, dict[str, Any]] = {
         "topic": {"label": secret, "definition": secret, "crosswalk": {"mesh": secret}},
-        "source": {"title": secret, "authors": [{"family": secret}], "note": secret, "integrity": "concern"},
+        "source": {
+            "title": secret,
+            "authors": [{"family": secret}],
+            "note": secret,
+            "integrity": "concern",
+        },
         "claim": {"statement": secret, "note": secret, "topics": ["iron"]},
         "occurrence": {"quote": secret, "hedges": [secret]},
         "relation": {"note": secret},
@@ -36,30 +46,44 @@ def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:
     more = fields[of]
     if of == "source":
         more["integrity_note"] = secret
-        more["identifiers"] = [{"scheme": "doi", "value": f"10.1234/{secret.lower()}", "verification": "unverified"}]
+        more["identifiers"] = [
+            {"scheme": "doi", "value": f"10.1234/{secret.lower()}", "verification": "unverified"}
+        ]
     key = THIRD if of == "relation" else "mine"
     seen = shown(desk)
     record = desk.accepted(of, key, **more)
     path = native(of, record)
     # It is changed, built on, answered again: traces everywhere.
     moment = now()
-    field = {"topic": "definition", "source": "integrity_note", "assessment": "rationale"}.get(of, "note")
+    field = {"topic": "definition", "source": "integrity_note", "assessment": "rationale"}.get(
+        of, "note"
+    )
     kept = {"Idempotency_Key": "k"}
     line = desk.accepted("evidence", "on-it", source=record) if of == "source" else None
     if line:
         desk.must(200, "cleo", "PATCH", path, {"integrity_note": f"{secret} too"}, If_Match=NOW)
         desk.must(200, "cleo", "PATCH", path, {"integrity": "retracted"}, If_Match=NOW)
-        desk.must(200, "cleo", "PATCH", native("evidence", line), {"source": "doepp-2010"}, If_Match=NOW)
+        desk.must(
+            200, "cleo", "PATCH", native("evidence", line), {"source": "doepp-2010"}, If_Match=NOW
+        )
     else:
-        desk.must(200, "cleo", "PATCH", f"{path}?comment={secret}", {field: f"{secret} too"}, If_Match=NOW)
-    desk.must(409, "dora", "POST", f"/v1/records/{of}/{record}:purge", {"comment": "x"}, If_Match=NOW)
+        desk.must(
+            200, "cleo", "PATCH", f"{path}?comment={secret}", {field: f"{secret} too"}, If_Match=NOW
+        )
+    desk.must(
+        409, "dora", "POST", f"/v1/records/{of}/{record}:purge", {"comment": "x"}, If_Match=NOW
+    )
     desk.retract(of, record, why=secret)
     assert secret.lower() in dump(desk).lower()
     desk.must(422, "dora", "POST", f"/v1/records/{of}/{record}:purge", {}, If_Match=NOW)
     purge = {"comment": "A court said so."}
     path_of_it = f"/v1/records/{of}/{record}"
     purged = desk.must(200, "dora", "POST", f"{path_of_it}:purge", purge, If_Match=NOW, **kept)
-    assert (purged["action"], purged["record"], purged["comment"]) == ("purge", {}, "A court said so.")
+    assert (purged["action"], purged["record"], purged["comment"]) == (
+        "purge",
+        {},
+        "A court said so.",
+    )
     assert secret.lower() not in dump(desk).lower()
     for who in (None, "dora"):
         desk.must(404, who, "GET", path)
@@ -91,7 +115,10 @@ def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:
     assert desk.must(200, None, "GET", path)
     if of == "claim":
         desk.must(200, None, "GET", f"{path}?known_at={now()}")
-        assert problem(desk.ask(None, "GET", f"{path}?known_at={moment}"))["code"] == "not_yet_recorded"
+        assert (
+            problem(desk.ask(None, "GET", f"{path}?known_at={moment}"))["code"]
+            == "not_yet_recorded"
+        )
     if of == "assessment":
         made = desk.record(of, record)["serial"]
         desk.undo(made)
@@ -110,7 +137,9 @@ def test_what_is_purged_is_in_no_file(desk: Desk) -> None:
     for trace in traces:
         assert not files or any(trace in path.read_bytes() for path in files)
     desk.retract("claim", record)
-    desk.must(200, "dora", "POST", f"/v1/records/claim/{record}:purge", {"comment": "x"}, If_Match=NOW)
+    desk.must(
+        200, "dora", "POST", f"/v1/records/claim/{record}:purge", {"comment": "x"}, If_Match=NOW
+    )
     assert secret not in dump(desk)
     assert not any(trace in path.read_bytes() for path in files for trace in traces)
     assert desk.store.database.scrub(), "nobody reads"
@@ -122,7 +151,10 @@ def test_a_purge_lets_go_of_the_answers_that_name_what_was_purged_alone(desk: De
         desk.must(201, "anna", "POST", f"/v1/{kind}s", body, Idempotency_Key=body["id"])
     desk.must(200, "anna", "DELETE", "/v1/topics/mine", If_Match=NOW)
     desk.must(200, "dora", "POST", "/v1/records/topic/mine:purge", {"comment": "x"}, If_Match=NOW)
-    again = [desk.ask("anna", "POST", f"/v1/{kind}s", body, Idempotency_Key=body["id"]) for kind, body in sent]
+    again = [
+        desk.ask("anna", "POST", f"/v1/{kind}s", body, Idempotency_Key=body["id"])
+        for kind, body in sent
+    ]
     assert ["idempotency-replayed" in answer.headers for answer in again] == [False, True]
     assert [answer.status_code for answer in again] == [201, 201]
 
@@ -132,7 +164,9 @@ def test_nothing_is_purged_that_something_names(desk: Desk) -> None:
     desk.accepted("claim", INTO)
     line = desk.accepted("evidence", "line", claim=OLD)
     desk.merge("claim", OLD, INTO)
-    refused = problem(desk.ask("dora", "POST", f"/v1/records/claim/{OLD}:purge", {"comment": "x"}, If_Match=NOW))
+    refused = problem(
+        desk.ask("dora", "POST", f"/v1/records/claim/{OLD}:purge", {"comment": "x"}, If_Match=NOW)
+    )
     assert refused["status"] == 409
     assert f"evidence/{line}" in refused["detail"]
     desk.decide("purge", "evidence", line, "dora", "x")
@@ -190,7 +224,9 @@ def test_a_preview_of_a_line_on_a_tie_is_what_accepting_gives(desk: Desk) -> Non
     names = ("status", "status_rule", "certainty")
     path = f"/v1/relations/{claim}:{tie['type']}:{tie['target']}"
     for number, direction in enumerate(("disputes", "supports", "disputes")):
-        line = desk.propose("anna", "evidence", f"on-tie-{number}", claim, direction=direction, level="2", **about)
+        line = desk.propose(
+            "anna", "evidence", f"on-tie-{number}", claim, direction=direction, level="2", **about
+        )
         before = desk.must(200, None, "GET", path)
         told = desk.must(200, "ben", "POST", f"/v1/evidence/{line}:preview")
         assert [told["before"][name] for name in names] == [before[name] for name in names]
@@ -208,7 +244,10 @@ def test_what_was_known_stays_known(desk: Desk) -> None:
     def mark() -> None:
         claims = (CLAIM, INTO, THIRD)
         present = {slug: desk.must(200, None, "GET", f"/v1/claims/{slug}") for slug in claims}
-        days = {f"{slug}?as_of=2012": desk.ask(None, "GET", f"/v1/claims/{slug}?as_of=2012").json() for slug in claims}
+        days = {
+            f"{slug}?as_of=2012": desk.ask(None, "GET", f"/v1/claims/{slug}?as_of=2012").json()
+            for slug in claims
+        }
         moments.append((now(), {**present, **days}))
 
     mark()

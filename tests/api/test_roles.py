@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from api.openapi import BODIES, EXAMPLES
-from models import keys
-from models import vocabularies as v
-from models.keys import ApiKey
-from models.kinds import KINDS
-from models.records import table
+from api.http.openapi import BODIES, EXAMPLES
+from models.access import api_keys
+from models.access.api_keys import ApiKey
+from models.core import vocabularies as v
+from models.records.record_types import KINDS
+from models.records.serializers import table
 from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_record, at_desk, native
 from tests.conftest import DATABASES, Templates, store_of
 
@@ -38,10 +38,40 @@ ADMINS = "           401  403  403  403  403     200    401 401 401"
 ADMINS_CREATE = "    401  403  403  403  403     201    401 401 401"
 
 SHOWN_TO_ALL = (
-    *("index", "suggest", "healthz", "readyz", "list_vocabularies", "get_vocabulary", "list_topics", "get_topic"),
-    *("count_claims", "list_claim_sources", "walk_relations", "get_impact", "get_timeline", "compare_days"),
-    *("status_history", "list_claim_revisions", "stream_changes", "draw_timeline", "draw_chain", "draw_badge"),
-    *("explain_status", "get_evidence", "get_occurrence", "get_relation", "get_assessment", "get_source"),
+    *(
+        "index",
+        "suggest",
+        "healthz",
+        "readyz",
+        "list_vocabularies",
+        "get_vocabulary",
+        "list_topics",
+        "get_topic",
+    ),
+    *(
+        "count_claims",
+        "list_claim_sources",
+        "walk_relations",
+        "get_impact",
+        "get_timeline",
+        "compare_days",
+    ),
+    *(
+        "status_history",
+        "list_claim_revisions",
+        "stream_changes",
+        "draw_timeline",
+        "draw_chain",
+        "draw_badge",
+    ),
+    *(
+        "explain_status",
+        "get_evidence",
+        "get_occurrence",
+        "get_relation",
+        "get_assessment",
+        "get_source",
+    ),
     *("list_source_claims", "parse_sources", "export"),
 )
 MORE_WITH_A_KEY = (
@@ -73,7 +103,11 @@ TABLE: dict[str, dict[str, str]] = {
         for kind in KINDS
         if kind != "assessment"
     },
-    **{f"delete_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN} for kind in KINDS if kind != "assessment"},
+    **{
+        f"delete_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
+        for kind in KINDS
+        if kind != "assessment"
+    },
     # A decision itself: accepted at once, so it is nobody's proposal.
     **{f"{verb}_assessment": {"accepted": CURATORS} for verb in ("replace", "change", "delete")},
     "preview_evidence": {"submitted": OF_PROPOSAL, "accepted": CONTRIBUTORS},
@@ -88,7 +122,9 @@ TABLE: dict[str, dict[str, str]] = {
     "create_key": {"": ADMINS_CREATE},
     "revoke_key": {"": ADMINS},
 }
-PICTURES = {f"draw_{name}": f"/v1/claims/{CLAIM}/{name}.svg" for name in ("timeline", "chain", "badge")}
+PICTURES = {
+    f"draw_{name}": f"/v1/claims/{CLAIM}/{name}.svg" for name in ("timeline", "chain", "badge")
+}
 READS = {
     **EXAMPLES,
     **PICTURES,
@@ -149,7 +185,9 @@ def bureau(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Bur
             with store.database.write() as connection:
                 rows = table(ApiKey)
                 for why, column in (("expired", "expires"), ("revoked", "revoked")):
-                    made, plain = keys.create(connection, keys.KeyIn(name="anna", role="admin"))
+                    made, plain = api_keys.create(
+                        connection, api_keys.KeyIn(name="anna", role="admin")
+                    )
                     past = {column: "2020-01-01T00:00:00.000000Z"}
                     connection.execute(update(rows).where(rows.c.id == made.id).values(past))
                     bureau.old_keys[why] = plain
@@ -168,7 +206,11 @@ def request_of(operation: str, state: str, bureau: Bureau, by: str) -> Asked:
     verb, _, kind = operation.partition("_")
     if kind in KINDS and verb == "create":
         named = bureau.named(kind)
-        path = f"/v1/claims/{CLAIM}/{KINDS[kind].plural}" if KINDS[kind].part else f"/v1/{KINDS[kind].plural}"
+        path = (
+            f"/v1/claims/{CLAIM}/{KINDS[kind].plural}"
+            if KINDS[kind].part
+            else f"/v1/{KINDS[kind].plural}"
+        )
         return "POST", path, a_record(kind, **named), None
     if kind in KINDS and verb in ("replace", "change", "delete"):
         record = bureau.record(kind, state, by)
@@ -176,10 +218,19 @@ def request_of(operation: str, state: str, bureau: Bureau, by: str) -> Asked:
         path, about = native(kind, record), f"{kind}/{record}"
         if verb == "delete":
             return "DELETE", f"{path}?comment=wrong", None, about
-        return ("PATCH", path, PATCHES[kind], about) if verb == "change" else ("PUT", path, told["record"], about)
+        return (
+            ("PATCH", path, PATCHES[kind], about)
+            if verb == "change"
+            else ("PUT", path, told["record"], about)
+        )
     if operation in OTHERS:
         return OTHERS[operation](bureau, state, by)
-    return ("POST" if operation == "parse_sources" else "GET"), READS[operation], BODIES.get(operation), None
+    return (
+        ("POST" if operation == "parse_sources" else "GET"),
+        READS[operation],
+        BODIES.get(operation),
+        None,
+    )
 
 
 def _decision(action: str) -> Callable[[Bureau, str, str], Asked]:
@@ -202,7 +253,12 @@ def _merger(kind: str) -> Callable[[Bureau, str, str], Asked]:
 
 def _undoing(bureau: Bureau, state: str, by: str) -> Asked:
     record = bureau.record("evidence", state, by)
-    return "POST", f"/v1/revisions/{bureau.desk.record('evidence', record)['serial']}:undo", REASON, None
+    return (
+        "POST",
+        f"/v1/revisions/{bureau.desk.record('evidence', record)['serial']}:undo",
+        REASON,
+        None,
+    )
 
 
 def _batch(bureau: Bureau, _state: str, _by: str) -> Asked:
@@ -223,7 +279,7 @@ def _a_key(method: str) -> Callable[[Bureau, str, str], Asked]:
         if method == "POST":
             return "POST", "/v1/keys", {"name": "Zoe", "role": "contributor"}, None
         with bureau.desk.store.database.write() as connection:
-            made, _ = keys.create(connection, keys.KeyIn(name="zoe", role="contributor"))
+            made, _ = api_keys.create(connection, api_keys.KeyIn(name="zoe", role="contributor"))
         return method, f"/v1/keys/{made.id}", None, None
 
     return a_key
@@ -246,7 +302,9 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
 CASES = [(operation, state) for operation, rows in TABLE.items() for state in rows]
 
 
-@pytest.mark.parametrize(("operation", "state"), CASES, ids=["-".join(filter(None, case)) for case in CASES])
+@pytest.mark.parametrize(
+    ("operation", "state"), CASES, ids=["-".join(filter(None, case)) for case in CASES]
+)
 def test_everybody_may_what_the_table_says(operation: str, state: str, bureau: Bureau) -> None:
     row = [int(status) for status in TABLE[operation][state].split()]
     prepared: dict[str, Asked] = {}
@@ -264,7 +322,11 @@ def test_everybody_may_what_the_table_says(operation: str, state: str, bureau: B
 
 def test_each_operation_has_a_row_and_each_row_an_operation(bureau: Bureau) -> None:
     paths = bureau.desk.client.get("/openapi.json").json()["paths"]
-    operations = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
+    operations = {
+        operation["operationId"]: operation
+        for path in paths.values()
+        for operation in path.values()
+    }
     assert set(operations) == set(TABLE)
     for name, operation in operations.items():
         declared = operation.get("security")
@@ -278,7 +340,9 @@ def test_each_operation_has_a_row_and_each_row_an_operation(bureau: Bureau) -> N
             else:
                 assert got["nobody"] == 401, name
                 (role,) = declared[0]["bearer"]
-                lower = [who for who, has in PEOPLE.items() if v.ROLES.rank(has) < v.ROLES.rank(role)]
+                lower = [
+                    who for who, has in PEOPLE.items() if v.ROLES.rank(has) < v.ROLES.rank(role)
+                ]
                 assert all(got[who] == 403 for who in lower if who in got), name
                 assert "429" in operation["responses"], name
 

@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, settings
 
 from api.main import create_app
 from api.settings import Settings
-from models.base import now
-from models.database import file_url
+from models.core.types import now
+from models.database.connections import file_url
 
 # The document is the same on every database, and making it opens none.
-DOCUMENT = create_app(Settings(database_url=file_url(Path(tempfile.gettempdir()) / "never-opened.db")))
+DOCUMENT = create_app(
+    Settings(database_url=file_url(Path(tempfile.gettempdir()) / "never-opened.db"))
+)
 # The same requests in every run; none is kept on disk.
 STEADY: dict[str, Any] = {
     "deadline": None,
@@ -32,7 +34,9 @@ REJECTED = {
 
 def load(**config: Any) -> Any:
     """Return the operations of the OpenAPI document, under a configuration of Schemathesis; a stream would never end."""
-    operations = schemathesis.openapi.from_asgi("/openapi.json", DOCUMENT, config=schemathesis.Config.from_dict(config))
+    operations = schemathesis.openapi.from_asgi(
+        "/openapi.json", DOCUMENT, config=schemathesis.Config.from_dict(config)
+    )
     return operations.exclude(operation_id="stream_changes")
 
 
@@ -73,7 +77,9 @@ STORED: dict[str, list[Any]] = {
     "updated.lte": ["2999-12-31T23:59:59Z"],
 }
 good_request = load(
-    seed=2, generation={"mode": "positive", "allow-x00": False}, phases={"coverage": {"enabled": False}}
+    seed=2,
+    generation={"mode": "positive", "allow-x00": False},
+    phases={"coverage": {"enabled": False}},
 )
 
 
@@ -93,19 +99,29 @@ def test_every_good_request_for_what_is_stored_succeeds(case: Any, client: TestC
         # What waits for a review is for those who have a key.
         case.query["include"] = [each for each in case.query["include"] if each != "submitted"]
     if "known_at" in case.query and case.operation.path.endswith("/evidence"):
-        case.query = {name: value for name, value in case.query.items() if name in ("known_at", "as_of")}
+        case.query = {
+            name: value for name, value in case.query.items() if name in ("known_at", "as_of")
+        }
     if case.query.get("format") != "bibliography":
-        case.query = {name: value for name, value in case.query.items() if name not in ("style", "locale")}
+        case.query = {
+            name: value for name, value in case.query.items() if name not in ("style", "locale")
+        }
     if "q" not in case.query:
         # There is relevance, and something to mark, only where somebody searches.
         case.query.pop("highlight", None)
         if "sort" in case.query:
             case.query["sort"] = [each for each in case.query["sort"] if "relevance" not in each]
-    stored = {**STORED, "known_at": [now()]} | ({"kind": ["evidence"]} if "kind" in case.path_parameters else {})
+    stored = {**STORED, "known_at": [now()]} | (
+        {"kind": ["evidence"]} if "kind" in case.path_parameters else {}
+    )
     for place in (case.query, case.path_parameters):
         for name in place.keys() & stored.keys():
             # As many as were made up, so that the choice stays with the examples.
-            wanted = stored[name][: len(place[name])] if isinstance(place[name], list) else stored[name][0]
+            wanted = (
+                stored[name][: len(place[name])]
+                if isinstance(place[name], list)
+                else stored[name][0]
+            )
             place[name] = wanted
     response = case.call(app=client.app)
     # Whether a body is a file of citations is more than a schema can tell.

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.settings import ROOT
-from models import asked, search, words
-from models.asked import parse
-from models.records import table
-from tests.api.ask import Record, ask, ids, walked, whole_claims, whole_sources
+from models.records.serializers import table
+from models.search import index, tokenizer
+from models.search import query as asked
+from models.search.query import parse
 from tests.api.curating import CLAIM, Desk
+from tests.api.requests import Record, ask, ids, walked, whole_claims, whole_sources
 from tests.api.test_bad_input import problem
 from tests.models.test_search import Meant
 
@@ -31,7 +32,13 @@ SOUGHT = (
         "venous -iron",
         "reflux or EBV",
     ),
-    *("doppler sonography", "CCSVI", "chronic cerebrospinal venous insufficiency", "no", "nobody ever said this"),
+    *(
+        "doppler sonography",
+        "CCSVI",
+        "chronic cerebrospinal venous insufficiency",
+        "no",
+        "nobody ever said this",
+    ),
 )
 NASTY = (
     *(
@@ -109,7 +116,9 @@ def said(claim: Record) -> list[str]:
 
 def authors(source: Record) -> list[str]:
     parts = ("given", "particle", "family", "suffix", "literal")
-    return [" ".join(author[part] for part in parts if author[part]) for author in source["authors"]]
+    return [
+        " ".join(author[part] for part in parts if author[part]) for author in source["authors"]
+    ]
 
 
 def of_sources(sources: list[Record], typed: str) -> list[str]:
@@ -118,17 +127,23 @@ def of_sources(sources: list[Record], typed: str) -> list[str]:
     return [
         source["id"]
         for source in sources
-        if Meant(source["title"], [*authors(source), *(source[name] or "" for name in more)]).query(query)
+        if Meant(source["title"], [*authors(source), *(source[name] or "" for name in more)]).query(
+            query
+        )
     ]
 
 
 @pytest.mark.parametrize("typed", SOUGHT)
-def test_what_is_found(typed: str, client: TestClient, claims: list[Record], sources: list[Record]) -> None:
+def test_what_is_found(
+    typed: str, client: TestClient, claims: list[Record], sources: list[Record]
+) -> None:
     assert sorted(ids(client, f"/v1/claims?q={quote(typed)}")) == of_claims(claims, typed)
     assert sorted(ids(client, f"/v1/sources?q={quote(typed)}")) == of_sources(sources, typed)
 
 
-def test_the_queries_above_find_some_and_not_all(claims: list[Record], sources: list[Record]) -> None:
+def test_the_queries_above_find_some_and_not_all(
+    claims: list[Record], sources: list[Record]
+) -> None:
     numbers = [len(of_claims(claims, typed)) for typed in SOUGHT]
     assert 0 in numbers
     assert sum(0 < number < len(claims) for number in numbers) >= 6
@@ -139,19 +154,25 @@ def test_the_queries_above_find_some_and_not_all(claims: list[Record], sources: 
 def test_nothing_that_is_typed_fails(
     typed: str, client: TestClient, claims: list[Record], sources: list[Record]
 ) -> None:
-    found = client.get("/v1/claims", params={"q": typed, "limit": 200, "highlight": "true", "count": "exact"})
+    found = client.get(
+        "/v1/claims", params={"q": typed, "limit": 200, "highlight": "true", "count": "exact"}
+    )
     assert found.status_code == 200, found.text
     answer = found.json()
     assert sorted(record["id"] for record in answer["data"]) == of_claims(claims, typed)
     assert answer["page"]["count"] == len(answer["data"])
-    assert client.get("/v1/claims/facets", params={"q": typed}).json()["total"] == len(answer["data"])
+    assert client.get("/v1/claims/facets", params={"q": typed}).json()["total"] == len(
+        answer["data"]
+    )
     found = client.get("/v1/sources", params={"q": typed, "limit": 200, "highlight": "true"})
     assert sorted(record["id"] for record in found.json()["data"]) == of_sources(sources, typed)
     assert client.get("/v1/suggest", params={"q": typed}).status_code == 200
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_text_fails(client: TestClient, claims: list[Record], typed: str) -> None:
     if "\x00" in typed:
         return
@@ -168,11 +189,15 @@ def test_what_is_too_long_or_no_text_is_told(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/claims?sort=relevance", "/v1/sources?sort=-relevance", "/v1/claims?highlight=true"]
+    "path",
+    ["/v1/claims?sort=relevance", "/v1/sources?sort=-relevance", "/v1/claims?highlight=true"],
 )
 def test_relevance_needs_something_to_look_for(path: str, client: TestClient) -> None:
     (fault,) = refused(client.get(path), "invalid_parameter")["errors"]
-    assert (fault["parameter"], fault["code"]) == (path.partition("?")[2].partition("=")[0], "needs_q")
+    assert (fault["parameter"], fault["code"]) == (
+        path.partition("?")[2].partition("=")[0],
+        "needs_q",
+    )
 
 
 FILTERS: list[tuple[str, Any]] = [
@@ -184,7 +209,9 @@ FILTERS: list[tuple[str, Any]] = [
     ("topic=treatment", lambda claim: "treatment" in claim["topics"]),
     (
         "evidence_level.lte=3&direction=disputes",
-        lambda claim: any(line["level"] <= "3" and line["direction"] == "disputes" for line in claim["evidence"]),
+        lambda claim: any(
+            line["level"] <= "3" and line["direction"] == "disputes" for line in claim["evidence"]
+        ),
     ),
 ]
 
@@ -207,7 +234,8 @@ def test_it_combines_with_filters(
 
 
 @pytest.mark.parametrize(
-    "sort", ["", "&sort=relevance", "&sort=-relevance", "&sort=updated", "&sort=status,relevance,-id"]
+    "sort",
+    ["", "&sort=relevance", "&sort=-relevance", "&sort=updated", "&sort=status,relevance,-id"],
 )
 @pytest.mark.parametrize("kind", ["claims", "sources"])
 def test_pages_give_everything_once_in_one_order(sort: str, kind: str, client: TestClient) -> None:
@@ -228,7 +256,9 @@ def test_the_best_comes_first(client: TestClient) -> None:
     found = ids(client, "/v1/claims?q=iron")
     assert found == ids(client, "/v1/claims?q=iron&sort=relevance")
     # A statement counts more than what sources say.
-    statements = [claim["statement"] for claim in ask(client, "/v1/claims?q=iron&limit=200")["data"]]
+    statements = [
+        claim["statement"] for claim in ask(client, "/v1/claims?q=iron&limit=200")["data"]
+    ]
     assert "iron" in statements[0].lower()
     assert "iron" not in statements[-1].lower()
 
@@ -247,7 +277,9 @@ def test_it_combines_with_a_day(day: str, client: TestClient, claims: list[Recor
     found = ids(client, path)
     assert set(found) == by_then & set(of_claims(claims, "venous"))
     assert walked(client, f"{path}&limit=2") == found
-    assert ask(client, f"/v1/claims/facets?q=venous&as_of={day}&status.ne=unconfirmed&by=kind")["total"] == len(found)
+    assert ask(client, f"/v1/claims/facets?q=venous&as_of={day}&status.ne=unconfirmed&by=kind")[
+        "total"
+    ] == len(found)
     plain = ask(client, f"/v1/claims?as_of={day}&limit=200")["data"]
     said_then = {record["id"]: record for record in plain}
     for record in ask(client, f"{path}&highlight=true&limit=200")["data"]:
@@ -272,7 +304,9 @@ def text_at(record: Record, place: str) -> str:
     return text_at(row, "/".join(rest[1:]))
 
 
-@pytest.mark.parametrize("typed", ["multiple sclerosis", "IL-6 or iron", '"venous insufficiency" -lesions', "zamboni"])
+@pytest.mark.parametrize(
+    "typed", ["multiple sclerosis", "IL-6 or iron", '"venous insufficiency" -lesions', "zamboni"]
+)
 def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> None:
     query = parse(typed, SYNONYMS)
     for kind in ("claims", "sources"):
@@ -285,9 +319,12 @@ def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> No
                 hits = [html.unescape(hit) for hit in re.findall("<mark>(.*?)</mark>", marked)]
                 assert hits
                 for hit in hits:
-                    found = tuple(words.tokens(hit))
+                    found = tuple(tokenizer.tokens(hit))
                     assert any(
-                        found in alternative for branch in query for term in branch.wanted for alternative in term
+                        found in alternative
+                        for branch in query
+                        for term in branch.wanted
+                        for alternative in term
                     )
 
 
@@ -320,9 +357,19 @@ def test_only_what_is_accepted_is_found(desk: Desk) -> None:
 
     def found() -> list[list[Any]]:
         hits = [ids(desk.client, f"/v1/{kind}?q=zebedee") for kind in ("claims", "sources")]
-        return [*hits, [(each["kind"], each["id"]) for each in ask(desk.client, "/v1/suggest?q=zebedee")["data"]]]
+        return [
+            *hits,
+            [
+                (each["kind"], each["id"])
+                for each in ask(desk.client, "/v1/suggest?q=zebedee")["data"]
+            ],
+        ]
 
-    named = {"claim": {"statement": "Zebedee holds."}, "source": {"title": "On Zebedee"}, "topic": {"label": "Zebedee"}}
+    named = {
+        "claim": {"statement": "Zebedee holds."},
+        "source": {"title": "On Zebedee"},
+        "topic": {"label": "Zebedee"},
+    }
     for kind, more in named.items():
         desk.propose("anna", kind, f"waits-{kind}", **more)
     desk.propose("anna", "evidence", "waits", finding="So says Zebedee.")
@@ -340,7 +387,7 @@ def test_only_what_is_accepted_is_found(desk: Desk) -> None:
     for kind in named:
         desk.decide("purge", kind, f"good-{kind}", "dora", "A court said so.")
     with desk.store.database.read() as connection:
-        for model in search.DERIVED:
+        for model in index.DERIVED:
             rows = connection.execute(table(model).select()).all()
             assert "zebed" not in repr(rows)
 
@@ -355,7 +402,10 @@ def test_suggestions(client: TestClient) -> None:
     assert [each["id"] for each in by_author] == ["sundstrom-2010"]
     assert by_author[0]["citation"] == "Sundström et al. 2010"
     assert ask(client, "/v1/suggest?q=multiple+scl&kind=topic")["data"] == found[:1]
-    assert {each["kind"] for each in ask(client, "/v1/suggest?q=c&kind=claim,source")["data"]} == {"claim", "source"}
+    assert {each["kind"] for each in ask(client, "/v1/suggest?q=c&kind=claim,source")["data"]} == {
+        "claim",
+        "source",
+    }
     assert len(ask(client, "/v1/suggest?q=c")["data"]) == 10
     for nothing in ("%20", "-", "zzzz", "😀"):
         assert ask(client, f"/v1/suggest?q={quote(nothing, safe='%')}") == {"data": []}
@@ -368,4 +418,6 @@ def test_suggestions_have_a_tag(client: TestClient) -> None:
 
 def test_lines_have_what_is_found_in_its_order(client: TestClient) -> None:
     lines = client.get("/v1/claims?q=reflux&format=jsonl&fields=id").text.splitlines()
-    assert [line.split('"')[3] for line in lines] == [each["id"] for each in ask(client, "/v1/claims?q=reflux")["data"]]
+    assert [line.split('"')[3] for line in lines] == [
+        each["id"] for each in ask(client, "/v1/claims?q=reflux")["data"]
+    ]

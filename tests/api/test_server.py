@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from api.settings import ROOT
-from models import keys, migrations
-from models.database import connect, file_url
+from models import migrations
+from models.access import api_keys
+from models.database.connections import connect, file_url
 
 # The application with routes that answer without an end: one heeds a stop, one does not, one is faster than its client.
 PROGRAM = """
@@ -95,10 +96,17 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     database = connect(url)
     migrations.migrate(database)
     database.close()
-    times = {"header_seconds": 0.7, "body_seconds": 1, "keep_alive_seconds": 1, "shutdown_seconds": 2}
+    times = {
+        "header_seconds": 0.7,
+        "body_seconds": 1,
+        "keep_alive_seconds": 1,
+        "shutdown_seconds": 2,
+    }
     given = json.dumps({"database_url": url, "port": 0, **times, **settings})
     command = [sys.executable, "-c", PROGRAM, given]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     log: list[str] = []
     listens = threading.Event()
 
@@ -153,7 +161,11 @@ def told(answer: bytes) -> tuple[int, dict[str, Any]]:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"application/problem+json" in head, answer
     assert b"server:" not in head.lower()
-    for name in (b"x-content-type-options: nosniff", b"referrer-policy: no-referrer", b"content-security-policy: "):
+    for name in (
+        b"x-content-type-options: nosniff",
+        b"referrer-policy: no-referrer",
+        b"content-security-policy: ",
+    ):
         assert name in head.lower()
     found = json.loads(body)
     assert {"type", "title", "status", "detail", "code", "request_id"} <= set(found)
@@ -189,7 +201,9 @@ def test_whoever_says_nothing_is_cut_off(server: Running) -> None:
     assert answer == b"" or told(answer)[0] == 408
 
 
-@pytest.mark.parametrize("first", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n", b"\r\n"])
+@pytest.mark.parametrize(
+    "first", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n", b"\r\n"]
+)
 def test_whoever_does_not_end_the_headers_gets_408(first: bytes, server: Running) -> None:
     with server.open() as connection:
         connection.sendall(first)
@@ -255,7 +269,9 @@ def test_a_body_that_drips_has_no_more_time(server: Running) -> None:
 def test_a_stream_may_drip(server: Running) -> None:
     with server.open() as connection:
         chunk = b"5\r\nabcde\r\n"
-        pieces = iter([HEAD % (b"/drain", b"Transfer-Encoding: chunked"), *[chunk] * 8, b"0\r\n\r\n"])
+        pieces = iter(
+            [HEAD % (b"/drain", b"Transfer-Encoding: chunked"), *[chunk] * 8, b"0\r\n\r\n"]
+        )
         assert drip(connection, pieces) > 1.5
         assert one(connection) == (200, {"bytes": 40})
 
@@ -345,7 +361,11 @@ def test_an_answer_without_an_end_that_heeds_a_stop_ends_at_once(tmp_path: Path)
 
 def test_no_log_line_shows_a_key(server: Running) -> None:
     key = f"claimbase_0a1B2c3D_{'s' * 32}_AbCdEf"
-    for head in (f"GET /v1/claims?k={key}", f"GET /v1/keys/{key.replace('_', '%5F')}", f"GET /{key}"):
+    for head in (
+        f"GET /v1/claims?k={key}",
+        f"GET /v1/keys/{key.replace('_', '%5F')}",
+        f"GET /{key}",
+    ):
         with server.open() as connection:
             connection.sendall(
                 f"{head} HTTP/1.1\r\nHost: {key}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n".encode()
@@ -361,9 +381,12 @@ def test_a_stop_waits_for_a_writer_no_longer_than_a_writer_waits(tmp_path: Path)
     with running(tmp_path, shutdown_seconds=1) as server:
         database = connect(file_url(tmp_path / "a.db"))
         with database.write() as connection:
-            plain = keys.create(connection, keys.read({"name": "Anna", "role": "admin"}))[1]
+            plain = api_keys.create(connection, api_keys.read({"name": "Anna", "role": "admin"}))[1]
         body = b'{"name": "Bob", "role": "curator"}'
-        head = HEAD % (b"/v1/keys", f"Authorization: Bearer {plain}\r\nContent-Length: {len(body)}".encode())
+        head = HEAD % (
+            b"/v1/keys",
+            f"Authorization: Bearer {plain}\r\nContent-Length: {len(body)}".encode(),
+        )
         with database.write(), server.open() as client:
             client.sendall(head + body)
             time.sleep(0.3)

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from api.formats import svg
-from api.formats.chain_svg import chain_svg
-from api.formats.timeline_svg import timeline_svg
-from models import vocabularies as v
-from tests.api.drawings import (
+from api.pictures import svg
+from api.pictures.chain import chain_svg
+from api.pictures.timeline import timeline_svg
+from models.core import vocabularies as v
+from tests.api.svg_reader import (
     HOSTILE,
     LINES,
     PICTURES,
@@ -61,7 +61,9 @@ def test_does_not_depend_on_the_order_of_the_data() -> None:
 @pytest.mark.parametrize("name", PICTURES)
 def test_needs_nothing_from_elsewhere(name: str) -> None:
     picture = PICTURES[name]().decode().replace(svg.NAMESPACE, "")
-    assert not re.search(r"https?:|//|data:|javascript:|@import|<script|<image|<use|<foreignObject", picture)
+    assert not re.search(
+        r"https?:|//|data:|javascript:|@import|<script|<image|<use|<foreignObject", picture
+    )
     assert set(re.findall(r"url\((.)", picture)) == {"#"}
     ids = {element.get("id") for element in parse(PICTURES[name]()).iter()}
     assert set(re.findall(r"url\(#([^)]*)\)", picture)) <= ids
@@ -74,14 +76,22 @@ def test_every_class_and_colour_is_defined(name: str) -> None:
     assert "@media (prefers-color-scheme:dark)" in style
     used = {word for element in root.iter() for word in element.get("class", "").split()}
     assert {word for word in used if f".{word}{{" not in style} <= {"mark", "band", "plain"}
-    assert set(re.findall(r"var\(--([a-z-]+)\)", style)) <= svg.colours(0).keys() == svg.colours(1).keys()
+    assert (
+        set(re.findall(r"var\(--([a-z-]+)\)", style))
+        <= svg.colours(0).keys()
+        == svg.colours(1).keys()
+    )
 
 
 @pytest.mark.parametrize("mode", [0, 1])
 def test_text_has_contrast(mode: int) -> None:
     colours = svg.colours(mode)
     pairs = [(text, ground) for text in ("ink", "soft") for ground in ("paper", "card")]
-    pairs += [(f"{status}-ink", ground) for status in svg.SWATCHES for ground in (status, f"{status}-hatch")]
+    pairs += [
+        (f"{status}-ink", ground)
+        for status in svg.SWATCHES
+        for ground in (status, f"{status}-hatch")
+    ]
     assert not [pair for pair in pairs if contrast(colours[pair[0]], colours[pair[1]]) < 4.5]
     for mark in v.DIRECTIONS.ids:
         assert contrast(colours[mark], colours["paper"]) >= 3
@@ -90,7 +100,9 @@ def test_text_has_contrast(mode: int) -> None:
 def test_every_status_has_a_look_of_its_own() -> None:
     assert {*v.STATUSES.ids, svg.NO_STATUS} == svg.SWATCHES.keys() == svg.PATTERNS.keys()
     for mode in (0, 1):
-        assert len({svg.SWATCHES[status][mode].fill for status in v.STATUSES.ids}) == len(v.STATUSES.ids)
+        assert len({svg.SWATCHES[status][mode].fill for status in v.STATUSES.ids}) == len(
+            v.STATUSES.ids
+        )
     assert len({svg.PATTERNS[status] for status in v.STATUSES.ids}) == len(v.STATUSES.ids)
 
 
@@ -108,7 +120,11 @@ def test_wrapped_lines_fit(text: str) -> None:
 def test_hostile_text_stays_text(text: str) -> None:
     root = parse(timeline_svg(timeline(TOLD.periods, text), LINES, UNTIL))
     assert svg.clean(text) in spoken(root)
-    other = parse(chain_svg("claim-0", walk([claim(0, statement=text), claim(1, statement=text)], [tie(1, 0)])))
+    other = parse(
+        chain_svg(
+            "claim-0", walk([claim(0, statement=text), claim(1, statement=text)], [tie(1, 0)])
+        )
+    )
     assert svg.clean(text) in spoken(other)
     for picture in (root, other):
         assert not list(picture.iter(f"{SVG}script"))
@@ -135,7 +151,11 @@ def test_the_timeline_tells_every_period() -> None:
 
 def test_the_timeline_draws_what_counts_and_leaves_out_the_rest() -> None:
     root = parse(timeline_svg(TOLD, LINES, UNTIL))
-    titles = [group.findtext(f"{SVG}title") for group in root.iter(f"{SVG}g") if group.get("class") == "mark"]
+    titles = [
+        group.findtext(f"{SVG}title")
+        for group in root.iter(f"{SVG}g")
+        if group.get("class") == "mark"
+    ]
     assert sorted(filter(None, titles)) == [
         "Author1 et al. 2009: supports, level 4, 2009-12-31",
         "Author2 et al. 2009: supports, level 5, 2009-12-31",
@@ -167,7 +187,10 @@ def test_no_mark_overlaps_another(most: int) -> None:
 
 
 def test_marks_of_one_day_stack() -> None:
-    same = [line(number, "2012-12-31", "disputes", level) for number, level in enumerate(v.EVIDENCE_LEVELS.ids * 10)]
+    same = [
+        line(number, "2012-12-31", "disputes", level)
+        for number, level in enumerate(v.EVIDENCE_LEVELS.ids * 10)
+    ]
     root = parse(timeline_svg(TOLD, same, UNTIL))
     assert len({round((box[0] + box[2]) / 2, 1) for box in marks(root)}) == 1
     assert apart(marks(root))
@@ -181,10 +204,16 @@ RUNS = {
     "one": periods(("supported", "2010-01-01")),
     "begins on the last day": periods(("supported", UNTIL)),
     "begins after the last day": periods(("supported", "2026-01-01"), ("refuted", "2027-05-01")),
-    "one of a day": periods(("supported", "2010-01-01"), ("established", "2012-01-01"), ("contested", "2012-01-02")),
+    "one of a day": periods(
+        ("supported", "2010-01-01"), ("established", "2012-01-01"), ("contested", "2012-01-02")
+    ),
     "a month of days": periods(*zip(itertools.cycle(v.STATUSES.ids), DAYS, strict=False)),
-    "a crowded end": periods(("contested", "2010-01-01"), *zip(v.STATUSES.ids, NOVEMBER, strict=True)),
-    "centuries": periods(("supported", "1650-01-01"), ("established", "1990-01-01"), ("refuted", "2025-01-01")),
+    "a crowded end": periods(
+        ("contested", "2010-01-01"), *zip(v.STATUSES.ids, NOVEMBER, strict=True)
+    ),
+    "centuries": periods(
+        ("supported", "1650-01-01"), ("established", "1990-01-01"), ("refuted", "2025-01-01")
+    ),
     "the first year": periods(("supported", "0001-01-01")),
 }
 
@@ -206,7 +235,9 @@ def test_nothing_in_the_timeline_overlaps_or_is_cut(name: str) -> None:
     ]
     for pole in poles:
         x, low, high = (float(number) for number in re.findall(r"[\d.]+", pole))
-        assert not [box for box in texts(root) if box[0] < x < box[2] and high < box[3] and box[1] < low]
+        assert not [
+            box for box in texts(root) if box[0] < x < box[2] and high < box[3] and box[1] < low
+        ]
 
 
 # The chain.

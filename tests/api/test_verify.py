@@ -10,20 +10,35 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from api import verify
-from models import changes
-from models.source import SourceIn
+from api.citations import verify
+from models.records.source import SourceIn
+from models.write import changes
 from tests.conftest import Store
 
 TITLE = "A trial of X: results"
-GOOD = {"message": {"title": [TITLE], "author": [{"family": "Müller"}], "issued": {"date-parts": [[2010, 3]]}}}
+GOOD = {
+    "message": {
+        "title": [TITLE],
+        "author": [{"family": "Müller"}],
+        "issued": {"date-parts": [[2010, 3]]},
+    }
+}
 SUMMARY = {
-    "result": {"77": {"title": "A Trial of X - Results.", "authors": [{"name": "Muller A"}], "pubdate": "2011 Jan"}}
+    "result": {
+        "77": {
+            "title": "A Trial of X - Results.",
+            "authors": [{"name": "Muller A"}],
+            "pubdate": "2011 Jan",
+        }
+    }
 }
 # What the stand-in answers, by DOI or PubMed id: status, body.
 ANSWERS: dict[str, tuple[int, bytes]] = {
     "10.1000/good": (200, json.dumps(GOOD).encode()),
-    "10.1000/other": (200, json.dumps({"message": {**GOOD["message"], "title": ["Something else"]}}).encode()),
+    "10.1000/other": (
+        200,
+        json.dumps({"message": {**GOOD["message"], "title": ["Something else"]}}).encode(),
+    ),
     "10.1000/(sici)1<2;3>x": (200, json.dumps(GOOD).encode()),
     "10.1000/gone": (404, b"Resource not found."),
     "10.1000/busy": (503, b""),
@@ -57,7 +72,9 @@ class StandIn(BaseHTTPRequestHandler):
         try:
             self.wfile.write(body)
         except ConnectionError:
-            self.close_connection = True  # The client has had enough, as it should of what is too large.
+            self.close_connection = (
+                True  # The client has had enough, as it should of what is too large.
+            )
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
@@ -92,14 +109,22 @@ def fill(store: Store) -> None:
             }
             changes.put_source(change, SourceIn.model_validate(record))
         checked = [{"scheme": "doi", "value": "10.1000/checked", "verification": "verified"}]
-        verified = {"id": "v", "type": "webpage", "title": "T", "study_design": "cohort", "identifiers": checked}
+        verified = {
+            "id": "v",
+            "type": "webpage",
+            "title": "T",
+            "study_design": "cohort",
+            "identifiers": checked,
+        }
         changes.put_source(change, SourceIn.model_validate(verified))
 
 
 def test_every_unverified_identifier_gets_a_verdict(empty: Store, stand_in: str) -> None:
     fill(empty)
     with empty.database.read() as connection:
-        found = list(verify.verify(connection, "me@example.org", crossref=stand_in, pubmed=stand_in, pause=0))
+        found = list(
+            verify.verify(connection, "me@example.org", crossref=stand_in, pubmed=stand_in, pause=0)
+        )
     outcomes = {verdict.value: verdict.outcome for verdict in found}
     assert outcomes == {
         "10.1000/good": "agrees",
@@ -121,12 +146,16 @@ def test_every_unverified_identifier_gets_a_verdict(empty: Store, stand_in: str)
     assert not any("checked" in path or "secret" in path for path, _ in StandIn.asked)
 
 
-def test_a_slow_service_is_left(empty: Store, stand_in: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_service_is_left(
+    empty: Store, stand_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(empty)
     monkeypatch.setattr(verify, "SECONDS", 0.2)
     monkeypatch.setattr(StandIn, "delay", 0.5)
     with empty.database.read() as connection:
-        found = list(verify.verify(connection, "me@example.org", crossref=stand_in, pubmed=stand_in, pause=0))
+        found = list(
+            verify.verify(connection, "me@example.org", crossref=stand_in, pubmed=stand_in, pause=0)
+        )
     assert {verdict.outcome for verdict in found} == {"unanswered"}
 
 
@@ -135,6 +164,10 @@ def test_without_a_network_there_is_one_clear_line(empty: Store) -> None:
     with empty.database.read() as connection, pytest.raises(verify.NoNetwork):
         list(
             verify.verify(
-                connection, "me@example.org", crossref="http://127.0.0.1:1", pubmed="http://127.0.0.1:1", pause=0
+                connection,
+                "me@example.org",
+                crossref="http://127.0.0.1:1",
+                pubmed="http://127.0.0.1:1",
+                pause=0,
             )
         )

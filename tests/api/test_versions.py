@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from models.idempotency import Idempotency
-from models.records import table
+from models.records.serializers import table
+from models.write.idempotency import Idempotency
 from tests.api.curating import CLAIM, LINE, NOW, Desk, a_record, native, serial
 from tests.api.test_bad_input import problem
 
@@ -42,9 +42,17 @@ def test_every_change_and_decision_names_its_version(desk: Desk) -> None:
         refused = problem(desk.ask(who, method, path, body))
         assert (refused["status"], refused["code"]) == (428, "precondition_required"), path
         # Another version, the right one as a weak tag or without quotes, none of several, and none at all.
-        kind, name = path.split("?")[0].split(":merge")[0].removeprefix("/v1/").removeprefix("records/").split("/", 1)
+        kind, name = (
+            path.split("?")[0]
+            .split(":merge")[0]
+            .removeprefix("/v1/")
+            .removeprefix("records/")
+            .split("/", 1)
+        )
         name = name.removesuffix(":accept").removesuffix(":reject").removesuffix(":purge")
-        tag = desk.tag(f"/v1/records/{kind if kind == 'evidence' else kind.removesuffix('s')}/{name}")
+        tag = desk.tag(
+            f"/v1/records/{kind if kind == 'evidence' else kind.removesuffix('s')}/{name}"
+        )
         for bad in ('"1"', f"W/{tag}", tag.strip('"'), '"1", "2"', '""', ",", f'"{tag}"'):
             refused = problem(desk.ask(who, method, path, body, If_Match=bad))
             assert (refused["status"], refused["code"]) == (412, "precondition_failed"), (path, bad)
@@ -52,12 +60,27 @@ def test_every_change_and_decision_names_its_version(desk: Desk) -> None:
     assert (desk.bodies(), serial(desk)) == (before, at)
     tag = desk.tag(f"/v1/records/evidence/{record}")
     for any_of_all in ("*", " * ", f"{tag}, *"):
-        refused = problem(desk.ask("cleo", "PATCH", native("evidence", record), {"finding": "x"}, If_Match=any_of_all))
+        refused = problem(
+            desk.ask(
+                "cleo", "PATCH", native("evidence", record), {"finding": "x"}, If_Match=any_of_all
+            )
+        )
         assert (refused["status"], refused["code"]) == (428, "precondition_required")
         assert "names no version" in refused["detail"]
     for good in (f'"1", {tag}', f'{tag},"1"', f'W/"1" , {tag}'):
-        desk.must(200, "cleo", "PATCH", native("evidence", record), {"finding": LINE["finding"]}, If_Match=good)
-    several = [("If-Match", '"1"'), ("If-Match", tag), ("Authorization", f"Bearer {desk.plain['cleo']}")]
+        desk.must(
+            200,
+            "cleo",
+            "PATCH",
+            native("evidence", record),
+            {"finding": LINE["finding"]},
+            If_Match=good,
+        )
+    several = [
+        ("If-Match", '"1"'),
+        ("If-Match", tag),
+        ("Authorization", f"Bearer {desk.plain['cleo']}"),
+    ]
     path = native("evidence", record)
     assert desk.client.patch(path, json={}, headers=several).status_code == 200
     assert serial(desk) == at, "what changes nothing leaves no revision"
@@ -67,7 +90,9 @@ def test_a_version_that_was_read_is_good_until_somebody_else_is_faster(desk: Des
     record = desk.accepted("evidence", "mine")
     path = native("evidence", record)
     tag = desk.tag(path, None)
-    assert tag == desk.tag(f"/v1/claims/{CLAIM}", None) == desk.tag(f"/v1/records/evidence/{record}")
+    assert (
+        tag == desk.tag(f"/v1/claims/{CLAIM}", None) == desk.tag(f"/v1/records/evidence/{record}")
+    )
     first = desk.ask("ben", "PATCH", path, {"finding": "First."}, If_Match=tag)
     assert first.status_code == 200
     desk.must(412, "cleo", "PATCH", path, {"finding": "Second."}, If_Match=tag)
@@ -78,7 +103,9 @@ def test_a_version_that_was_read_is_good_until_somebody_else_is_faster(desk: Des
     proposal = desk.propose("anna", "evidence", "waits")
     own = desk.tag(f"/v1/records/evidence/{proposal}")
     assert desk.tag(path, None) == tag != own
-    desk.must(200, "anna", "PATCH", native("evidence", proposal), {"finding": "Mine."}, If_Match=own)
+    desk.must(
+        200, "anna", "PATCH", native("evidence", proposal), {"finding": "Mine."}, If_Match=own
+    )
     assert desk.tag(path, None) == tag
     desk.accept("evidence", proposal)
     assert desk.tag(path, None) != tag
@@ -114,17 +141,26 @@ def test_what_is_sent_twice_is_done_once(desk: Desk) -> None:
         assert first.headers[name] == again.headers[name]
     assert serial(desk) == at
     # The same answer also after the record was changed, for it is the answer to that request.
-    desk.must(200, "anna", "PATCH", native("evidence", f"{CLAIM}:mine"), {"finding": "x"}, If_Match=NOW)
+    desk.must(
+        200, "anna", "PATCH", native("evidence", f"{CLAIM}:mine"), {"finding": "x"}, If_Match=NOW
+    )
     assert desk.ask("anna", "POST", LINES, body, **key).content == first.content
     # Another request with the same key: another body, address, query.
     other = {**LINE, "key": "other"}
-    asked = [(LINES, other), (f"{LINES}?comment=x", body), ("/v1/claims/ms-cause-unknown/evidence", body)]
+    asked = [
+        (LINES, other),
+        (f"{LINES}?comment=x", body),
+        ("/v1/claims/ms-cause-unknown/evidence", body),
+    ]
     for path, given in asked:
         refused = problem(desk.ask("anna", "POST", path, given, **key))
         assert (refused["status"], refused["code"]) == (422, "idempotency_key_reused")
     # A key belongs to who gave it.
     desk.must(201, "emil", "POST", LINES, other, **key)
-    assert {(row["actor"], row["key"]) for row in kept(desk)} == {("anna", "abc-1"), ("emil", "abc-1")}
+    assert {(row["actor"], row["key"]) for row in kept(desk)} == {
+        ("anna", "abc-1"),
+        ("emil", "abc-1"),
+    }
     for bad in ("", " ", "a b", "x" * 201, "a, b"):
         answer = desk.ask("anna", "POST", LINES, {**LINE, "key": "third"}, Idempotency_Key=bad)
         if answer.status_code == 201:
@@ -177,9 +213,17 @@ def test_a_batch_is_stored_whole(desk: Desk) -> None:
         {"record": "topic", **a_record("topic", "new-topic")},
         {"record": "source", **a_record("source", "new-source")},
         {"record": "claim", **a_record("claim", "new-claim", topics=["new-topic"])},
-        {"record": "occurrence", "claim": "new-claim", **a_record("occurrence", "a", source="new-source")},
+        {
+            "record": "occurrence",
+            "claim": "new-claim",
+            **a_record("occurrence", "a", source="new-source"),
+        },
         {"record": "relation", "claim": "new-claim", **a_record("relation", CLAIM)},
-        {"record": "evidence", "claim": "new-claim", **a_record("evidence", "a", source="new-source")},
+        {
+            "record": "evidence",
+            "claim": "new-claim",
+            **a_record("evidence", "a", source="new-source"),
+        },
         {
             "record": "evidence",
             "claim": "new-claim",
@@ -187,7 +231,9 @@ def test_a_batch_is_stored_whole(desk: Desk) -> None:
         },
     ]
     key = {"Idempotency_Key": "batch"}
-    answer = desk.ask("anna", "POST", "/v1/claims:batch", {"records": records, "comment": "All of it."}, **key)
+    answer = desk.ask(
+        "anna", "POST", "/v1/claims:batch", {"records": records, "comment": "All of it."}, **key
+    )
     assert answer.status_code == 201, answer.text
     made = answer.json()["data"]
     assert [record["kind"] for record in made] == [record["record"] for record in records]
@@ -200,7 +246,9 @@ def test_a_batch_is_stored_whole(desk: Desk) -> None:
     listed = desk.must(200, "anna", "GET", "/v1/reviews?limit=200&count=exact")
     assert (listed["page"]["count"], len(listed["data"])) == (7, 7)
     assert (
-        desk.must(200, "ben", "GET", "/v1/reviews?claim=new-claim&kind=evidence,claim&count=exact")["page"]["count"]
+        desk.must(200, "ben", "GET", "/v1/reviews?claim=new-claim&kind=evidence,claim&count=exact")[
+            "page"
+        ]["count"]
         == 3
     )
     assert desk.must(200, "emil", "GET", "/v1/reviews")["data"] == []
@@ -223,17 +271,27 @@ def test_a_batch_tells_every_fault_with_its_place_and_stores_nothing(desk: Desk)
         ({"record": "evidence", "claim": CLAIM, **LINE, "source": "absent"}, ["/records/9/source"]),
         ({"record": "evidence", "claim": CLAIM, **LINE, "key": "doepp-2010"}, ["/records/10/key"]),
         ({**good, "id": "other", "state": "accepted"}, ["/records/11/state"]),
-        ({"record": "relation", "claim": CLAIM, **a_record("relation", CLAIM)}, ["/records/12/target"]),
         (
-            {"record": "source", **a_record("source", "s", identifiers=[{"scheme": "doi", "value": "x"}])},
+            {"record": "relation", "claim": CLAIM, **a_record("relation", CLAIM)},
+            ["/records/12/target"],
+        ),
+        (
+            {
+                "record": "source",
+                **a_record("source", "s", identifiers=[{"scheme": "doi", "value": "x"}]),
+            },
             ["/records/13/identifiers/0/verification"],
         ),
     ]
     before, at = desk.bodies(), serial(desk)
     records = [good, *(record for record, _ in faulty)]
-    refused = problem(desk.ask("anna", "POST", "/v1/claims:batch", {"records": records}, Idempotency_Key="x"))
+    refused = problem(
+        desk.ask("anna", "POST", "/v1/claims:batch", {"records": records}, Idempotency_Key="x")
+    )
     assert refused["status"] == 422
-    assert [error["pointer"] for error in refused["errors"]] == [place for _, places in faulty for place in places]
+    assert [error["pointer"] for error in refused["errors"]] == [
+        place for _, places in faulty for place in places
+    ]
     assert (desk.bodies(), serial(desk), kept(desk)) == (before, at, [])
     for body, place in (
         ({}, "/records"),
@@ -248,7 +306,9 @@ def test_a_batch_tells_every_fault_with_its_place_and_stores_nothing(desk: Desk)
 
 
 def test_a_batch_holds_a_thousand_records(desk: Desk) -> None:
-    records = [{"record": "topic", **a_record("topic", f"topic-{number}")} for number in range(1001)]
+    records = [
+        {"record": "topic", **a_record("topic", f"topic-{number}")} for number in range(1001)
+    ]
     refused = problem(desk.ask("anna", "POST", "/v1/claims:batch", {"records": records}))
     assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/records")
     at = serial(desk)
@@ -257,6 +317,8 @@ def test_a_batch_holds_a_thousand_records(desk: Desk) -> None:
     assert [record["id"] for record in made] == [record["id"] for record in records[:1000]]
     # One that is there already: none of the others is stored.
     more = [{"record": "topic", **a_record("topic", f"more-{number}")} for number in range(5)]
-    refused = problem(desk.ask("anna", "POST", "/v1/claims:batch", {"records": [*more, records[7]]}))
+    refused = problem(
+        desk.ask("anna", "POST", "/v1/claims:batch", {"records": [*more, records[7]]})
+    )
     assert [error["pointer"] for error in refused["errors"]] == ["/records/5/id"]
     assert serial(desk) == at + 1000

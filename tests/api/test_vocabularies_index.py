@@ -6,12 +6,27 @@ from fastapi.testclient import TestClient
 from api.main import create_app
 from api.settings import Settings
 from models import migrations
-from tests.api.ask import ask, ids, walked, whole_claims
+from tests.api.requests import ask, ids, walked, whole_claims
 from tests.conftest import Store
 
 VOCABULARIES = [
-    *("claim-kinds", "statuses", "directions", "evidence-levels", "questions", "directness", "study-designs"),
-    *("certainties", "relation-types", "source-types", "identifier-schemes", "verifications", "integrities"),
+    *(
+        "claim-kinds",
+        "statuses",
+        "directions",
+        "evidence-levels",
+        "questions",
+        "directness",
+        "study-designs",
+    ),
+    *(
+        "certainties",
+        "relation-types",
+        "source-types",
+        "identifier-schemes",
+        "verifications",
+        "integrities",
+    ),
     *(
         "extractions",
         "review-states",
@@ -29,9 +44,13 @@ VOCABULARIES = [
 def test_every_topic_has_a_definition_and_every_claim_a_topic(client: TestClient) -> None:
     topics = ask(client, "/v1/topics?limit=200")["data"]
     assert all(topic["label"] and len(topic["definition"]) > 10 for topic in topics)
-    assert {topic for claim in whole_claims(client) for topic in claim["topics"]} <= {topic["id"] for topic in topics}
+    assert {topic for claim in whole_claims(client) for topic in claim["topics"]} <= {
+        topic["id"] for topic in topics
+    }
     assert (
-        walked(client, "/v1/topics?limit=3") == [topic["id"] for topic in topics] == sorted(ids(client, "/v1/topics"))
+        walked(client, "/v1/topics?limit=3")
+        == [topic["id"] for topic in topics]
+        == sorted(ids(client, "/v1/topics"))
     )
 
 
@@ -43,7 +62,9 @@ def test_every_vocabulary_is_reachable_and_defines_its_terms(client: TestClient)
         assert {name: whole[name] for name in vocabulary} == vocabulary
         names = [term["id"] for term in whole["terms"]]
         assert len(names) == len(set(names)) > 0
-        assert all(term["label"] and term["definition"].endswith((".", "?")) for term in whole["terms"])
+        assert all(
+            term["label"] and term["definition"].endswith((".", "?")) for term in whole["terms"]
+        )
         assert all(isinstance(term["crosswalk"], dict) for term in whole["terms"])
 
 
@@ -54,10 +75,26 @@ def test_every_vocabulary_is_reachable_and_defines_its_terms(client: TestClient)
             "status-rules",
             [
                 *("nothing_takes_a_side", "strong_against", "strong_for", "definition_in_use"),
-                *("against_outranks_support", "support_outranks_against", "both_sides", "one_group_or_weak"),
+                *(
+                    "against_outranks_support",
+                    "support_outranks_against",
+                    "both_sides",
+                    "one_group_or_weak",
+                ),
             ],
         ),
-        ("statuses", ["refuted", "disputed", "contested", "unassessed", "unconfirmed", "supported", "established"]),
+        (
+            "statuses",
+            [
+                "refuted",
+                "disputed",
+                "contested",
+                "unassessed",
+                "unconfirmed",
+                "supported",
+                "established",
+            ],
+        ),
         ("directions", ["supports", "disputes", "inconclusive"]),
         ("evidence-levels", ["1", "2", "3", "4", "5", "not_gradable"]),
         ("certainties", ["very_low", "low", "moderate", "high"]),
@@ -68,14 +105,18 @@ def test_terms_stand_in_their_order(name: str, terms: list[str], client: TestCli
 
 
 def test_terms_name_their_like_in_other_schemes(client: TestClient) -> None:
-    types = {term["id"]: term["crosswalk"] for term in ask(client, "/v1/vocabularies/source-types")["terms"]}
+    types = {
+        term["id"]: term["crosswalk"]
+        for term in ask(client, "/v1/vocabularies/source-types")["terms"]
+    }
     assert types["book"]["csl"] == "book"
     assert types["book"]["ris"] == "BOOK"
 
 
 def test_every_status_that_a_claim_has_comes_from_a_rule_that_is_served(client: TestClient) -> None:
     rules = {
-        term["id"]: term["crosswalk"]["statuses"] for term in ask(client, "/v1/vocabularies/status-rules")["terms"]
+        term["id"]: term["crosswalk"]["statuses"]
+        for term in ask(client, "/v1/vocabularies/status-rules")["terms"]
     }
     for claim in whole_claims(client):
         assert rules[claim["status_rule"]] == claim["status"]
@@ -89,9 +130,16 @@ def test_the_index_says_what_this_is_and_where_things_are(path: str, client: Tes
     assert index["licences"] == {"code": "MIT", "content": "CC0-1.0"}
     assert index["serial"] > 100
     assert index["version"] == client.get("/openapi.json").json()["info"]["version"]
-    assert {"claims", "facets", "evidence", "sources", "topics", "vocabularies", "openapi", "docs"} <= set(
-        index["links"]
-    )
+    assert {
+        "claims",
+        "facets",
+        "evidence",
+        "sources",
+        "topics",
+        "vocabularies",
+        "openapi",
+        "docs",
+    } <= set(index["links"])
     for link in index["links"].values():
         assert client.get(link).status_code == 200
 
@@ -104,7 +152,9 @@ def test_healthz_and_readyz_are_well_on_a_migrated_database(client: TestClient) 
 @pytest.mark.parametrize("at", ["0001", "base"])
 def test_a_database_that_is_not_migrated_is_alive_but_not_ready(at: str, empty: Store) -> None:
     migrations.migrate(empty.database, at)
-    with TestClient(create_app(Settings(database_url=empty.url)), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(Settings(database_url=empty.url)), raise_server_exceptions=False
+    ) as client:
         assert ask(client, "/healthz") == {"status": "ok"}
         for path in ("/readyz", "/v1/claims", "/v1/claims/a", "/v1/claims/facets"):
             answer = client.get(path)

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from api.cache import POLL_SECONDS
+from api.http.response_cache import POLL_SECONDS
 from tests.conftest import Store
 from tests.drills.serving import must_agree, people, serving, together
 
@@ -28,8 +28,12 @@ def test_what_one_process_writes_the_others_show(seeded: Store, tmp_path: Path) 
             for turn in range(writes):
                 slug = f"k{number}-{turn}"
                 for reader in readers:
-                    reader.ask("GET", "/v1/topics?limit=200")  # So that there is something old to show.
-                made = writer.ask("POST", "/v1/topics", {"id": slug, "label": slug, "definition": "A topic."})
+                    reader.ask(
+                        "GET", "/v1/topics?limit=200"
+                    )  # So that there is something old to show.
+                made = writer.ask(
+                    "POST", "/v1/topics", {"id": slug, "label": slug, "definition": "A topic."}
+                )
                 assert made.status == 201, made.body
                 path = f"/v1/records/topic/{slug}:accept"
                 accepted = reviewer.ask("POST", path, {"comment": "Good."}, If_Match=made.tag)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
-from models.database import Database
+from models.database.connections import Database
 from tests.api.curating import a_record
 from tests.drills.serving import Answer, Client, Server, must_agree, revisions
 
@@ -51,19 +51,31 @@ class Ledger:
             row = rows[serial - 1]
             name = f"{promise['kind']}/{promise['id']}"
             told = name, promise["action"], promise["actor"], promise["record"]
-            assert told == (row["record"], row["action"], row["actor"], row["body"]), "a promise was not kept"
+            assert told == (row["record"], row["action"], row["actor"], row["body"]), (
+                "a promise was not kept"
+            )
         made = Counter(row["record"] for row in rows if row["action"] == "create")
         for key in self.asked:
-            stored = [made[name] for name in (f"claim/{key}", f"source/{key}", f"evidence/{key}:{key}")]
+            stored = [
+                made[name] for name in (f"claim/{key}", f"source/{key}", f"evidence/{key}:{key}")
+            ]
             assert stored in ([0, 0, 0], [1, 1, 1]), f"{key} is there by halves, or twice"
         # A follower was told nothing that is not there, and nothing was passed over.
-        assert [each["serial"] for each in self.seen] == [row["serial"] for row in rows[: len(self.seen)]]
+        assert [each["serial"] for each in self.seen] == [
+            row["serial"] for row in rows[: len(self.seen)]
+        ]
         for each, row in zip(self.seen, rows, strict=False):
-            assert (each["kind"], each["action"], each["at"]) == (row["kind"], row["action"], row["at"])
+            assert (each["kind"], each["action"], each["at"]) == (
+                row["kind"],
+                row["action"],
+                row["at"],
+            )
         must_agree(database)
 
 
-def sent(client: Client, ledger: Ledger, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+def sent(
+    client: Client, ledger: Ledger, method: str, path: str, body: Any = None, **headers: str
+) -> Answer:
     """Ask for a write, again and again while the database is gone, and note the answer."""
     while True:
         answer = client.ask(method, path, body, **headers)
@@ -89,7 +101,9 @@ def propose(client: Client, ledger: Ledger, key: str) -> Answer:
         {"record": "evidence", **a_record("evidence", key, claim=key, source=key)},
     ]
     ledger.asked.setdefault(key, (client.plain or "", records))
-    answer = sent(client, ledger, "POST", "/v1/claims:batch", {"records": records}, Idempotency_Key=key)
+    answer = sent(
+        client, ledger, "POST", "/v1/claims:batch", {"records": records}, Idempotency_Key=key
+    )
     assert answer.status == 201, answer.body
     return answer
 
@@ -110,7 +124,9 @@ def edit(client: Client, ledger: Ledger, claim: str, note: str) -> None:
     assert answer.status in (200, 412), answer.body
 
 
-def write(server: Server, ledger: Ledger, name: str, plain: tuple[str, str], until: threading.Event) -> None:
+def write(
+    server: Server, ledger: Ledger, name: str, plain: tuple[str, str], until: threading.Event
+) -> None:
     """Write until told to stop, or until nobody answers: proposals as one person, decisions and edits as another."""
     proposer, curator = server.client(plain[0]), server.client(plain[1])
     for number in itertools.count():

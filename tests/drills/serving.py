@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import select
 
 from api.settings import ROOT
-from models import keys
-from models.check import check
-from models.database import Database
-from models.records import table
-from models.revision import Revision
+from models.access import api_keys
+from models.database.connections import Database
+from models.projection.integrity_check import check
+from models.records.revision import Revision
+from models.records.serializers import table
 
 # Limits on how often are not what is drilled, and no connection is closed between two requests of a client.
 SETTINGS = {
@@ -60,9 +60,19 @@ def serving(url: str, folder: Path, *options: str) -> Iterator[Server]:
     """Run `claimbase serve` on a database, with these options, and kill it at the end."""
     log = folder / f"serve-{time.monotonic_ns()}.log"
     environment = {**os.environ, **{f"CLAIMBASE_{name}": value for name, value in SETTINGS.items()}}
-    command = [sys.executable, "-c", "from api.cli import app; app()", "serve", "--database-url", url, *options]
+    command = [
+        sys.executable,
+        "-c",
+        "from api.cli.app import app; app()",
+        "serve",
+        "--database-url",
+        url,
+        *options,
+    ]
     with log.open("wb") as written:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=written)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=written
+        )
     server = Server(0, process, log)
     try:
         server.port = _port(server)
@@ -110,13 +120,18 @@ class Client:
         self.connection.request(method, path, content, given)
         answer = self.connection.getresponse()
         text = answer.read()
-        return Answer(answer.status, answer.headers.get("etag", ""), json.loads(text) if text else None)
+        return Answer(
+            answer.status, answer.headers.get("etag", ""), json.loads(text) if text else None
+        )
 
 
 def people(database: Database, number: int, role: str = "curator") -> list[str]:
     """Return the keys of so many persons."""
     with database.write() as connection:
-        return [keys.create(connection, keys.read({"name": f"{role}-{n}", "role": role}))[1] for n in range(number)]
+        return [
+            api_keys.create(connection, api_keys.read({"name": f"{role}-{n}", "role": role}))[1]
+            for n in range(number)
+        ]
 
 
 def together(work: Callable[[int], None], number: int) -> None:
@@ -156,7 +171,11 @@ def revisions(database: Database, since: int) -> Sequence[Any]:
     """Return the revisions after a serial, in order."""
     rows = table(Revision)
     with database.read() as connection:
-        return connection.execute(select(rows).where(rows.c.serial > since).order_by(rows.c.serial)).mappings().all()
+        return (
+            connection.execute(select(rows).where(rows.c.serial > since).order_by(rows.c.serial))
+            .mappings()
+            .all()
+        )
 
 
 def must_agree(database: Database) -> None:

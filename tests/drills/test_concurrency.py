@@ -9,9 +9,20 @@ from typing import NamedTuple
 
 import pytest
 
-from models import queries, revision
+from models.read import listings
+from models.records import revision
 from tests.conftest import Store
-from tests.drills.serving import Answer, Client, feed, must_agree, people, revisions, serving, tell, together
+from tests.drills.serving import (
+    Answer,
+    Client,
+    feed,
+    must_agree,
+    people,
+    revisions,
+    serving,
+    tell,
+    together,
+)
 
 CLAIMS = 10
 PATH = "/v1/claims/ccsvi-causes-ms"
@@ -39,7 +50,9 @@ def patient(client: Client, path: str, note: str, tag: str, told: list[int]) -> 
 FULL = (pytest.param(32, 200, n, marks=pytest.mark.slow, id=f"full-{n}") for n in (1, 2))
 
 
-@pytest.mark.parametrize(("clients", "edits", "processes"), [pytest.param(8, 15, 2, id="small"), *FULL])
+@pytest.mark.parametrize(
+    ("clients", "edits", "processes"), [pytest.param(8, 15, 2, id="small"), *FULL]
+)
 def test_of_many_edits_at_once_none_is_lost(
     seeded: Store, tmp_path: Path, clients: int, edits: int, processes: int
 ) -> None:
@@ -50,9 +63,12 @@ def test_of_many_edits_at_once_none_is_lost(
         servers = [stack.enter_context(serving(seeded.url, tmp_path)) for _ in range(processes)]
         server = servers[0]
         plain = people(seeded.database, clients)
-        claims = [row["id"] for row in server.client().ask("GET", f"/v1/claims?limit={CLAIMS}").body["data"]]
+        claims = [
+            row["id"]
+            for row in server.client().ask("GET", f"/v1/claims?limit={CLAIMS}").body["data"]
+        ]
         with seeded.database.read() as connection:
-            first = queries.serial(connection)
+            first = listings.serial(connection)
 
         def work(n: int) -> None:
             client = servers[n % processes].client(plain[n])
@@ -101,12 +117,14 @@ def test_a_request_that_is_sent_many_times_at_once_is_carried_out_once(
     with serving(seeded.url, tmp_path) as server:
         (plain,) = people(seeded.database, 1)
         with seeded.database.read() as connection:
-            first = queries.serial(connection)
+            first = listings.serial(connection)
         body = {"id": "sent-again", "statement": "It is sent again and again.", "kind": "mechanism"}
         answers: list[Answer] = []
 
         def work(_n: int) -> None:
-            answers.append(server.client(plain).ask("POST", "/v1/claims", body, Idempotency_Key="the-same"))
+            answers.append(
+                server.client(plain).ask("POST", "/v1/claims", body, Idempotency_Key="the-same")
+            )
 
         together(work, posts)
     assert [answer.status for answer in answers] == [201] * posts
@@ -126,15 +144,25 @@ def test_writers_who_wait_do_not_keep_readers_waiting(seeded: Store, tmp_path: P
         tag = client.ask("GET", PATH).tag
 
         def work(plain: str) -> None:
-            told.append(server.client(plain).ask("PATCH", PATH, {"note": "Mine."}, If_Match=tag).status)
+            told.append(
+                server.client(plain).ask("PATCH", PATH, {"note": "Mine."}, If_Match=tag).status
+            )
 
-        writers = [threading.Thread(target=work, args=(plain,)) for plain in people(seeded.database, 60)]
+        writers = [
+            threading.Thread(target=work, args=(plain,)) for plain in people(seeded.database, 60)
+        ]
         with seeded.database.write() as connection:
             revision.hold(connection)
             for writer in writers:
                 writer.start()
             time.sleep(1)  # They are all waiting by then.
-            for path in (PATH, "/v1/claims?include=evidence", "/healthz", "/readyz", "/v1/vocabularies") * 4:
+            for path in (
+                PATH,
+                "/v1/claims?include=evidence",
+                "/healthz",
+                "/readyz",
+                "/v1/vocabularies",
+            ) * 4:
                 begun = time.monotonic()
                 assert client.ask("GET", path).status == 200
                 slowest = max(slowest, time.monotonic() - begun)

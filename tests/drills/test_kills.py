@@ -18,8 +18,8 @@ import pytest
 
 from api.settings import ROOT
 from models import migrations
-from models.database import Database, connect
-from models.seed import seed
+from models.database.connections import Database, connect
+from models.transfer.seed import seed
 from tests.conftest import Store
 from tests.drills.ledger import NOBODY_ANSWERS, Ledger, follow, propose, write
 from tests.drills.serving import Server, people, serving, tell
@@ -29,7 +29,11 @@ ROUNDS = {"sqlite": 50, "postgresql": 20}
 
 
 def crowd(
-    server: Server, ledger: Ledger, round_number: int, plain: list[tuple[str, str]], until: threading.Event
+    server: Server,
+    ledger: Ledger,
+    round_number: int,
+    plain: list[tuple[str, str]],
+    until: threading.Event,
 ) -> tuple[list[threading.Thread], list[Exception]]:
     """Start four writers and a follower; return their threads, and where each will leave what went wrong."""
     errors: list[Exception] = []
@@ -55,7 +59,9 @@ def crowd(
 
 def persons(database: Database) -> list[tuple[str, str]]:
     """Return for each writer the key of a proposer and that of a curator."""
-    return list(zip(people(database, WRITERS, "contributor"), people(database, WRITERS), strict=True))
+    return list(
+        zip(people(database, WRITERS, "contributor"), people(database, WRITERS), strict=True)
+    )
 
 
 def ask_again(server: Server, ledger: Ledger) -> int:
@@ -67,8 +73,12 @@ def ask_again(server: Server, ledger: Ledger) -> int:
     return len(unanswered)
 
 
-@pytest.mark.parametrize("full", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["small", "full"])
-def test_a_server_that_is_killed_keeps_its_promises(seeded: Store, kind: str, tmp_path: Path, *, full: bool) -> None:
+@pytest.mark.parametrize(
+    "full", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["small", "full"]
+)
+def test_a_server_that_is_killed_keeps_its_promises(
+    seeded: Store, kind: str, tmp_path: Path, *, full: bool
+) -> None:
     ledger, again, plain = Ledger(), 0, persons(seeded.database)
     when = random.Random(7)
     rounds = ROUNDS[kind] if full else 2
@@ -88,7 +98,9 @@ def test_a_server_that_is_killed_keeps_its_promises(seeded: Store, kind: str, tm
     with serving(seeded.url, tmp_path) as server:
         again += ask_again(server, ledger)
         ledger.must_hold(seeded.database)
-    tell(f"{rounds} rounds: {len(ledger.promised)} promises kept, {again} of {len(ledger.asked)} requests sent again")
+    tell(
+        f"{rounds} rounds: {len(ledger.promised)} promises kept, {again} of {len(ledger.asked)} requests sent again"
+    )
 
 
 @dataclass
@@ -102,7 +114,11 @@ class Postgres:
     def start(self, url: str) -> None:
         """Start it, and wait until it answers."""
         self.process = subprocess.Popen(
-            self.command, user=self.user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"
+            self.command,
+            user=self.user,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
         )
         database = connect(url)
         for _ in range(600):
@@ -120,7 +136,9 @@ class Postgres:
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
         for child in children:
-            with suppress(psutil.NoSuchProcess):  # They go by themselves once the postmaster is gone.
+            with suppress(
+                psutil.NoSuchProcess
+            ):  # They go by themselves once the postmaster is gone.
                 child.kill()
         self.process.wait(timeout=20)
 
@@ -139,7 +157,9 @@ def own_postgres() -> Iterator[tuple[Postgres, str]]:
     stop(["-m", "fast", "-w", "stop"], pgdata=server.pgdata, user=server.system_user)
     sockets = str(server.get_postmaster_info().socket_dir)
     program = str(commands.POSTGRES_BIN_PATH / "postgres")
-    postgres = Postgres([program, "-D", str(server.pgdata), "-h", "", "-k", sockets], server.system_user)
+    postgres = Postgres(
+        [program, "-D", str(server.pgdata), "-h", "", "-k", sockets], server.system_user
+    )
     try:
         postgres.start(url)
         yield postgres, url

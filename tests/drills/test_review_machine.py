@@ -15,18 +15,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from models import changes, merging, review, tables
-from models.base import ClaimbaseError
-from models.changes import Change
-from models.check import check
-from models.keys import Key, KeyIn, create
-from models.kinds import KINDS, refers
-from models.records import Row, table
+from models.access.api_keys import Key, KeyIn, create
+from models.core.errors import ClaimbaseError
+from models.migrations import tables
+from models.projection.integrity_check import check
+from models.records import retired
+from models.records.record_types import KINDS, refers
+from models.records.serializers import Row, table
+from models.write import changes, review
+from models.write import merge as merging
+from models.write.changes import Change
 from tests.api.curating import a_record
 from tests.conftest import Templates, store_of
 
 # Two keys of one person, whose name they spell in two ways; one is of a role that decides nothing.
-PEOPLE = {"anna": "contributor", "ben": "curator", "B en": "contributor", "cleo": "curator", "dora": "admin"}
+PEOPLE = {
+    "anna": "contributor",
+    "ben": "curator",
+    "B en": "contributor",
+    "cleo": "curator",
+    "dora": "admin",
+}
 # The field of each kind in which a record says who wrote it.
 WORDS = {
     "topic": "definition",
@@ -40,17 +49,29 @@ WORDS = {
 SLUGS = {"topic": ("p", "q"), "source": ("s", "t", "u"), "claim": ("a", "b", "c", "d")}
 KEYS, TIES = ("k", "l", "m"), ("rivals", "refines")
 # What there is at first. Nobody proposed it.
-FIRST = (("topic", "p"), ("source", "s"), ("source", "t"), ("claim", "a"), ("claim", "b"), ("claim", "c"))
+FIRST = (
+    ("topic", "p"),
+    ("source", "s"),
+    ("source", "t"),
+    ("claim", "a"),
+    ("claim", "b"),
+    ("claim", "c"),
+)
 TABLES = [table(model) for model in tables.tables]
 # What everybody sees of claims.
 SHOWN = ("claim_document", "status_period", "claim_search")
 
 CURATORS = [name for name, role in PEOPLE.items() if role != "contributor"]
-people, curators, deciders = (st.sampled_from(names) for names in ([*PEOPLE], CURATORS, [*CURATORS * 3, *PEOPLE]))
+people, curators, deciders = (
+    st.sampled_from(names) for names in ([*PEOPLE], CURATORS, [*CURATORS * 3, *PEOPLE])
+)
 # Of two each, so that the same words or identifiers come more than once.
 twins = st.sampled_from(("11", "12"))
 sides = st.fixed_dictionaries(
-    {"direction": st.sampled_from(("supports", "disputes", "inconclusive")), "level": st.sampled_from("1234")}
+    {
+        "direction": st.sampled_from(("supports", "disputes", "inconclusive")),
+        "level": st.sampled_from("1234"),
+    }
 )
 
 
@@ -62,7 +83,9 @@ def a_body(pick: Callable[..., Any], kind: str, words: str) -> Row:
     if "source" in body:
         body["source"] = pick("source")
     if kind == "source" and pick(st.booleans()):
-        body["identifiers"] = [{"scheme": "pmid", "value": pick(twins), "verification": "unverified"}]
+        body["identifiers"] = [
+            {"scheme": "pmid", "value": pick(twins), "verification": "unverified"}
+        ]
     if kind == "claim":
         body["topics"] = sorted({pick("topic") for _ in range(pick(st.integers(0, 2)))})
     if kind == "relation":
@@ -131,7 +154,9 @@ class Reviewing(RuleBasedStateMachine):
                 self.keys[name] = create(connection, KeyIn(name=name, role=role))[0]
         with changes.begin(self.database, actor="seed") as change:
             for kind, slug in FIRST:
-                changes.put(change, KINDS[kind], {**a_record(kind, slug), WORDS[kind]: "By nobody, first."})
+                changes.put(
+                    change, KINDS[kind], {**a_record(kind, slug), WORDS[kind]: "By nobody, first."}
+                )
         self.stored = self.dump()
         # By the number of each change, every record as it was before it.
         self.past: dict[int, dict[str, Row]] = {1: {}}
@@ -147,7 +172,10 @@ class Reviewing(RuleBasedStateMachine):
         """Return every row of every table; revisions in their order."""
         with self.database.read() as connection:
             return {
-                each.name: [dict(row) for row in connection.execute(select(each).order_by(*order)).mappings()]
+                each.name: [
+                    dict(row)
+                    for row in connection.execute(select(each).order_by(*order)).mappings()
+                ]
                 for each in TABLES
                 for order in [[each.c.serial] if each.name == "revision" else each.primary_key]
             }
@@ -171,14 +199,20 @@ class Reviewing(RuleBasedStateMachine):
         """Choose an id of a kind, mostly of what is there and stands; none at times for a relation, on which not every line bears."""
         every = [(name.partition("/"), body["state"]) for name, body in self.records.items()]
         there = [(record, state) for (of, _, record), state in every if of == kind]
-        standing = [record for record, state in there if state in changes.STANDING]
+        standing = [record for record, state in there if state in retired.STANDING]
         return st.sampled_from(
-            [*standing * 4, *(record for record, _ in there), *[""] * (len(there) * 9 + 1 if kind == "relation" else 0)]
+            [
+                *standing * 4,
+                *(record for record, _ in there),
+                *[""] * (len(there) * 9 + 1 if kind == "relation" else 0),
+            ]
         )
 
     # What people do.
 
-    def attempt(self, who: str, what: str, deed: Callable[[Change, Key], Any], may: bool | None = None) -> Any:
+    def attempt(
+        self, who: str, what: str, deed: Callable[[Change, Key], Any], may: bool | None = None
+    ) -> Any:
         """Let somebody do something. `may` says whether it has to succeed, where that is simply told."""
         key, done, refused = self.keys[who], None, ""
         try:
@@ -205,19 +239,31 @@ class Reviewing(RuleBasedStateMachine):
             may &= PEOPLE[who] != "contributor" and (not own or kind == "assessment")
         if action == "accept":
             may &= all(
-                self.records[f"{to.name}/{each}"]["state"] == "accepted" for _, to, each in refers(KINDS[kind], body)
+                self.records[f"{to.name}/{each}"]["state"] == "accepted"
+                for _, to, each in refers(KINDS[kind], body)
             )
         if action == "retract":
             may &= all(
                 # A claim takes its parts along.
-                kind == "claim" and part["claim"] == record and (author(of, part) != person(who) or of == "assessment")
+                kind == "claim"
+                and part["claim"] == record
+                and (author(of, part) != person(who) or of == "assessment")
                 for of, part in self.resting_on(name)
             )
-        self.attempt(who, action, lambda change, key: review.decide(change, key, KINDS[kind], record, action), may)
+        self.attempt(
+            who,
+            action,
+            lambda change, key: review.decide(change, key, KINDS[kind], record, action),
+            may,
+        )
 
     def resting_on(self, name: str) -> list[tuple[str, Row]]:
         """Return what is accepted and refers to a record."""
-        every = [(other.partition("/")[0], body) for other, body in self.records.items() if body["state"] == "accepted"]
+        every = [
+            (other.partition("/")[0], body)
+            for other, body in self.records.items()
+            if body["state"] == "accepted"
+        ]
         return [
             (kind, body)
             for kind, body in every
@@ -229,12 +275,22 @@ class Reviewing(RuleBasedStateMachine):
             return data.draw(of if isinstance(of, st.SearchStrategy) else self.ids(of))
 
         body = a_body(pick, kind, f"By {person(who)}, {twin}.")
-        record = self.attempt(who, "propose", lambda change, key: review.propose(change, key, KINDS[kind], body))
+        record = self.attempt(
+            who, "propose", lambda change, key: review.propose(change, key, KINDS[kind], body)
+        )
         if record is not None and by is not None:
             self.decide(by, f"{kind}/{record}", "accept")
 
-    @rule(data=st.data(), who=people, kind=st.sampled_from(list(KINDS)), twin=twins, by=curators | st.none())
-    def propose_anything(self, data: st.DataObject, who: str, kind: str, twin: str, by: str | None) -> None:
+    @rule(
+        data=st.data(),
+        who=people,
+        kind=st.sampled_from(list(KINDS)),
+        twin=twins,
+        by=curators | st.none(),
+    )
+    def propose_anything(
+        self, data: st.DataObject, who: str, kind: str, twin: str, by: str | None
+    ) -> None:
         self.propose(data, who, kind, twin, by)
 
     @rule(data=st.data(), who=people, twin=twins, by=curators | st.none())
@@ -245,9 +301,15 @@ class Reviewing(RuleBasedStateMachine):
     def propose_a_tie(self, data: st.DataObject, who: str, twin: str, by: str | None) -> None:
         self.propose(data, who, "relation", twin, by)
 
-    @rule(data=st.data(), who=deciders, action=st.sampled_from(("accept", "accept", "reject", "withdraw", "retract")))
+    @rule(
+        data=st.data(),
+        who=deciders,
+        action=st.sampled_from(("accept", "accept", "reject", "withdraw", "retract")),
+    )
     def decide_on_something(self, data: st.DataObject, who: str, action: str) -> None:
-        self.decide(who, self.some(data.draw, "accepted" if action == "retract" else "submitted"), action)
+        self.decide(
+            who, self.some(data.draw, "accepted" if action == "retract" else "submitted"), action
+        )
 
     @rule(data=st.data(), who=deciders, words=st.sampled_from(("again", "anew")), side=sides)
     def change(self, data: st.DataObject, who: str, words: str, side: Row) -> None:
@@ -264,12 +326,25 @@ class Reviewing(RuleBasedStateMachine):
         may = own if old["state"] == "submitted" else PEOPLE[who] != "contributor" and not own
         may &= old["state"] in ("submitted", "accepted")
         if kind != "assessment":
-            self.attempt(who, "change", lambda change, key: review.replace(change, key, KINDS[kind], record, new), may)
+            self.attempt(
+                who,
+                "change",
+                lambda change, key: review.replace(change, key, KINDS[kind], record, new),
+                may,
+            )
 
-    @rule(who=deciders, kind=st.sampled_from(("claim", "claim", "source")), pair=st.permutations(range(3)))
+    @rule(
+        who=deciders,
+        kind=st.sampled_from(("claim", "claim", "source")),
+        pair=st.permutations(range(3)),
+    )
     def merge(self, who: str, kind: str, pair: list[int]) -> None:
         old, into = (SLUGS[kind][place] for place in pair[:2])
-        self.attempt(who, f"merge {kind}", lambda change, key: merging.merge(change, key, KINDS[kind], old, into))
+        self.attempt(
+            who,
+            f"merge {kind}",
+            lambda change, key: merging.merge(change, key, KINDS[kind], old, into),
+        )
 
     @rule(data=st.data(), who=deciders)
     def undo(self, data: st.DataObject, who: str) -> None:
@@ -286,7 +361,10 @@ class Reviewing(RuleBasedStateMachine):
     def look(self, who: str) -> None:
         """Hold what somebody just did, and all that is there, to what must hold."""
         before, self.stored = self.stored, self.dump()
-        old, new = self.revisions[: len(before["revision"])], self.revisions[len(before["revision"]) :]
+        old, new = (
+            self.revisions[: len(before["revision"])],
+            self.revisions[len(before["revision"]) :],
+        )
         assert old == before["revision"], "what was is told otherwise"
         assert [row["serial"] for row in self.revisions] == list(range(1, len(self.revisions) + 1))
         stood = {row["record"]: row["body"] for row in old}
@@ -300,11 +378,17 @@ class Reviewing(RuleBasedStateMachine):
             seen |= touches
             if touches and row["action"] != "derive" and kind != "assessment":
                 owners = {
-                    author(kind, each) for each in (was, body) if each is not None and each["state"] == "accepted"
+                    author(kind, each)
+                    for each in (was, body)
+                    if each is not None and each["state"] == "accepted"
                 }
-                assert person(who) not in owners, f"{who} decided ({row['action']}) on their own {row['record']}"
+                assert person(who) not in owners, (
+                    f"{who} decided ({row['action']}) on their own {row['record']}"
+                )
         if not seen:
-            assert all(self.stored[name] == before[name] for name in SHOWN), "what is only proposed shows"
+            assert all(self.stored[name] == before[name] for name in SHOWN), (
+                "what is only proposed shows"
+            )
         self.statuses()
         self.waiting()
         if len(new) > 1:
@@ -323,7 +407,9 @@ class Reviewing(RuleBasedStateMachine):
             kind = name.partition("/")[0]
             if kind == "claim" and body["state"] == "accepted":
                 lines.setdefault(body["id"], [])
-            counts = kind == "evidence" and body["state"] == "accepted" and body["relation_type"] is None
+            counts = (
+                kind == "evidence" and body["state"] == "accepted" and body["relation_type"] is None
+            )
             if counts and every[f"source/{body['source']}"]["integrity"] != "retracted":
                 line = (body["direction"], int(body["level"]), body["independence_group"])
                 lines.setdefault(body["claim"], []).append(line)
@@ -341,22 +427,45 @@ class Reviewing(RuleBasedStateMachine):
             for name, role in PEOPLE.items():
                 statement, conditions = review.waiting(connection, self.keys[name])
                 shown = {
-                    row.record: person(row.proposed_by) for row in connection.execute(statement.where(*conditions))
+                    row.record: person(row.proposed_by)
+                    for row in connection.execute(statement.where(*conditions))
                 }
-                assert shown == {each: by for each, by in waits.items() if role != "contributor" or by == person(name)}
+                assert shown == {
+                    each: by
+                    for each, by in waits.items()
+                    if role != "contributor" or by == person(name)
+                }
 
 
 # The first ones occur in a few runs already.
-DEEDS = ("propose", "accept", "change", "undo", "reject", "withdraw", "retract", "merge claim", "merge source")
+DEEDS = (
+    "propose",
+    "accept",
+    "change",
+    "undo",
+    "reject",
+    "withdraw",
+    "retract",
+    "merge claim",
+    "merge source",
+)
 MANY = pytest.param(400, 50, marks=pytest.mark.slow, id="many")
 
 
 @pytest.mark.parametrize(("runs", "steps"), [pytest.param(8, 30, id="few"), MANY])
-def test_whatever_people_do_the_rules_of_review_hold(templates: Templates, kind: str, runs: int, steps: int) -> None:
+def test_whatever_people_do_the_rules_of_review_hold(
+    templates: Templates, kind: str, runs: int, steps: int
+) -> None:
     tally: Counter[str] = Counter()
-    machine = type("Reviewing", (Reviewing,), {"templates": templates, "kind": kind, "tally": tally})
+    machine = type(
+        "Reviewing", (Reviewing,), {"templates": templates, "kind": kind, "tally": tally}
+    )
     few = runs < 100
     # The suite tries the same each time, the long drill something new.
     rules = settings(max_examples=runs, stateful_step_count=steps, derandomize=few, deadline=None)
-    run_state_machine_as_test(machine, settings=settings(rules, suppress_health_check=list(HealthCheck)))
-    assert all(tally[deed] and tally[f"{deed} refused"] for deed in (DEEDS[:4] if few else DEEDS)), tally
+    run_state_machine_as_test(
+        machine, settings=settings(rules, suppress_health_check=list(HealthCheck))
+    )
+    assert all(
+        tally[deed] and tally[f"{deed} refused"] for deed in (DEEDS[:4] if few else DEEDS)
+    ), tally

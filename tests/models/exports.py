@@ -7,12 +7,15 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from models import changes, exporting, keys, lines, loading
-from models.base import in_words
-from models.check import check
-from models.claim import OccurrenceIn, TopicIn
-from models.kinds import KINDS, one
-from models.relation import RelationIn
+from models.access import api_keys
+from models.core.errors import in_words
+from models.projection.integrity_check import check
+from models.records.claim import OccurrenceIn, TopicIn
+from models.records.record_types import KINDS, one
+from models.records.relation import RelationIn
+from models.transfer import export, jsonl_reader
+from models.transfer import load as loading
+from models.write import changes
 from tests.conftest import Store
 from tests.models.test_changes import a_claim, a_line, a_source
 
@@ -22,7 +25,7 @@ Record = dict[str, Any]
 def exported(store: Store) -> bytes:
     """Return a whole export."""
     with store.database.read() as connection:
-        return b"".join(exporting.lines(connection))
+        return b"".join(export.lines(connection))
 
 
 def records(content: bytes) -> list[Record]:
@@ -49,7 +52,7 @@ def load(store: Store, content: Any, *, skip_bad: bool = False) -> tuple[loading
     def report(problem: Any) -> None:
         told.append(in_words(problem.place, problem.fault))
 
-    with lines.opened(source, "test") as opened:
+    with jsonl_reader.opened(source, "test") as opened:
         try:
             return loading.load(store.database, opened, report=report, skip_bad=skip_bad), told
         except loading.BadImport as error:
@@ -64,12 +67,16 @@ def zipped(content: bytes) -> bytes:
 def in_every_state(store: Store) -> None:
     """Add records that are proposed, accepted after that, rejected, withdrawn, retracted and merged."""
     with changes.begin(store.database, actor="ada", comment="a first lot") as change:
-        changes.put_topic(change, TopicIn(id="old-topic", label="Old", definition="Not in use any more."))
+        changes.put_topic(
+            change, TopicIn(id="old-topic", label="Old", definition="Not in use any more.")
+        )
         changes.put_source(change, a_source("old-source", identifiers=[identifier("10.1000/old")]))
         changes.put_source(change, a_source())
         changes.put_source(change, a_source("undated", issued=None))
         for slug in ("x-causes-y", "the-same-as-x", "old-claim", "y-causes-z"):
-            changes.put_claim(change, a_claim(slug, topics=["old-topic"] if slug == "old-claim" else []))
+            changes.put_claim(
+                change, a_claim(slug, topics=["old-topic"] if slug == "old-claim" else [])
+            )
         changes.put_occurrence(change, "x-causes-y", occurrence())
         changes.put_relation(change, "x-causes-y", RelationIn(type="leads_to", target="y-causes-z"))
         changes.put_relation(change, "x-causes-y", RelationIn(type="rivals", target="y-causes-z"))
@@ -81,7 +88,9 @@ def in_every_state(store: Store) -> None:
         changes.put_evidence(change, "x-causes-y", a_line("old", source="old-source"))
     with changes.begin(store.database, actor="eve", comment="for your eyes only") as change:
         changes.put_claim(change, a_claim("secret-proposal", state="submitted"))
-        changes.put_evidence(change, "x-causes-y", a_line("proposed", state="submitted", finding="Secret."))
+        changes.put_evidence(
+            change, "x-causes-y", a_line("proposed", state="submitted", finding="Secret.")
+        )
         changes.put_evidence(change, "x-causes-y", a_line("later-accepted", state="submitted"))
         changes.put_source(change, a_source("rejected-one", state="rejected"))
         changes.put_source(change, a_source("withdrawn-one", state="withdrawn"))
@@ -109,7 +118,7 @@ def decide(store: Store, kind: str, record_id: str, state: str, **more: Any) -> 
 def a_key(store: Store) -> None:
     """Make a key."""
     with store.database.write() as connection:
-        keys.create(connection, keys.KeyIn(name="Anna", role="curator"))
+        api_keys.create(connection, api_keys.KeyIn(name="Anna", role="curator"))
 
 
 def identifier(value: str) -> Record:
@@ -119,9 +128,16 @@ def identifier(value: str) -> Record:
 
 def occurrence() -> OccurrenceIn:
     """Return a place where the claim is stated, with a quote that is not ASCII."""
-    return OccurrenceIn(key="here", source="smith-2020", quote="Ça «causes» 😀", asserted_by=["smith"])
+    return OccurrenceIn(
+        key="here", source="smith-2020", quote="Ça «causes» 😀", asserted_by=["smith"]
+    )
 
 
 def on_a_relation(kind: str, state: str = "accepted") -> Any:
     """Return a line of evidence on a tie."""
-    return a_line(f"on-{kind.replace('_', '-')}", relation_type=kind, relation_target="y-causes-z", state=state)
+    return a_line(
+        f"on-{kind.replace('_', '-')}",
+        relation_type=kind,
+        relation_target="y-causes-z",
+        state=state,
+    )

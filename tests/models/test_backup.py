@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from models import backup, changes, document, migrations, search
-from models.database import connect
-from models.idempotency import Idempotency
-from models.records import table
-from models.tables import tables
+from models import migrations
+from models.database import schema_version
+from models.database.connections import connect
+from models.migrations.tables import tables
+from models.projection import tables as tables_module
+from models.records.serializers import table
+from models.search import index
+from models.transfer import backup
+from models.write import changes
+from models.write.idempotency import Idempotency
 from tests.conftest import Store, Templates
 from tests.models.exports import a_key, disagreements, exported, in_every_state
 from tests.models.test_changes import a_claim
@@ -72,7 +77,7 @@ def test_it_holds_every_table_that_is_not_derived(seeded: Store, tmp_path: Path)
     backup.write(seeded.database, file)
     lines = gzip.decompress(file.read_bytes()).splitlines()
     named = {line.split(b'"')[3].decode() for line in lines if line.startswith(b'{"table"')}
-    derived = {table(model).name for model in (*document.DERIVED, *search.DERIVED)}
+    derived = {table(model).name for model in (*tables_module.DERIVED, *index.DERIVED)}
     assert named == {table(model).name for model in tables} - derived
     assert b"secret-proposal" in gzip.decompress(file.read_bytes())
 
@@ -90,7 +95,9 @@ def test_a_backup_is_never_written_over(seeded: Store, tmp_path: Path) -> None:
         backup.write(seeded.database, tmp_path / "none" / "c.backup")
 
 
-def test_a_backup_that_fails_leaves_nothing(seeded: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_that_fails_leaves_nothing(
+    seeded: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -100,8 +107,12 @@ def test_a_backup_that_fails_leaves_nothing(seeded: Store, tmp_path: Path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["cut", "cut at a line", "changed", "without its end", "text", "empty", "other"])
-def test_a_damaged_one_is_refused_before_anything_is_stored(damage: str, empty: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage", ["cut", "cut at a line", "changed", "without its end", "text", "empty", "other"]
+)
+def test_a_damaged_one_is_refused_before_anything_is_stored(
+    damage: str, empty: Store, tmp_path: Path
+) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_claim(change, a_claim())
     file = tmp_path / "a.backup"
@@ -123,7 +134,9 @@ def test_a_damaged_one_is_refused_before_anything_is_stored(damage: str, empty: 
         backup.restore(empty.database, file)
 
 
-def test_one_of_a_newer_program_is_refused(empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_a_newer_program_is_refused(
+    empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "a.backup"
     backup.write(empty.database, file)
     monkeypatch.setattr(migrations, "HEAD", "0001")
@@ -150,7 +163,9 @@ def test_it_comes_back_into_an_empty_database_only(
     templates.drop(url)
 
 
-def test_one_that_does_not_agree_with_itself_is_refused(empty: Store, other: Store, tmp_path: Path) -> None:
+def test_one_that_does_not_agree_with_itself_is_refused(
+    empty: Store, other: Store, tmp_path: Path
+) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_claim(change, a_claim())
     with empty.database.write() as connection:
@@ -180,11 +195,13 @@ def test_one_of_an_older_shape_is_brought_to_the_newest(
     backup.restore(other.database, file)
     assert exported(other) == exported(seeded)
     with other.database.read() as connection:
-        assert migrations.current(connection) == migrations.HEAD
+        assert schema_version.current(connection) == schema_version.HEAD
     assert disagreements(other) == []
 
 
-def test_it_shows_one_moment_while_a_writer_writes(seeded: Store, other: Store, tmp_path: Path) -> None:
+def test_it_shows_one_moment_while_a_writer_writes(
+    seeded: Store, other: Store, tmp_path: Path
+) -> None:
     stop = threading.Event()
     written: list[int] = []
 

@@ -8,19 +8,22 @@ import pytest
 from sqlalchemy import CheckConstraint, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from models import changes, document, queries, tables
-from models import vocabularies as v
-from models.assessment import AssessmentIn
-from models.base import InvalidRecord
-from models.check import check
-from models.claim import Claim, ClaimIn, OccurrenceIn, TopicIn
-from models.document import ClaimDocument
-from models.evidence import Evidence, EvidenceIn
-from models.records import sources_by_id, table
-from models.relation import RelationIn
-from models.revision import Revision, Serial
-from models.source import SourceIn
-from models.whole import PARTS
+from models.core import vocabularies as v
+from models.core.errors import InvalidRecord
+from models.migrations import tables
+from models.projection import rebuild
+from models.projection.integrity_check import check
+from models.projection.tables import ClaimDocument
+from models.read import listings
+from models.records.assessment import AssessmentIn
+from models.records.claim import Claim, ClaimIn, OccurrenceIn, TopicIn
+from models.records.evidence import Evidence, EvidenceIn
+from models.records.relation import RelationIn
+from models.records.revision import Revision, Serial
+from models.records.serializers import sources_by_id, table
+from models.records.source import SourceIn
+from models.status.claim_aggregate import PARTS
+from models.write import changes
 from tests.conftest import Store
 
 TABLES = {table(model).name: table(model) for model in tables.tables}
@@ -34,11 +37,15 @@ def a_source(slug: str = "smith-2020", **more: Any) -> SourceIn:
         "study_design": "randomised_trial",
         "issued": "2020",
     }
-    return SourceIn.model_validate({**record, "authors": [{"family": "Smith", "given": "A"}], **more})
+    return SourceIn.model_validate(
+        {**record, "authors": [{"family": "Smith", "given": "A"}], **more}
+    )
 
 
 def a_claim(slug: str = "x-causes-y", **more: Any) -> ClaimIn:
-    return ClaimIn.model_validate({"id": slug, "statement": "X causes Y.", "kind": "causal_hypothesis", **more})
+    return ClaimIn.model_validate(
+        {"id": slug, "statement": "X causes Y.", "kind": "causal_hypothesis", **more}
+    )
 
 
 def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
@@ -49,19 +56,25 @@ def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
         "level": "1",
         "question": "treatment_benefit",
     }
-    about = {"study_design": "randomised_trial", "finding": "No effect.", "independence_group": "smith"}
+    about = {
+        "study_design": "randomised_trial",
+        "finding": "No effect.",
+        "independence_group": "smith",
+    }
     return EvidenceIn.model_validate({**record, **about, **more})
 
 
 def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
     with store.database.read() as connection:
-        row = queries.claim(connection, slug, PARTS)
+        row = listings.claim(connection, slug, PARTS)
     return {**json.loads(row["core"]), **{part: json.loads(row[part]) for part in PARTS}}
 
 
 def serials(store: Store) -> list[int]:
     with store.database.read() as connection:
-        return list(connection.scalars(select(table(Revision).c.serial).order_by(table(Revision).c.serial)))
+        return list(
+            connection.scalars(select(table(Revision).c.serial).order_by(table(Revision).c.serial))
+        )
 
 
 def disagreements(store: Store) -> list[str]:
@@ -80,8 +93,14 @@ def fill(store: Store) -> None:
 def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> None:
     fill(empty)
     with empty.database.read() as connection:
-        rows = connection.execute(select(table(Revision)).order_by(table(Revision).c.serial)).mappings().all()
-    assert [(row["serial"], row["record"], row["action"], row["actor"], row["comment"]) for row in rows] == [
+        rows = (
+            connection.execute(select(table(Revision)).order_by(table(Revision).c.serial))
+            .mappings()
+            .all()
+        )
+    assert [
+        (row["serial"], row["record"], row["action"], row["actor"], row["comment"]) for row in rows
+    ] == [
         (1, "topic/y", "create", "ada", "first"),
         (2, "source/smith-2020", "create", "ada", "first"),
         (3, "claim/x-causes-y", "create", "ada", "first"),
@@ -117,7 +136,11 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
     with changes.begin(empty.database, actor="bob") as change:
         assert changes.put_evidence(change, "x-causes-y", a_line(direction="supports"))
     found = whole(empty)
-    assert (found["status"], found["revision"], found["counts"]["supports"]) == ("established", 5, 1)
+    assert (found["status"], found["revision"], found["counts"]["supports"]) == (
+        "established",
+        5,
+        1,
+    )
     assert found["updated"] > found["created"]
     assert disagreements(empty) == []
 
@@ -125,9 +148,15 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
 def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) -> None:
     fill(empty)
     with changes.begin(empty.database, actor="bob") as change:
-        changes.put_source(change, a_source(integrity="retracted", integrity_note="Retracted by the journal."))
+        changes.put_source(
+            change, a_source(integrity="retracted", integrity_note="Retracted by the journal.")
+        )
     found = whole(empty)
-    assert (found["status"], found["evidence"][0]["integrity"], found["revision"]) == ("unassessed", "retracted", 6)
+    assert (found["status"], found["evidence"][0]["integrity"], found["revision"]) == (
+        "unassessed",
+        "retracted",
+        6,
+    )
     assert found["sources"][0]["integrity_note"] == "Retracted by the journal."
     assert disagreements(empty) == []
 
@@ -137,7 +166,11 @@ def test_evidence_that_is_not_accepted_neither_counts_nor_is_served(empty: Store
     with changes.begin(empty.database, actor="bob") as change:
         changes.put_evidence(change, "x-causes-y", a_line(state="rejected"))
     found = whole(empty)
-    assert (found["status"], found["evidence"], found["counts"]["evidence"]) == ("unassessed", [], 0)
+    assert (found["status"], found["evidence"], found["counts"]["evidence"]) == (
+        "unassessed",
+        [],
+        0,
+    )
 
 
 def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
@@ -161,10 +194,17 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("put", "at", "suggestion"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_what_refers_to_nothing_is_refused_by_name(empty: Store, put: Any, at: str, suggestion: str | None) -> None:
+@pytest.mark.parametrize(
+    ("put", "at", "suggestion"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_what_refers_to_nothing_is_refused_by_name(
+    empty: Store, put: Any, at: str, suggestion: str | None
+) -> None:
     fill(empty)
-    with pytest.raises(InvalidRecord) as caught, changes.begin(empty.database, actor="bob") as change:
+    with (
+        pytest.raises(InvalidRecord) as caught,
+        changes.begin(empty.database, actor="bob") as change,
+    ):
         put(change)
     assert [(fault.at, fault.suggestion) for fault in caught.value.faults] == [(at, suggestion)]
 
@@ -177,7 +217,9 @@ def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:
         pytest.raises(InvalidRecord, match="Another source") as caught,
         changes.begin(empty.database, actor="ada") as change,
     ):
-        changes.put_source(change, a_source("jones-2020", identifiers=[{**doi, "value": "10.1000/xyz"}]))
+        changes.put_source(
+            change, a_source("jones-2020", identifiers=[{**doi, "value": "10.1000/xyz"}])
+        )
     assert caught.value.faults[0].at == "identifiers/0/value"
     assert "smith-2020" in caught.value.faults[0].detail
 
@@ -190,12 +232,17 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
         {"scheme": "doi", "value": "10.1000/<(a);b>", "verification": "verified"},
     ]
     full = a_source(
-        "berg-2021", authors=[author, {"literal": "A Group"}], identifiers=identifiers, note="Zürich, naïve"
+        "berg-2021",
+        authors=[author, {"literal": "A Group"}],
+        identifiers=identifiers,
+        note="Zürich, naïve",
     )
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, full)
         changes.put_claim(change, a_claim("y-is-z", kind="definition"))
-        changes.put_relation(change, "x-causes-y", RelationIn(type="depends_on", target="y-is-z", note="Why."))
+        changes.put_relation(
+            change, "x-causes-y", RelationIn(type="depends_on", target="y-is-z", note="Why.")
+        )
         occurrence = {
             "key": "s1",
             "source": "berg-2021",
@@ -223,7 +270,9 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
     found = whole(empty)
     assert found["occurrences"][0]["id"] == "x-causes-y:s1"
     (tie,) = found["relations"]
-    assert {name: tie[name] for name in ("claim", "type", "target", "note", "status", "evidence")} == {
+    assert {
+        name: tie[name] for name in ("claim", "type", "target", "note", "status", "evidence")
+    } == {
         **{"claim": "x-causes-y", "type": "depends_on", "target": "y-is-z", "note": "Why."},
         **{"status": "unassessed", "evidence": []},
     }
@@ -289,13 +338,26 @@ CHECKED = [
 
 def test_the_database_itself_refuses_a_word_outside_each_vocabulary(seeded: Store) -> None:
     with changes.begin(seeded.database, actor="ada") as change:
-        decision = {"key": "a", "assessor": "A", "status": "refuted", "assessed": "2022", "rationale": "R."}
+        decision = {
+            "key": "a",
+            "assessor": "A",
+            "status": "refuted",
+            "assessed": "2022",
+            "rationale": "R.",
+        }
         changes.put_assessment(change, "ccsvi-causes-ms", AssessmentIn.model_validate(decision))
     for name, column, vocabulary in CHECKED:
         rows = TABLES[name]
-        checks = {str(each.name): str(each.sqltext) for each in rows.constraints if isinstance(each, CheckConstraint)}
+        checks = {
+            str(each.name): str(each.sqltext)
+            for each in rows.constraints
+            if isinstance(each, CheckConstraint)
+        }
         assert all(f"'{term}'" in checks[f"ck_{name}_{column}"] for term in vocabulary.ids)
-        with pytest.raises(IntegrityError, match=f"ck_{rows.name}_{column}"), seeded.database.write() as connection:
+        with (
+            pytest.raises(IntegrityError, match=f"ck_{rows.name}_{column}"),
+            seeded.database.write() as connection,
+        ):
             connection.execute(update(rows).values({column: "nonsense"}))
 
 
@@ -336,7 +398,9 @@ SPOILED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("spoil", "told"), [case[1:] for case in SPOILED], ids=[case[0] for case in SPOILED])
+@pytest.mark.parametrize(
+    ("spoil", "told"), [case[1:] for case in SPOILED], ids=[case[0] for case in SPOILED]
+)
 def test_check_tells_what_disagrees(seeded: Store, spoil: Any, told: str) -> None:
     assert disagreements(seeded) == []
     with seeded.database.write() as connection:
@@ -349,7 +413,7 @@ def test_rebuild_mends_the_read_model(seeded: Store) -> None:
     with seeded.database.write() as connection:
         connection.execute(update(table(ClaimDocument)).values(core=b"{}", status="supported"))
     with seeded.database.write() as connection:
-        assert document.rebuild(connection) == 21
+        assert rebuild.rebuild(connection) == 21
     assert whole(seeded, "ccsvi-causes-ms") == before
     assert disagreements(seeded) == []
 
@@ -358,4 +422,8 @@ def test_a_change_of_nothing_takes_no_serial(seeded: Store) -> None:
     with changes.begin(seeded.database, actor="ada"):
         pass
     with seeded.database.read() as connection:
-        assert connection.scalar(select(func.max(table(Revision).c.serial))) == queries.serial(connection) == 196
+        assert (
+            connection.scalar(select(func.max(table(Revision).c.serial)))
+            == listings.serial(connection)
+            == 196
+        )

@@ -9,9 +9,9 @@ import yaml
 from sqlalchemy import select
 
 from api.settings import ROOT
-from models.document import StatusPeriod
-from models.records import sources_by_id, table
-from models.source import Source
+from models.projection.tables import StatusPeriod
+from models.records.serializers import sources_by_id, table
+from models.records.source import Source
 from tests.conftest import Store
 
 SEED = ROOT / "seed_data"
@@ -21,7 +21,8 @@ CAUSAL = "ccsvi-causes-ms"
 
 def read(folder: str) -> dict[str, Any]:
     return {
-        path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((SEED / folder).glob("*.yaml"))
+        path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in sorted((SEED / folder).glob("*.yaml"))
     }
 
 
@@ -30,16 +31,22 @@ lines = [(slug, line) for slug, claim in claims.items() for line in claim.get("e
 
 
 def test_all_21_statements_of_the_article_are_claims() -> None:
-    keys = sorted(occurrence["key"] for claim in claims.values() for occurrence in claim["occurrences"])
+    keys = sorted(
+        occurrence["key"] for claim in claims.values() for occurrence in claim["occurrences"]
+    )
     assert keys == [f"c{number:02}" for number in range(21)]
 
 
 @pytest.mark.skipif(
-    not ARTICLE.exists(), reason="the article is not shipped; its text stands beside the checkout of the authors"
+    not ARTICLE.exists(),
+    reason="the article is not shipped; its text stands beside the checkout of the authors",
 )
 def test_each_quote_stands_in_the_article_at_its_offsets() -> None:
     text = ARTICLE.read_text(encoding="utf-8")
-    assert hashlib.sha256(text.encode()).hexdigest() == sources["article-ccsvi-explained"]["text_sha256"]
+    assert (
+        hashlib.sha256(text.encode()).hexdigest()
+        == sources["article-ccsvi-explained"]["text_sha256"]
+    )
     for slug, claim in claims.items():
         for occurrence in claim["occurrences"]:
             start, end = int(occurrence["start"]), int(occurrence["end"])
@@ -57,19 +64,30 @@ def test_the_article_s_misspelling_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("day", "status"),
-    [("2009-12-31", "unconfirmed"), ("2010-12-31", "contested"), ("2012-12-31", "disputed"), ("2026-01-01", "refuted")],
+    [
+        ("2009-12-31", "unconfirmed"),
+        ("2010-12-31", "contested"),
+        ("2012-12-31", "disputed"),
+        ("2026-01-01", "refuted"),
+    ],
 )
 def test_the_causal_claim_s_status_over_evidence_time(shared: Store, day: str, status: str) -> None:
     period = table(StatusPeriod)
     with shared.database.read() as connection:
         rows = connection.execute(select(period).where(period.c.claim == CAUSAL)).mappings().all()
-    found = [row["status"] for row in rows if row["starts"] <= day and (row["ends"] is None or day < row["ends"])]
+    found = [
+        row["status"]
+        for row in rows
+        if row["starts"] <= day and (row["ends"] is None or day < row["ends"])
+    ]
     assert found == [status]
 
 
 def test_contrary_evidence_is_in() -> None:
     supports = {
-        line["key"]: line["finding"] for slug, line in lines if slug == CAUSAL and line["direction"] == "supports"
+        line["key"]: line["finding"]
+        for slug, line in lines
+        if slug == CAUSAL and line["direction"] == "supports"
     }
     assert "3.36" in supports["yang-2023"]
     assert "79%" in supports["yang-2023"]
@@ -83,12 +101,16 @@ def test_contrary_evidence_is_in() -> None:
 
 def test_zamboni_and_co_workers_are_one_independence_group() -> None:
     own = {
-        line["source"] for _, line in lines if line["source"].startswith("zamboni-") or line["source"] == "singh-2009"
+        line["source"]
+        for _, line in lines
+        if line["source"].startswith("zamboni-") or line["source"] == "singh-2009"
     }
     assert len(own) == 7
     assert {line["independence_group"] for _, line in lines if line["source"] in own} == {"ferrara"}
     assert {
-        line["independence_group"] for _, line in lines if line["source"] in ("zivadinov-2011", "siddiqui-2014")
+        line["independence_group"]
+        for _, line in lines
+        if line["source"] in ("zivadinov-2011", "siddiqui-2014")
     } == {"buffalo"}
 
 
@@ -125,13 +147,17 @@ def test_the_causal_chain() -> None:
         if tie["type"] == "leads_to"
     }
     key = {claim["occurrences"][0]["key"]: slug for slug, claim in claims.items()}
-    steps = "c02 c13, c13 c14, c14 c15, c15 c16, c15 c17, c16 c18, c17 c18, c18 c19, c19 c20, c20 c06"
+    steps = (
+        "c02 c13, c13 c14, c14 c15, c15 c16, c15 c17, c16 c18, c17 c18, c18 c19, c19 c20, c20 c06"
+    )
     assert chain == {(key[step.split()[0]], key[step.split()[1]]) for step in steps.split(", ")}
 
 
 def test_undated_sources_count_from_the_day_on_which_they_were_seen(shared: Store) -> None:
     with shared.database.read() as connection:
-        ids = connection.scalars(select(table(Source).c.id).where(table(Source).c.issued.is_(None))).all()
+        ids = connection.scalars(
+            select(table(Source).c.id).where(table(Source).c.issued.is_(None))
+        ).all()
         found = sources_by_id(connection, ids)
     assert set(found) == {"cirse-2010", "pmc3783583"}
     assert {(row["published"], row["accessed"], row["year"]) for row in found.values()} == {
@@ -141,7 +167,9 @@ def test_undated_sources_count_from_the_day_on_which_they_were_seen(shared: Stor
 
 def test_sources_are_published_by_the_earlier_of_their_dates(shared: Store) -> None:
     with shared.database.read() as connection:
-        found = sources_by_id(connection, ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "zamboni-2018"])
+        found = sources_by_id(
+            connection, ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "zamboni-2018"]
+        )
     assert {slug: row["published"] for slug, row in found.items()} == {
         "singh-2009": "2009-09-02",
         "zamboni-2009-jvs": "2009-12-31",

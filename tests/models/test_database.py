@@ -12,10 +12,10 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from api.settings import ROOT
-from models import queries
-from models.database import PAGE_BYTES, Database, connect, file_url
-from models.database.queue import Busy, Queue
-from models.revision import hold
+from models.database.connections import PAGE_BYTES, Database, connect, file_url
+from models.database.writer_queue import Busy, Queue
+from models.read import listings
+from models.records.revision import hold
 from tests.conftest import Store
 
 
@@ -61,8 +61,10 @@ def test_writers_come_in_the_order_in_which_they_asked(empty: Store) -> None:
     assert waiting(database.queue) == 0
 
 
-def test_a_writer_waits_so_long_and_no_longer(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.database.BUSY_SECONDS", 0.3)
+def test_a_writer_waits_so_long_and_no_longer(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.database.connections.BUSY_SECONDS", 0.3)
     with empty.database.write():
         begun = time.monotonic()
         with pytest.raises(Busy), empty.database.write():
@@ -103,7 +105,7 @@ def test_an_error_ends_a_turn(empty: Store) -> None:
 def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
     empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.database.BUSY_SECONDS", 2)
+    monkeypatch.setattr("models.database.connections.BUSY_SECONDS", 2)
     waited = list[float]()
 
     def write(mine: Database) -> None:
@@ -124,7 +126,9 @@ def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
 
 
 @pytest.mark.parametrize("way", ["reader", "writer", "inline"])
-def test_a_new_file_has_pages_for_documents_whoever_opens_it_first(tmp_path: Path, way: str) -> None:
+def test_a_new_file_has_pages_for_documents_whoever_opens_it_first(
+    tmp_path: Path, way: str
+) -> None:
     database = connect(file_url(tmp_path / "new.db"))
     with getattr(database, way).connect():
         pass
@@ -150,14 +154,14 @@ def test_an_empty_database_is_filled_past_the_log(empty: Store) -> None:
         raise KeyError
     with database.read() as connection:
         assert journal(connection) == usual
-        assert queries.serial(connection) == 0
+        assert listings.serial(connection) == 0
 
 
 def test_where_somebody_has_the_file_open_it_is_filled_by_the_log(empty: Store) -> None:
     other = connect(empty.url)
     with other.read() as looking, empty.database.write(fills=True) as connection:
         assert journal(connection) == journal(looking)
-        assert queries.serial(looking) == 0
+        assert listings.serial(looking) == 0
     other.close()
 
 
@@ -181,7 +185,9 @@ with connect(sys.argv[1]).write(fills=True) as connection:
 
 def test_who_is_killed_while_filling_leaves_nothing_behind(empty: Store) -> None:
     url = empty.database.writer.url.render_as_string(hide_password=False)
-    child = subprocess.Popen([sys.executable, "-c", FILLING, url], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    child = subprocess.Popen(
+        [sys.executable, "-c", FILLING, url], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert child.stdout is not None
     assert child.stdout.readline() == "written\n"
     if empty.database.inline is not None:
@@ -190,7 +196,7 @@ def test_who_is_killed_while_filling_leaves_nothing_behind(empty: Store) -> None
     child.kill()
     child.communicate()
     with empty.database.write() as connection:
-        assert connection.scalar(select(func.count()).select_from(queries.topic)) == 0
+        assert connection.scalar(select(func.count()).select_from(listings.topic)) == 0
         assert journal(connection) in (None, "wal")
         if connection.dialect.name == "sqlite":
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"

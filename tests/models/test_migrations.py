@@ -9,12 +9,16 @@ from sqlalchemy import CheckConstraint, func, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.settings import ROOT
-from models import changes, document, migrations, tables
-from models.check import check
-from models.database import BadDatabaseUrl, Database, connect, file_url
-from models.records import table
-from models.revision import Revision
-from models.seed import seed
+from models import migrations
+from models.database import schema_version
+from models.database.connections import BadDatabaseUrl, Database, connect, file_url
+from models.migrations import tables
+from models.projection import rebuild
+from models.projection.integrity_check import check
+from models.records.revision import Revision
+from models.records.serializers import table
+from models.transfer.seed import seed
+from models.write import changes
 from tests.conftest import Store
 
 
@@ -26,7 +30,7 @@ def test_the_tables_and_the_migrations_agree(empty: Store) -> None:
 def test_head_is_the_head_of_the_tree(empty: Store) -> None:
     with empty.database.write() as connection:
         tree = ScriptDirectory.from_config(migrations.alembic_config(connection))
-    assert tree.get_heads() == [migrations.HEAD]
+    assert tree.get_heads() == [schema_version.HEAD]
 
 
 def test_every_constraint_has_the_name_that_the_classes_give_it(empty: Store) -> None:
@@ -54,7 +58,10 @@ def test_the_database_keeps_columns_inside_their_vocabularies(seeded: Store) -> 
                     empty_table = connection.scalar(select(func.count()).select_from(rows)) == 0
                 if empty_table:
                     continue
-                with pytest.raises(IntegrityError, match=r"(?i)check"), seeded.database.write() as connection:
+                with (
+                    pytest.raises(IntegrityError, match=r"(?i)check"),
+                    seeded.database.write() as connection,
+                ):
                     connection.execute(update(rows).values({column: "no_such_term"}))
                 checked += 1
     assert checked > 25
@@ -91,15 +98,15 @@ def _checks(database: Database) -> dict[str | None, set[str]]:
 def test_up_and_down_with_data(seeded: Store) -> None:
     migrations.migrate(seeded.database, "0001")
     with seeded.database.read() as connection:
-        assert migrations.current(connection) == "0001"
+        assert schema_version.current(connection) == "0001"
         assert connection.scalar(select(func.count()).select_from(table(Revision))) == 196
         assert not inspect(connection).has_table("claim_document")
         assert list(check(connection)) == [
-            f"The database is at migration 0001, this program at {migrations.HEAD}; run claimbase migrate."
+            f"The database is at migration 0001, this program at {schema_version.HEAD}; run claimbase migrate."
         ]
     migrations.migrate(seeded.database)
     with seeded.database.write() as connection:
-        assert document.rebuild(connection) == 21
+        assert rebuild.rebuild(connection) == 21
         assert list(check(connection)) == []
     migrations.migrate(seeded.database, "base")
     with seeded.database.read() as connection:

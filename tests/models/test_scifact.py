@@ -11,16 +11,18 @@ from pydantic_core import from_json
 from sqlalchemy import func, select
 
 from api.settings import ROOT
-from models import loading, queries
-from models.base import clean_text, in_words
-from models.claim import Claim
-from models.evidence import Evidence
-from models.importers import scifact
-from models.kinds import KINDS, one
-from models.lines import BadFile
-from models.records import table
-from models.source import Source
-from models.whole import PARTS
+from models.core.errors import in_words
+from models.core.types import clean_text
+from models.read import listings
+from models.records.claim import Claim
+from models.records.evidence import Evidence
+from models.records.record_types import KINDS, one
+from models.records.serializers import table
+from models.records.source import Source
+from models.status.claim_aggregate import PARTS
+from models.transfer import load as loading
+from models.transfer.datasets import scifact
+from models.transfer.jsonl_reader import BadFile
 from tests.conftest import Store
 from tests.models.exports import disagreements, exported, load, written
 
@@ -33,7 +35,12 @@ ABSTRACT = {
     "abstract": ["We gave X.", "It helped.", "Well."],
     "structured": True,
 }
-TRANSLATED = {"doc_id": 8, "title": " [X in Y]. ", "abstract": ["Nothing happened."], "structured": False}
+TRANSLATED = {
+    "doc_id": 8,
+    "title": " [X in Y]. ",
+    "abstract": ["Nothing happened."],
+    "structured": False,
+}
 CLAIM = {
     "id": 3,
     "claim": "X helps in Ménière's disease.",
@@ -58,7 +65,11 @@ def brought_in(store: Store, claims: Path, corpus: Path) -> loading.Loaded:
     """Load the two files; nothing may be reported."""
     told: list[str] = []
     with scifact.opened(claims, corpus) as source:
-        loaded = loading.load(store.database, source, report=lambda each: told.append(in_words(each.place, each.fault)))
+        loaded = loading.load(
+            store.database,
+            source,
+            report=lambda each: told.append(in_words(each.place, each.fault)),
+        )
     assert told == []
     return loaded
 
@@ -69,7 +80,7 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
     # Its licences are its own, so that no single one holds for all.
     assert from_json(exported(empty).partition(b"\n")[0])["licence"] is None
     with empty.database.read() as connection:
-        row = queries.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
+        row = listings.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
         claim = from_json(row["core"])
         evidence = {line["key"]: line for line in from_json(row["evidence"])}
         source = one(connection, KINDS["source"], "scifact-7")
@@ -81,15 +92,27 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
     )
     assert "CC BY 4.0" in claim["note"]
     assert {
-        key: (line["direction"], line["quote"], line["locator"], line["source"]) for key, line in evidence.items()
+        key: (line["direction"], line["quote"], line["locator"], line["source"])
+        for key, line in evidence.items()
     } == {
         "scifact-7": ("supports", "It helped.", "abstract, sentence 2", "scifact-7"),
-        "scifact-7-2": ("supports", "We gave X. It helped. Well.", "abstract, sentences 1, 3", "scifact-7"),
+        "scifact-7-2": (
+            "supports",
+            "We gave X. It helped. Well.",
+            "abstract, sentences 1, 3",
+            "scifact-7",
+        ),
         "scifact-8": ("disputes", "Nothing happened.", "abstract, sentence 1", "scifact-8"),
         "scifact-9": ("inconclusive", None, None, "scifact-9"),
     }
     for line in evidence.values():
-        told = (line["level"], line["question"], line["study_design"], line["extraction"], line["year"])
+        told = (
+            line["level"],
+            line["question"],
+            line["study_design"],
+            line["extraction"],
+            line["year"],
+        )
         assert told == ("not_gradable", None, "not_recorded", "manual", None)
         # An abstract was read; nobody searched for others.
         assert line["searched_found_none"] is False
@@ -109,13 +132,22 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("claim", "told"),
     [
-        ({**CLAIM, "evidence": {"7": [{"sentences": [9], "label": "SUPPORT"}]}}, "names a sentence that is not in"),
+        (
+            {**CLAIM, "evidence": {"7": [{"sentences": [9], "label": "SUPPORT"}]}},
+            "names a sentence that is not in",
+        ),
         (
             {**CLAIM, "evidence": {"7": [{"sentences": [-1], "label": "SUPPORT"}]}},
             "not SciFact's: evidence/7/0/sentences/0",
         ),
-        ({**CLAIM, "evidence": {"5": [{"sentences": [0], "label": "SUPPORT"}]}}, "names a sentence that is not in"),
-        ({**CLAIM, "evidence": {"7": [{"sentences": [0], "label": "MAYBE"}]}}, "not SciFact's: evidence/7/0/label"),
+        (
+            {**CLAIM, "evidence": {"5": [{"sentences": [0], "label": "SUPPORT"}]}},
+            "names a sentence that is not in",
+        ),
+        (
+            {**CLAIM, "evidence": {"7": [{"sentences": [0], "label": "MAYBE"}]}},
+            "not SciFact's: evidence/7/0/label",
+        ),
         ({**CLAIM, "more": 1}, "line 1: not SciFact's: more"),
         ({"doc_id": 1}, "line 1: not SciFact's: id"),
     ],
@@ -129,13 +161,21 @@ def test_what_is_not_scifact_is_refused(
     assert exported(empty).count(b"\n") == 1
 
 
-def test_an_abstract_that_is_cited_and_missing_is_reported(empty: Store, files: tuple[Path, Path]) -> None:
+def test_an_abstract_that_is_cited_and_missing_is_reported(
+    empty: Store, files: tuple[Path, Path]
+) -> None:
     files[1].write_bytes(written(ABSTRACT, TRANSLATED))
     with scifact.opened(*files) as source, pytest.raises(loading.BadImport):
         told: list[str] = []
-        loading.load(empty.database, source, report=lambda each: told.append(in_words(each.place, each.fault)))
+        loading.load(
+            empty.database,
+            source,
+            report=lambda each: told.append(in_words(each.place, each.fault)),
+        )
     assert len(told) == 1
-    assert told[0].startswith("claims.jsonl line 1: evidence/3/source: There is no source 'scifact-9'.")
+    assert told[0].startswith(
+        "claims.jsonl line 1: evidence/3/source: There is no source 'scifact-9'."
+    )
 
 
 @pytest.mark.parametrize("words", [1, 3, 60])
@@ -159,19 +199,35 @@ def test_all_of_scifact_and_its_round_trip(empty: Store, other: Store) -> None:
         for rationale in claim["evidence"].values()
         for each in rationale
     )
-    labels["inconclusive"] = sum(str(cited) not in claim["evidence"] for claim in claims for cited in claim["doc_ids"])
+    labels["inconclusive"] = sum(
+        str(cited) not in claim["evidence"] for claim in claims for cited in claim["doc_ids"]
+    )
     loaded = brought_in(empty, *FILES)
-    assert loaded.stored == {"source": len(corpus), "claim": len(claims), "evidence": labels.total()}
+    assert loaded.stored == {
+        "source": len(corpus),
+        "claim": len(claims),
+        "evidence": labels.total(),
+    }
     lines = table(Evidence)
     with empty.database.read() as connection:
-        counted = connection.execute(select(lines.c.direction, func.count()).group_by(lines.c.direction))
+        counted = connection.execute(
+            select(lines.c.direction, func.count()).group_by(lines.c.direction)
+        )
         assert dict(tuple(row) for row in counted) == labels
-        titles = dict(tuple(row) for row in connection.execute(select(table(Source).c.id, table(Source).c.title)))
+        titles = dict(
+            tuple(row)
+            for row in connection.execute(select(table(Source).c.id, table(Source).c.title))
+        )
         statements = connection.scalars(select(table(Claim).c.statement)).all()
-        quotes = connection.execute(select(lines.c.source, lines.c.quote).where(lines.c.quote.is_not(None))).all()
+        quotes = connection.execute(
+            select(lines.c.source, lines.c.quote).where(lines.c.quote.is_not(None))
+        ).all()
     assert len(titles) == len(corpus)
     assert sorted(statements) == sorted(claim["claim"] for claim in claims)
-    told = {scifact.slug_of(each["doc_id"]): str(clean_text(" ".join(each["abstract"]))) for each in corpus}
+    told = {
+        scifact.slug_of(each["doc_id"]): str(clean_text(" ".join(each["abstract"])))
+        for each in corpus
+    }
     assert [slug for slug, quote in quotes if quote not in told[slug]] == []
     # A claim without a label is one that nobody took a side on.
     content = exported(empty)

@@ -8,12 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, select, text, update
 
-from models import changes, document, search, words
-from models.asked import Alternative, Phrase, Query, Term, parse, synonyms
-from models.database import index
-from models.finding import suggest
-from models.records import table
-from models.search import ClaimSearch, claim_search
+from models.database import full_text
+from models.database.full_text import Alternative, Phrase, Query, Term
+from models.projection import rebuild
+from models.read.search_results import suggest
+from models.records.serializers import table
+from models.search import index as search
+from models.search import tokenizer
+from models.search.index import ClaimSearch, claim_search
+from models.search.query import parse, synonyms
+from models.write import changes
 from tests.conftest import Store
 from tests.models.test_changes import a_claim, a_line, a_source, disagreements
 
@@ -35,12 +39,30 @@ WORDS = (
         "n6",
         "Sundström",
     ),
-    *("sundstrom", "TNF-α", "a", "or", "not", "NEAR", "and", "x1e5", "1e5", "3.14", "v1.2", "e@x.org", "http://x.y/z"),
+    *(
+        "sundstrom",
+        "TNF-α",
+        "a",
+        "or",
+        "not",
+        "NEAR",
+        "and",
+        "x1e5",
+        "1e5",
+        "3.14",
+        "v1.2",
+        "e@x.org",
+        "http://x.y/z",
+    ),
     *("'", '"', "'s", "😀", "多発", "\\", "%", ":*", "&", "|", "!", "<->", "0", "00", "nn6"),
 )
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join) | st.text(max_size=20)
-QUERIES = st.lists(st.sampled_from([*WORDS, "-", "-vein", '"', '"iron vein"', '-"a b"', "or", "("]), max_size=6)
-RECORDS = st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=3)), min_size=len(SLUGS), max_size=len(SLUGS))
+QUERIES = st.lists(
+    st.sampled_from([*WORDS, "-", "-vein", '"', '"iron vein"', '-"a b"', "or", "("]), max_size=6
+)
+RECORDS = st.lists(
+    st.tuples(TEXTS, st.lists(TEXTS, max_size=3)), min_size=len(SLUGS), max_size=len(SLUGS)
+)
 ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_size=1, max_size=8)
 
 
@@ -48,12 +70,14 @@ class Meant:
     """What a query means: read off its definition, over all words of a record, without any index."""
 
     def __init__(self, title: str, texts: Sequence[str]) -> None:
-        self.texts = [words.tokens(each) for each in (title, *texts)]
+        self.texts = [tokenizer.tokens(each) for each in (title, *texts)]
 
     def phrase(self, phrase: Phrase) -> bool:
         size = len(phrase)
         return any(
-            tuple(tokens[place : place + size]) == phrase for tokens in self.texts for place in range(len(tokens))
+            tuple(tokens[place : place + size]) == phrase
+            for tokens in self.texts
+            for place in range(len(tokens))
         )
 
     def alternative(self, alternative: Alternative) -> bool:
@@ -64,15 +88,18 @@ class Meant:
 
     def query(self, query: Query) -> bool:
         return any(
-            all(self.term(term) for term in branch.wanted) and not any(self.term(term) for term in branch.unwanted)
+            all(self.term(term) for term in branch.wanted)
+            and not any(self.term(term) for term in branch.unwanted)
             for branch in query
         )
 
 
 def found(connection: Connection, query: Query) -> set[str]:
     """Return what the database finds; every score is a whole number."""
-    asked = {"asked": index.spelled(connection, query)}
-    rows = connection.execute(select(index.found(connection, claim_search, "claim")), asked).all()
+    asked = {"asked": full_text.spelled(connection, query)}
+    rows = connection.execute(
+        select(full_text.found(connection, claim_search, "claim")), asked
+    ).all()
     assert all(isinstance(score, int) for _, score in rows)
     assert len({record for record, _ in rows}) == len(rows)
     return {record for record, _ in rows}
@@ -82,7 +109,7 @@ def fill_with(connection: Connection, records: Sequence[tuple[str, Sequence[str]
     """Put these texts in the place of whatever the claims were found by."""
     rows = []
     for slug, (title, texts) in zip(SLUGS, records, strict=True):
-        head, body = words.indexed(title, texts)
+        head, body = tokenizer.indexed(title, texts)
         rows.append({"claim": slug, "title": head, "words": body})
     search.refresh(connection, "claim", SLUGS, {claim_search.name: rows})
 
@@ -108,7 +135,11 @@ def test_every_database_finds_what_is_meant(empty: Store, other: Store) -> None:
                 fill_with(connection, records)
             for typed in queries:
                 query = parse(typed, KNOWN)
-                meant = {slug for slug, record in zip(SLUGS, records, strict=True) if Meant(*record).query(query)}
+                meant = {
+                    slug
+                    for slug, record in zip(SLUGS, records, strict=True)
+                    if Meant(*record).query(query)
+                }
                 assert found(one, query) == meant, typed
                 assert found(two, query) == meant, typed
                 asked, hits = asked + 1, hits + bool(meant)
@@ -122,7 +153,10 @@ def test_long_texts_are_found_alike(empty: Store) -> None:
     """What PostgreSQL cannot hold (places, places of one word, bytes) is left out on both."""
     with_claims(empty)
     many = " ".join(f"word{number}x{'y' * 60}" for number in range(20_000))
-    records: list[tuple[str, list[str]]] = [("many words", [many]), ("one word", ["vein " * 400 + "iron vein valve"])]
+    records: list[tuple[str, list[str]]] = [
+        ("many words", [many]),
+        ("one word", ["vein " * 400 + "iron vein valve"]),
+    ]
     records += [("iron", [])] * 4
     with empty.database.write() as connection:
         fill_with(connection, records)
@@ -153,11 +187,13 @@ def test_the_longest_queries_are_answered(typed: str, empty: Store) -> None:
 def test_the_title_counts_more(empty: Store) -> None:
     with_claims(empty)
     filler = "and then much else was said of other things that do not matter here"
-    records: list[tuple[str, list[str]]] = [(filler, ["iron"]), ("iron", [filler])] + [(filler, [filler])] * 4
+    records: list[tuple[str, list[str]]] = [(filler, ["iron"]), ("iron", [filler])] + [
+        (filler, [filler])
+    ] * 4
     with empty.database.write() as connection:
         fill_with(connection, records)
-        rows = index.found(connection, claim_search, "claim")
-        asked = {"asked": index.spelled(connection, parse("iron", {}))}
+        rows = full_text.found(connection, claim_search, "claim")
+        asked = {"asked": full_text.spelled(connection, parse("iron", {}))}
         ranked = connection.scalars(select(rows.c.record).order_by(rows.c.score), asked).all()
     assert ranked == ["c1", "c0"]
 
@@ -166,13 +202,20 @@ def sought(store: Store, typed: str, kind: str = "claim") -> set[str]:
     """Return what a query finds among the claims or sources of a store."""
     rows, key = search.WORDS[kind]
     with store.database.read() as connection:
-        found = index.found(connection, rows, key)
-        return set(connection.scalars(select(found.c.record), {"asked": index.spelled(connection, parse(typed, {}))}))
+        found = full_text.found(connection, rows, key)
+        return set(
+            connection.scalars(
+                select(found.c.record), {"asked": full_text.spelled(connection, parse(typed, {}))}
+            )
+        )
 
 
 def suggested(store: Store, typed: str) -> set[tuple[str, str]]:
     with store.database.read() as connection:
-        return {(row["kind"], row["id"]) for row in suggest(connection, typed, ("claim", "source", "topic"))}
+        return {
+            (row["kind"], row["id"])
+            for row in suggest(connection, typed, ("claim", "source", "topic"))
+        }
 
 
 def test_changes_are_found_at_once(empty: Store) -> None:
@@ -181,8 +224,15 @@ def test_changes_are_found_at_once(empty: Store) -> None:
         changes.put_claim(change, a_claim())
         changes.put_evidence(change, "x-causes-y", a_line(finding="No giraffes."))
         changes.put_claim(change, a_claim("waits", statement="A giraffe waits.", state="submitted"))
-        changes.put_evidence(change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted"))
-    assert sought(empty, "giraffe") == sought(empty, "smith") == sought(empty, '"a trial"') == {"x-causes-y"}
+        changes.put_evidence(
+            change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted")
+        )
+    assert (
+        sought(empty, "giraffe")
+        == sought(empty, "smith")
+        == sought(empty, '"a trial"')
+        == {"x-causes-y"}
+    )
     assert sought(empty, "okapi") == set()
     assert sought(empty, "zebra", "source") == {"smith-2020"}
     assert suggested(empty, "x cau") == {("claim", "x-causes-y")}
@@ -190,7 +240,9 @@ def test_changes_are_found_at_once(empty: Store) -> None:
     assert suggested(empty, "giraffe") == set()
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, a_source(title="Of llamas"))
-        changes.put_evidence(change, "x-causes-y", a_line(finding="No giraffes.", state="retracted"))
+        changes.put_evidence(
+            change, "x-causes-y", a_line(finding="No giraffes.", state="retracted")
+        )
         changes.put_evidence(change, "x-causes-y", a_line("three", finding="Tapirs."))
         changes.put_claim(change, a_claim("waits", statement="A giraffe waits."))
     assert sought(empty, "giraffe") == {"waits"}
@@ -210,9 +262,15 @@ def test_changes_are_found_at_once(empty: Store) -> None:
 def tokens_of_the_index(connection: Connection) -> set[str]:
     """Return every word that the index of claims still knows, as the database itself tells."""
     if connection.dialect.name == "sqlite":
-        connection.execute(text("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, claim_search_index, row)"))
+        connection.execute(
+            text(
+                "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, claim_search_index, row)"
+            )
+        )
         return set(connection.scalars(text("SELECT term FROM temp.vocabulary")))
-    return set(connection.scalars(text("SELECT word FROM ts_stat('SELECT vector FROM claim_search')")))
+    return set(
+        connection.scalars(text("SELECT word FROM ts_stat('SELECT vector FROM claim_search')"))
+    )
 
 
 def test_what_was_taken_back_is_gone_from_the_index(empty: Store) -> None:
@@ -241,14 +299,20 @@ def test_check_tells_and_rebuild_mends(spoil: Any, told: str, seeded: Store) -> 
         connection.execute(spoil())
     assert any(told in line for line in disagreements(seeded)), disagreements(seeded)
     with seeded.database.write() as connection:
-        document.rebuild(connection)
+        rebuild.rebuild(connection)
     assert disagreements(seeded) == []
-    assert before == (sought(seeded, "iron"), sought(seeded, "iron", "source"), suggested(seeded, "iron"))
+    assert before == (
+        sought(seeded, "iron"),
+        sought(seeded, "iron", "source"),
+        suggested(seeded, "iron"),
+    )
 
 
 def test_check_tells_of_an_index_that_lost_its_rows(seeded: Store) -> None:
     with seeded.database.write() as connection:
-        connection.execute(update(table(ClaimSearch)).values(number=table(ClaimSearch).c.number + 1000))
+        connection.execute(
+            update(table(ClaimSearch)).values(number=table(ClaimSearch).c.number + 1000)
+        )
     # On PostgreSQL the index is a column of the row, and nothing can be lost.
     lost = [line for line in disagreements(seeded) if "the index of claim_search" in line]
     assert len(lost) == (1 if seeded.url.startswith("sqlite") else 0)

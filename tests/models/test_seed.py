@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import func, select
 
 from api.settings import ROOT
-from models import queries
-from models.base import ClaimbaseError
-from models.claim import Claim
-from models.records import table
-from models.revision import Revision
-from models.seed import BadSeed, seed
+from models.core.errors import ClaimbaseError
+from models.read import listings
+from models.records.claim import Claim
+from models.records.revision import Revision
+from models.records.serializers import table
+from models.transfer.seed import BadSeed, seed
 from tests.conftest import Store
 
 
@@ -42,12 +42,16 @@ def test_loading_again_makes_no_revision(seeded: Store) -> None:
 
 
 def test_an_edited_file_makes_one_revision_and_a_new_document(seeded: Store, files: Path) -> None:
-    replace(files / "claims" / "ccsvi-causes-ms.yaml", "CCSVI causes MS.", "CCSVI causes multiple sclerosis.")
+    replace(
+        files / "claims" / "ccsvi-causes-ms.yaml",
+        "CCSVI causes MS.",
+        "CCSVI causes multiple sclerosis.",
+    )
     tally = seed(seeded.database, files)
     assert tally["claim", "stored"] == 1
     assert revisions(seeded) == 197
     with seeded.database.read() as connection:
-        row = queries.claim(connection, "ccsvi-causes-ms", ())
+        row = listings.claim(connection, "ccsvi-causes-ms", ())
     assert row["revision"] == 197
     assert b'"statement":"CCSVI causes multiple sclerosis."' in row["core"]
 
@@ -79,7 +83,9 @@ BAD: list[tuple[str, str, Callable[[Path], object], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("file", "spoil", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+@pytest.mark.parametrize(
+    ("file", "spoil", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
+)
 def test_a_bad_file_is_reported_and_nothing_is_stored(
     empty: Store, files: Path, file: str, spoil: Callable[[Path], object], told: list[str]
 ) -> None:
@@ -105,14 +111,21 @@ def test_all_bad_files_are_reported_at_once(empty: Store, files: Path) -> None:
     with pytest.raises(BadSeed, match="4 faults in 4 files") as caught:
         seed(empty.database, files)
     names = {path.name for path, _ in caught.value.problems}
-    assert names == {"ccsvi-causes-ms.yaml", "doepp-2010.yaml", "ccsvi-full-name.yaml", "broken.yaml"}
+    assert names == {
+        "ccsvi-causes-ms.yaml",
+        "doepp-2010.yaml",
+        "ccsvi-full-name.yaml",
+        "broken.yaml",
+    }
 
 
-def test_words_that_yaml_would_turn_into_something_else_stay_text(empty: Store, files: Path) -> None:
+def test_words_that_yaml_would_turn_into_something_else_stay_text(
+    empty: Store, files: Path
+) -> None:
     replace(files / DOEPP, 'volume: "68"', "volume: 1e3\nissue: no")
     seed(empty.database, files)
     with empty.database.read() as connection:
-        row = queries.one_source(connection, "doepp-2010")
+        row = listings.one_source(connection, "doepp-2010")
     assert (row["volume"], row["issue"]) == ("1e3", "no")
 
 

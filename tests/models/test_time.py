@@ -8,37 +8,43 @@ import pytest
 from pydantic_core import from_json, to_json
 from sqlalchemy import select
 
-from models import changes, counting, document, explanation, known, queries, status, whole
-from models import vocabularies as v
-from models.assessment import AssessmentIn
-from models.base import NotFound
-from models.check import check
-from models.claim import ClaimIn, OccurrenceIn, TopicIn
-from models.document import StatusPeriod
-from models.evidence import EvidenceIn
-from models.records import table
-from models.relation import RelationIn
-from models.revision import Revision
-from models.source import SourceIn
+from models.core import vocabularies as v
+from models.core.errors import NotFound
+from models.projection import claim_loader, derive, rebuild
+from models.projection.integrity_check import check
+from models.projection.tables import StatusPeriod
+from models.read import as_recorded, facets, listings
+from models.records.assessment import AssessmentIn
+from models.records.claim import ClaimIn, OccurrenceIn, TopicIn
+from models.records.evidence import EvidenceIn
+from models.records.relation import RelationIn
+from models.records.revision import Revision
+from models.records.serializers import table
+from models.records.source import SourceIn
+from models.status import claim_aggregate, explanation, rules
+from models.write import changes
 from tests.conftest import Store
 
 CAUSAL = "ccsvi-causes-ms"
 
 
-def load(store: Store, slug: str = CAUSAL) -> whole.Whole:
+def load(store: Store, slug: str = CAUSAL) -> claim_aggregate.Whole:
     with store.database.read() as connection:
-        return whole.load(connection, [slug])[0]
+        return claim_loader.load(connection, [slug])[0]
 
 
-def served(claim: whole.Whole) -> Any:
-    parts = whole.parts(claim)
-    return from_json(to_json({**whole.core(claim).model_dump(), **parts}))
+def served(claim: claim_aggregate.Whole) -> Any:
+    parts = claim_aggregate.parts(claim)
+    return from_json(to_json({**claim_aggregate.core(claim).model_dump(), **parts}))
 
 
 def stored(store: Store, slug: str) -> Any:
     with store.database.read() as connection:
-        row = queries.claim(connection, slug, whole.PARTS)
-    return {**from_json(row["core"]), **{part: from_json(row[part]) for part in whole.PARTS}}
+        row = listings.claim(connection, slug, claim_aggregate.PARTS)
+    return {
+        **from_json(row["core"]),
+        **{part: from_json(row[part]) for part in claim_aggregate.PARTS},
+    }
 
 
 def test_the_causal_claim_s_timeline(shared: Store) -> None:
@@ -46,7 +52,12 @@ def test_the_causal_claim_s_timeline(shared: Store) -> None:
     statuses = list(dict.fromkeys(period.status for period in periods))
     assert statuses == ["unconfirmed", "contested", "disputed", "refuted"]
     last = periods[-1]
-    assert (last.starts, last.ends, last.status_rule, last.certainty) == ("2017-11-30", None, "strong_against", "high")
+    assert (last.starts, last.ends, last.status_rule, last.certainty) == (
+        "2017-11-30",
+        None,
+        "strong_against",
+        "high",
+    )
     assert [line.source for line in last.new] == ["zamboni-2018"]
     assert {line.source for line in last.rests_on} == {"siddiqui-2014", "zamboni-2018"}
     assert "traboulsee-2018" in {line.source for line in last.during}
@@ -80,7 +91,9 @@ def test_an_explanation_lists_what_came_later_and_what_it_hangs_on(shared: Store
     parts = {line.source: line.part for line in found.lines}
     assert parts["cochrane-2019"] == "later"
     assert parts["doepp-2010"] == "decisive"
-    assert [(group.independence_group, group.status) for group in found.critical_groups] == [("ferrara", "disputed")]
+    assert [(group.independence_group, group.status) for group in found.critical_groups] == [
+        ("ferrara", "disputed")
+    ]
     text = explanation.paragraph(found)
     for words in (
         found.sentence,
@@ -95,17 +108,28 @@ def test_an_explanation_lists_what_came_later_and_what_it_hangs_on(shared: Store
 def test_every_word_of_an_explanation_is_data(shared: Store) -> None:
     for slug in (CAUSAL, "venous-reflux-in-ms", "ccsvi-full-name", "vein-narrowing-elsewhere"):
         found = explanation.explain(load(shared, slug), None)
-        assert found.sentence in {rule.sentence for rule in status.RULES}
-        assert set(found.certainty_reasons) <= set(status.CERTAINTY_REASONS.values())
+        assert found.sentence in {rule.sentence for rule in rules.RULES}
+        assert set(found.certainty_reasons) <= set(rules.CERTAINTY_REASONS.values())
         assert {line.part for line in found.lines} <= set(explanation.PARTS.ids)
 
 
 def test_what_changed_between_two_days(shared: Store) -> None:
     found = explanation.compare(load(shared), "2010-12-31", "2019-12-31")
-    assert (found.before.status, found.after.status, found.changed) == ("contested", "refuted", True)
-    assert {"siddiqui-2014", "zamboni-2018", "cochrane-2019"} <= {line.source for line in found.because}
+    assert (found.before.status, found.after.status, found.changed) == (
+        "contested",
+        "refuted",
+        True,
+    )
+    assert {"siddiqui-2014", "zamboni-2018", "cochrane-2019"} <= {
+        line.source for line in found.because
+    }
     assert {"doepp-2010", "yang-2023"}.isdisjoint(line.source for line in found.added)
-    assert [period.status for period in found.periods] == ["disputed", "disputed", "disputed", "refuted"]
+    assert [period.status for period in found.periods] == [
+        "disputed",
+        "disputed",
+        "disputed",
+        "refuted",
+    ]
     same = explanation.compare(load(shared), "2020-01-01", "2020-02-01")
     assert (same.changed, same.added, same.periods) == (False, [], [])
     before = explanation.compare(load(shared), "1900-12-31", "2009-12-31")
@@ -116,29 +140,42 @@ def test_the_stored_periods_are_the_rules_on_every_day(shared: Store) -> None:
     period = table(StatusPeriod)
     with shared.database.read() as connection:
         slugs = connection.scalars(select(period.c.claim).distinct()).all()
-        claims = whole.load(connection, slugs)
+        claims = claim_loader.load(connection, slugs)
         rows = [dict(row) for row in connection.execute(select(period)).mappings()]
     assert len(claims) == 21
-    days = sorted({row["published"] for claim in claims for row in claim.evidence} | {"1900-01-01", "2026-12-31"})
+    days = sorted(
+        {row["published"] for claim in claims for row in claim.evidence}
+        | {"1900-01-01", "2026-12-31"}
+    )
     for claim in claims:
         mine = [row for row in rows if row["claim"] == claim.claim["id"]]
         for day in days:
-            found = [row for row in mine if row["starts"] <= day and (row["ends"] is None or day < row["ends"])]
+            found = [
+                row
+                for row in mine
+                if row["starts"] <= day and (row["ends"] is None or day < row["ends"])
+            ]
             if day < claim.exists_from:
                 assert found == []
                 with pytest.raises(NotFound):
-                    whole.as_of(claim, day)
+                    claim_aggregate.as_of(claim, day)
                 continue
-            then = whole.as_of(claim, day)
-            decided = status.decide(claim.claim["kind"], then.lines)
-            assert [(row["status"], row["rule"]) for row in found] == [(decided.status, decided.rule)]
+            then = claim_aggregate.as_of(claim, day)
+            decided = rules.decide(claim.claim["kind"], then.lines)
+            assert [(row["status"], row["rule"]) for row in found] == [
+                (decided.status, decided.rule)
+            ]
             assert all(row["published"] <= day for row in then.evidence)
 
 
 def test_what_is_known_now_is_the_present(shared: Store) -> None:
     with shared.database.read() as connection:
-        for claim in whole.load(connection, connection.scalars(select(queries.document.c.claim)).all()):
-            assert served(known.whole_at(connection, claim.claim["id"], "9999")) == served(claim)
+        for claim in claim_loader.load(
+            connection, connection.scalars(select(listings.document.c.claim)).all()
+        ):
+            assert served(as_recorded.whole_at(connection, claim.claim["id"], "9999")) == served(
+                claim
+            )
 
 
 def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
@@ -170,7 +207,11 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
         on_tie = chance.random() < 0.2
         return EvidenceIn.model_validate(
             {
-                **{"key": f"line-{chance.randrange(6)}", "source": chance.choice(sources), "study_design": "cohort"},
+                **{
+                    "key": f"line-{chance.randrange(6)}",
+                    "source": chance.choice(sources),
+                    "study_design": "cohort",
+                },
                 **{
                     "direction": chance.choice(v.DIRECTIONS.ids),
                     "level": str(chance.randrange(1, 5)),
@@ -202,16 +243,29 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
                 elif what == 1:
                     topics = chance.choice([[], ["t"]])
                     changes.put_claim(
-                        change, ClaimIn(id="x", statement=f"X {chance.random()}.", kind="mechanism", topics=topics)
+                        change,
+                        ClaimIn(
+                            id="x",
+                            statement=f"X {chance.random()}.",
+                            kind="mechanism",
+                            topics=topics,
+                        ),
                     )
                 elif what == 2:
                     occurrence = OccurrenceIn(
-                        key="o", source=chance.choice(sources), quote=f"{chance.random()}", asserted_by=["a"]
+                        key="o",
+                        source=chance.choice(sources),
+                        quote=f"{chance.random()}",
+                        asserted_by=["a"],
                     )
                     changes.put_occurrence(change, "x", occurrence)
                 elif what == 3:
                     decision = AssessmentIn(
-                        key="d", assessor="A", status="refuted", assessed="2006", rationale=f"{chance.random()}"
+                        key="d",
+                        assessor="A",
+                        status="refuted",
+                        assessed="2006",
+                        rationale=f"{chance.random()}",
                     )
                     changes.put_assessment(change, "x", decision)
                 else:
@@ -219,32 +273,32 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
         kept.append((change.at, stored(empty, "x")))
     with empty.database.read() as connection:
         for moment, then in kept:
-            found = served(known.whole_at(connection, "x", moment.removesuffix("Z")))
+            found = served(as_recorded.whole_at(connection, "x", moment.removesuffix("Z")))
             assert found == then
         assert list(check(connection)) == []
         with pytest.raises(NotFound, match="not recorded here by 2001"):
-            known.whole_at(connection, "x", "2001")
+            as_recorded.whole_at(connection, "x", "2001")
 
 
 def test_both_times_combine(seeded: Store) -> None:
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     with seeded.database.read() as connection:
-        trial = known.whole_at(connection, CAUSAL, moment)
+        trial = as_recorded.whole_at(connection, CAUSAL, moment)
         line = next(row for row in trial.evidence if row["key"] == "zamboni-2018")
     with changes.begin(seeded.database, actor="ada") as change:
         changed = {name: line[name] for name in EvidenceIn.model_fields} | {"state": "rejected"}
         changes.put_evidence(change, CAUSAL, EvidenceIn.model_validate(changed))
     with seeded.database.read() as connection:
-        then = queries.whole_claim(connection, CAUSAL, "2017-12-31", moment)
-        now = queries.whole_claim(connection, CAUSAL, "2017-12-31", None)
+        then = listings.whole_claim(connection, CAUSAL, "2017-12-31", moment)
+        now = listings.whole_claim(connection, CAUSAL, "2017-12-31", None)
     assert served(then)["status"] == "refuted"
     assert served(now)["status"] == "disputed"
 
 
 def test_a_retracted_trial_changes_what_rests_on_it_and_nothing_else(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        slugs = connection.scalars(select(queries.document.c.claim)).all()
-        trial = queries.one_source(connection, "zamboni-2018")
+        slugs = connection.scalars(select(listings.document.c.claim)).all()
+        trial = listings.one_source(connection, "zamboni-2018")
     before = {slug: stored(seeded, slug) for slug in slugs}
     retracted = {name: trial[name] for name in SourceIn.model_fields}
     retracted |= {"integrity": "retracted", "integrity_note": "Retracted for this test."}
@@ -263,7 +317,9 @@ def test_a_retracted_trial_changes_what_rests_on_it_and_nothing_else(seeded: Sto
     revision = table(Revision)
     with seeded.database.read() as connection:
         told = (
-            connection.execute(select(revision).where(revision.c.serial > 196).order_by(revision.c.serial))
+            connection.execute(
+                select(revision).where(revision.c.serial > 196).order_by(revision.c.serial)
+            )
             .mappings()
             .all()
         )
@@ -279,21 +335,31 @@ def test_a_retracted_trial_changes_what_rests_on_it_and_nothing_else(seeded: Sto
 def test_an_assessment_is_outdated_by_later_evidence(seeded: Store) -> None:
     for key, assessed in (("early", "2012"), ("late", "2024")):
         decision = AssessmentIn(
-            key=key, assessor="A panel", status="disputed", assessed=assessed, rationale="Read it all."
+            key=key,
+            assessor="A panel",
+            status="disputed",
+            assessed=assessed,
+            rationale="Read it all.",
         )
         with changes.begin(seeded.database, actor="ada") as change:
             changes.put_assessment(change, CAUSAL, decision)
     found = stored(seeded, CAUSAL)
-    assert {row["key"]: row["outdated"] for row in found["assessments"]} == {"early": True, "late": False}
+    assert {row["key"]: row["outdated"] for row in found["assessments"]} == {
+        "early": True,
+        "late": False,
+    }
     assert found["status"] == "refuted"
-    then = served(whole.as_of(load(seeded), "2012-12-31"))
+    then = served(claim_aggregate.as_of(load(seeded), "2012-12-31"))
     assert {row["key"]: row["outdated"] for row in then["assessments"]} == {"early": False}
 
 
 def test_the_statuses_over_the_years(shared: Store) -> None:
     with shared.database.read() as connection:
-        years = {row["year"]: row["counts"] for row in counting.status_history(connection, [], 2026)}
-        causal = {row["year"]: row["counts"] for row in counting.status_history(connection, ["causation"], 2026)}
+        years = {row["year"]: row["counts"] for row in facets.status_history(connection, [], 2026)}
+        causal = {
+            row["year"]: row["counts"]
+            for row in facets.status_history(connection, ["causation"], 2026)
+        }
     assert min(years) == 2006
     assert max(years) == 2026
     assert sum(years[2026].values()) == 21
@@ -305,9 +371,13 @@ def test_the_statuses_over_the_years(shared: Store) -> None:
 
 def test_a_dated_retraction_is_known_from_its_day_on(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        trial = queries.one_source(connection, "zamboni-2018")
+        trial = listings.one_source(connection, "zamboni-2018")
     marked = {name: trial[name] for name in SourceIn.model_fields}
-    marked |= {"integrity": "retracted", "integrity_note": "For this test.", "integrity_date": "2018-03"}
+    marked |= {
+        "integrity": "retracted",
+        "integrity_note": "For this test.",
+        "integrity_date": "2018-03",
+    }
     with changes.begin(seeded.database, actor="ada") as change:
         changes.put_source(change, SourceIn.model_validate(marked))
     runs = [(period.status, period.starts) for period in explanation.timeline(load(seeded)).periods]
@@ -317,7 +387,9 @@ def test_a_dated_retraction_is_known_from_its_day_on(seeded: Store) -> None:
         ("disputed", "2018-03-31"),
         ("refuted", "2018-12-31"),
     ]
-    before, after = (served(whole.as_of(load(seeded), day)) for day in ("2018-03-30", "2018-03-31"))
+    before, after = (
+        served(claim_aggregate.as_of(load(seeded), day)) for day in ("2018-03-30", "2018-03-31")
+    )
     assert (before["status"], before["notices"]["retracted"]) == ("refuted", 0)
     assert (after["status"], after["notices"]["retracted"]) == ("disputed", 1)
     assert stored(seeded, CAUSAL)["notices"] == {"retracted": 1, "concern": 0, "corrected": 1}
@@ -325,15 +397,21 @@ def test_a_dated_retraction_is_known_from_its_day_on(seeded: Store) -> None:
 
 def test_any_change_of_a_source_stands_in_the_revisions_of_its_claims(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        paper = queries.one_source(connection, "doepp-2010")
-    changed = {name: paper[name] for name in SourceIn.model_fields} | {"issued": "2008", "note": None}
+        paper = listings.one_source(connection, "doepp-2010")
+    changed = {name: paper[name] for name in SourceIn.model_fields} | {
+        "issued": "2008",
+        "note": None,
+    }
     with changes.begin(seeded.database, actor="ada") as change:
         changes.put_source(change, SourceIn.model_validate(changed))
     revision = table(Revision)
     with seeded.database.read() as connection:
         last = (
             connection.execute(
-                select(revision).where(revision.c.claim == CAUSAL).order_by(revision.c.serial.desc()).limit(1)
+                select(revision)
+                .where(revision.c.claim == CAUSAL)
+                .order_by(revision.c.serial.desc())
+                .limit(1)
             )
             .mappings()
             .one()
@@ -343,28 +421,37 @@ def test_any_change_of_a_source_stands_in_the_revisions_of_its_claims(seeded: St
     assert stored(seeded, CAUSAL)["revision"] == last["serial"]
 
 
-def test_refined_rules_derive_anew_with_a_revision(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "RULES", tuple(rule for rule in status.RULES if rule.name != "strong_against"))
-    monkeypatch.setattr(document, "DERIVATION", "refined")
+def test_refined_rules_derive_anew_with_a_revision(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        rules, "RULES", tuple(rule for rule in rules.RULES if rule.name != "strong_against")
+    )
+    monkeypatch.setattr(derive, "DERIVATION", "refined")
     with seeded.database.read() as connection:
-        assert not document.is_current(connection)
+        assert not rebuild.is_current(connection)
     with seeded.database.write() as connection:
-        document.rebuild(connection)
+        rebuild.rebuild(connection)
     found = stored(seeded, CAUSAL)
     assert (found["status"], found["revision"] > 196) == ("disputed", True)
     with seeded.database.read() as connection:
         assert list(check(connection)) == []
-        assert document.is_current(connection)
-        last = queries.one_revision(connection, found["revision"])
+        assert rebuild.is_current(connection)
+        last = listings.one_revision(connection, found["revision"])
     assert (last["action"], last["actor"]) == ("derive", "rebuild")
 
 
 def test_a_reader_sees_one_state_through_all_its_statements(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        before = queries.serial(connection)
+        before = listings.serial(connection)
         with changes.begin(seeded.database, actor="ada") as change:
             changes.put_claim(change, ClaimIn(id="new", statement="New.", kind="finding"))
-        assert queries.serial(connection) == before
-        assert connection.scalar(select(queries.document.c.claim).where(queries.document.c.claim == "new")) is None
+        assert listings.serial(connection) == before
+        assert (
+            connection.scalar(
+                select(listings.document.c.claim).where(listings.document.c.claim == "new")
+            )
+            is None
+        )
     with seeded.database.read() as connection:
-        assert queries.serial(connection) == before + 1
+        assert listings.serial(connection) == before + 1

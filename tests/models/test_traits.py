@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, select, text
 
-from models import counting, document, finding, queries, traits
-from models.asked import parse
-from models.filters import bound
-from models.records import Row, table
+from models.projection import tables, traits
+from models.read import facets as counting
+from models.read import listings, search_results
+from models.read.filters import bound
+from models.records.serializers import Row, table
+from models.search.query import parse
 from tests.conftest import DATABASES, Store, Templates, store_of
 from tests.models.exports import disagreements, load, written
 
@@ -23,7 +25,12 @@ DIRECTIONS = ("supports", "disputes", "inconclusive")
 def records(number: int) -> Iterator[Row]:
     """Yield so many claims with three lines of evidence each, in topics of a few, whose name is a word of their statements."""
     for place in range(number // A_TOPIC):
-        yield {"record": "topic", "id": f"topic-{place}", "label": f"Topic {place}", "definition": "A subject."}
+        yield {
+            "record": "topic",
+            "id": f"topic-{place}",
+            "label": f"Topic {place}",
+            "definition": "A subject.",
+        }
     for place in range(10):
         yield {
             "record": "source",
@@ -56,10 +63,19 @@ def records(number: int) -> Iterator[Row]:
             "kind": ("mechanism", "finding", "definition")[own % 3],
             "topics": [f"topic-{topic}"],
             "occurrences": [
-                {"key": "stated", "source": f"source-{own % 10}", "quote": "So.", "asserted_by": [f"team-{own % 4}"]}
+                {
+                    "key": "stated",
+                    "source": f"source-{own % 10}",
+                    "quote": "So.",
+                    "asserted_by": [f"team-{own % 4}"],
+                }
             ],
             "evidence": [
-                {name: value for name, value in line.items() if name != "question" or line["level"] != "not_gradable"}
+                {
+                    name: value
+                    for name, value in line.items()
+                    if name != "question" or line["level"] != "not_gradable"
+                }
                 for line in lines
             ],
         }
@@ -109,20 +125,32 @@ def work(connection: Connection, read: Callable[[Connection], Any]) -> int:
 
 
 def facets(connection: Connection, parameters: Row, by: tuple[str, ...] = ("status",)) -> Any:
-    return counting.facets(connection, queries.CLAIMS, parameters, by)
+    return counting.facets(connection, listings.CLAIMS, parameters, by)
 
 
 def page(connection: Connection, parameters: Row, *sort: str) -> Any:
-    return queries.page(connection, queries.CLAIMS, queries.claims_statement(), parameters, sort, None, 5)
+    return listings.page(
+        connection, listings.CLAIMS, listings.claims_statement(), parameters, sort, None, 5
+    )
 
 
 def past_page(connection: Connection, parameters: Row, *sort: str) -> Any:
-    return queries.page(connection, queries.CLAIMS_AS_OF, queries.claims_as_of_statement(), parameters, sort, None, 5)
+    return listings.page(
+        connection,
+        listings.CLAIMS_AS_OF,
+        listings.claims_as_of_statement(),
+        parameters,
+        sort,
+        None,
+        5,
+    )
 
 
 def sought(connection: Connection, parameters: Row) -> Any:
-    found = finding.searched(connection, queries.CLAIMS, "claim", parse("subject3", {}))
-    return queries.page(connection, found, queries.claims_statement(), parameters, ("relevance",), None, 5)
+    found = search_results.searched(connection, listings.CLAIMS, "claim", parse("subject3", {}))
+    return listings.page(
+        connection, found, listings.claims_statement(), parameters, ("relevance",), None, 5
+    )
 
 
 TOPIC: Row = {"topic": ["topic-3"]}
@@ -136,7 +164,7 @@ READS: dict[str, Callable[[Connection], Any]] = {
         at, TOPIC | SOME | {"direction": ["supports"]}
     ),
     "count of a topic, a kind and who said so": lambda at: counting.count(
-        at, queries.CLAIMS, TOPIC | {"kind": ["finding"], "asserted_by": ["team-1", "team-2"]}
+        at, listings.CLAIMS, TOPIC | {"kind": ["finding"], "asserted_by": ["team-1", "team-2"]}
     ),
     "facets of two topics and levels": lambda at: facets(at, BOTH | SOME),
     "a page of two topics and levels": lambda at: page(at, BOTH | SOME),
@@ -146,17 +174,21 @@ READS: dict[str, Callable[[Connection], Any]] = {
         at, TOPIC | SOME | {"direction": ["supports"]}
     ),
     "facets of a topic as of a day": lambda at: counting.facets(
-        at, queries.CLAIMS_AS_OF, TOPIC | DAY, ("status", "evidence_level")
+        at, listings.CLAIMS_AS_OF, TOPIC | DAY, ("status", "evidence_level")
     ),
     "a page of a topic as of a day": lambda at: past_page(at, TOPIC | DAY),
-    "a page of two topics as of a day, sorted": lambda at: past_page(at, BOTH | DAY, "-evidence_count"),
+    "a page of two topics as of a day, sorted": lambda at: past_page(
+        at, BOTH | DAY, "-evidence_count"
+    ),
     "a page of a search and levels": lambda at: sought(at, SOME),
     "a page of a search, a topic and levels": lambda at: sought(at, TOPIC | SOME),
 }
 
 
 @pytest.mark.parametrize("read", READS)
-def test_what_is_read_of_a_topic_takes_no_more_work_in_a_larger_store(read: str, stores: list[Store]) -> None:
+def test_what_is_read_of_a_topic_takes_no_more_work_in_a_larger_store(
+    read: str, stores: list[Store]
+) -> None:
     took = []
     for store in stores:
         with store.database.read() as connection:
@@ -175,19 +207,35 @@ def test_work_tells_a_walk_through_everything(stores: list[Store]) -> None:
 
 
 def test_traits_say_what_the_claim_is_in_its_document_and_beside_each_term(seeded: Store) -> None:
-    documents, terms = table(document.ClaimDocument), table(document.ClaimTerm)
+    documents, terms = table(tables.ClaimDocument), table(tables.ClaimTerm)
     with seeded.database.read() as connection:
         found = connection.execute(select(documents)).mappings().all()
         assert len(found) == 21
         for claim in found:
-            own = connection.execute(select(terms).where(terms.c.claim == claim["claim"])).mappings().all()
-            wanted = {(name, claim[name]) for name in ("status", "kind", "certainty")} - {("certainty", None)}
-            wanted |= {(row["field"], row["value"]) for row in own if row["field"] in ("evidence_level", "direction")}
-            wanted |= {(row["field"], traits.ANY) for row in own if row["field"] in ("topic", "asserted_by")}
+            own = (
+                connection.execute(select(terms).where(terms.c.claim == claim["claim"]))
+                .mappings()
+                .all()
+            )
+            wanted = {(name, claim[name]) for name in ("status", "kind", "certainty")} - {
+                ("certainty", None)
+            }
+            wanted |= {
+                (row["field"], row["value"])
+                for row in own
+                if row["field"] in ("evidence_level", "direction")
+            }
+            wanted |= {
+                (row["field"], traits.ANY)
+                for row in own
+                if row["field"] in ("topic", "asserted_by")
+            }
             assert {pair for pair, bit in traits.BITS.items() if claim["traits"] & bit} == wanted
             assert {row["traits"] for row in own} == {claim["traits"]}
     with seeded.database.write() as connection:
-        connection.execute(terms.update().where(terms.c.claim == "ccsvi-causes-ms").values(traits=0))
+        connection.execute(
+            terms.update().where(terms.c.claim == "ccsvi-causes-ms").values(traits=0)
+        )
     assert disagreements(seeded) == [
         "claim_term of ccsvi-causes-ms does not agree with the tables; run claimbase rebuild"
     ]
@@ -200,8 +248,13 @@ def test_stored_numbers_are_read_as_they_were_written() -> None:
 
 
 def test_the_shape_of_a_statement_is_the_same_for_all_terms() -> None:
-    one, other = (bound({"topic": ["x"], "evidence_level": some}) for some in (["1", "2"], ["3", "not_gradable"]))
+    one, other = (
+        bound({"topic": ["x"], "evidence_level": some})
+        for some in (["1", "2"], ["3", "not_gradable"])
+    )
     assert one[0] == other[0]
-    assert one[2]["given_evidence_level_bits"] == traits.number([("evidence_level", "1"), ("evidence_level", "2")])
+    assert one[2]["given_evidence_level_bits"] == traits.number(
+        [("evidence_level", "1"), ("evidence_level", "2")]
+    )
     wanted = traits.number([("evidence_level", "1"), ("evidence_level", "2")])
     assert bound({"evidence_level.lte": "2"})[2]["given_evidence_level_lte_bits"] == wanted

@@ -88,7 +88,8 @@ def upgrade() -> None:
         sa.Column("created", text(), nullable=False),
         sa.Column("updated", text(), nullable=False),
         sa.CheckConstraint(
-            "\"integrity\" IN ('no_notice', 'corrected', 'concern', 'retracted')", name=op.f("ck_source_integrity")
+            "\"integrity\" IN ('no_notice', 'corrected', 'concern', 'retracted')",
+            name=op.f("ck_source_integrity"),
         ),
         sa.CheckConstraint(
             "\"study_design\" IN ('systematic_review', 'meta_analysis', 'randomised_trial', 'sham_controlled_trial', 'open_label_trial', 'cohort', 'case_control', 'cross_sectional', 'case_series', 'laboratory', 'pathology', 'content_analysis', 'narrative_review', 'hypothesis', 'commentary', 'regulatory_notice', 'not_applicable')",
@@ -101,7 +102,9 @@ def upgrade() -> None:
         sa.CheckConstraint("sample_size >= 0", name=op.f("ck_source_sample_size")),
         sa.PrimaryKeyConstraint("id", name="pk_source"),
     )
-    op.create_index("ix_source_container_title_id", "source", ["container_title", "id"], unique=False)
+    op.create_index(
+        "ix_source_container_title_id", "source", ["container_title", "id"], unique=False
+    )
     op.create_index("ix_source_study_design_id", "source", ["study_design", "id"], unique=False)
     op.create_index("ix_source_year_id", "source", ["year", "id"], unique=False)
     op.create_table(
@@ -163,15 +166,23 @@ def upgrade() -> None:
         sa.Column("note", text(5000), nullable=True),
         sa.Column("created", text(), nullable=False),
         sa.Column("updated", text(), nullable=False),
-        sa.CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name=op.f("ck_evidence_level_question")),
         sa.CheckConstraint(
-            "\"direction\" IN ('supports', 'disputes', 'inconclusive')", name=op.f("ck_evidence_direction")
+            "(level = 'not_gradable') = (question IS NULL)", name=op.f("ck_evidence_level_question")
         ),
-        sa.CheckConstraint("\"directness\" IN ('direct', 'indirect')", name=op.f("ck_evidence_directness")),
         sa.CheckConstraint(
-            "\"extraction\" IN ('manual', 'machine', 'machine_reviewed')", name=op.f("ck_evidence_extraction")
+            "\"direction\" IN ('supports', 'disputes', 'inconclusive')",
+            name=op.f("ck_evidence_direction"),
         ),
-        sa.CheckConstraint("\"level\" IN ('1', '2', '3', '4', '5', 'not_gradable')", name=op.f("ck_evidence_level")),
+        sa.CheckConstraint(
+            "\"directness\" IN ('direct', 'indirect')", name=op.f("ck_evidence_directness")
+        ),
+        sa.CheckConstraint(
+            "\"extraction\" IN ('manual', 'machine', 'machine_reviewed')",
+            name=op.f("ck_evidence_extraction"),
+        ),
+        sa.CheckConstraint(
+            "\"level\" IN ('1', '2', '3', '4', '5', 'not_gradable')", name=op.f("ck_evidence_level")
+        ),
         sa.CheckConstraint(
             "\"question\" IN ('prevalence', 'diagnosis', 'prognosis', 'treatment_benefit', 'common_harms')",
             name=op.f("ck_evidence_question"),
@@ -192,7 +203,9 @@ def upgrade() -> None:
     op.create_index("ix_evidence_direction_claim", "evidence", ["direction", "claim"], unique=False)
     op.create_index("ix_evidence_level_claim", "evidence", ["level", "claim"], unique=False)
     op.create_index("ix_evidence_source_claim", "evidence", ["source", "claim"], unique=False)
-    op.create_index("ix_evidence_study_design_claim", "evidence", ["study_design", "claim"], unique=False)
+    op.create_index(
+        "ix_evidence_study_design_claim", "evidence", ["study_design", "claim"], unique=False
+    )
     op.create_table(
         "occurrence",
         sa.Column("claim", text(), nullable=False),
@@ -240,16 +253,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_source_author_source"),
         sa.PrimaryKeyConstraint("source", "position", name="pk_source_author"),
     )
-    op.create_index("ix_source_author_name_key_source", "source_author", ["name_key", "source"], unique=False)
+    op.create_index(
+        "ix_source_author_name_key_source", "source_author", ["name_key", "source"], unique=False
+    )
     op.create_table(
         "source_identifier",
         sa.Column("scheme", text(), nullable=False),
         sa.Column("value", text(), nullable=False),
         sa.Column("verification", text(), nullable=False),
         sa.Column("source", text(), nullable=False),
-        sa.CheckConstraint("\"scheme\" IN ('doi', 'pmid', 'pmcid', 'isbn')", name=op.f("ck_source_identifier_scheme")),
         sa.CheckConstraint(
-            "\"verification\" IN ('verified', 'unverified')", name=op.f("ck_source_identifier_verification")
+            "\"scheme\" IN ('doi', 'pmid', 'pmcid', 'isbn')",
+            name=op.f("ck_source_identifier_scheme"),
+        ),
+        sa.CheckConstraint(
+            "\"verification\" IN ('verified', 'unverified')",
+            name=op.f("ck_source_identifier_verification"),
         ),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_source_identifier_source"),
         sa.PrimaryKeyConstraint("scheme", "value", name="pk_source_identifier"),

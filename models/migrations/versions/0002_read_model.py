@@ -36,7 +36,8 @@ def upgrade() -> None:
         sa.Column("relations", sa.LargeBinary(), nullable=False),
         sa.Column("assessments", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
-            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')", name=op.f("ck_claim_document_certainty")
+            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')",
+            name=op.f("ck_claim_document_certainty"),
         ),
         sa.CheckConstraint(
             "\"kind\" IN ('definition', 'background', 'history', 'mechanism', 'causal_hypothesis', 'finding', 'state_of_evidence', 'evaluation', 'reported_belief')",
@@ -49,20 +50,42 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_claim_document_claim"),
         sa.PrimaryKeyConstraint("claim", name="pk_claim_document"),
     )
-    op.create_index("ix_claim_document_certainty_claim", "claim_document", ["certainty", "claim"], unique=False)
     op.create_index(
-        "ix_claim_document_certainty_rank_claim", "claim_document", ["certainty_rank", "claim"], unique=False
+        "ix_claim_document_certainty_claim", "claim_document", ["certainty", "claim"], unique=False
     )
     op.create_index(
-        "ix_claim_document_evidence_count_claim", "claim_document", ["evidence_count", "claim"], unique=False
+        "ix_claim_document_certainty_rank_claim",
+        "claim_document",
+        ["certainty_rank", "claim"],
+        unique=False,
     )
     op.create_index(
-        "ix_claim_document_evidence_level_claim", "claim_document", ["evidence_level", "claim"], unique=False
+        "ix_claim_document_evidence_count_claim",
+        "claim_document",
+        ["evidence_count", "claim"],
+        unique=False,
     )
-    op.create_index("ix_claim_document_kind_claim", "claim_document", ["kind", "claim"], unique=False)
-    op.create_index("ix_claim_document_status_claim", "claim_document", ["status", "claim"], unique=False)
-    op.create_index("ix_claim_document_status_rank_claim", "claim_document", ["status_rank", "claim"], unique=False)
-    op.create_index("ix_claim_document_updated_claim", "claim_document", ["updated", "claim"], unique=False)
+    op.create_index(
+        "ix_claim_document_evidence_level_claim",
+        "claim_document",
+        ["evidence_level", "claim"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_claim_document_kind_claim", "claim_document", ["kind", "claim"], unique=False
+    )
+    op.create_index(
+        "ix_claim_document_status_claim", "claim_document", ["status", "claim"], unique=False
+    )
+    op.create_index(
+        "ix_claim_document_status_rank_claim",
+        "claim_document",
+        ["status_rank", "claim"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_claim_document_updated_claim", "claim_document", ["updated", "claim"], unique=False
+    )
     op.create_table(
         "claim_term",
         sa.Column("claim", text(), nullable=False),
@@ -71,7 +94,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_claim_term_claim"),
         sa.PrimaryKeyConstraint("claim", "field", "value", name="pk_claim_term"),
     )
-    op.create_index("ix_claim_term_field_value_claim", "claim_term", ["field", "value", "claim"], unique=False)
+    op.create_index(
+        "ix_claim_term_field_value_claim", "claim_term", ["field", "value", "claim"], unique=False
+    )
     op.create_table(
         "status_period",
         sa.Column("claim", text(), nullable=False),
@@ -81,7 +106,8 @@ def upgrade() -> None:
         sa.Column("rule", text(), nullable=False),
         sa.Column("certainty", text(), nullable=True),
         sa.CheckConstraint(
-            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')", name=op.f("ck_status_period_certainty")
+            "\"certainty\" IN ('very_low', 'low', 'moderate', 'high')",
+            name=op.f("ck_status_period_certainty"),
         ),
         sa.CheckConstraint(
             "\"status\" IN ('refuted', 'disputed', 'contested', 'unassessed', 'unconfirmed', 'supported', 'established')",
@@ -92,7 +118,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("claim", "starts", name="pk_status_period"),
     )
     op.create_index(
-        "ix_status_period_status_starts_claim", "status_period", ["status", "starts", "claim"], unique=False
+        "ix_status_period_status_starts_claim",
+        "status_period",
+        ["status", "starts", "claim"],
+        unique=False,
     )
 
 

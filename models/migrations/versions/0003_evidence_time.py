@@ -23,7 +23,9 @@ def upgrade() -> None:
     with op.batch_alter_table("evidence") as evidence:
         evidence.add_column(sa.Column("relation_type", text(), nullable=True))
         evidence.add_column(sa.Column("relation_target", text(), nullable=True))
-        evidence.create_check_constraint(op.f("ck_evidence_relation_type"), f'"relation_type" IN ({RELATION_TYPES})')
+        evidence.create_check_constraint(
+            op.f("ck_evidence_relation_type"), f'"relation_type" IN ({RELATION_TYPES})'
+        )
         evidence.create_check_constraint(
             op.f("ck_evidence_relation"), "(relation_type IS NULL) = (relation_target IS NULL)"
         )
@@ -46,7 +48,9 @@ def downgrade() -> None:
     # up restores it from them.
     op.execute("DELETE FROM evidence WHERE relation_type IS NOT NULL")
     with op.batch_alter_table("evidence") as evidence:
-        evidence.drop_constraint("fk_evidence_claim_relation_type_relation_target", type_="foreignkey")
+        evidence.drop_constraint(
+            "fk_evidence_claim_relation_type_relation_target", type_="foreignkey"
+        )
         evidence.drop_constraint(op.f("ck_evidence_relation"), type_="check")
         evidence.drop_constraint(op.f("ck_evidence_relation_type"), type_="check")
         evidence.drop_column("relation_target")
@@ -63,7 +67,9 @@ def _restore() -> None:
         sa.column("serial", sa.Integer()),
         sa.column("body", sa.JSON()),
     )
-    recorded = sa.select(revision.c.record, revision.c.at, revision.c.body).where(revision.c.kind == "evidence")
+    recorded = sa.select(revision.c.record, revision.c.at, revision.c.body).where(
+        revision.c.kind == "evidence"
+    )
     first: dict[str, str] = {}
     last: dict[str, dict[str, object]] = {}
     for record, at, body in connection.execute(recorded.order_by(revision.c.serial)):
@@ -93,4 +99,6 @@ def _new_terms(*more: sa.Column[str]) -> None:
         sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_claim_term_claim"),
         sa.PrimaryKeyConstraint("claim", "field", "value", name="pk_claim_term"),
     )
-    op.create_index("ix_claim_term_field_value_claim", "claim_term", ["field", "value", "claim"], unique=False)
+    op.create_index(
+        "ix_claim_term_field_value_claim", "claim_term", ["field", "value", "claim"], unique=False
+    )

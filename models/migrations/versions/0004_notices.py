@@ -31,10 +31,17 @@ def _restore() -> None:
     """Bring back what a downgrade took from the sources, as their last revisions have it."""
     connection = op.get_bind()
     revision = sa.table(
-        "revision", sa.column("kind", sa.String()), sa.column("serial", sa.Integer()), sa.column("body", sa.JSON())
+        "revision",
+        sa.column("kind", sa.String()),
+        sa.column("serial", sa.Integer()),
+        sa.column("body", sa.JSON()),
     )
-    source = sa.table("source", *(sa.column(name, sa.String()) for name in ("id", "accessed", "integrity_date")))
-    recorded = sa.select(revision.c.body).where(revision.c.kind == "source").order_by(revision.c.serial)
+    source = sa.table(
+        "source", *(sa.column(name, sa.String()) for name in ("id", "accessed", "integrity_date"))
+    )
+    recorded = (
+        sa.select(revision.c.body).where(revision.c.kind == "source").order_by(revision.c.serial)
+    )
     last = {body["id"]: body for body in connection.scalars(recorded)}
     for slug, body in last.items():
         taken = {name: body[name] for name in ("accessed", "integrity_date") if body.get(name)}

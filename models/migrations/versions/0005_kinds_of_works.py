@@ -11,8 +11,22 @@ depends_on = None
 OLD_TYPES = ("article-journal", "webpage", "report", "book", "chapter", "thesis", "dataset")
 NEW_TYPES = ("paper-conference", "article", "document")
 OLD_DESIGNS = (
-    *("systematic_review", "meta_analysis", "randomised_trial", "sham_controlled_trial", "open_label_trial", "cohort"),
-    *("case_control", "cross_sectional", "case_series", "laboratory", "pathology", "content_analysis"),
+    *(
+        "systematic_review",
+        "meta_analysis",
+        "randomised_trial",
+        "sham_controlled_trial",
+        "open_label_trial",
+        "cohort",
+    ),
+    *(
+        "case_control",
+        "cross_sectional",
+        "case_series",
+        "laboratory",
+        "pathology",
+        "content_analysis",
+    ),
     *("narrative_review", "hypothesis", "commentary", "regulatory_notice", "not_applicable"),
 )
 NEW_DESIGN = "not_recorded"
@@ -30,7 +44,11 @@ def downgrade() -> None:
     op.execute(sa.update(source).where(source.c.type.in_(NEW_TYPES)).values(type="report"))
     for name in ("source", "evidence"):
         table = sa.table(name, sa.column("study_design", sa.String()))
-        op.execute(sa.update(table).where(table.c.study_design == NEW_DESIGN).values(study_design="not_applicable"))
+        op.execute(
+            sa.update(table)
+            .where(table.c.study_design == NEW_DESIGN)
+            .values(study_design="not_applicable")
+        )
         _check(name, "study_design", OLD_DESIGNS)
     _check("source", "type", OLD_TYPES)
 

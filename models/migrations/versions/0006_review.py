@@ -62,7 +62,9 @@ def downgrade() -> None:
     for table in (*NEWLY_REVIEWED, "evidence"):
         states = OLD_STATES if table == "evidence" else ("accepted",)
         column = sa.table(table, sa.column("state", sa.String()))
-        lost = connection.scalar(sa.select(sa.func.count()).select_from(column).where(column.c.state.not_in(states)))
+        lost = connection.scalar(
+            sa.select(sa.func.count()).select_from(column).where(column.c.state.not_in(states))
+        )
         if lost:
             raise CommandError(
                 f"{lost} records of the kind {table} are not accepted; an older program would show them as if they were"
@@ -75,7 +77,9 @@ def downgrade() -> None:
     with op.batch_alter_table("revision") as revisions:
         revisions.drop_constraint(op.f("ck_revision_state"), type_="check")
         revisions.drop_constraint(op.f("ck_revision_action"), type_="check")
-        revisions.create_check_constraint(op.f("ck_revision_action"), _within("action", OLD_ACTIONS))
+        revisions.create_check_constraint(
+            op.f("ck_revision_action"), _within("action", OLD_ACTIONS)
+        )
         revisions.drop_column("change")
         revisions.drop_column("state")
     with op.batch_alter_table("evidence") as evidence:
@@ -98,7 +102,9 @@ def _add(table: str, column: sa.Column[Any]) -> None:
     with op.batch_alter_table(table) as altered:
         altered.add_column(column)
     with op.batch_alter_table(table) as altered:
-        altered.alter_column(column.name, server_default=None, existing_type=column.type, existing_nullable=False)
+        altered.alter_column(
+            column.name, server_default=None, existing_type=column.type, existing_nullable=False
+        )
 
 
 def _fill_revisions() -> None:
@@ -113,7 +119,9 @@ def _fill_revisions() -> None:
     first = sa.select(revisions.c.at, sa.func.min(revisions.c.serial)).group_by(revisions.c.at)
     for at, serial in connection.execute(first).all():
         connection.execute(sa.update(revisions).where(revisions.c.at == at).values(change=serial))
-    lines = sa.select(revisions.c.record, revisions.c.serial, revisions.c.body).where(revisions.c.kind == "evidence")
+    lines = sa.select(revisions.c.record, revisions.c.serial, revisions.c.body).where(
+        revisions.c.kind == "evidence"
+    )
     for record, serial, body in connection.execute(lines).all():
         if body.get("state", "accepted") != "accepted":
             one = (revisions.c.record == record) & (revisions.c.serial == serial)

@@ -24,7 +24,9 @@ def upgrade() -> None:
         sa.Column("created", text(), nullable=False),
         sa.Column("expires", text(), nullable=True),
         sa.Column("revoked", text(), nullable=True),
-        sa.CheckConstraint("\"role\" IN ('contributor', 'curator', 'admin')", name=op.f("ck_api_key_role")),
+        sa.CheckConstraint(
+            "\"role\" IN ('contributor', 'curator', 'admin')", name=op.f("ck_api_key_role")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_api_key"),
     )
 

@@ -29,11 +29,15 @@ def upgrade() -> None:
         if op.get_bind().dialect.name == "sqlite":
             # Without content of its own: the words stand in the table, which also tells what to delete. The tokens are
             # ours, so its tokenizer has to split them at blanks only.
-            op.execute(f"CREATE VIRTUAL TABLE {name}_index USING fts5 (title, words, content = '', tokenize = 'ascii')")
+            op.execute(
+                f"CREATE VIRTUAL TABLE {name}_index USING fts5 (title, words, content = '', tokenize = 'ascii')"
+            )
             op.create_index(f"ix_{name}_number_{kind}", name, ["number", kind])
         else:
             vector = "setweight(to_tsvector('simple', title), 'A') || to_tsvector('simple', words)"
-            op.execute(f"ALTER TABLE {name} ADD COLUMN vector tsvector GENERATED ALWAYS AS ({vector}) STORED")
+            op.execute(
+                f"ALTER TABLE {name} ADD COLUMN vector tsvector GENERATED ALWAYS AS ({vector}) STORED"
+            )
             op.create_index(f"ix_{name}_vector", name, ["vector"], postgresql_using="gin")
     op.create_table(
         "beginning",

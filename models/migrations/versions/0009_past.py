@@ -21,10 +21,16 @@ def upgrade() -> None:
     with op.batch_alter_table("claim_document") as document:
         document.alter_column("past", server_default=None)
     op.drop_index("ix_status_period_status_starts_claim", "status_period")
-    op.create_index("ix_status_period_status_claim_starts_ends", "status_period", ["status", "claim", "starts", "ends"])
+    op.create_index(
+        "ix_status_period_status_claim_starts_ends",
+        "status_period",
+        ["status", "claim", "starts", "ends"],
+    )
 
 
 def downgrade() -> None:
     op.drop_index("ix_status_period_status_claim_starts_ends", "status_period")
-    op.create_index("ix_status_period_status_starts_claim", "status_period", ["status", "starts", "claim"])
+    op.create_index(
+        "ix_status_period_status_starts_claim", "status_period", ["status", "starts", "claim"]
+    )
     op.drop_column("claim_document", "past")

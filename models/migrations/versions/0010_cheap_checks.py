@@ -45,10 +45,14 @@ def _rewrite(changed: Callable[[str], str]) -> None:
         return
     version = connection.scalar(text("PRAGMA schema_version"))
     connection.execute(text("PRAGMA writable_schema = ON"))
-    tables = connection.execute(text("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%CHECK%'"))
+    tables = connection.execute(
+        text("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%CHECK%'")
+    )
     for name, sql in tables.all():
         new = {"name": name, "sql": changed(sql)}
-        connection.execute(text("UPDATE sqlite_schema SET sql = :sql WHERE type = 'table' AND name = :name"), new)
+        connection.execute(
+            text("UPDATE sqlite_schema SET sql = :sql WHERE type = 'table' AND name = :name"), new
+        )
     # So that every connection, this one too, reads the definitions anew.
     connection.execute(text(f"PRAGMA schema_version = {version + 1}"))
     connection.execute(text("PRAGMA writable_schema = RESET"))

@@ -23,7 +23,11 @@ def upgrade() -> None:
             changed.alter_column("traits", server_default=None)
     op.create_index("ix_claim_document_traits_claim", "claim_document", ["traits", "claim"])
     op.drop_index("ix_claim_term_field_value_claim", "claim_term")
-    op.create_index("ix_claim_term_field_value_claim_traits", "claim_term", ["field", "value", "claim", "traits"])
+    op.create_index(
+        "ix_claim_term_field_value_claim_traits",
+        "claim_term",
+        ["field", "value", "claim", "traits"],
+    )
 
 
 def downgrade() -> None:

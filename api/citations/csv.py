@@ -1,0 +1,104 @@
+"""CSV for spreadsheets (RFC 4180, UTF-8 without a byte order mark): a header, then one row a source.
+
+The columns are those of `COLUMNS`. Authors stand in one cell, as in `van den Berg, Jan, Jr; World Health Organization`;
+a semicolon within a name becomes a comma, and a list that goes on ends in `et al.`. Each scheme of identifiers has a
+column, and one that says whether somebody verified it.
+
+A cell that begins with = + - @, a tab or a carriage return gets an apostrophe in front, since spreadsheets would run it
+as a formula; whoever reads the file by a program takes that apostrophe off.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+
+from models.core import vocabularies as v
+from models.records.serializers import Row
+
+MEDIA_TYPES: tuple[str, ...] = ("text/csv",)
+EXTENSION = "csv"
+CANNOT_CARRY: tuple[str, ...] = ()
+
+# Columns that hold a field of the source as it is, with what stands in them.
+FIELDS = {
+    "id": "Slug.",
+    "type": "A term of the vocabulary source-types.",
+    "title": "In square brackets where a curator supplied it.",
+    "container_title": "The journal or book.",
+    "container_title_short": "The journal's abbreviation.",
+    "publisher": "The publisher.",
+    "volume": "Volume.",
+    "issue": "Issue.",
+    "page": "Page range or e-locator.",
+    "number": "Article or report number.",
+    "issued": "YYYY, YYYY-MM or YYYY-MM-DD.",
+    "issued_inferred": "true where a curator inferred the date.",
+    "epub_date": "Published online ahead of the issue.",
+    "url": "Address.",
+    "language": "BCP 47 tag.",
+    "study_design": "A term of the vocabulary study-designs.",
+    "sample_size": "People in all groups together.",
+    "sample": "The groups.",
+    "integrity": "A term of the vocabulary integrities.",
+    "integrity_note": "What was announced.",
+    "integrity_date": "When it was announced.",
+    "accessed": "When a curator saw it.",
+    "note": "A curator's remark.",
+    "text_sha256": "SHA-256 of the text in which anchors count.",
+    "citation": "Short form for people.",
+    "year": "Year of publication.",
+    "published": "Last day on which it can first have been published.",
+    "revision": "Serial of the change that last touched it.",
+    "created": "When it was recorded.",
+    "updated": "When it was last changed.",
+}
+COLUMNS = {
+    "key": "Citation key, unique in this file.",
+    **{name: FIELDS[name] for name in ("id", "type", "title")},
+    "authors": "Family, given names, suffix; the next author.",
+    "authors_complete": "false where the list goes on.",
+    **FIELDS,
+    **{term.id: f"{term.label}." for term in v.IDENTIFIER_SCHEMES.terms},
+    **{f"{term.id}_verification": "verified or unverified." for term in v.IDENTIFIER_SCHEMES.terms},
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
+    """Yield the header and then a row for each source; `keys` gives its citation key by slug."""
+    yield _line(list(COLUMNS))
+    for source in sources:
+        cells = cells_of(source, keys[source["id"]])
+        yield _line([cells.get(column) for column in COLUMNS])
+
+
+def cells_of(source: Row, key: str) -> Row:
+    """Return what stands in each column for a source, before the guard against formulas."""
+    cells: Row = {"key": key, **{name: source[name] for name in FIELDS}}
+    names = [_name(author).replace(";", ",") for author in source["authors"]]
+    cells["authors"] = "; ".join(names if source["authors_complete"] else [*names, "et al."])
+    cells["authors_complete"] = source["authors_complete"]
+    for identifier in source["identifiers"]:
+        cells[identifier["scheme"]] = identifier["value"]
+        cells[f"{identifier['scheme']}_verification"] = identifier["verification"]
+    return cells
+
+
+def _name(author: Row) -> str:
+    family = " ".join(part for part in (author["particle"], author["family"]) if part)
+    return author["literal"] or ", ".join(
+        part for part in (family, author["given"], author["suffix"]) if part
+    )
+
+
+def _line(cells: Iterable[object]) -> bytes:
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(map(_cell, cells))
+    return line.getvalue().encode()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    told = "" if value is None else str(value)
+    return f"'{told}" if told.startswith(FORMULA) else told

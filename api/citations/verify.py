@@ -1,0 +1,198 @@
+"""Looks unverified identifiers up where they are registered, and tells whether they name the work they are written on.
+
+Asks Crossref (DOI) and PubMed (PMID, PMCID), one request at a time and politely; what they answer is treated as hostile:
+bounded in size and time, and read only where it has the expected form. Reports; changes nothing.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from sqlalchemy import Connection, select
+
+from api.settings import installed_version
+from models.records.serializers import Row, sources_by_id, table
+from models.records.source import SourceIdentifier, name_key
+from models.transfer.citation_matching import same_words
+
+CROSSREF = "https://api.crossref.org"
+PUBMED = "https://eutils.ncbi.nlm.nih.gov"
+MOST_BYTES = 2_000_000
+SECONDS = 15.0
+PAUSE = 0.4  # PubMed asks for at most three requests a second.
+
+
+class NoNetwork(Exception):
+    """The service cannot be reached at all."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of one identifier: `agrees`, `differs` (with the fields), `unknown` there, or `unanswered`."""
+
+    source: str
+    scheme: str
+    value: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a service says about a work, as far as it is compared."""
+
+    title: str
+    year: int | None
+    first_author: str | None
+
+
+def unverified(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return the source, scheme and value of every identifier that nobody has verified."""
+    identifier = table(SourceIdentifier)
+    statement = select(identifier.c.source, identifier.c.scheme, identifier.c.value)
+    rows = connection.execute(
+        statement.where(identifier.c.verification == "unverified").order_by(
+            identifier.c.source, identifier.c.scheme
+        )
+    )
+    return [(row.source, row.scheme, row.value) for row in rows]
+
+
+def verify(
+    connection: Connection,
+    mailto: str,
+    *,
+    crossref: str = CROSSREF,
+    pubmed: str = PUBMED,
+    pause: float = PAUSE,
+) -> Iterator[Verdict]:
+    """Yield a verdict for each unverified identifier; raises `NoNetwork` where a service cannot be reached.
+
+    `mailto` is the address of whoever runs this, which both services ask for. The two base addresses are for tests.
+    """
+    found = unverified(connection)
+    sources = sources_by_id(connection, {source for source, _, _ in found})
+    bases = {"doi": crossref, "pmid": pubmed, "pmcid": pubmed}
+    agent = f"claimbase/{installed_version()} (mailto:{mailto})"
+    with httpx2.Client(
+        headers={"User-Agent": agent}, timeout=SECONDS, follow_redirects=False
+    ) as client:
+        for place, (source, scheme, value) in enumerate(found):
+            if scheme not in SERVICES:
+                yield Verdict(
+                    source, scheme, value, "unanswered", "No service is asked for this scheme."
+                )
+                continue
+            if place:
+                time.sleep(pause)
+            path, read = SERVICES[scheme]
+            outcome, detail = _judge(
+                client,
+                bases[scheme]
+                + path.format(
+                    value=quote(value.removeprefix("PMC"), safe=""), mailto=quote(mailto)
+                ),
+                read,
+                value,
+                sources[source],
+            )
+            yield Verdict(source, scheme, value, outcome, detail)
+
+
+def _judge(
+    client: httpx2.Client,
+    url: str,
+    read: Callable[[Any, str], Work | None],
+    value: str,
+    source: Row,
+) -> tuple[str, str]:
+    try:
+        status, content = _get(client, url)
+    except httpx2.ConnectError as error:
+        raise NoNetwork(str(error)) from None
+    except httpx2.TransportError as error:
+        return "unanswered", f"No proper answer: {type(error).__name__}."
+    if status == 404:
+        return "unknown", "The service does not know it."
+    if status != 200:
+        return "unanswered", f"The service answered {status}."
+    if content is None:
+        return (
+            "unanswered",
+            f"The answer is larger than {MOST_BYTES:,} bytes or took longer than {SECONDS:.0f} s.",
+        )
+    try:
+        work = read(json.loads(content), value)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        return "unanswered", "The answer does not have the form that the service documents."
+    if work is None:
+        return "unknown", "The service does not know it."
+    differing = _differences(source, work)
+    return (
+        ("differs", "; ".join(differing))
+        if differing
+        else ("agrees", "Title, year and first author agree.")
+    )
+
+
+def _get(client: httpx2.Client, url: str) -> tuple[int, bytes | None]:
+    """Return the status and the body, None where it is too large or too slow."""
+    until = time.monotonic() + SECONDS
+    with client.stream("GET", url) as answer:
+        content = b""
+        for piece in answer.iter_bytes():
+            content += piece
+            if len(content) > MOST_BYTES or time.monotonic() > until:
+                return answer.status_code, None
+        return answer.status_code, content
+
+
+def _differences(source: Row, work: Work) -> list[str]:
+    """Return what differs. A title that the curator supplied, in brackets, is not compared."""
+    told = []
+    if not source["title"].startswith("[") and not same_words(source["title"], work.title):
+        told.append(f"title: here '{source['title']}', there '{work.title[:300]}'")
+    # A paper online in one year and in print in the next has both.
+    if source["year"] and work.year and abs(source["year"] - work.year) > 1:
+        told.append(f"year: here {source['year']}, there {work.year}")
+    first = source["authors"][0]["family"] if source["authors"] else None
+    if first and work.first_author and name_key(first) not in name_key(work.first_author):
+        told.append(f"first author: here '{first}', there '{work.first_author[:100]}'")
+    return told
+
+
+def _crossref(answer: Any, _value: str) -> Work | None:
+    message = answer["message"]
+    authors = message.get("author") or []
+    issued = (message.get("issued") or {}).get("date-parts") or [[None]]
+    first = authors[0].get("family") or authors[0].get("name") if authors else None
+    return Work(str(message["title"][0]), _number(issued[0][0]), first and str(first))
+
+
+def _pubmed(answer: Any, value: str) -> Work | None:
+    result = answer["result"]
+    record = result.get(value.removeprefix("PMC"))
+    if record is None or "error" in record:
+        return None
+    authors = record.get("authors") or []
+    return Work(
+        str(record["title"]),
+        _number(str(record.get("pubdate", ""))[:4]),
+        str(authors[0]["name"]) if authors else None,
+    )
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if value is not None and str(value).isdigit() else None
+
+
+_SUMMARY = "/entrez/eutils/esummary.fcgi?retmode=json&tool=claimbase&email={mailto}"
+SERVICES: dict[str, tuple[str, Callable[[Any, str], Work | None]]] = {
+    "doi": ("/works/{value}?mailto={mailto}", _crossref),
+    "pmid": (_SUMMARY + "&db=pubmed&id={value}", _pubmed),
+    "pmcid": (_SUMMARY + "&db=pmc&id={value}", _pubmed),
+}

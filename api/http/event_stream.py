@@ -1,0 +1,175 @@
+"""Streams of events: one poller in a process looks whether something changed, and wakes those who follow."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from anyio import CapacityLimiter, to_thread
+from fastapi.sse import EventSourceResponse, format_sse_event
+from pydantic_core import to_json
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.types import Message, Receive, Scope, Send
+
+from api.http.errors import Unavailable
+from models.database.connections import Database
+from models.database.driver_errors import unusable
+from models.read import listings
+from models.read.change_feed import Batch
+
+RETRY_MILLISECONDS = 3000
+# What a stream reads at once, and so the most that waits in memory for a client that is slow to take it.
+BATCH = 100
+# A client that takes nothing for so long, though there is something, is given up.
+STALLED_SECONDS = 60.0
+# However many streams there are, they read on no more connections than this, so that other requests have theirs.
+READERS = 2
+HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
+
+Read = Callable[[Connection, int], Batch]
+log = logging.getLogger("claimbase.streams")
+
+
+class Stalled(Exception):
+    """A client does not take what is sent to it."""
+
+
+@dataclass
+class Streams:
+    """The open streams of this process, and the newest serial that the poller has seen."""
+
+    database: Database
+    most: int
+    poll_seconds: float
+    heartbeat_seconds: float
+    open: int = 0
+    closed: bool = False
+    seen: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(READERS))
+    pollers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+
+    @asynccontextmanager
+    async def polling(self) -> AsyncIterator[None]:
+        """Look for changes meanwhile, and end every stream after it."""
+        poller = asyncio.create_task(self._poll())
+        try:
+            yield
+        finally:
+            self.close()
+            poller.cancel()
+            await asyncio.wait([poller])
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self.poll_seconds)
+            if not self.open:
+                continue
+            try:
+                newest = await to_thread.run_sync(self._newest, limiter=self.pollers)
+            except (DBAPIError, PoolTimeout) as error:
+                # The streams stay open: they go on where they stopped once the database is back.
+                log.warning("cannot look for changes", extra={"error": type(error).__name__})
+                continue
+            if newest != self.seen:
+                self.seen = newest
+                self._wake()
+
+    def _newest(self) -> int:
+        with self.database.read() as connection:
+            return listings.serial(connection)
+
+    def _wake(self) -> None:
+        # Whoever waits holds the old event; whoever begins to wait from now on waits for what comes later.
+        self.news, news = asyncio.Event(), self.news
+        news.set()
+
+    def close(self) -> None:
+        """End every stream, and let none begin."""
+        self.closed = True
+        self._wake()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Count a stream while it is open; raises `Unavailable` where there are as many as this process bears."""
+        if self.closed or self.open >= self.most:
+            raise Unavailable(
+                f"{self.open} streams are open, and more are not borne; ask /v1/changes, or come back."
+            )
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+    async def events(self, since: int, read: Read) -> AsyncIterator[bytes]:
+        """Yield what comes after a serial, as it comes, and a heartbeat where nothing does; ends when the process stops.
+
+        No connection is held while a client takes its time, and no more than one batch waits for it.
+        """
+        # An id of its own, so that whoever is cut off before the first event goes on from here.
+        yield format_sse_event(id=str(since), retry=RETRY_MILLISECONDS)
+        told = since
+        while not self.closed:
+            # Taken before the reading: whatever is committed after it sets this very event.
+            news = self.news
+            batch = await to_thread.run_sync(self._batch, read, since, limiter=self.readers)
+            if batch is not None:
+                since = batch.next
+                if batch.rows:
+                    told = batch.rows[-1]["serial"]
+                    yield b"".join(map(_event, batch.rows))
+                if since < batch.last:
+                    continue
+            while not self.closed and not news.is_set():
+                try:
+                    async with asyncio.timeout(self.heartbeat_seconds):
+                        await news.wait()
+                except TimeoutError:
+                    # An id without data is no event, but tells the client where to go on past what its filters held back.
+                    yield format_sse_event(
+                        comment="heartbeat", id=str(since) if since != told else None
+                    )
+                    told = since
+                    if batch is None:
+                        break
+
+    def _batch(self, read: Read, since: int) -> Batch | None:
+        """Read what comes after a serial; None where the database cannot be used now."""
+        try:
+            with self.database.read() as connection:
+                return read(connection, since)
+        except (DBAPIError, PoolTimeout) as error:
+            if isinstance(error, DBAPIError) and not unusable(error):
+                raise
+            log.warning("a stream cannot read", extra={"error": type(error).__name__})
+            return None
+
+
+def _event(row: dict[str, object]) -> bytes:
+    return format_sse_event(event="change", id=str(row["serial"]), data_str=to_json(row).decode())
+
+
+class EventStream(EventSourceResponse):
+    """The answer that does not end. FastAPI's own loop over a generator has a fixed heartbeat without an id, so this has its own."""
+
+    def __init__(self, streams: Streams, since: int, read: Read) -> None:
+        super().__init__(streams.events(since, read), headers=HEADERS)
+        self.streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                raise Stalled from None
+
+        with self.streams.place():
+            try:
+                await super().__call__(scope, receive, send_in_time)
+            except Stalled:
+                log.warning("a client takes nothing; its stream is given up")

@@ -1,0 +1,192 @@
+"""The OpenAPI document: FastAPI's own, with the one shape of errors and a true example for each route."""
+
+import json
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
+
+from api.http.errors import MEDIA_TYPE, PROBLEMS, Problem, responses
+
+# What each example asks. The answers are files beside this one, written by `make examples` from the seed content; a test
+# holds them against what the API says, so that they cannot drift.
+EXAMPLES = {
+    "index": "/v1",
+    "list_claims": "/v1/claims?status=refuted&fields=id,statement,status,certainty,status_since",
+    "count_claims": "/v1/claims/facets?by=status,kind",
+    "get_claim": "/v1/claims/ccsvi-not-confirmed",
+    "list_claim_evidence": "/v1/claims/ccsvi-causes-ms/evidence?level=1",
+    "walk_relations": "/v1/claims/venous-reflux-in-ms/relations?depth=1",
+    "get_impact": "/v1/claims/iron-and-autoimmunity-cause-ms-lesions/impact?assume=refuted",
+    "get_timeline": "/v1/claims/iron-from-slow-venous-flow/timeline",
+    "explain_status": "/v1/claims/iron-from-slow-venous-flow/explanation?as_of=2010",
+    "compare_days": "/v1/claims/iron-from-slow-venous-flow/diff?from=2009&to=2010",
+    "status_history": "/v1/statuses/history?topic=treatment",
+    "list_claim_revisions": "/v1/claims/ccsvi-causes-ms/revisions?limit=2",
+    "get_revision": "/v1/revisions/1",
+    "list_changes": "/v1/changes?claim=ccsvi-causes-ms&limit=2",
+    "list_evidence": "/v1/evidence?level=1&direction=disputes",
+    "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_claim_sources": "/v1/claims/ccsvi-not-confirmed/sources",
+    "list_sources": "/v1/sources?author=sundstrom",
+    "get_source": "/v1/sources/doi:10.1002/ana.22085",
+    "parse_sources": "/v1/sources:parse",
+    "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
+    "suggest": "/v1/suggest?q=mult",
+    "list_topics": "/v1/topics?limit=2",
+    "get_topic": "/v1/topics/iron",
+    "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
+    "get_relation": "/v1/relations/blood-leakage-from-slow-venous-flow:leads_to:iron-from-slow-venous-flow",
+    "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_vocabularies": "/v1/vocabularies",
+    "get_vocabulary": "/v1/vocabularies/directions",
+    "healthz": "/healthz",
+    "readyz": "/readyz",
+}
+# What is asked with the key of an admin: method and path, in which `{key}` is the id of that key.
+KEY_EXAMPLES = {
+    "list_keys": ("GET", "/v1/keys"),
+    "get_key": ("GET", "/v1/keys/{key}"),
+    "create_key": ("POST", "/v1/keys"),
+    "revoke_key": ("DELETE", "/v1/keys/{key}"),
+    "list_reviews": ("GET", "/v1/reviews"),
+}
+# What can be asked only after something was proposed; `tests/api/test_curating.py` proposes it and asks.
+CURATING_EXAMPLES = {
+    "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
+    "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
+}
+# What an operation that takes a body is sent.
+BODIES = {
+    "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
+    "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010, doi = {10.1002/ana.22085}}\n"
+    "@article{b, year = 2011}\n",
+}
+FOLDER = Path(__file__).parents[1] / "examples"
+# Which problem stands as the example of a status.
+PROBLEM_OF_STATUS = {
+    "400": ("unknown_parameter", "There is no parameter 'statsu' here. Did you mean 'status'?"),
+    "401": ("key_required", "This needs a key; send it as Authorization: Bearer …"),
+    "403": (
+        "forbidden",
+        "This needs a key of the role admin or higher; this one's role is curator.",
+    ),
+    "404": ("not_found", "There is no claim 'ccsvi-cause-ms'."),
+    "308": ("moved", "The claim 'ccsvi-is-common' was merged into 'ccsvi-causes-ms'."),
+    "409": (
+        "conflict",
+        "The source 'doepp-2010' is still in use by evidence/ccsvi-causes-ms:doepp-2010.",
+    ),
+    "410": ("gone", "The claim 'ccsvi-is-common' was retracted: the same as ccsvi-causes-ms."),
+    "412": (
+        "precondition_failed",
+        'It was changed meanwhile and is at "212" now: read it again, then decide.',
+    ),
+    "428": (
+        "precondition_required",
+        "Say which version you mean: send If-Match with the ETag that you read.",
+    ),
+    "406": (
+        "not_acceptable",
+        "None of the media types in Accept is offered here; errors lists what is.",
+    ),
+    "408": ("request_timeout", "The body was not complete within 30 seconds."),
+    "414": ("address_too_long", "The address has 10,010 bytes; the most is 8,192."),
+    "413": ("body_too_large", "The body has more than 2,000,000 bytes."),
+    "415": ("unsupported_media_type", "The body must be JSON; Content-Type says 'text/plain'."),
+    "422": ("invalid_record", "role: 'boss' is not a term of the vocabulary roles."),
+    "429": ("too_many_requests", "Too many writes with this key. Try again in 1 second."),
+    "500": ("internal_error", "Something went wrong on our side. Tell us the request_id."),
+    "503": (
+        "unavailable",
+        "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later.",
+    ),
+    "507": ("storage_full", "There is no room left to write; reading goes on. Try again later."),
+}
+
+
+def problem_example(status: str) -> dict[str, Any]:
+    """Return what an answer with this status may look like."""
+    code, detail = PROBLEM_OF_STATUS[status]
+    title = next(term.label for term in PROBLEMS.terms if term.id == code)
+    said = {
+        "type": f"/v1/vocabularies/problems#{code}",
+        "title": title,
+        "status": int(status),
+        "detail": detail,
+    }
+    return {**said, "code": code, "errors": [], "request_id": "5f0c6ea1c2a94d0cb1a0d3a3a1c0ffee"}
+
+
+def example(operation: str) -> Any:
+    """Return the stored answer to an operation's example."""
+    return json.loads((FOLDER / f"{operation}.json").read_text(encoding="utf-8"))
+
+
+def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
+    """Return the example of an answer: the operation's own, or where a write tells a record, what a record looks like."""
+    answered = schema.get("$ref", "").rpartition("/")[2]
+    if answered == "RecordOut":
+        return example("get_record")
+    return {"data": [example("get_record")]} if answered == "RecordList" else example(operation)
+
+
+def install(app: FastAPI) -> None:
+    """Replace the application's `openapi`; the document is made once, when it is first asked for."""
+
+    # FastAPI's own way fails for the second of two that ask for it at once.
+    one_at_a_time = Lock()
+
+    def document() -> dict[str, Any]:
+        with one_at_a_time:
+            if app.openapi_schema is None:
+                app.openapi_schema = _make(app)
+            return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _make(app: FastAPI) -> dict[str, Any]:
+    for context in iter_route_contexts(app.routes):
+        extra = getattr(context.original_route, "openapi_extra", None) or {}
+        for content in extra.get("requestBody", {}).get("content", {}).values():
+            # Made now and not at each start, of which the schemas of all bodies would be a twentieth.
+            if callable(content["schema"]):
+                content["schema"] = content["schema"]()
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        license_info=app.license_info,
+    )
+    schemas = made["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    # Errors in parameters are 400 here, so FastAPI's own shape of them is never sent.
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for path in made["paths"].values():
+        for operation in path.values():
+            if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
+                operation["responses"].pop("422", None)
+            # FastAPI names the scheme alone; where no role is asked for, a request without a key will do, too.
+            if operation.get("security") == [{"bearer": []}]:
+                operation["security"].insert(0, {})
+            # Whoever may show a key may show a bad one.
+            for status, declared in responses(401, 429).items() if "security" in operation else ():
+                operation["responses"].setdefault(str(status), declared)
+            for status, answer in operation["responses"].items():
+                for media_type, content in answer.get("content", {}).items():
+                    if media_type == MEDIA_TYPE:
+                        content["example"] = problem_example(status)
+                    elif status in ("200", "201") and media_type == "application/json":
+                        content["example"] = example_of_answer(
+                            operation["operationId"], content["schema"]
+                        )
+    return made

@@ -1,0 +1,175 @@
+"""Answers that were given before, as they went out: compressed once, and good for as long as nothing was changed."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import anyio.to_thread
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http import middleware
+from models.database.connections import Database
+from models.read import listings
+
+# What an answer depends on besides its address; and what asks for more than the public answer to a plain GET.
+VARYING = frozenset([b"accept", b"accept-encoding", b"host", b"if-none-match", b"origin"])
+BARRING = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
+# No answer takes more than this part of all there is room for.
+LARGEST = 1 / 16
+# What Python takes for an entry beside its bytes: measured, rounded up.
+OVERHEAD = 2000
+# How long it may take until a commit of another node is seen, where only a statement tells.
+POLL_SECONDS = 1.0
+DAY = 86_400
+
+
+@dataclass(slots=True)
+class Kept:
+    """An answer without the id of its request."""
+
+    status: int
+    headers: middleware.Headers
+    body: bytes
+    size: int
+
+
+class Cache:
+    """An ASGI application in front of another one, on what that reads of one database.
+
+    Kept is a 200 or a 304 that bears a tag and is for anybody. All of it is thrown away with the first commit after,
+    whoever made it: a file tells at once; else the commits of this process do, and the serial does, which is read once
+    a second. What was asked for least recently goes first.
+    """
+
+    def __init__(self, app: ASGIApp, database: Database, room: int) -> None:
+        self.app = app
+        self.database = database
+        self.room = room
+        self.kept: OrderedDict[Hashable, Kept] = OrderedDict()
+        self.size = 0
+        self.token: Hashable = None
+        self._looked = False
+        self._serial = 0
+        self._polled = float("-inf")
+        self._polling = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or not self.room:
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        if not self._looked:
+            await self._look()
+        varying, given = [], b""
+        for header in scope["headers"]:
+            name = header[0]
+            if name in VARYING:
+                varying.append(header)
+            elif name == b"x-request-id":
+                given = header[1]
+            elif name in BARRING:
+                await self.app(scope, receive, send)
+                return
+        key = scope["scheme"], scope.get("raw_path"), scope["query_string"], tuple(varying)
+        found = self.kept.get(key)
+        if found is None:
+            token = self.token
+            await self.app(
+                scope, receive, send if token is None else _Keeping(self, token, key, send)
+            )
+            return
+        self.kept.move_to_end(key)
+        request_id = middleware.identify(given.decode("latin-1"))
+        headers = [*found.headers, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": found.status, "headers": headers})
+        await send({"type": "http.response.body", "body": found.body})
+        if middleware.log.isEnabledFor(logging.INFO):
+            middleware.tell(scope, request_id, found.status, begun)
+
+    def keep(self, token: Hashable, key: Hashable, answer: Kept) -> None:
+        """Keep an answer that was begun when this token held; not where it was overtaken."""
+        if token != self.token or key in self.kept:
+            return
+        self.kept[key] = answer
+        self.size += answer.size
+        while self.size > self.room:
+            _, oldest = self.kept.popitem(last=False)
+            self.size -= oldest.size
+
+    async def _look(self) -> None:
+        """Find out what says that nothing was committed; throw all away where it says something else than before.
+
+        Once in each turn of the event loop is enough: whoever is answered in this turn had asked before it began.
+        """
+        pulse = self.database.pulse() or await self._told()
+        token = (
+            None if pulse is None else (pulse, time.time() // DAY)
+        )  # Some answers reach until today.
+        if token is None or token != self.token:
+            self.kept.clear()
+            self.size, self.token = 0, token
+        if not self._looked:
+            self._looked = True
+            asyncio.get_running_loop().call_soon(self._look_again)
+
+    def _look_again(self) -> None:
+        self._looked = False
+
+    async def _told(self) -> Hashable:
+        """Return how often this process committed, and the serial of the last second; None where nobody answers."""
+        async with self._polling:
+            begun = time.monotonic()
+            if begun - self._polled > POLL_SECONDS:
+                try:
+                    self._serial = await anyio.to_thread.run_sync(self._ask)
+                except Exception:
+                    return None  # Whatever it is, the application is asked instead, and says so.
+                self._polled = begun
+        return self.database.commits, self._serial
+
+    def _ask(self) -> int:
+        with self.database.read() as connection:
+            return listings.serial(connection)
+
+
+class _Keeping:
+    """Sends an answer on, and keeps it where it may be kept."""
+
+    def __init__(self, cache: Cache, token: Hashable, key: Hashable, send: Send) -> None:
+        self.cache, self.token, self.key, self.send = cache, token, key, send
+        self.start: Message | None = None
+        self.pieces: list[bytes] = []
+        self.size = OVERHEAD
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.start = message if _may_be_kept(message) else None
+        elif self.start is not None:
+            self.pieces.append(message.get("body", b""))
+            self.size += len(self.pieces[-1])
+            if self.size > self.cache.room * LARGEST:
+                self.start = None
+                self.pieces.clear()
+            elif not message.get("more_body", False):
+                headers = [
+                    header
+                    for header in self.start["headers"]
+                    if header[0].lower() != b"x-request-id"
+                ]
+                answer = Kept(self.start["status"], headers, b"".join(self.pieces), self.size)
+                self.cache.keep(self.token, self.key, answer)
+        await self.send(message)
+
+
+def _may_be_kept(start: Message) -> bool:
+    headers = {name.lower(): value for name, value in start["headers"]}
+    how = headers.get(b"cache-control", b"no-store")
+    return (
+        start["status"] in (200, 304)
+        and b"etag" in headers
+        and b"no-store" not in how
+        and b"private" not in how
+    )

@@ -1,0 +1,278 @@
+"""How uvicorn is run: a clock for slow clients, which it lacks; one shape for its own errors, too; a stop that ends."""
+
+import asyncio
+import gc
+import logging
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic_core import to_json
+from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.json import JsonFormatter
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+from api.http.errors import HEADERS_OF_STATUS, MEDIA_TYPE, problem_body
+from api.http.middleware import SECURITY_HEADERS, Sealed
+from api.settings import Settings
+from models.access.api_keys import redact
+
+# How long the rest of a body is read and thrown away that was answered already, so that the client gets the answer.
+LINGER_SECONDS = 5
+
+
+class Clock:
+    """Does something after so many seconds, unless it is stopped or set anew before.
+
+    Each request sets and stops several, so that doing so costs next to nothing: a timer that is too early goes on, and finds
+    out when it is due that it was.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._end = math.inf
+        self._then: Callable[[], object] = lambda: None
+
+    def set(self, seconds: float, then: Callable[[], object]) -> None:
+        """Do this after so many seconds, and nothing else."""
+        self._end, self._then = self._loop.time() + seconds, then
+        if self._timer is None or self._due > self._end:
+            self._arm()
+
+    def stop(self) -> None:
+        """Do nothing."""
+        self._end = math.inf
+
+    @property
+    def running(self) -> bool:
+        """Say whether it is to do anything."""
+        return self._end < math.inf
+
+    def let_go(self) -> None:
+        """Stop for good."""
+        self.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due, self._timer = self._end, self._loop.call_at(self._end, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._end < math.inf:
+            self._arm()
+        elif self.running:
+            self.stop()
+            self._then()
+
+
+class Impatient(HttpToolsProtocol):
+    """One connection, with a clock for the headers, for a body that nobody reads, for an answer that nobody takes.
+
+    At any time at most one clock runs for what the client sends, and one for what it takes.
+    """
+
+    config: "Config"
+    reading: Clock
+    writing: Clock
+    # Between the headers and the end of a request's body.
+    in_body = False
+
+    def connection_made(self, transport: Any) -> None:
+        self.reading, self.writing = Clock(self.loop), Clock(self.loop)
+        super().connection_made(transport)
+        self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
+        if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
+            self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if not self.reading.running and self._idle():
+            self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
+
+    def on_headers_complete(self) -> None:
+        self.reading.stop()
+        self.in_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            # It closes once the client has taken what is written.
+            self.reading.set(self.config.settings.body_seconds, self.transport.abort)
+        elif self.in_body:
+            self._unset_keepalive_if_required()
+            self.reading.set(LINGER_SECONDS, self.transport.close)
+
+    def shutdown(self) -> None:
+        # They would never end by themselves, and uvicorn waits for what is under way.
+        self.config.app.state.streams.close()
+        super().shutdown()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self.reading.set(self.config.settings.body_seconds, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.reading.let_go()
+        self.resume_writing()
+        self.writing.let_go()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # `abort`, since `close` would wait until the client has taken what is written.
+        self.writing.set(self.config.settings.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self.writing.stop()
+        super().resume_writing()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        ours: Any = _busy if app is service_unavailable else app
+        super()._start_asgi_task(cycle, ours)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "malformed_request", msg)
+
+    def _idle(self) -> bool:
+        return not self.in_body and (self.cycle is None or self.cycle.response_complete)
+
+    def _headers_too_late(self) -> None:
+        detail = (
+            f"The headers were not complete within {self.config.settings.header_seconds:g} seconds."
+        )
+        self._refuse(408, "request_timeout", detail)
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer what never became a request, and hang up."""
+        if self.transport.is_closing():
+            return
+        content = to_json(problem_body(status, code, detail))
+        headers = {
+            **SECURITY_HEADERS,
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(content)),
+            "Connection": "close",
+        }
+        lines = [*(f"{name}: {value}".encode() for name, value in headers.items()), b"", content]
+        self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines))
+        self.transport.close()
+
+
+async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer while there are as many connections as may be."""
+    content = to_json(
+        problem_body(503, "unavailable", "Too many connections at once. Try again later.")
+    )
+    headers = {
+        **HEADERS_OF_STATUS[503],
+        "Content-Type": MEDIA_TYPE,
+        "Content-Length": str(len(content)),
+        "Connection": "close",
+    }
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 503, "headers": raw})
+        await send({"type": "http.response.body", "body": content})
+
+    await Sealed(answer)(scope, receive, send)
+
+
+class Config(uvicorn.Config):
+    """How uvicorn is run: what each process is given, which makes the application for itself where there are several."""
+
+    app: Any
+
+    def __init__(
+        self,
+        app: FastAPI | Callable[[], FastAPI],
+        settings: Settings,
+        *,
+        logged: bool = True,
+    ) -> None:
+        self.settings = settings
+        super().__init__(
+            app,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            http=Impatient,
+            ws="none",
+            log_config=logs(settings) if logged else None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
+            limit_concurrency=settings.limit_concurrency,
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+
+    def load(self) -> None:
+        """Make the application."""
+        if not isinstance(self.app, FastAPI):
+            self.app = self.app()
+        super().load()
+        # What is there now stays; to go through it again and again takes a tenth of the time of a read.
+        gc.freeze()
+
+
+def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
+    """Serve until a signal comes; say whether it could begin to. Several processes take `app` as what makes one."""
+    config = Config(app, settings)
+    if settings.workers > 1:
+        with config.bind_socket() as listening:
+            Multiprocess(config, [listening]).run()
+        return True
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # It has stopped in order by then.
+        server.run()
+    return server.started
+
+
+class Redacting(JsonFormatter):
+    """Writes a record as one line of JSON in which no key can be read, whoever put it there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return redact(super().format(record))
+
+
+def logs(settings: Settings) -> dict[str, Any]:
+    """Return the logging configuration: one JSON object a line on standard error."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": Redacting,
+                "format": "%(levelname)s %(name)s %(message)s",
+                "rename_fields": {"levelname": "level", "name": "logger"},
+                "timestamp": "at",
+                # Uvicorn's own copy of the message with terminal colours; the rest is the formatter's default.
+                "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
+            }
+        },
+        "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"level": settings.log_level.upper(), "handlers": ["standard_error"]},
+    }

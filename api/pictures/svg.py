@@ -1,0 +1,255 @@
+"""What the pictures share: colours and patterns, text that stays in its room, and a description to be read aloud."""
+
+import re
+import unicodedata
+from itertools import pairwise
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element
+
+from models.core import vocabularies as v
+
+NAMESPACE = "http://www.w3.org/2000/svg"
+ET.register_namespace("", NAMESPACE)
+
+# At a screen width of 450 px one unit is 0.7 px, so that text of 14 units is still read.
+WIDTH = 640.0
+MARGIN = 16.0
+TEXT, HEADING = 14, 18
+LEADING = 1.3
+
+NO_STATUS = "no-status"
+LABELS: dict[str | None, str] = {
+    None: "no status",
+    **{
+        term.id: term.label
+        for vocabulary in (v.STATUSES, v.CERTAINTIES, v.DIRECTIONS, v.EVIDENCE_LEVELS)
+        for term in vocabulary.terms
+    },
+}
+
+
+class Swatch(NamedTuple):
+    """The colours of one status in one mode: the fill, the pattern on it, and text upon both."""
+
+    fill: str
+    hatch: str
+    ink: str
+
+
+# Each (light, dark). Blue against orange is told apart with every common colour vision.
+COLOURS: dict[str, tuple[str, str]] = {
+    "paper": ("#ffffff", "#15181c"),
+    "card": ("#f7f8f9", "#1f242a"),
+    "ink": ("#1b1f24", "#eceff2"),
+    "soft": ("#4d5660", "#b3bcc6"),
+    "rule": ("#c9d0d6", "#3d454e"),
+    "supports": ("#0b5c9e", "#6cb4f0"),
+    "disputes": ("#b34700", "#f5934f"),
+    "inconclusive": ("#1b1f24", "#eceff2"),
+}
+# A diverging scale, from most against to most for.
+SWATCHES: dict[str, tuple[Swatch, Swatch]] = {
+    "refuted": (Swatch("#b34700", "#8a3700", "#ffffff"), Swatch("#f5934f", "#ffb581", "#111111")),
+    "disputed": (Swatch("#f4a261", "#dd8439", "#111111"), Swatch("#a94f16", "#7e390d", "#ffffff")),
+    "contested": (Swatch("#fbdcb6", "#e9b77e", "#111111"), Swatch("#63401f", "#85582d", "#ffffff")),
+    "unassessed": (
+        Swatch("#e4e7ea", "#a9b1b9", "#111111"),
+        Swatch("#3b4148", "#66707a", "#ffffff"),
+    ),
+    "unconfirmed": (
+        Swatch("#d3e6f7", "#97c1e6", "#111111"),
+        Swatch("#26425c", "#40698f", "#ffffff"),
+    ),
+    "supported": (Swatch("#86bdea", "#5a9bd3", "#111111"), Swatch("#2c6ba3", "#1d4d79", "#ffffff")),
+    "established": (
+        Swatch("#0b5c9e", "#0b5c9e", "#ffffff"),
+        Swatch("#6cb4f0", "#6cb4f0", "#111111"),
+    ),
+    NO_STATUS: (Swatch("#ffffff", "#ffffff", "#1b1f24"), Swatch("#15181c", "#15181c", "#eceff2")),
+}
+# Strokes on a tile of 8 by 8: falling lines speak against, rising ones for; no stroke is a plain fill.
+PATTERNS: dict[str, str] = {
+    "refuted": "M0 0L8 8M8 0L0 8",
+    "disputed": "M-2 -2L10 10M6 -2L10 2M-2 6L2 10",
+    "contested": "M0 4H8",
+    "unassessed": "M4 3.5V4.5",
+    "unconfirmed": "M2 6L6 2",
+    "supported": "M-2 10L10 -2M-2 2L2 -2M6 10L10 6",
+    "established": "",
+    NO_STATUS: "",
+}
+# Units of the type size, on the wide side of common fonts: which font a reader has is unknown.
+ADVANCES: dict[str, float] = {
+    **dict.fromkeys("abcdeghknopqsuvxyz0123456789", 0.65),
+    **dict.fromkeys(" .,:;!|'`iIjlrtfJ()[]-/", 0.43),
+    **dict.fromkeys("ABCDEFGHKLNOPQRSTUVXYZ", 0.78),
+}
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def clean(text: str) -> str:
+    """Return text that XML can hold, without control characters (also those of direction), on one line."""
+    return " ".join(UNPRINTABLE.sub(" ", text).split())
+
+
+def breadth(text: str, size: float, *, bold: bool = False) -> float:
+    """Return how wide a text can become at most in common fonts."""
+    return sum(_advance(character) for character in text) * size * (1.1 if bold else 1)
+
+
+def wrap(text: str, room: float, size: float, most: int, *, bold: bool = False) -> list[str]:
+    """Break a text into at most `most` lines that fit; a word too long is broken, a text too long ends in '…'."""
+    lines = [""]
+    for word in clean(text).split():
+        for piece in _pieces(word, room, size, bold=bold):
+            joined = f"{lines[-1]} {piece}".lstrip()
+            if breadth(joined, size, bold=bold) <= room:
+                lines[-1] = joined
+            else:
+                lines.append(piece)
+    if len(lines) > most:
+        last = lines[most - 1]
+        while last and breadth(last + "…", size, bold=bold) > room:
+            last = last[:-1]
+        lines[most - 1 :] = [last.rstrip() + "…"]
+    return lines
+
+
+def node(parent: Element, tag: str, text: str | None = None, **attributes: str | float) -> Element:
+    """Add an element; `class_` is written class, other underscores become hyphens, numbers get two places."""
+    written = {
+        name.rstrip("_").replace("_", "-"): _written(value) for name, value in attributes.items()
+    }
+    made = ET.SubElement(parent, f"{{{NAMESPACE}}}{tag}", written)
+    made.text = None if text is None else clean(text)
+    return made
+
+
+def paragraph(
+    parent: Element, lines: list[str], x: float, y: float, size: float, class_: str
+) -> float:
+    """Add lines of text below y and return where they end."""
+    for line in lines:
+        y += size * LEADING
+        # Each line is a text of its own: its reading direction cannot reach its neighbours.
+        node(parent, "text", line, x=x, y=y - size * 0.3, class_=class_, font_size=size)
+    return y
+
+
+def word(parent: Element, told: str, rest: str, x: float, y: float, anchor: str = "start") -> None:
+    """Add a status word in bold and what belongs to it, on one line."""
+    text = node(parent, "text", x=x, y=y, font_size=TEXT, text_anchor=anchor)
+    if told:
+        node(text, "tspan", told, class_="bold")
+    if rest:
+        # Not through `clean`, which would drop a space at the end.
+        node(text, "tspan", class_="soft").text = f"{', ' if told else ''}{rest}"
+
+
+def named(kind: str, title: str, desc: str) -> Element:
+    """Return an empty picture with its name and description; ids begin with its kind."""
+    root = Element(
+        f"{{{NAMESPACE}}}svg",
+        {
+            "class": "claimbase",
+            "role": "img",
+            "aria-labelledby": f"{kind}-title {kind}-desc",
+            "lang": "en",
+        },
+    )
+    node(root, "title", title, id=f"{kind}-title")
+    node(root, "desc", desc, id=f"{kind}-desc")
+    return root
+
+
+def picture(kind: str, title: str, desc: str) -> Element:
+    """Return an empty picture with its name and description, colours and patterns."""
+    root = named(kind, title, desc)
+    style = node(root, "style")
+    style.text = _style(kind)
+    defs = node(root, "defs")
+    for name, stroke in PATTERNS.items():
+        tile = node(
+            defs, "pattern", id=f"{kind}-{name}", width=8, height=8, patternUnits="userSpaceOnUse"
+        )
+        node(tile, "rect", width=8, height=8, class_=f"fill-{name}")
+        if stroke:
+            node(tile, "path", d=stroke, class_=f"hatch-{name}")
+    node(root, "rect", width="100%", height="100%", class_="paper")
+    return root
+
+
+def finish(root: Element, width: float, height: float) -> bytes:
+    """Give the picture its size and return it in UTF-8."""
+    root.set("viewBox", f"0 0 {_written(width)} {_written(height)}")
+    return ET.tostring(root, encoding="unicode").encode()
+
+
+def colours(mode: int) -> dict[str, str]:
+    """Return every colour by the name of its custom property; mode 0 is light, 1 is dark."""
+    found = {name: pair[mode] for name, pair in COLOURS.items()}
+    for name, swatches in SWATCHES.items():
+        fill, hatch, ink = swatches[mode]
+        found |= {name: fill, f"{name}-hatch": hatch, f"{name}-ink": ink}
+    return found
+
+
+def _style(kind: str) -> str:
+    light, dark = (
+        ";".join(f"--{name}:{value}" for name, value in colours(mode).items()) for mode in (0, 1)
+    )
+    rules = [
+        f".claimbase{{{light};color-scheme:light dark;font-family:{FONT};direction:ltr}}",
+        f"@media (prefers-color-scheme:dark){{.claimbase{{{dark}}}}}",
+        ".claimbase text{fill:var(--ink)}",
+        ".claimbase .soft{fill:var(--soft)}",
+        ".claimbase .bold{font-weight:600}",
+        ".claimbase .paper{fill:var(--paper)}",
+        ".claimbase .card{fill:var(--card);stroke:var(--soft)}",
+        ".claimbase .rule{fill:none;stroke:var(--rule)}",
+        ".claimbase .line{fill:none;stroke:var(--soft)}",
+        ".claimbase .frame{fill:none;stroke:var(--ink)}",
+        ".claimbase .head{fill:var(--soft)}",
+        ".claimbase .label{paint-order:stroke;stroke:var(--paper);stroke-width:5;stroke-linejoin:round}",
+        ".claimbase .supports{fill:var(--supports)}",
+        ".claimbase .disputes{fill:var(--disputes)}",
+        ".claimbase .inconclusive{fill:var(--paper);stroke:var(--inconclusive);stroke-width:1.5}",
+        ".claimbase a:hover .card,.claimbase a:focus .card{stroke:var(--ink);stroke-width:3}",
+    ]
+    for name in PATTERNS:
+        rules += [
+            f".claimbase .{name}{{fill:url(#{kind}-{name})}}",
+            f".claimbase .fill-{name}{{fill:var(--{name})}}",
+            f".claimbase .hatch-{name}{{fill:none;stroke:var(--{name}-hatch);stroke-width:1.6;stroke-linecap:round}}",
+            f".claimbase text.on-{name}{{fill:var(--{name}-ink)}}",
+        ]
+    return "".join(rules)
+
+
+def _advance(character: str) -> float:
+    if character in ADVANCES:
+        return ADVANCES[character]
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0.0
+    return 1.05 if character.isascii() or unicodedata.east_asian_width(character) in "WF" else 0.85
+
+
+def _pieces(word: str, room: float, size: float, *, bold: bool) -> list[str]:
+    cuts, used = [0], 0.0
+    for place, character in enumerate(word):
+        wide = breadth(character, size, bold=bold)
+        if used + wide > room:
+            cuts.append(place)
+            used = 0.0
+        used += wide
+    return [word[start:end] for start, end in pairwise([*cuts, len(word)])]
+
+
+def _written(value: str | float) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")

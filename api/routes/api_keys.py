@@ -1,0 +1,95 @@
+"""Keys, for admins: who may write, and since when no more."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from api.http.auth import JsonAccepted, Reader, database, needs
+from api.http.errors import KEY_ERRORS, ParameterError, responses
+from api.http.request_body import read_json
+from api.http.write_transaction import in_turn
+from models.access import api_keys
+from models.access.api_keys import Key, KeyIn
+from models.core.errors import Fault
+from models.core.types import Text
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[JsonAccepted])
+
+Admin = Annotated[Key, needs("admin")]
+KeyId = Annotated[
+    Text,
+    Path(max_length=100, description="The part of a key that may be told.", examples=["0a1B2c3D"]),
+]
+
+
+class KeyList(BaseModel):
+    """All keys, the oldest first."""
+
+    data: list[Key]
+
+
+class NewKey(Key):
+    """A new key, with the key itself."""
+
+    key: str = Field(description="The key itself. It is shown this once.")
+
+
+def _answer(
+    content: BaseModel, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(to_json(content), status, headers, "application/json")
+
+
+@router.get("", response_model=KeyList, responses=KEY_ERRORS)
+def list_keys(connection: Reader, _admin: Admin) -> Response:
+    """List the keys, also those that are good for nothing any more. The keys themselves nobody can tell."""
+    return _answer(KeyList(data=api_keys.stored(connection)))
+
+
+@router.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
+def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
+    """Give what may be told of one key."""
+    return _answer(api_keys.get(connection, key))
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=NewKey,
+    responses={**KEY_ERRORS, **responses(408, 413, 415, 422, 507)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": KeyIn.model_json_schema}},
+        }
+    },
+)
+async def create_key(request: Request, _admin: Admin) -> Response:
+    """Make a key. It is in the answer, this once; so a repetition cannot be answered alike, and `Idempotency-Key` is refused."""
+    if "idempotency-key" in request.headers:
+        detail = "Idempotency-Key does not hold here: the answer holds the key itself, which nobody keeps."
+        raise ParameterError(
+            detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)]
+        )
+    wanted = api_keys.read(await read_json(request))
+    return await in_turn(request, _create, request, wanted)
+
+
+def _create(request: Request, wanted: KeyIn) -> Response:
+    with database(request).write() as connection:
+        made, plain = api_keys.create(connection, wanted)
+    return _answer(NewKey(**made.model_dump(), key=plain), 201, {"Location": f"/v1/keys/{made.id}"})
+
+
+@router.delete("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404, 507)})
+async def revoke_key(request: Request, _admin: Admin, key: KeyId) -> Response:
+    """Revoke a key, at once and for good. It stays in the list."""
+    return await in_turn(request, _revoke, request, key)
+
+
+def _revoke(request: Request, key: str) -> Response:
+    with database(request).write() as connection:
+        revoked = api_keys.revoke(connection, key)
+    return _answer(revoked)

@@ -1,0 +1,201 @@
+"""What was known when: periods, explanations, differences, and the record of changes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from sqlalchemy import select
+from starlette.convertors import StringConvertor, register_url_convertor
+
+from api.http import pagination
+from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
+from api.http.negotiation import negotiate
+from api.http.pagination import Page, Paging, choices
+from api.routes.claims import ClaimSlug, Times
+from models.access.proposal_ownership import may_see
+from models.core.errors import Fault
+from models.core.types import Slug, now
+from models.read import change_feed, facets, listings, references
+from models.read.filters import NONE, Day, Filters, Many, given
+from models.records.record_types import KINDS
+from models.records.revision import RevisionOut, RevisionWhole, withheld
+from models.records.serializers import columns_of
+from models.status import explanation
+from models.status.explanation import Difference, Explanation, Timeline
+
+router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted])
+worded = APIRouter(prefix="/v1", tags=["time"])
+
+PLAIN = "text/plain"
+
+
+class SerialConvertor(StringConvertor):
+    """A path's part up to a colon, so that reading `/revisions/1:undo` is the wrong method, not a bad serial."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("serial", SerialConvertor())
+
+
+class DifferenceParameters(Filters):
+    """The two days."""
+
+    from_: Day = Field(
+        alias="from", description="First day: YYYY, YYYY-MM or YYYY-MM-DD, counted from its end."
+    )
+    to: Day | None = Field(None, description="Second day; today by default.")
+
+
+class HistoryParameters(Filters):
+    """Of which claims, and by what."""
+
+    topic: Many[Slug] = Field(NONE, description="Only claims filed under this topic (slug).")
+    by: Annotated[str, choices("by", ["year"])] = Field("year", description="The end of each year.")
+
+
+class YearCount(BaseModel):
+    """How many claims had each status at the end of a year."""
+
+    year: int
+    counts: dict[str, int] = Field(description="By status, each term of the vocabulary.")
+
+
+class History(BaseModel):
+    """The statuses over the years, from the first claim's to this one."""
+
+    data: list[YearCount]
+
+
+class RevisionParameters(Filters, Paging):
+    """In what order."""
+
+    sort: Many[Annotated[str, pagination.sorts(listings.REVISIONS)]] = Field(
+        NONE, description="`id` is the serial."
+    )
+
+
+class RevisionPage(BaseModel):
+    """A page of revisions."""
+
+    data: list[RevisionOut]
+    page: Page
+
+
+@router.get("/claims/{claim}/timeline", response_model=Timeline, responses=RECORD_ERRORS)
+def get_timeline(request: Request, connection: Reader, claim: ClaimSlug) -> Response:
+    """Tell the periods of a claim's status over evidence time, each with the evidence that made the change."""
+    found = listings.whole_claim(connection, claim, None, None)
+    etag = f'"{found.claim["revision"]}"'
+    return pagination.not_modified(request, etag) or pagination.json_response(
+        to_json(explanation.timeline(found)), etag
+    )
+
+
+@worded.get(
+    "/claims/{claim}/explanation",
+    response_model=Explanation,
+    responses={**RECORD_ERRORS, 200: {"content": {PLAIN: {"schema": {"type": "string"}}}}},
+)
+def explain_status(
+    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[Times, Query()]
+) -> Response:
+    """Tell why a claim has its status: the rule, what every line of evidence did, and which groups it hangs on.
+
+    `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is listed as later.
+    """
+    offered = ("application/json", PLAIN)
+    wanted = negotiate(pagination.header(request, "accept"), offered)
+    if wanted is None:
+        raise not_acceptable(offered)
+    found = listings.whole_claim(connection, claim, None, query.known_at)
+    # The two representations differ in bytes, so they differ in their tags.
+    etag = f'"{found.claim["revision"]}{"-text" if wanted == PLAIN else ""}"'
+    if unchanged := pagination.not_modified(request, etag):
+        return unchanged
+    answer = explanation.explain(found, query.as_of)
+    if wanted == PLAIN:
+        headers = {"ETag": etag, **pagination.CACHE}
+        return Response(
+            explanation.paragraph(answer), media_type=f"{PLAIN}; charset=utf-8", headers=headers
+        )
+    return pagination.json_response(to_json(answer), etag)
+
+
+@router.get("/claims/{claim}/diff", response_model=Difference, responses=RECORD_ERRORS)
+def compare_days(
+    request: Request,
+    connection: Reader,
+    claim: ClaimSlug,
+    query: Annotated[DifferenceParameters, Query()],
+) -> Response:
+    """Tell what changed between two days of evidence time, and why."""
+    until = query.to or now()[:10]
+    if query.from_ > until:
+        detail = f"from ({query.from_}) is after to ({until})."
+        raise ParameterError(detail, [Fault(at="from", code="invalid_parameter", detail=detail)])
+    found = listings.whole_claim(connection, claim, None, None)
+    etag = f'"{found.claim["revision"]}"' if query.to else f'"{found.claim["revision"]}-{until}"'
+    unchanged = pagination.not_modified(request, etag)
+    return unchanged or pagination.json_response(
+        to_json(explanation.compare(found, query.from_, until)), etag
+    )
+
+
+@router.get("/statuses/history", response_model=History, responses=LIST_ERRORS)
+def status_history(
+    request: Request, connection: Reader, query: Annotated[HistoryParameters, Query()]
+) -> Response:
+    """Tell how many claims had each status at the end of each year of evidence time."""
+    topics = references.resolve(connection, given(query)).get("topic", [])
+    this_year = int(now()[:4])
+    # A new year is a new row, though nothing was changed.
+    etag = f'{pagination.list_tag(connection)[:-1]}-{this_year}"'
+    if unchanged := pagination.not_modified(request, etag):
+        return unchanged
+    history = facets.status_history(connection, topics, this_year)
+    return pagination.json_response(to_json({"data": history}), etag)
+
+
+@router.get("/claims/{claim}/revisions", response_model=RevisionPage, responses=RECORD_ERRORS)
+def list_claim_revisions(
+    request: Request,
+    connection: Reader,
+    claim: ClaimSlug,
+    query: Annotated[RevisionParameters, Query()],
+) -> Response:
+    """List who changed what of a claim and its parts, in the order of the serials; what is only proposed is left out."""
+    listings.claim(connection, claim, ())
+    columns = [listings.revision.c[name] for name in RevisionOut.model_fields]
+    return pagination.listing_response(
+        request,
+        connection,
+        # Left out, not withheld: a place in this list would tell that somebody proposes something about this claim.
+        listings.narrowed(
+            listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_ONES
+        ),
+        select(*columns),
+        query,
+        lambda _connection, rows: [to_json(columns_of(row, RevisionOut)) for row in rows],
+    )
+
+
+@router.get("/revisions/{serial:serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
+def get_revision(
+    request: Request,
+    connection: Reader,
+    caller: Caller,
+    serial: Annotated[int, Path(ge=1, le=2**31 - 1)],
+) -> Response:
+    """Give one change with the whole record after it; of what is only proposed, or was not taken, no more than its place."""
+    whole = listings.one_revision(connection, serial)
+    kind, _, record = whole["record"].partition("/")
+    found = withheld(
+        whole, may_see=may_see(connection, caller, KINDS[kind], record, whole["state"])
+    )
+    etag = change_feed.tag(found)
+    return pagination.not_modified(request, etag) or pagination.json_response(
+        to_json(columns_of(found, RevisionWhole)), etag
+    )

@@ -1,0 +1,540 @@
+"""The closed vocabularies: every term with its definition and its crosswalk to other schemes.
+
+A vocabulary is data. The same terms validate input, bound the columns (check constraints), fill the OpenAPI
+enumerations and are served under `/v1/vocabularies`. The order of the terms is their rank, lowest first, where
+a vocabulary says so.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from models.core.vocabulary import OneOf, Term, Vocabulary
+
+
+def _terms(
+    *rows: tuple[str, str, str] | tuple[str, str, str, Mapping[str, str]],
+) -> tuple[Term, ...]:
+    return tuple(Term(*row) for row in rows)
+
+
+CLAIM_KINDS = Vocabulary(
+    "claim-kinds",
+    "Kinds of claim",
+    "What sort of statement a claim is; it decides what evidence could bear on it.",
+    _terms(
+        ("definition", "definition", "Says what a term means or what an entity is."),
+        (
+            "background",
+            "background",
+            "General knowledge that sets the scene and is not itself at issue.",
+        ),
+        (
+            "history",
+            "history",
+            "Says what happened: who described, named or did something, and when.",
+        ),
+        ("mechanism", "mechanism", "Says how one thing brings about another within the body."),
+        (
+            "causal_hypothesis",
+            "causal hypothesis",
+            "Says that something causes a disease or an outcome.",
+        ),
+        (
+            "finding",
+            "finding",
+            "Reports a result: a measured association, frequency, effect or test performance.",
+        ),
+        (
+            "state_of_evidence",
+            "state of evidence",
+            "Says what is known, confirmed or unexplored at the time.",
+        ),
+        ("evaluation", "evaluation", "Judges worth or promise."),
+        (
+            "reported_belief",
+            "reported belief",
+            "Says what some people think or do, not whether they are right.",
+        ),
+    ),
+)
+
+STATUSES = Vocabulary(
+    "statuses",
+    "Statuses of a claim",
+    "What the accepted evidence amounts to, derived by a named rule. Ordered from worst to best for the claim.",
+    _terms(
+        (
+            "refuted",
+            "refuted",
+            "Strong independent evidence against, and none of that strength for.",
+        ),
+        ("disputed", "disputed", "The evidence against outranks the evidence for."),
+        (
+            "contested",
+            "contested",
+            "There is evidence on both sides and neither outranks the other.",
+        ),
+        ("unassessed", "unassessed", "Nothing is recorded that takes a side."),
+        (
+            "unconfirmed",
+            "unconfirmed",
+            "Support, but from one independent group or only from weak evidence.",
+        ),
+        (
+            "supported",
+            "supported",
+            "The evidence for outranks the evidence against, from two independent groups or more.",
+        ),
+        (
+            "established",
+            "established",
+            "Strong independent evidence for, and none of that strength against.",
+        ),
+    ),
+)
+
+DIRECTIONS = Vocabulary(
+    "directions",
+    "Directions of evidence",
+    "Which side a line of evidence takes on the claim.",
+    _terms(
+        (
+            "supports",
+            "supports",
+            "The source speaks for the claim.",
+            {"cito": "supports", "civic": "Supports", "scifact": "SUPPORT"},
+        ),
+        (
+            "disputes",
+            "disputes",
+            "The source speaks against the claim.",
+            {"cito": "disputes", "civic": "Does Not Support", "scifact": "CONTRADICT"},
+        ),
+        ("inconclusive", "inconclusive", "The source bears on the claim and takes no side."),
+    ),
+)
+
+EVIDENCE_LEVELS = Vocabulary(
+    "evidence-levels",
+    "Levels of evidence",
+    "Oxford CEBM 2011 level of a line of evidence, best first, read together with its question. Not the older 1a–5 scheme.",
+    _terms(
+        (
+            "1",
+            "level 1",
+            "The best kind for its question, such as a systematic review of randomised trials.",
+        ),
+        (
+            "2",
+            "level 2",
+            "Such as a randomised trial, or one good cross-sectional diagnostic study.",
+        ),
+        (
+            "3",
+            "level 3",
+            "Such as a non-randomised controlled cohort, or a non-consecutive diagnostic study.",
+        ),
+        (
+            "4",
+            "level 4",
+            "Such as a case series, a case-control study or a poor reference standard.",
+        ),
+        ("5", "level 5", "Mechanism-based reasoning."),
+        (
+            "not_gradable",
+            "not gradable",
+            "The scheme has no row for it: a statement of position, a documentary fact.",
+        ),
+    ),
+    reference="OCEBM Levels of Evidence Working Group, The Oxford 2011 Levels of Evidence",
+)
+
+QUESTIONS = Vocabulary(
+    "questions",
+    "Questions of the level scheme",
+    "The question type by which a level was given; the 2011 scheme has no row for aetiology.",
+    _terms(
+        ("prevalence", "prevalence", "How common is the problem?"),
+        (
+            "diagnosis",
+            "diagnosis",
+            "Is this diagnostic or monitoring test accurate; do groups differ in it?",
+        ),
+        ("prognosis", "prognosis", "What will happen over time?"),
+        ("treatment_benefit", "treatment benefit", "Does this intervention help?"),
+        ("common_harms", "common harms", "What are the common harms?"),
+    ),
+    reference="OCEBM Levels of Evidence Working Group, The Oxford 2011 Levels of Evidence",
+)
+
+DIRECTNESS = Vocabulary(
+    "directness",
+    "Directness",
+    "Whether a line tests the claim itself. An indirect line counts one level lower, as GRADE rates down for indirectness.",
+    _terms(
+        ("direct", "direct", "Tests the claim, or what must hold if the claim holds."),
+        (
+            "indirect",
+            "indirect",
+            "Bears on the claim through something else, as an association bears on a cause.",
+        ),
+    ),
+    reference="GRADE Working Group",
+)
+
+STUDY_DESIGNS = Vocabulary(
+    "study-designs",
+    "Study designs",
+    "How the source found out what it says.",
+    _terms(
+        (
+            "systematic_review",
+            "systematic review",
+            "Searches by a stated method and sums up all studies.",
+            {"mesh": "Systematic Review"},
+        ),
+        (
+            "meta_analysis",
+            "meta-analysis",
+            "Pools the numbers of several studies.",
+            {"mesh": "Meta-Analysis"},
+        ),
+        (
+            "randomised_trial",
+            "randomised trial",
+            "Assigns by chance, without a sham.",
+            {"mesh": "Randomized Controlled Trial"},
+        ),
+        (
+            "sham_controlled_trial",
+            "randomised sham-controlled trial",
+            "Assigns by chance to the intervention or to an imitation of it.",
+            {"mesh": "Randomized Controlled Trial"},
+        ),
+        (
+            "open_label_trial",
+            "open-label trial",
+            "Treats people who know what they get.",
+            {"mesh": "Clinical Trial"},
+        ),
+        ("cohort", "cohort study", "Follows people over time.", {"mesh": "Cohort Studies"}),
+        (
+            "case_control",
+            "case-control study",
+            "Compares people with and without the disease.",
+            {"mesh": "Case-Control Studies"},
+        ),
+        (
+            "cross_sectional",
+            "cross-sectional study",
+            "Looks at people at one time.",
+            {"mesh": "Cross-Sectional Studies"},
+        ),
+        (
+            "case_series",
+            "case series",
+            "Describes several people, without a control group.",
+            {"mesh": "Case Reports"},
+        ),
+        ("laboratory", "laboratory study", "Measures samples, such as cerebrospinal fluid."),
+        ("pathology", "pathology study", "Examines tissue."),
+        ("content_analysis", "content analysis", "Counts or reads published or posted material."),
+        (
+            "narrative_review",
+            "narrative review",
+            "Sums up work without a stated search.",
+            {"mesh": "Review"},
+        ),
+        ("hypothesis", "hypothesis paper", "Argues for an idea without new data."),
+        ("commentary", "commentary", "States an opinion or position.", {"mesh": "Comment"}),
+        ("regulatory_notice", "regulatory notice", "A regulator's communication."),
+        (
+            "not_recorded",
+            "not recorded",
+            "Nobody has recorded how the source found out; so it is after an import.",
+        ),
+        ("not_applicable", "not applicable", "Not a study, such as a consumer health page."),
+    ),
+    reference="MeSH publication types and study characteristics, for the crosswalk",
+)
+
+CERTAINTIES = Vocabulary(
+    "certainties",
+    "Certainty of the conclusion",
+    "GRADE's four words, derived here from the recorded evidence by rule; not a panel's judgement. Ordered from lowest.",
+    _terms(
+        ("very_low", "very low", "Very little confidence in the conclusion."),
+        ("low", "low", "Limited confidence; further evidence may well change the conclusion."),
+        (
+            "moderate",
+            "moderate",
+            "Moderate confidence; further evidence may change the conclusion.",
+        ),
+        ("high", "high", "High confidence; further evidence is unlikely to change the conclusion."),
+    ),
+    reference="GRADE Working Group",
+)
+
+RELATION_TYPES = Vocabulary(
+    "relation-types",
+    "Relations between claims",
+    "Read from the claim to its target: claim «leads to» target.",
+    _terms(
+        (
+            "leads_to",
+            "leads to",
+            "What the claim describes is said to bring about what the target describes.",
+        ),
+        ("depends_on", "depends on", "The claim cannot hold unless the target does."),
+        ("presupposes", "presupposes", "The claim takes the target for granted."),
+        ("contradicts", "contradicts", "Both cannot hold."),
+        ("rivals", "rivals", "Offers another explanation of the same thing."),
+        ("refines", "refines", "Says the same more exactly."),
+        ("comments_on", "comments on", "Says something about the target as a claim."),
+        ("analogous_to", "is analogous to", "Offers a likeness from elsewhere."),
+        ("names", "names", "Gives the name of what the target describes."),
+        ("provenance_of", "tells the origin of", "Says where the target comes from."),
+    ),
+)
+
+SOURCE_TYPES = Vocabulary(
+    "source-types",
+    "Types of source",
+    "What kind of work a source is, in CSL's words.",
+    _terms(
+        (
+            "article-journal",
+            "journal article",
+            "A paper in a journal.",
+            {
+                "csl": "article-journal",
+                "bibtex": "article",
+                "ris": "JOUR",
+                "schema.org": "ScholarlyArticle",
+            },
+        ),
+        (
+            "webpage",
+            "web page",
+            "A page on the web.",
+            {"csl": "webpage", "bibtex": "misc", "ris": "ELEC", "schema.org": "WebPage"},
+        ),
+        (
+            "report",
+            "report or notice",
+            "A report or notice by a body.",
+            {"csl": "report", "bibtex": "techreport", "ris": "RPRT", "schema.org": "Report"},
+        ),
+        (
+            "book",
+            "book",
+            "A book.",
+            {"csl": "book", "bibtex": "book", "ris": "BOOK", "schema.org": "Book"},
+        ),
+        (
+            "chapter",
+            "chapter",
+            "A part of a book.",
+            {"csl": "chapter", "bibtex": "incollection", "ris": "CHAP", "schema.org": "Chapter"},
+        ),
+        (
+            "thesis",
+            "thesis",
+            "A thesis.",
+            {"csl": "thesis", "bibtex": "phdthesis", "ris": "THES", "schema.org": "Thesis"},
+        ),
+        (
+            "paper-conference",
+            "conference paper",
+            "A paper in the proceedings of a conference.",
+            {
+                "csl": "paper-conference",
+                "bibtex": "inproceedings",
+                "ris": "CPAPER",
+                "schema.org": "ScholarlyArticle",
+            },
+        ),
+        (
+            "article",
+            "preprint",
+            "A paper that is in no journal, such as a preprint.",
+            {
+                "csl": "article",
+                "bibtex": "unpublished",
+                "ris": "UNPB",
+                "schema.org": "ScholarlyArticle",
+            },
+        ),
+        (
+            "document",
+            "document",
+            "Any other work.",
+            {"csl": "document", "bibtex": "misc", "ris": "GEN", "schema.org": "CreativeWork"},
+        ),
+        (
+            "dataset",
+            "data set",
+            "A data set.",
+            {"csl": "dataset", "bibtex": "misc", "ris": "DATA", "schema.org": "Dataset"},
+        ),
+    ),
+    reference="Citation Style Language 1.0.2, item types",
+)
+
+IDENTIFIER_SCHEMES = Vocabulary(
+    "identifier-schemes",
+    "Schemes of identifiers",
+    "Where an identifier is registered.",
+    _terms(
+        (
+            "doi",
+            "DOI",
+            "Digital Object Identifier, stored in lower case without a resolver's address.",
+            {"csl": "DOI"},
+        ),
+        ("pmid", "PMID", "PubMed identifier, digits.", {"csl": "PMID"}),
+        ("pmcid", "PMCID", "PubMed Central identifier, PMC and digits.", {"csl": "PMCID"}),
+        ("isbn", "ISBN", "International Standard Book Number, 10 or 13 digits.", {"csl": "ISBN"}),
+    ),
+)
+
+VERIFICATIONS = Vocabulary(
+    "verifications",
+    "Verification of an identifier",
+    "Whether somebody has seen the identifier on a public page of that work.",
+    _terms(
+        ("verified", "verified", "Read on a public page of that work."),
+        ("unverified", "unverified", "Believed, not checked: do not rely on it."),
+    ),
+)
+
+INTEGRITIES = Vocabulary(
+    "integrities",
+    "Integrity of a source",
+    "What its publisher has announced about it.",
+    _terms(
+        ("no_notice", "no notice", "No notice is recorded."),
+        ("corrected", "corrected", "An erratum or correction was published."),
+        (
+            "concern",
+            "expression of concern",
+            "An expression of concern was published.",
+            {"mesh": "Expression of Concern"},
+        ),
+        (
+            "retracted",
+            "retracted",
+            "Retracted: its evidence counts no more.",
+            {"mesh": "Retracted Publication"},
+        ),
+    ),
+)
+
+EXTRACTIONS = Vocabulary(
+    "extractions",
+    "How evidence was extracted",
+    "Who read the source for this line.",
+    _terms(
+        ("manual", "by hand", "A person read the source and wrote the line."),
+        (
+            "machine",
+            "by machine",
+            "A program wrote the line; no person has checked it against the source.",
+        ),
+        (
+            "machine_reviewed",
+            "by machine and reviewed",
+            "A program wrote the line and a person checked it against the source.",
+        ),
+    ),
+)
+
+REVIEW_STATES = Vocabulary(
+    "review-states",
+    "States of review",
+    "Where a record stands. Only what is accepted is shown to everybody, and only accepted evidence moves a status.",
+    _terms(
+        ("submitted", "submitted", "Proposed, not yet reviewed."),
+        ("accepted", "accepted", "Reviewed and shown; evidence counts."),
+        ("rejected", "rejected", "Reviewed and not taken; the comment says why."),
+        ("withdrawn", "withdrawn", "Taken back by its proposer."),
+        (
+            "retracted",
+            "retracted",
+            "Accepted once, taken back since; not to be confused with a work that its publisher retracted.",
+        ),
+        ("merged", "merged", "Made one with another record, which stands in its place."),
+    ),
+)
+
+RECORD_KINDS = Vocabulary(
+    "record-kinds",
+    "Kinds of record",
+    "What a revision is a revision of.",
+    _terms(
+        ("topic", "topic", "A subject under which claims are filed."),
+        ("source", "source", "Any citable work."),
+        ("claim", "claim", "One normalised statement."),
+        ("occurrence", "occurrence", "A place where a claim is stated."),
+        ("evidence", "evidence", "What one source says about one claim."),
+        ("relation", "relation", "A tie from one claim to another."),
+        ("assessment", "assessment", "A named person's or body's decision on a claim's status."),
+    ),
+)
+
+ACTIONS = Vocabulary(
+    "actions",
+    "Actions of a revision",
+    "What was done to the record.",
+    _terms(
+        ("create", "create", "The record was made."),
+        ("update", "update", "The record was changed."),
+        (
+            "derive",
+            "derive",
+            "What was derived from the record was made anew, since something that it rests on changed.",
+        ),
+        ("accept", "accept", "A second person accepted what was proposed."),
+        ("reject", "reject", "A second person did not accept it; the comment says why."),
+        ("withdraw", "withdraw", "Its proposer took it back."),
+        ("retract", "retract", "It was accepted once and taken back; the comment says why."),
+        ("merge", "merge", "It was made one with another record, or took over what hung on one."),
+        ("undo", "undo", "An earlier change was taken back."),
+        ("purge", "purge", "Its content was taken out of every revision; the comment says why."),
+    ),
+)
+
+ROLES = Vocabulary(
+    "roles",
+    "Roles of a key",
+    "Who may do what, from the least to the most; each role may what the ones before it may. Reading needs no key.",
+    _terms(
+        (
+            "contributor",
+            "contributor",
+            "Proposes records, and changes or withdraws its own proposals.",
+        ),
+        (
+            "curator",
+            "curator",
+            "Accepts, rejects, retracts and merges what others proposed, and assesses claims.",
+        ),
+        ("admin", "admin", "Makes and revokes keys."),
+    ),
+)
+
+ClaimKind = Annotated[str, OneOf(CLAIM_KINDS)]
+Status = Annotated[str, OneOf(STATUSES)]
+Direction = Annotated[str, OneOf(DIRECTIONS)]
+EvidenceLevel = Annotated[str, OneOf(EVIDENCE_LEVELS)]
+Question = Annotated[str, OneOf(QUESTIONS)]
+Directness = Annotated[str, OneOf(DIRECTNESS)]
+StudyDesign = Annotated[str, OneOf(STUDY_DESIGNS)]
+Certainty = Annotated[str, OneOf(CERTAINTIES)]
+RelationType = Annotated[str, OneOf(RELATION_TYPES)]
+SourceType = Annotated[str, OneOf(SOURCE_TYPES)]
+IdentifierScheme = Annotated[str, OneOf(IDENTIFIER_SCHEMES)]
+Verification = Annotated[str, OneOf(VERIFICATIONS)]
+Integrity = Annotated[str, OneOf(INTEGRITIES)]
+Extraction = Annotated[str, OneOf(EXTRACTIONS)]
+ReviewState = Annotated[str, OneOf(REVIEW_STATES)]

@@ -1,0 +1,82 @@
+"""What a vocabulary is: terms as data, the type that keeps a value inside one, and the check that keeps a column."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from sqlalchemy import CheckConstraint
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word of a vocabulary; `crosswalk` maps a scheme's name to the term that means the same there."""
+
+    id: str
+    label: str
+    definition: str
+    crosswalk: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """A closed list of terms; `reference` says where the definitions come from."""
+
+    name: str
+    title: str
+    definition: str
+    terms: tuple[Term, ...]
+    reference: str | None = None
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(term.id for term in self.terms)
+
+    def rank(self, term: str) -> int:
+        """Return the term's place in the vocabulary's order, from 0."""
+        return self.ids.index(term)
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """Annotates a string that must be a term of the vocabulary; the error lists the terms and the nearest one."""
+
+    vocabulary: Vocabulary
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        # Levels are written as bare numbers in YAML, so numbers are read as text.
+        return core_schema.no_info_after_validator_function(
+            self.check, core_schema.str_schema(coerce_numbers_to_str=True)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.vocabulary.ids)}
+
+    def check(self, value: str) -> str:
+        if value not in self.vocabulary.ids:
+            raise PydanticCustomError(
+                "unknown_term",
+                "'{value}' is not a term of the vocabulary {vocabulary}.",
+                {
+                    "value": value,
+                    "vocabulary": self.vocabulary.name,
+                    "allowed": self.vocabulary.ids,
+                },
+            )
+        return value
+
+
+def within(column: str, vocabulary: Vocabulary) -> CheckConstraint:
+    """Return the named check that keeps a column inside its vocabulary.
+
+    Not by IN, for which a file's database fills a table of its own with the terms, at each row that is written.
+    """
+    return CheckConstraint(
+        " OR ".join(f"\"{column}\" = '{term}'" for term in vocabulary.ids), name=column
+    )

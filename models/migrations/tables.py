@@ -1,0 +1,35 @@
+"""Every table class, so that the metadata is whole wherever it is asked for."""
+
+from models.access.api_keys import ApiKey
+from models.projection.tables import ClaimDocument, ClaimTerm, StatusPeriod
+from models.records.assessment import Assessment
+from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
+from models.records.evidence import Evidence
+from models.records.relation import Relation
+from models.records.revision import Revision, Serial
+from models.records.source import Source, SourceAuthor, SourceIdentifier
+from models.search.index import Beginning, ClaimSearch, SourceSearch
+from models.write.idempotency import Idempotency
+
+tables = (
+    Topic,
+    Source,
+    SourceAuthor,
+    SourceIdentifier,
+    Claim,
+    ClaimTopic,
+    Occurrence,
+    Evidence,
+    Relation,
+    Assessment,
+    Revision,
+    Serial,
+    Idempotency,
+    ApiKey,
+    ClaimDocument,
+    ClaimTerm,
+    StatusPeriod,
+    ClaimSearch,
+    SourceSearch,
+    Beginning,
+)

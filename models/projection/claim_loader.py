@@ -1,0 +1,100 @@
+"""Claims with everything that hangs on them, read from the tables."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import SQLModel
+
+from models.records import serializers
+from models.records.assessment import Assessment
+from models.records.claim import Claim, ClaimTopic, Occurrence
+from models.records.evidence import Evidence
+from models.records.relation import Relation
+from models.records.serializers import Row
+from models.status.claim_aggregate import Whole
+
+# What hangs on a claim, which of it names sources, and in which order it stands on a claim, whatever a database takes for one.
+ON_CLAIMS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
+
+
+CITING: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
+
+
+_KEYS = {
+    model: itemgetter(*serializers.table(model).primary_key.columns.keys()) for model in ON_CLAIMS
+}
+
+
+def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
+    """Read these claims whole from the tables, in the order of their slugs."""
+    rows = {model: claim_rows(connection, model, claims) for model in ON_CLAIMS}
+    topics = by_claim(claim_rows(connection, ClaimTopic, claims))
+    table = serializers.table(Claim)
+    found = connection.execute(
+        select(table).where(table.c.id.in_(claims)).order_by(table.c.id)
+    ).mappings()
+    filed = [{**claim, "topics": [row["topic"] for row in topics[claim["id"]]]} for claim in found]
+    return assemble(connection, filed, rows, {})
+
+
+def assemble(
+    connection: Connection,
+    claims: Iterable[Row],
+    rows: Mapping[type[SQLModel], Sequence[Row]],
+    sources: Mapping[str, Row],
+) -> list[Whole]:
+    """Return claims, given with their topics, whole with all rows that hang on them; sources that are not given are read."""
+    cited = {row["source"] for model in CITING for row in rows[model] if row["source"]}
+    known = {**sources, **serializers.sources_by_id(connection, cited - sources.keys())}
+    of = {model: by_claim(sorted(rows[model], key=_KEYS[model])) for model in ON_CLAIMS}
+    targets = first_days(
+        connection, {row["target"] for row in rows[Relation] if row["state"] == "accepted"}
+    )
+    return [
+        Whole(
+            claim,
+            _accepted(of[Occurrence][claim["id"]]),
+            [serializers.line_out(row, known[row["source"]]) for row in of[Evidence][claim["id"]]],
+            _accepted(of[Relation][claim["id"]]),
+            _accepted(of[Assessment][claim["id"]]),
+            known,
+            targets,
+        )
+        for claim in claims
+    ]
+
+
+def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str]:
+    """Return from when each of these claims exists in evidence time, as far as the stored periods tell."""
+    if not claims:
+        return {}
+    # By name, since the class of the table is derived from this module's.
+    period = SQLModel.metadata.tables["status_period"]
+    first = (
+        select(period.c.claim, func.min(period.c.starts))
+        .where(period.c.claim.in_(claims))
+        .group_by(period.c.claim)
+    )
+    return {row[0]: row[1] for row in connection.execute(first)}
+
+
+def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> list[Row]:
+    """Return the rows of a claim's own table for these claims, in the order of their keys."""
+    table = serializers.table(model)
+    statement = select(table).where(table.c.claim.in_(claims)).order_by(*table.primary_key.columns)
+    return list(serializers.rows_of(connection, statement))
+
+
+def _accepted(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row["state"] == "accepted"]
+
+
+def by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    """Group rows by their claim."""
+    grouped: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row["claim"]].append(row)
+    return grouped

@@ -1,0 +1,46 @@
+"""Compares the stored read model with what the tables say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    select,
+)
+
+from models.projection import claim_loader
+from models.projection.derive import derive
+from models.projection.store import _batches
+from models.projection.tables import DERIVED
+from models.records import serializers
+from models.records.claim import Claim
+from models.search import index
+
+
+def differences(connection: Connection) -> Iterator[str]:
+    """Yield one line for each claim whose stored read model does not agree with the tables."""
+    rows = serializers.table(Claim)
+    claims = set(connection.scalars(select(rows.c.id).where(rows.c.state == "accepted")))
+    for model in DERIVED:
+        table = serializers.table(model)
+        stray = set(connection.scalars(select(table.c.claim).distinct())) - claims
+        yield from (
+            f"{table.name} has rows of {claim}, which is not an accepted claim"
+            for claim in sorted(stray)
+        )
+    yield from index.strays(connection, "claim", claims)
+    yield from index.differences(connection)
+    for batch in _batches(sorted(claims)):
+        derived = derive(connection, batch)
+        for model in DERIVED:
+            table = serializers.table(model)
+            stored = claim_loader.by_claim(claim_loader.claim_rows(connection, model, batch))
+            wanted = claim_loader.by_claim(derived[table.name])
+            for claim in batch:
+                if _comparable(stored[claim]) != _comparable(wanted[claim]):
+                    yield f"{table.name} of {claim} does not agree with the tables; run claimbase rebuild"
+        yield from index.claim_differences(connection, batch, derived)
+
+
+def _comparable(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(repr(sorted(row.items())) for row in rows)

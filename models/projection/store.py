@@ -1,0 +1,38 @@
+"""Writes what is derived of claims, in the transaction of the change that altered them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import (
+    Connection,
+)
+
+from models.database.prepared_statements import insert_rows, replace_rows
+from models.projection.derive import Rows, derive
+from models.projection.tables import DERIVED
+from models.records import serializers
+from models.search import index
+
+BATCH = 500
+
+
+def refresh(connection: Connection, claims: Iterable[str]) -> None:
+    """Derive the documents, terms and periods of these claims anew from the tables, and write what differs."""
+    for batch in _batches(sorted(claims)):
+        derived = derive(connection, batch)
+        for model in DERIVED:
+            table = serializers.table(model)
+            replace_rows(connection, table, "claim", batch, derived[table.name])
+        index.refresh(connection, "claim", batch, derived)
+
+
+def store(connection: Connection, derived: Rows) -> None:
+    """Store what `derive` gave of claims that have no rows in the read model yet."""
+    for model in DERIVED:
+        table = serializers.table(model)
+        insert_rows(connection, table, derived[table.name])
+    index.store(connection, "claim", [derived])
+
+
+def _batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(claims), BATCH):
+        yield claims[start : start + BATCH]

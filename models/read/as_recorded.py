@@ -1,0 +1,198 @@
+"""Database time: what this knowledge base had recorded by a moment, made from the revisions alone."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, tuple_
+
+from models.core.errors import NotFound
+from models.records.record_types import KINDS
+from models.records.recorded_body import normal
+from models.records.retired import tell_if_out_of_use
+from models.records.revision import PUBLIC, Revision
+from models.records.serializers import Row, line_out, source_out, table
+from models.records.source import SourceIn, publication
+from models.status.claim_aggregate import Whole
+
+# What is told of a source whose content was purged since.
+PURGED = {
+    "type": "document",
+    "title": "[purged]",
+    "authors_complete": False,
+    "study_design": "not_recorded",
+}
+
+
+def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
+    """Return a claim with everything that hung on it at a moment (UTC, the beginning of a time means all of it).
+
+    What was merged or retracted by then is told as it was told then: raises `Moved` or `Gone`, and `NotFound` where the
+    claim was not recorded by then.
+    """
+    records = _last(connection, moment, table(Revision).c.record == f"claim/{claim}")
+    if not records or records[0]["state"] not in PUBLIC:
+        raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
+    tell_if_out_of_use(KINDS["claim"], claim, records[0]["body"], records[0]["comment"])
+    (found,) = _wholes(connection, [claim], moment)
+    # From when on a tie's other claim is there follows from what was recorded of it by then, too.
+    tied = _wholes(connection, {row["target"] for row in found.relations}, moment)
+    return replace(found, targets={other.claim["id"]: other.exists_from for other in tied})
+
+
+def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[Whole]:
+    """Return those of these claims that were accepted at a moment, each whole but for what its ties point to."""
+    if not claims:
+        return []
+    by_claim: dict[str, dict[str, list[Row]]] = {
+        slug: {kind: [] for kind in KINDS} for slug in claims
+    }
+    for record in _last(connection, moment, table(Revision).c.claim.in_(claims)):
+        # What was proposed or taken back is no part of what was known; of evidence, the explanation tells.
+        if record["state"] == "accepted" or record["kind"] == "evidence":
+            body = {**record["body"], "created": record["created"], "updated": record["at"]}
+            by_claim[record["claim"]][record["kind"]].append(body)
+    standing = {slug: kinds for slug, kinds in by_claim.items() if kinds["claim"]}
+    cited = {
+        row["source"]
+        for kinds in standing.values()
+        for kind in ("occurrence", "evidence", "assessment")
+        for row in kinds[kind]
+        if row["source"]
+    }
+    sources = _sources(connection, cited, moment)
+    return [_whole(connection, slug, kinds, sources, moment) for slug, kinds in standing.items()]
+
+
+def _whole(
+    connection: Connection,
+    slug: str,
+    kinds: Mapping[str, list[Row]],
+    sources: dict[str, Row],
+    moment: str,
+) -> Whole:
+    serial, updated = _last_seen(connection, slug, moment)
+    return Whole(
+        {**kinds["claim"][0], "revision": serial, "updated": updated},
+        _sorted(_unstamped(kinds["occurrence"]), "key"),
+        [line_out(line, sources[line["source"]]) for line in _sorted(kinds["evidence"], "key")],
+        _sorted(_unstamped(kinds["relation"]), "type", "target"),
+        _sorted(_unstamped(kinds["assessment"]), "key"),
+        sources,
+        {},
+    )
+
+
+def _unstamped(rows: list[Row]) -> list[Row]:
+    return [
+        {name: value for name, value in row.items() if name not in ("created", "updated")}
+        for row in rows
+    ]
+
+
+def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dict[str, Row]:
+    """Return these sources as recorded by a moment; of one that was purged since, no more than that there was one.
+
+    It stays in its place, since what cites it was not purged: a list is never shorter. It is undated then.
+    """
+    if not slugs:
+        return {}
+    revision = table(Revision)
+    named = revision.c.record.in_([f"source/{slug}" for slug in sorted(slugs)])
+    found = {record["body"]["id"]: _source(record) for record in _last(connection, moment, named)}
+    times = func.max(revision.c.serial).label("serial"), func.max(revision.c.at).label("at")
+    every = select(revision.c.record, *times, func.min(revision.c.at).label("created"))
+    for row in connection.execute(
+        every.where(named, revision.c.at <= f"{moment}~").group_by(revision.c.record)
+    ):
+        slug = row.record.partition("/")[2]
+        if slug not in found:
+            found[slug] = _source(
+                {**row._mapping, "body": normal("source", {**PURGED, "id": slug})}
+            )
+    return found
+
+
+def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, str]:
+    """Return serial and time of the last revision by then that altered what everybody sees of a claim (as `changes` tells)."""
+    revision = table(Revision)
+    before = func.lag(revision.c.state).over(
+        partition_by=revision.c.record, order_by=revision.c.serial
+    )
+    steps = select(revision.c.serial, revision.c.at, revision.c.state, before.label("before"))
+    by_then = steps.where(revision.c.claim == claim, revision.c.at <= f"{moment}~").subquery()
+    seen = or_(by_then.c.state == "accepted", by_then.c.before == "accepted")
+    newest = (
+        select(by_then.c.serial, by_then.c.at)
+        .where(seen)
+        .order_by(by_then.c.serial.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).one()
+    return row.serial, row.at
+
+
+def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
+    """Return the last revision by then of each record, its body as it would be written now, and when it was first made."""
+    revision = table(Revision)
+    known = select(
+        revision.c.record,
+        func.max(revision.c.serial).label("serial"),
+        func.min(revision.c.at).label("created"),
+    )
+    # What was purged cannot be told any more, whenever it was known; what came after it under that id begins anew.
+    purge = revision.alias("purge")
+    purged = select(func.max(purge.c.serial)).where(
+        purge.c.record == revision.c.record, purge.c.action == "purge"
+    )
+    after = revision.c.serial > func.coalesce(purged.correlate(revision).scalar_subquery(), 0)
+    # «~» sorts after whatever may follow the beginning of a time.
+    last = (
+        known.where(which, after, revision.c.at <= f"{moment}~")
+        .group_by(revision.c.record)
+        .subquery()
+    )
+    joined = revision.join(
+        last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial)
+    )
+    rows = connection.execute(select(revision, last.c.created).select_from(joined)).mappings().all()
+    created = _first_made(connection, rows)
+    return [
+        {
+            **row,
+            "body": normal(row["kind"], row["body"]),
+            "created": created.get(row["record"], row["created"]),
+        }
+        for row in rows
+    ]
+
+
+def _first_made(connection: Connection, rows: Sequence[Any]) -> dict[str, str]:
+    """Return when these records were first made, which never changes, as far as they are stored.
+
+    Their first revision does not tell where the proposal was withheld from the export that this was restored from.
+    """
+    found: dict[str, str] = {}
+    for kind in KINDS.values():
+        stored = table(kind.model)
+        ids = [row["record"].partition("/")[2] for row in rows if row["kind"] == kind.name]
+        if ids and "created" in stored.c:
+            key = [stored.c[name] for name in kind.columns]
+            places = [tuple(kind.place(each).values()) for each in ids]
+            for *values, created in connection.execute(
+                select(*key, stored.c.created).where(tuple_(*key).in_(places))
+            ):
+                found[f"{kind.name}/{':'.join(values)}"] = created
+    return found
+
+
+def _source(record: Row) -> Row:
+    published, year = publication(SourceIn.model_construct(**record["body"]), record["created"])
+    stamp = {"published": published, "year": year, "revision": record["serial"]}
+    return source_out(
+        record["body"], {**stamp, "created": record["created"], "updated": record["at"]}
+    )
+
+
+def _sorted(rows: list[Row], *key: str) -> list[Row]:
+    return sorted(rows, key=lambda row: [row[name] for name in key])

@@ -1,0 +1,496 @@
+"""What can be asked of each resource: one typed class a resource, and the condition behind each name.
+
+A parameter is `field`, or `field.ne`, `field.gte`, `field.lte`. Several values (repeated or with commas) mean any of them;
+several parameters must all hold.
+"""
+
+import re
+from collections.abc import Callable, Hashable, Mapping, Set
+from functools import lru_cache
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, case, exists, func, or_
+
+from models.core import vocabularies as v
+from models.core.types import LARGEST, Slug, Text, check_partial_date, end_of, now
+from models.projection import traits
+from models.projection.tables import ClaimDocument, ClaimTerm, StatusPeriod
+from models.records.claim import Topic
+from models.records.evidence import Evidence
+from models.records.serializers import table
+from models.records.source import Source, SourceAuthor, name_key
+
+T = TypeVar("T")
+MOST_VALUES = 50
+
+
+_BEFORE_SCHEME = re.compile(r",(?=(?:doi|pmid|pmcid|isbn):)", re.IGNORECASE)
+
+
+def split(value: object) -> object:
+    """Split text at its commas, each item of a list too; a DOI may contain commas, so only before the next identifier."""
+    if isinstance(value, str):
+        return _BEFORE_SCHEME.split(value) if value.lower().startswith("doi:") else value.split(",")
+    if not isinstance(value, list):
+        return value
+    parts: list[object] = []
+    for item in value:
+        pieces = split(item)
+        parts += pieces if isinstance(pieces, list) else [pieces]
+    return parts
+
+
+Name = Annotated[Text, Field(min_length=1, max_length=500)]
+Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MOST_VALUES)]
+# Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never split.
+Names = Annotated[list[Name], Field(max_length=MOST_VALUES)]
+Reference = Annotated[Text, Field(min_length=1, max_length=500)]
+Year = Annotated[int, Field(ge=1, le=9999)]
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+_MOMENT = re.compile(
+    r"([0-9]{4}(?:-[0-9]{2}){0,2})(?:(?<=-..-..)T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?Z)?"
+)
+
+
+def check_moment(value: str) -> str:
+    """Accept a UTC time or the beginning of one; return it without its Z, so that it is a prefix of what it means."""
+    match = _MOMENT.fullmatch(value)
+    if match is None:
+        raise PydanticCustomError(
+            "malformed_time",
+            "Write a UTC time such as 2026-01-31T12:00:00Z, or the beginning of one.",
+        )
+    check_partial_date(match[1])
+    return value.removesuffix("Z")
+
+
+def check_past(value: str) -> str:
+    """Refuse a time that has not come."""
+    if value > now():
+        raise PydanticCustomError(
+            "future_time", "This time has not come; what will be recorded by then is not known."
+        )
+    return value
+
+
+_MOMENT_SCHEMA = WithJsonSchema(
+    {"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?)?)?$"}
+)
+Moment = Annotated[str, AfterValidator(check_moment), _MOMENT_SCHEMA]
+PastMoment = Annotated[
+    str, AfterValidator(check_moment), AfterValidator(check_past), _MOMENT_SCHEMA
+]
+NONE: Any = ()
+
+
+class Filters(BaseModel):
+    """The base of every class of parameters; an unknown one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _end(value: object) -> object:
+    checked = check_partial_date(value)
+    return end_of(checked) if isinstance(checked, str) else checked
+
+
+Day = Annotated[
+    str,
+    BeforeValidator(_end),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}),
+]
+AS_OF = "Evidence time: with what had been published by this day; YYYY, YYYY-MM or YYYY-MM-DD, counted from its end."
+KNOWN_AT = "Database time: what this knowledge base had recorded by this UTC time, or by the end of its beginning."
+
+
+Sought = Annotated[Text, Field(max_length=500)]
+Q = (
+    'Full text: all of these words, in whatever form; `"a phrase"` as it is, `-without` what must not be there, `or`'
+    " between what will do. The best comes first unless `sort` says otherwise."
+)
+
+
+class LineFilters(Filters):
+    """What one accepted line of evidence must be. Given together, one and the same line must meet all of them."""
+
+    evidence_level: Many[v.EvidenceLevel] = Field(
+        NONE, description="Accepted evidence at this level, as graded."
+    )
+    evidence_level_lte: v.EvidenceLevel | None = Field(
+        None, alias="evidence_level.lte", description="At this level or better (1 is best)."
+    )
+    direction: Many[v.Direction] = Field(NONE, description="Which side the line takes.")
+    study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
+    source: Many[Reference] = Field(
+        NONE, description="Evidence from this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+    )
+
+
+class ClaimFilters(LineFilters):
+    """Which claims."""
+
+    q: Sought | None = Field(None, description=Q)
+    status: Many[v.Status] = Field(NONE, description="Derived status.")
+    status_ne: Many[v.Status] = Field(NONE, alias="status.ne", description="Any status but these.")
+    kind: Many[v.ClaimKind] = Field(NONE, description="Kind of claim.")
+    kind_ne: Many[v.ClaimKind] = Field(NONE, alias="kind.ne", description="Any kind but these.")
+    topic: Many[Slug] = Field(NONE, description="Filed under this topic (slug).")
+    topic_ne: Many[Slug] = Field(
+        NONE, alias="topic.ne", description="Not filed under these topics."
+    )
+    asserted_by: Many[Slug] = Field(
+        NONE, description="Asserted by (slug, see the facet asserted_by)."
+    )
+    certainty: Many[v.Certainty] = Field(NONE, description="Certainty of the conclusion.")
+    document: Many[Reference] = Field(
+        NONE, description="Stated in this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+    )
+    has_conflict: bool | None = Field(
+        None, description="Whether counted evidence stands on both sides."
+    )
+    updated_gte: Moment | None = Field(
+        None, alias="updated.gte", description="Changed here at or after this UTC time."
+    )
+    updated_lte: Moment | None = Field(
+        None, alias="updated.lte", description="Changed here at or before this UTC time."
+    )
+    as_of: Day | None = Field(None, description=AS_OF)
+
+
+class EvidenceFilters(Filters):
+    """Which lines of evidence. Only accepted ones are given."""
+
+    level: Many[v.EvidenceLevel] = Field(NONE, description="Level, as graded.")
+    level_lte: v.EvidenceLevel | None = Field(
+        None, alias="level.lte", description="At this level or better (1 is best)."
+    )
+    direction: Many[v.Direction] = Field(NONE, description="Which side the line takes.")
+    directness: Many[v.Directness] = Field(
+        NONE, description="Whether the line tests the claim itself."
+    )
+    question: Many[v.Question] = Field(NONE, description="Question by which the level was given.")
+    study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
+    independence_group: Many[Slug] = Field(NONE, description="Study, cohort or team.")
+    source: Many[Reference] = Field(
+        NONE, description="From this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+    )
+    year_gte: Year | None = Field(
+        None, alias="year.gte", description="Published in this year or later."
+    )
+    year_lte: Year | None = Field(
+        None, alias="year.lte", description="Published in this year or earlier."
+    )
+    sample_size_gte: Count | None = Field(
+        None, alias="sample_size.gte", description="At least so many people."
+    )
+    sample_size_lte: Count | None = Field(
+        None, alias="sample_size.lte", description="At most so many people."
+    )
+    as_of: Day | None = Field(None, description=AS_OF)
+
+
+class AllEvidenceFilters(EvidenceFilters):
+    """Which lines of evidence, across claims."""
+
+    claim: Many[Slug] = Field(NONE, description="On this claim (slug).")
+
+
+class SourceFilters(Filters):
+    """Which sources."""
+
+    q: Sought | None = Field(None, description=Q)
+    type: Many[v.SourceType] = Field(NONE, description="Type of source.")
+    author: Names = Field(
+        NONE,
+        description="Family name or group's name of an author; case and accents do not matter.",
+    )
+    journal: Names = Field(
+        NONE, description="Journal, in full or as abbreviated, exactly; repeat it for several."
+    )
+    study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
+    integrity: Many[v.Integrity] = Field(NONE, description="What its publisher has announced.")
+    retracted: bool | None = Field(None, description="Whether it is retracted.")
+    year_gte: Year | None = Field(
+        None, alias="year.gte", description="Published in this year or later."
+    )
+    year_lte: Year | None = Field(
+        None, alias="year.lte", description="Published in this year or earlier."
+    )
+
+
+document, evidence, source = table(ClaimDocument), table(Evidence), table(Source)
+term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
+
+Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
+
+
+def column(of: ColumnElement[Any]) -> Condition:
+    """Compare a column; with `ne`, a row without a value is among the others."""
+
+    def condition(operator: str, value: Any) -> ColumnElement[bool]:
+        if operator == "ne":
+            return or_(of.is_(None), of.not_in(value))
+        if operator == "gte":
+            return cast("ColumnElement[bool]", of >= value)
+        if operator == "lte":
+            return cast("ColumnElement[bool]", of <= value)
+        return of.in_(value) if isinstance(value, list) else of == value
+
+    return condition
+
+
+def has_term(field: str, day: str | None = None) -> Condition:
+    """Ask whether a claim has one of the values in a field of which it has many, or had it by a day."""
+    by_then = [] if day is None else [term.c.since <= day]
+
+    def condition(operator: str, values: Any) -> ColumnElement[bool]:
+        meant = (term.c.claim == document.c.claim, term.c.field == field, term.c.value.in_(values))
+        # Told outright what is outside: a facet has this very table there as well.
+        found = exists().where(*meant, *by_then).correlate(document)
+        return ~found if operator == "ne" else found
+
+    return condition
+
+
+def _by_author(_operator: str, keys: Any) -> ColumnElement[bool]:
+    return exists().where(author.c.source == source.c.id, author.c.name_key.in_(keys))
+
+
+def _in_journal(_operator: str, names: Any) -> ColumnElement[bool]:
+    return or_(source.c.container_title.in_(names), source.c.container_title_short.in_(names))
+
+
+LINE_CONDITIONS: Mapping[str, Condition] = {
+    "evidence_level": column(evidence.c.level),
+    "direction": column(evidence.c.direction),
+    "study_design": column(evidence.c.study_design),
+    "source": column(evidence.c.source),
+}
+CLAIM_CONDITIONS: Mapping[str, Condition] = {
+    **{
+        name: column(document.c[name])
+        for name in ("status", "kind", "certainty", "has_conflict", "updated")
+    },
+    **{name: has_term(name) for name in ("topic", "asserted_by", "document")},
+}
+EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
+    **{
+        name: column(evidence.c[name])
+        for name in (
+            *(
+                "claim",
+                "level",
+                "direction",
+                "directness",
+                "question",
+                "study_design",
+                "independence_group",
+                "source",
+            ),
+            "sample_size",
+        )
+    },
+    "year": column(source.c.year),
+}
+SOURCE_CONDITIONS: Mapping[str, Condition] = {
+    **{name: column(source.c[name]) for name in ("type", "study_design", "integrity", "year")},
+    "author": _by_author,
+    "journal": _in_journal,
+    "retracted": lambda _operator, wanted: (source.c.integrity == "retracted") == wanted,
+}
+# Names whose values are records: a slug that is not stored is a mistake, not an empty answer.
+REFERENCES: Mapping[str, Any] = {
+    "topic": table(Topic).c.id,
+    "claim": document.c.claim,
+    "source": source.c.id,
+    "document": source.c.id,
+}
+
+
+def given(filters: BaseModel) -> dict[str, Any]:
+    """Return the parameters that were given, under the names in which they were given."""
+    fields = type(filters).model_fields
+    return {
+        fields[name].alias or name: value
+        for name in sorted(filters.model_fields_set)
+        if (value := getattr(filters, name)) is not None and value != NONE and value != []
+    }
+
+
+# What a value is compared as, where that is not the value itself.
+AS_COMPARED: Mapping[str, Callable[[Any], Any]] = {
+    # A time given in part means all of it: «~» sorts after whatever may follow.
+    "updated.lte": lambda moment: moment + "~",
+    "author": lambda names: [name_key(name) for name in names],
+}
+
+
+def compared(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with each value as it is compared."""
+    return {
+        name: AS_COMPARED[name](value) if name in AS_COMPARED else value
+        for name, value in parameters.items()
+    }
+
+
+NAMES = frozenset(
+    info.alias or name
+    for model in (ClaimFilters, AllEvidenceFilters, SourceFilters)
+    for name, info in model.model_fields.items()
+)
+
+
+def place_of(parameter: str) -> str:
+    """Return the name of the place of a parameter's value: none that SQLAlchemy would think of."""
+    return "given_" + parameter.replace(".", "_")
+
+
+_placed = lru_cache(1024)(
+    bindparam
+)  # To make one takes as long as to find the statement that it is for.
+# The place of the day that `as_of` names, where a statement is made before it is known.
+DAY = bindparam("given_as_of", type_=String)
+
+
+def bound(
+    parameters: Mapping[str, Any], *, of_claims: bool = True
+) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
+    """Return what parameters have in common with those that make the same statement, the same parameters with a place
+    for each value, and the values of the places. A truth value is no value here: it makes a statement of its own.
+
+    What claims' traits tell of has a place more, for the number of the terms that are named (see `by_traits`); lists of
+    other records have parameters of the same names, which mean something else."""
+    shape: list[Hashable] = []
+    places: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for parameter, value in parameters.items():
+        if parameter not in NAMES:
+            continue
+        place = place_of(parameter)
+        if of_claims and parameter in TOLD_BY_TRAITS:
+            values[place + BITS] = traits.among(parameter, value)
+        if isinstance(value, list):
+            named = {f"{place}_{number}": each for number, each in enumerate(value)}
+            places[parameter] = [_placed(name) for name in named]
+            values |= named
+            shape.append((parameter, len(value)))
+        elif isinstance(value, bool):
+            places[parameter] = value
+            shape.append((parameter, value))
+        else:
+            places[parameter] = _placed(place)
+            values[place] = value
+            shape.append(parameter)
+    return tuple(shape), places, values
+
+
+def conditions(
+    parameters: Mapping[str, Any], known: Mapping[str, Condition]
+) -> list[ColumnElement[bool]]:
+    """Return a condition for each parameter (`name` or `name.operator`) that this table of conditions knows."""
+    made = []
+    for parameter, value in parameters.items():
+        name, _, operator = parameter.partition(".")
+        if name in known:
+            made.append(known[name](operator, value))
+    return made
+
+
+def lines_of_claim(day: Any = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of the accepted lines on the claim itself whose source is not retracted, as of a day (or its
+    place) if given."""
+    own = [
+        evidence.c.claim == document.c.claim,
+        evidence.c.relation_type.is_(None),
+        evidence.c.state == "accepted",
+    ]
+    own += [source.c.id == evidence.c.source]
+    stands = source.c.integrity != "retracted"
+    if day is None:
+        return [*own, stands]
+    # A date given in part counts from its end; no day of a month comes after 99.
+    noticed = source.c.integrity_date
+    end = case((func.length(noticed) < 10, noticed + "-99"), else_=noticed)
+    return [*own, source.c.published <= day, or_(stands, end > day)]
+
+
+# What a claim's traits tell of its lines, as long as no more is asked of a line than one of these; and of itself.
+TRAITS_OF_LINES = frozenset({"evidence_level", "evidence_level.lte", "direction"})
+TOLD_BY_TRAITS = TRAITS_OF_LINES | {"status", "status.ne", "kind", "kind.ne", "certainty"}
+BITS = "_bits"
+
+
+def of_one_line(parameters: Mapping[str, Any]) -> list[str]:
+    """Return those parameters that one and the same line must meet; none where the claim's traits tell as much."""
+    named = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
+    return [] if len(named) == 1 and named[0] in TRAITS_OF_LINES else named
+
+
+def by_traits(
+    parameters: Mapping[str, Any], of: ColumnElement[int], names: Set[str] = TOLD_BY_TRAITS
+) -> tuple[list[ColumnElement[bool]], dict[str, Any]]:
+    """Return the conditions on claims that a column of traits tells of, and the parameters that are left.
+
+    What one line must meet the claim must, too: it is asked first, and is left.
+    """
+    made = []
+    for name in (name for name in parameters if name in names):
+        had = of.bitwise_and(bindparam(place_of(name) + BITS, type_=BigInteger))
+        made.append(had == 0 if name.endswith(".ne") else had != 0)
+    one_line = of_one_line(parameters)
+    return made, {
+        name: value for name, value in parameters.items() if name not in names or name in one_line
+    }
+
+
+def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
+    made, left = by_traits(parameters, document.c.traits, TRAITS_OF_LINES)
+    made += conditions(left, CLAIM_CONDITIONS)
+    if lines := conditions(left, LINE_CONDITIONS):
+        made.append(exists().where(*lines_of_claim(), *lines).correlate(document))
+    return made
+
+
+def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the same conditions on what had been published by the day `as_of`; the period of that day is joined."""
+    day = parameters["as_of"]
+
+    def conflict(_operator: str, wanted: Any) -> ColumnElement[bool]:
+        both = and_(
+            *(
+                exists().where(*lines_of_claim(day), evidence.c.direction == side)
+                for side in ("supports", "disputes")
+            )
+        )
+        return both if wanted else ~both
+
+    known = {
+        **CLAIM_CONDITIONS,
+        **{name: column(period.c[name]) for name in ("status", "certainty")},
+        **{name: has_term(name, day) for name in ("topic", "asserted_by", "document")},
+        "has_conflict": conflict,
+    }
+    made = [
+        period.c.starts <= day,
+        or_(period.c.ends.is_(None), period.c.ends > day),
+        *conditions(parameters, known),
+    ]
+    if lines := conditions(parameters, LINE_CONDITIONS):
+        made.append(exists().where(*lines_of_claim(day), *lines).correlate(document))
+    return made
+
+
+def evidence_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions on lines of evidence."""
+    made = [evidence.c.state == "accepted", *conditions(parameters, EVIDENCE_CONDITIONS)]
+    if "as_of" in parameters:
+        made.append(source.c.published <= parameters["as_of"])
+    return made
+
+
+def source_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions on sources."""
+    return [source.c.state == "accepted", *conditions(parameters, SOURCE_CONDITIONS)]

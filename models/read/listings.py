@@ -1,0 +1,463 @@
+"""The read side: filters and sorts become statements; each function takes a connection and returns plain rows."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
+
+from models.core.errors import NotFound, near
+from models.core.vocabularies import CERTAINTIES, STATUSES
+from models.database.join_order import in_front
+from models.database.prepared_statements import fetch
+from models.projection import claim_loader
+from models.projection.tables import NO_LEVEL, ClaimDocument, ClaimTerm
+from models.read import as_recorded
+from models.read import filters as f
+from models.read.references import find_source
+from models.records import retired
+from models.records.claim import Occurrence, Topic
+from models.records.evidence import Evidence
+from models.records.record_types import KINDS
+from models.records.retired import Moved, not_found, tell_if_taken_back
+from models.records.revision import PUBLIC, Revision, Serial
+from models.records.serializers import Row, evidence_out, evidence_statement, sources_by_id, table
+from models.records.source import Source
+from models.status import claim_aggregate
+from models.status.claim_aggregate import Whole
+
+document, evidence, source, topic = (
+    table(ClaimDocument),
+    table(Evidence),
+    table(Source),
+    table(Topic),
+)
+term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id.
+
+    `name` is that of a listing which is the same for every request, so that its statements are kept; `given` holds what
+    yet differs from one to the next. `along` is the id once more, as it stands in an index that gives the rows in their
+    order. `default` is how it is sorted where nobody says. `traits` is the column of claims' traits, where they are of the
+    time that is asked about.
+    """
+
+    rows: FromClause
+    conditions: Callable[[Mapping[str, Any]], list[ColumnElement[bool]]]
+    sorts: Mapping[str, ColumnElement[Any]]
+    id: tuple[ColumnElement[Any], ...]
+    name: str | None = None
+    along: tuple[ColumnElement[Any], ...] | None = None
+    default: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
+    traits: ColumnElement[int] | None = None
+
+
+CLAIMS = Listing(
+    document,
+    f.claim_conditions,
+    {
+        "updated": document.c.updated,
+        "status": document.c.status_rank,
+        "certainty": document.c.certainty_rank,
+        "evidence_level": document.c.evidence_level,
+        "evidence_count": document.c.evidence_count,
+    },
+    (document.c.claim,),
+    "claims",
+    traits=document.c.traits,
+)
+EVIDENCE = Listing(
+    evidence.join(source, source.c.id == evidence.c.source),
+    f.evidence_conditions,
+    {
+        "level": evidence.c.level,
+        "published": source.c.published,
+        "sample_size": func.coalesce(evidence.c.sample_size, 0),
+        "updated": evidence.c.updated,
+    },
+    (evidence.c.claim, evidence.c.key),
+    "evidence",
+)
+SOURCES = Listing(
+    source,
+    f.source_conditions,
+    {"published": source.c.published, "title": source.c.title, "updated": source.c.updated},
+    (source.c.id,),
+    "sources",
+)
+
+
+def _claims_as_of() -> Listing:
+    lines = select(func.count()).select_from(evidence).where(*f.lines_of_claim(f.DAY))
+    takes_side = evidence.c.direction != "inconclusive"
+    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(f.DAY), takes_side)
+    return Listing(
+        document.join(f.period, f.period.c.claim == document.c.claim),
+        f.claim_conditions_as_of,
+        {
+            "updated": document.c.updated,
+            "status": _rank(f.period.c.status, STATUSES.ids),
+            "certainty": _rank(f.period.c.certainty, CERTAINTIES.ids),
+            "evidence_level": func.coalesce(level.correlate(document).scalar_subquery(), NO_LEVEL),
+            "evidence_count": lines.correlate(document).scalar_subquery(),
+        },
+        (document.c.claim,),
+        "claims as of a day",
+        (f.period.c.claim,),
+    )
+
+
+def _rank(of: ColumnElement[Any], ids: Sequence[str]) -> ColumnElement[Any]:
+    """Return the place of a term in its vocabulary, -1 where there is none: what the documents hold in a column."""
+    return case({found: place for place, found in enumerate(ids)}, value=of, else_=-1)
+
+
+# With what had been published by the day that `as_of` names: each claim beside its period of that day.
+CLAIMS_AS_OF = _claims_as_of()
+REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
+TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
+
+
+def ordering(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
+    """Return the columns to sort by, each with whether it descends. No two have the same id, so nothing comes after it."""
+    columns: list[tuple[ColumnElement[Any], bool]] = []
+    for name in (*sort, "id"):
+        descending = name.startswith("-")
+        if name.removeprefix("-") == "id":
+            return columns + [(part, descending) for part in listing.id]
+        columns.append((listing.sorts[name.removeprefix("-")], descending))
+    raise AssertionError("the id ends every sort")
+
+
+def page(
+    connection: Connection,
+    listing: Listing,
+    statement: Select[Any],
+    parameters: Mapping[str, Any],
+    sort: Sequence[str],
+    after: Sequence[Any] | None,
+    limit: int,
+) -> tuple[list[Row], list[Any] | None]:
+    """Return one page of rows, and where the next one starts (the sort values of the last row), or None at the end.
+
+    Reads one row more than asked for; never an offset, so that each page costs the same.
+    """
+
+    def build(places: Mapping[str, Any]) -> Select[Any]:
+        walked = driven(listing, places, by_id=all(name.removeprefix("-") == "id" for name in sort))
+        columns = ordering(walked, sort)
+        marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
+        keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
+        chosen = select(*keys, *marks).select_from(walked.rows).where(*walked.conditions(places))
+        if after is not None:
+            passed = [
+                bindparam(f"after_{place}", type_=part.type)
+                for place, (part, _) in enumerate(columns)
+            ]
+            chosen = chosen.where(_beyond(columns, passed))
+        # By the names of what is selected: what has to be counted for it is not counted twice.
+        ordered = [
+            mark.desc() if down else mark.asc()
+            for mark, (_, down) in zip(marks, columns, strict=True)
+        ]
+        # Which ones first, so that nothing large is sorted; then those alone are read.
+        some = chosen.order_by(*ordered).limit(bindparam("most", type_=Integer)).subquery()
+        same = [part == some.c[key.name] for part, key in zip(listing.id, keys, strict=True)]
+        return statement.join(some, and_(*same)).add_columns(*(some.c[mark.name] for mark in marks))
+
+    more_values = {
+        "most": limit + 1,
+        **{f"after_{place}": value for place, value in enumerate(after or ())},
+    }
+    what = ("page", statement, tuple(sort), after is None)
+    names, found = listed(connection, listing, parameters, what, build, more_values)
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    # Here, since the database would copy every document once more to sort so few. Text sorts as it does there, by code points.
+    for place, (_, down) in reversed(list(enumerate(ordering(listing, sort)))):
+        rows.sort(key=itemgetter(f"mark_{place}"), reverse=down)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return rows, [
+        value for name, value in rows[-1].items() if name.startswith("mark_")
+    ] if more else None
+
+
+def listed(
+    connection: Connection,
+    listing: Listing,
+    parameters: Mapping[str, Any],
+    what: tuple[Hashable, ...],
+    build: Callable[[Mapping[str, Any]], Select[Any]],
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Return names and rows of a statement on a listing, which `build` makes from the parameters with a place for each value.
+
+    It is kept under `what` it is and the shape of the parameters, where the listing is the same each time. `more` are the
+    values of other places.
+    """
+    shape, places, values = f.bound(parameters, of_claims=listing.traits is not None)
+    values = {**values, **listing.given, **more}
+    if listing.name is not None:
+        return fetch(connection, (*what, listing.name, shape), lambda: build(places), values)
+    found = connection.execute(build({**parameters, **places}), values)
+    return tuple(found.keys()), found.all()
+
+
+# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What traits
+# tell, too, hardly narrows it, but by one value of it the claims stand in their order.
+DRIVING = ("topic", "document", "asserted_by")
+TELLING = ("evidence_level", "direction")
+
+
+def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
+    """Return the listing along the index of a term where all claims found have it, or one of several: they stand there in
+    their order, with their traits. What these do not tell, and what it is sorted by but the id, is looked up in the
+    documents.
+
+    By themselves the documents would be gone through one by one until enough are found that have the term.
+    """
+    usual = replace(listing, id=listing.along) if listing.along else listing
+    if listing.name not in (CLAIMS.name, CLAIMS_AS_OF.name):
+        return usual
+    own = sorted(
+        (name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1
+    )
+    today = listing.traits is not None
+    if today:
+        one_line = f.of_one_line(places)
+        own += [name for name in TELLING if len(places.get(name, ())) == 1 and name not in one_line]
+    if not own:
+        return usual
+    name = own[0]
+    others = {other: place for other, place in places.items() if other != name}
+    walked, having = _having(name, places[name], places.get("as_of"))
+    told, left = f.by_traits(others, walked.c.traits, f.TOLD_BY_TRAITS if today else frozenset())
+    return replace(
+        listing,
+        rows=walked
+        if today and by_id and not left
+        else in_front(walked, walked.c.claim, listing.rows, document.c.claim),
+        conditions=lambda _places: [*having, *told, *listing.conditions(left)],
+        id=(walked.c.claim,),
+        traits=walked.c.traits if today else None,
+    )
+
+
+def _having(
+    name: str, values: Sequence[Any], day: Any
+) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """Return the terms that claims have in a field, each claim once, by a day where one is given, and their conditions."""
+
+    def meant(of: Any) -> list[ColumnElement[bool]]:
+        value = of.value == values[0] if len(values) == 1 else of.value.in_(values)
+        return [of.field == name, value, *([] if day is None else [of.since <= day])]
+
+    if len(values) == 1:
+        walked = term.alias("walked")
+        return walked, meant(walked.c)
+    return select(term.c.claim, term.c.traits).where(*meant(term.c)).distinct().subquery(
+        "walked"
+    ), []
+
+
+def _beyond(
+    columns: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that a row comes after these values in this order."""
+    (first, down), *rest = columns
+    value, *others = after
+    passed = first < value if down else first > value
+    return or_(passed, and_(first == value, _beyond(rest, others))) if rest else passed
+
+
+def narrowed(listing: Listing, *also: ColumnElement[bool]) -> Listing:
+    """Return the listing with conditions that always hold, such as «of this claim»."""
+    if not also:
+        return listing
+    return replace(
+        listing, conditions=lambda parameters: [*also, *listing.conditions(parameters)], name=None
+    )
+
+
+@cache
+def sources_statement() -> Select[Any]:
+    """Return the statement that reads which sources there are; `records.sources_out` reads them whole."""
+    return select(source.c.id)
+
+
+@cache
+def claims_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
+    """Return the statement that reads documents: the core, and only those parts that are asked for."""
+    return select(
+        document.c.claim,
+        document.c.revision,
+        document.c.core,
+        *(document.c[part] for part in parts),
+    )
+
+
+@cache
+def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
+    """Return the statement that reads documents with their past and, where parts are asked for, all of these."""
+    names = ("claim", "core", "past", *(claim_aggregate.PARTS if parts else ()))
+    return select(*(document.c[name] for name in names))
+
+
+def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a claim rests on a source, or is stated in it; by a day, where it was published by then."""
+    published = (
+        true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
+    )
+    linked = or_(
+        exists().where(
+            evidence.c.claim == document.c.claim,
+            evidence.c.source == slug,
+            evidence.c.state == "accepted",
+        ),
+        exists().where(
+            occurrence.c.claim == document.c.claim,
+            occurrence.c.source == slug,
+            occurrence.c.state == "accepted",
+        ),
+    )
+    return and_(published, linked)
+
+
+def whole_claim(connection: Connection, slug: str, day: str | None, moment: str | None) -> Whole:
+    """Return a claim with all that hangs on it: as recorded by a moment, as published by a day, or both, or as it is.
+
+    Raises `NotFound` where there is no such claim, or was none by then.
+    """
+    told = (
+        select(revision.c.serial)
+        .where(revision.c.record == f"claim/{slug}", revision.c.state.in_(PUBLIC))
+        .limit(1)
+    )
+    if moment is None or connection.scalar(told) is None:
+        claim(connection, slug, ())
+    # What was recorded by then is told whatever became of it since.
+    found = (
+        as_recorded.whole_at(connection, slug, moment)
+        if moment
+        else claim_loader.load(connection, [slug])[0]
+    )
+    return claim_aggregate.as_of(found, day) if day else found
+
+
+def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
+    """Return one document with these parts; raises `NotFound` with near matches."""
+    chosen = claims_statement(tuple(parts))
+    names, found = fetch(
+        connection,
+        ("claim", chosen),
+        lambda: chosen.where(document.c.claim == bindparam("slug")),
+        {"slug": slug},
+    )
+    if not found:
+        raise missing(connection, "claim", slug)
+    return dict(zip(names, found[0], strict=True))
+
+
+def evidence_line(connection: Connection, public_id: str) -> Row:
+    """Return one accepted line of evidence by its public id, `<claim>:<key>`."""
+    claim_slug, _, key = public_id.partition(":")
+    statement = evidence_statement().where(
+        evidence.c.claim == claim_slug, evidence.c.key == key, evidence.c.state == "accepted"
+    )
+    if rows := connection.execute(statement).mappings().all():
+        return evidence_out(connection, rows)[0]
+    tell_if_taken_back(connection, KINDS["evidence"], public_id)
+    keys = connection.scalars(
+        select(evidence.c.key).where(evidence.c.claim == claim_slug, evidence.c.state == "accepted")
+    )
+    close = [f"{claim_slug}:{other}" for other in near(key, keys)]
+    raise not_found(KINDS["evidence"], public_id, close)
+
+
+def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
+    """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
+    place = KINDS[kind].place(public_id)
+    plural = KINDS[kind].plural
+    row = (
+        connection.execute(claims_statement((plural,)).where(document.c.claim == place["claim"]))
+        .mappings()
+        .first()
+    )
+    for found in from_json(row[plural]) if row else ():
+        if {name: found[name] for name in place} == place:
+            assert row is not None
+            return found, row["revision"]
+    tell_if_taken_back(connection, KINDS[kind], public_id)
+    raise NotFound(f"There is no {kind} '{public_id}'.")
+
+
+def one_topic(connection: Connection, slug: str) -> Row:
+    """Return one accepted topic."""
+    found = (
+        connection.execute(select(topic).where(topic.c.id == slug, topic.c.state == "accepted"))
+        .mappings()
+        .first()
+    )
+    if found is None:
+        raise missing(connection, "topic", slug)
+    return dict(found)
+
+
+def source_slug(connection: Connection, reference: str) -> str:
+    """Return the slug of a source given as slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`; raises where there is none."""
+    slug = find_source(connection, reference, "source")
+    if slug is None:
+        # A work that was merged keeps an identifier that its successor has another of: who knows it by that is led on.
+        if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
+            raise Moved(KINDS["source"], reference, one_source(connection, merged)["replaced_by"])
+        raise missing(connection, "source", reference)
+    return slug
+
+
+def one_source(connection: Connection, slug: str) -> Row:
+    """Return one source that is known to be stored."""
+    return sources_by_id(connection, [slug])[slug]
+
+
+def one_revision(connection: Connection, number: int) -> Row:
+    """Return the revision with a serial."""
+    found = (
+        connection.execute(select(revision).where(revision.c.serial == number)).mappings().first()
+    )
+    if found is None:
+        raise NotFound(f"There is no revision {number}; the last one is {serial(connection)}.")
+    return dict(found)
+
+
+def missing(connection: Connection, kind: str, given: str) -> NotFound:
+    """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
+    tell_if_taken_back(connection, KINDS[kind], given)
+    return retired.missing(connection, KINDS[kind], given)
+
+
+def serial(connection: Connection) -> int:
+    """Return the number of the last revision: everything that a list depends on."""
+    _, rows = fetch(connection, "serial", lambda: select(table(Serial).c.value), {})
+    return int(rows[0][0]) if rows else 0

@@ -1,0 +1,164 @@
+"""Claim, the places where it is stated (occurrence), and the topics it is filed under."""
+
+from typing import Any, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy import JSON, CheckConstraint, Index
+from sqlmodel import Field
+
+from models.core import vocabularies as v
+from models.core.types import LARGEST, REPLACED_BY, PartOfClaim, Slug, Strict, Text
+from models.core.vocabulary import within
+
+
+class TopicIn(Strict):
+    """A subject under which claims are filed; `crosswalk` maps a scheme's name to its term for the same."""
+
+    id: Slug = Field(primary_key=True)
+    label: Text = Field(min_length=1, max_length=200)
+    definition: Text = Field(min_length=1, max_length=2000)
+    crosswalk: dict[Text, Text] = Field(default={}, sa_type=JSON)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+
+
+class Topic(TopicIn, table=True):
+    """The row."""
+
+    __table_args__ = (within("state", v.REVIEW_STATES),)
+
+    revision: int
+    created: str
+    updated: str
+
+
+class TopicOut(TopicIn):
+    """A topic as the API gives it."""
+
+    revision: int
+
+
+# A claim with such a slug could never be asked for.
+WORDS_OF_PATHS = ("facets",)
+
+
+class ClaimFields(Strict):
+    """What one row of the table holds."""
+
+    id: Slug = Field(primary_key=True, description="Slug.")
+    statement: Text = Field(
+        min_length=1, max_length=2000, description="The normalised claim, one plain sentence."
+    )
+    kind: v.ClaimKind
+    note: Text | None = Field(
+        default=None, max_length=5000, description="A curator's remark; never counts as evidence."
+    )
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+
+
+class ClaimIn(ClaimFields):
+    """A claim as a person writes it."""
+
+    topics: list[Slug] = Field(default=[], description="Slugs of topics.")
+
+    @model_validator(mode="after")
+    def _can_be_addressed(self) -> Self:
+        if self.id in WORDS_OF_PATHS:
+            raise PydanticCustomError(
+                "reserved_slug",
+                "'{slug}' is a word of an address; choose another.",
+                {"slug": self.id},
+            )
+        return self
+
+
+class Claim(ClaimFields, table=True):
+    """The row. `revision` and `updated` tell of the last change to anything in the claim's document."""
+
+    __table_args__ = (within("kind", v.CLAIM_KINDS), within("state", v.REVIEW_STATES))
+
+    revision: int
+    created: str
+    updated: str
+
+
+class ClaimTopic(Strict, table=True):
+    """A claim is filed under a topic."""
+
+    __tablename__ = "claim_topic"
+    __table_args__ = (Index(None, "topic", "claim"),)
+
+    claim: str = Field(primary_key=True, foreign_key="claim.id")
+    topic: str = Field(primary_key=True, foreign_key="topic.id")
+
+
+class OccurrenceIn(Strict):
+    """Where a claim is stated: verbatim quote and anchor, after the W3C Web Annotation selectors.
+
+    `start` and `end` count characters of the source's text from 0, end exclusive (TextPositionSelector);
+    `prefix` and `suffix` are the words around (TextQuoteSelector).
+    """
+
+    key: Slug = Field(primary_key=True, description="Unique within the claim.")
+    source: Slug = Field(foreign_key="source.id")
+    quote: Text = Field(
+        min_length=1, max_length=10_000, description="Verbatim, misspellings included."
+    )
+    prefix: Text = Field(default="", max_length=200)
+    suffix: Text = Field(default="", max_length=200)
+    start: int | None = Field(default=None, ge=0, le=LARGEST)
+    end: int | None = Field(default=None, ge=1, le=LARGEST)
+    asserted_by: list[Slug] = Field(
+        min_length=1, sa_type=JSON, description="Who asserts it, as slugs."
+    )
+    hedges: list[Text] = Field(
+        default=[], sa_type=JSON, description="The words that weaken or qualify it, verbatim."
+    )
+    note: Text | None = Field(default=None, max_length=5000)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+
+    @model_validator(mode="after")
+    def _anchor(self) -> Self:
+        if (self.start is None) != (self.end is None):
+            raise PydanticCustomError("anchor", "An anchor has both start and end, or neither.")
+        if (
+            self.start is not None
+            and self.end is not None
+            and self.end - self.start != len(self.quote)
+        ):
+            raise PydanticCustomError(
+                "anchor",
+                "The quote has {length} characters, but end - start is {span}.",
+                {"length": len(self.quote), "span": self.end - self.start},
+            )
+        return self
+
+
+class Occurrence(OccurrenceIn, PartOfClaim, table=True):
+    """The row."""
+
+    __table_args__ = (
+        within("state", v.REVIEW_STATES),
+        CheckConstraint('"end" > start', name="anchor"),
+        Index(None, "source", "claim"),
+    )
+
+
+class OccurrenceOut(OccurrenceIn):
+    """An occurrence as the API gives it."""
+
+    id: str
+    claim: str
+
+
+def part_id(claim: str, key: str) -> str:
+    """Return the public id of a part of a claim; it starts with the claim's, so that a shard can be told from it."""
+    return f"{claim}:{key}"
+
+
+def with_id(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its public id in front."""
+    return {"id": part_id(row["claim"], row["key"]), **row}

@@ -1,0 +1,45 @@
+"""Relation: a typed tie from one claim to another."""
+
+from sqlalchemy import CheckConstraint, Index
+from sqlmodel import Field
+
+from models.core import vocabularies as v
+from models.core.types import REPLACED_BY, PartOfClaim, Slug, Strict, Text
+from models.core.vocabulary import within
+from models.records.evidence import EvidenceOut
+
+
+class RelationIn(Strict):
+    """A tie as a person writes it, read from the claim to the target."""
+
+    type: v.RelationType = Field(primary_key=True)
+    target: Slug = Field(
+        primary_key=True,
+        description="The other claim. It may live on another shard: no foreign key.",
+    )
+    note: Text | None = Field(default=None, max_length=5000)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+
+
+class Relation(RelationIn, PartOfClaim, table=True):
+    """The row."""
+
+    __table_args__ = (
+        within("type", v.RELATION_TYPES),
+        within("state", v.REVIEW_STATES),
+        CheckConstraint("target <> claim", name="not_itself"),
+        Index(None, "target", "claim"),
+    )
+
+
+class RelationOut(RelationIn):
+    """A tie as the API gives it, with what the evidence on the tie itself amounts to, by the same rules as a claim's."""
+
+    claim: str
+    status: v.Status
+    status_rule: str
+    certainty: v.Certainty | None
+    evidence: list[EvidenceOut] = Field(
+        description="Accepted lines that bear on the tie: it may be wrong while both ends hold."
+    )

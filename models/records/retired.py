@@ -1,0 +1,102 @@
+"""What a record may refer to, and what became of one that is gone, was moved, or never was."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from models.core.errors import ClaimbaseError, Fault, NotFound, near
+from models.core.review_errors import Gone
+from models.records.record_types import Kind, one
+from models.records.revision import latest
+from models.records.serializers import Row, table
+
+
+def nearest(
+    connection: Connection, ids: ColumnElement[str], given: str, *where: ColumnElement[bool]
+) -> list[str]:
+    """Return up to three stored ids that come near a mistyped one; looks at no more than 2,000 with its first letter."""
+    first = given[:1].lower()
+    alike = select(ids).where(ids >= first, ids < first + "~", *where).distinct().limit(2000)
+    return near(given, connection.scalars(alike))
+
+
+class Moved(ClaimbaseError):
+    """It was merged: `old` is at `new` now."""
+
+    code = "moved"
+
+    def __init__(self, kind: Kind, old: str, new: str) -> None:
+        super().__init__(f"The {kind.name} '{old}' was merged into '{new}'.")
+        self.kind, self.new = kind, new
+
+
+def missing(connection: Connection, kind: Kind, record_id: str) -> NotFound:
+    """Return the error that says so and offers what comes near, of what everybody may see."""
+    rows = table(kind.model)
+    close = (
+        [] if kind.part else nearest(connection, rows.c.id, record_id, rows.c.state == "accepted")
+    )
+    return not_found(kind, record_id, close)
+
+
+def not_found(kind: Kind, record_id: str, close: Sequence[str]) -> NotFound:
+    """Return the error that there is no such record, with those that come near."""
+    offered = (
+        [
+            Fault(
+                at=kind.name,
+                code="not_found",
+                detail=f"Nearest: {', '.join(close)}",
+                suggestion=close[0],
+            )
+        ]
+        if close
+        else []
+    )
+    return NotFound(f"There is no {kind.name} '{record_id}'.", offered)
+
+
+def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> None:
+    """Raise `Gone` or `Moved` where a record was accepted once and is no more."""
+    body = (
+        one(connection, kind, record_id) if record_id.count(":") + 1 == len(kind.columns) else None
+    )
+    if body is not None and body["state"] in ("retracted", "merged"):
+        tell_if_out_of_use(kind, record_id, body, _latest(connection, kind, record_id)["comment"])
+
+
+def tell_if_out_of_use(kind: Kind, record_id: str, body: Row, comment: str | None) -> None:
+    """Raise `Gone` or `Moved` where this is the record of what was retracted, with its reason, or merged."""
+    if body["state"] == "merged":
+        raise Moved(kind, record_id, body["replaced_by"])
+    if body["state"] == "retracted":
+        instead = body["replaced_by"]
+        place = f" (in its place: {instead})" if instead else ""
+        stands = [
+            Fault(
+                at="replaced_by",
+                code="replaced",
+                detail="This stands in its place.",
+                suggestion=instead,
+            )
+        ]
+        reason = comment or "no reason is recorded"
+        raise Gone(
+            f"The {kind.name} '{record_id}' was retracted: {reason}{place}",
+            stands if instead else [],
+        )
+
+
+def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
+    found = latest(connection, f"{kind.name}/{record_id}")
+    assert found is not None, "what is stored has a revision"
+    return found
+
+
+# A record that is in none of these was taken back, and nothing may refer to it any more.
+STANDING = ("submitted", "accepted")
+
+
+def may_refer(state: str, to: str) -> bool:
+    """Say whether a record in one state may refer to one in the other: what is accepted rests on what is accepted alone."""
+    return state not in STANDING or to == "accepted" or (state == "submitted" and to in STANDING)

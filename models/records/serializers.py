@@ -1,0 +1,133 @@
+"""Whole records read from the normalised tables, in the shape in which documents and answers show them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, select
+from sqlmodel import SQLModel
+
+from models.records.claim import part_id
+from models.records.evidence import Evidence, EvidenceIn
+from models.records.source import (
+    AuthorIn,
+    IdentifierIn,
+    Source,
+    SourceAuthor,
+    SourceFields,
+    SourceIdentifier,
+    citation,
+)
+
+Row = dict[str, Any]
+
+
+def table(model: type[SQLModel]) -> Table:
+    """Return the table behind a table class."""
+    found: Table = model.__table__  # type: ignore[attr-defined]
+    return found
+
+
+def columns_of(source: Any, model: type[SQLModel]) -> Row:
+    """Return the values of a row or record under the names of a class's fields, in their order."""
+    return {name: source[name] for name in names_of(model)}
+
+
+@cache
+def columns_in(table: Table) -> frozenset[str]:
+    """Return the names of a table's columns."""
+    return frozenset(table.c.keys())
+
+
+@cache
+def names_of(model: type[SQLModel]) -> tuple[str, ...]:
+    """Return the names of a class's fields, in their order."""
+    return tuple(model.model_fields)
+
+
+def rows_of(connection: Connection, statement: Select[Any]) -> Iterator[Row]:
+    """Yield the rows that a statement gives as dictionaries."""
+    result = connection.execute(statement)
+    names = tuple(result.keys())
+    for row in result:
+        yield dict(zip(names, row, strict=True))
+
+
+def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
+    """Return sources as `SourceOut` gives them, by slug; a slug that is not stored is absent."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
+    authors, identifiers = defaultdict(list), defaultdict(list)
+    columns = [author.c[name] for name in ("source", *names_of(AuthorIn))]
+    for row in rows_of(
+        connection,
+        select(*columns).where(author.c.source.in_(wanted)).order_by(*author.primary_key),
+    ):
+        authors[row.pop("source")].append(row)
+    columns = [identifier.c[name] for name in ("source", *names_of(IdentifierIn))]
+    mine = identifier.c.source.in_(wanted)
+    for row in rows_of(connection, select(*columns).where(mine).order_by(identifier.c.scheme)):
+        identifiers[row.pop("source")].append(row)
+    found = {}
+    for row in rows_of(connection, select(source).where(source.c.id.in_(wanted))):
+        body = {
+            **columns_of(row, SourceFields),
+            "authors": authors[row["id"]],
+            "identifiers": identifiers[row["id"]],
+        }
+        found[row["id"]] = source_out(body, row)
+    return found
+
+
+def source_out(body: Row, stamp: Any) -> Row:
+    """Return a source as `SourceOut` gives it, from its record and the year, dates and revision that go with it."""
+    cited = citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
+    stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
+    return {**body, "citation": cited, **stamps}
+
+
+@cache
+def evidence_statement() -> Select[Any]:
+    """Return the statement that reads lines of evidence with what they take from their source."""
+    evidence, source = table(Evidence), table(Source)
+    return select(evidence).join(source, source.c.id == evidence.c.source)
+
+
+def evidence_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
+    """Return rows that a statement made from `evidence_statement` gave as `EvidenceOut` gives them, in their order."""
+    sources = sources_by_id(connection, {row["source"] for row in rows})
+    return [line_out(row, sources[row["source"]]) for row in rows]
+
+
+def line_out(row: Any, source: Row) -> Row:
+    """Return a line of evidence as `EvidenceOut` gives it, from its row and its source."""
+    return {
+        "id": part_id(row["claim"], row["key"]),
+        "claim": row["claim"],
+        **columns_of(row, EvidenceIn),
+        **{
+            name: source[name]
+            for name in ("citation", "year", "published", "integrity", "integrity_date")
+        },
+        **{name: row[name] for name in ("created", "updated")},
+    }
+
+
+def evidence_of(connection: Connection, claims: Sequence[str]) -> list[Row]:
+    """Return every line of evidence on these claims, in the order of their keys, whatever its state."""
+    evidence = table(Evidence)
+    statement = (
+        evidence_statement()
+        .where(evidence.c.claim.in_(claims))
+        .order_by(evidence.c.claim, evidence.c.key)
+    )
+    return evidence_out(connection, connection.execute(statement).mappings().all())
+
+
+def sources_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
+    """Return sources of which only the ids were read as `SourceOut` gives them, in their order."""
+    found = sources_by_id(connection, [row["id"] for row in rows])
+    return [found[row["id"]] for row in rows]

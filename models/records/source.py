@@ -1,0 +1,282 @@
+"""Source: any citable work, with its authors and its identifiers."""
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, model_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlmodel import Field
+
+from models.core import vocabularies as v
+from models.core.types import LARGEST, REPLACED_BY, PartialDate, Slug, Strict, Text, end_of
+from models.core.vocabulary import within
+
+
+class AuthorIn(Strict):
+    """A person by family and given names, or a group by its literal name; the fields are CSL's name parts."""
+
+    family: Text | None = Field(default=None, min_length=1, max_length=200)
+    given: Text | None = Field(
+        default=None, min_length=1, max_length=200, description="Given names or initials."
+    )
+    particle: Text | None = Field(
+        default=None,
+        min_length=1,
+        max_length=50,
+        description="CSL's non-dropping particle, such as 'van den'.",
+    )
+    suffix: Text | None = Field(
+        default=None, min_length=1, max_length=50, description="Such as 'Jr' or 'III'."
+    )
+    literal: Text | None = Field(
+        default=None, min_length=1, max_length=500, description="A group author's name."
+    )
+
+    @model_validator(mode="after")
+    def _person_or_group(self) -> Self:
+        if (self.family is None) == (self.literal is None):
+            raise PydanticCustomError(
+                "author_name", "An author has either a family name or, for a group, a literal."
+            )
+        if self.literal is not None and (self.given or self.particle or self.suffix):
+            raise PydanticCustomError(
+                "author_name", "A group author has a literal name and nothing else."
+            )
+        return self
+
+
+# How each scheme writes an identifier, and how it is brought to its one form.
+IDENTIFIERS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
+    "doi": (re.compile(r"10\.[0-9]{4,9}/\S+"), str.lower, "10.1002/ana.22085"),
+    "pmid": (re.compile(r"[1-9][0-9]{0,8}"), str, "24119384"),
+    "pmcid": (re.compile(r"PMC[1-9][0-9]{0,9}"), str.upper, "PMC4132574"),
+    "isbn": (re.compile(r"[0-9]{9}[0-9X]|[0-9]{13}"), str.upper, "9780131103627"),
+}
+
+
+def normal_identifier(scheme: str, value: str) -> str:
+    """Return the one stored form of an identifier (a DOI in lower case); raise `malformed_identifier` if it has none."""
+    pattern, normalise, example = IDENTIFIERS[scheme]
+    normal = str(normalise(value.strip()))
+    if not pattern.fullmatch(normal.upper() if scheme == "pmcid" else normal):
+        raise PydanticCustomError(
+            "malformed_identifier",
+            "'{value}' is not a {scheme}; one looks like {example}.",
+            {"value": value, "scheme": scheme, "example": example},
+        )
+    return normal
+
+
+class IdentifierIn(Strict):
+    """A registered identifier, with whether somebody has checked that it belongs to this work."""
+
+    scheme: v.IdentifierScheme
+    value: Text = Field(min_length=1, max_length=500)
+    verification: v.Verification
+
+    @model_validator(mode="after")
+    def _normalise(self) -> Self:
+        self.value = normal_identifier(self.scheme, self.value)
+        return self
+
+
+def _bracketed(title: str) -> str:
+    if title.startswith("[") != title.endswith("]"):
+        raise PydanticCustomError(
+            "title_brackets", "A title supplied by the curator stands in square brackets."
+        )
+    return title
+
+
+class SourceFields(Strict):
+    """What one row of the table holds. Dates may be partial; a field that was not confirmed is left out."""
+
+    id: Slug = Field(primary_key=True, description="Slug.")
+    type: v.SourceType
+    title: Annotated[Text, AfterValidator(_bracketed)] = Field(
+        min_length=1,
+        max_length=1000,
+        description="As printed; in square brackets where the curator supplied it (as ISBD does), the printed one unknown.",
+    )
+    authors_complete: bool = Field(
+        default=True, description="False where the list goes on beyond what was confirmed."
+    )
+    container_title: Text | None = Field(
+        default=None, max_length=500, description="The journal or book, in full."
+    )
+    container_title_short: Text | None = Field(
+        default=None, max_length=200, description="The journal's abbreviation."
+    )
+    publisher: Text | None = Field(default=None, max_length=500)
+    volume: Text | None = Field(default=None, max_length=50)
+    issue: Text | None = Field(default=None, max_length=50)
+    page: Text | None = Field(default=None, max_length=50, description="Page range or e-locator.")
+    number: Text | None = Field(
+        default=None, max_length=50, description="Article or report number."
+    )
+    issued: PartialDate | None = Field(default=None, description="Date of publication.")
+    issued_inferred: bool = Field(
+        default=False, description="True where the date is a curator's inference."
+    )
+    epub_date: PartialDate | None = Field(
+        default=None, description="Published online ahead of the issue."
+    )
+    accessed: PartialDate | None = Field(
+        default=None, description="When a curator saw it; an undated source was published by then."
+    )
+    url: Text | None = Field(default=None, max_length=2000, regex=r"^https?://\S+$")
+    language: Text | None = Field(
+        default=None, max_length=35, description="BCP 47 tag, such as 'en'."
+    )
+    study_design: v.StudyDesign
+    sample_size: int | None = Field(
+        default=None, ge=0, le=LARGEST, description="People in all groups together."
+    )
+    sample: Text | None = Field(
+        default=None, max_length=500, description="The groups, such as '56 MS, 20 controls'."
+    )
+    integrity: v.Integrity = "no_notice"
+    integrity_note: Text | None = Field(default=None, max_length=2000)
+    integrity_date: PartialDate | None = Field(
+        default=None,
+        description="When that was announced; a retracted source counts in evidence time until then.",
+    )
+    text_sha256: str | None = Field(
+        default=None,
+        regex=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the plain text in which anchors count characters.",
+    )
+    note: Text | None = Field(default=None, max_length=5000)
+    state: v.ReviewState = "accepted"
+    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+
+
+class SourceIn(SourceFields):
+    """A source as a person writes it: the row with its authors and identifiers, in order."""
+
+    authors: list[AuthorIn] = []
+    identifiers: list[IdentifierIn] = []
+
+    @model_validator(mode="after")
+    def _one_of_each_scheme(self) -> Self:
+        schemes = [identifier.scheme for identifier in self.identifiers]
+        if len(schemes) != len(set(schemes)):
+            raise PydanticCustomError(
+                "repeated_scheme", "A source has at most one identifier of each scheme."
+            )
+        if self.integrity != "no_notice" and not self.integrity_note:
+            raise PydanticCustomError(
+                "integrity_note", "An integrity notice needs a note that says what was announced."
+            )
+        return self
+
+
+class Source(SourceFields, table=True):
+    """The row. `published` is the last day on which it can first have been published; see `publication`."""
+
+    __table_args__ = (
+        within("type", v.SOURCE_TYPES),
+        within("study_design", v.STUDY_DESIGNS),
+        within("integrity", v.INTEGRITIES),
+        within("state", v.REVIEW_STATES),
+        CheckConstraint("sample_size >= 0", name="sample_size"),
+        Index(None, "year", "id"),
+        Index(None, "container_title", "id"),
+        Index(None, "study_design", "id"),
+    )
+
+    published: str
+    year: int | None = None
+    revision: int
+    created: str
+    updated: str
+
+
+class SourceAuthor(AuthorIn, table=True):
+    """One author of a source; `name_key` is the family or group name without case and accents, for finding."""
+
+    __tablename__ = "source_author"
+    __table_args__ = (Index(None, "name_key", "source"),)
+
+    source: str = Field(primary_key=True, foreign_key="source.id")
+    position: int = Field(primary_key=True)
+    name_key: str
+
+
+class SourceIdentifier(IdentifierIn, table=True):
+    """One identifier of a source; no two sources share one."""
+
+    __tablename__ = "source_identifier"
+    __table_args__ = (
+        within("scheme", v.IDENTIFIER_SCHEMES),
+        within("verification", v.VERIFICATIONS),
+        UniqueConstraint("source", "scheme"),
+    )
+
+    scheme: v.IdentifierScheme = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    source: str = Field(foreign_key="source.id")
+
+
+class SourceOut(SourceIn):
+    """A source as the API gives it."""
+
+    citation: str = Field(description="Short form for people, such as 'Doepp et al. 2010'.")
+    year: int | None
+    published: str = Field(
+        description="Last day on which it can first have been published, YYYY-MM-DD."
+    )
+    revision: int = Field(description="Serial of the change that last touched it; also its ETag.")
+    created: str
+    updated: str
+
+
+def citation(authors: list[dict[str, Any]], complete: bool, title: str, year: int | None) -> str:
+    """Return a short form for people: 'Doepp et al. 2010', 'Singh & Zamboni 2009', or the title where nobody is named."""
+    names = [
+        " ".join(part for part in (author["particle"], author["family"]) if part)
+        or author["literal"]
+        for author in authors
+    ]
+    if not names:
+        who = textwrap.shorten(title, 60, placeholder="…")
+    elif len(names) > 2 or not complete:
+        who = f"{names[0]} et al."
+    else:
+        who = " & ".join(names)
+    return f"{who} {year}" if year else who
+
+
+def author_rows(source: str, authors: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a source's authors, in their order."""
+    return [
+        {
+            **author,
+            "source": source,
+            "position": position,
+            "name_key": name_key(author["family"] or author["literal"]),
+        }
+        for position, author in enumerate(authors)
+    ]
+
+
+def publication(source: SourceFields, recorded: str) -> tuple[str, int | None]:
+    """Return the last day on which a source can first have been published (YYYY-MM-DD), and its year.
+
+    The day is the end of the partial date of its issue or of its online version, whichever is earlier, and in any case
+    the day on which it was seen or recorded here. The year is that of the issue, as it is cited; an undated source has
+    none.
+    """
+    dates = [date for date in (source.issued, source.epub_date) if date]
+    bounds = [end_of(date) for date in (*dates, source.accessed) if date]
+    return min([*bounds, recorded[:10]]), int(dates[0][:4]) if dates else None
+
+
+def name_key(name: str) -> str:
+    """Return a name without case and accents, for finding: 'Sundström' → 'sundstrom'."""
+    decomposed = unicodedata.normalize("NFKD", name)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()

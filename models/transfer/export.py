@@ -1,0 +1,291 @@
+"""Everything that is public as lines of JSON, in an order that loads; a release is the same in files, with checksums.
+
+The same state gives the same bytes, on both databases and after a load elsewhere, so no clock is in it. See docs/export.md.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+)
+
+from models.core.errors import ClaimbaseError
+from models.database import schema_version
+from models.database.connections import Database
+from models.database.json_lines import array, as_text, begun, joined, json_object
+from models.projection.rebuild import DERIVATION
+from models.projection.tables import ClaimDocument
+from models.records.record_types import KINDS, Kind, bodies
+from models.records.revision import PRIVATE, PUBLIC, Revision, RevisionOut, Serial
+from models.records.serializers import Row, names_of, table
+from models.records.source import (
+    AuthorIn,
+    IdentifierIn,
+    Source,
+    SourceAuthor,
+    SourceFields,
+    SourceIdentifier,
+)
+
+FORMAT = 1
+# Of what Claimbase ships and people write here. What a program brought in from elsewhere may have another one.
+LICENCE = "CC0-1.0"
+BROUGHT_IN = ("import", "scifact")
+BATCH = 500
+# Lines that the database makes at once, fewer where one may be long: a batch is a piece of what is sent.
+LINES, DOCUMENTS = 400, 50
+# No name of a field is longer.
+LONGEST_NAME = 60
+# What a line of a claim holds beside its core. Its sources have lines of their own.
+CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
+RETIRED = ("retracted", "merged")
+STAMPS = ("revision", "created", "updated")
+MANIFEST = "manifest.json"
+
+
+class CannotExport(ClaimbaseError):
+    """The release cannot be written there."""
+
+    code = "cannot_export"
+
+
+def line(record: str, content: bytes) -> bytes:
+    """Return one line: the JSON object with what it is a record of in front, since a claim has a `kind` of its own."""
+    return b'{"record":"%s",%s\n' % (record.encode(), content[1:])
+
+
+def header(connection: Connection) -> Row:
+    """Return what an export says about itself: its form, the state that it shows, how many lines of each section follow."""
+    return {
+        "format": FORMAT,
+        "schema": schema_version.HEAD,
+        "derivation": DERIVATION,
+        "serial": connection.scalar(select(table(Serial).c.value)),
+        "licence": _licence(connection),
+        "counts": {name: connection.scalar(statement) for name, statement in _counts().items()},
+    }
+
+
+def _licence(connection: Connection) -> str | None:
+    """Return the licence of all that is exported, None where no single one is known to hold for it."""
+    revision = table(Revision)
+    brought_in = select(revision.c.serial).where(revision.c.actor.in_(BROUGHT_IN)).limit(1)
+    return LICENCE if connection.scalar(brought_in) is None else None
+
+
+def lines(connection: Connection) -> Iterator[bytes]:
+    """Yield a whole export: the header's line, then every section's, many at once. The connection's transaction is its snapshot."""
+    yield line("export", to_json(header(connection)))
+    for section in SECTIONS.values():
+        yield from section(connection)
+
+
+def release(database: Database, folder: Path) -> Row:
+    """Write an export as a folder of files with a manifest, all of it or nothing; return the manifest.
+
+    Raises `CannotExport` where something is in the folder already: a release is never altered.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise CannotExport(
+            f"{folder} is there already and is not an empty folder; a release is never altered."
+        )
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        with database.read() as connection:
+            manifest = {**header(connection), "files": {}}
+            for name, section in SECTIONS.items():
+                manifest["files"][f"{name}.jsonl"] = _write(
+                    partial / f"{name}.jsonl", section(connection)
+                )
+        _write(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
+        partial.chmod(0o755)  # A temporary folder is its maker's alone; a release is for everybody.
+        sync_folder(partial)
+        partial.rename(folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise CannotExport(f"{folder} cannot be written: {error.strerror}.") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def claim_line(document: Mapping[str, bytes]) -> bytes:
+    """Return the line of a claim from a row of `claim_document`: its bytes are joined, no object is made of them."""
+    return _CLAIM % (document["core"][1:-1], *(document[name] for name in CLAIM_PARTS))
+
+
+_CLAIM = b'{"record":"claim",%%s%s}\n' % b"".join(
+    b',"%s":%%s' % name.encode() for name in CLAIM_PARTS
+)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that what was named in a folder is still there after a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, content: Iterable[bytes]) -> Row:
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for piece in content:
+            digest.update(piece)
+            size += len(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _topics(connection: Connection) -> Iterator[bytes]:
+    return _records(connection, KINDS["topic"], _accepted(KINDS["topic"]))
+
+
+def _sources(connection: Connection) -> Iterator[bytes]:
+    for (content,) in joined(connection, "sources", _source_lines(), "", LINES):
+        yield content
+
+
+def _source_lines() -> Select[Any]:
+    """Return the statement that makes the lines of accepted sources as `_records` would."""
+    source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
+    parts = {
+        "authors": (author, AuthorIn, author.c.position),
+        "identifiers": (identifier, IdentifierIn, identifier.c.scheme),
+    }
+    content = begun(
+        {"record": literal("source"), **{name: source.c[name] for name in names_of(SourceFields)}}
+    )
+    for name, (rows, model, order) in parts.items():
+        item = json_object({field: rows.c[field] for field in names_of(model)})
+        mine = select(item).where(rows.c.source == source.c.id).order_by(order).correlate(source)
+        content = content.concat(f',"{name}":').concat(array(mine))
+    stamps = json_object({name: source.c[name] for name in STAMPS})
+    content = content.concat(",").concat(func.substr(stamps, 2)).concat("\n")
+    return select(source.c.id, content).where(_accepted(KINDS["source"]))
+
+
+def _claims(connection: Connection) -> Iterator[bytes]:
+    for (content,) in joined(connection, "claims", _claim_lines(), "", DOCUMENTS):
+        yield content
+
+
+def _claim_lines() -> Select[Any]:
+    """Return the statement that makes the lines of claims as `claim_line` does."""
+    document = table(ClaimDocument)
+    core = func.substr(document.c.core, 2, func.length(document.c.core) - 2)
+    parts = [as_text(each) for each in (core, *(document.c[name] for name in CLAIM_PARTS))]
+    return select(document.c.claim, func.format(_CLAIM.decode(), *parts))
+
+
+def _retired(connection: Connection) -> Iterator[bytes]:
+    """Yield what was accepted once and is no longer, kind by kind, so that what is referred to comes first."""
+    for kind in KINDS.values():
+        yield from _records(connection, kind, _out_of_use(kind))
+
+
+def _revisions(connection: Connection) -> Iterator[bytes]:
+    for content, old in joined(connection, "revisions", _revision_lines(), 0, LINES):
+        yield (
+            b"".join(to_json(from_json(each)) + b"\n" for each in content.splitlines())
+            if old
+            else content
+        )
+
+
+def _revision_lines() -> Select[Any]:
+    """Return the statement that makes the lines of revisions, with whether an earlier program may have written the body.
+
+    That one left a blank after each colon, and escaped letters.
+    """
+    revision = table(Revision)
+    told = {name: revision.c[name] for name in RevisionOut.model_fields}
+    hidden = {**told, **{name: null() for name in PRIVATE if name in told}}
+    body = cast(revision.c.body, Text)
+    content = case(
+        (revision.c.state.in_(PUBLIC), _revision_begun(told).concat(body)),
+        else_=_revision_begun(hidden).concat("null"),
+    )
+    old = case((func.substr(body, 1, LONGEST_NAME).like('%": %'), 1), else_=0)
+    return select(revision.c.serial, content.concat("}\n"), old)
+
+
+def _revision_begun(told: Row) -> ColumnElement[str]:
+    # `record` says already what the line is a record of.
+    rest = {name: column for name, column in told.items() if name != "record"}
+    return begun({"record": literal("revision"), "of": told["record"], **rest}).concat(',"body":')
+
+
+SECTIONS = {
+    "topics": _topics,
+    "sources": _sources,
+    "claims": _claims,
+    "retired": _retired,
+    "revisions": _revisions,
+}
+
+
+def _records(connection: Connection, kind: Kind, condition: ColumnElement[bool]) -> Iterator[bytes]:
+    """Yield lines of records as a revision holds them, with the stamps of their rows."""
+    rows = table(kind.model)
+    stamps = [name for name in STAMPS if name in rows.c]
+    # A source is read with its authors and identifiers, so here only which ones there are.
+    columns = [rows.c[name] for name in ("id", *stamps)] if kind.name == "source" else rows.c
+    statement = select(*columns).where(condition).order_by(*(rows.c[name] for name in kind.columns))
+    for found in _batches(connection, statement):
+        whole = [row._mapping for row in found]
+        for row, body in zip(whole, bodies(connection, kind, whole), strict=True):
+            yield line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
+
+
+def _accepted(kind: Kind) -> ColumnElement[bool]:
+    return table(kind.model).c.state == "accepted"
+
+
+def _out_of_use(kind: Kind) -> ColumnElement[bool]:
+    """Return the condition for records that are retired: looked for where a revision retired one, not among all there are."""
+    rows, revision = table(kind.model), table(Revision)
+    retiring = revision.c.state.in_(RETIRED) & (revision.c.kind == kind.name)
+    whose = revision.c.claim if kind.part else func.substr(revision.c.record, len(kind.name) + 2)
+    return rows.c.state.in_(RETIRED) & rows.c[kind.columns[0]].in_(select(whose).where(retiring))
+
+
+def _counts() -> dict[str, Select[Any]]:
+    def number(kind: Kind, condition: ColumnElement[bool]) -> Select[Any]:
+        return select(func.count()).select_from(table(kind.model)).where(condition)
+
+    counts = {
+        kind.plural: number(kind, _accepted(kind)) for kind in KINDS.values() if not kind.part
+    }
+    retired = [number(kind, _out_of_use(kind)).scalar_subquery() for kind in KINDS.values()]
+    counts["retired"] = select(sum(retired[1:], start=retired[0]))
+    counts["revisions"] = select(func.count()).select_from(table(Revision))
+    return counts
+
+
+def _batches(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
+    """Yield what a statement finds, so many rows at a time, without holding more of them."""
+    with connection.execution_options(yield_per=BATCH).execute(statement) as result:
+        yield from result.partitions()

@@ -1,0 +1,34 @@
+"""What accepting a proposal would do, told before it is decided."""
+
+import dataclasses
+
+from sqlalchemy import Connection
+
+from models.access.api_keys import Key
+from models.projection import claim_loader
+from models.records.record_types import KINDS
+from models.status.explanation import Explanation, explain
+from models.write.review import find
+
+
+def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explanation, Explanation]:
+    """Return the explanation of a claim's status as it is, and as it would be if a line of evidence were accepted.
+
+    For a line on a relation it is the status of the relation.
+    """
+    line = find(connection, caller, KINDS["evidence"], record_id)
+    claim = find(connection, caller, KINDS["claim"], line["claim"])
+    now = claim_loader.load(connection, [claim["id"]])[0]
+    tie = (line["relation_type"], line["relation_target"])
+    on_tie = [row for row in now.evidence if (row["relation_type"], row["relation_target"]) == tie]
+    # The rules look at lines on the claim itself; those on a tie are judged by them as if they were.
+    judged = [{**row, "relation_type": None, "relation_target": None} for row in on_tie]
+    accepted = [
+        {**row, "state": "accepted"} if row["key"] == line["key"] else row for row in judged
+    ]
+    kind = "mechanism" if line["relation_type"] else now.claim["kind"]
+    before, after = (
+        dataclasses.replace(now, claim={**now.claim, "kind": kind}, evidence=lines)
+        for lines in (judged, accepted)
+    )
+    return explain(before, None), explain(after, None)

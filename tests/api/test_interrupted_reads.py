@@ -1,0 +1,100 @@
+"""A fault of ours, or a database that is gone, is told in the one shape of errors and gives nothing away."""
+
+from types import ModuleType
+from typing import Any, NoReturn
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, make_url, text
+
+from api.main import create_app
+from api.settings import Settings
+from models.read import facets, listings, relation_graph
+from tests.api.test_bad_input import problem
+from tests.conftest import Templates
+
+ORIGIN = {"Origin": "https://app.example"}
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "path"),
+    [
+        (listings, "page", "/v1/claims"),
+        (listings, "page", "/v1/sources?author=doepp"),
+        (listings, "claim", "/v1/claims/ccsvi-causes-ms"),
+        (facets, "facets", "/v1/claims/facets"),
+        (relation_graph, "walk", "/v1/claims/ccsvi-causes-ms/relations"),
+        (listings, "serial", "/v1"),
+        (listings, "source_slug", "/v1/sources/doepp-2010"),
+    ],
+)
+def test_a_fault_of_ours_is_a_500_without_its_inside(
+    module: ModuleType,
+    function: str,
+    path: str,
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_arguments: Any, **_named: Any) -> NoReturn:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr(module, function, broken)
+    answer = client.get(path, headers=ORIGIN)
+    assert answer.status_code == 500
+    body = problem(answer)
+    assert body["code"] == "internal_error"
+    assert "secret" not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert answer.headers["access-control-allow-origin"] == "*"
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.__dict__["request_id"] == body["request_id"]
+    assert told.exc_text is not None or told.exc_info is not None
+    monkeypatch.undo()
+    assert client.get(path).status_code == 200
+
+
+def test_a_database_that_is_gone_is_503_and_says_when_to_try_again(
+    templates: Templates, kind: str
+) -> None:
+    url = templates.copy(kind, seeded=True)
+    application = create_app(Settings(database_url=url))
+    with TestClient(application, raise_server_exceptions=False) as client:
+        assert client.get("/v1/claims").status_code == 200
+        application.state.database.close()  # A file that is open would live on without its name.
+        templates.drop(url)
+        for path in (
+            "/v1/claims",
+            "/v1/claims/ccsvi-causes-ms",
+            "/v1/claims/facets",
+            "/v1/sources/doepp-2010",
+            "/v1",
+        ):
+            answer = client.get(path, headers=ORIGIN)
+            assert answer.status_code == 503, path
+            assert problem(answer)["code"] == "unavailable"
+            assert int(answer.headers["retry-after"]) > 0
+            assert answer.headers["access-control-allow-origin"] == "*"
+            for inside in ("psycopg", "sqlite", "SELECT", "Error", str(make_url(url).database)):
+                assert inside not in answer.text
+        assert problem(client.get("/readyz"))["status"] == 503
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/v1/vocabularies").status_code == 200
+    if kind == "sqlite":
+        templates.drop(url)  # Asking made an empty file anew.
+
+
+def test_a_postgresql_server_that_ends_a_connection_is_asked_again(templates: Templates) -> None:
+    url = templates.copy("postgresql", seeded=True)
+    application = create_app(Settings(database_url=url))
+    with TestClient(application, raise_server_exceptions=False) as client:
+        assert client.get("/v1/claims").status_code == 200
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            assert connection.execute(
+                text(end + " AND pid <> pg_backend_pid()")
+            ).scalars().all() == [True]
+        engine.dispose()
+        assert client.get("/v1/claims").status_code == 200
+    templates.drop(url)

@@ -1,0 +1,225 @@
+"""What a client may send: how much, how deep, in which type; and JSON that can mean one thing only."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.http import errors, request_body
+from api.http.middleware import Envelope
+from api.http.request_body import DEEPEST, MOST_BYTES, MalformedJson, parse
+from tests.api.test_bad_input import problem
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[TestClient]:
+    """Give a client of an application that answers with the JSON that it was sent."""
+    app = FastAPI()
+    errors.install(app)
+    app.add_middleware(Envelope, body_seconds=30)
+
+    @app.post("/echo")
+    async def echoed(request: Request) -> Any:
+        return await request_body.read_json(request)
+
+    @app.get("/deaf")
+    async def deaf() -> str:
+        return "fine"
+
+    @app.post("/stream")
+    async def streamed(request: Request) -> int:
+        return sum([len(piece) async for piece in request.stream()])
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": [1, -2.5, 1e3, true, null, "x"]}',
+        "[]",
+        '"text"',
+        "5",
+        " \n{}\t",
+        '{"é": "\\u00e9\\ud83d\\ude00"}',
+        '"[{\\"[{"',
+        '{"a": {"a": {"a": 1}}}',
+        '[{"a": 1}, {"a": 2}]',
+        f"{2**53 - 1}",
+        f"{1 - 2**53}",
+        "1e308",
+        '"\\\\ud800"',
+    ],
+)
+def test_json_is_read_as_it_is_meant(body: str, echo: TestClient) -> None:
+    answer = echo.post("/echo", content=body.encode(), headers=JSON)
+    assert (answer.status_code, answer.json()) == (200, json.loads(body))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b'{"a": 1,}', "line 1, column 9, character 8"),
+        (b'{"a": 1} {}', "Extra data"),
+        (b"{'a': 1}", "character 1"),
+        (b'{"a": "\x01"}', "Invalid control character"),
+        (b'{"a": "\xff"}', "not UTF-8: see byte 7"),
+        ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
+        ('{"a": 1}'.encode("utf-16-le"), "not JSON"),
+        (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
+        (b"[NaN]", "NaN is not JSON"),
+        (b"[Infinity]", "Infinity is not JSON"),
+        (b"[-Infinity]", "-Infinity is not JSON"),
+        (b"[1e999]", "too large"),
+        (b"[9007199254740992]", "too large"),
+        (b"[-9007199254740992]", "too large"),
+        (b"9" * 5000, "too large"),
+        (b"[" * 33 + b"]" * 33, "deeper than 32 levels: see character 32"),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, "deeper than 32 levels"),
+        (b"[" * 500_000, "deeper than 32 levels"),
+        (b'["' + b"[" * 40 + b'",' + b"[" * 32, "deeper than 32 levels"),
+        (b'"' + b'\\"' * 400_000, "not JSON"),
+        (b'"' + b"[" * 400_000, "not JSON"),
+    ],
+)
+def test_what_is_not_json_is_a_400_that_says_where(
+    body: bytes, told: str, echo: TestClient
+) -> None:
+    begun = time.monotonic()
+    answer = echo.post("/echo", content=body, headers=JSON)
+    assert answer.status_code == 400
+    assert problem(answer)["code"] == "malformed_json"
+    assert told in answer.json()["detail"]
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "code"),
+    [
+        (b'{"a": 1, "a": 1}', "/a", "repeated_name"),
+        (b'{"a": {"b": [0, {"c": 1, "d": 2, "c": 3}]}}', "/a/b/1/c", "repeated_name"),
+        (b'{"a": {"x": 1, "x": 2}, "a": 5}', "/a", "repeated_name"),
+        (b'{"a/b~": {"\\u0063": 1, "c": 3}}', "/a~1b~0/c", "repeated_name"),
+        (b'[{"a": "\\ud800"}]', "/0/a", "lone_surrogate"),
+        (b'{"\\udfff": 1}', "/\\udfff", "lone_surrogate"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "/\\ud800", "repeated_name"),
+        (b'"\\ud800"', "/", "lone_surrogate"),
+    ],
+)
+def test_what_two_readers_could_take_for_two_things_is_pointed_at(
+    body: bytes, pointer: str, code: str, echo: TestClient
+) -> None:
+    answer = echo.post("/echo", content=body, headers=JSON)
+    assert answer.status_code == 400
+    (error,) = problem(answer)["errors"]
+    assert (error["pointer"], error["code"]) == (pointer, code)
+    assert "parameter" not in error
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+)  # fmt: skip
+
+
+@given(VALUES, st.booleans())
+def test_what_json_writes_is_read_back(value: Any, ascii_only: bool) -> None:
+    assert parse(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+@given(
+    st.binary(max_size=60) | st.text(alphabet='{}[]",:\\ud8f01e-. ', max_size=60).map(str.encode)
+)
+def test_whatever_comes_is_read_as_the_standard_parser_reads_it_or_refused(content: bytes) -> None:
+    try:
+        value = parse(content)
+    except MalformedJson:
+        return
+    assert value == json.loads(content)
+
+
+def test_depth_is_counted_outside_strings_alone() -> None:
+    text = "[{" * 1000
+    assert parse(json.dumps({"a": text}).encode()) == {"a": text}
+    deepest = "[" * DEEPEST + "]" * DEEPEST
+    assert parse(f"[{json.dumps('[' * 99)}, {deepest[1:-1]}]".encode())[0] == "[" * 99
+    with pytest.raises(MalformedJson):
+        parse(f"[{deepest}]".encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "accepted"),
+    [
+        (JSON, True),
+        ({"Content-Type": "application/merge-patch+json"}, True),
+        ({"Content-Type": "Application/JSON; charset=UTF-8"}, True),
+        ({"Content-Type": 'application/json;charset="utf-8"'}, True),
+        ({"Content-Type": "application/json", "Content-Encoding": "identity"}, True),
+        ({}, False),
+        ({"Content-Type": ""}, False),
+        ({"Content-Type": "text/plain"}, False),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, False),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, False),
+        ({"Content-Type": "application/jsonl"}, False),
+        ({"Content-Type": "application/json; charset=latin-1"}, False),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, False),
+    ],
+)
+def test_only_what_is_called_json_is_read(
+    headers: dict[str, str], accepted: bool, echo: TestClient
+) -> None:
+    answer = echo.post("/echo", content=b"{}", headers=headers)
+    assert answer.status_code == (200 if accepted else 415)
+    if not accepted:
+        body = problem(answer)
+        assert body["code"] == "unsupported_media_type"
+        assert body["errors"][0]["allowed"] == ["application/json", "application/merge-patch+json"]
+
+
+def pieces(number: int, size: int) -> Iterator[bytes]:
+    """Yield a body in pieces, whose length is not said beforehand."""
+    for _ in range(number):
+        yield b" " * size
+
+
+def test_a_body_that_is_too_large_is_a_413_however_it_comes(echo: TestClient) -> None:
+    fits = b'"' + b"x" * (MOST_BYTES - 2) + b'"'
+    assert echo.post("/echo", content=fits, headers=JSON).status_code == 200
+    for too_large in (fits + b" ", pieces(21, 100_000)):
+        answer = echo.post("/echo", content=too_large, headers=JSON)
+        assert answer.status_code == 413
+        assert problem(answer)["code"] == "body_too_large"
+    # Also where nobody would read it, or there is nothing.
+    for method, path in (("GET", "/deaf"), ("POST", "/nowhere"), ("DELETE", "/echo")):
+        assert echo.request(method, path, content=fits + b" ").status_code == 413
+
+
+def test_a_stream_may_be_large(echo: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert echo.post("/stream", content=pieces(30, 100_000)).status_code == 413
+    monkeypatch.setattr(request_body, "STREAMED", frozenset(["/stream"]))
+    for content in (pieces(30, 100_000), b" " * 3_000_000):
+        answer = echo.post("/stream", content=content)
+        assert (answer.status_code, answer.json()) == (200, 3_000_000)
+
+
+def test_a_get_with_a_body_is_answered(echo: TestClient) -> None:
+    assert echo.request("GET", "/deaf", content=b"x" * 1000).json() == "fine"
+
+
+def test_files_of_citations_have_the_same_limit(client: TestClient) -> None:
+    for content in (b" " * (MOST_BYTES + 1), pieces(21, 100_000)):
+        answer = client.post("/v1/sources:parse", content=content)
+        assert answer.status_code == 413
+        assert problem(answer)["code"] == "body_too_large"

@@ -1,0 +1,102 @@
+"""Which format a file is in is told by its content."""
+
+import codecs
+
+import pytest
+from hypothesis import strategies as st
+
+from api.citations import detect
+from api.citations.parse_result import Reading
+from api.http import list_formats
+from tests.citations.generated import fuzzed
+from tests.citations.sources import seed_sources
+
+RIS = "TY  - JOUR\nTI  - @article{a, [{}]\nER  - \n"
+NBIB = "PMID- 1\nTI  - A @article{a.\n"
+BIBTEX = "@article{a, title = {A}}\n"
+JSON = '[{"id": "a", "type": "book", "title": "A"}]'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+@pytest.mark.parametrize("before", ["", "\n", "\r\n \r\n"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ris", RIS),
+        ("ris", RIS.replace("  - ", " - ")),
+        ("ris", RIS.replace("  - ", "-")),
+        ("ris", RIS.replace("TY", "ty")),
+        ("ris", RIS.replace("\n", "\r")),
+        ("ris", "Exported on Monday\n" + RIS),
+        ("nbib", NBIB),
+        ("nbib", NBIB.replace("\n", "\r\n")),
+        ("bibtex", BIBTEX),
+        ("bibtex", "% exported\n\n@ARTICLE (a, title = {A})"),
+        ("bibtex", "@article{a, note = {\nTY  - JOUR\n}}"),
+        ("csl_json", JSON),
+        ("csl_json", "[]"),
+        ("csl_json", '{"items": []}'),
+        ("csl_json", "[\n  {"),
+    ],
+)
+def test_formats_are_told_apart(name: str, text: str, before: str, encoding: str) -> None:
+    assert detect.detect((before + text).encode(encoding)) == name
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "A letter.", "<html>", "me@example.org", "[see below]", "TY", "PMID"]
+)
+def test_what_is_none_says_what_was_looked_for(text: str) -> None:
+    with pytest.raises(ValueError, match=r"neither .*JSON.*TY  - JOUR.*PMID.*@article"):
+        detect.detect(text.encode())
+
+
+@pytest.mark.parametrize("name", sorted(detect.FORMATS.keys() & list_formats.FORMATS))
+def test_what_is_written_is_detected_and_read(name: str) -> None:
+    sources = seed_sources()
+    keys = {source["id"]: source["id"].replace("-", "") for source in sources}
+    content = b"".join(list_formats.FORMATS[name].write(sources, keys))
+    assert detect.detect(content) == name
+    assert detect.read(content) == detect.read(content, name)
+    assert len(detect.read(content).found) == len(sources)
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TY  - JOUR\nTI  - Ménière – Ω\nER  - \n",
+        "PMID- 1\nTI  - Ménière – Ω\n",
+        "@article{a, title = {Ménière – Ω}}\n",
+        '[{"type": "book", "title": "Ménière – Ω"}]\n',
+    ],
+)
+def test_utf_16_is_read_as_its_mark_says(text: str, mark: bytes) -> None:
+    told = detect.read(text.encode())
+    assert [found.record["title"] for found in told.found] == ["Ménière – Ω"]
+    encoding = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+    for end in ("\n", "\r\n"):
+        assert detect.read(mark + text.replace("\n", end).encode(encoding)) == told
+    # Cut within a character.
+    assert len(detect.read(mark + text.encode(encoding)[:-1]).found) == 1
+
+
+def test_reading_in_a_format_of_ones_own_choice() -> None:
+    assert detect.read(b"", "ris") == Reading()
+    assert len(detect.read(NBIB.encode(), "nbib").found) == 1
+    with pytest.raises(
+        ValueError,
+        match="'word' is not a format that is read; these are: csl_json, ris, nbib, bibtex",
+    ):
+        detect.read(b"", "word")
+
+
+@fuzzed(
+    st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace"))
+)
+def test_any_bytes_are_in_a_format_or_none(content: bytes) -> None:
+    try:
+        name = detect.detect(content)
+    except ValueError:
+        return
+    assert name in detect.FORMATS

@@ -1,0 +1,302 @@
+"""JSON-LD: written in schema.org's words, and whole after a processor has expanded it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pyld import jsonld  # type: ignore[import-untyped]
+
+from api.citations import json_ld
+from api.citations.citation_keys import citation_keys
+from models.core.types import REVIEWED
+from models.records.serializers import Row
+from models.records.source import SourceIn
+from models.status.rules import RULE_BY_NAME
+from tests.citations.generated import generated
+from tests.citations.sources import row, seed_source, seed_sources, sources
+
+BASE = "https://claims.example"
+SCHEMA = "https://schema.org/"
+# Types and properties of schema.org that may come up, after its published vocabulary.
+TYPES = {
+    "Book",
+    "Chapter",
+    "Claim",
+    "ClaimReview",
+    "Comment",
+    "CorrectionComment",
+    "CreativeWork",
+    "DataCatalog",
+    "Dataset",
+    "MediaObject",
+    "Organization",
+    "Periodical",
+    "Person",
+    "PropertyValue",
+    "PublicationEvent",
+    "PublicationIssue",
+    "PublicationVolume",
+    "Rating",
+    "Report",
+    "ScholarlyArticle",
+    "Thesis",
+    "WebPage",
+    "WebSite",
+}
+PROPERTIES = {
+    "alternateName",
+    "appearance",
+    "author",
+    "bestRating",
+    "citation",
+    "claimReviewed",
+    "comment",
+    "correction",
+    "creativeWorkStatus",
+    "creditText",
+    "dateCreated",
+    "dateModified",
+    "datePublished",
+    "description",
+    "encoding",
+    "encodingFormat",
+    "familyName",
+    "firstAppearance",
+    "genre",
+    "givenName",
+    "honorificSuffix",
+    "identifier",
+    "inLanguage",
+    "isPartOf",
+    "isbn",
+    "issueNumber",
+    "itemReviewed",
+    "name",
+    "pageEnd",
+    "pageStart",
+    "pagination",
+    "propertyID",
+    "publication",
+    "publisher",
+    "ratingExplanation",
+    "ratingValue",
+    "reviewBody",
+    "reviewRating",
+    "sameAs",
+    "sha256",
+    "startDate",
+    "text",
+    "url",
+    "value",
+    "version",
+    "volumeNumber",
+    "worstRating",
+}
+
+
+def written(*given: Row) -> Any:
+    return json.loads(b"".join(json_ld.write(given, citation_keys(given), BASE)))
+
+
+def nodes_of(value: Any) -> Iterator[Row]:
+    """Yield every object within a plain or an expanded document, but not the context and bare values."""
+    if isinstance(value, list):
+        for one in value:
+            yield from nodes_of(one)
+    elif isinstance(value, dict) and "@value" not in value:
+        if "@list" not in value:
+            yield value
+        for name, inner in value.items():
+            if name != "@context":
+                yield from nodes_of(inner)
+
+
+def check(document: Any) -> list[Row]:
+    """Expand, and hold the result against the document: every node with its type, every term in its place."""
+    expanded: list[Row] = jsonld.expand(document)
+    plain = [node for node in nodes_of(document) if "@graph" not in node]
+    # A link alone is an object after expansion, and none before.
+    nodes = [node for node in nodes_of(expanded) if set(node) != {"@id"}]
+    told = sorted(f"{node['@type']} {sorted(set(node) - {'@type'})}" for node in plain)
+    names = sorted(
+        f"{node['@type'][0].removeprefix(SCHEMA)} {sorted(name.removeprefix(SCHEMA) for name in set(node) - {'@type'})}"
+        for node in nodes
+    )
+    assert names == told
+    assert {kind for node in nodes for kind in node["@type"]} <= {SCHEMA + kind for kind in TYPES}
+    assert {name for node in nodes for name in node if name[0] != "@"} <= {
+        SCHEMA + name for name in PROPERTIES
+    }
+    return expanded
+
+
+def test_the_three_sources_of_the_article() -> None:
+    document = written(*map(seed_source, ("zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr")))
+    jnnp, singh, cnr = document["@graph"]
+    assert jnnp.pop("comment")["text"].startswith("Third of the three")
+    unverified = "unverified: Believed, not checked: do not rely on it."
+    assert jnnp == {
+        "@type": "ScholarlyArticle",
+        "@id": "https://claims.example/v1/sources/zamboni-2009-jnnp",
+        "alternateName": "zamboni2009chronic",
+        "name": "Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis",
+        "author": [
+            {"@type": "Person", "name": f"{given} {family}", "givenName": given, "familyName": family}
+            for given, family in (
+                ("P", "Zamboni"), ("R", "Galeotti"), ("E", "Menegatti"), ("A M", "Malagoni"), ("G", "Tacconi"),
+                ("S", "Dall'Ara"), ("I", "Bartolomei"), ("F", "Salvi"),
+            )
+        ],
+        "datePublished": "2009",
+        "isPartOf": {
+            "@type": "PublicationIssue",
+            "issueNumber": "4",
+            "isPartOf": {
+                "@type": "PublicationVolume",
+                "volumeNumber": "80",
+                "isPartOf": {
+                    "@type": "Periodical",
+                    "name": "Journal of Neurology, Neurosurgery & Psychiatry",
+                    "alternateName": "J Neurol Neurosurg Psychiatry",
+                },
+            },
+        },
+        "pagination": "392-399",
+        "pageStart": "392",
+        "pageEnd": "399",
+        "identifier": [
+            {"@type": "PropertyValue", "propertyID": scheme, "value": value, "description": unverified}
+            for scheme, value in (("DOI", "10.1136/jnnp.2008.157164"), ("PMCID", "PMC2647682"), ("PMID", "19060024"))
+        ],
+        "genre": "case-control study",
+    }  # fmt: skip
+    assert singh["sameAs"] == ["https://doi.org/10.1038/jcbfm.2009.180"]
+    assert singh["publication"]["startDate"] == "2009-09-02"
+    assert cnr["sameAs"] == ["https://pubmed.ncbi.nlm.nih.gov/19534716"]
+    check(document)
+
+
+def test_no_sources_are_an_empty_graph() -> None:
+    assert written()["@graph"] == []
+    assert jsonld.expand(written()) == []
+
+
+def test_the_context_needs_no_network() -> None:
+    assert all(not isinstance(value, str) or value == SCHEMA for value in json_ld.CONTEXT.values())
+
+
+def test_authors_keep_their_order() -> None:
+    (node,) = check(written(seed_source("zamboni-2009-jnnp")))
+    (listed,) = node[f"{SCHEMA}author"]
+    families = [author[f"{SCHEMA}familyName"][0]["@value"] for author in listed["@list"]]
+    assert families[:3] == ["Zamboni", "Galeotti", "Menegatti"]
+
+
+def test_a_retraction_is_shown() -> None:
+    source = row(
+        id="x", type="book", title="T", study_design="not_recorded", integrity="retracted", integrity_note="In 2011.",
+        authors=[{"family": "Berg", "given": "Jan", "particle": "van den"}, {"literal": "WHO"}], authors_complete=False,
+        identifiers=[
+            {"scheme": "isbn", "value": "9780131103627", "verification": "verified"},
+            {"scheme": "doi", "value": "10.1002/(sici)1097-0258<1661::aid>3.0.co;2-2", "verification": "verified"},
+        ],
+    )  # fmt: skip
+    (node,) = written(source)["@graph"]
+    assert node["creativeWorkStatus"] == "retracted"
+    assert node["correction"] == {"@type": "CorrectionComment", "text": "In 2011."}
+    assert node["creditText"] == "Jan van den Berg, WHO et al."
+    assert node["author"][1] == {"@type": "Organization", "name": "WHO"}
+    assert node["isbn"] == ["9780131103627"]
+    assert node["sameAs"] == ["https://doi.org/10.1002/(sici)1097-0258%3C1661::aid%3E3.0.co;2-2"]
+
+
+def test_every_seed_source_survives_expansion() -> None:
+    assert len(check(written(*seed_sources()))) == len(seed_sources())
+
+
+@generated(sources())
+def test_generated_sources_survive_expansion(source: Row) -> None:
+    check(written(source))
+
+
+FULL = row(
+    id="x", type="thesis", title="T1", study_design="cohort", authors=[{"family": "F2"}], authors_complete=False,
+    container_title="C3", container_title_short="C4", publisher="P5", volume="V6", issue="I7", page="8", number="N9",
+    issued="2010", issued_inferred=True, epub_date="2011", url="https://u12.example/", language="it", sample_size=1234,
+    sample="S13", integrity="concern", integrity_note="N14", text_sha256="f" * 64, note="N15",
+    identifiers=[{"scheme": "pmid", "value": "161616", "verification": "verified"}],
+)  # fmt: skip
+CHANGED = {
+    "type": "book", "study_design": "pathology", "integrity": "corrected", "authors_complete": True, "issued_inferred": False,
+    "authors": [], "identifiers": [], "text_sha256": "e" * 64, "issued": "1999", "epub_date": "1998", "sample_size": 9, "id": "y",
+    "url": "https://y.example/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in SourceIn.model_fields if name not in REVIEWED])
+def test_just_the_fields_named_cannot_be_carried(name: str) -> None:
+    other = {**FULL, name: CHANGED.get(name, "other")}
+    keys = {"x": "k", "y": "k"}
+    same = list(json_ld.write([FULL], keys)) == list(json_ld.write([other], keys))
+    assert same == (name in json_ld.CANNOT_CARRY)
+
+
+def a_claim(**fields: Any) -> Row:
+    given = [seed_source("zamboni-2009-jnnp"), seed_source("singh-2009")]
+    return {
+        "id": "ccsvi-causes-ms", "statement": "CCSVI causes MS.", "kind": "causal_hypothesis", "status": "refuted",
+        "status_rule": "strong_against", "status_since": "2014-01-31", "certainty": "high", "revision": 12,
+        "created": "2026-01-02T03:04:05.000006Z", "updated": "2026-02-02T03:04:05.000006Z",
+        "occurrences": [{"source": "singh-2009"}, {"source": "singh-2009"}], "evidence": [{"source": "zamboni-2009-jnnp"}],
+        "sources": given, "relations": [], "assessments": [], **fields,
+    }  # fmt: skip
+
+
+def test_a_claim_has_a_review() -> None:
+    document = json_ld.claim(a_claim(), BASE)
+    claim, review, *works = document["@graph"]
+    appearance = {
+        "@type": "ScholarlyArticle",
+        "@id": f"{BASE}/v1/sources/singh-2009",
+        "name": "Anomalous venous blood flow and iron deposition in multiple sclerosis",
+    }
+    assert claim == {
+        "@type": "Claim",
+        "@id": f"{BASE}/v1/claims/ccsvi-causes-ms",
+        "url": f"{BASE}/v1/claims/ccsvi-causes-ms",
+        "text": "CCSVI causes MS.",
+        "appearance": [appearance],
+        "firstAppearance": f"{BASE}/v1/sources/singh-2009",
+        "dateCreated": "2026-01-02",
+        "dateModified": "2026-02-02",
+        "version": "12",
+    }
+    assert review["reviewRating"] == {
+        "@type": "Rating",
+        "ratingValue": 1,
+        "worstRating": 1,
+        "bestRating": 7,
+        "alternateName": "refuted",
+        "ratingExplanation": RULE_BY_NAME["strong_against"].sentence,
+    }
+    assert review["claimReviewed"] == "CCSVI causes MS."
+    assert review["itemReviewed"] == {"@type": "Claim", "@id": claim["@id"]}
+    assert [node["@id"] for node in review["citation"]] == [f"{BASE}/v1/sources/zamboni-2009-jnnp"]
+    assert len(works) == 2
+    check(document)
+
+
+@pytest.mark.parametrize("part", ["occurrences", "evidence"])
+def test_a_claim_that_nothing_hangs_on(part: str) -> None:
+    check(json_ld.claim(a_claim(**{part: [], "certainty": None}), BASE))
+
+
+def test_a_list_of_claims_tells_each_source_once() -> None:
+    second = a_claim(id="another", status="established", status_rule="strong_for")
+    document = json.loads(b"".join(json_ld.write_claims([a_claim(), second], BASE)))
+    assert [node["@type"] for node in document["@graph"]] == [
+        "Claim", "ClaimReview", "ScholarlyArticle", "ScholarlyArticle", "Claim", "ClaimReview",
+    ]  # fmt: skip
+    assert document["@graph"][5]["reviewRating"]["ratingValue"] == 7
+    check(document)

@@ -1,0 +1,260 @@
+"""The stored past: what a list shows of a day is what follows from all that had been published by then, byte by byte."""
+
+import random
+from typing import Any
+
+import pytest
+from pydantic_core import to_json
+from sqlalchemy import select
+
+from models.core import vocabularies as v
+from models.core.types import end_of
+from models.projection import claim_loader, derive, rebuild, tables
+from models.projection.integrity_check import check
+from models.read import listings
+from models.records import serializers
+from models.records.claim import ClaimIn
+from models.records.record_types import KINDS
+from models.status import claim_aggregate, rules
+from models.status import periods as periods_module
+from models.write.changes import begin, put
+from tests.conftest import Store
+
+DAYS = (
+    "1900-01-01",
+    "2004-02-29",
+    "2009-12-31",
+    "2013-06-30",
+    "2013-07-01",
+    "2026-12-31",
+    "2100-01-01",
+)
+
+
+def derived_plainly(claim: claim_aggregate.Whole) -> bytes:
+    """Return the core of a claim, counted from its rows without any of the shortcuts of the read model."""
+    accepted = [row for row in claim.evidence if row["state"] == "accepted"]
+    lines = [row for row in accepted if row["relation_type"] is None]
+    decision = rules.decide(claim.claim["kind"], claim.lines)
+    runs = periods_module.periods(claim.claim["kind"], claim.lines, claim.stated)
+    same = [run.status == runs[-1].status for run in runs]
+    since = runs[max((at for at, equal in enumerate(same) if not equal), default=-1) + 1].starts
+    standing = [row for row in lines if row["integrity"] != "retracted"]
+    named = {row["source"] for row in (*claim.occurrences, *accepted, *claim.assessments)} - {None}
+    core = {
+        **{name: claim.claim[name] for name in ClaimIn.model_fields},
+        "asserted_by": sorted({who for row in claim.occurrences for who in row["asserted_by"]}),
+        "status": decision.status,
+        "status_rule": decision.rule,
+        "status_since": since,
+        "certainty": decision.certainty,
+        "certainty_basis": "derived",
+        "evidence_level": min((line.level for line in decision.counted), default=None),
+        "evidence_until": max((row["published"] for row in standing if row["year"]), default=None),
+        "has_conflict": decision.has_conflict,
+        "searched_found_none": decision.searched_found_none,
+        "counts": {
+            "occurrences": len(claim.occurrences),
+            "evidence": len(standing),
+            **{
+                side: sum(row["direction"] == side for row in standing) for side in v.DIRECTIONS.ids
+            },
+            "groups_supporting": decision.case.support.count(),
+            "groups_disputing": decision.case.against.count(),
+            "sources": len(named),
+        },
+        "notices": {
+            name: sum(row["integrity"] == name for row in lines)
+            for name in ("retracted", "concern", "corrected")
+        },
+        **{name: claim.claim[name] for name in ("revision", "created", "updated")},
+    }
+    return to_json(core)
+
+
+def days_of(claim: claim_aggregate.Whole) -> list[str]:
+    """Return days before, on and after everything that is dated in a claim, as far as it was stated by then."""
+    told = {row["published"] for row in (*claim.evidence, *claim.sources.values())}
+    told |= {end_of(row["integrity_date"]) for row in claim.evidence if row["integrity_date"]}
+    told |= {end_of(row["assessed"]) for row in claim.assessments}
+    around = {f"{day[:8]}{int(day[8:]) + step:02d}" for day in told for step in (-1, 1)}
+    return sorted(
+        day for day in {*told, *around, *DAYS, claim.exists_from} if day >= claim.exists_from
+    )
+
+
+def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
+    with shared.database.read() as connection:
+        stored = {
+            row["claim"]: dict(row)
+            for row in connection.execute(select(listings.document)).mappings()
+        }
+        claims = claim_loader.load(connection, sorted(stored))
+        compared = 0
+        for claim in claims:
+            row = stored[claim.claim["id"]]
+            for day in days_of(claim):
+                then = claim_aggregate.as_of(claim, day)
+                assert derive.core_as_of(row["core"], row["past"], day) == derived_plainly(then), (
+                    row["claim"],
+                    day,
+                )
+                (parts,) = derive.parts_as_of(connection, [row], claim_aggregate.PARTS, day)
+                assert parts == [
+                    to_json(claim_aggregate.parts(then)[part]) for part in claim_aggregate.PARTS
+                ], (row["claim"], day)
+                compared += 1
+    assert compared > 500
+
+
+def generated(chance: random.Random) -> claim_aggregate.Whole:
+    """Return a claim with any mixture of what may hang on it, its dates close together so that they coincide."""
+
+    def day() -> str:
+        return f"20{chance.randrange(8, 13):02d}-{chance.randrange(1, 4):02d}-{chance.randrange(1, 4):02d}"
+
+    def date() -> str:
+        return day()[: chance.choice((4, 7, 10))]
+
+    sources: dict[str, Any] = {}
+    for number in range(5):
+        integrity = chance.choice(("no_notice", "no_notice", "retracted", "concern", "corrected"))
+        noticed = date() if integrity != "no_notice" and chance.random() < 0.8 else None
+        year = chance.choice((None, 2010))
+        named: dict[str, Any] = {
+            "id": f"s-{number}",
+            "citation": f"S {number}",
+            "title": "A study",
+            "authors": [],
+        }
+        named |= {"year": year, "published": day()}
+        sources[f"s-{number}"] = {**named, "integrity": integrity, "integrity_date": noticed}
+    evidence = []
+    for number in range(chance.randrange(7)):
+        source = sources[chance.choice(sorted(sources))]
+        level = chance.choice(("1", "2", "4", "not_gradable"))
+        row = {
+            "id": f"c:l-{number}",
+            "claim": "c",
+            "key": f"l-{number}",
+            "source": source["id"],
+            "direction": chance.choice(("supports", "disputes", "inconclusive")),
+            "level": level,
+            "directness": chance.choice(("direct", "direct", "indirect")),
+            "independence_group": f"g-{chance.randrange(3)}",
+            "searched_found_none": chance.random() < 0.3,
+            "relation_type": chance.choice((None, None, None, "leads_to")),
+            "relation_target": None,
+            "finding": "It was found.",
+            "state": chance.choice(("accepted", "accepted", "accepted", "submitted", "retracted")),
+            **{
+                name: source[name]
+                for name in ("citation", "year", "published", "integrity", "integrity_date")
+            },
+        }
+        evidence.append(row)
+    occurrences = [
+        {
+            "claim": "c",
+            "key": f"o-{number}",
+            "source": f"s-{chance.randrange(5)}",
+            "asserted_by": [f"w-{number % 2}"],
+            "quote": "So it is.",
+        }
+        for number in range(chance.randrange(3))
+    ]
+    assessments = [
+        {
+            "claim": "c",
+            "key": f"a-{number}",
+            "source": chance.choice((None, "s-4")),
+            "assessed": date(),
+        }
+        for number in range(chance.randrange(3))
+    ]
+    said = {
+        "statement": 'It says ,"asserted_by":["nobody"] and ,"revision":0\n',
+        "note": None,
+        "replaced_by": None,
+    }
+    stamps = {
+        "revision": 7,
+        "created": f"{day()}T00:00:00.000000Z",
+        "updated": "2026-11-25T00:00:00.000000Z",
+    }
+    kind = chance.choice(("definition", "mechanism"))
+    claim = {"id": "c", "kind": kind, "state": "accepted", "topics": ["t"], **said, **stamps}
+    return claim_aggregate.Whole(claim, occurrences, evidence, [], assessments, sources, {})
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_every_day_of_generated_claims(seed: int) -> None:
+    claim = generated(random.Random(seed))
+    rows = derive.derive_from([claim])
+    (row,) = rows["claim_document"]
+    assert row["core"] == derived_plainly(claim) == to_json(claim_aggregate.core(claim))
+    periods = [
+        {"claim": "c", **vars(run)}
+        for run in periods_module.periods(claim.claim["kind"], claim.lines, claim.stated)
+    ]
+    assert rows["status_period"] == periods
+    for day in days_of(claim):
+        then = claim_aggregate.as_of(claim, day)
+        assert derive.core_as_of(row["core"], row["past"], day) == derived_plainly(then), day
+        decided = rules.decide(claim.claim["kind"], claim.lines, day)
+        (found,) = (
+            run
+            for run in periods
+            if run["starts"] <= day and (run["ends"] is None or day < run["ends"])
+        )
+        assert (found["status"], found["rule"], found["certainty"]) == (
+            decided.status,
+            decided.rule,
+            decided.certainty,
+        )
+
+
+def test_a_day_before_the_claim_has_no_core() -> None:
+    (row,) = derive.derive_from([generated(random.Random(1))])["claim_document"]
+    with pytest.raises(ValueError, match="not stated by 1999-12-31"):
+        derive.core_as_of(row["core"], row["past"], "1999-12-31")
+
+
+def test_a_damaged_past_is_found_and_mended(seeded: Store) -> None:
+    table = serializers.table(tables.ClaimDocument)
+    with seeded.database.write() as connection:
+        connection.execute(
+            table.update().where(table.c.claim == "ccsvi-causes-ms").values(past=b"2017-11-30")
+        )
+    with seeded.database.read() as connection:
+        (told,) = check(connection)
+    assert told.startswith("claim_document of ccsvi-causes-ms does not agree")
+    with seeded.database.write() as connection:
+        rebuild.rebuild(connection)
+    with seeded.database.read() as connection:
+        assert list(check(connection)) == []
+
+
+def test_a_source_that_is_retracted_later_changes_the_past_it_had(seeded: Store) -> None:
+    """The day of the notice becomes a day of the claim: before it the list shows what was believed then."""
+    with begin(seeded.database, actor="test") as change:
+        source = listings.one_source(change.connection, "doepp-2010")
+        told = {
+            "integrity": "retracted",
+            "integrity_note": "Withdrawn.",
+            "integrity_date": "2015-05",
+        }
+        body = {name: source[name] for name in KINDS["source"].fields.model_fields}
+        put(change, KINDS["source"], {**body, **told})
+    with seeded.database.read() as connection:
+        (claim,) = claim_loader.load(connection, ["ccsvi-causes-ms"])
+        row = listings.claim(connection, "ccsvi-causes-ms", ())
+        past = connection.scalar(
+            select(listings.document.c.past).where(listings.document.c.claim == "ccsvi-causes-ms")
+        )
+    assert past is not None
+    assert b"2015-05-31" in past
+    for day in ("2015-05-30", "2015-05-31"):
+        assert derive.core_as_of(row["core"], past, day) == derived_plainly(
+            claim_aggregate.as_of(claim, day)
+        )

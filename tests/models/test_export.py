@@ -1,0 +1,309 @@
+"""Exports: the same bytes for the same state, nothing but what is public, and back into a database as they were."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from models.projection.rebuild import DERIVATION
+from models.projection.tables import ClaimDocument
+from models.read import listings
+from models.read.as_recorded import whole_at
+from models.records.revision import Revision
+from models.records.serializers import table
+from models.status.claim_aggregate import core, parts
+from models.transfer import export
+from models.transfer.jsonl_reader import BadFile
+from models.transfer.load import BadImport
+from models.write import changes
+from tests.conftest import Store
+from tests.models.exports import (
+    disagreements,
+    exported,
+    in_every_state,
+    load,
+    records,
+    written,
+    zipped,
+)
+from tests.models.test_changes import a_claim, a_source, fill
+
+
+def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) -> None:
+    found = records(exported(seeded))
+    header = found[0]
+    kinds = [record["record"] for record in found]
+    assert (
+        kinds == ["export"] + ["topic"] * 10 + ["source"] * 40 + ["claim"] * 21 + ["revision"] * 196
+    )
+    assert header["counts"] == {
+        "topics": 10,
+        "sources": 40,
+        "claims": 21,
+        "retired": 0,
+        "revisions": 196,
+    }
+    assert (header["serial"], header["format"], header["licence"]) == (196, 1, "CC0-1.0")
+    for kind in ("topic", "source", "claim"):
+        slugs = [record["id"] for record in found if record["record"] == kind]
+        assert slugs == sorted(slugs)
+    causal = next(record for record in found if record.get("id") == "ccsvi-causes-ms")
+    assert causal["kind"] == "causal_hypothesis"
+    assert "sources" not in causal
+    assert [record["serial"] for record in found if record["record"] == "revision"] == list(
+        range(1, 197)
+    )
+
+
+@pytest.mark.parametrize("way", ["stream", "gzip", "release"])
+def test_round_trip_into_the_other_kind_of_database(
+    way: str, seeded: Store, other: Store, tmp_path: Path
+) -> None:
+    in_every_state(seeded)
+    content = exported(seeded)
+    assert disagreements(seeded) == []
+    folder = tmp_path / "release"
+    export.release(seeded.database, folder)
+    given = {"stream": content, "gzip": zipped(content), "release": folder}[way]
+    told, reported = load(other, given)
+    assert reported == []
+    assert (told.restored, told.reported, told.differing) == (True, 0, 0)
+    assert told.records == told.stored.total()
+    assert exported(other) == content
+    assert disagreements(other) == []
+    again = tmp_path / "again"
+    export.release(other.database, again)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in again.iterdir()
+    }
+
+
+def test_what_is_not_public_is_withheld_and_keeps_its_place(seeded: Store) -> None:
+    in_every_state(seeded)
+    content = exported(seeded)
+    for secret in (
+        b"secret-proposal",
+        b"Secret.",
+        b"rejected-one",
+        b"withdrawn-one",
+        b'"eve"',
+        b"for your eyes only",
+    ):
+        assert secret not in content
+    revisions = [record for record in records(content) if record["record"] == "revision"]
+    assert [revision["serial"] for revision in revisions] == list(range(1, len(revisions) + 1))
+    withheld = [revision for revision in revisions if revision["of"] is None]
+    assert [(each["kind"], each["state"]) for each in withheld] == [
+        ("claim", "submitted"),
+        ("evidence", "submitted"),
+        ("evidence", "submitted"),
+        ("source", "rejected"),
+        ("source", "withdrawn"),
+    ]
+    for each in withheld:
+        assert {each[name] for name in ("of", "claim", "actor", "comment", "body")} == {None}
+        assert each["at"]
+        assert each["action"] == "create"
+
+
+def test_what_is_retired_is_exported_kind_by_kind(seeded: Store) -> None:
+    in_every_state(seeded)
+    found = records(exported(seeded))
+    retired = found[
+        [record["record"] for record in found].index("revision") - found[0]["counts"]["retired"] :
+    ]
+    flat = [
+        (each["record"], each.get("id") or each["claim"], each["state"])
+        for each in retired[: found[0]["counts"]["retired"]]
+    ]
+    assert flat == [
+        ("topic", "old-topic", "retracted"),
+        ("source", "old-source", "retracted"),
+        ("claim", "old-claim", "retracted"),
+        ("claim", "the-same-as-x", "merged"),
+        ("relation", "old-claim", "retracted"),
+        ("relation", "x-causes-y", "retracted"),
+        ("evidence", "x-causes-y", "retracted"),
+        ("evidence", "x-causes-y", "retracted"),
+    ]
+
+
+def test_what_was_known_is_known_after_a_round_trip(seeded: Store, other: Store) -> None:
+    in_every_state(seeded)
+    load(other, exported(seeded))
+    with seeded.database.read() as here, other.database.read() as there:
+        for slug in ("x-causes-y", "ccsvi-causes-ms"):
+            now, then = (whole_at(connection, slug, "9999") for connection in (here, there))
+            assert core(now) == core(then)
+            assert parts(now) == parts(then)
+            stored = listings.claim(there, slug, ("evidence",))
+            assert json.loads(stored["core"]) == core(then).model_dump()
+            assert json.loads(stored["evidence"]) == parts(then)["evidence"]
+
+
+def test_a_restored_database_goes_on(seeded: Store, other: Store) -> None:
+    load(other, exported(seeded))
+    with changes.begin(other.database, actor="ada") as change:
+        changes.put_source(change, a_source())
+        changes.put_claim(change, a_claim())
+        assert change.serial == 198
+    assert disagreements(other) == []
+
+
+def test_the_same_state_makes_the_same_release_and_none_is_altered(
+    seeded: Store, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "a" / "one", tmp_path / "two"
+    second.mkdir()  # An empty folder will do.
+    manifest = export.release(seeded.database, first)
+    export.release(seeded.database, second)
+    names = {
+        "topics.jsonl",
+        "sources.jsonl",
+        "claims.jsonl",
+        "retired.jsonl",
+        "revisions.jsonl",
+        "manifest.json",
+    }
+    assert {path.name for path in first.iterdir()} == names
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+    assert json.loads((first / "manifest.json").read_text()) == manifest
+    for name, told in manifest["files"].items():
+        content = (first / name).read_bytes()
+        assert told == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    assert first.stat().st_mode & 0o777 == 0o755
+    for taken in (first, first / "manifest.json"):
+        with pytest.raises(export.CannotExport, match="never altered"):
+            export.release(seeded.database, taken)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "two"}, "nothing temporary is left"
+
+
+def test_a_release_that_fails_leaves_nothing(
+    seeded: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "sync_folder", fails)
+    with pytest.raises(export.CannotExport, match="No space left"):
+        export.release(seeded.database, tmp_path / "release")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_release_is_refused(seeded: Store, other: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "release"
+    export.release(seeded.database, folder)
+    path = folder / "claims.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"refuted", b"refutes", 1))
+    with pytest.raises(BadFile, match=r"claims\.jsonl is not the file of the manifest"):
+        load(other, folder)
+    path.unlink()
+    with pytest.raises(BadFile, match="No such file"):
+        load(other, folder)
+    (folder / "manifest.json").write_text("[]")
+    with pytest.raises(BadFile, match="is not a manifest"):
+        load(other, folder)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(BadFile, match="is not a release"):
+        load(other, folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            b'"status":"refuted"',
+            b'"status":"disputed"',
+            "status is 'refuted', the line says 'disputed'",
+        ),
+        (
+            b'"direction":"disputes"',
+            b'"direction":"supports"',
+            "From its records follows otherwise",
+        ),
+        (b'"serial":100,', b'"serial":101,', "The serial 101 stands where 100 should"),
+        (b'"actor":"seed"', b'"actor":null', "actor: Only what is withheld has no actor"),
+        (b'"updated":"2', b'"updated":"x2', "updated: An exported record has its 'updated'"),
+    ],
+)
+def test_an_export_that_was_tampered_with_is_refused(
+    old: bytes, new: bytes, told: str, seeded: Store, other: Store
+) -> None:
+    content = exported(seeded)
+    assert old in content
+    with pytest.raises(BadImport, match=told):
+        load(other, content.replace(old, new, 1))
+    assert len(records(exported(other))) == 1, "nothing was stored"
+
+
+def test_an_export_that_was_cut_short_is_refused(seeded: Store, other: Store) -> None:
+    content = exported(seeded)
+    lines = content.splitlines(keepends=True)
+    for part in (
+        b"".join(lines[:-1]),
+        content[:-100],
+        b"".join(lines[:50]),
+        b"".join([*lines[:20], *lines[21:]]),
+    ):
+        with pytest.raises(BadImport):
+            load(other, part)
+    with pytest.raises(BadFile, match="damaged"):
+        load(other, zipped(content)[:-500])
+    assert len(records(exported(other))) == 1
+
+
+def test_an_export_by_other_rules_is_restored_and_that_is_told(seeded: Store, other: Store) -> None:
+    content = exported(seeded).replace(b'"status":"refuted"', b'"status":"disputed"', 1)
+    header, _, rest = content.partition(b"\n")
+    told, reported = load(other, header.replace(DERIVATION.encode(), b"2001-01-01") + b"\n" + rest)
+    assert (told.restored, told.differing, reported) == (True, 1, [])
+    assert disagreements(other) == []
+
+
+def test_a_newer_format_is_refused(empty: Store) -> None:
+    with pytest.raises(BadFile, match="has the format 2"):
+        load(empty, written({"record": "export", "format": 2}))
+
+
+def test_a_body_that_an_earlier_program_wrote_is_exported_alike(empty: Store) -> None:
+    fill(empty)
+    content = exported(empty)
+    revision = table(Revision)
+    with empty.database.write() as connection:
+        # As the standard library writes it, with a blank after each colon.
+        for body, serial in connection.execute(select(revision.c.body, revision.c.serial)).all():
+            old = json.dumps(body)
+            connection.exec_driver_sql(
+                f"UPDATE revision SET body = '{old.replace(chr(39), chr(39) * 2)}' WHERE serial = {serial}"  # noqa: S608
+            )
+    assert exported(empty) == content
+
+
+def test_an_export_shows_one_moment(seeded: Store) -> None:
+    with seeded.database.read() as connection:
+        lines = export.lines(connection)
+        first = next(lines)
+        with changes.begin(seeded.database, actor="ada") as change:
+            changes.put_claim(change, a_claim())
+        rest = b"".join(lines)
+    assert b"x-causes-y" not in rest
+    assert len(first.splitlines() + rest.splitlines()) == 1 + sum(
+        json.loads(first)["counts"].values()
+    )
+
+
+def test_a_claim_s_line_is_the_stored_bytes(seeded: Store) -> None:
+    with seeded.database.write() as connection:
+        document = table(ClaimDocument)
+        stored = connection.scalar(
+            select(document.c.core).where(document.c.claim == "ccsvi-causes-ms")
+        )
+        assert stored is not None
+        changed = stored.replace(b"CCSVI causes MS.", b"CCSVI  causes MS.")
+        connection.execute(
+            update(document).where(document.c.claim == "ccsvi-causes-ms").values(core=changed)
+        )
+    assert b"CCSVI  causes MS." in exported(seeded)

@@ -1,0 +1,111 @@
+"""Statements kept in the database's own words: what they write is what SQLAlchemy would, and only what differs is written."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from models.database import prepared_statements
+from models.projection.tables import StatusPeriod
+from models.records.revision import Revision
+from models.records.serializers import table
+from models.write.idempotency import Idempotency
+from tests.conftest import Store
+
+CLAIM = "ccsvi-causes-ms"
+REVISION = {
+    "record": "topic/a",
+    "serial": 10**6,
+    "kind": "topic",
+    "claim": None,
+    "action": "create",
+    "actor": "ada",
+    "at": "2020-01-01T00:00:00.000000Z",
+    "comment": "why: ½ %s ? :x",
+    "state": "accepted",
+    "change": 10**6,
+    "body": {"list": [1, None, True], "text": "½"},
+}
+ANSWER = {
+    "actor": "ada",
+    "key": "a",
+    "request": "x",
+    "status": 201,
+    "headers": {"ETag": '"1"'},
+    "body": b"\x00\xff",
+    "at": "2020",
+}
+
+
+def test_what_is_written_is_read_alike(seeded: Store) -> None:
+    with seeded.database.write() as connection:
+        for model, row in ((Revision, REVISION), (Idempotency, ANSWER)):
+            kept = table(model)
+            prepared_statements.put_row(connection, kept, row)
+            mine = select(kept).filter_by(actor="ada")
+            assert dict(connection.execute(mine).mappings().one()) == row
+            assert prepared_statements.rows_of_any(connection, kept, "actor", ["ada"]) == [row]
+            prepared_statements.change_rows(
+                connection, kept, ({"actor": "ada"}, {"body": row["body"], "at": "2021"})
+            )
+            assert connection.execute(mine).mappings().one() == {**row, "at": "2021"}
+            prepared_statements.delete_rows(connection, kept, {"actor": "ada"})
+            assert connection.execute(mine).first() is None
+
+
+def test_many_are_changed_together(seeded: Store) -> None:
+    periods = table(StatusPeriod)
+    with seeded.database.write() as connection:
+        before = prepared_statements.rows_of_any(connection, periods, "claim", [CLAIM])
+        assert len(before) > 2
+        places = [{"claim": CLAIM, "starts": row["starts"]} for row in before]
+        prepared_statements.change_rows(
+            connection, periods, *((place, {"rule": f"rule {n}"}) for n, place in enumerate(places))
+        )
+        prepared_statements.change_rows(connection, periods)
+        after = prepared_statements.rows_of_any(connection, periods, "claim", [CLAIM, "another"])
+    assert sorted(row["rule"] for row in after) == sorted(f"rule {n}" for n in range(len(before)))
+
+
+def test_an_error_is_sqlalchemys(seeded: Store) -> None:
+    with pytest.raises(IntegrityError), seeded.database.write() as connection:
+        prepared_statements.put_row(connection, table(Revision), REVISION)
+        prepared_statements.put_row(connection, table(Revision), REVISION)
+
+
+@pytest.mark.parametrize("among", [[CLAIM], [CLAIM, "no-such-claim"]])
+def test_only_what_differs_is_written(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch, among: list[str]
+) -> None:
+    written: list[str] = []
+    usual = prepared_statements._sent
+
+    def noting(connection: Any, statement: str, *given: Any) -> Any:
+        if not statement.startswith("SELECT"):
+            written.append(statement.split()[0])
+        return usual(connection, statement, *given)
+
+    monkeypatch.setattr(prepared_statements, "_sent", noting)
+    periods = table(StatusPeriod)
+    with seeded.database.write() as connection:
+
+        def stored() -> list[dict[str, Any]]:
+            return sorted(
+                prepared_statements.rows_of_any(connection, periods, "claim", [CLAIM]),
+                key=lambda row: row["starts"],
+            )
+
+        before = stored()
+        prepared_statements.replace_rows(connection, periods, "claim", among, before)
+        assert written == []
+        wanted = [
+            {**before[1], "rule": "another"},
+            *before[2:],
+            {**before[-1], "starts": "2999-01-01", "ends": None},
+        ]
+        prepared_statements.replace_rows(connection, periods, "claim", among, wanted)
+        assert written == ["UPDATE", "DELETE", "INSERT"]
+        assert stored() == wanted
+        prepared_statements.replace_rows(connection, periods, "claim", among, [], status="refuted")
+        assert stored() == [row for row in wanted if row["status"] != "refuted"] != wanted

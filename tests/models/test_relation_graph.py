@@ -1,0 +1,158 @@
+"""Walks along the relations: what hangs on a claim, evidence on the ties themselves, and cycles that end."""
+
+from typing import Any
+
+import pytest
+from pydantic_core import from_json
+
+from models.core.errors import InvalidRecord
+from models.projection.integrity_check import check
+from models.read import listings, relation_graph
+from models.records.claim import ClaimIn
+from models.records.evidence import EvidenceIn
+from models.records.relation import RelationIn
+from models.records.source import SourceIn
+from models.status import claim_aggregate
+from models.write import changes
+from tests.conftest import Store
+
+CAUSAL = "ccsvi-causes-ms"
+
+
+def stored(store: Store, slug: str) -> Any:
+    with store.database.read() as connection:
+        row = listings.claim(connection, slug, claim_aggregate.PARTS)
+    return {
+        **from_json(row["core"]),
+        **{part: from_json(row[part]) for part in claim_aggregate.PARTS},
+    }
+
+
+def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: Store) -> None:
+    start, target = "collaterals-make-abnormal-flow", "inefficient-venous-outflow"
+    before = stored(seeded, start)
+    record = {
+        **{
+            "key": "link",
+            "source": "doepp-2010",
+            "direction": "disputes",
+            "level": "4",
+            "question": "diagnosis",
+        },
+        **{
+            "study_design": "case_control",
+            "finding": "No such step.",
+            "independence_group": "doepp",
+        },
+        **{"relation_type": "leads_to", "relation_target": target},
+    }
+    with changes.begin(seeded.database, actor="ada") as change:
+        changes.put_evidence(change, start, EvidenceIn.model_validate(record))
+    after = stored(seeded, start)
+    assert (after["status"], after["evidence"], after["counts"]["evidence"]) == (
+        *(before["status"], before["evidence"]),
+        before["counts"]["evidence"],
+    )
+    tie = after["relations"][0]
+    assert (tie["target"], tie["status"], [line["key"] for line in tie["evidence"]]) == (
+        *(target, "disputed"),
+        ["link", "zamboni-2009-cnr-step"],
+    )
+    assert "doepp-2010" in {source["id"] for source in after["sources"]}
+    with seeded.database.read() as connection:
+        impact = relation_graph.impact(connection, start, "established", 10)
+        assert list(check(connection)) == []
+    weakest = {
+        (chain["weakest"]["claim"], chain["weakest"]["target"], chain["weakest"]["status"])
+        for chain in impact["chains"]
+    }
+    assert ("ccsvi-causes-ms", None, "refuted") in weakest
+    with (
+        pytest.raises(InvalidRecord, match="There is no relation"),
+        changes.begin(seeded.database, actor="ada") as change,
+    ):
+        changes.put_evidence(
+            change, start, EvidenceIn.model_validate({**record, "relation_type": "rivals"})
+        )
+
+
+def test_if_the_narrowing_falls_the_causal_claim_loses_support_along_the_chain(
+    shared: Store,
+) -> None:
+    with shared.database.read() as connection:
+        found = relation_graph.impact(connection, "ccsvi-is-vein-narrowing", "refuted", 10)
+    reached = {node["id"]: node["distance"] for node in found["claims"]}
+    assert reached == {
+        "blocked-veins-open-collaterals": 1,
+        "collaterals-make-abnormal-flow": 2,
+        "inefficient-venous-outflow": 3,
+        "blood-leakage-from-slow-venous-flow": 4,
+        "venous-reflux-in-ms": 4,
+        "iron-from-slow-venous-flow": 5,
+        "autoimmunity-from-slow-venous-flow": 6,
+        "iron-and-autoimmunity-cause-ms-lesions": 7,
+        "ccsvi-causes-ms": 8,
+    }
+    assert all(node["loses_support"] for node in found["claims"])
+    assert len(found["chains"]) == 2
+    assert {chain["claims"][-1] for chain in found["chains"]} == {"ccsvi-causes-ms"}
+    # The weakest as derived: what is assumed of the start does not hide it.
+    assert {chain["weakest"]["claim"] for chain in found["chains"]} == {"ccsvi-causes-ms"}
+    assert found["blocked"] == []
+    assert not found["truncated"]
+    with shared.database.read() as connection:
+        short = relation_graph.impact(connection, "ccsvi-is-vein-narrowing", "supported", 3)
+    assert [node["distance"] for node in short["claims"]] == [1, 2, 3]
+    assert short["truncated"]
+    assert not any(node["loses_support"] for node in short["claims"])
+
+
+def test_cycles_end(empty: Store) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        for slug in "abcd":
+            changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
+        for start, target in ("ab", "bc", "ca", "bd", "db"):
+            changes.put_relation(change, start, RelationIn(type="leads_to", target=target))
+    with empty.database.read() as connection:
+        found = relation_graph.impact(connection, "a", "refuted", 10)
+        around = relation_graph.walk(connection, "a", 10, "both", [])
+    assert {node["id"]: node["distance"] for node in found["claims"]} == {"b": 1, "c": 2, "d": 2}
+    assert not found["truncated"]
+    assert len(around["relations"]) == 5
+    assert not around["truncated"]
+
+
+def test_a_refuted_tie_passes_nothing_on_and_a_cycle_is_told_once(empty: Store) -> None:
+    study = {
+        "id": "s",
+        "type": "article-journal",
+        "title": "T",
+        "study_design": "systematic_review",
+        "issued": "2000",
+    }
+    against = {
+        **{
+            "key": "tie",
+            "source": "s",
+            "direction": "disputes",
+            "level": "1",
+            "question": "treatment_benefit",
+        },
+        **{"study_design": "systematic_review", "finding": "No.", "independence_group": "s"},
+        **{"relation_type": "leads_to", "relation_target": "z"},
+    }
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, SourceIn.model_validate(study))
+        for slug in "xyz":
+            changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
+        for start, target in ("xy", "yz", "zx"):
+            changes.put_relation(change, start, RelationIn(type="leads_to", target=target))
+    with empty.database.read() as connection:
+        chains = relation_graph.impact(connection, "y", "refuted", 10)["chains"]
+    assert [chain["claims"] for chain in chains] == [["z", "x", "y"]]
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_evidence(change, "y", EvidenceIn.model_validate(against))
+    with empty.database.read() as connection:
+        found = relation_graph.impact(connection, "x", "refuted", 10)
+    assert [node["id"] for node in found["claims"]] == ["y"]
+    assert [(tie["claim"], tie["target"]) for tie in found["blocked"]] == [("y", "z")]

@@ -1,0 +1,86 @@
+"""Words: what text becomes before it is compared."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.search import tokenizer
+from models.search.tokenizer import BREAK, indexed, plain, spans, tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Multiple scleroses", ["multipl", "scleros"]),
+        ("Sundström, SUNDSTROM", ["sundstrom", "sundstrom"]),
+        ("Østergaard Łukasz ßẞ", ["ostergaard", "lukasz", "ssss"]),
+        ("IL-6", ["il", "n6"]),
+        ("IL6", ["il6"]),
+        ("6 n6 nn6", ["n6", "nn6", "nnn6"]),
+        ("Parkinson's Parkinson’s parkinson", ["parkinson"] * 3),
+        ("TNF-α TNFβ", ["tnf", "u3b1", "tnfu3b2"]),
+        ("ﬁbrosis H₂O m²", ["fibrosi", "h2o", "m2"]),
+        ("co\u00adop e\u0301tude", ["coop", "etud"]),
+        ("多発性硬化症 MS", [*(f"u{ord(sign):x}" for sign in "多発性硬化症"), "ms"]),
+        ("a:b 50% x_y 😀 () \" ' -", ["a", "b", "n50", "x", "y"]),
+        ("x" * 100, ["x" * 60]),
+        ("", []),
+    ],
+)
+def test_what_text_becomes(text: str, found: list[str]) -> None:
+    assert tokens(text) == found
+
+
+def test_words_as_they_were_written() -> None:
+    assert plain("Multiple Scleroses, 2009") == ["multiple", "scleroses", "2009"]
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=400, deadline=None)
+def test_every_token_is_taken_alike_by_every_index(text: str) -> None:
+    found = tokens(text)
+    assert all(re.fullmatch(r"[a-z][a-z0-9]{0,59}", token) for token in found)
+    assert [token for token, _, _ in spans(text)] == found
+    places = [place for _, start, end in spans(text) for place in (start, end)]
+    assert all(0 <= place <= len(text) for place in places)
+    # No word ends before it begins, and none begins before the one before it.
+    assert all(start < end for _, start, end in spans(text))
+    assert [start for _, start, _ in spans(text)] == sorted(start for _, start, _ in spans(text))
+
+
+def test_where_words_stand() -> None:
+    text = "Über «naïve» cafe\u0301s: 多発"
+    assert [text[start:end] for _, start, end in spans(text)] == [
+        "Über",
+        "naïve",
+        "cafe\u0301s",
+        "多",
+        "発",
+    ]
+
+
+def test_no_phrase_goes_from_one_text_into_the_next() -> None:
+    assert indexed("A title", ["one two", "three"]) == ("a titl", f"{BREAK} one two {BREAK} three")
+
+
+def test_what_no_index_could_hold_is_left_out_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 6)
+    monkeypatch.setattr(tokenizer, "MOST_PLACES", 2)
+    assert indexed("vein", ["vein vein vein", "iron", "lost"]) == (
+        "vein",
+        f"{BREAK} vein {BREAK} {BREAK} {BREAK}",
+    )
+    assert indexed("one two three four five six seven", ["lost"]) == (
+        "one two three four five six",
+        "",
+    )
+
+
+def test_what_is_known_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MOST_KNOWN", 50)
+    monkeypatch.setattr(tokenizer, "_TOKENS", tokenizer._Tokens())
+    for number in range(200):
+        assert tokens(f"veins w{number}") == ["vein", f"w{number}"]
+    assert len(tokenizer._TOKENS) <= 50
