@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from models import migrations
 from models.database import schema_version
 from models.database.connections import connect
 from models.migrations.tables import tables
@@ -139,7 +138,7 @@ def test_one_of_a_newer_program_is_refused(
 ) -> None:
     file = tmp_path / "a.backup"
     backup.write(empty.database, file)
-    monkeypatch.setattr(migrations, "HEAD", "0001")
+    monkeypatch.setattr(schema_version, "HEAD", "0001")
     with pytest.raises(backup.BadBackup, match="newer program"):
         backup.restore(empty.database, file)
 
@@ -184,8 +183,8 @@ def test_one_of_an_older_shape_is_brought_to_the_newest(
     rest = [found for found in backup._kept() if found.name not in ("api_key", "idempotency")]
     with seeded.database.read() as connection, monkeypatch.context() as older:
         older.setattr(backup, "_kept", lambda: rest)
-        older.setattr(migrations, "HEAD", "0006")
-        older.setattr(migrations, "current", lambda _connection: "0006")
+        older.setattr(schema_version, "HEAD", "0006")
+        older.setattr(schema_version, "current", lambda _connection: "0006")
         lines: list[bytes] = []
         file = tmp_path / "old.backup"
         with gzip.open(file, "wb") as packed:
