@@ -8,36 +8,40 @@ import typer
 
 from benchmarks import figures, load, run
 
+CORPUS_HELP = "SciFact's corpus.jsonl, for its sentences."
+ROWS_HELP = "Only these, such as 1,3. Row 9 builds the stores anew."
+KEPT_HELP = "Use the stores that were built before, for row 9, too."
+
 
 def main(
     claims: Annotated[int, typer.Option(min=100, help="How many.")] = run.MAIN,
-    corpus: Annotated[
-        Path | None, typer.Option(help="SciFact's corpus.jsonl, for its sentences.", exists=True)
-    ] = None,
-    rows: Annotated[
-        str,
-        typer.Option(help="Only these, such as 1,3; without 9 the stores that were built stay."),
-    ] = "",
+    corpus: Annotated[Path | None, typer.Option(help=CORPUS_HELP, exists=True)] = None,
+    rows: Annotated[str, typer.Option(help=ROWS_HELP)] = "",
     rounds: Annotated[int, typer.Option(min=1)] = 4,
-    kept: Annotated[
-        bool, typer.Option("--kept", help="Take the stores that were built before, for row 9, too.")
-    ] = False,
-    seconds: Annotated[int, typer.Option(min=1, help="How long each is driven in a round.")] = 2,
+    keep_stores: Annotated[bool, typer.Option("--kept", help=KEPT_HELP)] = False,
+    seconds: Annotated[int, typer.Option(min=1, help="The length of a drive.")] = 2,
 ) -> None:
-    """Measure Claimbase beside what people would use instead."""
+    """Measure Claimbase beside the ways that people would use instead."""
     if not load.has_wrk():
         typer.echo(load.WRK_MISSING, err=True)
         raise typer.Exit(1)
-    begun = time.perf_counter()
-    wanted = [int(row) for row in rows.split(",")] if rows else list(run.ROWS)
+    start = time.perf_counter()
+    numbers = [int(row) for row in rows.split(",")] if rows else list(run.ROWS)
     bench = run.run(
-        claims, wanted, typer.echo, corpus=corpus, rounds=rounds, seconds=seconds, kept=kept
+        claims,
+        numbers,
+        typer.echo,
+        corpus=corpus,
+        rounds=rounds,
+        seconds=seconds,
+        keep_stores=keep_stores,
     )
     typer.echo(figures.table(bench.figures))
-    # What is not all of it must not pass for it.
-    name = f"{claims}" if not rows else f"{claims}-rows-{rows.replace(',', '-')}"
-    path = run.keep(name, bench, corpus, time.perf_counter() - begun)
-    typer.echo(f"{path}: {sum(figure.verdict == 'MISSED' for figure in bench.figures)} missed.")
+    # The name says so if some rows are missing.
+    name = f"{claims}-rows-{rows.replace(',', '-')}" if rows else f"{claims}"
+    path = run.save(name, bench, corpus, time.perf_counter() - start)
+    missed = [figure for figure in bench.figures if figure.verdict == "MISSED"]
+    typer.echo(f"{path}: {len(missed)} missed.")
 
 
 if __name__ == "__main__":

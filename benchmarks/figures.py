@@ -1,4 +1,4 @@
-"""Figures: what was measured, round by round, beside what must be reached; and the table of them."""
+"""Figures: the measured values, round by round, beside the aim; and the table of them."""
 
 import statistics
 from collections.abc import Sequence
@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 STORES = ("SQLite", "PostgreSQL")
+HEADINGS = ("| # | figure | must be | SQLite | | PostgreSQL | |", "|---|---|---|---|---|---|---|")
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a figure must reach: `≥` or `≤` a number."""
+    """The aim of a figure: `≥` or `≤` a number."""
 
     sign: str
     number: float
 
-    def reached(self, value: float) -> bool:
-        """Say whether a value is on the right side."""
+    def __str__(self) -> str:
+        return f"{self.sign} {self.number:g}"
+
+    def holds(self, value: float) -> bool:
+        """Return whether the value is on the right side."""
         return value >= self.number if self.sign == "≥" else value <= self.number
 
 
@@ -32,10 +36,10 @@ def at_most(number: float) -> Bound:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of one row: what of it, on which store, in what unit, its value in each round, its bound if it has one."""
+    """One figure of a row for one store: its unit, its value in each round, its bound if any."""
 
     row: int
-    what: str
+    name: str
     store: str
     unit: str
     values: Sequence[float]
@@ -43,65 +47,74 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """Return the value that counts."""
+        """Return the value that the bound is compared with."""
         return statistics.median(self.values)
 
     @property
     def verdict(self) -> str:
-        """Return whether the bound was reached."""
+        """Return whether the bound was reached, or nothing if there is no bound."""
         if self.bound is None:
             return ""
-        return "reached" if self.bound.reached(self.median) else "MISSED"
+        return "reached" if self.bound.holds(self.median) else "MISSED"
 
     @property
-    def shown(self) -> str:
+    def text(self) -> str:
         """Return the median with the spread of the rounds."""
-        return shown(self.values)
+        return median_text(self.values)
 
-    def told(self) -> dict[str, Any]:
-        """Return all of it for the results."""
-        bound = f"{self.bound.sign} {self.bound.number:g}" if self.bound else None
+    def as_json(self) -> dict[str, Any]:
+        """Return the figure for the file of results."""
         return {
             "row": self.row,
-            "what": self.what,
+            "name": self.name,
             "store": self.store,
             "unit": self.unit,
             "median": self.median,
             "values": list(self.values),
-            "bound": bound,
+            "bound": str(self.bound) if self.bound else None,
             "verdict": self.verdict or None,
         }
 
 
-def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    """Return how many times as much each round gave, round by round: both were driven one after the other."""
-    return [one / other for one, other in zip(above, below, strict=True)]
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Return the ratio of each round. Both were measured one right after the other."""
+    pairs = zip(numerators, denominators, strict=True)
+    return [numerator / denominator for numerator, denominator in pairs]
 
 
-def shown(values: Sequence[float]) -> str:
+def median_text(values: Sequence[float]) -> str:
     """Return the median of some values with their spread."""
-    spread = f" ({_number(min(values))}–{_number(max(values))})" if len(values) > 1 else ""
-    return f"{_number(statistics.median(values))}{spread}"
+    median = number_text(statistics.median(values))
+    if len(values) == 1:
+        return median
+    return f"{median} ({number_text(min(values))}–{number_text(max(values))})"
+
+
+def number_text(value: float) -> str:
+    """Return a number with three significant digits, or without decimals from 100 on."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Return the figures as a Markdown table, a line for what is the same on both stores."""
-    lines = ["| # | figure | must be | SQLite | | PostgreSQL | |", "|---|---|---|---|---|---|---|"]
-    beside: dict[tuple[int, str, str], dict[str, Figure]] = {}
+    """Return the figures as a Markdown table, with both stores on one line."""
+    lines: dict[tuple[int, str, str], dict[str, Figure]] = {}
     for figure in figures:
-        beside.setdefault((figure.row, figure.what, figure.unit), {})[figure.store] = figure
-    for (row, what, unit), found in sorted(beside.items(), key=lambda each: each[0][0]):
-        bounds = {
-            f"{each.bound.sign} {each.bound.number:g}" for each in found.values() if each.bound
-        }
-        cells = [part for store in STORES for part in _cells(found.get(store))]
-        lines.append(f"| {row} | {what} [{unit}] | {', '.join(bounds)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        by_store = lines.setdefault((figure.row, figure.name, figure.unit), {})
+        by_store[figure.store] = figure
+    # Stable, so that the figures of one row stay in the order in which they were measured.
+    ordered = sorted(lines.values(), key=_row)
+    return "\n".join([*HEADINGS, *map(_table_line, ordered)])
 
 
-def _cells(figure: Figure | None) -> tuple[str, str]:
-    return (figure.shown, figure.verdict) if figure else ("", "")
+def _row(by_store: dict[str, Figure]) -> int:
+    return next(iter(by_store.values())).row
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _table_line(by_store: dict[str, Figure]) -> str:
+    first = next(iter(by_store.values()))
+    bounds = {str(figure.bound) for figure in by_store.values() if figure.bound}
+    cells = [str(first.row), f"{first.name} [{first.unit}]", ", ".join(bounds)]
+    for store in STORES:
+        figure = by_store.get(store)
+        cells += [figure.text, figure.verdict] if figure else ["", ""]
+    return f"| {' | '.join(cells)} |"

@@ -1,29 +1,33 @@
-"""Drives a server with addresses, one after the other on several connections, and tells how fast it answered."""
+"""Sends requests to a server, on several connections, and measures how fast it answers."""
 
+import gzip
 import http.client
 import json
 import shutil
 import statistics
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from benchmarks.machine import LOAD_CPU, on, pinned
+from benchmarks.machine import LOAD_CPU, cpu_seconds, on, pinned
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 8
 MOST_SECONDS = 60
-WRK_MISSING = (
-    "The benchmark drives its servers with wrk, which is not here. On Debian: apt-get install wrk"
-)
+# An answer of at least so many bytes must come compressed to a client that takes it compressed.
+# Starlette's middleware begins at 500 bytes, ours and FastAPI's tutorial at 1,000.
+COMPRESSED_FROM = 1000
+WRK_MISSING = "The benchmark needs wrk, which is not installed. On Debian: apt-get install wrk"
 
 
 class LoadFailed(Exception):
-    """Some requests were not answered, or not with what was asked for: then there is nothing to compare."""
+    """Requests failed, or the answers are not the right ones: then there is nothing to compare."""
 
 
 class NothingAnswered(LoadFailed):
@@ -32,38 +36,64 @@ class NothingAnswered(LoadFailed):
 
 @dataclass(frozen=True)
 class Sample:
-    """One drive: requests a second, and latencies in milliseconds."""
+    """One drive: requests a second; latencies in ms; an answer's size, headers and all, in KB;
+    the server's processor time for one request in ms. The last two are None without a server."""
 
     rate: float
     p50: float
     p99: float
+    kilobytes: float | None = None
+    cpu_ms: float | None = None
 
 
 @dataclass
-class Ask:
-    """Addresses of one server, asked in turn; each drive goes on where the last one ended, so that none is asked twice
-    before all were."""
+class HttpLoad:
+    """Requests for paths of one server, in turn. Each drive goes on where the last one ended, so
+    that no path is requested twice before all were."""
 
     base: str
     paths: Sequence[str]
     file: Path
     with_wrk: bool = True
     connections: int = CONNECTIONS
-    place: int = 0
+    accept_encoding: str = ""
+    status: int = http.client.OK
+    # Returns the ids of the processes that answer.
+    processes: Callable[[], Collection[int]] = tuple
+    position: int = 0
     samples: list[Sample] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.file.write_text("\n".join(self.paths) + "\n", encoding="utf-8")
 
-    def first(self) -> bytes:
-        """Return the answer to the first address."""
-        return get(self.base, self.paths[0])
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request."""
+        return {"Accept-Encoding": self.accept_encoding} if self.accept_encoding else {}
+
+    def first_answer(self) -> bytes:
+        """Return the answer to the first path, decompressed.
+
+        Raises LoadFailed if it is not compressed though the client takes it so, or the reverse.
+        """
+        with closing(connect(self.base)) as connection:
+            answer, content = request(connection, self.paths[0], self.headers, self.status)
+        coding = answer.getheader("Content-Encoding", "")
+        if coding and coding not in self.accept_encoding:
+            raise LoadFailed(f"{self.base}{self.paths[0]} is compressed as {coding} unasked")
+        if self.accept_encoding and not coding and len(content) >= COMPRESSED_FROM:
+            raise LoadFailed(f"{self.base}{self.paths[0]} is not compressed")
+        return DECODERS[coding](content)
 
     def drive(self, seconds: float) -> Sample:
-        """Ask for so long, or until anything was answered; raise where an answer failed, or there is none in a minute."""
+        """Send requests for so long, or for longer if none was answered.
+
+        Raises LoadFailed if one fails, or if none is answered within a minute.
+        """
+        run = _with_wrk if self.with_wrk else _in_python
         while True:
             try:
-                return (_with_wrk if self.with_wrk else _in_python)(self, seconds)
+                return run(self, seconds)
             except NothingAnswered:
                 if seconds > MOST_SECONDS:
                     raise
@@ -71,114 +101,177 @@ class Ask:
 
 
 @dataclass
-class Local:
-    """Something that is done again and again in this process, on one processor; it is told how often it was done before."""
+class LocalLoad:
+    """A function that is called again and again in this process, on one processor, with the number
+    of calls before."""
 
     work: Callable[[int], object]
     cpu: int
-    place: int = 0
+    position: int = 0
     samples: list[Sample] = field(default_factory=list)
 
     def drive(self, seconds: float) -> Sample:
-        """Do it for so long, once at least."""
-        took: list[float] = []
+        """Call it for so long, once at least."""
+        latencies: list[float] = []
         with on(self.cpu):
-            begun = time.perf_counter()
-            while not took or time.perf_counter() - begun < seconds:
-                last = time.perf_counter()
-                self.work(self.place)
-                took.append((time.perf_counter() - last) * 1000)
-                self.place += 1
-            return _sample(took, time.perf_counter() - begun)
+            start = time.perf_counter()
+            while not latencies or time.perf_counter() - start < seconds:
+                before = time.perf_counter()
+                self.work(self.position)
+                latencies.append((time.perf_counter() - before) * 1000)
+                self.position += 1
+            elapsed = time.perf_counter() - start
+        return Sample(len(latencies) / elapsed, *_percentiles(latencies))
 
 
-def _sample(took: list[float], seconds: float) -> Sample:
-    took.sort()
-    return Sample(
-        len(took) / seconds,
-        statistics.median(took),
-        took[min(len(took) - 1, len(took) * 99 // 100)],
-    )
+Load = HttpLoad | LocalLoad
+
+
+def _percentiles(latencies: list[float]) -> tuple[float, float]:
+    """Return the median and the 99th percentile."""
+    latencies.sort()
+    position = min(len(latencies) - 1, len(latencies) * 99 // 100)
+    return statistics.median(latencies), latencies[position]
+
+
+def _unzstd(content: bytes) -> bytes:
+    import zstandard
+
+    # A stream does not need to say how long its content is, which `decompress` would rely on.
+    return bytes(zstandard.ZstdDecompressor().decompressobj().decompress(content))
+
+
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.decompress,
+    "deflate": zlib.decompress,
+    "zstd": _unzstd,
+}
+
+
+def connect(base: str) -> http.client.HTTPConnection:
+    """Return a connection to a server."""
+    return http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)
 
 
 def get(base: str, path: str) -> bytes:
-    """Return an answer; raise where it is none."""
-    with closing(
-        http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)
-    ) as connection:
-        return _get(connection, path)
+    """Return an answer. Raises LoadFailed if its status is not 200."""
+    with closing(connect(base)) as connection:
+        return request(connection, path)[1]
 
 
-def _get(connection: http.client.HTTPConnection, path: str) -> bytes:
-    connection.request("GET", path)
+def request(
+    connection: http.client.HTTPConnection,
+    path: str,
+    headers: dict[str, str] | None = None,
+    status: int = http.client.OK,
+) -> tuple[http.client.HTTPResponse, bytes]:
+    """Return an answer and its content. Raises LoadFailed if it has another status."""
+    connection.request("GET", path, headers=headers or {})
     answer = connection.getresponse()
     content = answer.read()
-    if answer.status != http.client.OK:
+    if answer.status != status:
         raise LoadFailed(f"{path}: {answer.status} {content[:300]!r}")
-    return content
+    return answer, content
 
 
 def has_wrk() -> bool:
-    """Say whether wrk is installed."""
+    """Return whether wrk is installed."""
     return shutil.which("wrk") is not None
 
 
-def _with_wrk(ask: Ask, seconds: float) -> Sample:
-    told = ["--", str(ask.file), str(ask.place)]
+def _with_wrk(load: HttpLoad, seconds: float) -> Sample:
+    before = cpu_seconds(load.processes())
+    summary = _run_wrk(load, seconds)
+    cpu = _difference(before, cpu_seconds(load.processes()))
+    requests, failed = summary["requests"], summary["failed"]
+    message = f"{load.base}{load.paths[0]} and so on: {failed} failed, {requests} answered"
+    if failed:
+        raise LoadFailed(message)
+    if not requests:
+        raise NothingAnswered(message)
+    load.position += requests
+    return Sample(
+        rate=requests / summary["seconds"],
+        p50=summary["p50"],
+        p99=summary["p99"],
+        kilobytes=summary["bytes"] / requests / 1000,
+        cpu_ms=cpu / requests * 1000,
+    )
+
+
+def _run_wrk(load: HttpLoad, seconds: float) -> dict[str, Any]:
+    command = ["wrk", "-t1", f"-c{load.connections}", "--timeout", "30s", "-s", str(SCRIPT)]
     # wrk takes whole seconds only.
-    options = [
-        "-t1",
-        f"-c{ask.connections}",
-        f"-d{max(1, round(seconds))}s",
-        "--timeout",
-        "30s",
-        "-s",
-        str(SCRIPT),
-    ]
-    command = ["wrk", *options, ask.base, *told]
-    done = subprocess.run(
+    command.append(f"-d{max(1, round(seconds))}s")
+    for name, value in load.headers.items():
+        command += ["-H", f"{name}: {value}"]
+    command += [load.base, "--", str(load.file), str(load.position), str(load.status)]
+    process = subprocess.run(
         command, capture_output=True, text=True, check=False, preexec_fn=pinned(LOAD_CPU)
     )
-    _, mark, line = done.stdout.partition("\nTOLD ")
-    if done.returncode or not mark:
-        raise LoadFailed(f"wrk failed: {done.stdout[-500:]} {done.stderr[-500:]}")
-    result = json.loads(line)
-    if result["failed"] or not result["requests"]:
-        raise (LoadFailed if result["failed"] else NothingAnswered)(
-            f"{ask.base}{ask.paths[0]} and so on: {result['failed']} failed, {result['requests']} answered"
-        )
-    ask.place += result["requests"]
-    return Sample(result["requests"] / result["seconds"], result["p50"], result["p99"])
+    _, mark, line = process.stdout.partition("\nSUMMARY ")
+    if process.returncode or not mark:
+        raise LoadFailed(f"wrk failed: {process.stdout[-500:]} {process.stderr[-500:]}")
+    summary: dict[str, Any] = json.loads(line)
+    return summary
 
 
-def _in_python(ask: Ask, seconds: float) -> Sample:
-    """Do without wrk: slower itself than what it measures, good for seeing that everything works."""
-    until = time.perf_counter() + seconds
-
-    def one(worker: int) -> list[float]:
-        took: list[float] = []
-        place = ask.place + worker
-        with closing(
-            http.client.HTTPConnection(ask.base.removeprefix("http://"), timeout=60)
-        ) as connection:
-            while not took or time.perf_counter() < until:
-                last = time.perf_counter()
-                _get(connection, ask.paths[place % len(ask.paths)])
-                took.append((time.perf_counter() - last) * 1000)
-                place += ask.connections
-        return took
-
-    begun = time.perf_counter()
-    with ThreadPoolExecutor(ask.connections) as workers:
-        took = [each for found in workers.map(one, range(ask.connections)) for each in found]
-    ask.place += len(took)
-    return _sample(took, time.perf_counter() - begun)
+def _difference(before: dict[int, float], after: dict[int, float]) -> float:
+    """Return the processor time in between; a process that is new began at nothing."""
+    return sum(seconds - before.get(pid, 0) for pid, seconds in after.items())
 
 
-def in_turn(driven: Collection[Ask | Local], rounds: int, seconds: float) -> None:
-    """Drive all of them in turn, A B A B, so that whatever else the machine does meets all alike; add to their samples."""
-    for each in driven:
-        each.drive(min(seconds, 1))
+def _in_python(load: HttpLoad, seconds: float) -> Sample:
+    """Do without wrk: slower than many servers, but enough to see that everything works."""
+    before = cpu_seconds(load.processes())
+    start = time.perf_counter()
+    until = start + seconds
+    latencies: list[float] = []
+    size = 0
+
+    def send_requests(worker: int) -> None:
+        nonlocal size
+        position = load.position + worker
+        with closing(connect(load.base)) as connection:
+            while position == load.position + worker or time.perf_counter() < until:
+                sent = time.perf_counter()
+                path = load.paths[position % len(load.paths)]
+                _, content = request(connection, path, load.headers, load.status)
+                latencies.append((time.perf_counter() - sent) * 1000)
+                size += len(content)
+                position += load.connections
+
+    with ThreadPoolExecutor(load.connections) as workers:
+        list(workers.map(send_requests, range(load.connections)))
+    elapsed = time.perf_counter() - start
+    cpu = _difference(before, cpu_seconds(load.processes()))
+    requests = len(latencies)
+    load.position += requests
+    return Sample(
+        requests / elapsed,
+        *_percentiles(latencies),
+        kilobytes=size / requests / 1000,
+        cpu_ms=cpu / requests * 1000,
+    )
+
+
+def in_turn(loads: Collection[Load], rounds: int, seconds: float) -> None:
+    """Drive all in turn, A B A B, and add to their samples. So whatever else the machine does
+    hits all alike."""
+    for load in loads:
+        load.drive(min(seconds, 1))
     for _ in range(rounds):
-        for each in driven:
-            each.samples.append(each.drive(seconds))
+        for load in loads:
+            load.samples.append(load.drive(seconds))
+
+
+def beside(load: HttpLoad, others: HttpLoad, seconds: float) -> Sample:
+    """Drive a server while others drive it, too."""
+    # The others begin before and end after.
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(others.drive, seconds + 1)
+        time.sleep(min(seconds, 0.3))
+        sample = load.drive(seconds)
+        running.result()
+    return sample

@@ -1,23 +1,24 @@
-"""The machine: which processor does what, what a process needed, what to write beside the figures."""
+"""The machine: its processors, what a process uses of it, and how results describe it."""
 
 import os
 import platform
 import resource
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 CPUS = sorted(os.sched_getaffinity(0))
-# One processor for the server alone; whatever drives it, and PostgreSQL, share another.
+# One processor for the server alone; its clients, and PostgreSQL, share another.
 LOAD_CPU, SERVER_CPU = CPUS[0], CPUS[-1]
 ROOT = Path(__file__).resolve().parent.parent
-# An installed program has its bytecode beside it. Where Python is told to write none, each start would compile ours anew, but
-# not what it is compared with.
+# An installed program has its bytecode beside it. Where Python is configured to write none, each
+# start would compile our modules anew, but not those of the others.
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
 }
@@ -32,10 +33,12 @@ PACKAGES = (
     "httptools",
     "datasette",
 )
+# Places in /proc/PID/stat after the command's name, which may itself hold blanks.
+USER_TIME, SYSTEM_TIME = 11, 12
 
 
 def pinned(cpu: int) -> Callable[[], None]:
-    """Return what keeps a child process on one processor."""
+    """Return a function that keeps a child process on one processor."""
     return lambda: os.sched_setaffinity(0, {cpu})
 
 
@@ -51,78 +54,90 @@ def on(cpu: int) -> Iterator[None]:
 
 
 def child(command: Sequence[str]) -> tuple[float, float]:
-    """Run a command to its end; return how many seconds it took and its peak memory in MB. Raises where it fails."""
-    begun = time.perf_counter()
-    # Each child reports what it needed itself, so no other's peak stands in its place.
+    """Run a command to its end and return its seconds and its peak memory in MB.
+
+    Raises RuntimeError if it fails.
+    """
+    start = time.perf_counter()
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=ROOT, env=ENVIRONMENT
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=ENVIRONMENT,
     )
     assert process.stderr is not None
-    said = process.stderr.read()
+    message = process.stderr.read()
+    # `wait4` reports the peak of this child; `getrusage` would report the highest of all children.
     _, status, usage = os.wait4(process.pid, 0)
     process.stderr.close()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {said.decode()[-1000:]}")
-    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+        raise RuntimeError(f"{' '.join(command)} failed: {message.decode()[-1000:]}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def memory(pid: int, what: str = "VmRSS") -> float:
-    """Return a process's memory in MB, as it is now or (VmHWM) at its peak."""
+def memory(pid: int, field: str = "VmRSS") -> float:
+    """Return a process's memory in MB: now, or with VmHWM its peak."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{what}:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
-    raise RuntimeError(f"/proc/{pid}/status does not tell {what}")
+    raise RuntimeError(f"/proc/{pid}/status has no {field}")
 
 
-def forget_peak(pid: int) -> None:
+def reset_peak(pid: int) -> None:
     """Let the peak of a process's memory begin anew."""
     Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="utf-8")
 
 
-def told() -> dict[str, Any]:
-    """Return what the figures depend on: machine, versions, commit."""
-    processor = [
-        line
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if "model name" in line
-    ]
+def cpu_seconds(pids: Collection[int]) -> dict[int, float]:
+    """Return the processor time that each process has used; one that has ended is missing."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    seconds = {}
+    for pid in pids:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        fields = stat.rpartition(")")[2].split()
+        seconds[pid] = (int(fields[USER_TIME]) + int(fields[SYSTEM_TIME])) / ticks
+    return seconds
+
+
+def description() -> dict[str, Any]:
+    """Return what figures depend on: machine, versions, commit."""
+    versions: dict[str, str | None] = {name: version(name) for name in PACKAGES}
     return {
-        "processor": processor[0].partition(":")[2].strip() if processor else platform.machine(),
+        "processor": _processor(),
         "processors": len(CPUS),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "system": platform.platform(),
         "python": sys.version.split()[0],
-        "versions": {name: version(name) for name in PACKAGES}
-        | {"sqlite": _sqlite(), "wrk": _wrk()},
+        "versions": versions | {"sqlite": sqlite3.sqlite_version, "wrk": _wrk_version()},
         "commit": _commit(),
         "open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     }
 
 
-def _sqlite() -> str:
-    import sqlite3
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if "model name" in line:
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
-    return sqlite3.sqlite_version
 
-
-def _wrk() -> str | None:
+def _wrk_version() -> str | None:
     try:
-        done = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
+        process = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
-    return done.stdout.split()[1] if done.stdout else None
+    return process.stdout.split()[1] if process.stdout else None
 
 
 def _commit() -> str | None:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=True,
-        )
+        process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()

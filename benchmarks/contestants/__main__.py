@@ -1,4 +1,4 @@
-"""Serves one contestant: python -m benchmarks.contestants NAME FILE PORT.
+"""Serves one contestant: python -m benchmarks.contestants NAME PATH PORT [compress].
 
 All of them run as Claimbase does: uvicorn with one worker, uvloop, httptools, no access log.
 """
@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import uvicorn
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from benchmarks.contestants import datasette, floor, raw, tutorial
 
@@ -18,11 +20,21 @@ CONTESTANTS = {
 }
 
 
+def compressed(app: ASGIApp) -> ASGIApp:
+    """Return the application with compression as in FastAPI's tutorial.
+
+    See https://fastapi.tiangolo.com/advanced/middleware/. Starlette's own default is level 9, which
+    takes longer.
+    """
+    return GZipMiddleware(app, minimum_size=1000, compresslevel=5)
+
+
 def main() -> None:
     """Serve until a signal comes."""
-    name, given, port = sys.argv[1:]
+    name, path, port, *options = sys.argv[1:]
+    app = CONTESTANTS[name](Path(path))
     uvicorn.run(
-        CONTESTANTS[name](Path(given)),
+        compressed(app) if options == ["compress"] else app,
         port=int(port),
         loop="uvloop",
         http="httptools",

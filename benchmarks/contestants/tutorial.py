@@ -1,7 +1,8 @@
-"""The tutorial way: FastAPI and SQLModel as their tutorials put them together, with `selectinload` against N+1 and with indexes.
+"""The tutorial way: FastAPI and SQLModel as their tutorials combine them, with `selectinload`
+against N+1 and with indexes.
 
-https://sqlmodel.tiangolo.com/tutorial/fastapi/ is followed where it shows how; where it pages by offset, a page here goes on
-after the last slug, which is faster.
+It follows https://sqlmodel.tiangolo.com/tutorial/fastapi/, except that a page begins after the last
+slug, which is faster than the offset there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ class Own(SQLModel, registry=registry()):
 
 
 class SourceBase(Own):
-    """What a source is, for the table and for the answer."""
+    """The fields of a source, for the table and for the answer."""
 
     slug: str = Field(index=True, unique=True)
     type: str
@@ -61,7 +62,7 @@ class Source(SourceBase, table=True):
 
 
 class EvidenceBase(Own):
-    """What a line of evidence is."""
+    """The fields of a line of evidence."""
 
     key: str
     direction: str
@@ -93,7 +94,7 @@ class Evidence(EvidenceBase, table=True):
 
 
 class ClaimBase(Own):
-    """What a claim is, with the status that was derived for it."""
+    """The fields of a claim, with its derived status."""
 
     slug: str = Field(index=True, unique=True)
     statement: str
@@ -138,13 +139,15 @@ class ClaimPublicWithEvidence(ClaimBase):
     evidence: list[EvidencePublicWithSource]
 
 
-WHOLE: Any = selectinload(Claim.evidence).selectinload(Evidence.source)  # type: ignore[arg-type]
+EVIDENCE: Any = Claim.evidence
+SOURCE: Any = Evidence.source
+WITH_EVIDENCE = selectinload(EVIDENCE).selectinload(SOURCE)
 
 
 def app(file: Path) -> FastAPI:
-    """Return the application on its own file, which `build` made."""
+    """Return the application on its own file, which `build` fills."""
     engine = create_engine(f"sqlite:///{file}", connect_args={"check_same_thread": False})
-    made = FastAPI()
+    application = FastAPI()
 
     def get_session() -> Iterator[Session]:
         with Session(engine) as session:
@@ -152,60 +155,77 @@ def app(file: Path) -> FastAPI:
 
     SessionDep = Annotated[Session, Depends(get_session)]  # noqa: N806
 
-    @made.get("/claims/", response_model=list[ClaimPublicWithEvidence])
+    @application.get("/claims/", response_model=list[ClaimPublicWithEvidence])
     def read_claims(
         session: SessionDep,
         status: str,
         after: str = "",
         limit: Annotated[int, Query(le=100)] = 100,
     ) -> Any:
-        wanted = select(Claim).where(Claim.status == status, Claim.slug > after)
-        return session.exec(wanted.order_by(Claim.slug).limit(limit).options(WHOLE)).all()
+        page = select(Claim).where(Claim.status == status, Claim.slug > after)
+        page = page.order_by(Claim.slug).limit(limit).options(WITH_EVIDENCE)
+        return session.exec(page).all()
 
-    @made.get("/claims/{slug}", response_model=ClaimPublicWithEvidence)
+    @application.get("/claims/{slug}", response_model=ClaimPublicWithEvidence)
     def read_claim(session: SessionDep, slug: str) -> Any:
-        claim = session.exec(select(Claim).where(Claim.slug == slug).options(WHOLE)).first()
+        one = select(Claim).where(Claim.slug == slug).options(WITH_EVIDENCE)
+        claim = session.exec(one).first()
         if not claim:
             raise HTTPException(status_code=404, detail="Claim not found")
         return claim
 
-    return made
+    return application
+
+
+MODELS: tuple[type[SQLModel], ...] = (Source, Claim, Evidence)
+BATCH = 1000
+
+Row = dict[str, Any]
 
 
 def build(file: Path, claims: Iterable[Mapping[str, Any]]) -> None:
-    """Fill a file with the same claims, evidence and sources, given as Claimbase's documents."""
+    """Fill a file with the same claims, evidence and sources, taken from Claimbase's documents."""
     engine = create_engine(f"sqlite:///{file}")
     Own.metadata.create_all(engine)
-    sources: dict[str, int] = {}
+    source_ids: dict[str, int] = {}
+    rows: dict[type[SQLModel], list[Row]] = {model: [] for model in MODELS}
     with Session(engine) as session:
-        rows: dict[type[SQLModel], list[dict[str, Any]]] = {model: [] for model in MODELS}
-        for number, claim in enumerate(claims, start=1):
-            for source in claim["sources"]:
-                if source["id"] not in sources:
-                    sources[source["id"]] = len(sources) + 1
-                    rows[Source].append(_row(SourceBase, source, id=sources[source["id"]]))
-            rows[Claim].append(_row(ClaimBase, claim, id=number))
-            rows[Evidence] += [
-                _row(EvidenceBase, line, claim_id=number, source_id=sources[line["source"]])
-                for line in claim["evidence"]
-            ]
-            if number % 1000 == 0:
-                _flush(session, rows)
-        _flush(session, rows)
+        for claim_id, claim in enumerate(claims, start=1):
+            _add_rows(rows, claim, claim_id, source_ids)
+            if claim_id % BATCH == 0:
+                _insert(session, rows)
+        _insert(session, rows)
         session.connection().exec_driver_sql("ANALYZE")
         session.commit()
     engine.dispose()
 
 
-MODELS: tuple[type[SQLModel], ...] = (Source, Claim, Evidence)
+def _add_rows(
+    rows: dict[type[SQLModel], list[Row]],
+    claim: Mapping[str, Any],
+    claim_id: int,
+    source_ids: dict[str, int],
+) -> None:
+    """Add the rows of a claim, its evidence, and its sources that have no row yet."""
+    for source in claim["sources"]:
+        if source["id"] not in source_ids:
+            source_ids[source["id"]] = len(source_ids) + 1
+            rows[Source].append(_row(SourceBase, source, id=source_ids[source["id"]]))
+    rows[Claim].append(_row(ClaimBase, claim, id=claim_id))
+    for evidence in claim["evidence"]:
+        source_id = source_ids[evidence["source"]]
+        row = _row(EvidenceBase, evidence, claim_id=claim_id, source_id=source_id)
+        rows[Evidence].append(row)
 
 
-def _row(base: type[SQLModel], record: Mapping[str, Any], **more: int) -> dict[str, Any]:
-    return {name: record["id" if name == "slug" else name] for name in base.model_fields} | more
+def _row(base: type[SQLModel], record: Mapping[str, Any], **ids: int) -> Row:
+    # The id of a record of ours is a slug.
+    row = {name: record["id" if name == "slug" else name] for name in base.model_fields}
+    return row | ids
 
 
-def _flush(session: Session, rows: dict[type[SQLModel], list[dict[str, Any]]]) -> None:
-    for model, found in rows.items():
-        if found:
-            session.connection().execute(insert(model), found)
-            found.clear()
+def _insert(session: Session, rows: dict[type[SQLModel], list[Row]]) -> None:
+    for model, batch in rows.items():
+        if batch:
+            session.connection().execute(insert(model), batch)
+            batch.clear()

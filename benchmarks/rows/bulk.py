@@ -4,106 +4,123 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from benchmarks import load, machine
 from benchmarks.bench import Bench, rates
 from benchmarks.figures import STORES, Figure, at_least, at_most, ratios
-from benchmarks.load import LoadFailed, Local
+from benchmarks.load import LoadFailed, LocalLoad
 from benchmarks.rows.reads import CLAIMS
 
-PIECE = 1 << 16
+CHUNK = 1 << 16
 
 
 def imports(bench: Bench) -> None:
-    """Row 9: what loading the stores took; they were built by `claimbase import` when this run began."""
-    for size, stores in sorted(bench.sizes.items()):
-        for store, loaded in stores.loads.items():
-            must = at_least(5000) if store == "SQLite" and size >= bench.main else None
-            bench.add(
-                Figure(9, f"import of {size:,} claims", store, "claims/s", [loaded.rate], must)
-            )
+    """Row 9: the loading of the stores by `claimbase import`, when this run began."""
+    for size in sorted(bench.sizes):
+        _add_import_rates(bench, size)
+    _add_import_memory(bench)
+
+
+def _add_import_rates(bench: Bench, size: int) -> None:
+    for store, loading in bench.sizes[size].loadings.items():
+        bounded = store == "SQLite" and size >= bench.main
+        bound = at_least(5000) if bounded else None
+        name = f"import of {size:,} claims"
+        bench.add(Figure(9, name, store, "claims/s", [loading.rate], bound))
+
+
+def _add_import_memory(bench: Bench) -> None:
     smaller, largest = sorted(bench.sizes)[-2:]
-    for store in bench.sizes[largest].loads:
-        peaks = [bench.sizes[size].loads[store].peak for size in (smaller, largest)]
-        what = f"its peak memory at {largest:,} claims: at {smaller:,} ({peaks[0]:.0f} MB)"
-        # Before that, SQLite's pages have not reached their bound.
-        must = at_most(1.1) if store == "SQLite" and largest > bench.main else None
-        bench.add(Figure(9, what, store, "×", [peaks[1] / peaks[0]], must))
+    for store, loading in bench.sizes[largest].loadings.items():
+        before = bench.sizes[smaller].loadings[store].peak
+        name = f"its peak memory at {largest:,} claims: at {smaller:,} ({before:.0f} MB)"
+        # In smaller stores SQLite's cache of pages is not full yet.
+        bounded = store == "SQLite" and largest > bench.main
+        bound = at_most(1.1) if bounded else None
+        bench.add(Figure(9, name, store, "×", [loading.peak / before], bound))
 
 
 def exports(bench: Bench) -> None:
-    """Row 10: the export over HTTP, its memory, and what other requests notice of it."""
+    """Row 10: the export over HTTP, its memory, and how much it slows other requests down."""
     for store in STORES:
-        server = bench.ours(store)
-        idle = machine.memory(server.pid)
-        machine.forget_peak(server.pid)
-        first = store == "SQLite"
-        export = Local(lambda _place, base=server.base: exported(base), machine.LOAD_CPU)  # type: ignore[misc]
-        driven = bench.compare(f"10 export, {store}", {store: export}, 0)[store]
-        more = machine.memory(server.pid, "VmHWM") - idle
-        served = [rate * bench.main for rate in rates(driven)]
-        alone, beside = bench.ask(CLAIMS.of(bench, store)), []
-        alone.drive(1)
-        for _ in range(bench.rounds):
-            alone.samples.append(alone.drive(bench.seconds))
-            with exporting(server.base):
-                beside.append(alone.drive(bench.seconds))
-        slower = ratios([each.p99 for each in beside], [each.p99 for each in alone.samples])
-        bench.add(
-            Figure(10, "export", store, "claims/s", served, at_least(30_000) if first else None),
-            Figure(
-                10, "its memory above idle", store, "MB", [more], at_most(150) if first else None
-            ),
-            Figure(
-                10,
-                "p99 of one claim meanwhile: alone",
-                store,
-                "×",
-                slower,
-                at_most(2) if first else None,
-            ),
-        )
+        _measure_export(bench, store)
+        _measure_claims_beside_export(bench, store)
 
 
-def exported(base: str, stop: threading.Event | None = None) -> None:
-    """Read a whole export, or until told to stop; it must hold as many lines as its header says."""
-    connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=60)
-    try:
+def _measure_export(bench: Bench, store: str) -> None:
+    server = bench.ours(store)
+    idle = machine.memory(server.pid)
+    machine.reset_peak(server.pid)
+
+    def export(_position: int) -> None:
+        read_export(server.base)
+
+    export_load = LocalLoad(export, machine.LOAD_CPU)
+    loads = bench.compare(f"10 export, {store}", {store: export_load}, 0)
+    memory = machine.memory(server.pid, "VmHWM") - idle
+    claim_rates = [rate * bench.main for rate in rates(loads[store])]
+    bounded = store == "SQLite"
+    bench.add(
+        Figure(10, "export", store, "claims/s", claim_rates, at_least(30_000) if bounded else None),
+        Figure(
+            10, "its memory above idle", store, "MB", [memory], at_most(150) if bounded else None
+        ),
+    )
+
+
+def _measure_claims_beside_export(bench: Bench, store: str) -> None:
+    claims = bench.http_load(CLAIMS.contender(bench, store))
+    alone: list[float] = []
+    beside: list[float] = []
+    claims.drive(1)
+    for _ in range(bench.rounds):
+        alone.append(claims.drive(bench.seconds).p99)
+        with exporting(claims.base):
+            beside.append(claims.drive(bench.seconds).p99)
+    bound = at_most(2) if store == "SQLite" else None
+    name = "p99 of one claim meanwhile: alone"
+    bench.add(Figure(10, name, store, "×", ratios(beside, alone), bound))
+
+
+def read_export(base: str, stop: threading.Event | None = None) -> None:
+    """Read an export, to its end or until `stop` is set.
+
+    Raises LoadFailed if a complete one has not as many lines as its header says.
+    """
+    with closing(load.connect(base)) as connection:
         connection.request("GET", "/v1/export")
         answer = connection.getresponse()
         header = answer.readline()
         lines = 0
-        while piece := answer.read(PIECE):
-            lines += piece.count(b"\n")
+        while chunk := answer.read(CHUNK):
+            lines += chunk.count(b"\n")
             if stop is not None and stop.is_set():
                 return
-    finally:
-        connection.close()
     counts = json.loads(header)["counts"]
     if lines != sum(counts.values()):
-        raise LoadFailed(f"{base}/v1/export has {lines} lines after its first, which says {counts}")
+        raise LoadFailed(f"{base}/v1/export has {lines} lines after its header, {counts}")
 
 
 @contextmanager
 def exporting(base: str) -> Iterator[None]:
-    """Read exports all the while."""
+    """Read one export after another in the background."""
     stop = threading.Event()
-    failed: list[Exception] = []
+    errors: list[Exception] = []
 
-    def go_on() -> None:
+    def read_exports() -> None:
         try:
             while not stop.is_set():
-                exported(base, stop)
-        except (OSError, http.client.HTTPException, load.LoadFailed) as error:
-            failed.append(error)
+                read_export(base, stop)
+        except (OSError, http.client.HTTPException, LoadFailed) as error:
+            errors.append(error)
 
-    reader = threading.Thread(target=go_on)
+    reader = threading.Thread(target=read_exports)
     reader.start()
     try:
         yield
     finally:
         stop.set()
         reader.join()
-    if failed:
-        raise failed[0]
+    if errors:
+        raise errors[0]

@@ -6,91 +6,102 @@ from collections.abc import Callable, Iterator
 from api.citations.citation_keys import key_maker
 from api.http.list_formats import FORMATS
 from benchmarks import asks, machine
-from benchmarks.bench import Bench, Contender, Driven, rates
+from benchmarks.bench import Bench, Contender, Contenders, rates
 from benchmarks.figures import STORES, Figure, at_least, ratios
-from benchmarks.load import Local
+from benchmarks.load import LocalLoad
 from benchmarks.stores import Stores
 from models.database.connections import Database, connect
 from models.records.serializers import Row, sources_by_id
 
 PAGES = 300
-FORMAT_BOUNDS = {"bibtex": 500, "csl_json": 5000}
+# Topics with a status, those first that have about a page of claims.
+GROUPS = (
+    "SELECT value, status FROM claim_term JOIN claim_document USING (claim)"
+    " WHERE field = 'topic' AND value LIKE 'topic-%'"
+    " GROUP BY value, status ORDER BY abs(count(*) - ?), value, status LIMIT ?"
+)
+GROUP_SOURCES = (
+    "SELECT sources FROM claim_term JOIN claim_document USING (claim)"
+    " WHERE field = 'topic' AND value = ? AND status = ?"
+)
+# The sources of each page, by its topic and its status.
+Groups = dict[tuple[str, str], list[str]]
+
+
+def _bibtex_entries(answer: bytes) -> int:
+    return answer.count(b"\n@") + answer.startswith(b"@")
+
+
+def _csl_json_entries(answer: bytes) -> int:
+    return len(json.loads(answer))
+
+
+# How the entries of a format are counted, and how many sources a second it must reach.
+MEASURED: dict[str, tuple[Callable[[bytes], int], int]] = {
+    "bibtex": (_bibtex_entries, 500),
+    "csl_json": (_csl_json_entries, 5000),
+}
 
 
 def citations(bench: Bench) -> None:
-    """Compare citations from the stored documents with those made from the tables anew."""
-    found = groups(bench.stores)
-    sources = [list(each) for each in found.values()]
+    """Compare citations over HTTP with those that are written from the tables anew."""
+    groups = source_groups(bench.stores)
+    for name, (count, bound) in MEASURED.items():
+        _compare_format(bench, groups, name, count, bound)
+
+
+def _compare_format(
+    bench: Bench, groups: Groups, name: str, count: Callable[[bytes], int], bound: int
+) -> None:
+    sources = list(groups.values())
     mean = sum(map(len, sources)) / len(sources)
-    count: dict[str, Callable[[bytes], int]] = {
-        "bibtex": lambda answer: answer.count(b"\n@") + answer.startswith(b"@"),
-        "csl_json": lambda answer: len(json.loads(answer)),
-    }
-    for name, bound in FORMAT_BOUNDS.items():
-        paths = [
-            f"/v1/claims?topic={topic}&status={status}&format={name}" for topic, status in found
-        ]
-        contenders: Driven = {}
-        databases = {store: connect(url) for store, url in bench.stores.urls.items()}
-        for store in STORES:
-            contenders[store] = Contender(bench.ours(store), paths, count[name], len(sources[0]))
-            contenders[f"{store}, rebuilt"] = rebuilding(databases[store], name, sources)
-        driven = bench.compare(f"7 {name}, {mean:.0f} sources each", contenders)
-        for store in STORES:
-            database = databases[store]
-            database.close()
-            served = [rate * mean for rate in rates(driven[store])]
-            rebuilt = [rate * mean for rate in rates(driven[f"{store}, rebuilt"])]
-            first = store == "SQLite"
-            bench.add(
-                Figure(7, name, store, "sources/s", served, at_least(bound) if first else None),
-                Figure(
-                    7,
-                    f"{name}: rebuilding",
-                    store,
-                    "×",
-                    ratios(served, rebuilt),
-                    at_least(3) if first else None,
-                ),
-            )
+    paths = [f"/v1/claims?topic={topic}&status={status}&format={name}" for topic, status in groups]
+    databases = {store: connect(url) for store, url in bench.stores.urls.items()}
+    contenders: Contenders = {}
+    for store, database in databases.items():
+        contenders[store] = Contender(bench.ours(store), paths, count, len(sources[0]))
+        contenders[f"{store}, rebuilt"] = rebuilding(database, name, sources)
+    loads = bench.compare(f"7 {name}, {mean:.0f} sources each", contenders)
+    for database in databases.values():
+        database.close()
+    for store in STORES:
+        served = [rate * mean for rate in rates(loads[store])]
+        rebuilt = [rate * mean for rate in rates(loads[f"{store}, rebuilt"])]
+        times = ratios(served, rebuilt)
+        bounded = store == "SQLite"
+        bench.add(
+            Figure(7, name, store, "sources/s", served, at_least(bound) if bounded else None),
+            Figure(7, f"{name}: rebuilding", store, "×", times, at_least(3) if bounded else None),
+        )
 
 
-def groups(stores: Stores) -> dict[tuple[str, str], set[str]]:
-    """Return topics with a status which together find about a page of claims, and the sources that they find."""
-    sized = stores.query(
-        "SELECT value, status FROM claim_term JOIN claim_document USING (claim) WHERE field = 'topic' AND value LIKE 'topic-%' "
-        "GROUP BY value, status ORDER BY abs(count(*) - ?), value, status LIMIT ?",
-        asks.LIMIT,
-        PAGES,
-    )
-    documents = (
-        "SELECT sources FROM claim_term JOIN claim_document USING (claim) "
-        "WHERE field = 'topic' AND value = ? AND status = ?"
-    )
-    return {
-        pair: {
-            source["id"]
-            for (content,) in stores.query(documents, *pair)
-            for source in json.loads(content)
-        }
-        for pair in asks.shuffled(sized)
-    }
+def source_groups(stores: Stores) -> Groups:
+    """Return topics with a status that about a page of claims has, and the sources of these."""
+    pairs = asks.shuffled(stores.query(GROUPS, asks.LIMIT, PAGES))
+    return {pair: _source_ids(stores, *pair) for pair in pairs}
 
 
-def rebuilding(database: Database, name: str, sources: list[list[str]]) -> Local:
-    """Return what reads sources from the tables and writes them in a format."""
+def _source_ids(stores: Stores, topic: str, status: str) -> list[str]:
+    ids: set[str] = set()
+    for (content,) in stores.query(GROUP_SOURCES, topic, status):
+        ids.update(source["id"] for source in json.loads(content))
+    return list(ids)
 
-    def rebuild(place: int) -> int:
+
+def rebuilding(database: Database, name: str, sources: list[list[str]]) -> LocalLoad:
+    """Return the work of reading sources from the tables and writing them in a format."""
+
+    def rebuild(position: int) -> int:
         with database.read() as connection:
-            found = sources_by_id(connection, sources[place % len(sources)])
+            records = sources_by_id(connection, sources[position % len(sources)])
         keys: dict[str, str] = {}
-        make = key_maker()
+        citation_key = key_maker()
 
-        def keyed() -> Iterator[Row]:
-            for source in found.values():
-                keys[source["id"]] = make(source)
+        def with_keys() -> Iterator[Row]:
+            for source in records.values():
+                keys[source["id"]] = citation_key(source)
                 yield source
 
-        return sum(len(piece) for piece in FORMATS[name].write(keyed(), keys))
+        return sum(len(chunk) for chunk in FORMATS[name].write(with_keys(), keys))
 
-    return Local(rebuild, machine.SERVER_CPU)
+    return LocalLoad(rebuild, machine.SERVER_CPU)

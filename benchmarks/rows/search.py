@@ -10,65 +10,76 @@ from sqlalchemy import Connection
 from api.main import create_app
 from api.settings import Settings
 from benchmarks import machine
-from benchmarks.bench import Bench, Driven
+from benchmarks.bench import Bench, Contenders
 from benchmarks.figures import STORES, Figure, at_most, ratios
-from benchmarks.load import Local
+from benchmarks.load import Load, LocalLoad
 from benchmarks.rows.reads import SEARCH
 from models.database import prepared_statements
 from models.database.connections import connect
 
-# So many searches are done by SQL alone, one after the other.
+# The number of searches whose statements are carried out by the driver alone.
 RECORDED = 200
+# Statements that search have the name of an index of words in them.
 SEARCHES = "_search"
 
 
 def search(bench: Bench) -> None:
-    """Compare a search over HTTP with its statement alone: with what one answer takes, while one worker answers."""
+    """Compare a search over HTTP with its statement alone."""
     paths = SEARCH.paths(bench.stores, "")
-    contenders: Driven = {}
+    contenders: Contenders = {}
     with ExitStack() as stack:
         for store, url in bench.stores.urls.items():
-            contenders[store] = SEARCH.of(bench, store, paths=paths)
-            connection = stack.enter_context(closing(connect(url))).reader.connect()
-            statements = recorded(url, paths[:RECORDED])
-            bare = finding(stack.enter_context(connection), statements)
-            contenders[f"{store}, bare SQL"] = Local(bare, machine.SERVER_CPU)
-        driven = bench.compare(f"5 {SEARCH.name}", contenders)
+            contenders[store] = SEARCH.contender(bench, store, paths=paths)
+            statements = recorded_statements(url, paths[:RECORDED])
+            database = stack.enter_context(closing(connect(url)))
+            connection = stack.enter_context(database.reader.connect())
+            work = executing(connection, statements)
+            contenders[f"{store}, bare SQL"] = LocalLoad(work, machine.SERVER_CPU)
+        loads = bench.compare(f"5 {SEARCH.name}", contenders)
     for store in STORES:
-        # Of eight connections each waits for the others; what an answer takes is what its worker is busy with it.
-        took = [1 / sample.rate for sample in driven[store].samples]
-        alone = [1 / sample.rate for sample in driven[f"{store}, bare SQL"].samples]
-        must = at_most(1.5) if store == "SQLite" else None
-        bench.add(Figure(5, f"{SEARCH.name}: bare SQL", store, "×", ratios(took, alone), must))
+        values = ratios(_busy_times(loads[store]), _busy_times(loads[f"{store}, bare SQL"]))
+        bound = at_most(1.5) if store == "SQLite" else None
+        bench.add(Figure(5, f"{SEARCH.name}: bare SQL", store, "×", values, bound))
 
 
-def finding(connection: Connection, statements: Sequence[tuple[str, Any]]) -> Callable[[int], Any]:
-    """Return what carries out one of these statements after the other by the driver alone."""
+def _busy_times(driven: Load) -> list[float]:
+    """Return the seconds that the worker is busy with an answer.
+
+    This is not the latency: of eight connections each waits for the others.
+    """
+    return [1 / sample.rate for sample in driven.samples]
+
+
+def executing(
+    connection: Connection, statements: Sequence[tuple[str, Any]]
+) -> Callable[[int], Any]:
+    """Return a function that carries out one of the statements by the driver alone."""
     driver: Any = connection.connection.driver_connection
 
-    def find(place: int) -> Any:
-        return driver.execute(*statements[place % len(statements)]).fetchall()
+    def execute(position: int) -> Any:
+        return driver.execute(*statements[position % len(statements)]).fetchall()
 
-    return find
+    return execute
 
 
-def recorded(url: str, paths: Sequence[str]) -> list[tuple[str, Any]]:
-    """Return the statements that search, with their values, of those that the answers take."""
-    found: list[tuple[str, Any]] = []
+def recorded_statements(url: str, paths: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the statements, with their values, by which the answers to the paths are found."""
+    statements: list[tuple[str, Any]] = []
+    prepared = prepared_statements.prepared
 
     def recording(
         connection: Connection, key: Any, build: Any, values: Any
     ) -> prepared_statements.Prepared:
-        statement = usual(connection, key, build, values)
+        statement = prepared(connection, key, build, values)
         if SEARCHES in statement.text:
-            found.append((statement.text, statement.arguments(values)))
+            statements.append((statement.text, statement.arguments(values)))
         return statement
 
-    usual, prepared_statements.prepared = prepared_statements.prepared, recording
+    prepared_statements.prepared = recording
     try:
         with TestClient(create_app(Settings(database_url=url))) as client:
             for path in paths:
                 client.get(path).raise_for_status()
     finally:
-        prepared_statements.prepared = usual
-    return found
+        prepared_statements.prepared = prepared
+    return statements

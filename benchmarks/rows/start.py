@@ -1,45 +1,45 @@
-"""Row 11: how long a start takes, and what a server needs that nobody asks anything."""
+"""Row 11: the time of a start, and the memory of a server that nobody uses."""
 
 import sys
 
 from benchmarks import machine, servers
-from benchmarks.bench import Bench, Driven, medians
+from benchmarks.bench import Bench, Contenders, medians
 from benchmarks.figures import Figure, at_most, ratios
-from benchmarks.load import Local
+from benchmarks.load import LocalLoad
 from models.database.connections import file_url
 
-IMPORTS = [sys.executable, "-c", "import fastapi, sqlmodel"]
-ANSWER = "/v1/claims?limit=1"
+IMPORT = [sys.executable, "-c", "import fastapi, sqlmodel"]
+READY = "/v1/claims?limit=1"
+NAME = "start to first answer"
 
 
 def start(bench: Bench) -> None:
-    """Start a server on the seeded store until it answers, beside importing what it is built on."""
+    """Start a server on the seeded store until it answers, beside importing its foundations."""
     bench.stop_all()
     url = file_url(bench.scratch / "seeded.db")
-    took: list[float] = []
-    idle: list[float] = []
+    milliseconds: list[float] = []
+    idle_memory: list[float] = []
 
-    def answer(_place: int) -> None:
-        with servers.claimbase(url, ANSWER) as server:
-            took.append(server.seconds * 1000)
-            idle.append(machine.memory(server.pid))
+    def start_once(_position: int) -> None:
+        with servers.claimbase(url, READY) as server:
+            milliseconds.append(server.start_seconds * 1000)
+            idle_memory.append(machine.memory(server.pid))
 
-    with servers.claimbase(url, ANSWER):
-        pass  # The first start fills it.
-    contenders: Driven = {
-        "start": Local(answer, machine.SERVER_CPU),
-        "import": Local(lambda _place: machine.child(IMPORTS), machine.SERVER_CPU),
+    def import_once(_position: int) -> None:
+        machine.child(IMPORT)
+
+    with servers.claimbase(url, READY):
+        pass  # The first start seeds the store.
+    contenders: Contenders = {
+        "start": LocalLoad(start_once, machine.SERVER_CPU),
+        "import": LocalLoad(import_once, machine.SERVER_CPU),
     }
-    driven = bench.compare("11 start to first answer (and stop)", contenders, 0)
-    values = ratios(took[-bench.rounds :], medians(driven["import"]))
+    loads = bench.compare(f"11 {NAME} (and stop)", contenders, 0)
+    # The first one was the warm-up.
+    values = ratios(milliseconds[-bench.rounds :], medians(loads["import"]))
+    memory = idle_memory[-bench.rounds :]
+    name = f"{NAME}: import fastapi, sqlmodel"
     bench.add(
-        Figure(
-            11,
-            "start to first answer: import fastapi, sqlmodel",
-            "SQLite",
-            "×",
-            values,
-            at_most(1.6),
-        ),
-        Figure(11, "memory idle", "SQLite", "MB", idle[-bench.rounds :], at_most(120)),
+        Figure(11, name, "SQLite", "×", values, at_most(1.6)),
+        Figure(11, "memory idle", "SQLite", "MB", memory, at_most(120)),
     )
