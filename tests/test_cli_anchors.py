@@ -9,8 +9,8 @@ from models.read import listings
 from models.records.claim import OccurrenceIn
 from models.write import changes
 from tests.api.following import a_claim, fill
-from tests.conftest import Store
-from tests.test_cli import COMMAND, run
+from tests.command_line import COMMAND, run
+from tests.databases import Store
 
 TEXT = "It is said that veins are narrow.\n"
 

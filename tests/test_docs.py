@@ -18,7 +18,7 @@ from models.migrations import tables
 from models.projection.tables import StatusPeriod
 from models.records.serializers import table
 from models.status import rules
-from tests.conftest import Store
+from tests.databases import Store
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

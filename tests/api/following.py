@@ -9,7 +9,7 @@ from models.records.claim import ClaimIn, TopicIn
 from models.records.evidence import EvidenceIn
 from models.records.source import SourceIn
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 
 SECRET = "secret"  # noqa: S105
 

@@ -16,8 +16,8 @@ from models.records.relation import RelationIn
 from models.transfer import export, jsonl_reader
 from models.transfer import load as loading
 from models.write import changes
-from tests.conftest import Store
-from tests.models.test_changes import a_claim, a_line, a_source
+from tests.databases import Store
+from tests.records import a_claim, a_line, a_source
 
 Record = dict[str, Any]
 
@@ -33,7 +33,7 @@ def records(content: bytes) -> list[Record]:
     return [from_json(line) for line in content.splitlines()]
 
 
-def written(*given: Record) -> bytes:
+def as_lines(*given: Record) -> bytes:
     """Return records as lines."""
     return b"".join(to_json(record) + b"\n" for record in given)
 

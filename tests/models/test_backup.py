@@ -20,10 +20,10 @@ from models.search import index
 from models.transfer import backup
 from models.write import changes
 from models.write.idempotency import Idempotency
-from tests.conftest import Store, Templates
+from tests.databases import Store, Templates
 from tests.models.exports import a_key, disagreements, exported, in_every_state
 from tests.models.next_migration import NEXT, next_program
-from tests.models.test_changes import a_claim
+from tests.records import a_claim
 
 ANSWER = {
     "actor": "ada",

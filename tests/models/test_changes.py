@@ -16,52 +16,17 @@ from models.projection.integrity_check import check
 from models.projection.tables import ClaimDocument
 from models.read import listings
 from models.records.assessment import AssessmentIn
-from models.records.claim import Claim, ClaimIn, OccurrenceIn, TopicIn
-from models.records.evidence import Evidence, EvidenceIn
+from models.records.claim import Claim, OccurrenceIn, TopicIn
+from models.records.evidence import Evidence
 from models.records.relation import RelationIn
 from models.records.revision import Revision, Serial
 from models.records.serializers import sources_by_id, table
-from models.records.source import SourceIn
 from models.status.claim_aggregate import PARTS
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
+from tests.records import a_claim, a_line, a_source, store_one_claim
 
 TABLES = {table(model).name: table(model) for model in tables.tables}
-
-
-def a_source(slug: str = "smith-2020", **more: Any) -> SourceIn:
-    record = {
-        "id": slug,
-        "type": "article-journal",
-        "title": "A trial",
-        "study_design": "randomised_trial",
-        "issued": "2020",
-    }
-    return SourceIn.model_validate(
-        {**record, "authors": [{"family": "Smith", "given": "A"}], **more}
-    )
-
-
-def a_claim(slug: str = "x-causes-y", **more: Any) -> ClaimIn:
-    return ClaimIn.model_validate(
-        {"id": slug, "statement": "X causes Y.", "kind": "causal_hypothesis", **more}
-    )
-
-
-def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
-    record = {
-        "key": key,
-        "source": "smith-2020",
-        "direction": "disputes",
-        "level": "1",
-        "question": "treatment_benefit",
-    }
-    about = {
-        "study_design": "randomised_trial",
-        "finding": "No effect.",
-        "independence_group": "smith",
-    }
-    return EvidenceIn.model_validate({**record, **about, **more})
 
 
 def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
@@ -82,16 +47,8 @@ def disagreements(store: Store) -> list[str]:
         return list(check(connection))
 
 
-def fill(store: Store) -> None:
-    with changes.begin(store.database, actor="ada", comment="first") as change:
-        assert changes.put_topic(change, TopicIn(id="y", label="Y", definition="What Y is."))
-        assert changes.put_source(change, a_source())
-        assert changes.put_claim(change, a_claim(topics=["y"]))
-        assert changes.put_evidence(change, "x-causes-y", a_line())
-
-
 def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with empty.database.read() as connection:
         rows = (
             connection.execute(select(table(Revision)).order_by(table(Revision).c.serial))
@@ -112,7 +69,7 @@ def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> No
 
 
 def test_the_same_again_leaves_nothing(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     before = whole(empty)
     with changes.begin(empty.database, actor="bob") as change:
         assert not changes.put_topic(change, TopicIn(id="y", label="Y", definition="What Y is."))
@@ -124,7 +81,7 @@ def test_the_same_again_leaves_nothing(empty: Store) -> None:
 
 
 def test_the_document_changes_with_the_evidence(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     found = whole(empty)
     assert (found["status"], found["status_since"], found["certainty"], found["revision"]) == (
         "refuted",
@@ -146,7 +103,7 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
 
 
 def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with changes.begin(empty.database, actor="bob") as change:
         changes.put_source(
             change, a_source(integrity="retracted", integrity_note="Retracted by the journal.")
@@ -162,7 +119,7 @@ def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) 
 
 
 def test_evidence_that_is_not_accepted_neither_counts_nor_is_served(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with changes.begin(empty.database, actor="bob") as change:
         changes.put_evidence(change, "x-causes-y", a_line(state="rejected"))
     found = whole(empty)
@@ -174,7 +131,7 @@ def test_evidence_that_is_not_accepted_neither_counts_nor_is_served(empty: Store
 
 
 def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     before = whole(empty)
     with pytest.raises(InvalidRecord), changes.begin(empty.database, actor="bob") as change:
         changes.put_claim(change, a_claim(statement="X cures Y."))
@@ -200,7 +157,7 @@ REFUSED = [
 def test_what_refers_to_nothing_is_refused_by_name(
     empty: Store, put: Any, at: str, suggestion: str | None
 ) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with (
         pytest.raises(InvalidRecord) as caught,
         changes.begin(empty.database, actor="bob") as change,
@@ -225,7 +182,7 @@ def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:
 
 
 def test_every_kind_of_record_goes_round(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     author = {"family": "Berg", "given": "René", "particle": "van den", "suffix": "Jr"}
     identifiers = [
         {"scheme": "pmid", "value": "12", "verification": "unverified"},
@@ -283,7 +240,7 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
 
 
 def test_writers_at_once_leave_serials_without_gap_and_no_lost_change(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     failures: list[Exception] = []
 
     def work(writer: int) -> None:

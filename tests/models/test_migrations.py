@@ -19,7 +19,7 @@ from models.records.revision import Revision
 from models.records.serializers import table
 from models.transfer.seed import seed
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 from tests.models.next_migration import NEXT, next_program
 
 

@@ -14,7 +14,7 @@ from models.records.source import SourceIn
 from models.transfer.quote_check import Quote, Verdict, checked, judge, reading
 from models.write import changes
 from tests.api.following import a_claim, a_line
-from tests.conftest import Store
+from tests.databases import Store
 
 ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"
 

@@ -14,7 +14,7 @@ from models.records.relation import RelationIn
 from models.records.source import SourceIn
 from models.status import claim_aggregate
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 
 CAUSAL = "ccsvi-causes-ms"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, select, text, update
 
 from models.database import full_text
-from models.database.full_text import Alternative, Phrase, Query, Term
+from models.database.full_text import Query
 from models.projection import rebuild
 from models.read.search_results import suggest
 from models.records.serializers import table
@@ -18,8 +18,10 @@ from models.search import tokenizer
 from models.search.index import ClaimSearch, claim_search
 from models.search.query import parse, synonyms
 from models.write import changes
-from tests.conftest import Store
-from tests.models.test_changes import a_claim, a_line, a_source, disagreements
+from tests.databases import Store
+from tests.models.test_changes import disagreements
+from tests.records import a_claim, a_line, a_source
+from tests.reference_search import ReferenceSearch
 
 KNOWN = synonyms([["ms", "multiple sclerosis"], ["il-6", "interleukin 6"]], "here")
 SLUGS = [f"c{number}" for number in range(6)]
@@ -66,34 +68,6 @@ RECORDS = st.lists(
 ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_size=1, max_size=8)
 
 
-class Meant:
-    """What a query means: read off its definition, over all words of a record, without any index."""
-
-    def __init__(self, title: str, texts: Sequence[str]) -> None:
-        self.texts = [tokenizer.tokens(each) for each in (title, *texts)]
-
-    def phrase(self, phrase: Phrase) -> bool:
-        size = len(phrase)
-        return any(
-            tuple(tokens[place : place + size]) == phrase
-            for tokens in self.texts
-            for place in range(len(tokens))
-        )
-
-    def alternative(self, alternative: Alternative) -> bool:
-        return all(self.phrase(phrase) for phrase in alternative)
-
-    def term(self, term: Term) -> bool:
-        return any(self.alternative(alternative) for alternative in term)
-
-    def query(self, query: Query) -> bool:
-        return any(
-            all(self.term(term) for term in branch.wanted)
-            and not any(self.term(term) for term in branch.unwanted)
-            for branch in query
-        )
-
-
 def found(connection: Connection, query: Query) -> set[str]:
     """Return what the database finds; every score is a whole number."""
     asked = {"asked": full_text.spelled(connection, query)}
@@ -138,7 +112,7 @@ def test_every_database_finds_what_is_meant(empty: Store, other: Store) -> None:
                 meant = {
                     slug
                     for slug, record in zip(SLUGS, records, strict=True)
-                    if Meant(*record).query(query)
+                    if ReferenceSearch(*record).query(query)
                 }
                 assert found(one, query) == meant, typed
                 assert found(two, query) == meant, typed

@@ -23,7 +23,7 @@ from models.records.serializers import table
 from models.records.source import SourceIn
 from models.status import claim_aggregate, explanation, rules
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 
 CAUSAL = "ccsvi-causes-ms"
 

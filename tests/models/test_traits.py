@@ -13,8 +13,8 @@ from models.read import listings, search_results
 from models.read.filters import bound
 from models.records.serializers import Row, table
 from models.search.query import parse
-from tests.conftest import DATABASES, Store, Templates, store_of
-from tests.models.exports import disagreements, load, written
+from tests.databases import DATABASES, Store, Templates, store_of
+from tests.models.exports import as_lines, disagreements, load
 
 SIZES = (600, 2400)
 A_TOPIC = 20
@@ -87,7 +87,7 @@ def stores(request: pytest.FixtureRequest, templates: Templates) -> Iterator[lis
     made = [store_of(templates, request.param, seeded=False) for _ in SIZES]
     found = [next(each) for each in made]
     for store, size in zip(found, SIZES, strict=True):
-        assert load(store, written(*records(size)))[1] == []
+        assert load(store, as_lines(*records(size)))[1] == []
         if request.param == "postgresql":
             address = make_url(store.url).set(drivername="postgresql+psycopg")
             engine = create_engine(address, isolation_level="AUTOCOMMIT")
