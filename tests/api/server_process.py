@@ -21,15 +21,15 @@ from models.database.connections import connect, file_url
 # The application with routes that answer without an end: one heeds a stop, one does not, one is faster than its client.
 PROGRAM = """
 import asyncio, json, logging.config, sys
-import models.database
+import models.database.connections
 from fastapi.responses import StreamingResponse
-from api import bodies, server
+from api.http import request_body, server
 from api.main import create_app
 from api.settings import Settings
 
 settings = Settings(**json.loads(sys.argv[1]))
 logging.config.dictConfig(server.logs(settings))
-server.LINGER_SECONDS, models.database.BUSY_SECONDS = 1, 3
+server.LINGER_SECONDS, models.database.connections.BUSY_SECONDS = 1, 3
 app = create_app(settings)
 
 async def heeding():
@@ -51,9 +51,9 @@ async def flood():
 app.get("/heeding")(lambda: StreamingResponse(heeding()))
 app.get("/endless")(lambda: StreamingResponse(endless()))
 app.get("/flood")(lambda: StreamingResponse(flood()))
-bodies.STREAMED = frozenset(["/drain"])
+request_body.STREAMED = frozenset(["/drain"])
 
-async def drain(request: bodies.Request):
+async def drain(request: request_body.Request):
     return {"bytes": sum([len(piece) async for piece in request.stream()])}
 
 app.post("/drain")(drain)
