@@ -16,6 +16,7 @@ from models.records.source import SourceIn
 from models.write import changes
 from tests.api.requests import Record, all_claims, all_sources, get_json, ids, ids_of_all_pages
 from tests.databases import Store
+from tests.records import put_part
 
 Holds = Callable[[Record], Any]
 LEVELS = ["1", "2", "3", "4", "5", "not_gradable"]
@@ -336,7 +337,7 @@ def test_a_walk_in_a_circle_ends(empty: Store) -> None:
         for slug in "abc":
             changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="finding"))
         for here, there in ("ab", "bc", "ca"):
-            changes.put_relation(change, here, RelationIn(type="leads_to", target=there))
+            put_part(change, here, RelationIn(type="leads_to", target=there))
     with TestClient(create_app(Settings(database_url=empty.url))) as client:
         walk = get_json(client, "/v1/claims/a/relations?depth=10&direction=outgoing")
         assert [(claim["id"], claim["distance"]) for claim in walk["claims"]] == [

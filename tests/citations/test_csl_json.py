@@ -7,13 +7,13 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import csl_json
-from api.citations.citation_keys import citation_keys
 from api.citations.parse_result import Reading
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from tests.citations.generated import fuzzed, generated
 from tests.citations.sources import (
     as_found,
+    citation_keys,
     compared,
     row,
     seed_source,

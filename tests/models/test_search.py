@@ -19,8 +19,8 @@ from models.search.index import ClaimSearch, claim_search
 from models.search.query import parse, synonyms
 from models.write import changes
 from tests.databases import Store
-from tests.models.test_changes import disagreements
-from tests.records import a_claim, a_line, a_source
+from tests.models.exports import disagreements
+from tests.records import a_claim, a_line, a_source, put_part
 from tests.reference_search import ReferenceSearch
 
 KNOWN = synonyms([["ms", "multiple sclerosis"], ["il-6", "interleukin 6"]], "here")
@@ -196,11 +196,9 @@ def test_changes_are_found_at_once(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, a_source(note="Zebra fish."))
         changes.put_claim(change, a_claim())
-        changes.put_evidence(change, "x-causes-y", a_line(finding="No giraffes."))
+        put_part(change, "x-causes-y", a_line(finding="No giraffes."))
         changes.put_claim(change, a_claim("waits", statement="A giraffe waits.", state="submitted"))
-        changes.put_evidence(
-            change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted")
-        )
+        put_part(change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted"))
     assert (
         sought(empty, "giraffe")
         == sought(empty, "smith")
@@ -214,10 +212,8 @@ def test_changes_are_found_at_once(empty: Store) -> None:
     assert suggested(empty, "giraffe") == set()
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, a_source(title="Of llamas"))
-        changes.put_evidence(
-            change, "x-causes-y", a_line(finding="No giraffes.", state="retracted")
-        )
-        changes.put_evidence(change, "x-causes-y", a_line("three", finding="Tapirs."))
+        put_part(change, "x-causes-y", a_line(finding="No giraffes.", state="retracted"))
+        put_part(change, "x-causes-y", a_line("three", finding="Tapirs."))
         changes.put_claim(change, a_claim("waits", statement="A giraffe waits."))
     assert sought(empty, "giraffe") == {"waits"}
     assert sought(empty, "tapir llama") == {"x-causes-y"}

@@ -242,7 +242,7 @@ def test_traits_say_what_the_claim_is_in_its_document_and_beside_each_term(seede
 
 
 def test_stored_numbers_are_read_as_they_were_written() -> None:
-    # Where this fails, a term has another bit than in stores that exist: raise `document.DERIVATION`, then this number.
+    # Where this fails, a term has another bit than in stores that exist: raise `rebuild.DERIVATION`, then this number.
     assert zlib.crc32(repr(traits.BITS).encode()) == 1336909856
     assert max(traits.BITS.values()) < 2**63
 
