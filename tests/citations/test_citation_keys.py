@@ -7,8 +7,8 @@ import pytest
 
 from api.citations.citation_keys import citation_key, key_maker
 from models.records.serializers import Row
-from tests.citations.generated import generated
 from tests.citations.sources import citation_keys, row, seed_source, source_lists
+from tests.generated import generated
 
 
 def a_source(**fields: Any) -> Row:

@@ -10,7 +10,6 @@ from api.citations import csl_json
 from api.citations.parse_result import Reading
 from models.records.serializers import Row
 from models.records.source import SourceIn
-from tests.citations.generated import fuzzed, generated
 from tests.citations.sources import (
     as_found,
     citation_keys,
@@ -21,6 +20,7 @@ from tests.citations.sources import (
     source_lists,
     sources,
 )
+from tests.generated import fuzzed, generated
 
 THREE = ("zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr")
 

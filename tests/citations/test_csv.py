@@ -9,8 +9,8 @@ from api.citations import csv as csv_format
 from models.core.types import REVIEWED
 from models.records.serializers import Row
 from models.records.source import SourceIn, SourceOut
-from tests.citations.generated import generated
 from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
+from tests.generated import generated
 
 
 def written(*given: Row) -> str:

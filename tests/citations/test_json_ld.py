@@ -12,8 +12,8 @@ from models.core.types import REVIEWED
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.status.rules import RULE_BY_NAME
-from tests.citations.generated import generated
 from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
+from tests.generated import generated
 
 BASE = "https://claims.example"
 SCHEMA = "https://schema.org/"

@@ -95,14 +95,15 @@ def with_claims(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_every_database_finds_what_is_meant(empty: Store, other: Store) -> None:
+@pytest.mark.parametrize("examples", [40, pytest.param(400, marks=pytest.mark.slow)])
+def test_every_database_finds_what_is_meant(examples: int, empty: Store, other: Store) -> None:
     with_claims(empty)
     with_claims(other)
     asked = hits = 0
     with empty.database.write() as one, other.database.write() as two:
 
         @given(RECORDS, ASKED)
-        @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
         def holds(records: list[tuple[str, list[str]]], queries: list[str]) -> None:
             nonlocal asked, hits
             for connection in (one, two):
