@@ -27,7 +27,7 @@ from models.records.claim import Claim
 from models.records.serializers import table
 from models.records.source import Source
 from models.status import rules
-from tests.conftest import Store
+from tests.databases import Store
 
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")

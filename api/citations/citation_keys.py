@@ -5,7 +5,7 @@ something; in lower-case ASCII letters and digits, beginning with a letter.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from models.records.serializers import Row
 
@@ -59,28 +59,6 @@ def key_maker() -> Callable[[Row], str]:
         return given[slug]
 
     return key_of
-
-
-def keyed(sources: Iterable[Row]) -> tuple[Iterator[Row], Mapping[str, str]]:
-    """Return the sources as they come and their keys by slug; a key is there as soon as its source was taken."""
-    keys: dict[str, str] = {}
-    key_of = key_maker()
-
-    def taken() -> Iterator[Row]:
-        for source in sources:
-            keys[source["id"]] = key_of(source)
-            yield source
-
-    return taken(), keys
-
-
-def citation_keys(sources: Iterable[Row]) -> dict[str, str]:
-    """Return a key for each source, by slug; where keys collide, the letters follow the order of the slugs."""
-    key_of = key_maker()
-    return {
-        source["id"]: key_of(source)
-        for source in sorted(sources, key=lambda source: str(source["id"]))
-    }
 
 
 def citation_key(source: Row) -> str:

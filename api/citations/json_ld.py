@@ -64,14 +64,9 @@ def write(sources: Iterable[Row], keys: Mapping[str, str], base: str = "") -> It
     return _graph({**work(source, base), "alternateName": keys[source["id"]]} for source in sources)
 
 
-def write_claims(documents: Iterable[Row], base: str = "") -> Iterator[bytes]:
-    """Yield a graph with the nodes of claims (each whole, as `ClaimWhole` gives it) and, once each, of their sources."""
-    return _graph(_nodes(documents, base))
-
-
 def claim(document: Row, base: str) -> Row:
     """Return a whole claim, as `ClaimWhole` gives it, as a graph: the claim, its review, then the sources they name."""
-    return {"@context": CONTEXT, "@graph": list(_nodes([document], base))}
+    return {"@context": CONTEXT, "@graph": list(_nodes(document, base))}
 
 
 def work(source: Row, base: str) -> Row:
@@ -135,16 +130,12 @@ def _graph(nodes: Iterable[Row]) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
-def _nodes(documents: Iterable[Row], base: str) -> Iterator[Row]:
-    told: set[str] = set()
-    for document in documents:
-        sources = {source["id"]: source for source in document["sources"]}
-        yield _claim(document, sources, base)
-        yield _review(document, sources, base)
-        for slug, source in sources.items():
-            if slug not in told:
-                told.add(slug)
-                yield work(source, base)
+def _nodes(document: Row, base: str) -> Iterator[Row]:
+    sources = {source["id"]: source for source in document["sources"]}
+    yield _claim(document, sources, base)
+    yield _review(document, sources, base)
+    for source in sources.values():
+        yield work(source, base)
 
 
 def _claim(document: Row, sources: Mapping[str, Row], base: str) -> Row:

@@ -10,15 +10,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.http.openapi import BODIES, FOLDER, KEY_EXAMPLES, example
+from api.http.openapi import FOLDER, example
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys
 from models.access.api_keys import ApiKey
 from models.core import vocabularies as v
 from models.records.serializers import table
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
+from tests.api.examples import BODIES, KEY_EXAMPLES
+from tests.api.requests import bearer, problem
+from tests.databases import Store
 
 CHALLENGE = 'Bearer realm="claimbase"'
 
@@ -48,11 +49,6 @@ class Desk:
                 .values(expires="2020-01-01T00:00:00.000000Z")
             )
             connection.execute(past)
-
-
-def bearer(plain: str) -> dict[str, str]:
-    """Return the header that carries a key."""
-    return {"Authorization": f"Bearer {plain}"}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from api.citations import verify
 from models.records.source import SourceIn
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 
 TITLE = "A trial of X: results"
 GOOD = {

@@ -3,17 +3,29 @@
 All are rows exactly as `models.records.source_out` gives them, and valid by `SourceIn`.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from api.citations.citation_keys import key_maker
 from models.core import vocabularies as v
 from models.core.types import REVIEWED
 from models.records.serializers import Row, source_out
 from models.records.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication
 from models.transfer.seed import FileFault, _sources
+
+
+def citation_keys(sources: Iterable[Row]) -> dict[str, str]:
+    """Return a key for each source, by slug; where keys collide, the letters follow the order of the slugs."""
+    key_of = key_maker()
+    return {
+        source["id"]: key_of(source)
+        for source in sorted(sources, key=lambda source: str(source["id"]))
+    }
+
 
 SEED_DATA = Path(__file__).parents[2] / "seed_data"
 RECORDED = "2026-01-02T03:04:05.000006Z"

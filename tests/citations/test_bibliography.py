@@ -14,8 +14,8 @@ from api.citations.bibliography import LOCALES, STYLES, entry, page_range, write
 from api.citations.bibliography_styles import NAMES
 from models.core.errors import InvalidRecord
 from models.records.serializers import Row
-from tests.citations.generated import generated
 from tests.citations.sources import row, seed_source, seed_sources, sources
+from tests.generated import generated
 
 EXPECTED = Path(__file__).parent / "expected"
 # The article's three; a group; particles and one page; one page and a question in the title; an e-locator; persons with

@@ -13,8 +13,8 @@ from pybtex.database.input.bibtex import month_names  # type: ignore[import-unty
 from api.citations import bibtex, latex
 from api.citations.parse_result import Reading
 from models.records.source import SourceIn
-from tests.citations.generated import fuzzed, generated
 from tests.citations.sources import as_found, compared, row, seed_source, seed_sources, source_lists
+from tests.generated import fuzzed, generated
 
 ARTICLE = """\
 @article{zamboni-2009-jnnp,

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import csl_json
-from api.citations.citation_keys import citation_keys
 from api.citations.parse_result import Reading
 from models.records.serializers import Row
 from models.records.source import SourceIn
-from tests.citations.generated import fuzzed, generated
 from tests.citations.sources import (
     as_found,
+    citation_keys,
     compared,
     row,
     seed_source,
@@ -21,6 +20,7 @@ from tests.citations.sources import (
     source_lists,
     sources,
 )
+from tests.generated import fuzzed, generated
 
 THREE = ("zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from api.citations import detect
 from api.citations.parse_result import Reading
 from api.http import list_formats
-from tests.citations.generated import fuzzed
 from tests.citations.sources import seed_sources
+from tests.generated import fuzzed
 
 RIS = "TY  - JOUR\nTI  - @article{a, [{}]\nER  - \n"
 NBIB = "PMID- 1\nTI  - A @article{a.\n"

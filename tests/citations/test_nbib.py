@@ -7,8 +7,8 @@ from api.citations import nbib
 from api.citations.parse_result import Reading
 from models.records.serializers import Row
 from models.records.source import SourceIn
-from tests.citations.generated import fuzzed
 from tests.citations.sources import compared
+from tests.generated import fuzzed
 
 ZAMBONI = """\
 PMID- 19060024

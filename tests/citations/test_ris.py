@@ -9,7 +9,6 @@ from api.citations import ris
 from api.citations.parse_result import Reading
 from models.records.serializers import Row
 from models.records.source import SourceIn
-from tests.citations.generated import generated
 from tests.citations.ris_files import one, written
 from tests.citations.sources import (
     as_found,
@@ -20,6 +19,7 @@ from tests.citations.sources import (
     source_lists,
     sources,
 )
+from tests.generated import generated
 
 EXPECTED = {
     "zamboni-2009-jnnp": """\

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from api.citations import ris
 from api.citations.clean import decoded
 from api.citations.parse_result import Reading
-from tests.citations.generated import fuzzed
 from tests.citations.ris_files import one, written
 from tests.citations.sources import compared, source_lists
+from tests.generated import fuzzed
 
 
 def codes(reading: Reading) -> list[str]:

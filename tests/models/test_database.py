@@ -16,7 +16,7 @@ from models.database.connections import PAGE_BYTES, Database, connect, file_url
 from models.database.writer_queue import Busy, Queue
 from models.read import listings
 from models.records.revision import hold
-from tests.conftest import Store
+from tests.databases import Store
 
 
 def until(condition: Callable[[], bool]) -> None:
