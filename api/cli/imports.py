@@ -154,14 +154,14 @@ def import_sources(
         migrate_if_needed(database)
         try:
             format_name = format or detect.detect(content)
-            reading = detect.read(content, format_name)
+            parsed_file = detect.read(content, format_name)
         except ValueError as error:
             raise ClaimbaseError(str(error)) from None
         with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
-            records = ((found.line, found.record, found.dropped) for found in reading.found)
+            records = ((entry.line, entry.record, entry.dropped) for entry in parsed_file.entries)
             outcomes = citation_matching.reconcile(change.connection, records, proposed=True)
             stored = 0 if dry_run else citation_matching.store(change, outcomes)
-    parsed = reconciled(format_name, reading, outcomes)
+    parsed = reconciled(format_name, parsed_file, outcomes)
     for record in parsed.data:
         typer.echo(f"line {record.line}: {_outcome(record)}")
     typer.echo(
@@ -188,7 +188,7 @@ def _outcome(record: "ParsedRecord") -> str:
 
 def _in_words(value: object) -> str:
     """Return a field of a source for people: a list of authors by their names, else the value."""
-    from api.citations.tagged_lines import name_line
+    from api.citations.clean import name_line
 
     if not isinstance(value, list):
         return repr(value)

@@ -10,13 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.http.openapi import BODIES, FOLDER, KEY_EXAMPLES, example
+from api.http.openapi import FOLDER, example
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys
 from models.access.api_keys import ApiKey
 from models.core import vocabularies as v
 from models.records.serializers import table
+from tests.api.examples import BODIES, KEY_EXAMPLES
 from tests.api.test_bad_input import problem
 from tests.conftest import Store
 

@@ -90,7 +90,7 @@ def test_styles_have_tags_of_their_own(client: TestClient) -> None:
 def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) -> None:
     found = read(
         client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content
-    ).found
+    ).entries
     titles = {record.record["title"] for record in found}
     assert titles == {
         ask(client, f"/v1/sources/{slug}")["title"]

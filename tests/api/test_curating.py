@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from api.http.openapi import CURATING_EXAMPLES, FOLDER, example
+from api.http.openapi import FOLDER, example
 from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
+from tests.api.examples import CURATING_EXAMPLES
 
 
 @pytest.mark.parametrize("operation", CURATING_EXAMPLES)

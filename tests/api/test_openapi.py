@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.http.openapi import BODIES, CURATING_EXAMPLES, EXAMPLES, FOLDER, KEY_EXAMPLES, example
+from api.http.openapi import FOLDER, example
 from api.main import create_app
 from api.settings import Settings
+from tests.api.examples import BODIES, CURATING_EXAMPLES, EXAMPLES, KEY_EXAMPLES
 from tests.conftest import Store
 
 # They differ from one database to the next.

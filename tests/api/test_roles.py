@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from api.http.openapi import BODIES, EXAMPLES
 from models.access import api_keys
 from models.access.api_keys import ApiKey
 from models.core import vocabularies as v
 from models.records.record_types import KINDS
 from models.records.serializers import table
 from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_record, at_desk, native
+from tests.api.examples import BODIES, EXAMPLES
 from tests.conftest import DATABASES, Templates, store_of
 
 # Who asks. A record that is asked about was proposed by anna for the first three and by ben for «self», a curator.

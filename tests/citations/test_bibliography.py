@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from api.citations.bibliography import LOCALES, STYLES, entry, page_range, write
+from api.citations.bibliography import LOCALES, STYLES, entry, write
 from api.citations.bibliography_styles import NAMES
+from api.citations.page_ranges import page_range
 from models.core.errors import InvalidRecord
 from models.records.serializers import Row
 from tests.citations.generated import generated
@@ -249,7 +250,7 @@ def test_an_unknown_style_or_locale_is_refused_at_once_with_what_comes_near() ->
 
 
 def test_citeproc_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, api.formats.bibliography; sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
+    code = "import sys, api.citations.bibliography; sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from api.citations.citation_keys import citation_key, citation_keys, key_maker, keyed
+from api.citations.citation_keys import citation_key, key_maker
 from models.records.serializers import Row
 from tests.citations.generated import generated
-from tests.citations.sources import row, seed_source, seed_sources, source_lists
+from tests.citations.sources import citation_keys, row, seed_source, source_lists
 
 
 def a_source(**fields: Any) -> Row:
@@ -78,12 +78,6 @@ def test_many_collisions_go_on_after_z() -> None:
     key_of = key_maker()
     keys = [key_of(a_source(id=f"s-{number}", title="Iron")) for number in range(30)]
     assert keys[26:30] == ["ironz", "ironaa", "ironab", "ironac"]
-
-
-def test_the_keys_of_a_stream_are_there_as_soon_as_their_source_is() -> None:
-    sources, keys = keyed(iter(seed_sources()))
-    seen = [keys[source["id"]] for source in sources]
-    assert seen == list(citation_keys(seed_sources()).values())
 
 
 def test_a_source_that_comes_again_keeps_its_key() -> None:

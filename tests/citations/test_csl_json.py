@@ -7,13 +7,13 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import csl_json
-from api.citations.citation_keys import citation_keys
-from api.citations.parse_result import Reading
+from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from tests.citations.generated import fuzzed, generated
 from tests.citations.sources import (
     as_found,
+    citation_keys,
     compared,
     row,
     seed_source,
@@ -29,18 +29,18 @@ def written(*given: Row) -> bytes:
     return b"".join(csl_json.write(given, citation_keys(given)))
 
 
-def read(items: Any) -> Reading:
+def read(items: Any) -> ParsedFile:
     return csl_json.read(json.dumps(items).encode())
 
 
 def record_of(**fields: Any) -> Row:
     reading = read([{"type": "article-journal", "title": "T", **fields}])
-    assert not reading.troubles
-    return compared(reading.found[0].record)
+    assert not reading.problems
+    return compared(reading.entries[0].record)
 
 
 def dropped_of(**fields: Any) -> tuple[str, ...]:
-    return read([{"type": "article-journal", "title": "T", **fields}]).found[0].dropped
+    return read([{"type": "article-journal", "title": "T", **fields}]).entries[0].dropped
 
 
 def test_the_three_sources_of_the_article() -> None:
@@ -109,7 +109,7 @@ def test_the_three_sources_of_the_article() -> None:
 
 def test_no_sources_are_an_empty_array() -> None:
     assert json.loads(written()) == []
-    assert csl_json.read(written()) == Reading()
+    assert csl_json.read(written()) == ParsedFile()
 
 
 def test_what_has_a_place_of_its_own() -> None:
@@ -132,8 +132,8 @@ def test_what_has_a_place_of_its_own() -> None:
 def test_every_seed_source_comes_back_whole() -> None:
     given = seed_sources()
     reading = csl_json.read(written(*given))
-    assert not reading.troubles
-    for source, found in zip(given, reading.found, strict=True):
+    assert not reading.problems
+    for source, found in zip(given, reading.entries, strict=True):
         assert compared(found.record) == as_found(source, *csl_json.CANNOT_CARRY)
         assert found.dropped == ()
         SourceIn.model_validate({"id": source["id"], **found.record})
@@ -145,7 +145,7 @@ def test_nothing_is_out_of_reach() -> None:
 
 @generated(sources(paragraphs=True))
 def test_a_generated_source_comes_back_whole(source: Row) -> None:
-    (found,) = csl_json.read(written(source)).found
+    (found,) = csl_json.read(written(source)).entries
     assert compared(found.record) == as_found(source)
     assert found.dropped == ()
     SourceIn.model_validate({"id": source["id"], **found.record})
@@ -267,8 +267,8 @@ def test_a_stranger_s_item() -> None:
             "custom": {"sample_size": "many", "mine": 1},
         }
     )
-    assert not reading.troubles
-    (found,) = reading.found
+    assert not reading.problems
+    (found,) = reading.entries
     assert found.record == {
         "type": "article-journal",
         "study_design": "not_recorded",
@@ -297,8 +297,8 @@ def test_a_retraction_without_a_note_still_makes_a_valid_source() -> None:
 
 def lines(content: str) -> tuple[list[int], list[tuple[int, str]]]:
     reading = csl_json.read(content.encode())
-    return [found.line for found in reading.found], [
-        (trouble.line, trouble.code) for trouble in reading.troubles
+    return [found.line for found in reading.entries], [
+        (problem.line, problem.code) for problem in reading.problems
     ]
 
 
@@ -335,7 +335,7 @@ def test_every_entry_is_found_or_a_trouble_with_its_line(
 
 
 def test_latin_1_is_read() -> None:
-    (found,) = csl_json.read('[{"title": "Größe"}]'.encode("latin-1")).found
+    (found,) = csl_json.read('[{"title": "Größe"}]'.encode("latin-1")).entries
     assert found.record["title"] == "Größe"
 
 
@@ -376,7 +376,9 @@ def _mutated(content: bytes, start: int, length: int, instead: bytes) -> bytes:
 def holds(content: bytes) -> None:
     reading = csl_json.read(content)
     count = content.count(b"\n") + content.count(b"\r") + 1
-    lines = [found.line for found in reading.found] + [trouble.line for trouble in reading.troubles]
+    lines = [found.line for found in reading.entries] + [
+        problem.line for problem in reading.problems
+    ]
     assert all(1 <= line <= count for line in lines)
     try:
         parsed = json.loads(content)
@@ -385,7 +387,7 @@ def holds(content: bytes) -> None:
     entries = parsed if isinstance(parsed, list) else [parsed]
     if isinstance(parsed, dict) and isinstance(parsed.get("items"), list):
         return
-    assert len(reading.found) + len(reading.troubles) == len(entries)
+    assert len(reading.entries) + len(reading.problems) == len(entries)
 
 
 FILES = (
@@ -411,5 +413,5 @@ def test_a_file_cut_in_the_middle_gives_what_came_before(given: list[Row], place
         and line.rstrip(b",") in whole.replace(b",\n", b"\n").split(b"\n")
         for line in cut.split(b"\n")
     )
-    assert len(reading.found) == complete
-    assert len(reading.troubles) == (1 if cut not in (b"", whole.rstrip()) else 0)
+    assert len(reading.entries) == complete
+    assert len(reading.problems) == (1 if cut not in (b"", whole.rstrip()) else 0)

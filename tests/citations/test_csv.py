@@ -6,12 +6,11 @@ import io
 import pytest
 
 from api.citations import csv as csv_format
-from api.citations.citation_keys import citation_keys
 from models.core.types import REVIEWED
 from models.records.serializers import Row
 from models.records.source import SourceIn, SourceOut
 from tests.citations.generated import generated
-from tests.citations.sources import row, seed_source, seed_sources, sources
+from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
 
 
 def written(*given: Row) -> str:

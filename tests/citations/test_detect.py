@@ -5,9 +5,8 @@ import codecs
 import pytest
 from hypothesis import strategies as st
 
-from api.citations import detect
-from api.citations.parse_result import Reading
-from api.http import list_formats
+from api.citations import detect, formats
+from api.citations.parse_result import ParsedFile
 from tests.citations.generated import fuzzed
 from tests.citations.sources import seed_sources
 
@@ -51,14 +50,14 @@ def test_what_is_none_says_what_was_looked_for(text: str) -> None:
         detect.detect(text.encode())
 
 
-@pytest.mark.parametrize("name", sorted(detect.FORMATS.keys() & list_formats.FORMATS))
+@pytest.mark.parametrize("name", sorted(formats.READ.keys() & formats.WRITTEN))
 def test_what_is_written_is_detected_and_read(name: str) -> None:
     sources = seed_sources()
     keys = {source["id"]: source["id"].replace("-", "") for source in sources}
-    content = b"".join(list_formats.FORMATS[name].write(sources, keys))
+    content = b"".join(formats.WRITTEN[name].write(sources, keys))
     assert detect.detect(content) == name
     assert detect.read(content) == detect.read(content, name)
-    assert len(detect.read(content).found) == len(sources)
+    assert len(detect.read(content).entries) == len(sources)
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
@@ -73,17 +72,17 @@ def test_what_is_written_is_detected_and_read(name: str) -> None:
 )
 def test_utf_16_is_read_as_its_mark_says(text: str, mark: bytes) -> None:
     told = detect.read(text.encode())
-    assert [found.record["title"] for found in told.found] == ["Ménière – Ω"]
+    assert [found.record["title"] for found in told.entries] == ["Ménière – Ω"]
     encoding = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
     for end in ("\n", "\r\n"):
         assert detect.read(mark + text.replace("\n", end).encode(encoding)) == told
     # Cut within a character.
-    assert len(detect.read(mark + text.encode(encoding)[:-1]).found) == 1
+    assert len(detect.read(mark + text.encode(encoding)[:-1]).entries) == 1
 
 
 def test_reading_in_a_format_of_ones_own_choice() -> None:
-    assert detect.read(b"", "ris") == Reading()
-    assert len(detect.read(NBIB.encode(), "nbib").found) == 1
+    assert detect.read(b"", "ris") == ParsedFile()
+    assert len(detect.read(NBIB.encode(), "nbib").entries) == 1
     with pytest.raises(
         ValueError,
         match="'word' is not a format that is read; these are: csl_json, ris, nbib, bibtex",
@@ -99,4 +98,4 @@ def test_any_bytes_are_in_a_format_or_none(content: bytes) -> None:
         name = detect.detect(content)
     except ValueError:
         return
-    assert name in detect.FORMATS
+    assert name in formats.READ

@@ -8,13 +8,12 @@ import pytest
 from pyld import jsonld  # type: ignore[import-untyped]
 
 from api.citations import json_ld
-from api.citations.citation_keys import citation_keys
 from models.core.types import REVIEWED
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.status.rules import RULE_BY_NAME
 from tests.citations.generated import generated
-from tests.citations.sources import row, seed_source, seed_sources, sources
+from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
 
 BASE = "https://claims.example"
 SCHEMA = "https://schema.org/"
@@ -290,13 +289,3 @@ def test_a_claim_has_a_review() -> None:
 @pytest.mark.parametrize("part", ["occurrences", "evidence"])
 def test_a_claim_that_nothing_hangs_on(part: str) -> None:
     check(json_ld.claim(a_claim(**{part: [], "certainty": None}), BASE))
-
-
-def test_a_list_of_claims_tells_each_source_once() -> None:
-    second = a_claim(id="another", status="established", status_rule="strong_for")
-    document = json.loads(b"".join(json_ld.write_claims([a_claim(), second], BASE)))
-    assert [node["@type"] for node in document["@graph"]] == [
-        "Claim", "ClaimReview", "ScholarlyArticle", "ScholarlyArticle", "Claim", "ClaimReview",
-    ]  # fmt: skip
-    assert document["@graph"][5]["reviewRating"]["ratingValue"] == 7
-    check(document)

@@ -6,7 +6,7 @@ import pytest
 import rispy  # type: ignore[import-untyped]
 
 from api.citations import ris
-from api.citations.parse_result import Reading
+from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from tests.citations.generated import generated
@@ -128,28 +128,28 @@ def test_the_articles_sources_are_written_so(slug: str) -> None:
 
 def test_no_sources_are_an_empty_file() -> None:
     assert written() == b""
-    assert ris.read(b"") == Reading()
+    assert ris.read(b"") == ParsedFile()
 
 
 def test_every_seed_source_comes_back() -> None:
     seeded = seed_sources()
     reading = ris.read(written(*seeded))
-    assert not reading.troubles
-    assert [compared(found.record) for found in reading.found] == [
+    assert not reading.problems
+    assert [compared(found.record) for found in reading.entries] == [
         expected(copied(source)) for source in seeded
     ]
-    assert not any(found.dropped for found in reading.found)
-    for source, found in zip(seeded, reading.found, strict=True):
+    assert not any(found.dropped for found in reading.entries)
+    for source, found in zip(seeded, reading.entries, strict=True):
         SourceIn.model_validate({"id": source["id"], **found.record})
 
 
 @generated(sources(paragraphs=True))
 def test_every_source_comes_back(source: Row) -> None:
     reading = ris.read(written(source))
-    assert [(compared(each.record), each.dropped) for each in reading.found] == [
+    assert [(compared(each.record), each.dropped) for each in reading.entries] == [
         (expected(copied(source)), ())
     ]
-    assert not reading.troubles
+    assert not reading.problems
 
 
 RISPY = {

@@ -1,0 +1,61 @@
+"""The requests whose responses are the examples of the OpenAPI document.
+
+The responses are files in `api/examples`, which `make examples` writes from the seed content; tests
+compare them with what the API answers.
+"""
+
+# The request of each example.
+EXAMPLES = {
+    "index": "/v1",
+    "list_claims": "/v1/claims?status=refuted&fields=id,statement,status,certainty,status_since",
+    "count_claims": "/v1/claims/facets?by=status,kind",
+    "get_claim": "/v1/claims/ccsvi-not-confirmed",
+    "list_claim_evidence": "/v1/claims/ccsvi-causes-ms/evidence?level=1",
+    "walk_relations": "/v1/claims/venous-reflux-in-ms/relations?depth=1",
+    "get_impact": "/v1/claims/iron-and-autoimmunity-cause-ms-lesions/impact?assume=refuted",
+    "get_timeline": "/v1/claims/iron-from-slow-venous-flow/timeline",
+    "explain_status": "/v1/claims/iron-from-slow-venous-flow/explanation?as_of=2010",
+    "compare_days": "/v1/claims/iron-from-slow-venous-flow/diff?from=2009&to=2010",
+    "status_history": "/v1/statuses/history?topic=treatment",
+    "list_claim_revisions": "/v1/claims/ccsvi-causes-ms/revisions?limit=2",
+    "get_revision": "/v1/revisions/1",
+    "list_changes": "/v1/changes?claim=ccsvi-causes-ms&limit=2",
+    "list_evidence": "/v1/evidence?level=1&direction=disputes",
+    "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_claim_sources": "/v1/claims/ccsvi-not-confirmed/sources",
+    "list_sources": "/v1/sources?author=sundstrom",
+    "get_source": "/v1/sources/doi:10.1002/ana.22085",
+    "parse_sources": "/v1/sources:parse",
+    "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
+    "suggest": "/v1/suggest?q=mult",
+    "list_topics": "/v1/topics?limit=2",
+    "get_topic": "/v1/topics/iron",
+    "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
+    "get_relation": "/v1/relations/blood-leakage-from-slow-venous-flow:leads_to"
+    ":iron-from-slow-venous-flow",
+    "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_vocabularies": "/v1/vocabularies",
+    "get_vocabulary": "/v1/vocabularies/directions",
+    "healthz": "/healthz",
+    "readyz": "/readyz",
+}
+# Requests with the key of an admin: method and path, in which `{key}` is the id of that key.
+KEY_EXAMPLES = {
+    "list_keys": ("GET", "/v1/keys"),
+    "get_key": ("GET", "/v1/keys/{key}"),
+    "create_key": ("POST", "/v1/keys"),
+    "revoke_key": ("DELETE", "/v1/keys/{key}"),
+    "list_reviews": ("GET", "/v1/reviews"),
+}
+# Requests that need a proposal, which `test_curating` makes.
+CURATING_EXAMPLES = {
+    "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
+    "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
+}
+# The body of a request that has one.
+BODIES = {
+    "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
+    "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010,"
+    " doi = {10.1002/ana.22085}}\n"
+    "@article{b, year = 2011}\n",
+}
