@@ -94,7 +94,7 @@ def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[
     }
 
 
-def wanted(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
+def requested_format(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
     """Return the format that `format=` or Accept asks for, or None for JSON.
 
     Raises NotAcceptable if none of the media types is offered, and ParameterError for a style or a
@@ -195,7 +195,7 @@ def lines_response(
     parameters = references.resolve(connection, values)
     database: Database = request.app.state.database
     sort = values.get("sort", listing.default)
-    records = every(database, listing, statement, parameters, sort, lines)
+    records = read_all(database, listing, statement, parameters, sort, lines)
     content = pieces(record + b"\n" for record in records)
     headers = file_headers(LINES, etag, name, {})
     return StreamingResponse(content, media_type=LINES.media_types[0], headers=headers)
@@ -292,17 +292,17 @@ def not_modified(request: Request, chosen: Format, etag: str) -> Response | None
     return pagination.not_modified(request, _etag_of(chosen, etag))
 
 
-def listed(
+def sources_of_list(
     database: Database,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
     sort: Sequence[str],
 ) -> Iterator[Row]:
     """Yield the sources of a list of sources, in its order."""
-    return every(database, listing, listings.sources_statement(), parameters, sort, sources_out)
+    return read_all(database, listing, listings.sources_statement(), parameters, sort, sources_out)
 
 
-def cited(
+def cited_sources(
     database: Database,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
@@ -315,7 +315,7 @@ def cited(
     seen: set[str] = set()
     statement = listings.claims_statement(("sources",))
     day = parameters.get("as_of", "9999")
-    for source in every(database, listing, statement, parameters, sort, _sources_of):
+    for source in read_all(database, listing, statement, parameters, sort, _sources_of):
         if source["id"] not in seen and source["published"] <= day:
             seen.add(source["id"])
             yield source
@@ -325,7 +325,7 @@ def _sources_of(_connection: Connection, documents: Sequence[Row]) -> list[Row]:
     return [source for document in documents for source in from_json(document["sources"])]
 
 
-def every(
+def read_all(
     database: Database,
     listing: listings.Listing,
     statement: Any,

@@ -88,7 +88,7 @@ def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
 
 
 def install(app: FastAPI) -> None:
-    """Replace the application's `openapi`; the document is made once, at the first request for it."""
+    """Replace the application's `openapi`; the document is made at the first request for it."""
 
     # FastAPI's own function fails for the second of two simultaneous requests.
     one_at_a_time = Lock()

@@ -111,7 +111,7 @@ def test_wrapped_lines_fit(text: str) -> None:
     for room, most in ((100, 3), (400, 8), (300, 500)):
         lines = svg.wrap(text, room, 14, most)
         assert len(lines) <= most
-        assert all(svg.breadth(written, 14) <= room for written in lines)
+        assert all(svg.text_width(written, 14) <= room for written in lines)
     if most == 500:
         assert "".join("".join(lines).split()) == "".join(svg.clean(text).split())
 
