@@ -82,7 +82,8 @@ class Parsed(BaseModel):
     },
 )
 async def parse_sources(request: Request, query: Annotated[ParseParameters, Query()]) -> Response:
-    """Read a file of citations (BibTeX, RIS, CSL-JSON, NBIB) and say of each entry whether it is new, matches, or why not.
+    """Read a file of citations (BibTeX, RIS, CSL-JSON, NBIB) and say of each entry whether it is
+    new, matches, or why not.
 
     The format is detected; every entry of the file is in the answer. At most 2,000,000 bytes.
     """
