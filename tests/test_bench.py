@@ -18,7 +18,7 @@ from benchmarks.load import Ask, LoadFailed
 from benchmarks.stores import Postgres
 from models.database.connections import connect
 from models.projection import integrity_check
-from tests.conftest import Templates
+from tests.databases import Templates
 
 CLAIMS = 300
 

@@ -2,76 +2,16 @@
 
 import http.client
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from api.settings import ROOT
 from models.database import schema_version
 from models.database.connections import file_url
-from tests.conftest import Store
-
-COMMAND = [sys.executable, "-c", "from api.cli.app import app; app()"]
-
-
-def run(
-    *arguments: str, url: str | None = None, given: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url} if url else dict(os.environ)
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=ROOT,
-        env=environment,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def get(port: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-        return bytes(answer.read())
-
-
-@contextmanager
-def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
-    """Give the port and the process of a server that is ready, and the seconds that it took."""
-    port = free_port()
-    begun = time.monotonic()
-    arguments = [*COMMAND, "serve", "--port", str(port), "--database-url", url]
-    with subprocess.Popen(
-        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            while True:
-                try:
-                    get(port, "/readyz")
-                    break
-                except OSError:
-                    assert process.poll() is None, process.communicate()
-                    assert time.monotonic() - begun < 30
-                    time.sleep(0.02)
-            yield port, process, time.monotonic() - begun
-        finally:
-            process.kill()
+from tests.command_line import get, run, serving
+from tests.databases import Store
 
 
 def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
@@ -113,8 +53,8 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     checked = run("check", url=empty.url)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.endswith("all agrees.\n")
-    down = run("migrate", "--to", "0001", url=empty.url)
-    assert "is at migration 0001" in down.stdout
+    down = run("migrate", "--to", "base", url=empty.url)
+    assert "is at migration base" in down.stdout
     behind = run("check", url=empty.url)
     assert behind.returncode == 1
     assert "run claimbase migrate" in behind.stderr
@@ -184,7 +124,7 @@ def test_verify_without_a_network_is_one_line(seeded: Store) -> None:
         assert done.stderr == "Crossref and PubMed cannot be reached; is there a network?\n"
 
 
-def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
+def test_keys_are_created_listed_and_revoked(empty: Store) -> None:
     made = run(
         "keys",
         "create",
@@ -252,7 +192,7 @@ def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
         (["revoke", "AAAAAAAA"], "There is no key with the id 'AAAAAAAA'."),
     ],
 )
-def test_a_key_that_cannot_be_made_or_found_is_one_line(
+def test_a_key_that_cannot_be_created_or_read_is_one_line(
     arguments: list[str], told: str, empty: Store
 ) -> None:
     done = run("keys", *arguments, url=empty.url)

@@ -9,8 +9,9 @@ from models.read import listings
 from models.records.claim import OccurrenceIn
 from models.write import changes
 from tests.api.following import a_claim, fill
-from tests.conftest import Store
-from tests.test_cli import COMMAND, run
+from tests.command_line import COMMAND, run
+from tests.databases import Store
+from tests.records import put_part
 
 TEXT = "It is said that veins are narrow.\n"
 
@@ -28,7 +29,7 @@ def test_each_quote_is_one_line_and_what_is_not_exact_ends_in_1(
     fill(empty)
     with changes.begin(empty.database, actor="ada") as change:
         assert changes.put_claim(change, a_claim("c"))
-        assert changes.put_occurrence(change, "c", an_occurrence())
+        assert put_part(change, "c", an_occurrence())
     file = tmp_path / "study.txt"
     file.write_text(TEXT, encoding="utf-8")
     good = run("anchors", "check", str(file), "--source", "study", url=empty.url)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from api.settings import ROOT
 from models.database.connections import file_url
-from tests.conftest import Store
-from tests.models.exports import written
-from tests.models.test_scifact import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
-from tests.test_cli import COMMAND, run
+from tests.command_line import COMMAND, run
+from tests.databases import Store
+from tests.models.exports import as_lines
+from tests.models.scifact_files import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 
 
 def test_export_and_import_by_file_by_folder_and_by_pipe(
@@ -75,8 +75,8 @@ def test_import_reports_bad_records_and_says_how_many(empty: Store, tmp_path: Pa
 
 def test_import_scifact(empty: Store, tmp_path: Path) -> None:
     claims, corpus = tmp_path / "claims.jsonl", tmp_path / "corpus.jsonl"
-    claims.write_bytes(written(CLAIM))
-    corpus.write_bytes(written(ABSTRACT, TRANSLATED, LOOKED_AT))
+    claims.write_bytes(as_lines(CLAIM))
+    corpus.write_bytes(as_lines(ABSTRACT, TRANSLATED, LOOKED_AT))
     done = run("import", "scifact", str(claims), str(corpus), url=empty.url)
     assert done.returncode == 0, done.stderr
     assert "4 lines: 8 records = 8 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
@@ -115,7 +115,7 @@ def test_import_shows_a_bar_at_a_terminal(empty: Store, tmp_path: Path) -> None:
         {"record": "topic", "id": f"t-{number}", "label": "A", "definition": "B."}
         for number in range(2000)
     )
-    file.write_bytes(written(*topics))
+    file.write_bytes(as_lines(*topics))
     ours, theirs = pty.openpty()
     environment = {
         **os.environ,

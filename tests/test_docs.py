@@ -1,30 +1,54 @@
-"""Tests that read the documents: what the program has and no document names fails, and so does what is named wrongly."""
+"""The documents and the program agree.
+
+What the program has and no document names fails, and so does what a document names or shows wrongly.
+"""
 
 import contextlib
 import io
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import SQLModel
+from typer.main import get_command
 
 from api.cli.app import app as commands
 from api.settings import NOTICE, ROOT, Settings
 from models.core import vocabularies as v
 from models.migrations import tables
 from models.projection.tables import StatusPeriod
+from models.read import listings
+from models.records.claim import Claim
 from models.records.serializers import table
+from models.records.source import Source
 from models.status import rules
-from tests.conftest import Store
+from tests.databases import Store
 
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+API = (DOCS / "api.md").read_text(encoding="utf-8")
+ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+CITATIONS = (DOCS / "citations.md").read_text(encoding="utf-8")
+COMMANDS = (DOCS / "commands.md").read_text(encoding="utf-8")
+CURATING = (DOCS / "curating.md").read_text(encoding="utf-8")
+OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "benchmarks" / "results" / "100000.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"])
+DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 SERVED = "http://127.0.0.1:8000"
+LONGEST_README = 700
+
+# The lists in the table of filters, and the parameters that it leaves to the text around it.
+LISTS = {"claims": "/v1/claims", "evidence": "/v1/evidence", "sources": "/v1/sources"}
+NO_FILTERS = {
+    *("limit", "cursor", "count", "sort", "fields", "include"),
+    *("format", "style", "locale", "highlight"),
+}
 
 
 def blocks(document: str, *languages: str) -> list[str]:
@@ -36,7 +60,13 @@ def blocks(document: str, *languages: str) -> list[str]:
 def rows(document: str) -> list[list[str]]:
     """Return the cells of every table's rows, without the marks of code."""
     lines = re.findall(r"^\|(.+)\|$", document, flags=re.MULTILINE)
-    return [[cell.strip().replace("`", "") for cell in line.split("|")] for line in lines]
+    cells = [re.split(r"(?<!\\)\|", line) for line in lines]
+    return [[cell.strip().replace("`", "") for cell in row] for row in cells]
+
+
+def words(cell: str) -> list[str]:
+    """Return the items of a cell that lists them with commas."""
+    return [word for word in cell.split(", ") if word]
 
 
 def anchors(document: Path) -> set[str]:
@@ -45,61 +75,163 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def addresses() -> list[str]:
-    """Return what the README asks the API."""
-    code = "\n".join(blocks(README, "sh", "js", "python"))
-    asked = re.findall(re.escape(SERVED) + r"(/[^'\"\s]*)", code)
-    return [*asked, *re.findall(r"^GET (/\S+)", README, flags=re.MULTILINE)]
+def examples() -> list[str]:
+    """Return the addresses that the examples of all documents read from the API."""
+    found = []
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        code = "\n".join(blocks(text, "sh", "js", "python", "html"))
+        found += re.findall(re.escape(SERVED) + r"(/[^'\"\s]*)", code)
+        found += re.findall(r"^GET (/\S+)", text, flags=re.MULTILINE)
+    return found
+
+
+def requests() -> list[tuple[str, str, str]]:
+    """Return each command with `curl` that an answer is shown for: document, command, answer."""
+    shown = re.compile(r"^```sh\n([^`]*)^```\n+```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    found = []
+    for document in DOCUMENTS:
+        for code, answer in shown.findall(document.read_text(encoding="utf-8")):
+            command = code.strip().splitlines()[-1]
+            if command.startswith("curl ") and "/stream" not in command:
+                found.append((document.name, command, answer))
+    return found
+
+
+def ask(client: TestClient, command: str) -> str:
+    """Return the text that a command with `curl` gets, whatever its status."""
+    _, *arguments = shlex.split(command)
+    headers = {}
+    while arguments[0] == "-H":
+        name, _, value = arguments[1].partition(": ")
+        headers[name] = value
+        arguments = arguments[2:]
+    (url,) = arguments
+    return client.get(url.removeprefix(SERVED), headers=headers).text
+
+
+def parameters(client: TestClient, path: str) -> dict[str, Any]:
+    """Return the schemas of the query parameters that a list takes, by name."""
+    listed = client.get("/openapi.json").json()["paths"][path]["get"]["parameters"]
+    return {each["name"]: each["schema"] for each in listed if each["in"] == "query"}
+
+
+def leaves(command: Any, name: str = "") -> dict[str, Any]:
+    """Return the commands that do something, by their full names."""
+    if not hasattr(command, "commands"):
+        return {name: command}
+    found = {}
+    for part, inner in command.commands.items():
+        found.update(leaves(inner, f"{name} {part}".strip()))
+    return found
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= LONGEST_README, "move what is more to a page of docs/"
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    pages = [f"docs/{path.name}" for path in sorted(DOCS.glob("*.md"))]
+    assert pages
+    assert [page for page in pages if not re.search(rf"\]\({page}[)#]", README)] == []
+
+
+def test_the_readme_quotes_the_results() -> None:
+    figures = [row for row in rows(RESULTS) if row[0].isdigit()]
+    measured = {row[1]: (row[3].partition(" (")[0], row[2]) for row in figures}
+    quotes = [row for row in rows(README) if " × " in row[2]]
+    quoted = {
+        f"{work}: {beside} [×]": (result.partition(" × ")[0], aim)
+        for work, beside, result, aim in quotes
+    }
+    assert len(quoted) == 6
+    assert quoted == {label: measured.get(label) for label in quoted}
+
+
+def test_the_readme_shows_what_a_start_prints(shared: Store) -> None:
+    with shared.database.read() as connection:
+        claims = connection.scalar(select(func.count()).select_from(table(Claim)))
+        sources = connection.scalar(select(func.count()).select_from(table(Source)))
+        serial = listings.serial(connection)
+    assert f"Seeded an empty database with {serial} records from …/seed_data.\n" in README
+    assert f": {claims} claims, {sources} sources, serial {serial}, sqlite:///…" in README
 
 
 def test_every_route_is_documented(client: TestClient) -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     paths = client.get("/openapi.json").json()["paths"]
     assert [path for path in paths if f"`{path}`" not in text] == [], (
-        "name them in README.md, in backticks"
+        "name them in docs/api.md or docs/curating.md, in backticks"
     )
 
 
-def test_every_route_in_the_readme_exists(client: TestClient) -> None:
+def test_the_tables_of_routes_are_those_of_the_program(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    named = [
-        path
-        for row in rows(README)
-        for path in re.findall(r"/[\w{}/.]+", row[0])
-        if row[0].startswith("/")
-    ]
-    assert named
-    assert [path for path in named if path not in paths] == []
+    offered = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    reads = [row[0] for row in rows(API) if row[0].startswith("/")]
+    writes = [row[0] for row in rows(CURATING) if re.match("POST|PUT", row[0])]
+    documented = {("GET", path) for cell in reads for path in re.findall(r"/[\w{}/.]+", cell)}
+    documented.add(("POST", "/v1/sources:parse"))
+    for cell in writes:
+        for methods, named in re.findall(r"((?:[A-Z]+(?:, )?)+) ((?:/[^\s,]+(?:, )?)+)", cell):
+            documented |= {(method, path) for method in words(methods) for path in words(named)}
+    assert documented == offered
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    documented = [row[0] for row in rows(README) if row[0].startswith("CLAIMBASE_")]
+@pytest.mark.parametrize("name", LISTS)
+def test_the_table_of_filters_is_that_of_the_program(name: str, client: TestClient) -> None:
+    (row,) = [row for row in rows(API) if row[0] == name and len(row) == 4]
+    offered = parameters(client, LISTS[name])
+    assert sorted(words(row[1])) == sorted(offered.keys() - NO_FILTERS)
+    for parameter, cell in (("sort", row[2]), ("include", row[3])):
+        terms = [each for each in offered[parameter]["items"]["enum"] if each[0] != "-"]
+        assert words(cell) == terms
+
+
+def test_the_table_of_formats_is_that_of_the_program(client: TestClient) -> None:
+    formats = {row[0]: row[1].partition(",")[0] for row in rows(CITATIONS) if "/" in row[1]}
+    (offered, _) = parameters(client, "/v1/sources")["format"]["anyOf"]
+    assert {"json", "jsonl", *formats} == set(offered["enum"])
+    for name, media_type in formats.items():
+        answer = client.get(f"/v1/sources?limit=1&format={name}")
+        assert answer.headers["content-type"].partition(";")[0] == media_type
+
+
+def test_the_styles_are_those_of_the_program(client: TestClient) -> None:
+    refused = client.get("/v1/sources?format=bibliography&style=no-style").json()
+    (error,) = refused["errors"]
+    (sentence,) = re.findall(r"^Styles are (.+?)\.$", CITATIONS, flags=re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([\w-]+)`", sentence)
+    assert named == error["allowed"]
+
+
+def test_every_setting_is_in_the_operations() -> None:
+    documented = [row[0] for row in rows(OPERATIONS) if row[0].startswith("CLAIMBASE_")]
     assert documented == [f"CLAIMBASE_{name.upper()}" for name in Settings.model_fields]
 
 
-def test_the_defaults_in_the_readme_are_those_of_the_settings() -> None:
-    told = {
-        row[0].removeprefix("CLAIMBASE_").lower(): row[1]
-        for row in rows(README)
-        if "CLAIMBASE_" in row[0]
-    }
+def test_the_defaults_in_the_operations_are_those_of_the_settings() -> None:
+    settings = [row for row in rows(OPERATIONS) if row[0].startswith("CLAIMBASE_")]
+    documented = {row[0].removeprefix("CLAIMBASE_").lower(): row[1] for row in settings}
     for name, field in Settings.model_fields.items():
         default = str(field.default).replace("'", '"')
-        start, _, end = told[name].partition("…")
+        start, _, end = documented[name].partition("…")
         assert default.startswith(start), name
         assert default.endswith(end), name
 
 
-def test_every_command_is_in_the_readme() -> None:
-    names = [
-        command.name or command.callback.__name__
-        for command in commands.registered_commands
-        if command.callback
-    ]
-    assert names
-    assert [
-        name for name in names if not re.search(rf"^\| `claimbase {name}\b", README, re.MULTILINE)
-    ] == []
+def test_the_table_of_commands_is_that_of_the_program() -> None:
+    documented = {}
+    for row in rows(COMMANDS):
+        if match := re.match(r"claimbase ([a-z]+(?: [a-z]+)*)", row[0]):
+            documented[match[1]] = sorted(words(row[1]))
+    # `claimbase import PATH` is short for `claimbase import records PATH`.
+    assert documented.pop("import") == []
+    offered = {}
+    for name, command in leaves(get_command(commands)).items():
+        options = [each.opts[-1] for each in command.params if each.param_type_name == "option"]
+        offered[name] = sorted(set(options) - {"--database-url"})
+    assert documented == offered
 
 
 def test_every_room_is_in_the_architecture() -> None:
@@ -135,30 +267,69 @@ def test_links_resolve(document: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("address", addresses())
-def test_what_the_readme_asks_is_answered(address: str, client: TestClient) -> None:
+@pytest.mark.parametrize("address", examples())
+def test_what_an_example_reads_is_answered(address: str, client: TestClient) -> None:
     # A stream would never end. One example shows what a mistyped parameter gets.
-    ask = client.head if "/stream" in address else client.get
-    assert ask(address).status_code == (400 if "statsu" in address else 200)
+    method = client.head if "/stream" in address else client.get
+    assert method(address).status_code == (400 if "statsu" in address else 200)
 
 
-def test_the_readmes_script_prints_what_the_readme_says(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("document", "command", "shown"), requests())
+def test_an_answer_is_as_it_is_shown(
+    document: str, command: str, shown: str, client: TestClient
+) -> None:
+    """What is left out is marked by `…`; the rest stands in the answer, in this order."""
+    answer = "".join(ask(client, command).split())
+    place = 0
+    for piece in shown.split("…"):
+        text = "".join(piece.split())
+        found = answer.find(text, place)
+        assert found >= place, f"{document}: {command} does not answer {piece}"
+        place = found + len(text)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/citations.md"])
+def test_a_script_prints_what_is_shown(
+    document: str, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def urlopen(url: str) -> io.BytesIO:
         return io.BytesIO(client.get(url.removeprefix(SERVED)).raise_for_status().content)
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
-    (script,) = blocks(README, "python")
+    text = (ROOT / document).read_text(encoding="utf-8")
+    (script,) = blocks(text, "python")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(script, {})  # noqa: S102
-    assert printed.getvalue() in blocks(README, "text")
+    assert printed.getvalue() in blocks(text, "text")
 
 
-def test_the_readme_gives_the_notice_and_explains_every_status() -> None:
+def test_the_front_end_prints_what_is_shown(client: TestClient) -> None:
+    """The lines are those of the script in JavaScript, which the suite cannot run."""
+    (script,) = blocks(README, "js")
+    (address,) = re.findall(re.escape(SERVED) + r"([^\"]+)", script)
+    printed = ""
+    for claim in client.get(address).json()["data"]:
+        printed += f"{claim['statement']} {claim['status']} since {claim['status_since']}\n"
+        for line in claim["evidence"]:
+            if line["level"] in ("1", "2"):
+                printed += f"  {line['direction']}: {line['source']}, "
+                printed += f"level {line['level']}, {line['sample']}\n"
+    assert printed in blocks(README, "text")
+
+
+def test_the_example_of_a_condition_is_a_304(client: TestClient) -> None:
+    (tag,) = re.findall(r"-H 'If-None-Match: (\S+)'", API)
+    answer = client.get("/v1/claims/ccsvi-causes-ms", headers={"If-None-Match": tag})
+    assert answer.status_code == 304
+
+
+def test_the_notice_is_in_the_readme() -> None:
     assert NOTICE.removeprefix("This is ") in README
-    explained = [row[0] for row in rows(README) if row[0] in v.STATUSES.ids]
+
+
+def test_every_status_is_explained() -> None:
+    explained = [row[0] for row in rows(API) if row[0] in v.STATUSES.ids]
     assert sorted(explained) == sorted(v.STATUSES.ids)
 
 

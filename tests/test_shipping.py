@@ -137,8 +137,12 @@ def test_the_health_check_asks_a_route() -> None:
     assert "/readyz" in paths
 
 
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))
+
+
 @pytest.mark.parametrize(
-    "file", ["Dockerfile", "compose.yaml", "README.md", "CONTRIBUTING.md", "Makefile"]
+    "file",
+    ["Dockerfile", "compose.yaml", "README.md", "CONTRIBUTING.md", "Makefile", *DOCUMENTS],
 )
 def test_every_variable_is_a_setting(file: str) -> None:
     named = set(re.findall(r"\bCLAIMBASE_(\w+)", (ROOT / file).read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""The database's shape over time: one Alembic tree for both databases."""
+"""The schema of the database, as one Alembic tree for both databases."""
 
 from pathlib import Path
 
@@ -6,38 +6,47 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models.core.errors import ClaimbaseError
+from models.database import schema_version
 from models.database.connections import Database
-from models.database.schema_version import HEAD, current
+from models.database.schema_version import current
 from models.projection import rebuild
 
 
 class BadMigration(ClaimbaseError):
-    """The database cannot be brought there."""
+    """The database cannot be migrated to that revision."""
 
     code = "bad_migration"
 
 
 def migrate(database: Database, target: str = "head") -> None:
-    """Bring the database up to a revision (or down, where the target is older, `base` being the empty database).
+    """Migrate the database to a revision, up or down; `base` is the empty database.
 
-    At the newest one the read model is derived anew, in the same transaction: half of it is never left behind.
+    At the head the read model is derived anew in the same transaction, so that no reader meets
+    half of it. Raises BadMigration if the revision does not exist, or the database is too old.
     """
     from alembic import command
     from alembic.util import CommandError
 
     try:
         with database.reshape() as connection:
+            at = current(connection)
+            if at is not None and at < schema_version.OLDEST:
+                raise BadMigration(
+                    f"The database is at migration {at}, from before the first release; this"
+                    f" program starts at {schema_version.OLDEST}. Run `claimbase migrate` of commit"
+                    f" {schema_version.LAST_BEFORE_OLDEST} on it, then use this program again."
+                )
             config = alembic_config(connection)
-            step = command.downgrade if _is_down(current(connection), target) else command.upgrade
+            step = command.downgrade if _is_down(at, target) else command.upgrade
             step(config, target)
-            if current(connection) == HEAD:
+            if current(connection) == schema_version.HEAD:
                 rebuild.rebuild(connection)
     except CommandError as error:
         raise BadMigration(f"The database cannot be migrated to '{target}': {error}.") from None
     except (ProgrammingError, IntegrityError):
-        # Two first starts at once: the other one has made the tables.
+        # Of two first starts at once, the other one may have created the tables.
         with database.read() as connection:
-            if current(connection) != HEAD:
+            if current(connection) != schema_version.HEAD:
                 raise
 
 

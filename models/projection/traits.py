@@ -20,7 +20,7 @@ FIELDS = {
     "topic": (ANY,),
     "asserted_by": (ANY,),
 }
-# Stored numbers are read by these places: who changes them raises `document.DERIVATION`.
+# Stored numbers are read by these places: who changes them raises `rebuild.DERIVATION`.
 _TERMS = [(field, term) for field, terms in FIELDS.items() for term in terms]
 BITS = {found: 1 << place for place, found in enumerate(_TERMS)}
 

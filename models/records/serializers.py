@@ -116,17 +116,6 @@ def line_out(row: Any, source: Row) -> Row:
     }
 
 
-def evidence_of(connection: Connection, claims: Sequence[str]) -> list[Row]:
-    """Return every line of evidence on these claims, in the order of their keys, whatever its state."""
-    evidence = table(Evidence)
-    statement = (
-        evidence_statement()
-        .where(evidence.c.claim.in_(claims))
-        .order_by(evidence.c.claim, evidence.c.key)
-    )
-    return evidence_out(connection, connection.execute(statement).mappings().all())
-
-
 def sources_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
     """Return sources of which only the ids were read as `SourceOut` gives them, in their order."""
     found = sources_by_id(connection, [row["id"] for row in rows])

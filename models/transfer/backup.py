@@ -152,11 +152,22 @@ def _verified(path: Path) -> Row:
         raise BadBackup(f"{path} is not a backup.")
     if told != {"rows": number, "sha256": digest.hexdigest()}:
         raise BadBackup(f"{path} is damaged or was cut short; nothing was stored.")
-    if header["backup"] != FORMAT or header["schema"] > schema_version.HEAD:
-        raise BadBackup(
-            f"{path} was made by a newer program (at migration {header['schema']}); use that one."
-        )
+    _must_be_of_this_age(path, header)
     return {**header, "rows": number}
+
+
+def _must_be_of_this_age(path: Path, header: Row) -> None:
+    schema = header["schema"]
+    if header["backup"] != FORMAT or schema > schema_version.HEAD:
+        raise BadBackup(
+            f"{path} was made by a newer program (at migration {schema}); use that one."
+        )
+    if schema < schema_version.OLDEST:
+        raise BadBackup(
+            f"{path} was made at migration {schema}, from before the first release; this program"
+            f" starts at {schema_version.OLDEST}. Restore it with the program of commit"
+            f" {schema_version.LAST_BEFORE_OLDEST}, run its `claimbase migrate`, and back it up again."
+        )
 
 
 def _load(connection: Connection, path: Path) -> None:

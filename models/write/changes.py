@@ -19,9 +19,7 @@ from models.core.types import now
 from models.database.connections import Database
 from models.database.prepared_statements import change_rows, delete_rows, insert_rows, put_row
 from models.projection import store
-from models.records.assessment import AssessmentIn
-from models.records.claim import Claim, ClaimIn, ClaimTopic, OccurrenceIn, TopicIn
-from models.records.evidence import EvidenceIn
+from models.records.claim import Claim, ClaimIn, ClaimTopic, TopicIn
 from models.records.record_types import (
     KINDS,
     REFERENCES,
@@ -32,7 +30,6 @@ from models.records.record_types import (
     state_of,
     stored,
 )
-from models.records.relation import RelationIn
 from models.records.retired import STANDING, may_refer, nearest
 from models.records.revision import Revision, Serial, hold, latest, made_at
 from models.records.serializers import Row, columns_in, columns_of, table
@@ -187,47 +184,23 @@ def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool
     return True
 
 
-def put_occurrence(
-    change: Change, claim: str, occurrence: OccurrenceIn, action: str | None = None
-) -> bool:
-    """Record where a claim is stated."""
-    return _put_part(change, "occurrence", claim, occurrence.model_dump(), action)
-
-
-def put_evidence(
-    change: Change, claim: str, evidence: EvidenceIn, action: str | None = None
-) -> bool:
-    """Record what a source says about a claim, or about one of its relations; the status is derived anew."""
-    return _put_part(change, "evidence", claim, evidence.model_dump(), action)
-
-
-def put_relation(
-    change: Change, claim: str, relation: RelationIn, action: str | None = None
-) -> bool:
-    """Tie a claim to another, which may live on another shard: no foreign key tells that it is there."""
-    return _put_part(change, "relation", claim, relation.model_dump(), action)
-
-
-def put_assessment(
-    change: Change, claim: str, assessment: AssessmentIn, action: str | None = None
-) -> bool:
-    """Record a named person's or body's decision on a claim's status, beside the derived one."""
-    return _put_part(change, "assessment", claim, assessment.model_dump(), action)
-
-
 def put(
     change: Change, kind: Kind, body: Row, action: str | None = None, *, valid: bool = False
 ) -> bool:
-    """Store a record of any kind, given as a revision holds it; raises Pydantic's ValidationError where it breaks a rule.
+    """Store a record of any kind, with its body as a revision has it; return whether that altered it.
 
-    `valid` says that it was just looked at, with every default in it.
+    Raises Pydantic's ValidationError if the body breaks a rule, unless it is said to be `valid`,
+    that is validated just now and with every default in it.
     """
-    if kind.part:
-        fields = {name: value for name, value in body.items() if name != "claim"}
-        return _put_part(
-            change, kind.name, body["claim"], fields if valid else kind.validated(fields), action
-        )
-    return PUT[kind.name](change, kind.fields.model_validate(body), action)
+    if not kind.part:
+        return PUT[kind.name](change, kind.fields.model_validate(body), action)
+    fields = {name: value for name, value in body.items() if name != "claim"}
+    if not valid:
+        fields = kind.validated(fields)
+    body = {"claim": body["claim"], **fields}
+    if kind.name == "relation":
+        _not_to_itself(body)
+    return _put(change, kind, body, action)
 
 
 def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
@@ -265,11 +238,11 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
     change.known.clear()
 
 
-def _put_part(change: Change, kind: str, claim: str, fields: Row, action: str | None) -> bool:
-    if kind == "relation" and fields["target"] == claim:
+def _not_to_itself(relation: Row) -> None:
+    claim = relation["claim"]
+    if relation["target"] == claim:
         detail = f"'{claim}' cannot be related to itself."
         raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
-    return _put(change, KINDS[kind], {"claim": claim, **fields}, action)
 
 
 def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.curating import Desk, at_desk
-from tests.conftest import Store
+from tests.databases import Store
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from models.projection.integrity_check import check
 from models.read import listings
 from models.records.record_types import KINDS, Kind, one, stored
 from models.write.review import version
-from tests.conftest import Store
+from tests.databases import Store
 
 PEOPLE = {
     "anna": "contributor",

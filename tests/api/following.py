@@ -9,7 +9,8 @@ from models.records.claim import ClaimIn, TopicIn
 from models.records.evidence import EvidenceIn
 from models.records.source import SourceIn
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
+from tests.records import put_part
 
 SECRET = "secret"  # noqa: S105
 
@@ -52,7 +53,7 @@ def fill(store: Store) -> None:
         changes.put_source(change, SourceIn.model_validate({**study, "issued": "2010"}))
         changes.put_claim(change, a_claim("a", topics=["iron"]))
         changes.put_claim(change, a_claim("b", topics=["veins"]))
-        changes.put_evidence(change, "a", a_line("one"))
+        put_part(change, "a", a_line("one"))
 
 
 def propose(store: Store) -> None:
@@ -70,9 +71,7 @@ def propose(store: Store) -> None:
         key = ["no", "no", "back", "back", "yes", "yes", "yes"][place]
         finding = f"{SECRET} finding" if actor == SECRET else "A finding."
         with changes.begin(store.database, actor=actor, comment=f"{actor} says so") as change:
-            assert changes.put_evidence(
-                change, "a", a_line(key, state=state, finding=finding), action
-            )
+            assert put_part(change, "a", a_line(key, state=state, finding=finding), action)
     with changes.begin(store.database, actor=SECRET) as change:
         assert changes.put_claim(
             change, a_claim(f"{SECRET}-claim", topics=["iron"], state="submitted")

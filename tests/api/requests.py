@@ -9,7 +9,7 @@ from api.settings import ROOT
 Record = dict[str, Any]
 
 
-def ask(client: TestClient, path: str) -> Any:
+def get_json(client: TestClient, path: str) -> Any:
     """Return the JSON of a good answer."""
     response = client.get(path)
     assert response.status_code == 200, f"{path}: {response.text}"
@@ -18,17 +18,17 @@ def ask(client: TestClient, path: str) -> Any:
 
 def ids(client: TestClient, path: str) -> list[str]:
     """Return the ids on the one page of a list, which must hold all that there is."""
-    answer = ask(client, f"{path}{'&' if '?' in path else '?'}limit=200")
+    answer = get_json(client, f"{path}{'&' if '?' in path else '?'}limit=200")
     assert answer["page"] == {"limit": 200, "next": None}
     return [record["id"] for record in answer["data"]]
 
 
-def walked(client: TestClient, path: str) -> list[str]:
+def ids_of_all_pages(client: TestClient, path: str) -> list[str]:
     """Return the ids of all pages in their order, going on by `cursor`."""
     found: list[str] = []
     cursor = ""
     while True:
-        answer = ask(client, path + cursor)
+        answer = get_json(client, path + cursor)
         assert len(answer["data"]) <= answer["page"]["limit"]
         found += [record["id"] for record in answer["data"]]
         if answer["page"]["next"] is None:
@@ -38,15 +38,37 @@ def walked(client: TestClient, path: str) -> list[str]:
         cursor = f"&cursor={answer['page']['next']}"
 
 
-def whole_claims(client: TestClient) -> list[Record]:
+def all_claims(client: TestClient) -> list[Record]:
     """Return every claim's whole document, one by one; which there are is read from the names of the seed's files."""
     slugs = sorted(path.stem for path in (ROOT / "seed_data" / "claims").glob("*.yaml"))
     assert len(slugs) == 21
-    return [ask(client, f"/v1/claims/{slug}") for slug in slugs]
+    return [get_json(client, f"/v1/claims/{slug}") for slug in slugs]
 
 
-def whole_sources(client: TestClient) -> list[Record]:
+def all_sources(client: TestClient) -> list[Record]:
     """Return every source, one by one; which there are is read from the names of the seed's files."""
     slugs = sorted(path.stem for path in (ROOT / "seed_data" / "sources").glob("*.yaml"))
     assert len(slugs) >= 40
-    return [ask(client, f"/v1/sources/{slug}") for slug in slugs]
+    return [get_json(client, f"/v1/sources/{slug}") for slug in slugs]
+
+
+def problem(answer: Any) -> dict[str, Any]:
+    """Return the body of an answer that must be a whole problem."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (
+        {"type", "title", "status", "detail", "code", "request_id"}
+        <= set(body)
+        <= {*("type", "title", "status", "detail", "code", "request_id", "errors")}
+    )
+    assert body["status"] == answer.status_code
+    assert body["request_id"] == answer.headers["x-request-id"] != ""
+    assert body["type"] == f"/v1/vocabularies/problems#{body['code']}"
+    assert body["title"] != "" != body["detail"]
+    assert "Traceback" not in answer.text
+    return body
+
+
+def bearer(plain: str) -> dict[str, str]:
+    """Return the header that carries a key."""
+    return {"Authorization": f"Bearer {plain}"}

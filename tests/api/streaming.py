@@ -15,7 +15,7 @@ from api.http.event_stream import Streams
 from api.http.server import Config
 from api.main import create_app
 from api.settings import Settings
-from tests.conftest import Store
+from tests.databases import Store
 
 QUICK = {"stream_poll_seconds": 0.05, "stream_heartbeat_seconds": 0.3}
 

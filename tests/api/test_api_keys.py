@@ -18,8 +18,8 @@ from models.access.api_keys import ApiKey
 from models.core import vocabularies as v
 from models.records.serializers import table
 from tests.api.examples import BODIES, KEY_EXAMPLES
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
+from tests.api.requests import bearer, problem
+from tests.databases import Store
 
 CHALLENGE = 'Bearer realm="claimbase"'
 
@@ -49,11 +49,6 @@ class Desk:
                 .values(expires="2020-01-01T00:00:00.000000Z")
             )
             connection.execute(past)
-
-
-def bearer(plain: str) -> dict[str, str]:
-    """Return the header that carries a key."""
-    return {"Authorization": f"Bearer {plain}"}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.requests import ask
+from tests.api.requests import get_json, problem
 
 STATUSES = [
     "refuted",
@@ -25,26 +25,9 @@ TERM, FIELD, VALUE = "invalid_parameter", "unknown_parameter", "unknown_value"
 CURSOR, IDENTIFIER = "bad_cursor", "malformed_identifier"
 
 
-def problem(answer: Any) -> dict[str, Any]:
-    """Return the body of an answer that must be a whole problem."""
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert (
-        {"type", "title", "status", "detail", "code", "request_id"}
-        <= set(body)
-        <= {*("type", "title", "status", "detail", "code", "request_id", "errors")}
-    )
-    assert body["status"] == answer.status_code
-    assert body["request_id"] == answer.headers["x-request-id"] != ""
-    assert body["type"] == f"/v1/vocabularies/problems#{body['code']}"
-    assert body["title"] != "" != body["detail"]
-    assert "Traceback" not in answer.text
-    return body
-
-
 @pytest.fixture(scope="module")
 def codes(client: TestClient) -> set[str]:
-    return {term["id"] for term in ask(client, "/v1/vocabularies/problems")["terms"]}
+    return {term["id"] for term in get_json(client, "/v1/vocabularies/problems")["terms"]}
 
 
 @dataclass
@@ -442,7 +425,7 @@ def cursor_of(content: Any) -> str:
 
 def given_cursor(client: TestClient, path: str) -> tuple[str, list[Any]]:
     """Return the cursor of a list's second page and what is in it."""
-    cursor = ask(client, path)["page"]["next"]
+    cursor = get_json(client, path)["page"]["next"]
     return cursor, json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
 
 

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from api.pictures import svg
 from api.pictures.badge import badge_svg
 from models.core import vocabularies as v
-from tests.api.requests import ask, whole_claims
+from tests.api.requests import all_claims, get_json, problem
 from tests.api.svg_reader import (
     HOSTILE,
     SVG,
@@ -19,7 +19,6 @@ from tests.api.svg_reader import (
     spoken,
     texts,
 )
-from tests.api.test_bad_input import problem
 
 BADGE = "/v1/claims/ccsvi-causes-ms/badge.svg"
 
@@ -50,7 +49,7 @@ def test_it_says_the_status_in_words_on_its_colour(status: str, certainty: str |
 
 
 @pytest.mark.parametrize("label", [*HOSTILE, "claim", "W" * 40, "CCSVI causes MS"])
-def test_any_label_stays_text_in_its_place(label: str) -> None:
+def test_any_label_stays_text_within_the_badge(label: str) -> None:
     picture = badge("unconfirmed", "very_low", label, said=label)
     root = parse(picture)
     assert {element.tag.removeprefix(SVG) for element in root.iter()} == {
@@ -70,7 +69,7 @@ def test_any_label_stays_text_in_its_place(label: str) -> None:
 
 
 def test_every_claim_has_one(client: TestClient) -> None:
-    for claim in whole_claims(client):
+    for claim in all_claims(client):
         answer = client.get(f"/v1/claims/{claim['id']}/badge.svg")
         assert answer.headers["content-type"] == "image/svg+xml"
         assert svg.LABELS[claim["status"]] in seen(parse(answer.content))
@@ -78,7 +77,7 @@ def test_every_claim_has_one(client: TestClient) -> None:
 
 def test_any_page_may_show_it_and_keep_it_for_a_while(client: TestClient) -> None:
     answer = client.get(BADGE)
-    revision = ask(client, "/v1/claims/ccsvi-causes-ms")["revision"]
+    revision = get_json(client, "/v1/claims/ccsvi-causes-ms")["revision"]
     assert seen(parse(answer.content)) == "claim refuted · high certainty"
     assert answer.headers["etag"] == f'"{revision}"'
     assert answer.headers["cache-control"] == "public, max-age=300"

@@ -11,9 +11,8 @@ from api.main import create_app
 from api.settings import Settings
 from models.read import change_feed, listings
 from tests.api.following import PROPOSED, SECRET, fill, propose, refile, writing, written
-from tests.api.requests import ask
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
+from tests.api.requests import get_json, problem
+from tests.databases import Store
 
 
 def served(store: Store) -> TestClient:
@@ -24,7 +23,7 @@ def followed(client: TestClient, path: str, since: int = 0) -> list[dict[str, An
     """Return every change from `since` on, page by page."""
     rows: list[dict[str, Any]] = []
     while True:
-        answer = ask(client, f"{path}&since={since}")
+        answer = get_json(client, f"{path}&since={since}")
         page = answer["page"]
         assert page["next"] > since or page["next"] == page["last"]
         rows += answer["data"]
@@ -54,14 +53,14 @@ def test_a_page_says_where_to_go_on(client: TestClient) -> None:
     rest = client.get(link.partition(">")[0].removeprefix("<"))
     assert (serials(rest.json()["data"]), rest.json()["page"]["next"]) == ([195, 196], 196)
     assert "link" not in rest.headers
-    end = ask(client, "/v1/changes?since=196")
+    end = get_json(client, "/v1/changes?since=196")
     assert end == {"data": [], "page": {"limit": 25, "next": 196, "last": 196}}
 
 
 def test_a_whole_record_stands_after_each_change_where_it_is_wanted(client: TestClient) -> None:
-    (row,) = ask(client, "/v1/changes?since=6&limit=1&include=body")["data"]
-    assert row == ask(client, "/v1/revisions/7")
-    assert "body" not in ask(client, "/v1/changes?since=6&limit=1")["data"][0]
+    (row,) = get_json(client, "/v1/changes?since=6&limit=1&include=body")["data"]
+    assert row == get_json(client, "/v1/revisions/7")
+    assert "body" not in get_json(client, "/v1/changes?since=6&limit=1")["data"][0]
 
 
 def test_an_unchanged_feed_is_304_until_something_changes(empty: Store) -> None:
@@ -110,10 +109,14 @@ def test_a_filter_lets_the_follower_move_on_past_what_it_holds_back(
 ) -> None:
     fill(empty)
     with served(empty) as client:
-        answer = ask(client, "/v1/changes?kind=source&since=3")
+        answer = get_json(client, "/v1/changes?kind=source&since=3")
         assert answer == {"data": [], "page": {"limit": 25, "next": 6, "last": 6}}
         monkeypatch.setattr(change_feed, "WINDOW", 2)
-        assert ask(client, "/v1/changes?kind=source")["page"] == {"limit": 25, "next": 2, "last": 6}
+        assert get_json(client, "/v1/changes?kind=source")["page"] == {
+            "limit": 25,
+            "next": 2,
+            "last": 6,
+        }
         assert serials(followed(client, "/v1/changes?kind=source")) == [3]
         assert serials(followed(client, "/v1/changes?kind=claim,evidence")) == [4, 5, 6]
         assert serials(followed(client, "/v1/changes?limit=1")) == [1, 2, 3, 4, 5, 6]
@@ -121,7 +124,7 @@ def test_a_filter_lets_the_follower_move_on_past_what_it_holds_back(
 
 def test_a_claim_is_followed_with_what_hangs_on_it(client: TestClient) -> None:
     rows = followed(client, "/v1/changes?claim=ccsvi-causes-ms")
-    listed = ask(client, "/v1/claims/ccsvi-causes-ms/revisions?limit=200")["data"]
+    listed = get_json(client, "/v1/claims/ccsvi-causes-ms/revisions?limit=200")["data"]
     assert rows == listed
     both = followed(
         client, "/v1/changes?claim=ccsvi-causes-ms,iron-from-slow-venous-flow&kind=claim"
@@ -189,13 +192,15 @@ def test_no_filter_and_no_list_tells_of_what_a_proposal_is_about(empty: Store) -
             problem(unknown)["detail"].replace(f"{SECRET}-claim", "never-there")
             == problem(never)["detail"]
         )
-        listed = ask(client, "/v1/claims/a/revisions?limit=1")
+        listed = get_json(client, "/v1/claims/a/revisions?limit=1")
         seen = serials(listed["data"])
         while listed["page"]["next"]:
-            listed = ask(client, f"/v1/claims/a/revisions?limit=1&cursor={listed['page']['next']}")
+            listed = get_json(
+                client, f"/v1/claims/a/revisions?limit=1&cursor={listed['page']['next']}"
+            )
             seen += serials(listed["data"])
         assert seen == [4, 6, 12, 13]
-        assert ask(client, "/v1/claims/a/revisions?count=exact")["page"]["count"] == 4
+        assert get_json(client, "/v1/claims/a/revisions?count=exact")["page"]["count"] == 4
 
 
 def test_whoever_may_see_more_is_shown_it(empty: Store) -> None:

@@ -12,9 +12,8 @@ from api.main import create_app
 from api.settings import Settings
 from models.records.source import SourceIn
 from models.write import changes
-from tests.api.requests import ask, ids
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
+from tests.api.requests import get_json, ids, problem
+from tests.databases import Store
 
 ARTICLE = ["singh-2009", "zamboni-2009-cnr", "zamboni-2009-jnnp"]
 
@@ -87,17 +86,17 @@ def test_styles_have_tags_of_their_own(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("name", "read"), [("bibtex", bibtex.read), ("ris", ris.read)])
-def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) -> None:
+def test_filters_choose_the_cited_sources(name: str, read: Any, client: TestClient) -> None:
     found = read(
         client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content
     ).entries
     titles = {record.record["title"] for record in found}
     assert titles == {
-        ask(client, f"/v1/sources/{slug}")["title"]
+        get_json(client, f"/v1/sources/{slug}")["title"]
         for slug in (*ARTICLE, "zamboni-2006", "zamboni-2009-jvs")
     }
     cited = json.loads(client.get("/v1/claims?status=refuted&format=csl_json").content)
-    assert len(cited) == len(ask(client, "/v1/claims/ccsvi-causes-ms/sources")["data"]) == 26
+    assert len(cited) == len(get_json(client, "/v1/claims/ccsvi-causes-ms/sources")["data"]) == 26
     assert len({item["id"] for item in cited}) == 26
     then = json.loads(
         client.get("/v1/claims?as_of=2010&status=contested&topic=causation&format=csl_json").content
@@ -106,7 +105,7 @@ def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) 
     assert {item["issued"]["date-parts"][0][0] for item in then} == {2009, 2010}
 
 
-def test_a_list_streams_whole_whatever_the_limit(empty: Store) -> None:
+def test_a_list_streams_all_pages_whatever_the_limit(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         for number in range(450):
             record = {
@@ -130,7 +129,7 @@ def test_a_list_streams_whole_whatever_the_limit(empty: Store) -> None:
 
 
 def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
-    revision = ask(client, "/v1/claims/ccsvi-causes-ms")["revision"]
+    revision = get_json(client, "/v1/claims/ccsvi-causes-ms")["revision"]
     answer = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex")
     assert answer.text.startswith("@misc{claimbase")
     assert f"revision {revision}" in answer.text
@@ -187,7 +186,7 @@ def parse(client: TestClient, content: bytes, query: str = "") -> Any:
 
 
 @pytest.mark.parametrize("name", ["bibtex", "ris", "csl_json"])
-def test_what_we_wrote_is_recognised_source_by_source(name: str, client: TestClient) -> None:
+def test_exact_fields_are_read_only_from_our_own_entries(name: str, client: TestClient) -> None:
     found = parse(client, client.get(f"/v1/sources?format={name}").content)
     assert (found["format"], found["found"], found["matched"]) == (name, 40, 40)
     assert {record["id"] for record in found["data"]} == set(ids(client, "/v1/sources"))

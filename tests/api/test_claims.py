@@ -14,8 +14,8 @@ from api.main import create_app
 from api.settings import ROOT, Settings
 from models.records.claim import ClaimIn
 from models.write import changes
-from tests.api.requests import Record, ask, ids, walked, whole_claims
-from tests.conftest import Store
+from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages
+from tests.databases import Store
 
 Holds = Callable[[Record], Any]
 PARTS = ["occurrences", "evidence", "sources", "relations", "assessments"]
@@ -58,7 +58,7 @@ ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"
 
 @pytest.fixture(scope="module")
 def claims(client: TestClient) -> list[Record]:
-    return whole_claims(client)
+    return all_claims(client)
 
 
 def line(**wanted: Any) -> Holds:
@@ -160,7 +160,9 @@ def test_a_filter_finds_what_the_documents_say(
     wanted = [claim["id"] for claim in claims if FILTERS[query](claim)]
     assert 0 < len(wanted) < 21, "this filter tells nothing apart"
     assert ids(client, f"/v1/claims?{query}") == wanted
-    assert ask(client, f"/v1/claims?{query}&count=exact&limit=1")["page"]["count"] == len(wanted)
+    assert get_json(client, f"/v1/claims?{query}&count=exact&limit=1")["page"]["count"] == len(
+        wanted
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,8 +195,8 @@ def test_every_statement_is_stated_in_the_article(client: TestClient, claims: li
         claim["id"] for claim in claims
     ]
     assert ids(client, "/v1/claims?document=doepp-2010") == []
-    assert ask(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == 21
-    assert "count" not in ask(client, "/v1/claims")["page"]
+    assert get_json(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == 21
+    assert "count" not in get_json(client, "/v1/claims")["page"]
 
 
 def test_updated_filters_and_sorts_by_the_time_of_the_change(seeded: Store) -> None:
@@ -204,8 +206,8 @@ def test_updated_filters_and_sorts_by_the_time_of_the_change(seeded: Store) -> N
         )
         assert changes.put_claim(change, claim)
     with TestClient(create_app(Settings(database_url=seeded.url))) as client:
-        new = ask(client, "/v1/claims/ms-cause-unknown")["updated"]
-        old = ask(client, "/v1/claims/ccsvi-causes-ms")["updated"]
+        new = get_json(client, "/v1/claims/ms-cause-unknown")["updated"]
+        old = get_json(client, "/v1/claims/ccsvi-causes-ms")["updated"]
         assert old < new
         assert ids(client, f"/v1/claims?updated.gte={new}") == ["ms-cause-unknown"]
         assert len(ids(client, f"/v1/claims?updated.lte={old}")) == 20
@@ -246,7 +248,7 @@ def test_pages_give_each_claim_once_in_order(
     wanted = in_order(claims, sort)
     assert ids(client, f"/v1/claims?sort={sort}") == wanted
     for limit in range(1, 6):
-        assert walked(client, f"/v1/claims?fields=id&sort={sort}&limit={limit}") == wanted
+        assert ids_of_all_pages(client, f"/v1/claims?fields=id&sort={sort}&limit={limit}") == wanted
 
 
 def test_pages_keep_their_filters_and_end_without_a_next(client: TestClient) -> None:
@@ -254,7 +256,8 @@ def test_pages_keep_their_filters_and_end_without_a_next(client: TestClient) -> 
     assert len(wanted) == 14
     for limit in (5, 7, 13, 14, 15):
         assert (
-            walked(client, f"/v1/claims?topic=ccsvi&sort=-evidence_count&limit={limit}") == wanted
+            ids_of_all_pages(client, f"/v1/claims?topic=ccsvi&sort=-evidence_count&limit={limit}")
+            == wanted
         )
 
 
@@ -276,7 +279,7 @@ def test_the_link_header_leads_where_the_cursor_does(client: TestClient) -> None
 
 
 def test_a_cursor_stays_good_when_only_the_order_of_parameters_changes(client: TestClient) -> None:
-    first = ask(client, "/v1/claims?topic=ccsvi&status=disputed,unconfirmed&limit=2")
+    first = get_json(client, "/v1/claims?topic=ccsvi&status=disputed,unconfirmed&limit=2")
     again = (
         f"/v1/claims?cursor={first['page']['next']}&status=disputed&status=unconfirmed&topic=ccsvi"
     )
@@ -286,9 +289,9 @@ def test_a_cursor_stays_good_when_only_the_order_of_parameters_changes(client: T
 
 
 def test_a_list_is_compact_and_a_claim_is_whole(client: TestClient) -> None:
-    for claim in ask(client, "/v1/claims")["data"]:
+    for claim in get_json(client, "/v1/claims")["data"]:
         assert list(claim) == CORE
-    assert list(ask(client, "/v1/claims/ccsvi-causes-ms")) == CORE + PARTS
+    assert list(get_json(client, "/v1/claims/ccsvi-causes-ms")) == CORE + PARTS
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -319,7 +322,7 @@ def test_a_part_is_the_same_bytes_everywhere(
 def test_fields_and_include_pick_what_is_given(
     query: str, names: list[str], client: TestClient, claims: list[Record]
 ) -> None:
-    data = ask(client, f"/v1/claims?{query}&limit=200")["data"]
+    data = get_json(client, f"/v1/claims?{query}&limit=200")["data"]
     assert data == [{name: claim[name] for name in names} for claim in claims]
     assert list(data[0]) == names
 
@@ -350,7 +353,7 @@ def test_facets_count_what_the_list_finds(
 ) -> None:
     listed = set(ids(client, f"/v1/claims?{query}"))
     found = [claim for claim in claims if claim["id"] in listed]
-    answer = ask(client, f"/v1/claims/facets?{query}")
+    answer = get_json(client, f"/v1/claims/facets?{query}")
     assert answer["total"] == len(found) > 0
     assert list(answer["data"]) == list(VALUES)
     for name, values in VALUES.items():
@@ -364,7 +367,7 @@ def test_facets_count_what_the_list_finds(
 
 
 def test_facets_are_counted_by_what_is_asked(client: TestClient) -> None:
-    answer = ask(client, "/v1/claims/facets?by=kind,status&status=refuted")
+    answer = get_json(client, "/v1/claims/facets?by=kind,status&status=refuted")
     assert answer["total"] == 1
     assert answer["data"]["kind"] == {
         "terms": [{"term": "causal_hypothesis", "count": 1}],
@@ -381,7 +384,7 @@ def test_facets_are_counted_by_what_is_asked(client: TestClient) -> None:
 def test_the_causal_claim_is_refuted_by_its_trials_with_the_contrary_evidence_in(
     client: TestClient,
 ) -> None:
-    (claim,) = ask(client, "/v1/claims?status=refuted&include=evidence")["data"]
+    (claim,) = get_json(client, "/v1/claims?status=refuted&include=evidence")["data"]
     assert (claim["id"], claim["statement"]) == ("ccsvi-causes-ms", "CCSVI causes MS.")
     trials = {
         found["source"]
@@ -400,7 +403,7 @@ def test_the_anchors_of_all_statements_fit_together(
     client: TestClient, claims: list[Record]
 ) -> None:
     # Each quote with the words around it is a window on one text: where two windows overlap they agree.
-    source = ask(client, "/v1/sources/article-ccsvi-explained")
+    source = get_json(client, "/v1/sources/article-ccsvi-explained")
     text: dict[int, str] = {}
     overlaps = 0
     spoken = [

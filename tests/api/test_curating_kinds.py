@@ -6,7 +6,7 @@ import pytest
 
 from models.records.record_types import KINDS
 from tests.api.curating import CLAIM, LINE, NOW, PATCHES, Desk, a_record, native
-from tests.api.test_bad_input import problem
+from tests.api.requests import problem
 
 PROPOSED = [kind for kind in KINDS if kind != "assessment"]
 # A relation is named by its ends.

@@ -26,10 +26,10 @@ from tests.api.following import (
     writing,
     written,
 )
+from tests.api.requests import problem
 from tests.api.streaming import QUICK, Client, running, stream, until
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
-from tests.test_cli import serving
+from tests.command_line import serving
+from tests.databases import Store
 
 PATH = "/v1/changes/stream"
 

@@ -14,8 +14,9 @@ from models.records.claim import ClaimIn
 from models.records.relation import RelationIn
 from models.records.source import SourceIn
 from models.write import changes
-from tests.api.requests import Record, ask, ids, walked, whole_claims, whole_sources
-from tests.conftest import Store
+from tests.api.requests import Record, all_claims, all_sources, get_json, ids, ids_of_all_pages
+from tests.databases import Store
+from tests.records import put_part
 
 Holds = Callable[[Record], Any]
 LEVELS = ["1", "2", "3", "4", "5", "not_gradable"]
@@ -23,7 +24,7 @@ LEVELS = ["1", "2", "3", "4", "5", "not_gradable"]
 
 @pytest.fixture(scope="module")
 def claims(client: TestClient) -> list[Record]:
-    return whole_claims(client)
+    return all_claims(client)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def lines(claims: list[Record]) -> list[Record]:
 
 @pytest.fixture(scope="module")
 def sources(client: TestClient) -> list[Record]:
-    return whole_sources(client)
+    return all_sources(client)
 
 
 EVIDENCE_FILTERS: dict[str, Holds] = {
@@ -83,7 +84,9 @@ def test_a_filter_finds_the_lines_that_the_documents_hold(
     wanted = [found["id"] for found in lines if EVIDENCE_FILTERS[query](found)]
     assert 0 < len(wanted) < len(lines), "this filter tells nothing apart"
     assert ids(client, f"/v1/evidence?{query}") == wanted
-    assert ask(client, f"/v1/evidence?{query}&count=exact&limit=1")["page"]["count"] == len(wanted)
+    assert get_json(client, f"/v1/evidence?{query}&count=exact&limit=1")["page"]["count"] == len(
+        wanted
+    )
     of_one = [each for each in wanted if each.startswith("ccsvi-causes-ms:")]
     assert ids(client, f"/v1/claims/ccsvi-causes-ms/evidence?{query}") == of_one
 
@@ -91,9 +94,9 @@ def test_a_filter_finds_the_lines_that_the_documents_hold(
 def test_evidence_is_the_same_alone_in_lists_and_in_the_document(
     client: TestClient, lines: list[Record]
 ) -> None:
-    assert ask(client, "/v1/evidence?limit=200")["data"] == lines
+    assert get_json(client, "/v1/evidence?limit=200")["data"] == lines
     for found in lines:
-        assert ask(client, f"/v1/evidence/{found['id']}") == found
+        assert get_json(client, f"/v1/evidence/{found['id']}") == found
     on_two = ids(client, "/v1/evidence?claim=ms-cause-unknown,ms-is-autoimmune")
     assert on_two == [
         *("ms-cause-unknown:bjornevik-2022", "ms-cause-unknown:singh-2009"),
@@ -134,11 +137,13 @@ def test_pages_give_each_line_once_in_order(
 ) -> None:
     wanted = in_order(lines, sort, EVIDENCE_KEYS)
     for limit in (9, len(lines)):
-        assert walked(client, f"/v1/evidence?sort={sort}&limit={limit}") == wanted
+        assert ids_of_all_pages(client, f"/v1/evidence?sort={sort}&limit={limit}") == wanted
     of_one = [each for each in wanted if each.startswith("ccsvi-causes-ms:")]
     for limit in (5, 27):
         assert (
-            walked(client, f"/v1/claims/ccsvi-causes-ms/evidence?sort={sort}&limit={limit}")
+            ids_of_all_pages(
+                client, f"/v1/claims/ccsvi-causes-ms/evidence?sort={sort}&limit={limit}"
+            )
             == of_one
         )
 
@@ -151,7 +156,7 @@ def test_pages_give_each_source_once_in_order(
 ) -> None:
     wanted = in_order(sources, sort, SOURCE_KEYS)
     for limit in (3, len(sources)):
-        assert walked(client, f"/v1/sources?sort={sort}&limit={limit}") == wanted
+        assert ids_of_all_pages(client, f"/v1/sources?sort={sort}&limit={limit}") == wanted
 
 
 def named(*families: str) -> Holds:
@@ -191,7 +196,9 @@ def test_a_filter_finds_the_sources_that_say_so(
     wanted = [source["id"] for source in sources if SOURCE_FILTERS[query](source)]
     assert 0 < len(wanted) < len(sources), "this filter tells nothing apart"
     assert ids(client, f"/v1/sources?{query}") == wanted
-    assert ask(client, f"/v1/sources?{query}&count=exact&limit=1")["page"]["count"] == len(wanted)
+    assert get_json(client, f"/v1/sources?{query}&count=exact&limit=1")["page"]["count"] == len(
+        wanted
+    )
 
 
 def test_no_source_of_the_seed_is_retracted(client: TestClient, sources: list[Record]) -> None:
@@ -227,7 +234,7 @@ def test_a_source_is_found_by_each_of_its_identifiers(
                     quote(value, safe="/()"),
                     quote(value, safe=""),
                 ):  # Slashes as they are, and encoded.
-                    assert ask(client, f"/v1/sources/{found['scheme']}:{written}") == source
+                    assert get_json(client, f"/v1/sources/{found['scheme']}:{written}") == source
                     tried += 1
     assert tried == 4 * sum(len(source["identifiers"]) for source in sources) > 200
 
@@ -257,7 +264,7 @@ def test_the_claims_of_every_source_are_those_that_name_it(
     for source in sources:
         cited = [claim["id"] for claim in claims if source in claim["sources"]]
         assert ids(client, f"/v1/sources/{source['id']}/claims") == cited
-        assert walked(
+        assert ids_of_all_pages(
             client, f"/v1/sources/{source['id']}/claims?fields=id&sort=-status&limit=4"
         ) == ids(client, f"/v1/sources/{source['id']}/claims?sort=-status")
 
@@ -292,7 +299,7 @@ def test_a_walk_reaches_what_lies_within_its_depth(
         "vein-narrowing-elsewhere",
     ):
         query = f"depth={depth}&direction={direction}" + "".join(f"&type={name}" for name in types)
-        walk = ask(client, f"/v1/claims/{start}/relations?{query}")
+        walk = get_json(client, f"/v1/claims/{start}/relations?{query}")
         within = tied(claims, start, depth, direction, types)
         assert {claim["id"]: claim["distance"] for claim in walk["claims"]} == within
         assert all(not types or tie["type"] in types for tie in walk["relations"])
@@ -306,7 +313,7 @@ def test_a_walk_reaches_what_lies_within_its_depth(
 def test_the_chain_of_the_article_leads_from_narrow_veins_to_the_disease(
     client: TestClient,
 ) -> None:
-    walk = ask(
+    walk = get_json(
         client,
         "/v1/claims/ccsvi-is-vein-narrowing/relations?direction=outgoing&type=leads_to&depth=10",
     )
@@ -318,7 +325,7 @@ def test_the_chain_of_the_article_leads_from_narrow_veins_to_the_disease(
     assert walk["claims"][-1]["id"] == "ccsvi-causes-ms"
     assert walk["truncated"] is False
     assert (
-        ask(client, "/v1/claims/ccsvi-is-vein-narrowing/relations?type=leads_to&depth=1")[
+        get_json(client, "/v1/claims/ccsvi-is-vein-narrowing/relations?type=leads_to&depth=1")[
             "truncated"
         ]
         is True
@@ -330,9 +337,9 @@ def test_a_walk_in_a_circle_ends(empty: Store) -> None:
         for slug in "abc":
             changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="finding"))
         for here, there in ("ab", "bc", "ca"):
-            changes.put_relation(change, here, RelationIn(type="leads_to", target=there))
+            put_part(change, here, RelationIn(type="leads_to", target=there))
     with TestClient(create_app(Settings(database_url=empty.url))) as client:
-        walk = ask(client, "/v1/claims/a/relations?depth=10&direction=outgoing")
+        walk = get_json(client, "/v1/claims/a/relations?depth=10&direction=outgoing")
         assert [(claim["id"], claim["distance"]) for claim in walk["claims"]] == [
             ("a", 0),
             ("b", 1),
@@ -340,13 +347,16 @@ def test_a_walk_in_a_circle_ends(empty: Store) -> None:
         ]
         assert [tie["claim"] + tie["target"] for tie in walk["relations"]] == ["ab", "bc", "ca"]
         assert walk["truncated"] is False
-        assert ask(client, "/v1/claims/a/relations?depth=1&direction=outgoing")["truncated"] is True
+        assert (
+            get_json(client, "/v1/claims/a/relations?depth=1&direction=outgoing")["truncated"]
+            is True
+        )
 
 
 def test_a_walk_stops_at_its_limit_of_claims_and_says_so(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relation_graph, "MOST_NODES", 5)
-    walk = ask(client, "/v1/claims/ccsvi-causes-ms/relations?depth=10")
+    walk = get_json(client, "/v1/claims/ccsvi-causes-ms/relations?depth=10")
     assert len(walk["claims"]) == 5
     assert walk["truncated"] is True

@@ -15,9 +15,9 @@ from api.main import create_app
 from api.routes import export
 from api.settings import Settings
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 from tests.models.exports import exported, in_every_state
-from tests.models.test_changes import a_claim
+from tests.records import a_claim
 
 
 @pytest.fixture

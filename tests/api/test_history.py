@@ -13,9 +13,8 @@ from api.settings import Settings
 from models.core.types import now
 from models.records.source import SourceIn
 from models.write import changes
-from tests.api.requests import Record, ask, ids, walked, whole_claims
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
+from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages, problem
+from tests.databases import Store
 
 CAUSAL = "/v1/claims/ccsvi-causes-ms"
 
@@ -52,34 +51,34 @@ def test_a_list_as_of_a_day(query: str, listed: bool, client: TestClient) -> Non
 @pytest.mark.parametrize(
     "sort", ["id", "-status", "certainty,-id", "evidence_level", "-evidence_count", "updated"]
 )
-def test_pages_as_of_a_day_give_each_claim_once_as_it_stood_then(
+def test_pages_as_of_a_day_have_every_claim_once_as_of_that_day(
     sort: str, client: TestClient
 ) -> None:
     path = f"/v1/claims?as_of=2012&sort={sort}"
     whole = ids(client, path)
     assert len(whole) == len(set(whole)) == 21
-    assert walked(client, f"{path}&limit=4") == whole
-    for claim in ask(
+    assert ids_of_all_pages(client, f"{path}&limit=4") == whole
+    for claim in get_json(
         client, f"{path}&limit=200&include=evidence,occurrences,sources,relations,assessments"
     )["data"]:
-        assert claim == ask(client, f"/v1/claims/{claim['id']}?as_of=2012")
+        assert claim == get_json(client, f"/v1/claims/{claim['id']}?as_of=2012")
         assert all(line["published"] <= "2012-12-31" for line in claim["evidence"])
 
 
 def test_before_anything_a_list_is_empty(client: TestClient) -> None:
-    answer = ask(client, "/v1/claims?as_of=1800&count=exact")
+    answer = get_json(client, "/v1/claims?as_of=1800&count=exact")
     assert (answer["data"], answer["page"]["count"]) == ([], 0)
-    facets = ask(client, "/v1/claims/facets?as_of=1800")
+    facets = get_json(client, "/v1/claims/facets?as_of=1800")
     assert facets["total"] == 0
     assert all(
         facet == {"terms": [], "other": 0, "missing": 0} for facet in facets["data"].values()
     )
-    assert ask(client, f"{CAUSAL}/evidence?as_of=1800")["data"] == []
+    assert get_json(client, f"{CAUSAL}/evidence?as_of=1800")["data"] == []
 
 
-def test_facets_as_of_a_day_count_what_the_list_gives(client: TestClient) -> None:
-    listed = ask(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
-    facets = ask(client, "/v1/claims/facets?as_of=2012")
+def test_facets_as_of_a_day_count_the_claims_of_the_list(client: TestClient) -> None:
+    listed = get_json(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
+    facets = get_json(client, "/v1/claims/facets?as_of=2012")
     assert facets["total"] == len(listed)
     values: dict[str, Any] = {
         "status": lambda claim: {claim["status"]},
@@ -95,7 +94,9 @@ def test_facets_as_of_a_day_count_what_the_list_gives(client: TestClient) -> Non
         for term in facets["data"][name]["terms"]:
             assert term["count"] == sum(term["term"] in of(claim) for claim in listed), (name, term)
         assert facets["data"][name]["missing"] == sum(not of(claim) for claim in listed), name
-    assert ask(client, "/v1/claims/facets?as_of=2012&topic=iron&status=contested")["total"] == 1
+    assert (
+        get_json(client, "/v1/claims/facets?as_of=2012&topic=iron&status=contested")["total"] == 1
+    )
 
 
 THEN: dict[str, Callable[[Record], Any]] = {
@@ -118,18 +119,18 @@ THEN: dict[str, Callable[[Record], Any]] = {
 
 
 @pytest.mark.parametrize("query", THEN)
-def test_filters_as_of_a_day_find_what_stood_so_then(query: str, client: TestClient) -> None:
-    known = ask(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
+def test_filters_as_of_a_day_match_the_claims_of_that_day(query: str, client: TestClient) -> None:
+    known = get_json(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
     wanted = [claim for claim in known if THEN[query](claim)]
     assert 0 < len(wanted) < len(known)
-    assert walked(client, f"/v1/claims?as_of=2012&{query}&limit=2") == [
+    assert ids_of_all_pages(client, f"/v1/claims?as_of=2012&{query}&limit=2") == [
         claim["id"] for claim in wanted
     ]
     by_count = sorted(wanted, key=lambda claim: (-claim["counts"]["evidence"], claim["id"]))
     assert ids(client, f"/v1/claims?as_of=2012&{query}&sort=-evidence_count") == [
         claim["id"] for claim in by_count
     ]
-    facets = ask(client, f"/v1/claims/facets?as_of=2012&{query}&by=status,topic")
+    facets = get_json(client, f"/v1/claims/facets?as_of=2012&{query}&by=status,topic")
     assert facets["total"] == len(wanted)
     counted = {
         name: {each["term"]: each["count"] for each in facets["data"][name]["terms"]}
@@ -140,9 +141,9 @@ def test_filters_as_of_a_day_find_what_stood_so_then(query: str, client: TestCli
 
 
 def test_as_of_today_is_the_present(client: TestClient) -> None:
-    for claim in whole_claims(client):
-        assert ask(client, f"/v1/claims/{claim['id']}?as_of={now()[:10]}") == claim
-        assert ask(client, f"/v1/claims/{claim['id']}?known_at={now()}") == claim
+    for claim in all_claims(client):
+        assert get_json(client, f"/v1/claims/{claim['id']}?as_of={now()[:10]}") == claim
+        assert get_json(client, f"/v1/claims/{claim['id']}?known_at={now()}") == claim
 
 
 def test_a_claim_not_stated_or_not_recorded_by_then_is_absent_and_says_since_when(
@@ -156,8 +157,8 @@ def test_a_claim_not_stated_or_not_recorded_by_then_is_absent_and_says_since_whe
     assert client.get(f"{CAUSAL}/explanation?known_at=2020").status_code == 404
 
 
-def test_the_explanation_in_words_says_what_the_json_says(client: TestClient) -> None:
-    found = ask(client, f"{CAUSAL}/explanation")
+def test_the_explanation_in_words_agrees_with_the_json(client: TestClient) -> None:
+    found = get_json(client, f"{CAUSAL}/explanation")
     assert (found["status"], found["status_rule"], found["as_of"]) == (
         "refuted",
         "strong_against",
@@ -181,7 +182,7 @@ def test_the_explanation_in_words_says_what_the_json_says(client: TestClient) ->
 
 
 def test_timeline_difference_and_history(client: TestClient) -> None:
-    periods = ask(client, f"{CAUSAL}/timeline")["periods"]
+    periods = get_json(client, f"{CAUSAL}/timeline")["periods"]
     assert list(dict.fromkeys(period["status"] for period in periods)) == [
         "unconfirmed",
         "contested",
@@ -189,42 +190,42 @@ def test_timeline_difference_and_history(client: TestClient) -> None:
         "refuted",
     ]
     assert {line["source"] for line in periods[-1]["rests_on"]} == {"siddiqui-2014", "zamboni-2018"}
-    found = ask(client, f"{CAUSAL}/diff?from=2010&to=2019")
+    found = get_json(client, f"{CAUSAL}/diff?from=2010&to=2019")
     assert (found["before"]["as_of"], found["before"]["status"]) == ("2010-12-31", "contested")
     assert (found["after"]["status"], found["changed"]) == ("refuted", True)
-    assert ask(client, f"{CAUSAL}/diff?from=2010")["after"]["as_of"] == now()[:10]
-    history = ask(client, "/v1/statuses/history?topic=causation&by=year")["data"]
+    assert get_json(client, f"{CAUSAL}/diff?from=2010")["after"]["as_of"] == now()[:10]
+    history = get_json(client, "/v1/statuses/history?topic=causation&by=year")["data"]
     years = {row["year"]: row["counts"] for row in history}
     for year in (2009, 2012, 2020):
-        listed = ask(client, f"/v1/claims/facets?as_of={year}&topic=causation&by=status")["data"][
-            "status"
-        ]["terms"]
+        listed = get_json(client, f"/v1/claims/facets?as_of={year}&topic=causation&by=status")[
+            "data"
+        ]["status"]["terms"]
         assert {term["term"]: term["count"] for term in listed} == {
             name: n for name, n in years[year].items() if n
         }
 
 
 def test_what_hangs_on_the_narrowing(client: TestClient) -> None:
-    found = ask(client, "/v1/claims/ccsvi-is-vein-narrowing/impact?assume=refuted")
+    found = get_json(client, "/v1/claims/ccsvi-is-vein-narrowing/impact?assume=refuted")
     assert found["claims"][-1]["id"] == "ccsvi-causes-ms"
     assert found["claims"][-1]["loses_support"]
-    assert ask(client, "/v1/claims/ccsvi-is-vein-narrowing/impact?depth=2")["truncated"]
+    assert get_json(client, "/v1/claims/ccsvi-is-vein-narrowing/impact?depth=2")["truncated"]
 
 
-def test_revisions_page_through_who_changed_what(client: TestClient) -> None:
-    first = ask(client, f"{CAUSAL}/revisions?limit=3")
+def test_revisions_page_through_the_changes_of_a_claim(client: TestClient) -> None:
+    first = get_json(client, f"{CAUSAL}/revisions?limit=3")
     assert first["data"][0]["record"] == "claim/ccsvi-causes-ms"
     serials = []
     path = f"{CAUSAL}/revisions?limit=7"
-    answer = ask(client, path)
+    answer = get_json(client, path)
     while True:
         serials += [row["serial"] for row in answer["data"]]
         if answer["page"]["next"] is None:
             break
-        answer = ask(client, f"{path}&cursor={answer['page']['next']}")
+        answer = get_json(client, f"{path}&cursor={answer['page']['next']}")
     assert serials == sorted(set(serials))
     assert len(serials) == 30
-    one = ask(client, f"/v1/revisions/{serials[0]}")
+    one = get_json(client, f"/v1/revisions/{serials[0]}")
     assert one["body"]["statement"] == "CCSVI causes MS."
     missing = client.get("/v1/revisions/999999")
     assert (missing.status_code, "196" in problem(missing)["detail"]) == (404, True)
@@ -232,23 +233,23 @@ def test_revisions_page_through_who_changed_what(client: TestClient) -> None:
 
 def test_retracting_a_trial_shows_everywhere_at_once_and_the_past_is_kept(seeded: Store) -> None:
     with TestClient(create_app(Settings(database_url=seeded.url))) as client:
-        before = ask(client, f"{CAUSAL}?as_of=2018")
+        before = get_json(client, f"{CAUSAL}?as_of=2018")
         moment = now()
-        trial = ask(client, "/v1/sources/zamboni-2018")
+        trial = get_json(client, "/v1/sources/zamboni-2018")
         marked = {name: trial[name] for name in SourceIn.model_fields}
         marked |= {"integrity": "retracted", "integrity_note": "For this test."}
         with changes.begin(seeded.database, actor="ada") as change:
             changes.put_source(change, SourceIn.model_validate(marked))
-        assert [row["id"] for row in ask(client, "/v1/sources?integrity=retracted")["data"]] == [
-            "zamboni-2018"
-        ]
+        assert [
+            row["id"] for row in get_json(client, "/v1/sources?integrity=retracted")["data"]
+        ] == ["zamboni-2018"]
         touched = ids(client, "/v1/sources/zamboni-2018/claims")
         assert touched == ["ccsvi-causes-ms", "iron-and-autoimmunity-cause-ms-lesions"]
-        assert ask(client, f"{CAUSAL}?as_of=2018-06")["status"] == "disputed"
-        assert ask(client, f"{CAUSAL}?as_of=2018&known_at={moment}") == before
-        kept = ask(client, f"{CAUSAL}/evidence?as_of=2018&known_at={moment}")["data"]
+        assert get_json(client, f"{CAUSAL}?as_of=2018-06")["status"] == "disputed"
+        assert get_json(client, f"{CAUSAL}?as_of=2018&known_at={moment}") == before
+        kept = get_json(client, f"{CAUSAL}/evidence?as_of=2018&known_at={moment}")["data"]
         assert {line["integrity"] for line in kept} <= {"no_notice", "corrected"}
-        last = ask(client, f"{CAUSAL}/revisions?sort=-id&limit=1")["data"][0]
+        last = get_json(client, f"{CAUSAL}/revisions?sort=-id&limit=1")["data"][0]
         assert (last["action"], last["comment"]) == (
             "derive",
             "zamboni-2018 is now marked retracted: For this test.",
@@ -300,11 +301,11 @@ def test_the_pictures_are_drawn_from_the_answers(picture: str, client: TestClien
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     drawn = " ".join(ET.fromstring(answer.text).itertext())  # noqa: S314
     if picture == "timeline":
-        words = {period["status"] for period in ask(client, f"{CAUSAL}/timeline")["periods"]}
+        words = {period["status"] for period in get_json(client, f"{CAUSAL}/timeline")["periods"]}
     else:
         words = {
             node["status"]
-            for node in ask(client, f"{CAUSAL}/relations?depth=10&type=leads_to")["claims"]
+            for node in get_json(client, f"{CAUSAL}/relations?depth=10&type=leads_to")["claims"]
         }
     assert all(word in drawn for word in words)
     again = client.get(f"{CAUSAL}/{picture}.svg", headers={"If-None-Match": answer.headers["etag"]})

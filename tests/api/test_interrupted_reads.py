@@ -10,8 +10,8 @@ from sqlalchemy import create_engine, make_url, text
 from api.main import create_app
 from api.settings import Settings
 from models.read import facets, listings, relation_graph
-from tests.api.test_bad_input import problem
-from tests.conftest import Templates
+from tests.api.requests import problem
+from tests.databases import Templates
 
 ORIGIN = {"Origin": "https://app.example"}
 

@@ -12,8 +12,8 @@ from api.settings import Settings
 from models.records.claim import ClaimIn
 from models.records.source import SourceIn
 from models.write import changes
-from tests.api.requests import ask
-from tests.conftest import Store
+from tests.api.requests import get_json
+from tests.databases import Store
 
 JSONL = {"Accept": "application/jsonl"}
 
@@ -32,7 +32,7 @@ def paged(client: TestClient, path: str) -> list[Any]:
     """Return the records of all pages of a list."""
     found, cursor = [], ""
     while True:
-        page = ask(client, f"{path}{'&' if '?' in path else '?'}limit=7{cursor}")
+        page = get_json(client, f"{path}{'&' if '?' in path else '?'}limit=7{cursor}")
         found += page["data"]
         if page["page"]["next"] is None:
             return found

@@ -23,7 +23,7 @@ from api.main import create_app
 from api.settings import ROOT, Settings
 from models.records.claim import ClaimIn
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 
 TAGGED = [
     *(

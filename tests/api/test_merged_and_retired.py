@@ -7,7 +7,7 @@ import pytest
 
 from models.core.types import now
 from tests.api.curating import CLAIM, NOW, Desk, a_record, serial
-from tests.api.test_bad_input import problem
+from tests.api.requests import problem
 
 OLD, INTO = "old-one", "new-one"
 DOI = "10.1234/old-one"

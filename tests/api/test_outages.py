@@ -23,9 +23,8 @@ from models.access import api_keys
 from models.database.connections import Database, connect, file_url
 from models.projection.integrity_check import check
 from models.transfer.seed import seed
-from tests.api.test_api_keys import bearer
-from tests.api.test_bad_input import problem
-from tests.conftest import Store, Templates
+from tests.api.requests import bearer, problem
+from tests.databases import Store, Templates
 
 READS = (
     "/v1/claims?include=evidence",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.curating import CLAIM, NOW, Desk, a_record, at_desk
-from tests.conftest import DATABASES, Templates, store_of
+from tests.databases import DATABASES, Templates, store_of
 
 HIDDEN, ABSENT = "hidden", "absent"
 TIED, UNTIED = "names", "rivals"

@@ -2,7 +2,7 @@
 
 from models.access import api_keys
 from tests.api.curating import CLAIM, NOW, Desk, native, serial
-from tests.api.test_bad_input import problem
+from tests.api.requests import problem
 
 OLD, INTO = "old-claim", "new-claim"
 

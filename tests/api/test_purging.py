@@ -11,8 +11,8 @@ from models.core.types import now
 from models.migrations.tables import tables
 from models.records.serializers import table
 from tests.api.curating import CLAIM, NOW, Desk, a_record, native, serial
-from tests.api.test_bad_input import problem
-from tests.api.test_merging import INTO, OLD, THIRD, shown, state, two_claims
+from tests.api.mergers import INTO, OLD, THIRD, shown, state, two_claims
+from tests.api.requests import problem
 
 
 def dump(desk: Desk) -> str:

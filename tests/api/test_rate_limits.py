@@ -13,9 +13,8 @@ from api.http.rate_limits import WINDOW, Limit, address_of
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys
-from tests.api.test_api_keys import bearer
-from tests.api.test_bad_input import problem
-from tests.conftest import Store
+from tests.api.requests import bearer, problem
+from tests.databases import Store
 
 
 class Clock:

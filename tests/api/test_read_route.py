@@ -20,9 +20,9 @@ from models.core.types import now
 from models.database.connections import POOL_SIZE, Database, connect
 from models.database.driver_errors import cut_off
 from models.read import listings
-from tests.api.test_bad_input import problem
-from tests.api.test_server import running
-from tests.conftest import Store
+from tests.api.requests import problem
+from tests.api.server_process import running
+from tests.databases import Store
 
 ENDLESS = "WITH RECURSIVE step(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM step) SELECT count(*) FROM step"
 QUESTIONS = (

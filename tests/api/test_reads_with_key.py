@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.curating import CLAIM, NOW, Desk, a_record
-from tests.api.test_bad_input import problem
+from tests.api.requests import problem
 
 PLACES = {
     "claim": CLAIM,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from api.http import errors, request_body
 from api.http.middleware import Envelope
 from api.http.request_body import DEEPEST, MOST_BYTES, MalformedJson, parse
-from tests.api.test_bad_input import problem
+from tests.api.requests import problem
 
 JSON = {"Content-Type": "application/json"}
 

@@ -20,7 +20,7 @@ from models.read import listings
 from models.records.claim import TopicIn
 from models.write import changes
 from tests.api.curating import Desk
-from tests.conftest import Store
+from tests.databases import Store
 
 PATHS = (
     "/v1",

@@ -20,7 +20,7 @@ from models.records.record_types import KINDS
 from models.records.serializers import table
 from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_record, at_desk, native
 from tests.api.examples import BODIES, EXAMPLES
-from tests.conftest import DATABASES, Templates, store_of
+from tests.databases import DATABASES, Templates, store_of
 
 # Who asks. A record that is asked about was proposed by anna for the first three and by ben for «self», a curator.
 #                 nobody anna emil self curator admin, then keys that are expired, revoked, malformed

@@ -16,9 +16,16 @@ from models.search import index, tokenizer
 from models.search import query as asked
 from models.search.query import parse
 from tests.api.curating import CLAIM, Desk
-from tests.api.requests import Record, ask, ids, walked, whole_claims, whole_sources
-from tests.api.test_bad_input import problem
-from tests.models.test_search import Meant
+from tests.api.requests import (
+    Record,
+    all_claims,
+    all_sources,
+    get_json,
+    ids,
+    ids_of_all_pages,
+    problem,
+)
+from tests.reference_search import ReferenceSearch
 
 SYNONYMS = asked.read_synonyms(ROOT / "seed_data")
 SOUGHT = (
@@ -86,12 +93,12 @@ NASTY = (
 
 @pytest.fixture(scope="module")
 def claims(client: TestClient) -> list[Record]:
-    return whole_claims(client)
+    return all_claims(client)
 
 
 @pytest.fixture(scope="module")
 def sources(client: TestClient) -> list[Record]:
-    return whole_sources(client)
+    return all_sources(client)
 
 
 def refused(answer: Any, code: str) -> Record:
@@ -104,7 +111,11 @@ def refused(answer: Any, code: str) -> Record:
 def of_claims(claims: list[Record], typed: str) -> list[str]:
     """Return which of the whole claims a query means, read off their JSON."""
     query = parse(typed, SYNONYMS)
-    return [claim["id"] for claim in claims if Meant(claim["statement"], said(claim)).query(query)]
+    return [
+        claim["id"]
+        for claim in claims
+        if ReferenceSearch(claim["statement"], said(claim)).query(query)
+    ]
 
 
 def said(claim: Record) -> list[str]:
@@ -127,9 +138,9 @@ def of_sources(sources: list[Record], typed: str) -> list[str]:
     return [
         source["id"]
         for source in sources
-        if Meant(source["title"], [*authors(source), *(source[name] or "" for name in more)]).query(
-            query
-        )
+        if ReferenceSearch(
+            source["title"], [*authors(source), *(source[name] or "" for name in more)]
+        ).query(query)
     ]
 
 
@@ -184,7 +195,7 @@ def test_what_is_too_long_or_no_text_is_told(client: TestClient) -> None:
     refused(client.get("/v1/claims", params={"q": "x" * 501}), "invalid_parameter")
     refused(client.get("/v1/claims?q=%00"), "bad_encoding")
     # Before anything is typed there is nothing to suggest.
-    assert ask(client, "/v1/suggest") == ask(client, "/v1/suggest?q=") == {"data": []}
+    assert get_json(client, "/v1/suggest") == get_json(client, "/v1/suggest?q=") == {"data": []}
     refused(client.get("/v1/suggest?q=a&kind=evidence"), "invalid_parameter")
 
 
@@ -224,9 +235,9 @@ def test_it_combines_with_filters(
     meant = set(of_claims(claims, typed)) & {claim["id"] for claim in claims if holds(claim)}
     path = f"/v1/claims?q={quote(typed)}&{filters}"
     assert set(ids(client, path)) == meant
-    answer = ask(client, f"{path}&count=exact&limit=1")
+    answer = get_json(client, f"{path}&count=exact&limit=1")
     assert answer["page"]["count"] == len(meant)
-    facets = ask(client, f"/v1/claims/facets?by=status,topic&q={quote(typed)}&{filters}")
+    facets = get_json(client, f"/v1/claims/facets?by=status,topic&q={quote(typed)}&{filters}")
     assert facets["total"] == len(meant)
     for term in facets["data"]["topic"]["terms"]:
         filed = {claim["id"] for claim in claims if term["term"] in claim["topics"]}
@@ -245,7 +256,7 @@ def test_pages_give_everything_once_in_one_order(sort: str, kind: str, client: T
     whole = ids(client, path)
     assert len(whole) > 5
     for limit in (1, 2, 3):
-        assert walked(client, f"{path}&limit={limit}") == whole
+        assert ids_of_all_pages(client, f"{path}&limit={limit}") == whole
     if sort == "&sort=-relevance":
         best = ids(client, path.replace("-relevance", "relevance"))
         assert set(best) == set(whole)
@@ -257,15 +268,15 @@ def test_the_best_comes_first(client: TestClient) -> None:
     assert found == ids(client, "/v1/claims?q=iron&sort=relevance")
     # A statement counts more than what sources say.
     statements = [
-        claim["statement"] for claim in ask(client, "/v1/claims?q=iron&limit=200")["data"]
+        claim["statement"] for claim in get_json(client, "/v1/claims?q=iron&limit=200")["data"]
     ]
     assert "iron" in statements[0].lower()
     assert "iron" not in statements[-1].lower()
 
 
 def test_a_cursor_belongs_to_its_query(client: TestClient) -> None:
-    cursor = ask(client, "/v1/claims?q=venous&limit=1")["page"]["next"]
-    assert ask(client, f"/v1/claims?q=venous&limit=2&highlight=true&cursor={cursor}")["data"]
+    cursor = get_json(client, "/v1/claims?q=venous&limit=1")["page"]["next"]
+    assert get_json(client, f"/v1/claims?q=venous&limit=2&highlight=true&cursor={cursor}")["data"]
     refused(client.get(f"/v1/claims?q=iron&limit=1&cursor={cursor}"), "bad_cursor")
 
 
@@ -276,16 +287,16 @@ def test_it_combines_with_a_day(day: str, client: TestClient, claims: list[Recor
     path = f"/v1/claims?q=venous&as_of={day}&status.ne=unconfirmed"
     found = ids(client, path)
     assert set(found) == by_then & set(of_claims(claims, "venous"))
-    assert walked(client, f"{path}&limit=2") == found
-    assert ask(client, f"/v1/claims/facets?q=venous&as_of={day}&status.ne=unconfirmed&by=kind")[
-        "total"
-    ] == len(found)
-    plain = ask(client, f"/v1/claims?as_of={day}&limit=200")["data"]
+    assert ids_of_all_pages(client, f"{path}&limit=2") == found
+    assert get_json(
+        client, f"/v1/claims/facets?q=venous&as_of={day}&status.ne=unconfirmed&by=kind"
+    )["total"] == len(found)
+    plain = get_json(client, f"/v1/claims?as_of={day}&limit=200")["data"]
     said_then = {record["id"]: record for record in plain}
-    for record in ask(client, f"{path}&highlight=true&limit=200")["data"]:
+    for record in get_json(client, f"{path}&highlight=true&limit=200")["data"]:
         marks = record.pop("highlight")
         assert record == said_then[record["id"]]
-        shown = ask(client, f"/v1/claims/{record['id']}?as_of={day}")
+        shown = get_json(client, f"/v1/claims/{record['id']}?as_of={day}")
         cited = {source["id"] for source in shown["sources"]}
         assert {place.split("/")[1] for place in marks if place.startswith("sources/")} <= cited
 
@@ -310,8 +321,10 @@ def text_at(record: Record, place: str) -> str:
 def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> None:
     query = parse(typed, SYNONYMS)
     for kind in ("claims", "sources"):
-        for record in ask(client, f"/v1/{kind}?q={quote(typed)}&highlight=true&limit=200")["data"]:
-            whole = ask(client, f"/v1/{kind}/{record['id']}")
+        for record in get_json(client, f"/v1/{kind}?q={quote(typed)}&highlight=true&limit=200")[
+            "data"
+        ]:
+            whole = get_json(client, f"/v1/{kind}/{record['id']}")
             assert record["highlight"], "what was found stands somewhere"
             for place, marked in record["highlight"].items():
                 text = text_at(whole, place)
@@ -330,18 +343,18 @@ def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> No
 
 def test_marks_do_not_change_the_rest(client: TestClient) -> None:
     path = "/v1/claims?q=iron&include=evidence"
-    marked = ask(client, f"{path}&highlight=true")
+    marked = get_json(client, f"{path}&highlight=true")
     for record in marked["data"]:
         del record["highlight"]
-    assert marked == ask(client, path)
-    assert ask(client, f"{path}&highlight=false") == ask(client, path)
-    chosen = ask(client, "/v1/claims?q=iron&fields=statement&highlight=true")["data"][0]
+    assert marked == get_json(client, path)
+    assert get_json(client, f"{path}&highlight=false") == get_json(client, path)
+    chosen = get_json(client, "/v1/claims?q=iron&fields=statement&highlight=true")["data"][0]
     assert list(chosen) == ["statement", "highlight"]
 
 
 def test_html_in_a_text_is_no_html_in_a_mark(desk: Desk) -> None:
     desk.accepted("claim", "mine", statement="<b>Zebedee</b> & co.")
-    (found,) = ask(desk.client, "/v1/claims?q=zebedee&highlight=true")["data"]
+    (found,) = get_json(desk.client, "/v1/claims?q=zebedee&highlight=true")["data"]
     assert found["highlight"] == {"statement": "&lt;b&gt;<mark>Zebedee</mark>&lt;/b&gt; &amp; co."}
 
 
@@ -361,7 +374,7 @@ def test_only_what_is_accepted_is_found(desk: Desk) -> None:
             *hits,
             [
                 (each["kind"], each["id"])
-                for each in ask(desk.client, "/v1/suggest?q=zebedee")["data"]
+                for each in get_json(desk.client, "/v1/suggest?q=zebedee")["data"]
             ],
         ]
 
@@ -393,22 +406,24 @@ def test_only_what_is_accepted_is_found(desk: Desk) -> None:
 
 
 def test_suggestions(client: TestClient) -> None:
-    found = ask(client, "/v1/suggest?q=mult")["data"]
+    found = get_json(client, "/v1/suggest?q=mult")["data"]
     assert found[0] == {"kind": "topic", "id": "multiple-sclerosis", "label": "Multiple sclerosis"}
     assert 1 < len(found) <= 10
     for record in found:
         assert "mult" in record["label"].lower()
-    by_author = ask(client, "/v1/suggest?q=sundstr%C3%B6m&kind=source")["data"]
+    by_author = get_json(client, "/v1/suggest?q=sundstr%C3%B6m&kind=source")["data"]
     assert [each["id"] for each in by_author] == ["sundstrom-2010"]
     assert by_author[0]["citation"] == "Sundström et al. 2010"
-    assert ask(client, "/v1/suggest?q=multiple+scl&kind=topic")["data"] == found[:1]
-    assert {each["kind"] for each in ask(client, "/v1/suggest?q=c&kind=claim,source")["data"]} == {
+    assert get_json(client, "/v1/suggest?q=multiple+scl&kind=topic")["data"] == found[:1]
+    assert {
+        each["kind"] for each in get_json(client, "/v1/suggest?q=c&kind=claim,source")["data"]
+    } == {
         "claim",
         "source",
     }
-    assert len(ask(client, "/v1/suggest?q=c")["data"]) == 10
+    assert len(get_json(client, "/v1/suggest?q=c")["data"]) == 10
     for nothing in ("%20", "-", "zzzz", "😀"):
-        assert ask(client, f"/v1/suggest?q={quote(nothing, safe='%')}") == {"data": []}
+        assert get_json(client, f"/v1/suggest?q={quote(nothing, safe='%')}") == {"data": []}
 
 
 def test_suggestions_have_a_tag(client: TestClient) -> None:
@@ -419,5 +434,5 @@ def test_suggestions_have_a_tag(client: TestClient) -> None:
 def test_lines_have_what_is_found_in_its_order(client: TestClient) -> None:
     lines = client.get("/v1/claims?q=reflux&format=jsonl&fields=id").text.splitlines()
     assert [line.split('"')[3] for line in lines] == [
-        each["id"] for each in ask(client, "/v1/claims?q=reflux")["data"]
+        each["id"] for each in get_json(client, "/v1/claims?q=reflux")["data"]
     ]

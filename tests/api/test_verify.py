@@ -13,7 +13,7 @@ import pytest
 from api.citations import verify
 from models.records.source import SourceIn
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 
 TITLE = "A trial of X: results"
 GOOD = {
@@ -146,7 +146,7 @@ def test_every_unverified_identifier_gets_a_verdict(empty: Store, stand_in: str)
     assert not any("checked" in path or "secret" in path for path, _ in StandIn.asked)
 
 
-def test_a_slow_service_is_left(
+def test_a_slow_service_is_abandoned(
     empty: Store, stand_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(empty)

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from models.records.serializers import table
 from models.write.idempotency import Idempotency
 from tests.api.curating import CLAIM, LINE, NOW, Desk, a_record, native, serial
-from tests.api.test_bad_input import problem
+from tests.api.requests import problem
 
 LINES = f"/v1/claims/{CLAIM}/evidence"
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from api.http.response_cache import POLL_SECONDS
-from tests.conftest import Store
+from tests.databases import Store
 from tests.drills.serving import must_agree, people, serving, together
 
 WRITERS, READERS, WRITES = 6, 4, 8

@@ -14,5 +14,5 @@ def one(text: str | bytes) -> Row:
     """Return the only record of a file, which has no troubles."""
     reading = ris.read(text if isinstance(text, bytes) else text.encode())
     assert not reading.problems
-    (found,) = reading.entries
-    return compared(found.record)
+    (entry,) = reading.entries
+    return compared(entry.record)

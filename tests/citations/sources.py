@@ -288,7 +288,7 @@ def source_lists(most: int = 5, *, paragraphs: bool = False) -> st.SearchStrateg
     )
 
 
-def as_found(source: Row, *without: str) -> Row:
+def as_read_back(source: Row, *without: str) -> Row:
     """Return what a reader should find of a written source, ready to compare: no `id`, none of the fields named.
 
     Whatever a file says of an identifier, a reader gives it as unverified.

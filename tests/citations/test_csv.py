@@ -9,8 +9,8 @@ from api.citations import csv as csv_format
 from models.core.types import REVIEWED
 from models.records.serializers import Row
 from models.records.source import SourceIn, SourceOut
-from tests.citations.generated import generated
 from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
+from tests.generated import generated
 
 
 def written(*given: Row) -> str:
@@ -90,7 +90,7 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
-def test_what_looks_like_a_formula_gets_an_apostrophe(begin: str) -> None:
+def test_a_cell_like_a_formula_gets_an_apostrophe(begin: str) -> None:
     source = row(id="x", type="book", title=f'{begin}cmd|"/c calc"', study_design="not_recorded")
     assert rows_of(source)[0]["title"] == f'\'{begin}cmd|"/c calc"'
 

@@ -12,8 +12,8 @@ from models.core.types import REVIEWED
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.status.rules import RULE_BY_NAME
-from tests.citations.generated import generated
 from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
+from tests.generated import generated
 
 BASE = "https://claims.example"
 SCHEMA = "https://schema.org/"
@@ -192,7 +192,7 @@ def test_authors_keep_their_order() -> None:
     assert families[:3] == ["Zamboni", "Galeotti", "Menegatti"]
 
 
-def test_a_retraction_is_shown() -> None:
+def test_a_retraction_is_printed() -> None:
     source = row(
         id="x", type="book", title="T", study_design="not_recorded", integrity="retracted", integrity_note="In 2011.",
         authors=[{"family": "Berg", "given": "Jan", "particle": "van den"}, {"literal": "WHO"}], authors_complete=False,

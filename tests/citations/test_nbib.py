@@ -7,8 +7,8 @@ from api.citations import nbib
 from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 from models.records.source import SourceIn
-from tests.citations.generated import fuzzed
 from tests.citations.sources import compared
+from tests.generated import fuzzed
 
 ZAMBONI = """\
 PMID- 19060024
@@ -87,12 +87,12 @@ def one(*lines: str) -> Row:
     """Return the record of these lines, which have a PMID and a title put before them."""
     reading = nbib.read("\n".join(["PMID- 1", "TI  - T.", *lines]).encode())
     assert not reading.problems
-    (found,) = reading.entries
-    return {**compared(found.record), "dropped": found.dropped}
+    (entry,) = reading.entries
+    return {**compared(entry.record), "dropped": entry.dropped}
 
 
 def codes(reading: ParsedFile) -> list[str]:
-    """Return the codes of what was found in problem."""
+    """Return the codes of the problems of a file."""
     return [problem.code for problem in reading.problems]
 
 
@@ -101,16 +101,16 @@ def codes(reading: ParsedFile) -> list[str]:
 def test_a_record(end: str, mark: str) -> None:
     reading = nbib.read((mark + ZAMBONI).replace("\n", end).encode())
     assert not reading.problems
-    (found,) = reading.entries
-    assert compared(found.record) == FOUND
-    assert sorted(found.dropped) == ["AB", "AD", "AID", "IS", "PT"]
-    SourceIn.model_validate({"id": "a", **found.record})
+    (entry,) = reading.entries
+    assert compared(entry.record) == FOUND
+    assert sorted(entry.dropped) == ["AB", "AD", "AID", "IS", "PT"]
+    SourceIn.model_validate({"id": "a", **entry.record})
 
 
 def test_several_records_with_and_without_blank_lines() -> None:
     for between in ("\n", "", "\n\n\n"):
         reading = nbib.read((ZAMBONI + between + SINGH).encode())
-        assert [found.line for found in reading.entries] == [
+        assert [entry.line for entry in reading.entries] == [
             1,
             ZAMBONI.count("\n") + between.count("\n") + 1,
         ]
@@ -237,7 +237,7 @@ def test_troubles() -> None:
         (9, "repeated_entry"),
         (15, "missing_title"),
     ]
-    assert [found.line for found in reading.entries] == [3]
+    assert [entry.line for entry in reading.entries] == [3]
 
 
 def test_a_file_cut_in_the_middle() -> None:
@@ -249,8 +249,8 @@ def test_a_file_cut_in_the_middle() -> None:
 
 
 def test_latin_1() -> None:
-    (found,) = nbib.read("PMID- 1\nTI  - Ménière.\n".encode("latin-1")).entries
-    assert found.record["title"] == "Ménière"
+    (entry,) = nbib.read("PMID- 1\nTI  - Ménière.\n".encode("latin-1")).entries
+    assert entry.record["title"] == "Ménière"
 
 
 PIECES = ("PMID- 1", "PMID- x", "PMID-", "TI  - A", "TI  -", "BTI - B", "TT  - C", "      more", "", "FAU - ,", "AU  - A B", "CN  - ",
@@ -291,7 +291,7 @@ def numbered(draw: st.DrawFn) -> tuple[int, bytes]:
 
 def check(content: bytes) -> None:
     reading = nbib.read(content)
-    assert all(found.record["title"] and found.line >= 1 for found in reading.entries)
+    assert all(entry.record["title"] and entry.line >= 1 for entry in reading.entries)
     assert all(
         problem.line >= 1 and problem.code and problem.detail for problem in reading.problems
     )
@@ -308,5 +308,5 @@ def test_no_file_stops_the_reader(content: bytes) -> None:
 
 
 @fuzzed(numbered())
-def test_every_entry_is_found_or_reported(case: tuple[int, bytes]) -> None:
+def test_every_entry_is_parsed_or_a_problem(case: tuple[int, bytes]) -> None:
     check_count(*case)

@@ -11,7 +11,7 @@ import pytest
 
 from models.read import listings
 from models.records import revision
-from tests.conftest import Store
+from tests.databases import Store
 from tests.drills.serving import (
     Answer,
     Client,

@@ -20,7 +20,7 @@ from api.settings import ROOT
 from models import migrations
 from models.database.connections import Database, connect
 from models.transfer.seed import seed
-from tests.conftest import Store
+from tests.databases import Store
 from tests.drills.ledger import NOBODY_ANSWERS, Ledger, follow, propose, write
 from tests.drills.serving import Server, people, serving, tell
 

@@ -26,7 +26,7 @@ from models.write import changes, review
 from models.write import merge as merging
 from models.write.changes import Change
 from tests.api.curating import a_record
-from tests.conftest import Templates, store_of
+from tests.databases import Templates, store_of
 
 # Two keys of one person, whose name they spell in two ways; one is of a role that decides nothing.
 PEOPLE = {

@@ -16,8 +16,8 @@ from models.records.relation import RelationIn
 from models.transfer import export, jsonl_reader
 from models.transfer import load as loading
 from models.write import changes
-from tests.conftest import Store
-from tests.models.test_changes import a_claim, a_line, a_source
+from tests.databases import Store
+from tests.records import a_claim, a_line, a_source, put_part
 
 Record = dict[str, Any]
 
@@ -33,7 +33,7 @@ def records(content: bytes) -> list[Record]:
     return [from_json(line) for line in content.splitlines()]
 
 
-def written(*given: Record) -> bytes:
+def as_lines(*given: Record) -> bytes:
     """Return records as lines."""
     return b"".join(to_json(record) + b"\n" for record in given)
 
@@ -77,21 +77,19 @@ def in_every_state(store: Store) -> None:
             changes.put_claim(
                 change, a_claim(slug, topics=["old-topic"] if slug == "old-claim" else [])
             )
-        changes.put_occurrence(change, "x-causes-y", occurrence())
-        changes.put_relation(change, "x-causes-y", RelationIn(type="leads_to", target="y-causes-z"))
-        changes.put_relation(change, "x-causes-y", RelationIn(type="rivals", target="y-causes-z"))
-        changes.put_relation(change, "old-claim", RelationIn(type="leads_to", target="y-causes-z"))
-        changes.put_evidence(change, "x-causes-y", a_line("standing"))
-        changes.put_evidence(change, "x-causes-y", a_line("undated", source="undated", level="2"))
-        changes.put_evidence(change, "x-causes-y", on_a_relation("leads_to"))
-        changes.put_evidence(change, "x-causes-y", on_a_relation("rivals", state="retracted"))
-        changes.put_evidence(change, "x-causes-y", a_line("old", source="old-source"))
+        put_part(change, "x-causes-y", occurrence())
+        put_part(change, "x-causes-y", RelationIn(type="leads_to", target="y-causes-z"))
+        put_part(change, "x-causes-y", RelationIn(type="rivals", target="y-causes-z"))
+        put_part(change, "old-claim", RelationIn(type="leads_to", target="y-causes-z"))
+        put_part(change, "x-causes-y", a_line("standing"))
+        put_part(change, "x-causes-y", a_line("undated", source="undated", level="2"))
+        put_part(change, "x-causes-y", on_a_relation("leads_to"))
+        put_part(change, "x-causes-y", on_a_relation("rivals", state="retracted"))
+        put_part(change, "x-causes-y", a_line("old", source="old-source"))
     with changes.begin(store.database, actor="eve", comment="for your eyes only") as change:
         changes.put_claim(change, a_claim("secret-proposal", state="submitted"))
-        changes.put_evidence(
-            change, "x-causes-y", a_line("proposed", state="submitted", finding="Secret.")
-        )
-        changes.put_evidence(change, "x-causes-y", a_line("later-accepted", state="submitted"))
+        put_part(change, "x-causes-y", a_line("proposed", state="submitted", finding="Secret."))
+        put_part(change, "x-causes-y", a_line("later-accepted", state="submitted"))
         changes.put_source(change, a_source("rejected-one", state="rejected"))
         changes.put_source(change, a_source("withdrawn-one", state="withdrawn"))
     decide(store, "evidence", "x-causes-y:later-accepted", "accepted")

@@ -11,7 +11,7 @@ from models.access import api_keys
 from models.access.api_keys import ApiKey, BadKey, ExpiredKey, MalformedKey, RevokedKey, UnknownKey
 from models.core.errors import InvalidRecord, NotFound
 from models.records.serializers import table
-from tests.conftest import Store
+from tests.databases import Store
 
 
 def make(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, inspect, select
 
 from models import migrations
 from models.database import schema_version
@@ -20,9 +20,10 @@ from models.search import index
 from models.transfer import backup
 from models.write import changes
 from models.write.idempotency import Idempotency
-from tests.conftest import Store, Templates
+from tests.databases import Store, Templates
 from tests.models.exports import a_key, disagreements, exported, in_every_state
-from tests.models.test_changes import a_claim
+from tests.models.next_migration import NEXT, next_program
+from tests.records import a_claim
 
 ANSWER = {
     "actor": "ada",
@@ -139,7 +140,7 @@ def test_one_of_a_newer_program_is_refused(
 ) -> None:
     file = tmp_path / "a.backup"
     backup.write(empty.database, file)
-    monkeypatch.setattr(migrations, "HEAD", "0001")
+    monkeypatch.setattr(schema_version, "HEAD", "0001")
     with pytest.raises(backup.BadBackup, match="newer program"):
         backup.restore(empty.database, file)
 
@@ -178,25 +179,36 @@ def test_one_that_does_not_agree_with_itself_is_refused(
 
 
 def test_one_of_an_older_shape_is_brought_to_the_newest(
-    seeded: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seeded: Store, other: Store, tmp_path: Path
 ) -> None:
-    """As an older program would have written it: with the tables that there were, and the number of its migration."""
-    rest = [found for found in backup._kept() if found.name not in ("api_key", "idempotency")]
-    with seeded.database.read() as connection, monkeypatch.context() as older:
-        older.setattr(backup, "_kept", lambda: rest)
-        older.setattr(migrations, "HEAD", "0006")
-        older.setattr(migrations, "current", lambda _connection: "0006")
-        lines: list[bytes] = []
-        file = tmp_path / "old.backup"
-        with gzip.open(file, "wb") as packed:
-            backup._write(connection, packed)
-        lines += gzip.decompress(file.read_bytes()).splitlines()
-    assert b'"schema":"0006"' in lines[0]
-    backup.restore(other.database, file)
+    file = tmp_path / "old.backup"
+    backup.write(seeded.database, file)
+    with next_program(tmp_path):
+        backup.restore(other.database, file)
+        with other.database.read() as connection:
+            assert schema_version.current(connection) == NEXT
+            shape = inspect(connection).get_columns("topic")
+            nicknames = connection.exec_driver_sql("SELECT DISTINCT nickname FROM topic").all()
+        assert "nickname" in {column["name"] for column in shape}
+        assert [tuple(row) for row in nicknames] == [("none",)]
+        assert disagreements(other) == []
+        migrations.migrate(other.database, schema_version.OLDEST)
     assert exported(other) == exported(seeded)
-    with other.database.read() as connection:
-        assert schema_version.current(connection) == schema_version.HEAD
-    assert disagreements(other) == []
+
+
+def test_one_from_before_the_first_release_is_told_what_to_do(
+    empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.backup"
+    backup.write(empty.database, file)
+    monkeypatch.setattr(schema_version, "OLDEST", "9000")
+    with pytest.raises(backup.BadBackup) as refused:
+        backup.restore(empty.database, file)
+    assert refused.value.detail == (
+        f"{file} was made at migration {schema_version.HEAD}, from before the first release; this"
+        " program starts at 9000. Restore it with the program of commit a2c818d, run its"
+        " `claimbase migrate`, and back it up again."
+    )
 
 
 def test_it_shows_one_moment_while_a_writer_writes(

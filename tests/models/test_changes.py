@@ -12,56 +12,21 @@ from models.core import vocabularies as v
 from models.core.errors import InvalidRecord
 from models.migrations import tables
 from models.projection import rebuild
-from models.projection.integrity_check import check
 from models.projection.tables import ClaimDocument
 from models.read import listings
 from models.records.assessment import AssessmentIn
-from models.records.claim import Claim, ClaimIn, OccurrenceIn, TopicIn
-from models.records.evidence import Evidence, EvidenceIn
+from models.records.claim import Claim, OccurrenceIn, TopicIn
+from models.records.evidence import Evidence
 from models.records.relation import RelationIn
 from models.records.revision import Revision, Serial
 from models.records.serializers import sources_by_id, table
-from models.records.source import SourceIn
 from models.status.claim_aggregate import PARTS
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
+from tests.models.exports import disagreements
+from tests.records import a_claim, a_line, a_source, put_part, store_one_claim
 
 TABLES = {table(model).name: table(model) for model in tables.tables}
-
-
-def a_source(slug: str = "smith-2020", **more: Any) -> SourceIn:
-    record = {
-        "id": slug,
-        "type": "article-journal",
-        "title": "A trial",
-        "study_design": "randomised_trial",
-        "issued": "2020",
-    }
-    return SourceIn.model_validate(
-        {**record, "authors": [{"family": "Smith", "given": "A"}], **more}
-    )
-
-
-def a_claim(slug: str = "x-causes-y", **more: Any) -> ClaimIn:
-    return ClaimIn.model_validate(
-        {"id": slug, "statement": "X causes Y.", "kind": "causal_hypothesis", **more}
-    )
-
-
-def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
-    record = {
-        "key": key,
-        "source": "smith-2020",
-        "direction": "disputes",
-        "level": "1",
-        "question": "treatment_benefit",
-    }
-    about = {
-        "study_design": "randomised_trial",
-        "finding": "No effect.",
-        "independence_group": "smith",
-    }
-    return EvidenceIn.model_validate({**record, **about, **more})
 
 
 def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
@@ -77,21 +42,8 @@ def serials(store: Store) -> list[int]:
         )
 
 
-def disagreements(store: Store) -> list[str]:
-    with store.database.read() as connection:
-        return list(check(connection))
-
-
-def fill(store: Store) -> None:
-    with changes.begin(store.database, actor="ada", comment="first") as change:
-        assert changes.put_topic(change, TopicIn(id="y", label="Y", definition="What Y is."))
-        assert changes.put_source(change, a_source())
-        assert changes.put_claim(change, a_claim(topics=["y"]))
-        assert changes.put_evidence(change, "x-causes-y", a_line())
-
-
 def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with empty.database.read() as connection:
         rows = (
             connection.execute(select(table(Revision)).order_by(table(Revision).c.serial))
@@ -112,19 +64,19 @@ def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> No
 
 
 def test_the_same_again_leaves_nothing(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     before = whole(empty)
     with changes.begin(empty.database, actor="bob") as change:
         assert not changes.put_topic(change, TopicIn(id="y", label="Y", definition="What Y is."))
         assert not changes.put_source(change, a_source())
         assert not changes.put_claim(change, a_claim(topics=["y"]))
-        assert not changes.put_evidence(change, "x-causes-y", a_line())
+        assert not put_part(change, "x-causes-y", a_line())
     assert serials(empty) == [1, 2, 3, 4]
     assert whole(empty) == before
 
 
 def test_the_document_changes_with_the_evidence(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     found = whole(empty)
     assert (found["status"], found["status_since"], found["certainty"], found["revision"]) == (
         "refuted",
@@ -134,7 +86,7 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
         4,
     )
     with changes.begin(empty.database, actor="bob") as change:
-        assert changes.put_evidence(change, "x-causes-y", a_line(direction="supports"))
+        assert put_part(change, "x-causes-y", a_line(direction="supports"))
     found = whole(empty)
     assert (found["status"], found["revision"], found["counts"]["supports"]) == (
         "established",
@@ -146,7 +98,7 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
 
 
 def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with changes.begin(empty.database, actor="bob") as change:
         changes.put_source(
             change, a_source(integrity="retracted", integrity_note="Retracted by the journal.")
@@ -162,9 +114,9 @@ def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) 
 
 
 def test_evidence_that_is_not_accepted_neither_counts_nor_is_served(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with changes.begin(empty.database, actor="bob") as change:
-        changes.put_evidence(change, "x-causes-y", a_line(state="rejected"))
+        put_part(change, "x-causes-y", a_line(state="rejected"))
     found = whole(empty)
     assert (found["status"], found["evidence"], found["counts"]["evidence"]) == (
         "unassessed",
@@ -174,11 +126,11 @@ def test_evidence_that_is_not_accepted_neither_counts_nor_is_served(empty: Store
 
 
 def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     before = whole(empty)
     with pytest.raises(InvalidRecord), changes.begin(empty.database, actor="bob") as change:
         changes.put_claim(change, a_claim(statement="X cures Y."))
-        changes.put_evidence(change, "x-causes-y", a_line(key="other", source="nobody-1999"))
+        put_part(change, "x-causes-y", a_line(key="other", source="nobody-1999"))
     assert whole(empty) == before
     assert serials(empty) == [1, 2, 3, 4]
     assert disagreements(empty) == []
@@ -186,11 +138,11 @@ def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
 
 REFUSED = [
     ("topic", lambda change: changes.put_claim(change, a_claim(topics=["z"])), "topics", None),
-    ("source", lambda change: changes.put_evidence(change, "x-causes-y", a_line(source="smith-2021")), "source", "smith-2020"),
-    ("claim", lambda change: changes.put_evidence(change, "x-cause-y", a_line()), "claim", "x-causes-y"),
-    ("target", lambda change: changes.put_relation(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-z")), "target", "x-causes-y"),
-    ("itself", lambda change: changes.put_relation(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-y")), "target", None),
-    ("occurrence", lambda change: changes.put_occurrence(change, "x-causes-y", OccurrenceIn(key="a", source="nobody", quote="X.", asserted_by=["bob"])), "source", None),
+    ("source", lambda change: put_part(change, "x-causes-y", a_line(source="smith-2021")), "source", "smith-2020"),
+    ("claim", lambda change: put_part(change, "x-cause-y", a_line()), "claim", "x-causes-y"),
+    ("target", lambda change: put_part(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-z")), "target", "x-causes-y"),
+    ("itself", lambda change: put_part(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-y")), "target", None),
+    ("occurrence", lambda change: put_part(change, "x-causes-y", OccurrenceIn(key="a", source="nobody", quote="X.", asserted_by=["bob"])), "source", None),
 ]  # fmt: skip
 
 
@@ -200,7 +152,7 @@ REFUSED = [
 def test_what_refers_to_nothing_is_refused_by_name(
     empty: Store, put: Any, at: str, suggestion: str | None
 ) -> None:
-    fill(empty)
+    store_one_claim(empty)
     with (
         pytest.raises(InvalidRecord) as caught,
         changes.begin(empty.database, actor="bob") as change,
@@ -225,7 +177,7 @@ def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:
 
 
 def test_every_kind_of_record_goes_round(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     author = {"family": "Berg", "given": "René", "particle": "van den", "suffix": "Jr"}
     identifiers = [
         {"scheme": "pmid", "value": "12", "verification": "unverified"},
@@ -240,9 +192,7 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, full)
         changes.put_claim(change, a_claim("y-is-z", kind="definition"))
-        changes.put_relation(
-            change, "x-causes-y", RelationIn(type="depends_on", target="y-is-z", note="Why.")
-        )
+        put_part(change, "x-causes-y", RelationIn(type="depends_on", target="y-is-z", note="Why."))
         occurrence = {
             "key": "s1",
             "source": "berg-2021",
@@ -252,7 +202,7 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
             "asserted_by": ["berg"],
             "hedges": ["may"],
         }
-        changes.put_occurrence(change, "x-causes-y", OccurrenceIn.model_validate(occurrence))
+        put_part(change, "x-causes-y", OccurrenceIn.model_validate(occurrence))
         decision = {
             "key": "who-2022",
             "assessor": "WHO",
@@ -261,7 +211,7 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
             "rationale": "Trials.",
             "source": "berg-2021",
         }
-        changes.put_assessment(change, "x-causes-y", AssessmentIn.model_validate(decision))
+        put_part(change, "x-causes-y", AssessmentIn.model_validate(decision))
     with empty.database.read() as connection:
         stored = sources_by_id(connection, ["berg-2021"])["berg-2021"]
     assert [name["family"] or name["literal"] for name in stored["authors"]] == ["Berg", "A Group"]
@@ -283,14 +233,14 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
 
 
 def test_writers_at_once_leave_serials_without_gap_and_no_lost_change(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     failures: list[Exception] = []
 
     def work(writer: int) -> None:
         try:
             for turn in range(10):
                 with changes.begin(empty.database, actor=f"writer-{writer}") as change:
-                    changes.put_evidence(change, "x-causes-y", a_line(f"w{writer}-t{turn}"))
+                    put_part(change, "x-causes-y", a_line(f"w{writer}-t{turn}"))
         except Exception as error:
             failures.append(error)
 
@@ -345,7 +295,7 @@ def test_the_database_itself_refuses_a_word_outside_each_vocabulary(seeded: Stor
             "assessed": "2022",
             "rationale": "R.",
         }
-        changes.put_assessment(change, "ccsvi-causes-ms", AssessmentIn.model_validate(decision))
+        put_part(change, "ccsvi-causes-ms", AssessmentIn.model_validate(decision))
     for name, column, vocabulary in CHECKED:
         rows = TABLES[name]
         checks = {

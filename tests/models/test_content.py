@@ -12,7 +12,7 @@ from api.settings import ROOT
 from models.projection.tables import StatusPeriod
 from models.records.serializers import sources_by_id, table
 from models.records.source import Source
-from tests.conftest import Store
+from tests.databases import Store
 
 SEED = ROOT / "seed_data"
 ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"

@@ -16,7 +16,7 @@ from models.database.connections import PAGE_BYTES, Database, connect, file_url
 from models.database.writer_queue import Busy, Queue
 from models.read import listings
 from models.records.revision import hold
-from tests.conftest import Store
+from tests.databases import Store
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -167,9 +167,10 @@ def test_where_somebody_has_the_file_open_it_is_filled_by_the_log(empty: Store) 
 
 FILLING = """
 import sys, time
-from models.claim import Topic
-from models.database import connect, rows
-from models.records import table
+from models.database import prepared_statements as rows
+from models.database.connections import connect
+from models.records.claim import Topic
+from models.records.serializers import table
 
 rows.BULK_CACHE_KB = 100
 topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": [], "state": "accepted",

@@ -18,7 +18,7 @@ from models.records.record_types import KINDS
 from models.status import claim_aggregate, rules
 from models.status import periods as periods_module
 from models.write.changes import begin, put
-from tests.conftest import Store
+from tests.databases import Store
 
 DAYS = (
     "1900-01-01",

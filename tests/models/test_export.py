@@ -18,17 +18,17 @@ from models.transfer import export
 from models.transfer.jsonl_reader import BadFile
 from models.transfer.load import BadImport
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 from tests.models.exports import (
+    as_lines,
     disagreements,
     exported,
     in_every_state,
     load,
     records,
-    written,
     zipped,
 )
-from tests.models.test_changes import a_claim, a_source, fill
+from tests.records import a_claim, a_source, store_one_claim
 
 
 def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) -> None:
@@ -265,11 +265,11 @@ def test_an_export_by_other_rules_is_restored_and_that_is_told(seeded: Store, ot
 
 def test_a_newer_format_is_refused(empty: Store) -> None:
     with pytest.raises(BadFile, match="has the format 2"):
-        load(empty, written({"record": "export", "format": 2}))
+        load(empty, as_lines({"record": "export", "format": 2}))
 
 
 def test_a_body_that_an_earlier_program_wrote_is_exported_alike(empty: Store) -> None:
-    fill(empty)
+    store_one_claim(empty)
     content = exported(empty)
     revision = table(Revision)
     with empty.database.write() as connection:

@@ -25,9 +25,9 @@ from models.records.source import AuthorIn, IdentifierIn, Source
 from models.transfer import export
 from models.transfer.export import line
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 from tests.models.exports import disagreements, exported, in_every_state, load
-from tests.models.test_changes import a_claim, a_source
+from tests.records import a_claim, a_source
 
 # All but NUL, which no text of ours has, and what is no character by itself.
 LETTERS = [

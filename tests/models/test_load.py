@@ -19,8 +19,9 @@ from models.transfer import load as loading
 from models.transfer.jsonl_reader import BadFile
 from models.transfer.load import BadImport
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
 from tests.models.exports import (
+    as_lines,
     disagreements,
     exported,
     identifier,
@@ -28,10 +29,9 @@ from tests.models.exports import (
     load,
     occurrence,
     records,
-    written,
     zipped,
 )
-from tests.models.test_changes import a_line, a_source, fill
+from tests.records import a_line, a_source, store_one_claim
 
 TOPIC = {"record": "topic", "id": "y", "label": "Y", "definition": "What Y is."}
 SOURCE = {"record": "source", **a_source().model_dump()}
@@ -77,7 +77,7 @@ def tables(store: Store) -> dict[str, Any]:
 def test_records_come_as_changes(empty: Store) -> None:
     told, reported = load(
         empty,
-        written(TOPIC, SOURCE, {**CLAIM, "evidence": [LINE], "occurrences": [dict(occurrence())]}),
+        as_lines(TOPIC, SOURCE, {**CLAIM, "evidence": [LINE], "occurrences": [dict(occurrence())]}),
     )
     assert reported == []
     assert (told.lines, told.records, told.stored.total(), told.restored) == (3, 5, 5, False)
@@ -119,7 +119,7 @@ def test_a_load_in_batches_is_what_changes_make_one_by_one(
     given = list(data.records(30, data.sentences(None)))
     flat = [line for record in given for line in flattened(record)]
     monkeypatch.setattr(loading, "BATCH", 7)
-    told, reported = load(empty, written(*given))
+    told, reported = load(empty, as_lines(*given))
     assert reported == []
     assert told.records == len(flat) == told.stored.total()
     with changes.begin(other.database, actor="import") as change:
@@ -131,7 +131,7 @@ def test_a_load_in_batches_is_what_changes_make_one_by_one(
     # Flat lines come to the same.
     with empty.database.read() as connection:
         serial = connection.scalar(select(table(Serial).c.value))
-    told, reported = load(empty, written(*flat))
+    told, reported = load(empty, as_lines(*flat))
     assert (reported, told.stored.total(), told.unchanged.total()) == ([], 0, len(flat))
     with empty.database.read() as connection:
         assert connection.scalar(select(table(Serial).c.value)) == serial
@@ -153,7 +153,7 @@ def test_an_export_into_a_database_with_content_comes_as_changes(
 ) -> None:
     in_every_state(seeded)
     content = exported(seeded)
-    fill(other)
+    store_one_claim(other)
     told, reported = load(other, content)
     assert reported == []
     assert told.restored is False
@@ -172,10 +172,10 @@ def test_an_export_into_a_database_with_content_comes_as_changes(
 
 
 def test_what_is_stored_already_is_changed_or_left(seeded: Store) -> None:
-    load(seeded, written(SOURCE, OTHER))
+    load(seeded, as_lines(SOURCE, OTHER))
     told, _ = load(
         seeded,
-        written(
+        as_lines(
             {**SOURCE, "integrity": "retracted", "integrity_note": "It was made up."},
             OTHER,
             {**CLAIM, "topics": [], "evidence": [LINE]},
@@ -202,7 +202,7 @@ def test_relations_may_point_to_later_claims(empty: Store, monkeypatch: pytest.M
         "evidence": [LINE, on_tie],
     }
     back = {"record": "relation", "claim": "y-causes-z", "type": "rivals", "target": "x-causes-y"}
-    told, reported = load(empty, written(SOURCE, first, OTHER, back, back))
+    told, reported = load(empty, as_lines(SOURCE, first, OTHER, back, back))
     assert reported == []
     assert told.stored == {"source": 1, "claim": 2, "relation": 2, "evidence": 2}
     assert told.unchanged == {"relation": 1}
@@ -218,57 +218,57 @@ BAD = [
     (b"{", "line 2: This is not JSON"),
     (b'{"record":"claim","id":"x\xff"}', "line 2: This is not JSON"),
     (
-        written({"record": "revisoin"}),
+        as_lines({"record": "revisoin"}),
         "line 2: record: A line is an object whose 'record' says of which kind it is.",
     ),
     (b"[]", "line 2: record"),
     (
-        written({**CLAIM, "kind": "fact"}),
+        as_lines({**CLAIM, "kind": "fact"}),
         "line 2: kind: 'fact' is not a term of the vocabulary claim-kinds.",
     ),
-    (written({**CLAIM, "topics": ["z"]}), "line 2: topics: There is no topic 'z'."),
+    (as_lines({**CLAIM, "topics": ["z"]}), "line 2: topics: There is no topic 'z'."),
     (
-        written({**CLAIM, "statment": "X"}),
+        as_lines({**CLAIM, "statment": "X"}),
         "line 2: statment: There is no such field. Did you mean 'statement'?",
     ),
     (
-        written({**CLAIM, "evidence": [{**LINE, "level": "7"}]}),
+        as_lines({**CLAIM, "evidence": [{**LINE, "level": "7"}]}),
         "line 2: evidence/0/level: '7' is not a term",
     ),
     (
-        written({**CLAIM, "evidence": [{**LINE, "source": "smth-2020"}]}),
+        as_lines({**CLAIM, "evidence": [{**LINE, "source": "smth-2020"}]}),
         "line 2: evidence/0/source: There is no source",
     ),
     (
-        written({**CLAIM, "evidence": [LINE, LINE]}),
+        as_lines({**CLAIM, "evidence": [LINE, LINE]}),
         "line 2: evidence/1: It stands in this line twice.",
     ),
     (
-        written({**CLAIM, "evidence": [{**LINE, "claim": "z"}]}),
+        as_lines({**CLAIM, "evidence": [{**LINE, "claim": "z"}]}),
         "line 2: evidence/0/claim: It stands in the line of",
     ),
-    (written({**CLAIM, "evidence": {}}), "line 2: evidence: This is a list of records."),
-    (written({**CLAIM, "evidence": [1]}), "line 2: evidence/0: A record is an object."),
+    (as_lines({**CLAIM, "evidence": {}}), "line 2: evidence: This is a list of records."),
+    (as_lines({**CLAIM, "evidence": [1]}), "line 2: evidence/0: A record is an object."),
     (
-        written({**CLAIM, "relations": [{"type": "rivals", "target": "none"}]}),
+        as_lines({**CLAIM, "relations": [{"type": "rivals", "target": "none"}]}),
         "line 2: relations/0/target: There is no claim",
     ),
     (
-        written({**CLAIM, "relations": [{"type": "rivals", "target": CLAIM["id"]}]}),
+        as_lines({**CLAIM, "relations": [{"type": "rivals", "target": CLAIM["id"]}]}),
         "cannot be related to itself",
     ),
     (
-        written({"record": "relation", "claim": "none", "type": "rivals", "target": "good"}),
+        as_lines({"record": "relation", "claim": "none", "type": "rivals", "target": "good"}),
         "line 2: claim: There is no claim 'none'.",
     ),
-    (written({**FLAT, "claim": None}), "line 2: claim: The slug of the claim"),
-    (written({**FLAT, "claim": "x:y"}), "line 2: claim: The slug of the claim"),
-    (written({**CLAIM, "id": "X"}), "line 2: id: A slug is"),
+    (as_lines({**FLAT, "claim": None}), "line 2: claim: The slug of the claim"),
+    (as_lines({**FLAT, "claim": "x:y"}), "line 2: claim: The slug of the claim"),
+    (as_lines({**CLAIM, "id": "X"}), "line 2: id: A slug is"),
     (
-        written({**CLAIM, "statement": "\x00"}),
+        as_lines({**CLAIM, "statement": "\x00"}),
         "line 2: statement: Text must not contain the character U+0000",
     ),
-    (written({**CLAIM, "state": "gone"}), "line 2: state: 'gone' is not a term"),
+    (as_lines({**CLAIM, "state": "gone"}), "line 2: state: 'gone' is not a term"),
 ]
 
 
@@ -277,7 +277,7 @@ def test_a_bad_record_is_reported_with_its_line_and_nothing_is_stored(
     line: bytes, told: str, empty: Store
 ) -> None:
     with pytest.raises(BadImport) as caught:
-        load(empty, written(TOPIC) + line.strip() + b"\n" + written({**OTHER, "id": "good"}))
+        load(empty, as_lines(TOPIC) + line.strip() + b"\n" + as_lines({**OTHER, "id": "good"}))
     assert any(said.startswith(told) or told in said for said in str(caught.value).splitlines()), (
         str(caught.value)
     )
@@ -289,7 +289,7 @@ def test_bad_records_are_skipped_with_what_depends_on_them(empty: Store) -> None
     bad_source = {**SOURCE, "id": "bad", "title": ""}
     told, reported = load(
         empty,
-        written(
+        as_lines(
             TOPIC,
             bad_source,
             SOURCE,
@@ -342,11 +342,11 @@ def test_two_sources_cannot_have_one_identifier(empty: Store) -> None:
         BadImport,
         match=r"line 2: identifiers/0/value: doi:10\.1000/one belongs to the source 'smith-2020'",
     ):
-        load(empty, written(first, second))
+        load(empty, as_lines(first, second))
 
 
 def test_the_same_record_twice_is_a_change_of_it(empty: Store) -> None:
-    told, _ = load(empty, written(OTHER, {**OTHER, "statement": "Y causes Z, often."}, OTHER))
+    told, _ = load(empty, as_lines(OTHER, {**OTHER, "statement": "Y causes Z, often."}, OTHER))
     assert told.stored == {"claim": 3}
     assert whole_claim(empty, "y-causes-z")["statement"] == "X causes Y."
     assert disagreements(empty) == []
@@ -355,13 +355,13 @@ def test_the_same_record_twice_is_a_change_of_it(empty: Store) -> None:
 def test_a_proposal_stays_one(empty: Store) -> None:
     load(
         empty,
-        written(
+        as_lines(
             SOURCE, {**CLAIM, "topics": [], "state": "submitted"}, {**FLAT, "state": "submitted"}
         ),
     )
     assert whole_claim(empty, "x-causes-y") is None
     with pytest.raises(BadImport, match="is submitted; what refers to it cannot be accepted"):
-        load(empty, written({**FLAT, "key": "more"}))
+        load(empty, as_lines({**FLAT, "key": "more"}))
     assert disagreements(empty) == []
 
 
@@ -378,11 +378,11 @@ def test_an_empty_file_a_gzipped_one_and_blank_lines(
 ) -> None:
     with pytest.raises(BadFile, match="is empty"):
         load(empty, b"\n\n")
-    told, _ = load(empty, zipped(written(TOPIC) + b"\n  \n" + written(SOURCE)))
+    told, _ = load(empty, zipped(as_lines(TOPIC) + b"\n  \n" + as_lines(SOURCE)))
     assert (told.lines, told.stored.total()) == (2, 2)
     monkeypatch.setattr("models.transfer.jsonl_reader.LONGEST", 50)
     with pytest.raises(BadFile, match="line 1 has more than 50 bytes"):
-        load(empty, written(TOPIC))
+        load(empty, as_lines(TOPIC))
 
 
 def test_memory_does_not_grow_with_the_file(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,7 +395,7 @@ def test_memory_does_not_grow_with_the_file(empty: Store, monkeypatch: pytest.Mo
         bulk_insert.store(work, batch, lines)
 
     monkeypatch.setattr(loading, "store", seen)
-    load(empty, written(*data.records(100, data.sentences(None))))
+    load(empty, as_lines(*data.records(100, data.sentences(None))))
     assert max(sizes) <= 20 + 4
     assert len(sizes) >= 25
 
@@ -425,7 +425,7 @@ def test_new_claims_are_derived_the_same_as_from_the_tables(
         ]
         record["evidence"][-1]["state"] = "submitted"
         record["relations"] = [{"type": "rivals", "target": target["id"]}]
-    _, reported = load(empty, written(*given))
+    _, reported = load(empty, as_lines(*given))
     assert reported == []
     assert len(seen) == len(claims)
     assert disagreements(empty) == []

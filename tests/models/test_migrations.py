@@ -1,4 +1,4 @@
-"""One migration tree for both databases: up and down with data in it, and never apart from the table classes."""
+"""One migration tree for both databases: up and down with data, and the table classes agree."""
 
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from models.records.revision import Revision
 from models.records.serializers import table
 from models.transfer.seed import seed
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
+from tests.models.next_migration import NEXT, next_program
 
 
 def test_the_tables_and_the_migrations_agree(empty: Store) -> None:
@@ -68,19 +69,18 @@ def test_the_database_keeps_columns_inside_their_vocabularies(seeded: Store) -> 
 
 
 def test_a_file_checks_vocabularies_the_fast_way(tmp_path: Path) -> None:
-    """The checks are written as the classes have them, whichever migrations made them, up again after a step down."""
+    """The checks are written as the classes have them, also after a way down and up again."""
     database = connect(file_url(tmp_path / "a.db"))
     migrations.migrate(database)
-    migrations.migrate(database, "0009")
-    assert {each for each in _checks(database)["ck_claim_state"] if " IN (" in each}
+    migrations.migrate(database, "base")
     migrations.migrate(database)
-    wanted = {
-        str(each.name): set(str(each.sqltext).split(" OR "))
+    expected = {
+        str(check_on.name): set(str(check_on.sqltext).split(" OR "))
         for model in tables.tables
-        for each in table(model).constraints
-        if isinstance(each, CheckConstraint)
+        for check_on in table(model).constraints
+        if isinstance(check_on, CheckConstraint)
     }
-    assert _checks(database) == wanted
+    assert _checks(database) == expected
     database.close()
 
 
@@ -95,24 +95,59 @@ def _checks(database: Database) -> dict[str | None, set[str]]:
         }
 
 
-def test_up_and_down_with_data(seeded: Store) -> None:
-    migrations.migrate(seeded.database, "0001")
+def test_up_and_down_with_data(seeded: Store, tmp_path: Path) -> None:
+    def revisions_and_columns() -> tuple[int | None, set[str]]:
+        with seeded.database.read() as connection:
+            number = connection.scalar(select(func.count()).select_from(table(Revision)))
+            return number, {found["name"] for found in inspect(connection).get_columns("topic")}
+
+    here = schema_version.HEAD
+    with next_program(tmp_path):
+        for _ in range(2):
+            with seeded.database.read() as connection:
+                assert list(check(connection)) == [
+                    f"The database is at migration {here}, this program at {NEXT};"
+                    " run claimbase migrate."
+                ]
+            migrations.migrate(seeded.database)
+            number, columns = revisions_and_columns()
+            assert (number, "nickname" in columns) == (196, True)
+            with seeded.database.write() as connection:
+                assert schema_version.current(connection) == NEXT
+                assert rebuild.rebuild(connection) == 21
+                assert list(check(connection)) == []
+            migrations.migrate(seeded.database, here)
+            number, columns = revisions_and_columns()
+            assert (number, "nickname" in columns) == (196, False)
     with seeded.database.read() as connection:
-        assert schema_version.current(connection) == "0001"
-        assert connection.scalar(select(func.count()).select_from(table(Revision))) == 196
-        assert not inspect(connection).has_table("claim_document")
-        assert list(check(connection)) == [
-            f"The database is at migration 0001, this program at {schema_version.HEAD}; run claimbase migrate."
-        ]
-    migrations.migrate(seeded.database)
-    with seeded.database.write() as connection:
-        assert rebuild.rebuild(connection) == 21
         assert list(check(connection)) == []
     migrations.migrate(seeded.database, "base")
     with seeded.database.read() as connection:
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
     migrations.migrate(seeded.database)
     assert sum(seed(seeded.database, ROOT / "seed_data").values()) == 196
+
+
+def test_a_database_from_before_the_first_release_is_told_what_to_do(seeded: Store) -> None:
+    with seeded.database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0009'")
+    for target in ("head", "base"):
+        with pytest.raises(migrations.BadMigration) as refused:
+            migrations.migrate(seeded.database, target)
+        assert refused.value.detail == (
+            "The database is at migration 0009, from before the first release; this program"
+            " starts at 0011. Run `claimbase migrate` of commit a2c818d on it, then use this"
+            " program again."
+        )
+    with seeded.database.read() as connection:
+        assert schema_version.current(connection) == "0009"
+        assert connection.scalar(select(func.count()).select_from(table(Revision))) == 196
+
+
+def test_the_oldest_is_the_root_of_the_tree(empty: Store) -> None:
+    with empty.database.write() as connection:
+        tree = ScriptDirectory.from_config(migrations.alembic_config(connection))
+    assert tree.get_bases() == [schema_version.OLDEST]
 
 
 def test_an_unknown_revision_is_refused(empty: Store) -> None:

@@ -11,7 +11,7 @@ from models.projection.tables import StatusPeriod
 from models.records.revision import Revision
 from models.records.serializers import table
 from models.write.idempotency import Idempotency
-from tests.conftest import Store
+from tests.databases import Store
 
 CLAIM = "ccsvi-causes-ms"
 REVISION = {

@@ -14,7 +14,8 @@ from models.records.source import SourceIn
 from models.transfer.quote_check import Quote, Verdict, checked, judge, reading
 from models.write import changes
 from tests.api.following import a_claim, a_line
-from tests.conftest import Store
+from tests.databases import Store
+from tests.records import put_part
 
 ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"
 
@@ -220,16 +221,12 @@ def test_the_accepted_quotes_of_a_source_are_checked_and_nothing_is_written(empt
                 change, SourceIn.model_validate({**page, "id": slug, "text_sha256": sha256})
             )
         changes.put_claim(change, a_claim("a"))
-        changes.put_occurrence(change, "a", an_occurrence(text, "one", "veins are narrow"))
-        changes.put_occurrence(
-            change, "a", an_occurrence(text, "two", "Others say", state="submitted")
-        )
-        changes.put_occurrence(
-            change, "a", an_occurrence(text, "three", "It is said", source="other")
-        )
-        changes.put_evidence(change, "a", a_line("four", source="page", quote="they are"))
-        changes.put_evidence(change, "a", a_line("five", source="page", quote="they were"))
-        changes.put_evidence(change, "a", a_line("six", source="page"))
+        put_part(change, "a", an_occurrence(text, "one", "veins are narrow"))
+        put_part(change, "a", an_occurrence(text, "two", "Others say", state="submitted"))
+        put_part(change, "a", an_occurrence(text, "three", "It is said", source="other"))
+        put_part(change, "a", a_line("four", source="page", quote="they are"))
+        put_part(change, "a", a_line("five", source="page", quote="they were"))
+        put_part(change, "a", a_line("six", source="page"))
     with empty.database.read() as connection:
         found, verdicts = checked(connection, "page", text)
     assert found.fits is True

@@ -14,7 +14,8 @@ from models.records.relation import RelationIn
 from models.records.source import SourceIn
 from models.status import claim_aggregate
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
+from tests.records import put_part
 
 CAUSAL = "ccsvi-causes-ms"
 
@@ -47,7 +48,7 @@ def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: St
         **{"relation_type": "leads_to", "relation_target": target},
     }
     with changes.begin(seeded.database, actor="ada") as change:
-        changes.put_evidence(change, start, EvidenceIn.model_validate(record))
+        put_part(change, start, EvidenceIn.model_validate(record))
     after = stored(seeded, start)
     assert (after["status"], after["evidence"], after["counts"]["evidence"]) == (
         *(before["status"], before["evidence"]),
@@ -71,9 +72,7 @@ def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: St
         pytest.raises(InvalidRecord, match="There is no relation"),
         changes.begin(seeded.database, actor="ada") as change,
     ):
-        changes.put_evidence(
-            change, start, EvidenceIn.model_validate({**record, "relation_type": "rivals"})
-        )
+        put_part(change, start, EvidenceIn.model_validate({**record, "relation_type": "rivals"}))
 
 
 def test_if_the_narrowing_falls_the_causal_claim_loses_support_along_the_chain(
@@ -112,7 +111,7 @@ def test_cycles_end(empty: Store) -> None:
         for slug in "abcd":
             changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
         for start, target in ("ab", "bc", "ca", "bd", "db"):
-            changes.put_relation(change, start, RelationIn(type="leads_to", target=target))
+            put_part(change, start, RelationIn(type="leads_to", target=target))
     with empty.database.read() as connection:
         found = relation_graph.impact(connection, "a", "refuted", 10)
         around = relation_graph.walk(connection, "a", 10, "both", [])
@@ -146,12 +145,12 @@ def test_a_refuted_tie_passes_nothing_on_and_a_cycle_is_told_once(empty: Store) 
         for slug in "xyz":
             changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
         for start, target in ("xy", "yz", "zx"):
-            changes.put_relation(change, start, RelationIn(type="leads_to", target=target))
+            put_part(change, start, RelationIn(type="leads_to", target=target))
     with empty.database.read() as connection:
         chains = relation_graph.impact(connection, "y", "refuted", 10)["chains"]
     assert [chain["claims"] for chain in chains] == [["z", "x", "y"]]
     with changes.begin(empty.database, actor="ada") as change:
-        changes.put_evidence(change, "y", EvidenceIn.model_validate(against))
+        put_part(change, "y", EvidenceIn.model_validate(against))
     with empty.database.read() as connection:
         found = relation_graph.impact(connection, "x", "refuted", 10)
     assert [node["id"] for node in found["claims"]] == ["y"]

@@ -23,41 +23,19 @@ from models.status.claim_aggregate import PARTS
 from models.transfer import load as loading
 from models.transfer.datasets import scifact
 from models.transfer.jsonl_reader import BadFile
-from tests.conftest import Store
-from tests.models.exports import disagreements, exported, load, written
+from tests.databases import Store
+from tests.models.exports import as_lines, disagreements, exported, load
+from tests.models.scifact_files import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 
 REAL = ROOT.parent / "shared" / "data" / "scifact"
 FILES = (REAL / "claims_train.jsonl", REAL / "corpus.jsonl")
-
-ABSTRACT = {
-    "doc_id": 7,
-    "title": "A trial of X.",
-    "abstract": ["We gave X.", "It helped.", "Well."],
-    "structured": True,
-}
-TRANSLATED = {
-    "doc_id": 8,
-    "title": " [X in Y]. ",
-    "abstract": ["Nothing happened."],
-    "structured": False,
-}
-CLAIM = {
-    "id": 3,
-    "claim": "X helps in Ménière's disease.",
-    "doc_ids": [7, 8, 9],
-    "evidence": {
-        "7": [{"sentences": [1], "label": "SUPPORT"}, {"sentences": [2, 0], "label": "SUPPORT"}],
-        "8": [{"sentences": [0], "label": "CONTRADICT"}],
-    },
-}
-LOOKED_AT = {"doc_id": 9, "title": "Something else", "abstract": [], "structured": False}
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     claims, corpus = tmp_path / "claims.jsonl", tmp_path / "corpus.jsonl"
-    claims.write_bytes(written(CLAIM))
-    corpus.write_bytes(written(ABSTRACT, TRANSLATED, LOOKED_AT))
+    claims.write_bytes(as_lines(CLAIM))
+    corpus.write_bytes(as_lines(ABSTRACT, TRANSLATED, LOOKED_AT))
     return claims, corpus
 
 
@@ -155,7 +133,7 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
 def test_what_is_not_scifact_is_refused(
     claim: dict[str, Any], told: str, empty: Store, files: tuple[Path, Path]
 ) -> None:
-    files[0].write_bytes(written(claim))
+    files[0].write_bytes(as_lines(claim))
     with pytest.raises(BadFile, match=told):
         brought_in(empty, *files)
     assert exported(empty).count(b"\n") == 1
@@ -164,7 +142,7 @@ def test_what_is_not_scifact_is_refused(
 def test_an_abstract_that_is_cited_and_missing_is_reported(
     empty: Store, files: tuple[Path, Path]
 ) -> None:
-    files[1].write_bytes(written(ABSTRACT, TRANSLATED))
+    files[1].write_bytes(as_lines(ABSTRACT, TRANSLATED))
     with scifact.opened(*files) as source, pytest.raises(loading.BadImport):
         told: list[str] = []
         loading.load(

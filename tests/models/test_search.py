@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, select, text, update
 
 from models.database import full_text
-from models.database.full_text import Alternative, Phrase, Query, Term
+from models.database.full_text import Query
 from models.projection import rebuild
 from models.read.search_results import suggest
 from models.records.serializers import table
@@ -18,8 +18,10 @@ from models.search import tokenizer
 from models.search.index import ClaimSearch, claim_search
 from models.search.query import parse, synonyms
 from models.write import changes
-from tests.conftest import Store
-from tests.models.test_changes import a_claim, a_line, a_source, disagreements
+from tests.databases import Store
+from tests.models.exports import disagreements
+from tests.records import a_claim, a_line, a_source, put_part
+from tests.reference_search import ReferenceSearch
 
 KNOWN = synonyms([["ms", "multiple sclerosis"], ["il-6", "interleukin 6"]], "here")
 SLUGS = [f"c{number}" for number in range(6)]
@@ -66,34 +68,6 @@ RECORDS = st.lists(
 ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_size=1, max_size=8)
 
 
-class Meant:
-    """What a query means: read off its definition, over all words of a record, without any index."""
-
-    def __init__(self, title: str, texts: Sequence[str]) -> None:
-        self.texts = [tokenizer.tokens(each) for each in (title, *texts)]
-
-    def phrase(self, phrase: Phrase) -> bool:
-        size = len(phrase)
-        return any(
-            tuple(tokens[place : place + size]) == phrase
-            for tokens in self.texts
-            for place in range(len(tokens))
-        )
-
-    def alternative(self, alternative: Alternative) -> bool:
-        return all(self.phrase(phrase) for phrase in alternative)
-
-    def term(self, term: Term) -> bool:
-        return any(self.alternative(alternative) for alternative in term)
-
-    def query(self, query: Query) -> bool:
-        return any(
-            all(self.term(term) for term in branch.wanted)
-            and not any(self.term(term) for term in branch.unwanted)
-            for branch in query
-        )
-
-
 def found(connection: Connection, query: Query) -> set[str]:
     """Return what the database finds; every score is a whole number."""
     asked = {"asked": full_text.spelled(connection, query)}
@@ -121,14 +95,15 @@ def with_claims(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_every_database_finds_what_is_meant(empty: Store, other: Store) -> None:
+@pytest.mark.parametrize("examples", [40, pytest.param(400, marks=pytest.mark.slow)])
+def test_every_database_finds_what_is_meant(examples: int, empty: Store, other: Store) -> None:
     with_claims(empty)
     with_claims(other)
     asked = hits = 0
     with empty.database.write() as one, other.database.write() as two:
 
         @given(RECORDS, ASKED)
-        @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
         def holds(records: list[tuple[str, list[str]]], queries: list[str]) -> None:
             nonlocal asked, hits
             for connection in (one, two):
@@ -138,7 +113,7 @@ def test_every_database_finds_what_is_meant(empty: Store, other: Store) -> None:
                 meant = {
                     slug
                     for slug, record in zip(SLUGS, records, strict=True)
-                    if Meant(*record).query(query)
+                    if ReferenceSearch(*record).query(query)
                 }
                 assert found(one, query) == meant, typed
                 assert found(two, query) == meant, typed
@@ -222,11 +197,9 @@ def test_changes_are_found_at_once(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, a_source(note="Zebra fish."))
         changes.put_claim(change, a_claim())
-        changes.put_evidence(change, "x-causes-y", a_line(finding="No giraffes."))
+        put_part(change, "x-causes-y", a_line(finding="No giraffes."))
         changes.put_claim(change, a_claim("waits", statement="A giraffe waits.", state="submitted"))
-        changes.put_evidence(
-            change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted")
-        )
+        put_part(change, "x-causes-y", a_line("two", finding="Okapi.", state="submitted"))
     assert (
         sought(empty, "giraffe")
         == sought(empty, "smith")
@@ -240,10 +213,8 @@ def test_changes_are_found_at_once(empty: Store) -> None:
     assert suggested(empty, "giraffe") == set()
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, a_source(title="Of llamas"))
-        changes.put_evidence(
-            change, "x-causes-y", a_line(finding="No giraffes.", state="retracted")
-        )
-        changes.put_evidence(change, "x-causes-y", a_line("three", finding="Tapirs."))
+        put_part(change, "x-causes-y", a_line(finding="No giraffes.", state="retracted"))
+        put_part(change, "x-causes-y", a_line("three", finding="Tapirs."))
         changes.put_claim(change, a_claim("waits", statement="A giraffe waits."))
     assert sought(empty, "giraffe") == {"waits"}
     assert sought(empty, "tapir llama") == {"x-causes-y"}

@@ -14,7 +14,7 @@ from models.records.claim import Claim
 from models.records.revision import Revision
 from models.records.serializers import table
 from models.transfer.seed import BadSeed, seed
-from tests.conftest import Store
+from tests.databases import Store
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.core import vocabularies as v
 from models.status.bodies import WEAKEST, Line
 from models.status.periods import periods, stated_from
 from models.status.rules import CERTAINTY_REASONS, RULES, decide
+from tests.generated import generated
 
 
 def line(direction: str, level: str, group: str = "a", **more: Any) -> Line:
@@ -176,11 +176,10 @@ lines_of = st.lists(
     max_size=12,
 )
 kinds = st.sampled_from(v.CLAIM_KINDS.ids)
-thorough = settings(max_examples=400, deadline=None)
+FEW, MANY = 100, 4_000
 
 
-@thorough
-@given(kinds, lines_of, st.randoms())
+@generated(kinds, lines_of, st.randoms(), few=FEW, many=MANY)
 def test_the_order_of_lines_does_not_matter(kind: str, lines: list[Line], random: object) -> None:
     shuffled = list(lines)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -192,8 +191,7 @@ def test_the_order_of_lines_does_not_matter(kind: str, lines: list[Line], random
     )
 
 
-@thorough
-@given(kinds, lines_of, st.data())
+@generated(kinds, lines_of, st.data(), few=FEW, many=MANY)
 def test_a_line_that_does_not_count_changes_nothing(
     kind: str, lines: list[Line], data: st.DataObject
 ) -> None:
@@ -210,8 +208,7 @@ def test_a_line_that_does_not_count_changes_nothing(
         assert idle.key in with_it.left_out
 
 
-@thorough
-@given(kinds, lines_of, st.integers(min_value=0))
+@generated(kinds, lines_of, st.integers(min_value=0), few=FEW, many=MANY)
 def test_a_second_report_from_the_same_group_changes_nothing(
     kind: str, lines: list[Line], pick: int
 ) -> None:
@@ -226,13 +223,14 @@ def test_a_second_report_from_the_same_group_changes_nothing(
             assert decide(kind, [*lines, again]).certainty == decide(kind, lines).certainty
 
 
-@thorough
-@given(
+@generated(
     kinds,
     lines_of,
     st.sampled_from(v.EVIDENCE_LEVELS.ids),
     st.sampled_from("abcdefg"),
     st.booleans(),
+    few=FEW,
+    many=MANY,
 )
 def test_more_support_never_makes_a_status_worse_nor_more_dispute_better(
     kind: str, lines: list[Line], level: str, group: str, direct: bool
@@ -245,8 +243,7 @@ def test_more_support_never_makes_a_status_worse_nor_more_dispute_better(
     assert disputed <= before
 
 
-@thorough
-@given(kinds, lines_of)
+@generated(kinds, lines_of, few=FEW, many=MANY)
 def test_exactly_one_rule_decides_and_its_status_is_a_term(kind: str, lines: list[Line]) -> None:
     decision = decide(kind, lines)
     first = next(rule for rule in RULES if rule.holds(decision.case))
@@ -256,8 +253,7 @@ def test_exactly_one_rule_decides_and_its_status_is_a_term(kind: str, lines: lis
     assert len(decision.counted) + len(decision.left_out) == len(lines)
 
 
-@thorough
-@given(kinds, lines_of, st.dates().map(str), st.dates().map(str))
+@generated(kinds, lines_of, st.dates().map(str), st.dates().map(str), few=FEW, many=MANY)
 def test_periods_agree_with_the_rules_on_every_day_and_neither_overlap_nor_gap(
     kind: str, lines: list[Line], stated: str, day: str
 ) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models.core import vocabularies as v
 from models.core.errors import NotFound
-from models.projection import claim_loader, derive, rebuild
+from models.projection import claim_loader, rebuild
 from models.projection.integrity_check import check
 from models.projection.tables import StatusPeriod
 from models.read import as_recorded, facets, listings
@@ -23,7 +23,8 @@ from models.records.serializers import table
 from models.records.source import SourceIn
 from models.status import claim_aggregate, explanation, rules
 from models.write import changes
-from tests.conftest import Store
+from tests.databases import Store
+from tests.records import put_part
 
 CAUSAL = "ccsvi-causes-ms"
 
@@ -233,7 +234,7 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
             changes.put_source(change, source(slug))
         for slug in ("x", "y"):
             changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
-        changes.put_relation(change, "x", RelationIn(type="leads_to", target="y"))
+        put_part(change, "x", RelationIn(type="leads_to", target="y"))
     for _ in range(40):
         with changes.begin(empty.database, actor="ada") as change:
             for _ in range(chance.randrange(1, 3)):
@@ -258,7 +259,7 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
                         quote=f"{chance.random()}",
                         asserted_by=["a"],
                     )
-                    changes.put_occurrence(change, "x", occurrence)
+                    put_part(change, "x", occurrence)
                 elif what == 3:
                     decision = AssessmentIn(
                         key="d",
@@ -267,9 +268,9 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
                         assessed="2006",
                         rationale=f"{chance.random()}",
                     )
-                    changes.put_assessment(change, "x", decision)
+                    put_part(change, "x", decision)
                 else:
-                    changes.put_evidence(change, "x", line())
+                    put_part(change, "x", line())
         kept.append((change.at, stored(empty, "x")))
     with empty.database.read() as connection:
         for moment, then in kept:
@@ -287,7 +288,7 @@ def test_both_times_combine(seeded: Store) -> None:
         line = next(row for row in trial.evidence if row["key"] == "zamboni-2018")
     with changes.begin(seeded.database, actor="ada") as change:
         changed = {name: line[name] for name in EvidenceIn.model_fields} | {"state": "rejected"}
-        changes.put_evidence(change, CAUSAL, EvidenceIn.model_validate(changed))
+        put_part(change, CAUSAL, EvidenceIn.model_validate(changed))
     with seeded.database.read() as connection:
         then = listings.whole_claim(connection, CAUSAL, "2017-12-31", moment)
         now = listings.whole_claim(connection, CAUSAL, "2017-12-31", None)
@@ -342,7 +343,7 @@ def test_an_assessment_is_outdated_by_later_evidence(seeded: Store) -> None:
             rationale="Read it all.",
         )
         with changes.begin(seeded.database, actor="ada") as change:
-            changes.put_assessment(change, CAUSAL, decision)
+            put_part(change, CAUSAL, decision)
     found = stored(seeded, CAUSAL)
     assert {row["key"]: row["outdated"] for row in found["assessments"]} == {
         "early": True,
@@ -427,7 +428,7 @@ def test_refined_rules_derive_anew_with_a_revision(
     monkeypatch.setattr(
         rules, "RULES", tuple(rule for rule in rules.RULES if rule.name != "strong_against")
     )
-    monkeypatch.setattr(derive, "DERIVATION", "refined")
+    monkeypatch.setattr(rebuild, "DERIVATION", "refined")
     with seeded.database.read() as connection:
         assert not rebuild.is_current(connection)
     with seeded.database.write() as connection:

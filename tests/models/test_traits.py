@@ -13,8 +13,8 @@ from models.read import listings, search_results
 from models.read.filters import bound
 from models.records.serializers import Row, table
 from models.search.query import parse
-from tests.conftest import DATABASES, Store, Templates, store_of
-from tests.models.exports import disagreements, load, written
+from tests.databases import DATABASES, Store, Templates, store_of
+from tests.models.exports import as_lines, disagreements, load
 
 SIZES = (600, 2400)
 A_TOPIC = 20
@@ -87,7 +87,7 @@ def stores(request: pytest.FixtureRequest, templates: Templates) -> Iterator[lis
     made = [store_of(templates, request.param, seeded=False) for _ in SIZES]
     found = [next(each) for each in made]
     for store, size in zip(found, SIZES, strict=True):
-        assert load(store, written(*records(size)))[1] == []
+        assert load(store, as_lines(*records(size)))[1] == []
         if request.param == "postgresql":
             address = make_url(store.url).set(drivername="postgresql+psycopg")
             engine = create_engine(address, isolation_level="AUTOCOMMIT")
@@ -242,7 +242,7 @@ def test_traits_say_what_the_claim_is_in_its_document_and_beside_each_term(seede
 
 
 def test_stored_numbers_are_read_as_they_were_written() -> None:
-    # Where this fails, a term has another bit than in stores that exist: raise `document.DERIVATION`, then this number.
+    # Where this fails, a term has another bit than in stores that exist: raise `rebuild.DERIVATION`, then this number.
     assert zlib.crc32(repr(traits.BITS).encode()) == 1336909856
     assert max(traits.BITS.values()) < 2**63
 

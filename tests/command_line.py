@@ -1,0 +1,64 @@
+"""The command line in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.settings import ROOT
+
+COMMAND = [sys.executable, "-c", "from api.cli.app import app; app()"]
+
+
+def run(
+    *arguments: str, url: str | None = None, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url} if url else dict(os.environ)
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def get(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return bytes(answer.read())
+
+
+@contextmanager
+def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
+    """Give the port and the process of a server that is ready, and the seconds that it took."""
+    port = free_port()
+    begun = time.monotonic()
+    arguments = [*COMMAND, "serve", "--port", str(port), "--database-url", url]
+    with subprocess.Popen(
+        arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            while True:
+                try:
+                    get(port, "/readyz")
+                    break
+                except OSError:
+                    assert process.poll() is None, process.communicate()
+                    assert time.monotonic() - begun < 30
+                    time.sleep(0.02)
+            yield port, process, time.monotonic() - begun
+        finally:
+            process.kill()

@@ -1,0 +1,34 @@
+"""Search by its definition alone, to compare the index with."""
+
+from collections.abc import Sequence
+
+from models.database.full_text import Alternative, Phrase, Query, Term
+from models.search import tokenizer
+
+
+class ReferenceSearch:
+    """What a query means: read off its definition, over all words of a record, without any index."""
+
+    def __init__(self, title: str, texts: Sequence[str]) -> None:
+        self.texts = [tokenizer.tokens(each) for each in (title, *texts)]
+
+    def phrase(self, phrase: Phrase) -> bool:
+        size = len(phrase)
+        return any(
+            tuple(tokens[place : place + size]) == phrase
+            for tokens in self.texts
+            for place in range(len(tokens))
+        )
+
+    def alternative(self, alternative: Alternative) -> bool:
+        return all(self.phrase(phrase) for phrase in alternative)
+
+    def term(self, term: Term) -> bool:
+        return any(self.alternative(alternative) for alternative in term)
+
+    def query(self, query: Query) -> bool:
+        return any(
+            all(self.term(term) for term in branch.wanted)
+            and not any(self.term(term) for term in branch.unwanted)
+            for branch in query
+        )
