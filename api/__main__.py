@@ -1,10 +1,10 @@
-"""Where the command begins: everything is imported without the collector, which would go through all of it again and again."""
+"""The entry point of the command `claimbase`."""
 
 from api.cli.garbage_collection import without_garbage_collection
 
 
 def main() -> None:
-    """Run the command line, `claimbase`."""
+    """Run the command line."""
     with without_garbage_collection():
         from api.cli.app import app
     app()

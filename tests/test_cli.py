@@ -124,7 +124,7 @@ def test_verify_without_a_network_is_one_line(seeded: Store) -> None:
         assert done.stderr == "Crossref and PubMed cannot be reached; is there a network?\n"
 
 
-def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
+def test_keys_are_created_listed_and_revoked(empty: Store) -> None:
     made = run(
         "keys",
         "create",
@@ -192,7 +192,7 @@ def test_keys_are_made_listed_and_revoked(empty: Store) -> None:
         (["revoke", "AAAAAAAA"], "There is no key with the id 'AAAAAAAA'."),
     ],
 )
-def test_a_key_that_cannot_be_made_or_found_is_one_line(
+def test_a_key_that_cannot_be_created_or_read_is_one_line(
     arguments: list[str], told: str, empty: Store
 ) -> None:
     done = run("keys", *arguments, url=empty.url)

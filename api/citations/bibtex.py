@@ -1,7 +1,7 @@
 """Sources as BibTeX, with biblatex's fields where BibTeX has none (`date`, `eid`, `shortjournal`).
 
-What neither has a field for stands in `note`, for people, and in fields named `x-…`, which every program that reads
-BibTeX passes over and `bibtex_read` reads back.
+What neither has a field for stands in `note`, for people, and in fields named `x-…`, which other
+programs ignore and `bibtex_reader` reads back.
 """
 
 import re
@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from api.citations import latex
-from api.citations.bibtex_reader import MEANT, MONTHS, clean_page, clean_url, doi_of, read, remarks
+from api.citations.bibtex_reader import TYPES, clean_url, doi_in, read, remarks
+from api.citations.clean import MONTHS, clean_pages
 from models.core import vocabularies as v
 
 __all__ = ["CANNOT_CARRY", "EXTENSION", "MEDIA_TYPES", "read", "write"]
@@ -21,13 +22,13 @@ Fields = dict[str, str]
 MEDIA_TYPES = ("application/x-bibtex", "text/x-bibtex", "text/bibtex")
 EXTENSION = "bib"
 
-# Fields of `SourceIn` (but for `id`) that do not come back: none. That an identifier was verified is not taken over, for a
-# file cannot vouch for it.
+# Fields of `SourceIn`, except `id`, that cannot be read back: none. That an identifier is verified
+# is not read, since a file cannot vouch for it.
 CANNOT_CARRY: tuple[str, ...] = ()
 
 ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
-# Our fields that BibTeX holds under another name, which may depend on the type of entry: the name under "" is the rule.
-NAMES: dict[str, dict[str, str]] = {
+# Our fields and their names in BibTeX, which may depend on the type of entry; "" is the default.
+_FIELD_NAMES: dict[str, dict[str, str]] = {
     "container_title": {
         "": "journal",
         "incollection": "booktitle",
@@ -50,52 +51,59 @@ NAMES: dict[str, dict[str, str]] = {
     "text_sha256": {"": "x-text-sha256"},
 }
 
-# Plain words and figures, in which nothing is to be escaped; `_` stays itself.
+# Plain words and numbers, in which nothing is to be escaped: `_` stays.
 _TERMS = ("study_design", "sample_size", "integrity_date", "accessed", "text_sha256")
 
 
 def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield one entry for each source; `keys` gives the citation key of each slug."""
+    """Yield one entry for each source; `keys` maps slugs to citation keys."""
     for source in sources:
-        entry = "".join(f"  {name} = {value},\n" for name, value in _fields(source).items())
-        yield f"@{ENTRY_TYPES[source['type']]}{{{keys[source['id']]},\n{entry}}}\n\n".encode()
+        fields = "".join(f"  {name} = {value},\n" for name, value in _fields(source).items())
+        entry_type = ENTRY_TYPES[source["type"]]
+        yield f"@{entry_type}{{{keys[source['id']]},\n{fields}}}\n\n".encode()
 
 
 def _fields(source: Row) -> Fields:
     """Return the fields of an entry in the order of a citation, each value with its braces."""
-    kind = ENTRY_TYPES[source["type"]]
-    plain: Fields = {}
-    for ours, theirs in NAMES.items():
-        if source[ours] is not None:
-            plain[theirs.get(kind, theirs[""])] = (
-                str(source[ours]) if ours in _TERMS else latex.escape(str(source[ours]))
-            )
-    ours_last = {name: plain.pop(name) for name in list(plain) if name.startswith("x-")}
-    annote = {"annote": plain.pop("annote")} if "annote" in plain else {}
-    title = {"title": latex.protected(source["title"])}
-    date = _date(source)
+    named = _named_fields(source)
+    # What only this program reads stands last, and a curator's remark next to the note.
+    last = {name: named.pop(name) for name in list(named) if name.startswith("x-")}
+    annotation = {"annote": named.pop("annote")} if "annote" in named else {}
     values = {
         **_authors(source),
-        **title,
-        **plain,
-        **date,
-        **_page(source),
+        "title": latex.protected(source["title"]),
+        **named,
+        **_date(source),
+        **_pages(source),
         **_identifiers(source),
         **_url(source),
+        **_note(source),
+        **annotation,
+        **_flags(source),
+        **last,
     }
-    values |= {**_note(source), **annote, **_flags(source), **ours_last}
-    # A month is one of BibTeX's own words and stands without braces.
+    # A month is a word that BibTeX defines, and stands without braces.
     return {name: value if name == "month" else f"{{{value}}}" for name, value in values.items()}
 
 
+def _named_fields(source: Row) -> Fields:
+    """Return the fields that BibTeX holds as they are, under its own names."""
+    entry_type = ENTRY_TYPES[source["type"]]
+    fields: Fields = {}
+    for ours, names in _FIELD_NAMES.items():
+        if source[ours] is None:
+            continue
+        text = str(source[ours])
+        name = names.get(entry_type, names[""])
+        fields[name] = text if ours in _TERMS else latex.escape(text)
+    return fields
+
+
 def _authors(source: Row) -> Fields:
-    """Return `author`, and the exact parts of the names where BibTeX's rules would split them in another way."""
-    authors = [
-        {part: text for part, text in author.items() if text is not None}
-        for author in source["authors"]
-    ]
-    if not authors:
+    """Return `author`, and the exact parts of names that BibTeX's rules would split differently."""
+    if not source["authors"]:
         return {} if source["authors_complete"] else {"x-authors-complete": "false"}
+    authors = [_present_parts(author) for author in source["authors"]]
     fields = {"author": latex.names_text(authors)}
     if latex.names(fields["author"]) != (authors, True):
         fields["x-authors"] = latex.exact_names_text(authors)
@@ -104,8 +112,12 @@ def _authors(source: Row) -> Fields:
     return fields
 
 
+def _present_parts(author: Row) -> dict[str, Any]:
+    return {part: text for part, text in author.items() if text is not None}
+
+
 def _date(source: Row) -> Fields:
-    """Return the date of the issue, or for want of it the date online, which is marked as such."""
+    """Return the date of the issue, or, without one, the date online, which is marked as such."""
     issued, online = source["issued"], source["epub_date"]
     date = issued or online
     fields: Fields = {}
@@ -123,12 +135,12 @@ def _date(source: Row) -> Fields:
 
 
 def _identifiers(source: Row) -> Fields:
-    """Return the identifiers; a DOI stays as it is, for it is no LaTeX, unless it would break the entry."""
+    """Return the identifiers. A DOI is not escaped, unless it would break the entry."""
     fields = {identifier["scheme"]: identifier["value"] for identifier in source["identifiers"]}
     doi = fields.get("doi")
     if doi and set(doi) & set("{}\\"):
         fields["doi"] = f"https://doi.org/{quote(doi, safe='/:;()<>')}"
-    if doi and doi_of(fields["doi"]) != doi:
+    if doi and doi_in(fields["doi"]) != doi:
         fields["x-doi"] = latex.escape(doi)
     if unverified := _unverified(source):
         fields["x-unverified"] = ", ".join(unverified)
@@ -137,36 +149,39 @@ def _identifiers(source: Row) -> Fields:
 
 def _unverified(source: Row) -> list[str]:
     return [
-        each["scheme"] for each in source["identifiers"] if each["verification"] == "unverified"
+        identifier["scheme"]
+        for identifier in source["identifiers"]
+        if identifier["verification"] == "unverified"
     ]
 
 
-def _page(source: Row) -> Fields:
+def _pages(source: Row) -> Fields:
     """Return the pages with the dash of a range."""
     page = source["page"]
     if page is None:
         return {}
-    pages = re.sub(r"(?<=[^-{}])-(?=[^-{}])", "--", latex.escape(page))
-    return (
-        {"pages": pages}
-        if clean_page(latex.decode(pages)) == page
-        else {"pages": pages, "x-page": latex.escape(page)}
-    )
+    escaped = latex.escape(page)
+    fields = {"pages": re.sub(r"(?<=[^-{}])-(?=[^-{}])", "--", escaped)}
+    if clean_pages(latex.decode(fields["pages"])) != page:
+        fields["x-page"] = escaped
+    return fields
 
 
 def _url(source: Row) -> Fields:
-    """Return the address as it is, for it is no LaTeX, with what would break the entry percent-encoded."""
+    """Return the address, which is not escaped; what would break the entry is percent-encoded."""
     url = source["url"]
     if url is None:
         return {}
-    safe = "".join(quote(letter) if letter in "{}\\" else letter for letter in url)
-    return {"url": safe} if clean_url(safe) == url else {"url": safe, "x-url": latex.escape(url)}
+    fields = {"url": re.sub(r"[{}\\]", lambda sign: quote(sign[0]), url)}
+    if clean_url(fields["url"]) != url:
+        fields["x-url"] = latex.escape(url)
+    return fields
 
 
 def _flags(source: Row) -> Fields:
-    """Return the terms of ours for which BibTeX has no word."""
+    """Return the terms for which BibTeX has no word."""
     flags = {}
-    if MEANT[ENTRY_TYPES[source["type"]]] != source["type"]:
+    if TYPES[ENTRY_TYPES[source["type"]]] != source["type"]:
         flags["x-type"] = source["type"]
     if source["integrity"] != "no_notice":
         flags["x-integrity"] = source["integrity"]

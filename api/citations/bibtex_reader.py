@@ -2,39 +2,42 @@
 
 import html
 import re
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
 from api.citations import latex
-from api.citations.bibtex_scanner import Broken, blocks
-from api.citations.clean import clean_doi, decoded
-from api.citations.parse_result import Found, Reading, Trouble
+from api.citations.bibtex_scanner import MalformedEntry, ScannedEntry, scan
+from api.citations.clean import (
+    MONTHS,
+    clean_doi,
+    clean_pages,
+    decode_file,
+    line_counter,
+    unverified,
+    valid_identifier,
+    valid_partial_date,
+)
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
 from models.core import vocabularies as v
-from models.core.types import check_partial_date
-from models.records.source import normal_identifier
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+Fields = dict[str, str]
 
-# What an entry type means: the crosswalk, where it is one to one, and the types of biblatex and of old files.
-MEANT = {
+# The types of source by types of entry: those of the crosswalk, of biblatex and of old files.
+TYPES = {
     **{term.crosswalk["bibtex"]: term.id for term in v.SOURCE_TYPES.terms},
-    **{"misc": "document", "manual": "document", "software": "document", "patent": "document"},
+    **dict.fromkeys(("misc", "manual", "software", "patent"), "document"),
     **dict.fromkeys(("online", "electronic", "www", "webpage"), "webpage"),
     **dict.fromkeys(("booklet", "collection", "proceedings", "mvbook", "reference"), "book"),
     **dict.fromkeys(("inbook", "suppbook", "inreference"), "chapter"),
     **dict.fromkeys(("thesis", "mastersthesis"), "thesis"),
-    **{
-        "report": "report",
-        "conference": "paper-conference",
-        "preprint": "article",
-        "dataset": "dataset",
-    },
+    "report": "report",
+    "conference": "paper-conference",
+    "preprint": "article",
+    "dataset": "dataset",
 }
 
-# The names under which files hold our fields, the first found is taken.
+# Our fields and the names under which files hold them; the first that is present is taken.
 _TEXTS: dict[str, tuple[str, ...]] = {
     "container_title": ("booktitle", "journal", "journaltitle", "howpublished"),
     "container_title_short": (
@@ -56,7 +59,8 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "accessed": ("x-accessed",),
     "text_sha256": ("x-text-sha256",),
 }
-_REPORT = {"issue": ("issue",), "number": ("number", "eid")}
+# A report has its own number where other entries have that of an issue.
+_REPORT_TEXTS = {**_TEXTS, "issue": ("issue",), "number": ("number", "eid")}
 _NOTES = ("note", "annote", "annotation")
 _IDENTIFIERS = {
     "doi": ("x-doi", "doi"),
@@ -78,255 +82,330 @@ _INTEGRITY = {
     "retracted": "Retracted",
 }
 
-_TAGS = re.compile(
+_HTML_TAG = re.compile(
     r"</?(?:i|b|u|em|strong|sub|sup|scp|sc|span|p|br|italic|bold|jats:[a-z-]+)(?:\s[^<>]*)?/?>",
     re.I,
 )
+_URL = re.compile(r"https?://\S+")
+_DOI_URL = re.compile(r"https?://(?:dx\.)?doi\.org/")
+_HOWPUBLISHED_URL = re.compile(r"\\url\s*\{|^\s*https?://\S+\s*$")
+_FOUR_DIGITS = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])")
+_ONE_OR_TWO_DIGITS = re.compile(r"(?<![0-9])[0-9]{1,2}(?![0-9])")
 
 
-def read(content: bytes) -> Reading:
-    """Read a file of BibTeX, UTF-8 or Latin-1; each entry is found or is a trouble with the line on which it begins."""
-    text = decoded(content)
-    lines = [match.start() for match in re.finditer("\n", text)]
-    words = {month: month for month in MONTHS}
-    entries = list(blocks(text, words))
-    # The first of each key; one that is referred to may stand behind the one that does.
-    parents: dict[str, dict[str, str]] = {}
-    reading = Reading()
-    repeated = set()
-    for start, _, fields in entries:
-        if (
-            isinstance(fields, dict)
-            and (key := fields.pop("", "").lower())
-            and parents.setdefault(key, fields) is not fields
-        ):
-            repeated.add(start)
-    parents = {key: dict(fields) for key, fields in parents.items()}
-    for start, kind, fields in entries:
-        line = bisect_left(lines, start) + 1
-        if isinstance(fields, Broken):
-            where = bisect_left(lines, fields.at) + 1
-            reading.troubles.append(Trouble(line, fields.code, f"{fields.why}, on line {where}."))
-        elif start in repeated:
-            reading.troubles.append(
-                Trouble(line, "repeated_entry", "An entry with the same key stands above.")
-            )
+def read(content: bytes) -> ParsedFile:
+    """Parse a file of BibTeX, in UTF-8 or Latin-1."""
+    text = decode_file(content)
+    line_at = line_counter(text)
+    scanned = list(scan(text, {month: month for month in MONTHS}))
+    parents, repeated = _by_key(scanned)
+    parsed = ParsedFile()
+    for entry in scanned:
+        line = line_at(entry.position)
+        if isinstance(entry.content, MalformedEntry):
+            error = entry.content
+            detail = f"{error.reason}, on line {line_at(error.position)}."
+            parsed.problems.append(EntryProblem(line, error.code, detail))
+        elif entry.position in repeated:
+            detail = "An entry with the same key stands above."
+            parsed.problems.append(EntryProblem(line, "repeated_entry", detail))
         else:
-            reading.found.append(_found(line, kind, fields, parents))
-    return reading
+            fields = _with_inherited(entry.content, parents)
+            parsed.entries.append(_parse_entry(line, entry.entry_type, fields))
+    return parsed
 
 
-def _found(
-    line: int, kind: str, fields: dict[str, str], parents: Mapping[str, Mapping[str, str]]
-) -> Found:
-    """Return the record of an entry; `fields` is used up, and what remains could not be carried."""
+def _by_key(scanned: Iterable[ScannedEntry]) -> tuple[dict[str, Fields], set[int]]:
+    """Take the keys out of the entries.
+
+    Returns the fields of the first entry of each key, to which a `crossref` anywhere in the file
+    may refer, and the positions of the entries that repeat a key.
+    """
+    by_key: dict[str, Fields] = {}
+    repeated = set()
+    for entry in scanned:
+        if isinstance(entry.content, MalformedEntry):
+            continue
+        key = entry.content.pop("", "").lower()
+        if not key:
+            continue
+        if key in by_key:
+            repeated.add(entry.position)
+        else:
+            by_key[key] = dict(entry.content)
+    return by_key, repeated
+
+
+def _with_inherited(fields: Fields, parents: Mapping[str, Fields]) -> Fields:
+    """Return the fields of an entry with those of the entry that its `crossref` names."""
     parent = parents.get(latex.decode(fields.get("crossref", "")).lower())
-    if parent is not None:
-        inherited = {"booktitle": parent["title"]} if "title" in parent else {}
-        fields = {**parent, "title": "", **inherited, **fields}
-        fields.pop("crossref", None)
-    ours = "x-study-design" in fields
-    left = {name: value for name, value in fields.items() if ours or value.strip(" \t\n{}")}
-    record: dict[str, Any] = {
-        "type": MEANT.get(kind, "document"),
+    if parent is None:
+        return fields
+    inherited = {**parent, "title": ""}
+    if "title" in parent:
+        inherited["booktitle"] = parent["title"]
+    combined = {**inherited, **fields}
+    combined.pop("crossref", None)
+    return combined
+
+
+@dataclass
+class _Draft:
+    """A record while it is read: `fields` are those of the entry that were not read yet.
+
+    `is_ours` says that `bibtex.write` wrote the entry, so that all of it is as it is stored.
+    """
+
+    fields: Fields
+    is_ours: bool
+    record: dict[str, Any]
+    dropped: list[str] = field(default_factory=list)
+
+    def plain(self, name: str) -> str:
+        """Take a field as plain text; one that is not from here without HTML."""
+        text = latex.decode(self.fields.pop(name))
+        return text if self.is_ours else html.unescape(_HTML_TAG.sub("", text)).strip()
+
+    def decoded(self, name: str) -> str:
+        """Take a field as plain text, or "" if the entry has none."""
+        return latex.decode(self.fields.pop(name, ""))
+
+
+def _parse_entry(line: int, entry_type: str, fields: Fields) -> ParsedEntry:
+    is_ours = "x-study-design" in fields
+    used = {name: text for name, text in fields.items() if is_ours or text.strip(" \t\n{}")}
+    record = {
+        "type": TYPES.get(entry_type, "document"),
         "study_design": "not_recorded",
         "title": "",
     }
-    dropped = [] if kind in MEANT else [f"@{kind}"]
-    if "x-type" in left:
-        record["type"] = left.pop("x-type")
-    if "title" in left:
-        record["title"] = _title(left, ours)
-    _read_names(left, record)
-    _read_identifiers(left, record)
-    _read_url(left, record, dropped, ours)
-    for field, names in {**_TEXTS, **(_REPORT if record["type"] == "report" else {})}.items():
-        if name := next((name for name in names if name in left), None):
-            record[field] = _plain(left.pop(name), ours)
-    if not ours and "language" in record:
-        record["language"] = _LANGUAGES.get(record["language"].lower(), record["language"])
-    if "pages" in left:
-        pages = clean_page(latex.decode(left.pop("pages")))
-        record["page"] = latex.decode(left.pop("x-page")) if "x-page" in left else pages
-    if re.fullmatch("[0-9]{1,18}", left.get("x-sample-size", "")):
-        record["sample_size"] = int(left.pop("x-sample-size"))
-    _read_dates(left, record, dropped)
-    _read_notes(left, record, ours)
-    return Found(line, record, tuple(dict.fromkeys([*dropped, *left])))
+    draft = _Draft(used, is_ours, record)
+    if entry_type not in TYPES:
+        draft.dropped.append(f"@{entry_type}")
+    if "x-type" in draft.fields:
+        draft.record["type"] = draft.fields.pop("x-type")
+    _read_title(draft)
+    _read_names(draft)
+    _read_identifiers(draft)
+    _read_url(draft)
+    _read_texts(draft)
+    _read_pages(draft)
+    _read_dates(draft)
+    _read_notes(draft)
+    dropped = dict.fromkeys([*draft.dropped, *draft.fields])
+    return ParsedEntry(line, draft.record, tuple(dropped))
 
 
-def _plain(value: str, ours: bool) -> str:
-    """Return a value as plain text; where it is not from here, without mark-up."""
-    text = latex.decode(value)
-    return text if ours else html.unescape(_TAGS.sub("", text)).strip()
+def _read_title(draft: _Draft) -> None:
+    if "title" not in draft.fields:
+        return
+    title = draft.plain("title")
+    if not draft.is_ours:
+        if "subtitle" in draft.fields:
+            title += ": " + draft.plain("subtitle")
+        # PubMed puts a translated title in brackets, with a full stop after it.
+        if title.startswith("[") and title.endswith("]."):
+            title = title[:-1]
+    draft.record["title"] = title
 
 
-def _title(left: dict[str, str], ours: bool) -> str:
-    title = _plain(left.pop("title"), ours)
-    if not ours and "subtitle" in left:
-        title += ": " + _plain(left.pop("subtitle"), ours)
-    # PubMed sets a translated title in brackets and a full stop behind.
-    return title[:-1] if not ours and title.startswith("[") and title.endswith("].") else title
-
-
-def _read_names(left: dict[str, str], record: dict[str, Any]) -> None:
-    text = left.pop("author", "")
+def _read_names(draft: _Draft) -> None:
+    text = draft.fields.pop("author", "")
     authors, complete = latex.names(text)
-    if "x-authors" in left:
-        exact = latex.names(left["x-authors"])[0]
-        # Somebody may have changed the names since; then the exact ones are of another list.
+    if "x-authors" in draft.fields:
+        exact = latex.names(draft.fields["x-authors"])[0]
+        # If somebody changed `author` since, the exact names are those of another list.
         if latex.names_text(exact) == re.sub(r" and others\Z", "", text):
             authors = exact
-            del left["x-authors"]
-    record["authors"] = authors
-    record["authors_complete"] = complete and left.pop("x-authors-complete", "") != "false"
+            del draft.fields["x-authors"]
+    draft.record["authors"] = authors
+    is_marked = complete and draft.fields.pop("x-authors-complete", "") == "false"
+    draft.record["authors_complete"] = complete and not is_marked
 
 
-def _read_identifiers(left: dict[str, str], record: dict[str, Any]) -> None:
-    """Take the identifiers over, as unverified: a file cannot vouch for them."""
-    archive = latex.decode(left.get("eprinttype", left.get("archiveprefix", ""))).lower()
-    if archive in ("pubmed", "pmc", "pmcid") and "eprint" in left:
-        left.setdefault("pmid" if archive == "pubmed" else "pmcid", left.pop("eprint"))
-        left.pop("eprinttype", None)
-    record["identifiers"] = []
+def _read_identifiers(draft: _Draft) -> None:
+    fields = draft.fields
+    archive = latex.decode(fields.get("eprinttype", fields.get("archiveprefix", ""))).lower()
+    if archive in ("pubmed", "pmc", "pmcid") and "eprint" in fields:
+        fields.setdefault("pmid" if archive == "pubmed" else "pmcid", fields.pop("eprint"))
+        fields.pop("eprinttype", None)
+    draft.record["identifiers"] = []
     for scheme, names in _IDENTIFIERS.items():
-        for name in [name for name in names if name in left]:
-            value = latex.decode(left[name], verbatim=name == "doi")
-            normal = _valid(scheme, value if name == "x-doi" else _clean(scheme, value))
-            if normal:
-                record["identifiers"].append(
-                    {"scheme": scheme, "value": normal, "verification": "unverified"}
-                )
-                for other in names:
-                    left.pop(other, None)
-                break
+        value = _first_identifier(fields, scheme, names)
+        if value:
+            draft.record["identifiers"].append(unverified(scheme, value))
+            for name in names:
+                fields.pop(name, None)
 
 
-def _valid(scheme: str, value: str) -> str | None:
-    try:
-        return normal_identifier(scheme, value)
-    except PydanticCustomError:
-        return None
+def _first_identifier(fields: Fields, scheme: str, names: Iterable[str]) -> str | None:
+    """Return the first valid identifier of a scheme in these fields."""
+    for name in names:
+        if name not in fields:
+            continue
+        text = latex.decode(fields[name], verbatim=name == "doi")
+        exact = name == "x-doi"
+        if value := valid_identifier(scheme, text if exact else _clean_identifier(scheme, text)):
+            return value
+    return None
 
 
-def _read_url(left: dict[str, str], record: dict[str, Any], dropped: list[str], ours: bool) -> None:
-    """Take the address over; one that only resolves a DOI gives the DOI too where the entry has none."""
-    if "url" not in left and re.search(
-        r"\\url\s*\{|^\s*https?://\S+\s*$", left.get("howpublished", "")
-    ):
-        left["url"] = left.pop("howpublished")
-    if "url" not in left:
-        return
-    url = clean_url(left.pop("url"))
-    if "x-url" in left:
-        url = latex.decode(left.pop("x-url"))
-    if not re.fullmatch(r"https?://\S+", url):
-        dropped.append("url")
-        return
-    record["url"] = url
-    resolved = re.match(r"https?://(?:dx\.)?doi\.org/", url) and _valid("doi", doi_of(url))
-    if resolved and not ours and all(each["scheme"] != "doi" for each in record["identifiers"]):
-        record["identifiers"].insert(
-            0, {"scheme": "doi", "value": resolved, "verification": "unverified"}
-        )
+_IDENTIFIER_PREFIXES = {
+    "pmid": re.compile(r"^\s*PMID\s*:?\s*", re.IGNORECASE),
+    "pmcid": re.compile(r"^\s*(?:PMCID\s*:?\s*)?(?:PMC)?\s*", re.IGNORECASE),
+    "isbn": re.compile(r"^\s*ISBN:?\s*", re.IGNORECASE),
+}
 
 
-def _read_dates(left: dict[str, str], record: dict[str, Any], dropped: list[str]) -> None:
-    date, year, month = (latex.decode(left.pop(name, "")) for name in ("date", "year", "month"))
-    day = latex.decode(left.pop("day", ""))
-    issued = _partial(date) or _partial(date.split("/")[0].rstrip("~?%"))
-    if date and issued != date:
-        dropped.append("date")
-    found = re.search(r"(?<![0-9])[0-9]{4}(?![0-9])", year)
-    if year and (found is None or found[0] != year or (issued or year)[:4] != year):
-        dropped.append("year")
-    if issued is None and found:
-        issued = _partial(found[0])
-        number = _month(month)
-        figure = day or "".join(
-            re.findall(r"(?<![0-9])[0-9]{1,2}(?![0-9])", month) if not month.isdecimal() else ()
-        )
-        whole = f"{found[0]}-{number:02d}" if number else found[0]
-        issued = _partial(f"{whole}-{figure:0>2}") or _partial(whole) or issued
-        if (month and not number) or (day and len(issued or "") < 10):
-            dropped.append("month" if month and not number else "day")
-    if "x-epub-date" in left and (online := _partial(latex.decode(left["x-epub-date"]))):
-        record["epub_date"] = online
-        del left["x-epub-date"]
-    if issued and left.pop("x-issued", "") != "unknown":
-        record["issued"] = issued
-    if left.get("x-issued-inferred") == "true":
-        record["issued_inferred"] = bool(left.pop("x-issued-inferred"))
+def _clean_identifier(scheme: str, text: str) -> str:
+    """Return an identifier without what people write around it."""
+    if scheme == "doi":
+        return doi_in(text)
+    value = _IDENTIFIER_PREFIXES[scheme].sub("", text)
+    if scheme == "pmcid":
+        return f"PMC{value}"
+    return re.sub(r"[\s-]", "", value) if scheme == "isbn" else value
 
 
-def _partial(date: str) -> str | None:
-    try:
-        return str(check_partial_date(date)) if date else None
-    except PydanticCustomError:
-        return None
-
-
-def _month(text: str) -> int | None:
-    """Return the one month that a text names, by number or name; a range of months is none."""
-    if text.isdecimal():
-        return int(text) if 1 <= int(text) <= 12 else None
-    named = {word[:3].lower() for word in re.findall(r"[A-Za-z]{3,}", text)}
-    return MONTHS.index(named.pop()) + 1 if len(named) == 1 and named <= set(MONTHS) else None
-
-
-def remarks(source: Mapping[str, Any], unverified: Sequence[str]) -> str:
-    """Return in words what a reader of the citation must know and BibTeX has no field for."""
-    said = []
-    if source.get("integrity", "no_notice") != "no_notice":
-        said.append(
-            f"{_INTEGRITY.get(source['integrity'], source['integrity'])}: {source.get('integrity_note') or ''}"
-        )
-    if source.get("issued_inferred"):
-        said.append("The date of publication is inferred.")
-    if not source["authors_complete"] and not source["authors"]:
-        said.append("The authors are not recorded.")
-    if unverified:
-        said.append(f"Not verified: {', '.join(scheme.upper() for scheme in unverified)}.")
-    return " ".join(said)
-
-
-def _read_notes(left: dict[str, str], record: dict[str, Any], ours: bool) -> None:
-    """Join the notes, without what only tells people what the entry's fields say."""
-    unverified = latex.decode(left.pop("x-unverified", ""))
-    said = remarks(record, unverified.split(", ") if unverified else [])
-    notes = [
-        note for name in _NOTES if name in left and (note := _plain(left.pop(name), ours)) != said
-    ]
-    if notes:
-        record["note"] = "\n".join(notes)
-
-
-def clean_page(text: str) -> str:
-    """Return pages with plain hyphens and without a word before them: 'pp. 12–15' → '12-15'."""
-    text = re.sub(r"^\s*(?:pp?|pages?|S)\.?\s+(?=\S*[0-9])", "", text, flags=re.IGNORECASE)
-    # A run of blanks without a dash is passed over once, not tried from each of its blanks.
-    return re.sub(r"(?:(?<!\s)\s++)?[-\u2010-\u2015\u2212]+\s*", "-", text).strip()
-
-
-def doi_of(text: str) -> str:
-    """Return a DOI without mark-up, and without what people write around it."""
+def doi_in(text: str) -> str:
+    """Return a DOI without markup, and without what people write around it."""
     return clean_doi(html.unescape(re.sub(r"\$\s*([<>_~])\s*\$", r"\1", text)))
+
+
+def _read_url(draft: _Draft) -> None:
+    """Read the address; one that resolves a DOI gives the DOI too if the entry has no other."""
+    fields = draft.fields
+    if "url" not in fields and _HOWPUBLISHED_URL.search(fields.get("howpublished", "")):
+        fields["url"] = fields.pop("howpublished")
+    if "url" not in fields:
+        return
+    url = clean_url(fields.pop("url"))
+    if "x-url" in fields:
+        url = draft.decoded("x-url")
+    if not _URL.fullmatch(url):
+        draft.dropped.append("url")
+        return
+    draft.record["url"] = url
+    identifiers = draft.record["identifiers"]
+    has_doi = any(identifier["scheme"] == "doi" for identifier in identifiers)
+    if not draft.is_ours and not has_doi and _DOI_URL.match(url):
+        doi = valid_identifier("doi", doi_in(url))
+        if doi:
+            identifiers.insert(0, unverified("doi", doi))
 
 
 def clean_url(text: str) -> str:
     """Return an address without LaTeX around it."""
-    return latex.decode(text, verbatim=True).strip() if set(text) & set("\\{}$") else text.strip()
+    if set(text) & set("\\{}$"):
+        text = latex.decode(text, verbatim=True)
+    return text.strip()
 
 
-_PREFIXES = {
-    "pmid": r"\s*PMID\s*:?\s*",
-    "pmcid": r"\s*(?:PMCID\s*:?\s*)?(?:PMC)?\s*",
-    "isbn": r"\s*ISBN:?\s*",
-}
+def _read_texts(draft: _Draft) -> None:
+    names_of = _REPORT_TEXTS if draft.record["type"] == "report" else _TEXTS
+    for target, names in names_of.items():
+        name = next((name for name in names if name in draft.fields), None)
+        if name:
+            draft.record[target] = draft.plain(name)
+    if not draft.is_ours and "language" in draft.record:
+        language = draft.record["language"]
+        draft.record["language"] = _LANGUAGES.get(language.lower(), language)
+    if re.fullmatch("[0-9]{1,18}", draft.fields.get("x-sample-size", "")):
+        draft.record["sample_size"] = int(draft.fields.pop("x-sample-size"))
 
 
-def _clean(scheme: str, text: str) -> str:
-    if scheme == "doi":
-        return doi_of(text)
-    value = re.sub(f"^{_PREFIXES[scheme]}", "", text, flags=re.IGNORECASE)
-    return {"pmid": value, "pmcid": f"PMC{value}", "isbn": re.sub(r"[\s-]", "", value)}[scheme]
+def _read_pages(draft: _Draft) -> None:
+    if "pages" in draft.fields:
+        draft.record["page"] = clean_pages(draft.decoded("pages"))
+        if "x-page" in draft.fields:
+            draft.record["page"] = draft.decoded("x-page")
+
+
+def _read_dates(draft: _Draft) -> None:
+    issued = _read_issued(draft)
+    if "x-epub-date" in draft.fields:
+        online = valid_partial_date(latex.decode(draft.fields["x-epub-date"]))
+        if online:
+            draft.record["epub_date"] = online
+            del draft.fields["x-epub-date"]
+    if issued and draft.fields.pop("x-issued", "") != "unknown":
+        draft.record["issued"] = issued
+    if draft.fields.get("x-issued-inferred") == "true":
+        del draft.fields["x-issued-inferred"]
+        draft.record["issued_inferred"] = True
+
+
+def _read_issued(draft: _Draft) -> str | None:
+    """Return the date of publication: that of `date`, or else of `year`, `month` and `day`."""
+    date, year = draft.decoded("date"), draft.decoded("year")
+    month, day = draft.decoded("month"), draft.decoded("day")
+    # Of a span the beginning, without EDTF's marks of doubt.
+    start = date.split("/")[0].rstrip("~?%")
+    issued = valid_partial_date(date) or valid_partial_date(start)
+    if date and issued != date:
+        draft.dropped.append("date")
+    match = _FOUR_DIGITS.search(year)
+    is_plain_year = match is not None and match[0] == year
+    if year and (not is_plain_year or (issued or year)[:4] != year):
+        draft.dropped.append("year")
+    if issued is None and match:
+        return _issued_by_parts(draft, match[0], month, day)
+    return issued
+
+
+def _issued_by_parts(draft: _Draft, year: str, month: str, day: str) -> str | None:
+    number = _month_number(month)
+    if not day and not month.isdecimal():
+        # As in `month = "2 September"`.
+        day_in_month = "".join(_ONE_OR_TWO_DIGITS.findall(month))
+    else:
+        day_in_month = day
+    date = f"{year}-{number:02d}" if number else year
+    issued = (
+        valid_partial_date(f"{date}-{day_in_month:0>2}")
+        or valid_partial_date(date)
+        or valid_partial_date(year)
+    )
+    if month and not number:
+        draft.dropped.append("month")
+    elif day and len(issued or "") < 10:
+        draft.dropped.append("day")
+    return issued
+
+
+def _month_number(text: str) -> int | None:
+    """Return the one month that a text names, by number or name; a span of months is none."""
+    if text.isdecimal():
+        return int(text) if 1 <= int(text) <= 12 else None
+    names = {word[:3].lower() for word in re.findall(r"[A-Za-z]{3,}", text)}
+    if len(names) != 1:
+        return None
+    name = names.pop()
+    return MONTHS.index(name) + 1 if name in MONTHS else None
+
+
+def remarks(source: Mapping[str, Any], unverified_schemes: Sequence[str]) -> str:
+    """Return as sentences what a reader of the citation needs and BibTeX has no field for."""
+    sentences = []
+    integrity = source.get("integrity", "no_notice")
+    if integrity != "no_notice":
+        label = _INTEGRITY.get(integrity, integrity)
+        sentences.append(f"{label}: {source.get('integrity_note') or ''}")
+    if source.get("issued_inferred"):
+        sentences.append("The date of publication is inferred.")
+    if not source["authors_complete"] and not source["authors"]:
+        sentences.append("The authors are not recorded.")
+    if unverified_schemes:
+        schemes = ", ".join(scheme.upper() for scheme in unverified_schemes)
+        sentences.append(f"Not verified: {schemes}.")
+    return " ".join(sentences)
+
+
+def _read_notes(draft: _Draft) -> None:
+    """Join the notes, except the remarks that repeat other fields of the entry."""
+    schemes = draft.decoded("x-unverified")
+    repeated = remarks(draft.record, schemes.split(", ") if schemes else [])
+    notes = [draft.plain(name) for name in _NOTES if name in draft.fields]
+    new = [note for note in notes if note != repeated]
+    if new:
+        draft.record["note"] = "\n".join(new)

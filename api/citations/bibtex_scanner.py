@@ -1,209 +1,261 @@
 """The entries of a BibTeX file, each with its fields in LaTeX or with what is wrong with it.
 
-The scanner is our own, for bibtexparser loses here: what stands behind a surplus brace becomes a comment without a word,
-and `\\\\}` hides the end of a field. Braces are counted as BibTeX counts them; where that leaves an entry open, `\\{` and
-`\\"` are taken for signs. An entry that is never closed ends where the next one begins, at the start of a line.
+The scanner is our own, since bibtexparser loses entries: what stands after a surplus brace silently
+becomes a comment, and `\\\\}` hides the end of a field. Braces are counted as BibTeX counts them;
+where that leaves an entry open, `\\{` and `\\"` are read as escaped signs. An entry that is never
+closed ends where the next one begins, at the start of a line.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
-_OPENING = r"@\s*[A-Za-z][\w-]*\s*[{(]"
-_KNOWN = (
-    "article|book|booklet|conference|dataset|inbook|incollection|inproceedings|manual|mastersthesis|misc|online|phdthesis|"
-    "proceedings|report|techreport|thesis|unpublished|string|preamble"
+_ENTRY_START = r"@\s*[A-Za-z][\w-]*\s*[{(]"
+_ENTRY_TYPES = (
+    "article|book|booklet|conference|dataset|inbook|incollection|inproceedings|manual|"
+    "mastersthesis|misc|online|phdthesis|proceedings|report|techreport|thesis|unpublished|"
+    "string|preamble"
 )
-_START = re.compile(
-    rf"@\s*(?P<type>[A-Za-z][\w-]*)\s*(?P<open>[{{(])|^[ \t]*@(?P<bare>{_KNOWN})\b|^[ \t]*@(?P<cut>\w*)\s*\Z",
+_ENTRY = re.compile(
+    r"@\s*(?P<type>[A-Za-z][\w-]*)\s*(?P<open>[{(])"
+    rf"|^[ \t]*@(?P<bare>{_ENTRY_TYPES})\b"
+    r"|^[ \t]*@(?P<cut>\w*)\s*\Z",
     re.MULTILINE | re.IGNORECASE,
 )
-# Where an entry that was not closed ends: the next at the start of a line, or an unmistakable one behind a brace.
+# Where an entry that was not closed ends: the next entry at the start of a line, or an unmistakable
+# one after a brace.
 _NEXT = re.compile(
-    rf"^[ \t]*{_OPENING}|(?<=[)}}])[ \t]*@[A-Za-z]+[{{(][^\s,={{}}]+,\s*[\w-]+\s*=", re.MULTILINE
+    rf"^[ \t]*{_ENTRY_START}|(?<=[)}}])[ \t]*@[A-Za-z]+[{{(][^\s,={{}}]+,\s*[\w-]+\s*=",
+    re.MULTILINE,
 )
 _KEY = re.compile(r"([^,={}\"#]*)(?:,|(?=}))")
 _FIELD = re.compile(r"[\s,]*([^\s,={}()\"#%]+)\s*=\s*")
 _CLOSE = re.compile(r"[\s,]*([)}])")
 _WORD = re.compile(r"[^\s#,{}()=\"%]+")
 _HASH = re.compile(r"\s*#\s*")
-_STRICT, _LENIENT = re.compile(r'[{}"]'), re.compile(r'\\.|[{}"]', re.DOTALL)
-# Fields behind an empty line, perhaps behind the rest of a head: an entry that lost its beginning. Blanks are not given
-# back, for a file of nothing else would take hours.
+# What counts as a brace or a quotation mark: all of them, or none that is escaped.
+_STRICT = re.compile(r'[{}"]')
+_LENIENT = re.compile(r'\\.|[{}"]', re.DOTALL)
+# Fields after an empty line, perhaps after the rest of a head: an entry that lost its beginning.
+# The quantifier of blanks is possessive, since a file of nothing else would take hours.
 _HEADLESS = re.compile(
     r"[^\S\n]*\n[^\S\n]*\n[\s})]*+(?=(?:\w*[{(]?[^,={}\s]*,\s*)?[\w-]+\s*=\s*[{\"\d])"
 )
 _LEFT_OVER = re.compile(r"[\s})]*(?:,\s*[\w-]+\s*=|[\w-]+\s*=\s*[{\"\d])")
 
 
-class Broken(Exception):
-    """An entry that is no BibTeX: where, a code and why."""
+class MalformedEntry(Exception):
+    """An entry that is no BibTeX: the position of the error in the text, a code, and the reason."""
 
-    def __init__(self, at: int, code: str, why: str) -> None:
-        super().__init__(why)
-        self.at, self.code, self.why = at, code, why
+    def __init__(self, position: int, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.position = position
+        self.code = code
+        self.reason = reason
 
 
-def blocks(text: str, words: dict[str, str]) -> Iterator[tuple[int, str, dict[str, str] | Broken]]:
-    """Yield each entry: where it begins, its type, and its fields in LaTeX (the key under "") or what is wrong with it.
+class ScannedEntry(NamedTuple):
+    """An entry: where it begins, its type, and its fields in LaTeX or what is wrong with it.
 
-    `words` are the abbreviations known so far; `@string` adds to them. A comment is passed over, a preamble too.
+    The citation key is the field "".
     """
-    at, limit, open_until = 0, -1, -1
-    while match := _START.search(text, at):
-        start, kind = (
-            match.start() + len(match[0]) - len(match[0].lstrip()),
-            (match["type"] or "").lower(),
-        )
+
+    position: int
+    entry_type: str
+    content: dict[str, str] | MalformedEntry
+
+
+def scan(text: str, abbreviations: dict[str, str]) -> Iterator[ScannedEntry]:
+    """Yield each entry of a text; comments and preambles are passed over.
+
+    `abbreviations` are the words that stand for a value; `@string` adds to them.
+    """
+    position, limit, unclosed_limit = 0, -1, -1
+    while match := _ENTRY.search(text, position):
+        start = match.start() + len(match[0]) - len(match[0].lstrip())
+        entry_type = (match["type"] or "").lower()
         if limit < match.end():
-            following = _NEXT.search(text, match.end())
-            # A limit, so that one entry never swallows the next.
-            limit = following.start() if following else len(text)
-        at = match.end()
+            limit = _next_entry(text, match.end())
+        position = match.end()
         if not match["open"]:
-            code, why = (
-                ("cut_off", "The file ends here")
-                if match["bare"] is None
-                else ("malformed_entry", "A `{` is missing")
-            )
-            if (match["bare"] or "").lower() not in ("string", "preamble"):
-                yield start, kind, Broken(start, code, f"{why} after `{match[0].strip()}`")
+            yield from _without_brace(match, start)
             continue
-        if kind in ("comment", "preamble"):
-            # A comment that does not close is none to BibTeX, which reads on behind the word.
-            if open_until != limit:
-                at = _passed(text, match.end(), limit)
-                open_until = limit if at == match.end() else open_until
+        if entry_type in ("comment", "preamble"):
+            # A comment that is not closed is none to BibTeX, which reads on after the word.
+            if unclosed_limit != limit:
+                position = _end_of_comment(text, match.end(), limit)
+                unclosed_limit = limit if position == match.end() else unclosed_limit
             continue
         try:
-            fields, at = _entry(text, match, limit, words)
-        except Broken as broken:
-            if kind != "string":
-                yield start, kind, broken
-            at = limit
+            fields, position = _parse_entry(text, match, limit, abbreviations)
+        except MalformedEntry as error:
+            if entry_type != "string":
+                yield ScannedEntry(start, entry_type, error)
+            position = limit
             continue
-        if kind == "string":
-            words |= {name.lower(): value for name, value in fields.items() if name}
+        if entry_type == "string":
+            named = {name.lower(): value for name, value in fields.items() if name}
+            abbreviations.update(named)
         else:
-            after = _START.search(text, at)
-            end = after.start() if after else len(text)
-            headless = _HEADLESS.match(text, at, end)
-            if headless is None and _LEFT_OVER.match(text, at, end):
-                yield (
-                    start,
-                    kind,
-                    Broken(
-                        at, "unbalanced_braces", "A brace too many ends the entry before its end"
-                    ),
-                )
-                continue
-            yield start, kind, fields
-            if headless:
-                place = headless.end()
-                yield (
-                    place,
-                    "",
-                    Broken(place, "malformed_entry", "Fields stand outside every entry"),
-                )
+            yield from _checked_end(text, position, ScannedEntry(start, entry_type, fields))
 
 
-def _passed(text: str, start: int, limit: int) -> int:
-    """Return the end of a comment's braces, or its start where they do not close."""
+def _next_entry(text: str, position: int) -> int:
+    """Return where the next entry begins: a limit, so that no entry swallows another one."""
+    following = _NEXT.search(text, position)
+    return following.start() if following else len(text)
+
+
+def _without_brace(match: re.Match[str], start: int) -> Iterator[ScannedEntry]:
+    """Yield the problem of an entry that has no brace after its type."""
+    entry_type = match["bare"]
+    if entry_type is not None and entry_type.lower() in ("string", "preamble"):
+        return
+    if entry_type is None:
+        code, reason = "cut_off", "The file ends here"
+    else:
+        code, reason = "malformed_entry", "A `{` is missing"
+    error = MalformedEntry(start, code, f"{reason} after `{match[0].strip()}`")
+    yield ScannedEntry(start, "", error)
+
+
+def _checked_end(text: str, position: int, entry: ScannedEntry) -> Iterator[ScannedEntry]:
+    """Yield the entry that ends at a position, and what is wrong with the text after it."""
+    following = _ENTRY.search(text, position)
+    end = following.start() if following else len(text)
+    headless = _HEADLESS.match(text, position, end)
+    if headless is None and _LEFT_OVER.match(text, position, end):
+        reason = "A brace too many ends the entry before its end"
+        error = MalformedEntry(position, "unbalanced_braces", reason)
+        yield entry._replace(content=error)
+        return
+    yield entry
+    if headless:
+        start = headless.end()
+        error = MalformedEntry(start, "malformed_entry", "Fields stand outside every entry")
+        yield ScannedEntry(start, "", error)
+
+
+def _end_of_comment(text: str, start: int, limit: int) -> int:
+    """Return the end of a comment's braces, or its start if they are not closed."""
     try:
-        return _closing(text, start, limit, _STRICT)
-    except Broken:
+        return _EntryParser(text, limit, {}, _STRICT).closing(start)
+    except MalformedEntry:
         return start
 
 
-def _entry(
-    text: str, match: re.Match[str], limit: int, words: Mapping[str, str]
+def _parse_entry(
+    text: str, match: re.Match[str], limit: int, abbreviations: Mapping[str, str]
 ) -> tuple[dict[str, str], int]:
-    """Return the fields of an entry and where it ends, counting braces first as BibTeX does, then leniently."""
+    """Return the fields of an entry and where it ends.
+
+    Braces are counted as BibTeX counts them and, where that fails, without the escaped ones.
+    """
     try:
-        return _scan(text, match, limit, words, _STRICT)
-    except Broken as first:
+        return _EntryParser(text, limit, abbreviations, _STRICT).parse(match)
+    except MalformedEntry as first:
         try:
-            return _scan(text, match, limit, words, _LENIENT)
-        except Broken:
+            return _EntryParser(text, limit, abbreviations, _LENIENT).parse(match)
+        except MalformedEntry:
             raise first from None
 
 
-def _scan(
-    text: str, match: re.Match[str], limit: int, words: Mapping[str, str], marks: re.Pattern[str]
-) -> tuple[dict[str, str], int]:
-    fields: dict[str, str] = {}
-    at, closer = match.end(), {"{": "}", "(": ")"}[match["open"]]
-    if match["type"].lower() != "string" and (key := _KEY.match(text, at, limit)):
-        fields[""], at = key[1].strip(), key.end()
-    while not ((end := _CLOSE.match(text, at, limit)) and end[1] == closer):
-        name = _FIELD.match(text, at, limit)
-        if name is None:
-            if not text[at:limit].strip(" \t\n,"):
-                raise _unclosed(text, match.start(), limit, "the entry")
-            raise Broken(
-                at,
-                "malformed_entry",
-                f"Expected `name = value`, not `{text[at : min(at + 30, limit)].strip()}`",
-            )
-        value, at = _value(text, name.end(), limit, words, marks, fields)
-        field = name[1].lower()
-        if field not in fields:
-            fields[field] = value
-        elif fields[field] != value:
-            fields[f"{field} (repeated)"] = value
-    return fields, end.end()
+@dataclass(frozen=True)
+class _EntryParser:
+    """Parses one entry of a text, up to a limit.
 
+    `marks` matches what counts as a brace or as a quotation mark.
+    """
 
-def _value(
-    text: str,
-    at: int,
-    limit: int,
-    words: Mapping[str, str],
-    marks: re.Pattern[str],
-    fields: dict[str, str],
-) -> tuple[str, int]:
-    """Return a value, its parts joined at `#`, and where it ends; a word not known goes into the fields, to be told."""
-    parts = []
-    while True:
-        if text.startswith("{", at):
-            end = _closing(text, at + 1, limit, marks)
-            parts.append(text[at + 1 : end - 1])
-        elif text.startswith('"', at):
-            end = _closing(text, at + 1, limit, marks, quoted=True)
-            parts.append(text[at + 1 : end - 1])
-        elif word := _WORD.match(text, at, limit):
-            end = word.end()
-            known = words.get(word[0].lower())
-            if known is None and not word[0].isdecimal():
-                fields.setdefault(f"@string {word[0]}", word[0])
-            parts.append(word[0] if known is None else known)
-        else:
-            return "".join(parts), at
-        joined = _HASH.match(text, end, limit)
-        if joined is None:
-            return "".join(parts), end
-        at = joined.end()
+    text: str
+    limit: int
+    abbreviations: Mapping[str, str]
+    marks: re.Pattern[str]
 
+    def parse(self, match: re.Match[str]) -> tuple[dict[str, str], int]:
+        """Return the fields of the entry that a match begins, and where the entry ends."""
+        fields: dict[str, str] = {}
+        position = match.end()
+        closer = "}" if match["open"] == "{" else ")"
+        is_string = match["type"].lower() == "string"
+        if not is_string and (key := _KEY.match(self.text, position, self.limit)):
+            fields[""] = key[1].strip()
+            position = key.end()
+        while True:
+            end = _CLOSE.match(self.text, position, self.limit)
+            if end and end[1] == closer:
+                return fields, end.end()
+            name = _FIELD.match(self.text, position, self.limit)
+            if name is None:
+                raise self._no_field(match.start(), position)
+            value, position = self.value(name.end(), fields)
+            _add_field(fields, name[1].lower(), value)
 
-def _closing(
-    text: str, start: int, limit: int, marks: re.Pattern[str], *, quoted: bool = False
-) -> int:
-    """Return the place behind the brace, or the quotation mark outside braces, that closes what began before `start`."""
-    depth = 0 if quoted else 1
-    for mark in marks.finditer(text, start, limit):
-        if quoted and depth == 0 and mark[0] == '"':
-            return mark.end()
-        if mark[0] in "{}":
-            depth += 1 if mark[0] == "{" else -1
-            if depth == 0 and not quoted:
+    def _no_field(self, start: int, position: int) -> MalformedEntry:
+        """Return the error for an entry that neither ends nor has a field at a position."""
+        rest = self.text[position : self.limit]
+        if not rest.strip(" \t\n,"):
+            return self._unclosed(start, "the entry")
+        reason = f"Expected `name = value`, not `{rest[:30].strip()}`"
+        return MalformedEntry(position, "malformed_entry", reason)
+
+    def value(self, position: int, fields: dict[str, str]) -> tuple[str, int]:
+        """Return a value, its parts joined at `#`, and where it ends.
+
+        An unknown abbreviation becomes a field of its own, so that it is reported.
+        """
+        parts = []
+        while True:
+            if self.text.startswith(("{", '"'), position):
+                quoted = self.text[position] == '"'
+                end = self.closing(position + 1, quoted=quoted)
+                parts.append(self.text[position + 1 : end - 1])
+            elif word := _WORD.match(self.text, position, self.limit):
+                end = word.end()
+                parts.append(self._expanded(word[0], fields))
+            else:
+                return "".join(parts), position
+            concatenation = _HASH.match(self.text, end, self.limit)
+            if concatenation is None:
+                return "".join(parts), end
+            position = concatenation.end()
+
+    def _expanded(self, word: str, fields: dict[str, str]) -> str:
+        expansion = self.abbreviations.get(word.lower())
+        if expansion is not None:
+            return expansion
+        if not word.isdecimal():
+            fields.setdefault(f"@string {word}", word)
+        return word
+
+    def closing(self, start: int, *, quoted: bool = False) -> int:
+        """Return the position after the brace that closes the value that begins at `start`.
+
+        A quoted value is closed by a quotation mark outside braces.
+        """
+        depth = 0 if quoted else 1
+        for mark in self.marks.finditer(self.text, start, self.limit):
+            if mark[0] in "{}":
+                depth += 1 if mark[0] == "{" else -1
+                if depth < 0:
+                    reason = "A brace too many in a quoted value"
+                    raise MalformedEntry(mark.start(), "unbalanced_braces", reason)
+            closes = mark[0] == ('"' if quoted else "}")
+            if closes and depth == 0:
                 return mark.end()
-            if depth < 0:
-                raise Broken(
-                    mark.start(), "unbalanced_braces", "A brace too many in a quoted value"
-                )
-    raise _unclosed(text, start, limit, "a value")
+        raise self._unclosed(start, "a value")
+
+    def _unclosed(self, start: int, subject: str) -> MalformedEntry:
+        if self.limit < len(self.text):
+            reason = f"The next entry begins before {subject} is closed"
+            return MalformedEntry(start, "unbalanced_braces", reason)
+        return MalformedEntry(start, "cut_off", f"The file ends before {subject} is closed")
 
 
-def _unclosed(text: str, start: int, limit: int, what: str) -> Broken:
-    if limit < len(text):
-        return Broken(start, "unbalanced_braces", f"The next entry begins before {what} is closed")
-    return Broken(start, "cut_off", f"The file ends before {what} is closed")
+def _add_field(fields: dict[str, str], name: str, value: str) -> None:
+    """Add a field; one that comes again with another value gets a name that is reported."""
+    if name not in fields:
+        fields[name] = value
+    elif fields[name] != value:
+        fields[f"{name} (repeated)"] = value

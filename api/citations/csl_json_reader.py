@@ -1,23 +1,28 @@
-"""The records of a file of CSL-JSON, and the names that `csl_json` writes them under."""
+"""The records of a file of CSL-JSON, and the names under which `csl_json` writes them."""
 
 import json
 import re
-from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pydantic_core import PydanticCustomError
-
-from api.citations.clean import clean_doi, decoded, on_one_line
-from api.citations.parse_result import Found, Reading, Trouble
+from api.citations.clean import (
+    MONTHS,
+    clean_doi,
+    decode_file,
+    line_counter,
+    longest_valid_date,
+    on_one_line,
+    unverified,
+    valid_identifier,
+)
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
 from models.core import vocabularies as v
-from models.core.types import check_partial_date
 from models.records.serializers import Row
-from models.records.source import normal_identifier
 
 TYPES = {term.id: term.crosswalk["csl"] for term in v.SOURCE_TYPES.terms}
-# Types of CSL, and of Crossref's own, that we do not tell apart, by the nearest one that we have.
-NEAR_TYPES = {
+# Other types of CSL and of Crossref, by the nearest type that we have.
+_NEAR_TYPES = {
     **dict.fromkeys(
         ("article-magazine", "article-newspaper", "review", "journal-article"), "article-journal"
     ),
@@ -30,7 +35,7 @@ NEAR_TYPES = {
     "dissertation": "thesis",
 }
 SCHEMES = {term.id: term.crosswalk["csl"] for term in v.IDENTIFIER_SCHEMES.terms}
-# Ours and CSL's; the first of several is what is written, the others are read where it is absent.
+# Our fields and CSL's variables: the first is written, the others are read if it is absent.
 TITLES = {
     "title": ("title",),
     "container_title": ("container-title",),
@@ -58,8 +63,8 @@ PARTS = {
     "suffix": "suffix",
     "literal": "literal",
 }
-OTHER_PARTS = ("dropping-particle", "name")
-# What stands in `custom`, and of what kind it is.
+_OTHER_PARTS = ("dropping-particle", "name")
+# What stands in `custom`, and its type.
 CUSTOM: dict[str, type] = {
     "study_design": str,
     "sample_size": int,
@@ -68,203 +73,198 @@ CUSTOM: dict[str, type] = {
     "integrity_date": str,
     "text_sha256": str,
 }
-FLAGS = ("authors_complete", "issued_inferred")
-# What people write around an identifier.
-PREFIXES = {
+_FLAGS = ("authors_complete", "issued_inferred")
+_RESOLVER = r"^https?://(?:www\.)?"
+# What people write around an identifier, to be removed in this order.
+_DECORATION = {
     "pmid": (
-        r"^https?://(?:www\.)?(?:pubmed\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pubmed/)?|/$",
-        r"^pmid:?\s*",
+        re.compile(_RESOLVER + r"(?:pubmed\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pubmed/)?|/$", re.I),
+        re.compile(r"^pmid:?\s*", re.I),
     ),
     "pmcid": (
-        r"^https?://(?:www\.)?(?:pmc\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pmc/)?articles/|/$",
-        r"^pmcid:?\s*",
+        re.compile(_RESOLVER + r"(?:pmc\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pmc/)?articles/|/$", re.I),
+        re.compile(r"^pmcid:?\s*", re.I),
     ),
-    "isbn": (r"^isbn(?:-1[03])?:?\s*",),
+    "isbn": (re.compile(r"^isbn(?:-1[03])?:?\s*", re.I),),
 }
 STATUSES = {term.id: term.label for term in v.INTEGRITIES.terms if term.id != "no_notice"}
-# Written so that a run of blanks without a dash is passed over once, not tried from each of its blanks.
+_INTEGRITY_OF_STATUS = {label: term for term, label in STATUSES.items()}
+# The possessive quantifier passes over a run of blanks without a dash once, instead of trying it
+# again from each of its blanks.
 _DASH = re.compile(r"(?:(?<!\s)\s++)?(?:--+|[\u2010-\u2015\u2212])\s*")
-GO_ON = ("others", "et al", "et al.", "and others")
-# What is no variable of a work, or is written twice.
-IGNORED = {"id", "citation-key", "type", "custom", "author", "status", "journalAbbreviation"}
+_OTHERS = ("others", "et al", "et al.", "and others")
+# Variables that say nothing about a work, or that are read by functions of their own.
+_READ_ELSEWHERE = {
+    "id", "citation-key", "type", "custom", "author", "status", "journalAbbreviation",
+}  # fmt: skip
+_READ = {
+    *_READ_ELSEWHERE,
+    *DATES.values(),
+    *SCHEMES.values(),
+    *(name for names in TITLES.values() for name in names),
+    *(name for names in PLAIN.values() for name in names),
+}
+_EMPTY: tuple[object, ...] = (None, "", [])
 
-Text = str | None
 
+def read(content: bytes) -> ParsedFile:
+    """Parse every item of a file: an array, an object, several objects, or an object with `items`.
 
-def read(content: bytes) -> Reading:
-    """Find every item of a file: an array, an object, objects one after the other, or an object with `items`.
-
-    Where the JSON is broken or cut, the items before the break are found and the rest is one trouble, at its line.
+    If the JSON is malformed or cut, the items before the error are parsed, and the rest is one
+    problem at its line.
     """
-    text = decoded(content)
-    begins = [0, *(match.end() for match in re.finditer("\n", text))]
-    reading = Reading()
-    for start, entry in _entries(text):
-        line = bisect(begins, start)
-        if isinstance(entry, _Broken):
-            detail = (
-                f"{entry.reason} at line {bisect(begins, entry.place)}; nothing after it was read."
-            )
-            reading.troubles.append(Trouble(line, "malformed_json", detail))
-        elif not isinstance(entry, dict):
-            reading.troubles.append(
-                Trouble(line, "not_an_item", "An item of CSL-JSON is an object.")
-            )
-        elif not entry.keys() - {"id", "type", "citation-key"}:
-            reading.troubles.append(
-                Trouble(line, "empty_item", "The item says nothing about a work.")
-            )
+    text = decode_file(content)
+    line_at = line_counter(text)
+    parsed = ParsedFile()
+    for position, item in _items(text):
+        line = line_at(position)
+        if isinstance(item, _Malformed):
+            detail = f"{item.reason} at line {line_at(item.position)}; nothing after it was read."
+            parsed.problems.append(EntryProblem(line, "malformed_json", detail))
+        elif not isinstance(item, dict):
+            detail = "An item of CSL-JSON is an object."
+            parsed.problems.append(EntryProblem(line, "not_an_item", detail))
+        elif not item.keys() - {"id", "type", "citation-key"}:
+            detail = "The item says nothing about a work."
+            parsed.problems.append(EntryProblem(line, "empty_item", detail))
         else:
-            reading.found.append(_found(line, entry))
-    return reading
+            parsed.entries.append(_parse_item(line, item))
+    return parsed
 
 
-class _Broken(NamedTuple):
-    """Stands for what is not JSON: why, and where that shows."""
+class _Malformed(NamedTuple):
+    """Text that is no JSON: the reason, and the position of the error."""
 
     reason: str
-    place: int
+    position: int
 
 
-# Control characters within strings do no harm; Python takes them only when it is not strict.
+# Not strict, since control characters within strings do no harm.
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\n\r]*")
-_WRAPPED = re.compile(r'\{\s*"(?:items|references)"\s*:\s*(?=\[)')
+_WRAPPER = re.compile(r'\{\s*"(?:items|references)"\s*:\s*(?=\[)')
 
 
-def _entries(text: str) -> Iterator[tuple[int, Any]]:
-    """Yield each element with the place where it begins; the last one is `_Broken` where the text is no JSON."""
-    place = _after(text, 0)
-    wrapped = _WRAPPED.match(text, place)
-    place = wrapped.end() if wrapped else place
-    if not text.startswith("[", place):
-        yield from _one_after_the_other(text, place)
+def _items(text: str) -> Iterator[tuple[int, Any]]:
+    """Yield each item with its position; the last one is `_Malformed` if the text is no JSON."""
+    position = _skip_space(text, 0)
+    wrapper = _WRAPPER.match(text, position)
+    if wrapper:
+        position = wrapper.end()
+    if not text.startswith("[", position):
+        yield from _items_in_sequence(text, position)
         return
-    opened, place = place, _after(text, place + 1)
-    while not text.startswith("]", place):
-        if place >= len(text):
-            yield (
-                place if place > opened + 1 else opened,
-                _Broken("The list is not closed: the file ends", len(text)),
-            )
+    end = yield from _list_items(text, position)
+    if end is not None and not wrapper:
+        yield from _items_in_sequence(text, end)
+
+
+def _list_items(text: str, start: int) -> Generator[tuple[int, Any], None, int | None]:
+    """Yield the items of a list; return the position after it, or None if it is malformed."""
+    position = _skip_space(text, start + 1)
+    while not text.startswith("]", position):
+        if position >= len(text):
+            shown_at = position if position > start + 1 else start
+            yield shown_at, _Malformed("The list is not closed: the file ends", len(text))
+            return None
+        item, end = _decode_item(text, position)
+        yield position, item
+        if isinstance(item, _Malformed):
+            return None
+        position = _skip_space(text, end)
+        if text.startswith(",", position):
+            position = _skip_space(text, position + 1)
+        elif position < len(text) and not text.startswith("]", position):
+            yield position, _Malformed("A comma is missing", position)
+            return None
+    return _skip_space(text, position + 1)
+
+
+def _items_in_sequence(text: str, position: int) -> Iterator[tuple[int, Any]]:
+    """Yield items that stand one after the other, without a list around them."""
+    while position < len(text):
+        item, end = _decode_item(text, position)
+        yield position, item
+        if isinstance(item, _Malformed):
             return
-        entry, end = _decoded(text, place)
-        yield place, entry
-        if isinstance(entry, _Broken):
-            return
-        place = _after(text, end)
-        if text.startswith(",", place):
-            place = _after(text, place + 1)
-        elif place < len(text) and not text.startswith("]", place):
-            yield place, _Broken("A comma is missing", place)
-            return
-    place = _after(text, place + 1)
-    if place < len(text) and not wrapped:
-        yield from _one_after_the_other(text, place)
+        position = _skip_space(text, end)
 
 
-def _one_after_the_other(text: str, place: int) -> Iterator[tuple[int, Any]]:
-    while place < len(text):
-        entry, end = _decoded(text, place)
-        yield place, entry
-        if isinstance(entry, _Broken):
-            return
-        place = _after(text, end)
+def _skip_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
 
 
-def _after(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    return found.end() if found else place
-
-
-def _decoded(text: str, place: int) -> tuple[Any, int]:
+def _decode_item(text: str, position: int) -> tuple[Any, int]:
+    """Return the item at a position, and where it ends."""
     try:
-        return _DECODER.raw_decode(text, place)
+        return _DECODER.raw_decode(text, position)
     except json.JSONDecodeError as error:
-        return _Broken(f"Not JSON ({error.msg})", error.pos), error.pos
-    except (
-        ValueError,
-        RecursionError,
-    ):  # A number of thousands of digits; a list in a list in a list, …
-        return _Broken("Not JSON that can be read (too large a number, or too deep)", place), place
+        return _Malformed(f"Not JSON ({error.msg})", error.pos), error.pos
+    except (ValueError, RecursionError):
+        # A number of thousands of digits, or thousands of nested lists.
+        reason = "Not JSON that can be read (too large a number, or too deep)"
+        return _Malformed(reason, position), position
 
 
-def _found(line: int, entry: Row) -> Found:
-    """Return the record that an item amounts to, with the names of what it cannot hold."""
-    dropped: list[str] = []
-    record: Row = {"type": _type(entry, dropped)}
-    known = set(IGNORED)
-    for table, clean in ((TITLES, _unmarked), (PLAIN, str.strip)):
-        for ours, names in table.items():
-            known |= set(names)
-            values = [
-                (name, _text(entry[name]))
-                for name in names
-                if entry.get(name) not in (None, "", [])
-            ]
-            told = [clean(value) for _, value in values if value is not None]
-            dropped += [
-                name
-                for name, value in values
-                if value is None or clean(value) != told[0] or _more(entry[name])
-            ]
-            if told and told[0]:
-                record[ours] = told[0]
-    for ours, csl in DATES.items():
-        known.add(csl)
-        date, inferred = _date(entry.get(csl), csl, dropped)
-        if date:
-            record[ours] = date
-        if inferred and ours == "issued":
-            record["issued_inferred"] = True
-    record["authors"], record["authors_complete"] = _authors(entry.get("author"), dropped)
-    record["identifiers"] = []
-    for scheme, csl in SCHEMES.items():
-        known.add(csl)
-        if entry.get(csl) not in (None, "", []):
-            value = _identifier(scheme, _text(entry[csl]) or "")
-            if value:
-                record["identifiers"].append(
-                    {"scheme": scheme, "value": value, "verification": "unverified"}
-                )
-            # A book has an ISBN a binding; one is kept.
-            if (
-                not value
-                or _more(entry[csl])
-                or (scheme == "isbn" and len(_text(entry[csl]) or "") > 24)
-            ):
-                dropped.append(csl)
-    if "page" in record:
-        record["page"] = _DASH.sub("-", record["page"])
-    if "url" in record and not re.fullmatch(r"https?://\S+", record["url"]):
-        dropped.append("URL")
-        del record["url"]
-    status = (_text(entry.get("status")) or "").strip().lower()
-    if status in STATUSES.values():
-        record["integrity"] = next(term for term, label in STATUSES.items() if label == status)
-    elif entry.get("status"):
-        dropped.append("status")
-    record |= _custom(entry.get("custom"), dropped)
-    if record.get("integrity") and not record.get("integrity_note"):
-        record["integrity_note"] = (
-            f"The file it was read from gives its status as '{STATUSES[record['integrity']]}'."
-        )
-    dropped += [name for name in entry if name not in known]
-    return Found(line, {"study_design": "not_recorded", **record}, tuple(dict.fromkeys(dropped)))
+@dataclass(frozen=True)
+class _Draft:
+    """A record while its item is read."""
+
+    item: Row
+    record: Row
+    dropped: list[str]
 
 
-def _type(entry: Row, dropped: list[str]) -> str:
-    given = entry.get("type")
+def _parse_item(line: int, item: Row) -> ParsedEntry:
+    draft = _Draft(item, {"study_design": "not_recorded"}, [])
+    _read_type(draft)
+    _read_texts(draft, TITLES, _without_markup)
+    _read_texts(draft, PLAIN, str.strip)
+    _read_dates(draft)
+    _read_authors(draft)
+    _read_identifiers(draft)
+    _clean_page_and_url(draft)
+    _read_status(draft)
+    _read_custom(draft)
+    _complete_integrity_note(draft.record)
+    draft.dropped.extend(name for name in item if name not in _READ)
+    return ParsedEntry(line, draft.record, tuple(dict.fromkeys(draft.dropped)))
+
+
+def _read_type(draft: _Draft) -> None:
+    csl_type = draft.item.get("type")
     for ours, csl in TYPES.items():
-        if given == csl:
-            return ours
-    if given is not None:
-        dropped.append("type")
-    return NEAR_TYPES.get(given, "document") if isinstance(given, str) else "document"
+        if csl_type == csl:
+            draft.record["type"] = ours
+            return
+    if csl_type is not None:
+        draft.dropped.append("type")
+    near_type = _NEAR_TYPES.get(csl_type) if isinstance(csl_type, str) else None
+    draft.record["type"] = near_type or "document"
 
 
-def _text(value: object) -> Text:
-    """Return a text or a number as text, of a list its first; None for anything else."""
+def _read_texts(
+    draft: _Draft, variables: dict[str, tuple[str, ...]], clean: Callable[[str], str]
+) -> None:
+    """Read the fields that are texts, of several variables of one field the first with a value."""
+    for ours, names in variables.items():
+        first: str | None = None
+        for name in names:
+            value = draft.item.get(name)
+            if value in _EMPTY:
+                continue
+            text = _text(value)
+            cleaned = None if text is None else clean(text)
+            first = cleaned if first is None else first
+            if cleaned is None or cleaned != first or _has_more(value):
+                draft.dropped.append(name)
+        if first:
+            draft.record[ours] = first
+
+
+def _text(value: object) -> str | None:
+    """Return a text or number as text, the first of a list, and None for anything else."""
     if isinstance(value, list) and value:
         value = value[0]
     if isinstance(value, float) and value.is_integer():
@@ -274,7 +274,8 @@ def _text(value: object) -> Text:
     return value if isinstance(value, str) else None
 
 
-def _more(value: object) -> bool:
+def _has_more(value: object) -> bool:
+    """Return whether a value is a list of which `_text` returns only a part."""
     return isinstance(value, list) and len(value) > 1
 
 
@@ -285,7 +286,7 @@ ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos|nbsp)|#([0-9]{1,7})|#[xX]([0-9a-f
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " "}
 
 
-def _unmarked(text: str) -> str:
+def _without_markup(text: str) -> str:
     """Return a text without the markup that CSL allows and Crossref sends, on one line."""
     text = ENTITY.sub(_character, re.sub(MARKUP, "", text))
     return on_one_line(text, "\t\n\r")
@@ -295,131 +296,205 @@ def _character(entity: re.Match[str]) -> str:
     if entity[1]:
         return _ENTITIES[entity[1]]
     code = int(entity[2]) if entity[2] else int(entity[3], 16)
-    return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else entity[0]
+    is_surrogate = 0xD800 <= code < 0xE000
+    return chr(code) if 0 < code < 0x110000 and not is_surrogate else entity[0]
 
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NUMBERED = re.compile(r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?(?:T[0-9:.Z+-]*)?")
-_WORDED = re.compile(
+_NUMERIC_DATE = re.compile(
+    r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?(?:T[0-9:.Z+-]*)?"
+)
+_DATE_IN_WORDS = re.compile(
     r"(?:([0-9]{1,2})\.? )?([a-z]{3})[a-z]*\.?,? (?:([0-9]{1,2}),? )?([0-9]{4})", re.IGNORECASE
 )
 _YEAR_FIRST = re.compile(r"([0-9]{4}) ([a-z]{3})[a-z]*\.?(?: ([0-9]{1,2}))?", re.IGNORECASE)
+_INTERVAL = re.compile(r"([0-9]{4}(?:-[0-9-]+)?[?~%]?)/([0-9]{4}.*|\.\.)")
+# Of EDTF, the Extended Date/Time Format.
+_MARKS_OF_DOUBT = ("?", "~", "%")
+_FALSE: tuple[object, ...] = (None, False, 0, "", "0", "false")
 
 
-def _date(value: object, name: str, dropped: list[str]) -> tuple[Text, bool]:
-    """Return the partial date that a date variable amounts to, and whether it is marked as uncertain."""
-    if value in (None, "", [], {}):
-        return None, False
-    circa = False
+def _read_dates(draft: _Draft) -> None:
+    for ours, name in DATES.items():
+        value = draft.item.get(name)
+        if value in _EMPTY or value == {}:
+            continue
+        is_uncertain = isinstance(value, dict) and value.get("circa") not in _FALSE
+        text = _date_text(value, name, draft.dropped)
+        if text is not None:
+            is_uncertain = is_uncertain or text.endswith(_MARKS_OF_DOUBT)
+            date, is_complete = _partial_date(text.rstrip("?~%"))
+            if date:
+                draft.record[ours] = date
+            if not is_complete:
+                draft.dropped.append(name)
+        if is_uncertain and ours == "issued":
+            draft.record["issued_inferred"] = True
+
+
+def _date_text(value: object, name: str, dropped: list[str]) -> str | None:
+    """Return a date variable as text, of a span the beginning; None if all its parts are zero."""
     if isinstance(value, dict):
-        circa = value.get("circa") not in (None, False, 0, "", "0", "false")
-        dropped += [f"{name}.season"] * bool(value.get("season"))
-        listed = value.get("date-parts")
-        if isinstance(listed, list) and listed and isinstance(listed[0], list):
-            dropped += [f"{name}.end"] * (len(listed) > 1)
-            parts = [part for part in map(_text, listed[0]) if part and part != "0"]
+        if value.get("season"):
+            dropped.append(f"{name}.season")
+        spans = value.get("date-parts")
+        if isinstance(spans, list) and spans and isinstance(spans[0], list):
+            if len(spans) > 1:
+                dropped.append(f"{name}.end")
+            parts = [part for part in map(_text, spans[0]) if part and part != "0"]
             if not parts:
-                return None, circa
+                return None
             value = "-".join([parts[0].zfill(4), *parts[1:]])
         else:
-            value = next((value[form] for form in ("raw", "literal") if value.get(form)), None)
-    told = (_text(value) or "").strip()
-    if interval := re.fullmatch(r"([0-9]{4}(?:-[0-9-]+)?[?~%]?)/([0-9]{4}.*|\.\.)", told):
+            value = value.get("raw") or value.get("literal") or None
+    text = (_text(value) or "").strip()
+    if interval := _INTERVAL.fullmatch(text):
         dropped.append(f"{name}.end")
-        told = interval[1]
-    # EDTF's marks of doubt.
-    date, whole = _partial(told.rstrip("?~%"))
-    dropped += [name] * (not whole)
-    return date, circa or told[-1:] in ("?", "~", "%")
+        return interval[1]
+    return text
 
 
-def _partial(told: str) -> tuple[Text, bool]:
-    """Return YYYY[-MM[-DD]] from a date in numbers or English words, as far as it exists, and whether that is all of it."""
-    if match := _NUMBERED.fullmatch(told):
+def _partial_date(text: str) -> tuple[str | None, bool]:
+    """Return the date in numbers or English words, as far as it exists, and whether that is all.
+
+    'July 2009' → ('2009-07', True), '2009-02-30' → ('2009-02', False).
+    """
+    parts: list[str | None]
+    if match := _NUMERIC_DATE.fullmatch(text):
         parts = list(match.groups())
-    elif match := _WORDED.fullmatch(told):
+    elif match := _DATE_IN_WORDS.fullmatch(text):
         parts = [match[4], match[2], match[1] or match[3]]
-    elif match := _YEAR_FIRST.fullmatch(told):
+    elif match := _YEAR_FIRST.fullmatch(text):
         parts = list(match.groups())
     else:
         return None, False
     month = (parts[1] or "").lower()
-    parts[1] = str(_MONTHS.index(month) + 1) if month in _MONTHS else parts[1]
-    given = [part.zfill(2) for part in parts if part]
-    for length in range(len(given), 0, -1):
-        try:
-            return str(check_partial_date("-".join(given[:length]))), length == len(given)
-        except PydanticCustomError:
-            continue
-    return None, False
+    if month in MONTHS:
+        parts[1] = str(MONTHS.index(month) + 1)
+    present = [part.zfill(2) for part in parts if part]
+    date, count = longest_valid_date(present)
+    return date, count == len(present)
 
 
-def _authors(value: object, dropped: list[str]) -> tuple[list[Row], bool]:
-    """Return the authors, and whether the list is complete."""
-    authors: list[Row] = []
+def _read_authors(draft: _Draft) -> None:
+    value = draft.item.get("author")
     names = value if isinstance(value, list) else [value] if value else []
-    for given in names:
-        name = given if isinstance(given, dict) else {"literal": given}
-        told = {
-            part: " ".join((_text(name.get(part)) or "").split())
-            for part in (*PARTS.values(), *OTHER_PARTS)
-        }
-        author: Row = {ours: told[csl] for ours, csl in PARTS.items() if told[csl]}
-        if told["dropping-particle"]:
-            author["particle"] = f"{told['dropping-particle']} {author.get('particle', '')}".strip()
-        literal = author.pop("literal", "") or told["name"]
-        if "family" not in author and (literal or author):
-            dropped += [f"author.{part}" for part in author if literal]
-            author = {"literal": literal or " ".join(author.values())}
-        elif literal:
-            dropped.append("author.literal")
-        dropped += [
-            f"author.{part}"
-            for part in name
-            if part not in (*PARTS.values(), "name") and name[part]
-        ]
-        dropped += ["author"] * (not author)
-        authors += [author] * bool(author)
-    go_on = bool(authors) and authors[-1].get("literal", "").lower() in GO_ON
-    return authors[: len(authors) - go_on], not go_on
+    authors = []
+    for name in names:
+        parts = name if isinstance(name, dict) else {"literal": name}
+        author = _author(parts, draft.dropped)
+        if author:
+            authors.append(author)
+        else:
+            draft.dropped.append("author")
+    is_incomplete = bool(authors) and authors[-1].get("literal", "").lower() in _OTHERS
+    if is_incomplete:
+        authors.pop()
+    draft.record["authors"] = authors
+    draft.record["authors_complete"] = not is_incomplete
 
 
-def _identifier(scheme: str, told: str) -> Text:
-    """Return the one form of an identifier, taken out of an address or what else is written about it; None if none."""
-    told = told.strip()
+def _author(name: Row, dropped: list[str]) -> Row:
+    """Return the author that a name variable describes; it is empty if the name is."""
+    texts = {
+        part: " ".join((_text(name.get(part)) or "").split())
+        for part in (*PARTS.values(), *_OTHER_PARTS)
+    }
+    author: Row = {ours: texts[csl] for ours, csl in PARTS.items() if texts[csl]}
+    if texts["dropping-particle"]:
+        particles = f"{texts['dropping-particle']} {author.get('particle', '')}"
+        author["particle"] = particles.strip()
+    literal = author.pop("literal", "") or texts["name"]
+    if "family" not in author:
+        if literal:
+            dropped += [f"author.{part}" for part in author]
+            author = {"literal": literal}
+        elif author:
+            author = {"literal": " ".join(author.values())}
+    elif literal:
+        dropped.append("author.literal")
+    read_parts = (*PARTS.values(), "name")
+    dropped += [f"author.{part}" for part in name if part not in read_parts and name[part]]
+    return author
+
+
+def _read_identifiers(draft: _Draft) -> None:
+    draft.record["identifiers"] = []
+    for scheme, name in SCHEMES.items():
+        value = draft.item.get(name)
+        if value in _EMPTY:
+            continue
+        text = _text(value) or ""
+        identifier = _identifier(scheme, text)
+        if identifier:
+            draft.record["identifiers"].append(unverified(scheme, identifier))
+        # A book has an ISBN for each binding; one of them is kept.
+        has_several = _has_more(value) or (scheme == "isbn" and len(text) > 24)
+        if not identifier or has_several:
+            draft.dropped.append(name)
+
+
+_ISBN_SEPARATOR = re.compile(r"(?<![\s,;(])[\s,;(]++(?=97[89]|[0-9]{9})")
+
+
+def _identifier(scheme: str, text: str) -> str | None:
+    """Return the normal form of an identifier, without an address or a label around it."""
+    text = text.strip()
     if scheme == "doi":
-        return _normal(scheme, clean_doi(told))
-    for prefix in PREFIXES.get(scheme, ()):
-        told = re.sub(prefix, "", told, flags=re.IGNORECASE)
+        return valid_identifier(scheme, clean_doi(text))
+    for decoration in _DECORATION.get(scheme, ()):
+        text = decoration.sub("", text)
     if scheme == "isbn":
-        told = re.split(r"(?<![\s,;(])[\s,;(]++(?=97[89]|[0-9]{9})", told.replace("-", ""))[
-            0
-        ].replace(" ", "")
-    told = told.rstrip(".,; \t\n\r")
-    if scheme == "pmcid" and told.isdigit():
-        told = f"PMC{told}"
-    return _normal(scheme, told)
+        first, *_ = _ISBN_SEPARATOR.split(text.replace("-", ""))
+        text = first.replace(" ", "")
+    text = text.rstrip(".,; \t\n\r")
+    if scheme == "pmcid" and text.isdigit():
+        text = f"PMC{text}"
+    return valid_identifier(scheme, text)
 
 
-def _normal(scheme: str, told: str) -> Text:
-    try:
-        return normal_identifier(scheme, told)
-    except PydanticCustomError:
-        return None
+def _clean_page_and_url(draft: _Draft) -> None:
+    record = draft.record
+    if "page" in record:
+        record["page"] = _DASH.sub("-", record["page"])
+    if "url" in record and not re.fullmatch(r"https?://\S+", record["url"]):
+        draft.dropped.append("URL")
+        del record["url"]
 
 
-def _custom(given: object, dropped: list[str]) -> Row:
-    """Return what a writer of this module has put under `custom`; anything else there is dropped."""
-    if not isinstance(given, dict):
-        dropped += ["custom"] * (given not in (None, "", []))
-        return {}
-    valid: Row = {}
-    for name, value in given.items():
-        fits = isinstance(value, bool if name in FLAGS else CUSTOM.get(name, ())) and isinstance(
-            value, bool
-        ) == (name in FLAGS)
-        if fits and (name != "study_design" or value in v.STUDY_DESIGNS.ids):
-            valid[name] = value
+def _read_status(draft: _Draft) -> None:
+    value = draft.item.get("status")
+    status = (_text(value) or "").strip().lower()
+    if status in _INTEGRITY_OF_STATUS:
+        draft.record["integrity"] = _INTEGRITY_OF_STATUS[status]
+    elif value:
+        draft.dropped.append("status")
+
+
+def _read_custom(draft: _Draft) -> None:
+    """Read what `csl_json.write` puts under `custom`; anything else there is dropped."""
+    custom = draft.item.get("custom")
+    if not isinstance(custom, dict):
+        if custom not in _EMPTY:
+            draft.dropped.append("custom")
+        return
+    for name, value in custom.items():
+        if _fits_custom(name, value):
+            draft.record[name] = value
         elif name not in ("source", "unverified"):
-            dropped.append(f"custom.{name}")
-    return valid
+            draft.dropped.append(f"custom.{name}")
+
+
+def _fits_custom(name: str, value: object) -> bool:
+    if name in _FLAGS:
+        return isinstance(value, bool)
+    # A bool is an int to Python, and no sample size.
+    if name not in CUSTOM or isinstance(value, bool) or not isinstance(value, CUSTOM[name]):
+        return False
+    return name != "study_design" or value in v.STUDY_DESIGNS.ids
+
+
+def _complete_integrity_note(record: Row) -> None:
+    integrity = record.get("integrity")
+    if integrity and not record.get("integrity_note"):
+        status = STATUSES[integrity]
+        record["integrity_note"] = f"The file it was read from gives its status as '{status}'."

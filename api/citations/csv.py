@@ -1,11 +1,12 @@
-"""CSV for spreadsheets (RFC 4180, UTF-8 without a byte order mark): a header, then one row a source.
+"""CSV for spreadsheets (RFC 4180, UTF-8 without a byte order mark): a header, then one row a
+source.
 
-The columns are those of `COLUMNS`. Authors stand in one cell, as in `van den Berg, Jan, Jr; World Health Organization`;
-a semicolon within a name becomes a comma, and a list that goes on ends in `et al.`. Each scheme of identifiers has a
-column, and one that says whether somebody verified it.
+The columns are those of `COLUMNS`. Authors stand in one cell, as in `van den Berg, Jan, Jr; World
+Health Organization`; a semicolon within a name becomes a comma, and an incomplete list ends in
+`et al.`. Each scheme of identifiers has a column, and one that says whether somebody verified it.
 
-A cell that begins with = + - @, a tab or a carriage return gets an apostrophe in front, since spreadsheets would run it
-as a formula; whoever reads the file by a program takes that apostrophe off.
+A cell that begins with = + - @, a tab or a carriage return gets an apostrophe before it, since
+spreadsheets would run it as a formula. A program that reads the file has to remove it.
 """
 
 import csv
@@ -65,18 +66,20 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield the header and then a row for each source; `keys` gives its citation key by slug."""
-    yield _line(list(COLUMNS))
+    """Yield the header and then a row for each source; `keys` maps slugs to citation keys."""
+    yield _csv_row(COLUMNS)
     for source in sources:
         cells = cells_of(source, keys[source["id"]])
-        yield _line([cells.get(column) for column in COLUMNS])
+        yield _csv_row(cells.get(column) for column in COLUMNS)
 
 
 def cells_of(source: Row, key: str) -> Row:
-    """Return what stands in each column for a source, before the guard against formulas."""
+    """Return the cells of a source by column, before the guard against formulas."""
     cells: Row = {"key": key, **{name: source[name] for name in FIELDS}}
     names = [_name(author).replace(";", ",") for author in source["authors"]]
-    cells["authors"] = "; ".join(names if source["authors_complete"] else [*names, "et al."])
+    if not source["authors_complete"]:
+        names.append("et al.")
+    cells["authors"] = "; ".join(names)
     cells["authors_complete"] = source["authors_complete"]
     for identifier in source["identifiers"]:
         cells[identifier["scheme"]] = identifier["value"]
@@ -85,20 +88,20 @@ def cells_of(source: Row, key: str) -> Row:
 
 
 def _name(author: Row) -> str:
+    if author["literal"]:
+        return str(author["literal"])
     family = " ".join(part for part in (author["particle"], author["family"]) if part)
-    return author["literal"] or ", ".join(
-        part for part in (family, author["given"], author["suffix"]) if part
-    )
+    return ", ".join(part for part in (family, author["given"], author["suffix"]) if part)
 
 
-def _line(cells: Iterable[object]) -> bytes:
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow(map(_cell, cells))
-    return line.getvalue().encode()
+def _csv_row(cells: Iterable[object]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(map(_cell, cells))
+    return text.getvalue().encode()
 
 
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    told = "" if value is None else str(value)
-    return f"'{told}" if told.startswith(FORMULA) else told
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

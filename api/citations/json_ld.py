@@ -1,16 +1,20 @@
-"""Linked data in schema.org's words (JSON-LD 1.1): sources as works, claims as `Claim` with a `ClaimReview`.
+"""Linked data in schema.org's words (JSON-LD 1.1): sources as works, claims as `Claim` with a
+`ClaimReview`.
 
-The context stands in the file, so that a processor needs no network. Authors are an ordered list, as in CodeMeta. An
-identifier that nobody has verified is a `PropertyValue` that says so, and never `sameAs`. The integrity of a source is
-its `creativeWorkStatus`, and what was announced a `correction`.
+The context stands in the file, so that a processor needs no network. Authors are an ordered list,
+as in CodeMeta. An identifier that nobody has verified is a `PropertyValue` that says so, and never
+`sameAs`. The integrity of a source is its `creativeWorkStatus`, and what was announced a
+`correction`.
 
-The rating of a claim is the rank of its derived status, from 1 (refuted) to 7 (established); the status is its
-`alternateName`, and the sentence of the rule that decided its `ratingExplanation`.
+The rating of a claim is the rank of its derived status, from 1 (refuted) to 7 (established). The
+status is its `alternateName`, and the sentence of the rule that decided is its
+`ratingExplanation`.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from models.core import vocabularies as v
@@ -55,143 +59,69 @@ CERTAINTIES = {term.id: term.label for term in v.CERTAINTIES.terms}
 WORST, BEST = 1, len(STATUSES)
 
 
-def write(sources: Iterable[Row], keys: Mapping[str, str], base: str = "") -> Iterator[bytes]:
-    """Yield a graph with a node for each source; `base` is where the API stands, such as `https://claims.example`.
+_RANGE_OF_PAGES = re.compile(r"([A-Za-z]*[0-9]+[A-Za-z]*)-([A-Za-z]*[0-9]+[A-Za-z]*)")
+# The characters that may stand in an address as they are, and in the path of one by RFC 3986.
+_SAFE_IN_URL = "%/:=&?~#+!$,;'@()*[]"
+_SAFE_IN_PATH = "/:;()!$&'*+,=@-._~"
 
-    Without it the nodes' ids are relative to the address that the file comes from. Each has its citation key as
-    `alternateName`.
+
+def write(sources: Iterable[Row], keys: Mapping[str, str], base: str = "") -> Iterator[bytes]:
+    """Yield a graph with a node for each source, its citation key as `alternateName`.
+
+    `base` is the address of the API, such as `https://claims.example`. Without it the nodes' ids
+    are relative to the address of the file.
     """
-    return _graph({**work(source, base), "alternateName": keys[source["id"]]} for source in sources)
+    yield f'{{"@context": {json.dumps(CONTEXT)},\n"@graph": ['.encode()
+    separator = "\n"
+    for source in sources:
+        node = {**work(source, base), "alternateName": keys[source["id"]]}
+        yield f"{separator}{json.dumps(node, ensure_ascii=False)}".encode()
+        separator = ",\n"
+    yield b"\n]}\n"
 
 
 def claim(document: Row, base: str) -> Row:
-    """Return a whole claim, as `ClaimWhole` gives it, as a graph: the claim, its review, then the sources they name."""
-    return {"@context": CONTEXT, "@graph": list(_nodes(document, base))}
+    """Return a claim with all its parts (a `ClaimWhole`) as a graph.
+
+    The graph has the claim, its review, and the sources that they refer to.
+    """
+    sources = {source["id"]: source for source in document["sources"]}
+    nodes = [_claim(document, sources, base), _review(document, sources, base)]
+    nodes += [work(source, base) for source in sources.values()]
+    return {"@context": CONTEXT, "@graph": nodes}
 
 
 def work(source: Row, base: str) -> Row:
     """Return a source as a node of schema.org, without a context."""
-    kind = TYPES[source["type"]]
-    start, end = _ends(source["page"])
-    verified = [one for one in source["identifiers"] if one["verification"] == "verified"]
-    unfinished = ", ".join(_name(author) for author in source["authors"])
-    return _told(
-        {
-            **_reference(source, base),
-            "author": [_author(author) for author in source["authors"]],
-            "creditText": None if source["authors_complete"] else f"{unfinished} et al.".strip(),
-            "datePublished": source["issued"],
-            "publication": source["epub_date"]
-            and {
-                "@type": "PublicationEvent",
-                "name": "published online",
-                "startDate": source["epub_date"],
-            },
-            "publisher": source["publisher"]
-            and {"@type": "Organization", "name": source["publisher"]},
-            "isPartOf": _container(source),
-            "pagination": source["page"],
-            "pageStart": start,
-            "pageEnd": end,
-            "inLanguage": source["language"],
-            "url": source["url"] and quote(source["url"], safe="%/:=&?~#+!$,;'@()*[]"),
-            "identifier": [*map(_identifier, source["identifiers"]), *_number(source)],
-            "isbn": [
-                one["value"] for one in verified if one["scheme"] == "isbn" and kind == "Book"
-            ],
-            "sameAs": [_resolved(one) for one in verified if one["scheme"] in RESOLVERS],
-            "genre": DESIGNS.get(source["study_design"]),
-            "creativeWorkStatus": INTEGRITIES.get(source["integrity"]),
-            "correction": source["integrity_note"]
-            and _told(
-                {
-                    "@type": "CorrectionComment",
-                    "text": source["integrity_note"],
-                    "datePublished": source["integrity_date"],
-                }
-            ),
-            "comment": source["note"] and {"@type": "Comment", "text": source["note"]},
-            "encoding": source["text_sha256"]
-            and {
-                "@type": "MediaObject",
-                "encodingFormat": "text/plain",
-                "sha256": source["text_sha256"],
-            },
-        }
-    )
+    node = {
+        **_reference(source, base),
+        "author": [_author(author) for author in source["authors"]],
+        "creditText": _credit_of_incomplete_list(source),
+        "datePublished": source["issued"],
+        "publication": _online_publication(source),
+        "publisher": _typed("Organization", name=source["publisher"]),
+        "isPartOf": _container(source),
+        **_pages(source["page"]),
+        "inLanguage": source["language"],
+        "url": source["url"] and quote(source["url"], safe=_SAFE_IN_URL),
+        **_identifiers(source),
+        "genre": DESIGNS.get(source["study_design"]),
+        "creativeWorkStatus": INTEGRITIES.get(source["integrity"]),
+        "correction": _correction(source),
+        "comment": _typed("Comment", text=source["note"]),
+        "encoding": _encoding(source),
+    }
+    return _without_empty(node)
 
 
-def _graph(nodes: Iterable[Row]) -> Iterator[bytes]:
-    yield f'{{"@context": {json.dumps(CONTEXT)},\n"@graph": ['.encode()
-    before = "\n"
-    for node in nodes:
-        yield f"{before}{json.dumps(node, ensure_ascii=False)}".encode()
-        before = ",\n"
-    yield b"\n]}\n"
-
-
-def _nodes(document: Row, base: str) -> Iterator[Row]:
-    sources = {source["id"]: source for source in document["sources"]}
-    yield _claim(document, sources, base)
-    yield _review(document, sources, base)
-    for source in sources.values():
-        yield work(source, base)
-
-
-def _claim(document: Row, sources: Mapping[str, Row], base: str) -> Row:
-    stated = {row["source"]: sources[row["source"]] for row in document["occurrences"]}
-    first = min(
-        stated.values(), key=lambda source: (source["published"], source["id"]), default=None
-    )
-    return _told(
-        {
-            "@type": "Claim",
-            "@id": _address(document, base),
-            "url": _address(document, base),
-            "text": document["statement"],
-            "appearance": [_reference(source, base) for source in stated.values()],
-            "firstAppearance": first and f"{base}/v1/sources/{first['id']}",
-            "dateCreated": document["created"][:10],
-            "dateModified": document["updated"][:10],
-            "version": str(document["revision"]),
-        }
-    )
-
-
-def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
-    status = STATUSES[document["status"]]
-    certainty = CERTAINTIES.get(document["certainty"], "not applicable")
-    cited = dict.fromkeys(row["source"] for row in document["evidence"])
-    return _told(
-        {
-            "@type": "ClaimReview",
-            "@id": f"{_address(document, base)}#review",
-            "url": _address(document, base),
-            "claimReviewed": document["statement"],
-            "itemReviewed": {"@type": "Claim", "@id": _address(document, base)},
-            "reviewRating": {
-                "@type": "Rating",
-                "ratingValue": v.STATUSES.rank(status.id) + WORST,
-                "worstRating": WORST,
-                "bestRating": BEST,
-                "alternateName": status.label,
-                "ratingExplanation": RULE_BY_NAME[document["status_rule"]].sentence,
-            },
-            "reviewBody": f"{status.label.capitalize()} since {document['status_since']}. {status.definition} "
-            f"Certainty: {certainty}. Status and certainty are derived by rule from the recorded evidence.",
-            "author": [{"@type": "Organization", "name": "Claimbase"}],
-            "datePublished": document["updated"][:10],
-            "citation": [_reference(sources[slug], base) for slug in cited],
-        }
-    )
-
-
-def _told(node: Row) -> Row:
+def _without_empty(node: Row) -> Row:
     return {term: value for term, value in node.items() if value not in (None, "", [])}
 
 
-def _address(document: Row, base: str) -> str:
-    return f"{base}/v1/claims/{document['id']}"
+def _typed(schema_type: str, **terms: Any) -> Row | None:
+    """Return a node of a type with one term, or None if the term has no value."""
+    ((term, value),) = terms.items()
+    return {"@type": schema_type, term: value} if value else None
 
 
 def _reference(source: Row, base: str) -> Row:
@@ -202,50 +132,83 @@ def _reference(source: Row, base: str) -> Row:
     }
 
 
+def _author(author: Row) -> Row:
+    if author["literal"]:
+        return {"@type": "Organization", "name": author["literal"]}
+    family_parts = (author["particle"], author["family"])
+    person = {
+        "@type": "Person",
+        "name": _name(author),
+        "givenName": author["given"],
+        "familyName": " ".join(part for part in family_parts if part),
+        "honorificSuffix": author["suffix"],
+    }
+    return _without_empty(person)
+
+
 def _name(author: Row) -> str:
     parts = (author["given"], author["particle"], author["family"], author["suffix"])
     return author["literal"] or " ".join(part for part in parts if part)
 
 
-def _author(author: Row) -> Row:
-    if author["literal"]:
-        return {"@type": "Organization", "name": author["literal"]}
-    family = " ".join(part for part in (author["particle"], author["family"]) if part)
-    person = {
-        "@type": "Person",
-        "name": _name(author),
-        "givenName": author["given"],
-        "familyName": family,
+def _credit_of_incomplete_list(source: Row) -> str | None:
+    if source["authors_complete"]:
+        return None
+    names = ", ".join(_name(author) for author in source["authors"])
+    return f"{names} et al.".strip()
+
+
+def _online_publication(source: Row) -> Row | None:
+    if not source["epub_date"]:
+        return None
+    return {
+        "@type": "PublicationEvent",
+        "name": "published online",
+        "startDate": source["epub_date"],
     }
-    return _told({**person, "honorificSuffix": author["suffix"]})
 
 
 def _container(source: Row) -> Row | None:
     """Return the issue, in its volume, in the journal or book, as far as they are known."""
+    title, short_title = source["container_title"], source["container_title_short"]
     part: Row | None = None
-    if source["container_title"]:
-        kind = CONTAINERS.get(source["type"], "CreativeWork")
-        short = source["container_title_short"]
-        part = _told({"@type": kind, "name": source["container_title"], "alternateName": short})
-    elif source["container_title_short"]:
+    if title or short_title:
         part = {
             "@type": CONTAINERS.get(source["type"], "CreativeWork"),
-            "name": source["container_title_short"],
+            "name": title or short_title,
+            "alternateName": short_title if title else None,
         }
+        part = _without_empty(part)
     if source["volume"]:
-        part = _told(
-            {"@type": "PublicationVolume", "volumeNumber": source["volume"], "isPartOf": part}
-        )
+        part = {"@type": "PublicationVolume", "volumeNumber": source["volume"], "isPartOf": part}
+        part = _without_empty(part)
     if source["issue"]:
-        part = _told(
-            {"@type": "PublicationIssue", "issueNumber": source["issue"], "isPartOf": part}
-        )
+        part = {"@type": "PublicationIssue", "issueNumber": source["issue"], "isPartOf": part}
+        part = _without_empty(part)
     return part
 
 
-def _ends(page: str | None) -> tuple[str | None, str | None]:
-    match = re.fullmatch(r"([A-Za-z]*[0-9]+[A-Za-z]*)-([A-Za-z]*[0-9]+[A-Za-z]*)", page or "")
-    return (match[1], match[2]) if match else (None, None)
+def _pages(page: str | None) -> Row:
+    match = _RANGE_OF_PAGES.fullmatch(page or "")
+    start, end = match.groups() if match else (None, None)
+    return {"pagination": page, "pageStart": start, "pageEnd": end}
+
+
+def _identifiers(source: Row) -> Row:
+    is_book = TYPES[source["type"]] == "Book"
+    nodes = [_identifier(identifier) for identifier in source["identifiers"]]
+    if source["number"]:
+        number = {"@type": "PropertyValue", "propertyID": "number", "value": source["number"]}
+        nodes.append(number)
+    isbns, addresses = [], []
+    for identifier in source["identifiers"]:
+        if identifier["verification"] != "verified":
+            continue
+        if identifier["scheme"] == "isbn" and is_book:
+            isbns.append(identifier["value"])
+        if identifier["scheme"] in RESOLVERS:
+            addresses.append(_resolved(identifier))
+    return {"identifier": nodes, "isbn": isbns, "sameAs": addresses}
 
 
 def _identifier(identifier: Row) -> Row:
@@ -256,15 +219,87 @@ def _identifier(identifier: Row) -> Row:
         "value": identifier["value"],
     }
     if identifier["verification"] == "unverified":
-        return {**node, "description": f"{UNVERIFIED.label}: {UNVERIFIED.definition}"}
-    return {**node, "url": _resolved(identifier)} if scheme in RESOLVERS else node
-
-
-def _number(source: Row) -> Iterator[Row]:
-    if source["number"]:
-        yield {"@type": "PropertyValue", "propertyID": "number", "value": source["number"]}
+        node["description"] = f"{UNVERIFIED.label}: {UNVERIFIED.definition}"
+    elif scheme in RESOLVERS:
+        node["url"] = _resolved(identifier)
+    return node
 
 
 def _resolved(identifier: Row) -> str:
-    # The characters that RFC 3986 lets stand in a path; DOIs have others, such as < and #.
-    return RESOLVERS[identifier["scheme"]] + quote(identifier["value"], safe="/:;()!$&'*+,=@-._~")
+    """Return the address of an identifier; DOIs have characters that must be quoted: < and #."""
+    return RESOLVERS[identifier["scheme"]] + quote(identifier["value"], safe=_SAFE_IN_PATH)
+
+
+def _correction(source: Row) -> Row | None:
+    if not source["integrity_note"]:
+        return None
+    comment = {
+        "@type": "CorrectionComment",
+        "text": source["integrity_note"],
+        "datePublished": source["integrity_date"],
+    }
+    return _without_empty(comment)
+
+
+def _encoding(source: Row) -> Row | None:
+    if not source["text_sha256"]:
+        return None
+    return {
+        "@type": "MediaObject",
+        "encodingFormat": "text/plain",
+        "sha256": source["text_sha256"],
+    }
+
+
+def _claim(document: Row, sources: Mapping[str, Row], base: str) -> Row:
+    cited = dict.fromkeys(occurrence["source"] for occurrence in document["occurrences"])
+    appearances = [sources[slug] for slug in cited]
+    first = min(appearances, key=lambda source: (source["published"], source["id"]), default=None)
+    node = {
+        "@type": "Claim",
+        "@id": _address(document, base),
+        "url": _address(document, base),
+        "text": document["statement"],
+        "appearance": [_reference(source, base) for source in appearances],
+        "firstAppearance": first and f"{base}/v1/sources/{first['id']}",
+        "dateCreated": document["created"][:10],
+        "dateModified": document["updated"][:10],
+        "version": str(document["revision"]),
+    }
+    return _without_empty(node)
+
+
+def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
+    status = STATUSES[document["status"]]
+    certainty = CERTAINTIES.get(document["certainty"], "not applicable")
+    cited = dict.fromkeys(line["source"] for line in document["evidence"])
+    rating = {
+        "@type": "Rating",
+        "ratingValue": v.STATUSES.rank(status.id) + WORST,
+        "worstRating": WORST,
+        "bestRating": BEST,
+        "alternateName": status.label,
+        "ratingExplanation": RULE_BY_NAME[document["status_rule"]].sentence,
+    }
+    body = (
+        f"{status.label.capitalize()} since {document['status_since']}. {status.definition} "
+        f"Certainty: {certainty}. Status and certainty are derived by rule from the recorded"
+        " evidence."
+    )
+    node = {
+        "@type": "ClaimReview",
+        "@id": f"{_address(document, base)}#review",
+        "url": _address(document, base),
+        "claimReviewed": document["statement"],
+        "itemReviewed": {"@type": "Claim", "@id": _address(document, base)},
+        "reviewRating": rating,
+        "reviewBody": body,
+        "author": [{"@type": "Organization", "name": "Claimbase"}],
+        "datePublished": document["updated"][:10],
+        "citation": [_reference(sources[slug], base) for slug in cited],
+    }
+    return _without_empty(node)
+
+
+def _address(document: Row, base: str) -> str:
+    return f"{base}/v1/claims/{document['id']}"

@@ -1,12 +1,13 @@
 """Text and names as LaTeX and BibTeX write them, both ways.
 
-The rules for names are those of "Tame the BeaST" (N. Markey) and of biblatex's manual (extended name format).
-`decode(escape(text)) == text` for every text in NFC. No library does this both ways without a loss: pylatexenc, which
-bibtexparser uses, deletes `&`.
+The rules for names are those of "Tame the BeaST" (N. Markey) and of biblatex's manual (extended
+name format). `decode(escape(text)) == text` for every text in NFC. No library does this both ways
+without a loss: pylatexenc, which bibtexparser uses, deletes `&`.
 """
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 Author = dict[str, Any]
@@ -36,125 +37,104 @@ _ACCENTS = {
     **dict(zip("cvuHkbdrt", "\u0327\u030c\u0306\u030b\u0328\u0331\u0323\u030a\u0361", strict=True)),
 }
 _SPACING = dict(zip("\u0300\u0301\u0302\u0303\u0308\u0327", "`´^~¨¸", strict=True))
-_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+_GREEK = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "mu",
+    "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega",
+)  # fmt: skip
 _WORDS = {
     **dict(zip("oOlLijSP", "øØłŁıȷ§¶", strict=True)),
-    **{
-        "aa": "å",
-        "AA": "Å",
-        "ae": "æ",
-        "AE": "Æ",
-        "oe": "œ",
-        "OE": "Œ",
-        "ss": "ß",
-        "SS": "ẞ",
-        "dh": "ð",
-        "DH": "Ð",
-    },
-    **{
-        "th": "þ",
-        "TH": "Þ",
-        "dj": "đ",
-        "DJ": "Đ",
-        "ng": "ŋ",
-        "NG": "Ŋ",
-        "lambda": "λ",
-        "Lambda": "Λ",
-    },
-    **{name: unicodedata.lookup(f"GREEK SMALL LETTER {name}") for name in _GREEK.split()},
-    **{
-        name.capitalize(): unicodedata.lookup(f"GREEK CAPITAL LETTER {name}")
-        for name in _GREEK.split()
-    },
-    **{
-        "textbackslash": "\\",
-        "textasciitilde": "~",
-        "textasciicircum": "^",
-        "textunderscore": "_",
-        "sim": "~",
-    },
-    **{
-        "textbraceleft": "{",
-        "textbraceright": "}",
-        "lbrace": "{",
-        "rbrace": "}",
-        "textdollar": "$",
-        "textbar": "|",
-    },
-    **{
-        "textless": "<",
-        "textgreater": ">",
-        "lt": "<",
-        "gt": ">",
-        "leq": "≤",
-        "le": "≤",
-        "geq": "≥",
-        "ge": "≥",
-    },
-    **{
-        "textendash": "–",
-        "textemdash": "—",
-        "textellipsis": "…",
-        "ldots": "…",
-        "dots": "…",
-        "slash": "/",
-    },
-    **{
-        "textquoteleft": "‘",
-        "textquoteright": "’",
-        "textquotedblleft": "“",
-        "textquotedblright": "”",
-    },
-    **{"textquotesingle": "'", "textquotedbl": '"', "guillemotleft": "«", "guillemotright": "»"},
-    **{
-        "textdegree": "°",
-        "degree": "°",
-        "circ": "°",
-        "textmu": "µ",
-        "textregistered": "®",
-        "texttrademark": "™",
-    },
-    **{
-        "copyright": "©",
-        "textcopyright": "©",
-        "pounds": "£",
-        "textsterling": "£",
-        "texteuro": "€",
-        "dag": "†",
-    },
-    **{
-        "times": "×",
-        "texttimes": "×",
-        "pm": "±",
-        "textpm": "±",
-        "cdot": "·",
-        "textperiodcentered": "·",
-    },
-    **{
-        "approx": "≈",
-        "neq": "≠",
-        "ne": "≠",
-        "infty": "∞",
-        "rightarrow": "→",
-        "to": "→",
-        "prime": "′",
-    },
-    **{
-        "newline": "\n",
-        "par": "\n",
-        "quad": " ",
-        "space": " ",
-        "textunderscore": "_",
-        "textampersand": "&",
-    },
+    "aa": "å",
+    "AA": "Å",
+    "ae": "æ",
+    "AE": "Æ",
+    "oe": "œ",
+    "OE": "Œ",
+    "ss": "ß",
+    "SS": "ẞ",
+    "dh": "ð",
+    "DH": "Ð",
+    "th": "þ",
+    "TH": "Þ",
+    "dj": "đ",
+    "DJ": "Đ",
+    "ng": "ŋ",
+    "NG": "Ŋ",
+    "lambda": "λ",
+    "Lambda": "Λ",
+    **{name: unicodedata.lookup(f"GREEK SMALL LETTER {name}") for name in _GREEK},
+    **{name.capitalize(): unicodedata.lookup(f"GREEK CAPITAL LETTER {name}") for name in _GREEK},
+    "textbackslash": "\\",
+    "textasciitilde": "~",
+    "textasciicircum": "^",
+    "textunderscore": "_",
+    "sim": "~",
+    "textbraceleft": "{",
+    "textbraceright": "}",
+    "lbrace": "{",
+    "rbrace": "}",
+    "textdollar": "$",
+    "textbar": "|",
+    "textless": "<",
+    "textgreater": ">",
+    "lt": "<",
+    "gt": ">",
+    "leq": "≤",
+    "le": "≤",
+    "geq": "≥",
+    "ge": "≥",
+    "textendash": "–",
+    "textemdash": "—",
+    "textellipsis": "…",
+    "ldots": "…",
+    "dots": "…",
+    "slash": "/",
+    "textquoteleft": "‘",
+    "textquoteright": "’",
+    "textquotedblleft": "“",
+    "textquotedblright": "”",
+    "textquotesingle": "'",
+    "textquotedbl": '"',
+    "guillemotleft": "«",
+    "guillemotright": "»",
+    "textdegree": "°",
+    "degree": "°",
+    "circ": "°",
+    "textmu": "µ",
+    "textregistered": "®",
+    "texttrademark": "™",
+    "copyright": "©",
+    "textcopyright": "©",
+    "pounds": "£",
+    "textsterling": "£",
+    "texteuro": "€",
+    "dag": "†",
+    "times": "×",
+    "texttimes": "×",
+    "pm": "±",
+    "textpm": "±",
+    "cdot": "·",
+    "textperiodcentered": "·",
+    "approx": "≈",
+    "neq": "≠",
+    "ne": "≠",
+    "infty": "∞",
+    "rightarrow": "→",
+    "to": "→",
+    "prime": "′",
+    "newline": "\n",
+    "par": "\n",
+    "quad": " ",
+    "space": " ",
+    "textampersand": "&",
 }
 # Commands that change how their argument looks, not what it says.
-_LOOK = (
-    "emph text textit textbf textrm textsc texttt textsf textsl textup textnormal textsuperscript textsubscript "
-    "mathrm mathit mathbf mathsf ensuremath url path mbox uppercase MakeUppercase lowercase it bf em rm sc tt sl sf "
-    "itshape bfseries upshape relax protect nobreak left right"
-)
-_LOOKS = frozenset(_LOOK.split())
+_STYLING_COMMANDS = frozenset((
+    "emph", "text", "textit", "textbf", "textrm", "textsc", "texttt", "textsf", "textsl",
+    "textup", "textnormal", "textsuperscript", "textsubscript", "mathrm", "mathit", "mathbf",
+    "mathsf", "ensuremath", "url", "path", "mbox", "uppercase", "MakeUppercase", "lowercase",
+    "it", "bf", "em", "rm", "sc", "tt", "sl", "sf", "itshape", "bfseries", "upshape", "relax",
+    "protect", "nobreak", "left", "right",
+))  # fmt: skip
 _SIGNS = {
     **{sign: sign for sign in "&%$#_{} "},
     **dict.fromkeys("-/!@()[]", ""),
@@ -164,57 +144,72 @@ _LIGATURES = {"~": " ", "--": "–", "---": "—", "``": "“", "''": "”"}
 _SUPERSCRIPT = str.maketrans("0123456789+-()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ")
 _SUBSCRIPT = str.maketrans("0123456789+-()", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎")
 _TOKEN = re.compile(
-    r"\\symbol\{(?P<code>[0-9]{1,6})\}|\\(?P<word>[A-Za-z]+)\*?[ \t\n]*|\\(?P<sign>[^A-Za-z])|(?P<brace>[{}])"
-    r"|(?P<math>\$)|(?P<script>[\^_])(?:\{(?P<group>[^{}]*)\}|(?P<one>[0-9A-Za-z+\-]))|(?P<blank>[ \t\n]+)"
-    r"|(?P<ligature>---?|``|''|~)|(?P<text>[^\\{}$^_ \t\n\-`'~]+|.)",
+    r"\\symbol\{(?P<code>[0-9]{1,6})\}|\\(?P<word>[A-Za-z]+)\*?[ \t\n]*|\\(?P<sign>[^A-Za-z])"
+    r"|(?P<brace>[{}])|(?P<math>\$)"
+    r"|(?P<script>[\^_])(?:\{(?P<group>[^{}]*)\}|(?P<one>[0-9A-Za-z+\-]))"
+    r"|(?P<blank>[ \t\n]+)|(?P<ligature>---?|``|''|~)|(?P<text>[^\\{}$^_ \t\n\-`'~]+|.)",
     re.DOTALL,
 )
 
 
 def escape(text: str) -> str:
-    """Return text as LaTeX reads it, in UTF-8: only what LaTeX or BibTeX would take for something else is changed."""
-    return _with_ends(text, _escaped)
+    """Return text as LaTeX reads it, in UTF-8.
+
+    Only what LaTeX or BibTeX would take for something else is changed.
+    """
+    return _keep_outer_blanks(text, _escaped)
 
 
 def protected(title: str) -> str:
-    """Return a title as LaTeX, in braces each word whose case a style must not change.
+    """Return a title as LaTeX, with braces around each word whose case a style must not change.
 
-    That is a word with a capital beyond its first letter, and one that is capitalised and not the first.
+    That is a word with a capital after its first letter, and a capitalised word that is not the
+    first.
     """
-    return _with_ends(title, _protected)
+    return _keep_outer_blanks(title, _protected)
 
 
-def _with_ends(text: str, written: Any) -> str:
-    """BibTeX strips a value: blanks at its ends stand in braces."""
+def _keep_outer_blanks(text: str, convert: Callable[[str], str]) -> str:
+    """Convert the text within its outer blanks; BibTeX strips a value, so those stand in braces."""
     inner = text.strip(" ")
     before = len(text) - len(text.lstrip(" "))
     after = len(text) - len(inner) - before
-    return "{ }" * before + str(written(inner)) + "{ }" * after
+    return "{ }" * before + convert(inner) + "{ }" * after
 
 
 def _escaped(text: str) -> str:
-    return _ESCAPED.sub(
-        lambda match: _ESCAPES.get(match[0]) or f"\\symbol{{{ord(match[0])}}}", text
-    )
+    return _ESCAPED.sub(_escaped_sign, text)
+
+
+def _escaped_sign(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[0]) or f"\\symbol{{{ord(match[0])}}}"
 
 
 def _protected(title: str) -> str:
-    pieces, done = [], 0
+    pieces: list[str] = []
+    done = 0
     for position, word in enumerate(_WORD.finditer(title)):
         core = _CORE.search(title, word.start(), word.end())
-        if core and _has_capital(core[0][position == 0 :]):
-            pieces += [_escaped(title[done : core.start()]), "{", _escaped(core[0]), "}"]
+        if core is None:
+            continue
+        significant = core[0][1:] if position == 0 else core[0]
+        if _has_capital(significant):
+            pieces.append(_escaped(title[done : core.start()]))
+            pieces.append("{" + _escaped(core[0]) + "}")
             done = core.end()
-    return "".join([*pieces, _escaped(title[done:])])
+    pieces.append(_escaped(title[done:]))
+    return "".join(pieces)
 
 
 def _has_capital(word: str) -> bool:
-    # Beyond ASCII there are capitals without a small letter, such as 𝐀.
-    return word != word.lower() if word.isascii() else any(letter.isupper() for letter in word)
+    if word.isascii():
+        return word != word.lower()
+    # Some capitals have no small letter, such as 𝐀.
+    return any(letter.isupper() for letter in word)
 
 
 def decode(latex: str, *, verbatim: bool = False) -> str:
-    """Return what LaTeX says as plain text in NFC; a command that is not known stays as it is.
+    """Return what LaTeX says as plain text in NFC; an unknown command stays as it is.
 
     In a verbatim text (a DOI, an address) a blank, `~`, `--` and quotes mean themselves.
     """
@@ -222,63 +217,83 @@ def decode(latex: str, *, verbatim: bool = False) -> str:
         latex = latex.strip(" \t\n")
     if not _SPECIAL_TEXT.search(latex):
         return unicodedata.normalize("NFC", latex)
-    out: list[str] = []
-    waiting: list[str] = []  # Accents whose letter is still to come, the outermost first.
-    dollars, maths = latex.replace(r"\$", "").count("$") // 2 * 2, False
+    decoder = _Decoder(latex, verbatim)
     for token in _TOKEN.finditer(latex):
-        kind, raw = token.lastgroup, token[0]
-        if kind in ("group", "one"):
-            kind = "script"
-        if kind == "math" and dollars:
-            dollars, maths = dollars - 1, not maths
-            continue
-        if accent := _accent(token):
-            waiting.append(accent)
-            continue
-        if kind == "brace":
-            if raw == "}" and waiting:
-                out.append("".join(_SPACING.get(accent, " " + accent) for accent in waiting))
-                waiting.clear()
-            continue
-        if waiting and kind == "blank":
-            continue
-        text = _meaning(token, str(kind), raw, maths, verbatim)
-        if waiting and text:
+        decoder.read(token)
+    return decoder.text()
+
+
+class _Decoder:
+    """Collects the plain text of tokens, in which an accent stands before its letter."""
+
+    def __init__(self, latex: str, verbatim: bool) -> None:
+        self.verbatim = verbatim
+        # The dollar signs that come in pairs; the last of an odd number is a dollar sign.
+        self.dollars = latex.replace(r"\$", "").count("$") // 2 * 2
+        self.in_math = False
+        self.pieces: list[str] = []
+        # Accents whose letter is still to come, the outermost first.
+        self.accents: list[str] = []
+
+    def read(self, token: re.Match[str]) -> None:
+        """Add what a token says."""
+        kind = token.lastgroup
+        if kind == "math" and self.dollars:
+            self.dollars -= 1
+            self.in_math = not self.in_math
+        elif accent := _ACCENTS.get(token["word"] or token["sign"] or ""):
+            self.accents.append(accent)
+        elif kind == "brace":
+            if token[0] == "}":
+                self._add_accents_alone()
+        elif not (kind == "blank" and self.accents):
+            self._add(_meaning(token, self.in_math, self.verbatim))
+
+    def _add(self, text: str) -> None:
+        if self.accents and text:
+            # A letter with an accent loses its dot.
             letter = {"ı": "i", "ȷ": "j"}.get(text[0], text[0])
-            text = unicodedata.normalize("NFC", letter + "".join(reversed(waiting))) + text[1:]
-            waiting.clear()
-        out.append(text)
-    out += [_SPACING.get(accent, " " + accent) for accent in waiting]
-    return unicodedata.normalize("NFC", "".join(out))
+            accented = letter + "".join(reversed(self.accents))
+            text = unicodedata.normalize("NFC", accented) + text[1:]
+            self.accents.clear()
+        self.pieces.append(text)
+
+    def _add_accents_alone(self) -> None:
+        self.pieces += [_SPACING.get(accent, " " + accent) for accent in self.accents]
+        self.accents.clear()
+
+    def text(self) -> str:
+        """Return the text of all tokens."""
+        self._add_accents_alone()
+        return unicodedata.normalize("NFC", "".join(self.pieces))
 
 
-def _accent(token: re.Match[str]) -> str | None:
-    return _ACCENTS.get(token["word"] or token["sign"] or "")
-
-
-def _meaning(token: re.Match[str], kind: str, raw: str, maths: bool, verbatim: bool) -> str:
+def _meaning(token: re.Match[str], in_math: bool, verbatim: bool) -> str:
     """Return the plain text of one token that is neither an accent nor a brace."""
+    raw = token[0]
+    kind = token.lastgroup
     if kind == "code":
-        number = int(token["code"])
-        return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else raw
+        return _symbol(int(token["code"])) or raw
     if kind == "word":
-        return "" if token["word"] in _LOOKS else _WORDS.get(token["word"], raw)
+        return "" if token["word"] in _STYLING_COMMANDS else _WORDS.get(token["word"], raw)
     if kind == "sign":
         return _SIGNS.get(token["sign"], raw)
-    if kind == "script" and maths:
-        small = decode_script(
-            token["group"] if token["one"] is None else token["one"], token["script"]
-        )
+    if kind in ("group", "one") and in_math:
+        small = decode_script(token[kind], token["script"])
         return raw if small is None else small
-    if kind == "blank":
-        return raw if verbatim else " "
-    if kind == "ligature":
-        return raw if verbatim else _LIGATURES[raw]
-    return raw
+    if verbatim:
+        return raw
+    return " " if kind == "blank" else _LIGATURES[raw] if kind == "ligature" else raw
+
+
+def _symbol(number: int) -> str:
+    """Return the character of a number, or "" if there is none."""
+    is_surrogate = 0xD800 <= number < 0xE000
+    return chr(number) if number < 0x110000 and not is_surrogate else ""
 
 
 def decode_script(text: str, script: str) -> str | None:
-    """Return a superscript or subscript in Unicode's small figures, or None where they do not exist."""
+    """Return a superscript or subscript in Unicode's small characters, or None without those."""
     table = _SUPERSCRIPT if script == "^" else _SUBSCRIPT
     return text.translate(table) if all(ord(letter) in table for letter in text) else None
 
@@ -301,32 +316,33 @@ _SPECIAL = re.compile(r"\{\\(?:([A-Za-z]+)|.)[\s{]*([^\W\d_])?", re.DOTALL)
 
 
 def names_text(authors: list[Author]) -> str:
-    """Return names as BibTeX's `author` holds them: `von Last, Jr, First`, a group in braces, joined by `and`."""
+    """Return names as BibTeX's `author` holds them: `von Last, Jr, First`, a group in braces."""
     return " and ".join(_name_text(author) for author in authors)
 
 
 def _name_text(author: Author) -> str:
     if author.get("literal") is not None:
         return "{" + escape(author["literal"]) + "}"
-    family, given, particle, suffix = (
-        author.get(part) for part in ("family", "given", "particle", "suffix")
-    )
-    alone = not given and not suffix
-    assert family is not None
-    words = family.split()
-    plain = (
-        not _NEEDS_BRACES.search(family)
-        and not any(_lower(word) for word in words)
-        and len(words) == 1 + (family.count(" "))
-    )
-    last = (
-        escape(family) if plain and not (alone and len(words) > 1) else "{" + escape(family) + "}"
-    )
+    given, particle, suffix = (author.get(part) for part in ("given", "particle", "suffix"))
+    last = _family_text(author["family"], is_alone=not given and not suffix)
     if particle:
-        last = _braced(particle) + ("" if particle[-1] in "'’-" else " ") + last
+        separator = "" if particle[-1] in "'’-" else " "
+        last = _braced(particle) + separator + last
     if suffix:
         return f"{last}, {_braced(suffix)}, {_braced(given) if given else '{}'}"
     return f"{last}, {_braced(given)}" if given else last
+
+
+def _family_text(family: str, *, is_alone: bool) -> str:
+    """Return a family name, in braces where BibTeX would split it."""
+    words = family.split()
+    is_one_unit = (
+        not _NEEDS_BRACES.search(family)
+        and not any(_is_lower_case(word) for word in words)
+        and len(words) == 1 + family.count(" ")
+        and not (is_alone and len(words) > 1)
+    )
+    return escape(family) if is_one_unit else "{" + escape(family) + "}"
 
 
 def _braced(part: str) -> str:
@@ -334,29 +350,35 @@ def _braced(part: str) -> str:
 
 
 def exact_names_text(authors: list[Author]) -> str:
-    """Return names in biblatex's extended format, `family={Berg}, given={R}, prefix={van den}`, which leaves no doubt."""
-    words = {part: word for word, part in _PARTS.items()}
-    return " and ".join(
-        _name_text(author)
-        if author.get("literal") is not None
-        else ", ".join(
-            f"{words[part]}={{{escape(author[part])}}}"
-            for part in words
-            if author.get(part) is not None
-        )
-        for author in authors
-    )
+    """Return names in biblatex's extended format: `family={Berg}, given={R}, prefix={van den}`."""
+    return " and ".join(_exact_name_text(author) for author in authors)
+
+
+def _exact_name_text(author: Author) -> str:
+    if author.get("literal") is not None:
+        return _name_text(author)
+    parts = []
+    for word, part in _PARTS.items():
+        if author.get(part) is not None:
+            parts.append(f"{word}={{{escape(author[part])}}}")
+    return ", ".join(parts)
 
 
 def names(text: str) -> tuple[list[Author], bool]:
-    """Return the authors in the LaTeX of a list of names, and whether it is complete (no `and others`)."""
+    """Return the authors in the LaTeX of a list of names, and whether the list is complete.
+
+    An incomplete list ends in `and others`.
+    """
     parts = _split(text, _AND)
     if len(parts) == 1:
         parts = _split(text, _SEMICOLON)
-    parts = [stripped for part in parts if (stripped := part.strip(" \t\n"))]
+    stripped = [part.strip(" \t\n") for part in parts]
+    parts = [part for part in stripped if part]
     complete = not (parts and _OTHERS.fullmatch(parts[-1]))
-    found = [_name(part) for part in (parts if complete else parts[:-1])]
-    return [name for name in found if name], complete
+    if not complete:
+        parts.pop()
+    authors = [_name(part) for part in parts]
+    return [author for author in authors if author], complete
 
 
 def _split(text: str, separator: re.Pattern[str]) -> list[str]:
@@ -373,58 +395,75 @@ def _split(text: str, separator: re.Pattern[str]) -> list[str]:
 
 def _name(text: str) -> Author:
     """Return one author from its LaTeX; what is no name in any of BibTeX's forms is a literal."""
-    if _wholly_braced(text):
-        return {"literal": decode(text)} if decode(text) else {}
-    parts = [part.strip(" \t\n") for part in _split(text, _COMMA)]
-    if all(_EXACT.match(part) for part in parts):
-        pairs = [part.split("=", 1) for part in parts]
-        author: Author = {_PARTS[word.strip()]: decode(value) for word, value in pairs}
-    elif len(parts) == 1:
-        author = _first_von_last(_split(parts[0], _BLANKS))
-    elif len(parts) <= 3:
-        if len(parts) == 3 and _SUFFIX.fullmatch(parts[2]) and not _SUFFIX.fullmatch(parts[1]):
-            parts[1:] = [parts[2], parts[1]]
-        von_last = _suffixed(_split(parts[0], _BLANKS))
-        words = von_last.pop("words")
-        von = next((at for at, word in enumerate(words[:-1]) if not _lower(word)), len(words) - 1)
-        jr = decode(parts[1]) if len(parts) == 3 else von_last.get("suffix")
-        author = {
-            "family": _joined(words[von:]),
-            "given": decode(parts[-1]),
-            "particle": _joined(words[:von]),
-        }
-        author["suffix"] = jr
-    else:
-        author = {}
+    author: Author = {}
+    if not _is_in_braces(text):
+        parts = [part.strip(" \t\n") for part in _split(text, _COMMA)]
+        if all(_EXACT.match(part) for part in parts):
+            author = _exact_name(parts)
+        elif len(parts) == 1:
+            author = _first_von_last(_split(parts[0], _BLANKS))
+        elif len(parts) <= 3:
+            author = _von_last_first(parts)
     author = {part: value for part, value in author.items() if value}
-    return author if "family" in author else {"literal": decode(text)} if decode(text) else {}
+    if "family" in author:
+        return author
+    literal = decode(text)
+    return {"literal": literal} if literal else {}
+
+
+def _exact_name(parts: list[str]) -> Author:
+    """Return the name in biblatex's extended format."""
+    author: Author = {}
+    for part in parts:
+        word, value = part.split("=", 1)
+        author[_PARTS[word.strip()]] = decode(value)
+    return author
+
+
+def _von_last_first(parts: list[str]) -> Author:
+    """Return the name in `von Last, First` or `von Last, Jr, First` (or `von Last, First, Jr`)."""
+    last_parts = parts[1:]
+    if len(parts) == 3 and _SUFFIX.fullmatch(parts[2]) and not _SUFFIX.fullmatch(parts[1]):
+        last_parts.reverse()
+    words, suffix = _split_suffix(_split(parts[0], _BLANKS))
+    von = 0
+    while von < len(words) - 1 and _is_lower_case(words[von]):
+        von += 1
+    return {
+        "family": _joined(words[von:]),
+        "given": decode(last_parts[-1]),
+        "particle": _joined(words[:von]),
+        "suffix": decode(last_parts[0]) if len(parts) == 3 else suffix,
+    }
 
 
 def _first_von_last(words: list[str]) -> Author:
-    named = _suffixed(words)
-    words = named.pop("words")
-    lower = [at for at, word in enumerate(words[:-1]) if _lower(word)]
-    start, end = (lower[0], lower[-1] + 1) if lower else (len(words) - 1, len(words) - 1)
-    parts = {
+    """Return the name in `First von Last`."""
+    words, suffix = _split_suffix(words)
+    lower = [index for index, word in enumerate(words[:-1]) if _is_lower_case(word)]
+    start = lower[0] if lower else len(words) - 1
+    end = lower[-1] + 1 if lower else len(words) - 1
+    return {
         "family": _joined(words[end:]),
         "given": _joined(words[:start]),
         "particle": _joined(words[start:end]),
+        "suffix": suffix,
     }
-    return {**parts, **named}
 
 
-def _suffixed(words: list[str]) -> Author:
-    """Take a suffix such as Jr off the end of the words of a name."""
+def _split_suffix(words: list[str]) -> tuple[list[str], str | None]:
+    """Return the words of a name without a suffix such as Jr at its end, and the suffix."""
     if len(words) > 1 and _LAST_SUFFIX.fullmatch(words[-1]):
-        return {"words": words[:-1], "suffix": words[-1]}
-    return {"words": words}
+        return words[:-1], words[-1]
+    return words, None
 
 
 def _joined(words: list[str]) -> str:
     return decode(" ".join(words))
 
 
-def _wholly_braced(text: str) -> bool:
+def _is_in_braces(text: str) -> bool:
+    """Return whether one pair of braces encloses all of the text."""
     depth = 0
     for match in _LEVEL.finditer(text):
         if match[0] in "{}":
@@ -434,8 +473,11 @@ def _wholly_braced(text: str) -> bool:
     return text.startswith("{") and text.endswith("}") and depth == 0
 
 
-def _lower(word: str) -> bool:
-    """Tell whether a word is of the von part: its first letter outside braces, or in `{\\o}`, is lower case."""
+def _is_lower_case(word: str) -> bool:
+    """Return whether a word belongs to the von part of a name.
+
+    It does if its first letter outside braces, or in `{\\o}`, is in lower case.
+    """
     if special := _SPECIAL.match(word):
         return (special[2] or special[1] or "").islower()
     depth = 0

@@ -6,192 +6,215 @@ The fields are those of NLM's "MEDLINE/PubMed Data Element (Field) Descriptions"
 import re
 from collections.abc import Iterator
 
-from api.citations.clean import decoded
-from api.citations.parse_result import Found, Reading
-from api.citations.tagged_lines import (
-    NOBODY,
+from api.citations.clean import (
+    NO_NAME,
     OTHERS,
     SUFFIX,
+    Name,
+    decode_file,
+    language_tag,
+    parse_date,
+    plain_hyphens,
+    split_particle,
+    strip_html,
+)
+from api.citations.parse_result import ParsedEntry, ParsedFile
+from api.citations.tagged_lines import (
+    EntryBuilder,
+    RawEntry,
     Tags,
-    blank,
-    gathered,
-    hyphened,
-    identify,
-    joined,
-    language,
-    partial_date,
-    particle,
-    plain,
+    add_identifier,
+    blank_record,
+    parse_entries,
 )
 from models.records.serializers import Row
 
-LINE = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)", re.DOTALL)
-# What belongs to PubMed's housekeeping, and `SO`, which says the citation once more.
-HOUSEKEEPING = "OWN|STAT|DCOM|LR|DA|CRDT|EDAT|MHDA|CTDT|PHST|PST|SO|JID|SB|PL"
-TYPES = {
+_TAG_LINE = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)", re.DOTALL)
+# Tags that a record has once. `PMID` begins a record; the others show that a record lost its PMID.
+_ONCE = ("TI", "BTI", "OWN", "STAT")
+# PubMed's own administration, and `SO`, which repeats the citation.
+_UNIMPORTANT = "OWN|STAT|DCOM|LR|DA|CRDT|EDAT|MHDA|CTDT|PHST|PST|SO|JID|SB|PL"
+_TYPES = {
     "Preprint": "article",
     "Dataset": "dataset",
     "Technical Report": "report",
     "Academic Dissertation": "thesis",
 }
-NOTICES = (
+_TYPES_WITHOUT_LOSS = {"Journal Article", "Retracted Publication", *_TYPES}
+_NOTICES = (
     ("RIN", "retracted", "Retraction in"),
     ("ECI", "concern", "Expression of concern in"),
     ("EIN", "corrected", "Erratum in"),
 )
+_PAGE_RANGE = re.compile(
+    r"(?<![A-Za-z0-9])([A-Za-z]{0,3})([0-9]{1,9})-([A-Za-z]{0,3})([0-9]{1,9})(?![0-9])"
+)
+_E_LOCATOR = re.compile(r"[A-Za-z]{0,3}[0-9]{1,10}")
+_SHORT_NAME = re.compile(rf"(.+?) ([^\W\d_a-z]{{1,4}})((?: {SUFFIX.pattern})?)")
 
 
-def read(content: bytes) -> Reading:
-    """Return the records of an NBIB file and the troubles: text outside a record, no title, an entry twice."""
-    return gathered(_entries(decoded(content)), _found, "PMID")
+def read(content: bytes) -> ParsedFile:
+    """Parse an NBIB file. Problems are text outside a record, no title, and a repeated record."""
+    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "PMID")
 
 
-def _entries(text: str) -> Iterator[tuple[int, list[tuple[str, str]] | None]]:
-    """Yield each record with the line on which it begins, and None for text before the first one.
+def _raw_entries(text: str) -> Iterator[RawEntry]:
+    """Yield each record, and None for text before the first one.
 
-    A record begins with its PMID. One without begins after a blank line, if it has again what a record has once.
+    A record begins with its PMID. One without PMID begins after a blank line, if a tag that a
+    record has once comes again.
     """
-    began = 0
-    pairs: list[tuple[str, list[str]]] | None = None
-    has: set[str] = set()
+    current = EntryBuilder()
+    present: set[str] = set()
     after_blank = True
-    for number, raw in enumerate(text.removeprefix("ï»¿").split("\n"), 1):
-        line = raw.lstrip("\ufeff")
-        match = LINE.match(line)
-        if match:
-            again = match[1] in ("TI", "BTI", "OWN", "STAT") and match[1] in has
-            if (
-                pairs is None
-                or (match[1] == "PMID" and (after_blank or "PMID" in has))
-                or (after_blank and again)
-            ):
-                if began:
-                    yield began, joined(pairs)
-                began, pairs, has = number, [], set()
-            pairs.append((match[1], [match[2].strip()]))
-            has.add(match[1])
-        elif line.strip() and pairs:
-            pairs[-1][1].append(line.strip())
-        elif line.strip():
-            began = began or number
-        after_blank = not line.strip()
-    if began:
-        yield began, joined(pairs)
+    for number, raw_line in enumerate(text.removeprefix("ï»¿").split("\n"), 1):
+        text_line = raw_line.lstrip("\ufeff")
+        if match := _TAG_LINE.match(text_line):
+            tag, value = match[1], match[2].strip()
+            if current.fields is None or _begins_record(tag, present, after_blank):
+                yield from current.finished()
+                current, present = EntryBuilder(number, []), set()
+            assert current.fields is not None
+            current.fields.append((tag, [value]))
+            present.add(tag)
+        elif text_line.strip():
+            if current.fields:
+                current.fields[-1][1].append(text_line.strip())
+            else:
+                current.line = current.line or number
+        after_blank = not text_line.strip()
+    yield from current.finished()
 
 
-def _found(line: int, tags: Tags) -> Found:
-    record = blank()
-    title, book, printed = tags.first("TI"), tags.first("BTI"), ""
-    if title.startswith("["):
-        # NLM's translation stands in brackets, the printed title beside it.
-        printed = tags.first("TT")
-        tags.refuse("TI", title if printed else "")
-    record["title"] = _title(printed or title or book) or None
-    kinds = tags.all("PT")
-    named = next((TYPES[kind] for kind in kinds if kind in TYPES), "article-journal")
-    record["type"] = ("chapter" if title else "book") if book else named
-    for kind in kinds:
-        if kind not in ("Journal Article", "Retracted Publication", *TYPES):
-            tags.refuse("PT", kind)
+def _begins_record(tag: str, present: set[str], after_blank: bool) -> bool:
+    if tag == "PMID":
+        return after_blank or "PMID" in present
+    return after_blank and tag in _ONCE and tag in present
+
+
+def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
+    record = blank_record()
+    title, book = _read_title(tags, record)
+    retracted = _read_type(tags, record, has_title=bool(title), in_book=bool(book))
     record |= {
-        "container_title": (_title(book) if title else "") or tags.first("JT") or None,
+        "container_title": (_without_full_stop(book) if title else "") or tags.first("JT") or None,
         "container_title_short": tags.first("TA") or None,
         "publisher": tags.first("PB") or None,
         "volume": tags.first("VI") or None,
         "issue": tags.first("IP") or None,
-        "page": expanded(tags.first("PG")) or None,
-        "language": language(tags.first("LA")) or None,
+        "page": expand_page_ranges(tags.first("PG")) or None,
+        "language": language_tag(tags.first("LA")) or None,
     }
-    for name, tag in (("issued", "DP"), ("epub_date", "DEP")):
-        value = tags.first(tag)
-        record[name], other = partial_date(value)
-        tags.refuse(tag, other)
-    _identifiers(tags, record)
-    _authors(tags, record)
-    notices = [
-        (integrity, f"{words}: {value}")
-        for tag, integrity, words in NOTICES
-        for value in tags.all(tag)
-    ]
-    if "Retracted Publication" in kinds and not any(
-        integrity == "retracted" for integrity, _ in notices
-    ):
-        notices.insert(0, ("retracted", "PubMed lists it as a retracted publication."))
-    if notices:
-        record["integrity"], record["integrity_note"] = (
-            notices[0][0],
-            "\n".join(words for _, words in notices),
-        )
-    return Found(line, record, tags.left(HOUSEKEEPING))
+    for field, tag in (("issued", "DP"), ("epub_date", "DEP")):
+        record[field], rest = parse_date(tags.first(tag))
+        tags.refuse(tag, rest)
+    _read_identifiers(tags, record)
+    _read_authors(tags, record)
+    _read_notices(tags, record, retracted)
+    return ParsedEntry(line, record, tags.dropped(_UNIMPORTANT))
 
 
-def _title(text: str) -> str:
-    """Return a title without the full stop that NLM puts after every one."""
-    return text[:-1] if text.endswith(".") and not text.endswith("..") else text
+def _read_title(tags: Tags, record: Row) -> tuple[str, str]:
+    """Read the title, and return the title of the article or chapter and that of the book."""
+    title, book, printed = tags.first("TI"), tags.first("BTI"), ""
+    if title.startswith("["):
+        # NLM puts its translation in brackets, with the printed title beside it.
+        printed = tags.first("TT")
+        tags.refuse("TI", title if printed else "")
+    record["title"] = _without_full_stop(printed or title or book) or None
+    return title, book
 
 
-def expanded(pages: str) -> str:
+def _without_full_stop(title: str) -> str:
+    """Return a title without the full stop that NLM puts after every title."""
+    return title[:-1] if title.endswith(".") and not title.endswith("..") else title
+
+
+def _read_type(tags: Tags, record: Row, *, has_title: bool, in_book: bool) -> bool:
+    """Read the type, and return whether PubMed lists the record as retracted."""
+    publication_types = tags.all("PT")
+    if in_book:
+        record["type"] = "chapter" if has_title else "book"
+    else:
+        special = (_TYPES[name] for name in publication_types if name in _TYPES)
+        record["type"] = next(special, "article-journal")
+    for name in publication_types:
+        if name not in _TYPES_WITHOUT_LOSS:
+            tags.refuse("PT", name)
+    return "Retracted Publication" in publication_types
+
+
+def expand_page_ranges(pages: str) -> str:
     """Return pages with every range in full: '138-45' → '138-145', 'S12-9' → 'S12-S19'."""
-    return re.sub(
-        r"(?<![A-Za-z0-9])([A-Za-z]{0,3})([0-9]{1,9})-([A-Za-z]{0,3})([0-9]{1,9})(?![0-9])",
-        _range,
-        hyphened(pages),
-    )
+    return _PAGE_RANGE.sub(_expand_range, plain_hyphens(pages))
 
 
-def _range(match: re.Match[str]) -> str:
-    letters, first, others, last = match.groups()
-    whole = first[: max(len(first) - len(last), 0)] + last
-    if others not in ("", letters) or int(whole) < int(first):
+def _expand_range(match: re.Match[str]) -> str:
+    letters, first, last_letters, last = match.groups()
+    full_last = first[: max(len(first) - len(last), 0)] + last
+    if last_letters not in ("", letters) or int(full_last) < int(first):
         return match[0]
-    return f"{letters}{first}-{letters}{whole}"
+    return f"{letters}{first}-{letters}{full_last}"
 
 
-def _identifiers(tags: Tags, record: Row) -> None:
+def _read_identifiers(tags: Tags, record: Row) -> None:
     for tag, scheme in (("PMID", "pmid"), ("PMC", "pmcid"), ("ISBN", "isbn")):
         for value in tags.all(tag):
-            if not identify(record, scheme, value):
+            if not add_identifier(record, scheme, value):
                 tags.refuse(tag, value)
     for tag, value in tags.pairs("LID", "AID"):
         identifier, _, kind = value.rpartition(" [")
-        if kind == "doi]" and identify(record, "doi", identifier):
+        if kind == "doi]" and add_identifier(record, "doi", identifier):
             continue
-        if (
-            tag == "LID"
-            and kind == "pii]"
-            and not record["page"]
-            and re.fullmatch(r"[A-Za-z]{0,3}[0-9]{1,10}", identifier)
-        ):
+        is_locator = tag == "LID" and kind == "pii]" and _E_LOCATOR.fullmatch(identifier)
+        if is_locator and not record["page"]:
             record["page"] = identifier
         elif identifier != record["page"]:
             tags.refuse(tag, value)
 
 
-def _authors(tags: Tags, record: Row) -> None:
-    before = ""
+def _read_authors(tags: Tags, record: Row) -> None:
+    previous_tag = ""
     for tag, value in tags.pairs("FAU", "AU", "CN"):
         if OTHERS.fullmatch(value):
             record["authors_complete"] = False
         elif tag == "CN":
-            record["authors"].append({**NOBODY, "literal": plain(value)})
-        elif tag == "FAU" or before != "FAU":
-            record["authors"].append(_person(plain(value)))
-        before = tag
+            record["authors"].append({**NO_NAME, "literal": strip_html(value)})
+        elif tag == "FAU" or previous_tag != "FAU":
+            # An AU line after FAU is the same author with initials.
+            record["authors"].append(_parse_person(strip_html(value)))
+        previous_tag = tag
 
 
-def _person(text: str) -> dict[str, str | None]:
+def _parse_person(text: str) -> Name:
     """Return the name in 'King, Martin Luther Jr' (FAU) or 'King ML Jr' (AU)."""
     family, comma, given = (part.strip() for part in text.partition(","))
     if not comma:
-        short = re.fullmatch(rf"(.+?) ([^\W\d_a-z]{{1,4}})((?: {SUFFIX.pattern})?)", text)
+        short = _SHORT_NAME.fullmatch(text)
         family, given = (short[1], " ".join(short[2]) + short[3]) if short else (text, "")
     names, _, last = given.rpartition(" ")
     suffix = last if names and SUFFIX.fullmatch(last) else None
-    before, family = particle(family)
+    particle, family = split_particle(family)
     return {
-        **NOBODY,
+        **NO_NAME,
         "family": family or None,
         "given": (names if suffix else given) or None,
-        "particle": before,
+        "particle": particle,
         "suffix": suffix,
     }
+
+
+def _read_notices(tags: Tags, record: Row, retracted: bool) -> None:
+    """Read the notices of integrity; the first in the order of `_NOTICES` decides."""
+    integrities = []
+    notes = []
+    for tag, integrity, words in _NOTICES:
+        for value in tags.all(tag):
+            integrities.append(integrity)
+            notes.append(f"{words}: {value}")
+    if retracted and "retracted" not in integrities:
+        integrities.insert(0, "retracted")
+        notes.insert(0, "PubMed lists it as a retracted publication.")
+    if notes:
+        record["integrity"] = integrities[0]
+        record["integrity_note"] = "\n".join(notes)

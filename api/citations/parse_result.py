@@ -1,12 +1,16 @@
-"""What reading a file of citations gives: every entry, read or in trouble."""
+"""What reading a file of citations results in: each entry either parsed, or with its problem."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
-class Found:
-    """One record: fields of `SourceIn` without `id`, still to be validated; `dropped` says what could not be carried."""
+class ParsedEntry:
+    """One entry that was read.
+
+    `line` is where it begins, from 1. `record` has fields of `SourceIn` without `id`, still to be
+    validated. `dropped` names what the record cannot hold.
+    """
 
     line: int
     record: dict[str, Any]
@@ -14,8 +18,8 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One entry that could not be read: the line on which it begins (from 1), a code, and the reason in words."""
+class EntryProblem:
+    """One entry that could not be read: the line on which it begins, a code, and the reason."""
 
     line: int
     code: str
@@ -23,8 +27,8 @@ class Trouble:
 
 
 @dataclass
-class Reading:
-    """The whole file. `len(found) + len(troubles)` is the number of entries in it."""
+class ParsedFile:
+    """All entries of a file: there are `len(entries) + len(problems)` of them."""
 
-    found: list[Found] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    entries: list[ParsedEntry] = field(default_factory=list)
+    problems: list[EntryProblem] = field(default_factory=list)

@@ -1,43 +1,49 @@
-"""RIS: tagged lines, as reference managers exchange them (Research Information Systems' format, tags as of 2011).
+"""RIS: tagged lines, as reference managers exchange them (Research Information Systems' format,
+2011).
 
-The reader is our own: rispy returns nothing, silently, for a byte order mark, a missing `ER` or tags with one space.
-What has no tag of its own goes into notes (`N1`) and user-defined fields (`U1` to `U5`) under a label.
+The reader is our own: rispy returns nothing, silently, for a byte order mark, a missing `ER` or
+tags with one space. What has no tag of its own goes into notes (`N1`) and user-defined fields (`U1`
+to `U5`) under a label.
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from api.citations.clean import decoded, told_identifier
-from api.citations.parse_result import Found, Reading
-from api.citations.tagged_lines import (
-    FITS,
-    NOBODY,
+from api.citations.clean import (
+    NO_NAME,
     OTHERS,
-    Tags,
-    blank,
-    flat,
-    gathered,
-    hyphened,
-    identify,
-    joined,
-    language,
+    decode_file,
+    identifier_text,
+    language_tag,
     name_line,
+    on_one_line,
+    parse_date,
     parse_name,
-    partial_date,
-    plain,
+    plain_hyphens,
+    strip_html,
+)
+from api.citations.parse_result import ParsedEntry, ParsedFile
+from api.citations.tagged_lines import (
+    EntryBuilder,
+    RawEntry,
+    Tags,
+    TagValue,
+    add_identifier,
+    blank_record,
+    parse_entries,
 )
 from models.core import vocabularies as v
 from models.records.serializers import Row
 
 MEDIA_TYPES = ("application/x-research-info-systems",)
 EXTENSION = "ris"
-# The slug: `ID` holds the citation key. Of an identifier, the verification is told and never believed.
+# The slug: `ID` holds the citation key. The verification of an identifier is written, and not read.
 CANNOT_CARRY = ("id",)
 
 TYPES = {term.id: term.crosswalk["ris"] for term in v.SOURCE_TYPES.terms}
-# Other reference types that mean one of ours; the rest are documents, and their `TY` counts as dropped.
+# Other reference types that mean one of ours. The rest are documents, and their `TY` is dropped.
 READ_TYPES = {
     **{name: kind for kind, name in TYPES.items()},
     **dict.fromkeys(("EJOUR", "INPR", "MGZN", "NEWS", "ABST"), "article-journal"),
@@ -58,13 +64,12 @@ PLAIN = (
     ("language", "LA"),
     ("url", "UR"),
 )
-IDENTIFIER_TAGS = (("doi", "DO"), ("pmid", "AN"), ("pmcid", "C2"), ("isbn", "SN"))
-_TAG_OF = dict(IDENTIFIER_TAGS)
+IDENTIFIER_TAGS = {"doi": "DO", "pmid": "AN", "pmcid": "C2", "isbn": "SN"}
 INTEGRITY_LABELS = {term.id: term.label.capitalize() for term in v.INTEGRITIES.terms}
-INTEGRITY_OF = {label: name for name, label in INTEGRITY_LABELS.items()}
+INTEGRITY_OF_LABEL = {label: name for name, label in INTEGRITY_LABELS.items()}
 INCOMPLETE, UNVERIFIED, NOTE = "Authors", "Unverified identifiers", "Note"
-NOTE_LABELS = (INCOMPLETE, UNVERIFIED, NOTE, *INTEGRITY_OF)
-GOES_ON = "the list goes on beyond those named."
+NOTE_LABELS = (INCOMPLETE, UNVERIFIED, NOTE, *INTEGRITY_OF_LABEL)
+INCOMPLETE_NOTE = "the list goes on beyond those named."
 USER_FIELDS = (
     ("study_design", "U1", "Study design"),
     ("sample_size", "U2", "Sample size"),
@@ -73,39 +78,53 @@ USER_FIELDS = (
     ("accessed", "U4", "Seen"),
     ("integrity_date", "U4", "Announced"),
 )
-# Made once: it reads the defaults of every field.
-_BLANK = blank()
-EXACT_NAME = re.compile(r"Author ([0-9]{1,5}): (\{.*\})", re.DOTALL)
+_PARTIAL_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}){0,2}")
+# What a user-defined field must look like to be taken for one of ours.
+_USER_FIELD_PATTERNS = {
+    "study_design": re.compile("|".join(v.STUDY_DESIGNS.ids)),
+    "sample_size": re.compile(r"[0-9]{1,9}"),
+    "sample": re.compile(r".+", re.DOTALL),
+    "text_sha256": re.compile(r"[0-9a-f]{64}"),
+    "accessed": _PARTIAL_DATE,
+    "integrity_date": _PARTIAL_DATE,
+}
+# Made once, since it reads the defaults of every field.
+_BLANK = blank_record()
+_EXACT_NAME = re.compile(r"Author ([0-9]{1,5}): (\{.*\})", re.DOTALL)
+_URL = re.compile(r"https?://\S+")
+_DOI_URL = re.compile(r"https?://(dx\.)?doi\.org/")
 
 
 def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield each source as one RIS record in UTF-8; `keys` maps slugs to citation keys. No sources: an empty file."""
+    """Yield each source as one RIS record in UTF-8; `keys` maps slugs to citation keys."""
     for source in sources:
-        lines = [
+        values = [
             ("TY", TYPES[source["type"]]),
             ("ID", keys[source["id"]]),
             *_body(source),
             ("ER", ""),
         ]
-        yield "".join(f"{tag}  - {flat(value)}\r\n" for tag, value in lines).encode()
+        yield "".join(_text_line(tag, value) for tag, value in values).encode()
 
 
-def _body(source: Row) -> Iterator[tuple[str, str]]:
+def _text_line(tag: str, value: object) -> str:
+    return f"{tag}  - {on_one_line(str(value))}\r\n"
+
+
+def _body(source: Row) -> Iterator[TagValue]:
     yield "TI", source["title"]
     for position, author in enumerate(source["authors"], 1):
-        name = flat(name_line(author))
+        name = on_one_line(name_line(author))
         yield "AU", name
         if parse_name(name) != author:
-            # A comma in a group's name, a capitalised particle: what `AU` cannot tell apart.
-            parts = json.dumps(
-                {part: value for part, value in author.items() if value}, ensure_ascii=False
-            )
-            yield "U5", f"Author {position}: {parts}"
+            # `AU` does not show a comma in a group's name, or a capitalised particle.
+            parts = {part: value for part, value in author.items() if value}
+            yield "U5", f"Author {position}: {json.dumps(parts, ensure_ascii=False)}"
     yield from ((tag, source[name]) for name, tag in PLAIN if source[name])
     yield from _dates(source)
     yield from _pages(source)
     for identifier in source["identifiers"]:
-        yield _TAG_OF[identifier["scheme"]], told_identifier(identifier)
+        yield IDENTIFIER_TAGS[identifier["scheme"]], identifier_text(identifier)
         if identifier["scheme"] == "pmid":
             yield "DB", "PubMed"
     yield from _notes(source)
@@ -114,241 +133,298 @@ def _body(source: Row) -> Iterator[tuple[str, str]]:
             yield tag, f"{label}: {source[name]}"
 
 
-def _dates(source: Row) -> Iterator[tuple[str, str]]:
+def _dates(source: Row) -> Iterator[TagValue]:
     issued = source["issued"] or ""
     if issued:
         yield "PY", issued[:4]
     if len(issued) > 4 or source["issued_inferred"]:
-        yield "DA", slashed(issued) + ("inferred" if source["issued_inferred"] else "")
+        yield "DA", slashed_date(issued) + ("inferred" if source["issued_inferred"] else "")
     if source["epub_date"]:
-        yield "ET", slashed(source["epub_date"])
+        yield "ET", slashed_date(source["epub_date"])
 
 
-def _pages(source: Row) -> Iterator[tuple[str, str]]:
+def _pages(source: Row) -> Iterator[TagValue]:
     page = source["page"] or ""
-    first, _, last = page.partition("-")
     if re.fullmatch(r"[^-\s]+-[^-\s]+", page):
-        yield from (("SP", first), ("EP", last))
+        first, _, last = page.partition("-")
+        yield "SP", first
+        yield "EP", last
     elif page:
         yield "SP", page
     if source["number"]:
         yield ("C7" if source["type"] == "article-journal" else "M1"), source["number"]
 
 
-def _notes(source: Row) -> Iterator[tuple[str, str]]:
-    """One `N1` for each line of each note; a line that looks labelled gets the label that means nothing."""
+def _notes(source: Row) -> Iterator[TagValue]:
+    """Yield one `N1` for each line of each note.
+
+    A line of the note that looks labelled gets the label `Note`, so that it is read as it was.
+    """
     if not source["authors_complete"]:
-        yield "N1", f"{INCOMPLETE}: {GOES_ON}"
+        yield "N1", f"{INCOMPLETE}: {INCOMPLETE_NOTE}"
     if source["integrity"] != "no_notice" or source["integrity_note"]:
-        for line in (source["integrity_note"] or "").split("\n"):
-            yield "N1", f"{INTEGRITY_LABELS[source['integrity']]}: {line}"
-    unverified = [each for each in source["identifiers"] if each["verification"] == "unverified"]
+        label = INTEGRITY_LABELS[source["integrity"]]
+        for text_line in (source["integrity_note"] or "").split("\n"):
+            yield "N1", f"{label}: {text_line}"
+    unverified = [
+        f"{identifier['scheme'].upper()} {identifier['value']}"
+        for identifier in source["identifiers"]
+        if identifier["verification"] == "unverified"
+    ]
     if unverified:
-        told = ", ".join(f"{each['scheme'].upper()} {each['value']}" for each in unverified)
-        yield "N1", f"{UNVERIFIED}: {told}"
-    for line in (source["note"] or "").split("\n") if source["note"] else ():
-        yield "N1", f"{NOTE}: {line}" if labelled(line.strip(), NOTE_LABELS) else line
+        yield "N1", f"{UNVERIFIED}: {', '.join(unverified)}"
+    if source["note"]:
+        for text_line in source["note"].split("\n"):
+            is_labelled = split_label(text_line.strip(), NOTE_LABELS) is not None
+            yield "N1", f"{NOTE}: {text_line}" if is_labelled else text_line
 
 
-def slashed(partial: str) -> str:
-    """Return a partial date as RIS writes one, `YYYY/MM/DD/other` with every slash: 2009-09 → '2009/09//'."""
-    return "/".join([*partial.split("-"), "", "", ""][:3]) + "/"
+def slashed_date(partial: str) -> str:
+    """Return a partial date as RIS writes it, `YYYY/MM/DD/other`: 2009-09 → '2009/09//'."""
+    year, month, day = [*partial.split("-"), "", ""][:3]
+    return f"{year}/{month}/{day}/"
 
 
-def labelled(line: str, labels: Iterable[str]) -> tuple[str, str] | None:
-    """Return the label and the text of a line such as 'Retracted: why', or None where it has none of these labels."""
-    label, colon, text = line.partition(":")
+def split_label(text_line: str, labels: Collection[str]) -> tuple[str, str] | None:
+    """Split 'Retracted: why' into label and text; return None without one of these labels."""
+    label, colon, text = text_line.partition(":")
     return (label, text.strip()) if colon and label in labels else None
 
 
-def read(content: bytes) -> Reading:
-    """Return the records of a RIS file and the troubles: text outside a record, no title, an entry twice.
+def read(content: bytes) -> ParsedFile:
+    """Parse a RIS file. Problems are text outside a record, no title, and a repeated record.
 
     A record runs from `TY` to `ER`, or to the next `TY`, or to the end of the file.
     """
-    return gathered(_entries(decoded(content)), _found, "TY")
+    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "TY")
 
 
-LINE = re.compile(r"\s{0,8}([A-Za-z][A-Za-z0-9])([ \t]{0,4})-(.*)", re.DOTALL)
-KNOWN = re.compile(
-    r"TY|ER|A[1-4BDNUV]|BT|C[1-8ANPTY]|D[ABIOP]|E[DPT]|I[DS]|J[12AFO]|KW|L[1-4ABK]|M[1-3]|N[12V]|OP|P[BPY]|R[INP]|S[ENPT]"
-    r"|T[1-3AIT]|U[1-5R]|V[LO]|Y[12]"
+_TAG_LINE = re.compile(r"\s{0,8}([A-Za-z][A-Za-z0-9])([ \t]{0,4})-(.*)", re.DOTALL)
+_STANDARD_TAG = re.compile(
+    r"TY|ER|A[1-4BDNUV]|BT|C[1-8ANPTY]|D[ABIOP]|E[DPT]|I[DS]|J[12AFO]|KW|L[1-4ABK]|M[1-3]|N[12V]"
+    r"|OP|P[BPY]|R[INP]|S[ENPT]|T[1-3AIT]|U[1-5R]|V[LO]|Y[12]"
 )
 
 
-def _tag(line: str, style: str | None) -> tuple[str, str] | None:
-    """Return a line's tag and value, or None where it goes on with the line before.
+def _split_tag(text_line: str, style: str | None) -> TagValue | None:
+    """Return the tag and the value of a line, or None if it continues the line before.
 
-    `style` is what stood between `TY` and its hyphen, in a record whose tags are in lower case after a '_'; None outside
-    a record. Lines such as 'T1-weighted images' are text unless the record itself is written so.
+    `style` is what stood between `TY` and its hyphen, after a "_" in a record whose tags are in
+    lower case; None outside a record. A line such as 'T1-weighted images' is text, unless the
+    record itself is written without a space.
     """
-    match = LINE.match(line)
+    match = _TAG_LINE.match(text_line)
     if match is None:
         return None
     tag, gap, value = match[1].upper(), match[2], match[3].strip()
-    lower = match[1] != tag
-    if tag == "TY" and value.upper() in READ_TYPES:
+    begins = tag == "TY" and value.upper() in READ_TYPES
+    ends = tag == "ER" and not value
+    if begins or ends:
         return tag, value
-    if tag == "ER" and not value:
-        return tag, value
-    if lower and not (style or "").startswith("_"):
+    is_lower_case = match[1] != tag
+    if is_lower_case and not (style or "").startswith("_"):
         return None
-    if gap == "  " or (KNOWN.fullmatch(tag) and (gap or style in ("", "_"))):
-        return tag, value
-    return None
+    is_standard = _STANDARD_TAG.fullmatch(tag) and (gap or style in ("", "_"))
+    return (tag, value) if gap == "  " or is_standard else None
 
 
-def _entries(text: str) -> Iterator[tuple[int, list[tuple[str, str]] | None]]:
-    """Yield each record with the line on which it begins, and None for each stretch of text outside one."""
-    began, style = 0, None
-    pairs: list[tuple[str, list[str]]] | None = None
-    for number, raw in enumerate(text.removeprefix("ï»¿").split("\n"), 1):
-        line = raw.lstrip("\ufeff")
-        tag, value = _tag(line, style) or ("", line.strip())
-        if tag in ("TY", "ER") and began:
-            yield began, joined(pairs)
+def _style(text_line: str) -> str:
+    """Return the style of a record by its `TY` line, see `_split_tag`."""
+    match = _TAG_LINE.match(text_line)
+    if match is None:
+        return ""
+    return ("" if match[1] == "TY" else "_") + match[2]
+
+
+def _raw_entries(text: str) -> Iterator[RawEntry]:
+    """Yield each record, and None for each stretch of text outside one."""
+    current, style = EntryBuilder(), None
+    for number, raw_line in enumerate(text.removeprefix("ï»¿").split("\n"), 1):
+        text_line = raw_line.lstrip("\ufeff")
+        tag, value = _split_tag(text_line, style) or ("", text_line.strip())
+        if tag in ("TY", "ER"):
+            yield from current.finished()
         if tag == "TY":
-            match = LINE.match(line)
-            style = ("_" if match and match[1] != "TY" else "") + (match[2] if match else "")
-            began, pairs = number, [(tag, [value])]
+            current, style = EntryBuilder(number, [(tag, [value])]), _style(text_line)
         elif tag == "ER":
-            began, style, pairs = 0, None, None
-        elif pairs is None:
-            began = began or (number if line.strip() else 0)
+            current, style = EntryBuilder(), None
+        elif current.fields is None:
+            if text_line.strip():
+                current.line = current.line or number
         elif tag:
-            pairs.append((tag, [value]))
+            current.fields.append((tag, [value]))
         elif value:
-            pairs[-1][1].append(value)
-    if began:
-        yield began, joined(pairs)
+            current.fields[-1][1].append(value)
+    yield from current.finished()
 
 
-def _found(line: int, tags: Tags) -> Found:
-    named = tags.first("TY").upper()
-    record: Row = {**blank(), "type": READ_TYPES.get(named, "document")}
-    if named not in READ_TYPES:
-        tags.refuse("TY", named)
+# Our fields and the tags under which files hold them; the first that a record has is taken.
+_READ_TAGS = {
+    "container_title": ("T2", "JF", "BT", "C3", "JO", "J1"),
+    "container_title_short": ("J2", "JA", "J1", "JO"),
+    "publisher": ("PB",),
+    "volume": ("VL", "VO"),
+    "issue": ("IS", "CP"),
+    "number": ("C7", "M1"),
+}
+
+
+def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
+    reference_type = tags.first("TY").upper()
+    record: Row = {**blank_record(), "type": READ_TYPES.get(reference_type, "document")}
+    if reference_type not in READ_TYPES:
+        tags.refuse("TY", reference_type)
     record["title"] = tags.first("TI", "T1", "CT", "BT") or None
-    containers = {
-        "container_title": ("T2", "JF", "BT", "C3", "JO", "J1"),
-        "container_title_short": ("J2", "JA", "J1", "JO"),
-        "publisher": ("PB",),
-        "volume": ("VL", "VO"),
-        "issue": ("IS", "CP"),
-        "number": ("C7", "M1"),
-    }
-    record |= {name: tags.first(*places) or None for name, places in containers.items()}
-    record["language"] = language(tags.first("LA")) or None
-    record["authors"], record["authors_complete"] = _authors(tags)
+    for field, names in _READ_TAGS.items():
+        record[field] = tags.first(*names) or None
+    record["language"] = language_tag(tags.first("LA")) or None
+    record["authors"], record["authors_complete"] = _read_authors(tags)
     _read_dates(tags, record)
-    first, last = hyphened(tags.first("SP")), hyphened(tags.first("EP"))
-    whole = last.startswith(f"{first}-") or not first
-    record["page"] = (last if whole else f"{first}-{last}" if last else first) or None
+    record["page"] = _read_pages(tags) or None
     _read_identifiers(tags, record)
     _read_notes(tags, record)
-    return Found(line, record, tags.left("ID"))
+    _read_user_fields(tags, record)
+    return ParsedEntry(line, record, tags.dropped("ID"))
 
 
-def _authors(tags: Tags) -> tuple[list[Row], bool]:
-    exact: dict[int, Any] = {}
-    for value in tags.all("U5"):
-        position, parts = _exact(value)
-        exact[position] = parts
-        if not position:
-            tags.refuse("U5", value)
+def _read_authors(tags: Tags) -> tuple[list[Row], bool]:
+    """Return the authors, and whether the list is complete."""
+    exact_names = _read_exact_names(tags)
     authors: list[Row] = []
     complete = True
     for position, value in enumerate(tags.all("AU") or tags.all("A1"), 1):
-        name = exact.get(position)
-        pieces = value.split(";")
-        if name and _says(name, value):
-            authors.append(name)
+        exact_name = exact_names.get(position)
+        if exact_name and _is_name_of(exact_name, value):
+            authors.append(exact_name)
         elif OTHERS.fullmatch(value):
             complete = False
         else:
-            # Some programs put all authors on one line.
-            several = pieces if all("," in piece for piece in pieces) else [value]
-            authors += [parse_name(plain(piece)) for piece in several if piece.strip(" ,;")]
+            authors += [parse_name(strip_html(name)) for name in _names_in(value)]
     return authors, complete
 
 
-def _exact(value: str) -> tuple[int, Any]:
-    """Return the position and the parts of a name from a `U5` line of ours, or 0 where it is something else."""
-    match = EXACT_NAME.fullmatch(value)
+def _names_in(value: str) -> list[str]:
+    """Return the names in an `AU` line: some programs write all authors into one line."""
+    names = value.split(";")
+    if not all("," in name for name in names):
+        names = [value]
+    return [name for name in names if name.strip(" ,;")]
+
+
+def _read_exact_names(tags: Tags) -> dict[int, Any]:
+    """Return the names that `write` put into `U5` by their positions in the list, from 1."""
+    exact_names: dict[int, Any] = {}
+    for value in tags.all("U5"):
+        position, parts = _exact_name(value)
+        if position:
+            exact_names[position] = parts
+        else:
+            tags.refuse("U5", value)
+    return exact_names
+
+
+def _exact_name(value: str) -> tuple[int, Any]:
+    """Return the position and the parts of a name in a `U5` line, or 0 if it is another text."""
+    match = _EXACT_NAME.fullmatch(value)
+    if match is None:
+        return 0, None
     try:
-        return (int(match[1]), {**NOBODY, **json.loads(match[2])}) if match else (0, None)
+        return int(match[1]), {**NO_NAME, **json.loads(match[2])}
     except (ValueError, RecursionError):
         return 0, None
 
 
-def _says(name: Row, line: str) -> bool:
-    """Tell whether an exact name is still the one in the `AU` line, which somebody may have edited since."""
-    proper = name.keys() == NOBODY.keys() and all(
-        value is None or isinstance(value, str) for value in name.values()
-    )
-    return proper and bool(name["family"] or name["literal"]) and flat(name_line(name)) == line
+def _is_name_of(name: Row, text_line: str) -> bool:
+    """Return whether an exact name is still that of the `AU` line, which people may have edited."""
+    if name.keys() != NO_NAME.keys():
+        return False
+    if not all(value is None or isinstance(value, str) for value in name.values()):
+        return False
+    if not (name["family"] or name["literal"]):
+        return False
+    return on_one_line(name_line(name)) == text_line
 
 
 def _read_dates(tags: Tags, record: Row) -> None:
     for tag in ("PY", "Y1", "DA"):
         value = tags.first(tag)
-        date, other = partial_date(value)
-        record["issued_inferred"] |= other == "inferred"
+        date, rest = parse_date(value)
+        record["issued_inferred"] |= rest == "inferred"
         issued = record["issued"] or ""
         if date and date.startswith(issued):
             record["issued"] = date
-        if other not in ("", "inferred") or not issued.startswith((date or "")[: len(issued)]):
+        contradicts = not issued.startswith((date or "")[: len(issued)])
+        if rest not in ("", "inferred") or contradicts:
             tags.refuse(tag, value)
     value = tags.first("ET")
-    date, other = partial_date(value)
-    # The edition of a book; EndNote has the date of online publication there in the form of a date.
-    if date and not other and (record["type"] == "article-journal" or "/" in value):
+    date, rest = parse_date(value)
+    # `ET` is the edition of a book; EndNote writes the date of online publication there.
+    if date and not rest and (record["type"] == "article-journal" or "/" in value):
         record["epub_date"] = date
     else:
         tags.refuse("ET", value)
 
 
+def _read_pages(tags: Tags) -> str:
+    first, last = plain_hyphens(tags.first("SP")), plain_hyphens(tags.first("EP"))
+    if not first or last.startswith(f"{first}-"):
+        return last
+    return f"{first}-{last}" if last else first
+
+
 def _read_identifiers(tags: Tags, record: Row) -> None:
-    base = tags.first("DB")
-    elsewhere = bool(base) and not re.search("pubmed|medline|nlm", base, re.IGNORECASE)
-    if elsewhere:
-        tags.refuse("DB", base)
+    database = tags.first("DB")
+    is_pubmed = not database or bool(re.search("pubmed|medline|nlm", database, re.IGNORECASE))
+    if not is_pubmed:
+        tags.refuse("DB", database)
+    _read_url(tags, record)
+    for scheme, tag in IDENTIFIER_TAGS.items():
+        for value in tags.all(tag):
+            # The accession number of another database is no PMID.
+            is_other_number = scheme == "pmid" and not is_pubmed and "pmid" not in value.lower()
+            if is_other_number or not add_identifier(record, scheme, value):
+                tags.refuse(tag, value)
+    for tag, value in tags.pairs("DI", "M3", "L3"):
+        if not add_identifier(record, "doi", value):
+            tags.refuse(tag, value)
+    if record["url"] and _DOI_URL.match(record["url"]):
+        add_identifier(record, "doi", record["url"])
+
+
+def _read_url(tags: Tags, record: Row) -> None:
     for tag, value in tags.pairs("UR", "LK"):
-        if not record["url"] and re.fullmatch(r"https?://\S+", value):
+        if not record["url"] and _URL.fullmatch(value):
             record["url"] = value
         elif value != record["url"]:
             tags.refuse(tag, value)
-    for scheme, tag in IDENTIFIER_TAGS:
-        for value in tags.all(tag):
-            skip = scheme == "pmid" and elsewhere and "pmid" not in value.lower()
-            if skip or not identify(record, scheme, value):
-                tags.refuse(tag, value)
-    for tag, value in tags.pairs("DI", "M3", "L3"):
-        if not identify(record, "doi", value):
-            tags.refuse(tag, value)
-    if record["url"] and re.match(r"https?://(dx\.)?doi\.org/", record["url"]):
-        identify(record, "doi", record["url"])
 
 
 def _read_notes(tags: Tags, record: Row) -> None:
     notes, notices = [], []
     for value in tags.all("N1"):
-        label, text = labelled(value, NOTE_LABELS) or (NOTE, value)
-        if label == INCOMPLETE and text == GOES_ON:
+        label, text = split_label(value, NOTE_LABELS) or (NOTE, value)
+        if label == INCOMPLETE and text == INCOMPLETE_NOTE:
             record["authors_complete"] = False
-        elif label in INTEGRITY_OF:
-            record["integrity"] = INTEGRITY_OF[label]
+        elif label in INTEGRITY_OF_LABEL:
+            record["integrity"] = INTEGRITY_OF_LABEL[label]
             notices.append(text)
         elif label != UNVERIFIED:
-            notes.append(plain(text if label == NOTE else value))
+            notes.append(strip_html(text if label == NOTE else value))
     record["note"] = "\n".join(notes).strip() or None
     record["integrity_note"] = "\n".join(notices).strip() or None
-    ours = {(tag, label): name for name, tag, label in USER_FIELDS}
-    for tag in sorted({tag for tag, _ in ours}):
+
+
+_USER_FIELD_OF = {(tag, label): name for name, tag, label in USER_FIELDS}
+_USER_FIELD_LABELS = [label for _, _, label in USER_FIELDS]
+_USER_FIELD_TAGS = sorted({tag for _, tag, _ in USER_FIELDS})
+
+
+def _read_user_fields(tags: Tags, record: Row) -> None:
+    for tag in _USER_FIELD_TAGS:
         for value in tags.all(tag):
-            label, text = labelled(value, [label for own, label in ours if own == tag]) or ("", "")
-            name = ours.get((tag, label), "")
-            if text and FITS[name].fullmatch(text):
+            label, text = split_label(value, _USER_FIELD_LABELS) or ("", "")
+            name = _USER_FIELD_OF.get((tag, label))
+            if name and text and _USER_FIELD_PATTERNS[name].fullmatch(text):
                 record[name] = int(text) if name == "sample_size" else text
             else:
                 tags.refuse(tag, value)

@@ -1,7 +1,9 @@
-"""Looks unverified identifiers up where they are registered, and tells whether they name the work they are written on.
+"""Looks unverified identifiers up where they are registered, and tells whether they name the work
+they are written on.
 
-Asks Crossref (DOI) and PubMed (PMID, PMCID), one request at a time and politely; what they answer is treated as hostile:
-bounded in size and time, and read only where it has the expected form. Reports; changes nothing.
+Asks Crossref (DOI) and PubMed (PMID, PMCID), one request at a time and politely; what they answer
+is treated as hostile: bounded in size and time, and read only where it has the expected form.
+Reports; changes nothing.
 """
 
 import json
@@ -32,7 +34,9 @@ class NoNetwork(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found of one identifier: `agrees`, `differs` (with the fields), `unknown` there, or `unanswered`."""
+    """What was found of one identifier: `agrees`, `differs` (with the fields), `unknown` there, or
+    `unanswered`.
+    """
 
     source: str
     scheme: str
@@ -43,7 +47,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Work:
-    """What a service says about a work, as far as it is compared."""
+    """The fields of a service's record of a work that are compared."""
 
     title: str
     year: int | None
@@ -70,36 +74,30 @@ def verify(
     pubmed: str = PUBMED,
     pause: float = PAUSE,
 ) -> Iterator[Verdict]:
-    """Yield a verdict for each unverified identifier; raises `NoNetwork` where a service cannot be reached.
+    """Yield a verdict for each unverified identifier; raises `NoNetwork` where a service cannot be
+    reached.
 
-    `mailto` is the address of whoever runs this, which both services ask for. The two base addresses are for tests.
+    `mailto` is the address of whoever runs this, which both services ask for. The two base
+    addresses are for tests.
     """
-    found = unverified(connection)
-    sources = sources_by_id(connection, {source for source, _, _ in found})
+    identifiers = unverified(connection)
+    sources = sources_by_id(connection, {source for source, _, _ in identifiers})
     bases = {"doi": crossref, "pmid": pubmed, "pmcid": pubmed}
     agent = f"claimbase/{installed_version()} (mailto:{mailto})"
     with httpx2.Client(
         headers={"User-Agent": agent}, timeout=SECONDS, follow_redirects=False
     ) as client:
-        for place, (source, scheme, value) in enumerate(found):
+        for index, (source, scheme, value) in enumerate(identifiers):
             if scheme not in SERVICES:
-                yield Verdict(
-                    source, scheme, value, "unanswered", "No service is asked for this scheme."
-                )
+                detail = "No service is asked for this scheme."
+                yield Verdict(source, scheme, value, "unanswered", detail)
                 continue
-            if place:
+            if index:
                 time.sleep(pause)
             path, read = SERVICES[scheme]
-            outcome, detail = _judge(
-                client,
-                bases[scheme]
-                + path.format(
-                    value=quote(value.removeprefix("PMC"), safe=""), mailto=quote(mailto)
-                ),
-                read,
-                value,
-                sources[source],
-            )
+            number = quote(value.removeprefix("PMC"), safe="")
+            url = bases[scheme] + path.format(value=number, mailto=quote(mailto))
+            outcome, detail = _judge(client, url, read, value, sources[source])
             yield Verdict(source, scheme, value, outcome, detail)
 
 
@@ -110,6 +108,7 @@ def _judge(
     value: str,
     source: Row,
 ) -> tuple[str, str]:
+    """Return the outcome and the detail of one identifier."""
     try:
         status, content = _get(client, url)
     except httpx2.ConnectError as error:
@@ -121,48 +120,48 @@ def _judge(
     if status != 200:
         return "unanswered", f"The service answered {status}."
     if content is None:
-        return (
-            "unanswered",
-            f"The answer is larger than {MOST_BYTES:,} bytes or took longer than {SECONDS:.0f} s.",
-        )
+        size, seconds = f"{MOST_BYTES:,}", f"{SECONDS:.0f}"
+        detail = f"The answer is larger than {size} bytes or took longer than {seconds} s."
+        return "unanswered", detail
     try:
         work = read(json.loads(content), value)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return "unanswered", "The answer does not have the form that the service documents."
     if work is None:
         return "unknown", "The service does not know it."
-    differing = _differences(source, work)
-    return (
-        ("differs", "; ".join(differing))
-        if differing
-        else ("agrees", "Title, year and first author agree.")
-    )
+    differences = _differences(source, work)
+    if differences:
+        return "differs", "; ".join(differences)
+    return "agrees", "Title, year and first author agree."
 
 
 def _get(client: httpx2.Client, url: str) -> tuple[int, bytes | None]:
-    """Return the status and the body, None where it is too large or too slow."""
+    """Return the status and the body; the body is None if it is too large or too slow."""
     until = time.monotonic() + SECONDS
     with client.stream("GET", url) as answer:
         content = b""
-        for piece in answer.iter_bytes():
-            content += piece
+        for part in answer.iter_bytes():
+            content += part
             if len(content) > MOST_BYTES or time.monotonic() > until:
                 return answer.status_code, None
         return answer.status_code, content
 
 
 def _differences(source: Row, work: Work) -> list[str]:
-    """Return what differs. A title that the curator supplied, in brackets, is not compared."""
-    told = []
-    if not source["title"].startswith("[") and not same_words(source["title"], work.title):
-        told.append(f"title: here '{source['title']}', there '{work.title[:300]}'")
-    # A paper online in one year and in print in the next has both.
-    if source["year"] and work.year and abs(source["year"] - work.year) > 1:
-        told.append(f"year: here {source['year']}, there {work.year}")
+    """Return what differs. A title in brackets, which a curator supplied, is not compared."""
+    differences = []
+    title = source["title"]
+    if not title.startswith("[") and not same_words(title, work.title):
+        differences.append(f"title: here '{title}', there '{work.title[:300]}'")
+    # A paper that is online in one year and in print in the next has both years.
+    year = source["year"]
+    if year and work.year and abs(year - work.year) > 1:
+        differences.append(f"year: here {year}, there {work.year}")
     first = source["authors"][0]["family"] if source["authors"] else None
     if first and work.first_author and name_key(first) not in name_key(work.first_author):
-        told.append(f"first author: here '{first}', there '{work.first_author[:100]}'")
-    return told
+        there = work.first_author[:100]
+        differences.append(f"first author: here '{first}', there '{there}'")
+    return differences
 
 
 def _crossref(answer: Any, _value: str) -> Work | None:

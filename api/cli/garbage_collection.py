@@ -1,4 +1,4 @@
-"""Imports without the collector of cycles, which would go through all that they make again and again."""
+"""Imports without garbage collection, which would go through all new objects again and again."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Let the collector of cycles rest; what an import makes stays, and hardly any of it is a cycle that does not."""
+    """Pause the collection of reference cycles: nearly everything that an import creates stays."""
     gc.disable()
     try:
         yield

@@ -1,31 +1,22 @@
-"""What commands share at a terminal: a bar that shows how far a load is, and a default for a group of commands."""
+"""A progress bar for a load, shown on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from typer.core import TyperGroup
 
 from models.transfer.jsonl_reader import Input
 
 
-class OrRecords(TyperGroup):
-    """A group in which `import PATH` means `import records PATH`; a file that is named as a command is written `./sources`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `records` in front of what does not begin with a command."""
-        if args and args[0] not in (*self.commands, *self.get_help_option_names(ctx)):
-            args = ["records", *args]
-        return super().parse_args(ctx, args)
-
-
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[Input, int], None]]:
-    """Give a function that is told how far a load is, and shows it on standard error where that is a terminal."""
+def progress_bar(activity: str) -> Iterator[Callable[[Input, int], None]]:
+    """Return a function to call with the input and the number of lines read so far.
+
+    It shows a bar on standard error if that is a terminal, else it does nothing.
+    """
     if not sys.stderr.isatty():
         yield lambda _source, _lines: None
         return
+    # Imported here, since most commands show no bar.
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -41,13 +32,13 @@ def progress(what: str) -> Iterator[Callable[[Input, int], None]]:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=None)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(activity, total=None)
 
-        def tell(source: Input, lines: int) -> None:
-            done = source.position if source.size else None
-            shown.update(
-                task, description=f"{what} {lines:,} lines", total=source.size, completed=done
-            )
+        def report(source: Input, lines: int) -> None:
+            # The size of a pipe is unknown, so the bar then shows the number of lines alone.
+            completed = source.position if source.size else None
+            description = f"{activity} {lines:,} lines"
+            bar.update(task, description=description, total=source.size, completed=completed)
 
-        yield tell
+        yield report

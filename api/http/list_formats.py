@@ -1,7 +1,7 @@
-"""Citations: the sources of an answer in the formats of reference managers, streamed; and lists whole, as lines of JSON."""
+"""Answers in other formats than JSON: citations of sources, and whole lists as lines of JSON."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, partial
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import quote
@@ -12,8 +12,10 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, bibtex, csl_json, csv, json_ld, ris
+from api.citations import bibliography, formats
 from api.citations.citation_keys import key_maker
+from api.citations.formats import Format as Format
+from api.citations.formats import WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces
 from api.http.errors import ParameterError, not_acceptable
@@ -31,39 +33,11 @@ BATCH = 200
 
 Item = TypeVar("Item")
 Read = Callable[[Database, listings.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
-Write = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
 
-
-@dataclass(frozen=True)
-class Format:
-    """A representation: its name in `format=`, and its media types, of which the first is sent."""
-
-    name: str
-    media_types: tuple[str, ...]
-    extension: str
-
-
-@dataclass(frozen=True)
-class SourceFormat(Format):
-    """A representation of sources, with its writer."""
-
-    write: Write
-
-
-FORMATS = {
-    name: SourceFormat(name, module.MEDIA_TYPES, module.EXTENSION, module.write)
-    for name, module in {
-        "csl_json": csl_json,
-        "bibtex": bibtex,
-        "ris": ris,
-        "bibliography": bibliography,
-        "json_ld": json_ld,
-        "csv": csv,
-    }.items()
-}
+FORMATS = formats.WRITTEN
 LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
 IN_LINES = {LINES.name: LINES}
-# What parameters of a bibliography there are; its tag names them in this order.
+# The parameters of a bibliography, in the order in which its ETag names them.
 STYLING = ("style", "locale")
 
 
@@ -74,7 +48,8 @@ class FormatParameters(BaseModel):
 
     format: Annotated[str, pagination.choices("format", ["json", *FORMATS])] | None = Field(
         None,
-        description="Means the same as Accept and comes before it. All but `json` give the sources.",
+        description="Means the same as Accept and comes before it."
+        " All but `json` give the sources.",
     )
     style: str | None = Field(
         None,
@@ -102,7 +77,8 @@ class ListFormatParameters(FormatParameters):
     format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, *FORMATS])] | None = (
         Field(
             None,
-            description="Means the same as Accept and comes before it. All but `json` give everything that is found: `jsonl` "
+            description="Means the same as Accept and comes before it."
+            " All but `json` give everything that is found: `jsonl` "
             "the records, one a line, the others the sources.",
         )
     )
@@ -112,55 +88,70 @@ class ListFormatParameters(FormatParameters):
 def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[str, Format]:
     """Return the formats that these parameters offer by each of their media types."""
     return {
-        media_type: found
-        for found in parameters.offered.values()
-        for media_type in found.media_types
+        media_type: format
+        for format in parameters.offered.values()
+        for media_type in format.media_types
     }
 
 
-def wanted(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
-    """Return the format that is asked for by `format=` or Accept, None for JSON; raises where nothing fits."""
-    asked = [name for name in STYLING if name in query.model_fields_set]
-    styled = {name: value for name in asked if (value := getattr(query, name)) is not None}
+def requested_format(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
+    """Return the format that `format=` or Accept asks for, or None for JSON.
+
+    Raises NotAcceptable if none of the media types is offered, and ParameterError for a style or a
+    locale of another format than a bibliography.
+    """
+    styling = {
+        name: getattr(query, name)
+        for name in STYLING
+        if name in query.model_fields_set and getattr(query, name) is not None
+    }
     if query.format is not None:
-        found = query.offered.get(query.format)
+        format = query.offered.get(query.format)
     else:
         accept = pagination.header(request, "accept")
-        known = by_media_type(type(query))
-        offered = (JSON, *known)
-        media_type = negotiate(accept, offered)
-        if media_type is None:
-            raise not_acceptable(offered)
-        found = known.get(media_type)
-        if found is FORMATS["bibliography"]:
-            given = parameters_of(accept, media_type)
-            styled = {**{name: given[name] for name in STYLING if name in given}, **styled}
-    if found is FORMATS["bibliography"]:
-        # An unknown style is an error before the first byte, not in the middle of the stream.
-        bibliography.check(**styled)
-        # The name is part of the tag: what one style's tag says nothing about is another style.
-        return SourceFormat(
-            "-".join([found.name, *styled.values()]),
-            found.media_types,
-            found.extension,
-            partial(bibliography.write, **styled),
-        )
-    if styled:
-        detail = f"{' and '.join(styled)} goes with format=bibliography."
-        raise ParameterError(
-            detail, [Fault(at=name, code="invalid_parameter", detail=detail) for name in styled]
-        )
-    return found
+        media_type = _negotiated(accept, type(query))
+        format = by_media_type(type(query)).get(media_type)
+        if format is formats.BIBLIOGRAPHY:
+            in_accept = parameters_of(accept, media_type)
+            styling = {name: in_accept[name] for name in STYLING if name in in_accept} | styling
+    if format is formats.BIBLIOGRAPHY:
+        return _styled_bibliography(styling)
+    if styling:
+        detail = f"{' and '.join(styling)} goes with format=bibliography."
+        faults = [Fault(at=name, code="invalid_parameter", detail=detail) for name in styling]
+        raise ParameterError(detail, faults)
+    return format
+
+
+def _negotiated(accept: str | None, parameters: type[FormatParameters | LinesParameters]) -> str:
+    offered = (JSON, *by_media_type(parameters))
+    media_type = negotiate(accept, offered)
+    if media_type is None:
+        raise not_acceptable(offered)
+    return media_type
+
+
+def _styled_bibliography(styling: Mapping[str, str]) -> Format:
+    """Return the bibliography in a style; the style is part of its name, and so of the ETag."""
+    # An unknown style is an error before the first byte, not in the middle of the stream.
+    style = styling.get("style", bibliography.DEFAULT_STYLE)
+    locale = styling.get("locale", bibliography.DEFAULT_LOCALE)
+    bibliography.check(style, locale)
+    return replace(
+        formats.BIBLIOGRAPHY,
+        name="-".join([formats.BIBLIOGRAPHY.name, *styling.values()]),
+        write=partial(bibliography.write, style=style, locale=locale),
+    )
 
 
 def responses(
     declared: dict[int | str, dict[str, Any]],
     parameters: type[FormatParameters | LinesParameters] = FormatParameters,
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the answers that a route declares, with what it may give besides JSON."""
+    """Return the responses that a route declares, with those in other formats than JSON."""
     content = {
-        name: {"schema": {} if name.endswith("+json") else {"type": "string"}}
-        for name in by_media_type(parameters)
+        media_type: {"schema": {} if media_type.endswith("+json") else {"type": "string"}}
+        for media_type in by_media_type(parameters)
     }
     return {**declared, 200: {"content": content}}
 
@@ -173,14 +164,14 @@ def listing_response(
     query: Any,
     read: Read,
 ) -> Response:
-    """Answer a list in a format: everything that it finds, whatever `limit` and `cursor` say."""
+    """Return all of a list in a format of citations, whatever `limit` and `cursor` say."""
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
-    asked = given(query)
-    parameters = references.resolve(connection, asked)
+    values = given(query)
+    parameters = references.resolve(connection, values)
     database: Database = request.app.state.database
-    sources = read(database, listing, parameters, asked.get("sort", listing.default))
+    sources = read(database, listing, parameters, values.get("sort", listing.default))
     return sources_response(chosen, sources, etag, "sources")
 
 
@@ -193,32 +184,30 @@ def lines_response(
     lines: pagination.Lines,
     name: str,
 ) -> Response:
-    """Answer a list as lines of JSON, as a file of that name: everything that it finds, whatever `limit` and `cursor` say."""
+    """Return all of a list as lines of JSON, whatever `limit` and `cursor` say.
+
+    `name` is that of the file, without its extension.
+    """
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, LINES, etag):
         return unchanged
-    asked = given(query)
-    parameters = references.resolve(connection, asked)
-    found = every(
-        request.app.state.database,
-        listing,
-        statement,
-        parameters,
-        asked.get("sort", listing.default),
-        lines,
-    )
-    content = pieces(line + b"\n" for line in found)
+    values = given(query)
+    parameters = references.resolve(connection, values)
+    database: Database = request.app.state.database
+    sort = values.get("sort", listing.default)
+    records = read_all(database, listing, statement, parameters, sort, lines)
+    content = pieces(record + b"\n" for record in records)
     headers = file_headers(LINES, etag, name, {})
     return StreamingResponse(content, media_type=LINES.media_types[0], headers=headers)
 
 
 def source_links(source: Row) -> str:
-    """Return the Link header of a source for machines that land on it (Signposting: cite-as, describedby, type)."""
-    links = [
-        f'<https://doi.org/{quote(each["value"], safe="/:;()._-")}>; rel="cite-as"'
-        for each in source["identifiers"]
-        if each["scheme"] == "doi" and each["verification"] == "verified"
-    ]
+    """Return the Link header of a source for machines (Signposting: cite-as, describedby, type)."""
+    links = []
+    for identifier in source["identifiers"]:
+        if identifier["scheme"] == "doi" and identifier["verification"] == "verified":
+            doi = quote(identifier["value"], safe="/:;()._-")
+            links.append(f'<https://doi.org/{doi}>; rel="cite-as"')
     term = next(term for term in SOURCE_TYPES.terms if term.id == source["type"])
     links.append(f'<https://schema.org/{term.crosswalk["schema.org"]}>; rel="type"')
     return ", ".join(links + _described_by(f"/v1/sources/{source['id']}"))
@@ -227,20 +216,19 @@ def source_links(source: Row) -> str:
 def claim_links(claim: str) -> str:
     """Return the Link header of a claim."""
     path = f"/v1/claims/{claim}"
-    return ", ".join(
-        [f'<{path}>; rel="cite-as"', '<https://schema.org/Claim>; rel="type"', *_described_by(path)]
-    )
+    links = [f'<{path}>; rel="cite-as"', '<https://schema.org/Claim>; rel="type"']
+    return ", ".join(links + _described_by(path))
 
 
 def _described_by(path: str) -> list[str]:
     return [
-        f'<{path}?format={found.name}>; rel="describedby"; type="{found.media_types[0]}"'
-        for found in FORMATS.values()
+        f'<{path}?format={format.name}>; rel="describedby"; type="{format.media_types[0]}"'
+        for format in FORMATS.values()
     ]
 
 
 def claim_as_source(core: Row, base: str) -> Row:
-    """Return a claim as something to cite: this knowledge base's record of it, as of its revision."""
+    """Return a claim as something to cite: this knowledge base's record of it, at its revision."""
     updated = core["updated"][:10]
     record = {
         "id": core["id"],
@@ -255,10 +243,8 @@ def claim_as_source(core: Row, base: str) -> Row:
         "authors": [{"literal": "Claimbase"}],
     }
     body = SourceIn.model_validate(record).model_dump()
-    stamp = {"year": int(updated[:4]), "published": updated}
-    return source_out(
-        body, {**stamp, **{name: core[name] for name in ("revision", "created", "updated")}}
-    )
+    stamp = {name: core[name] for name in ("revision", "created", "updated")}
+    return source_out(body, {"year": int(updated[:4]), "published": updated, **stamp})
 
 
 def sources_response(
@@ -268,63 +254,68 @@ def sources_response(
     name: str,
     more: Mapping[str, str] | None = None,
 ) -> Response:
-    """Stream sources in a format, as a file of that name; nothing is held but what is being written."""
-    keys: dict[str, str] = {}
-    make = key_maker()
+    """Stream sources in a format, as a file of that name, with more headers.
 
-    def keyed() -> Iterator[Row]:
+    Only what is being written is held in memory.
+    """
+    keys: dict[str, str] = {}
+    key_of = key_maker()
+
+    def with_keys() -> Iterator[Row]:
         for source in sources:
-            keys[source["id"]] = make(source)
+            keys[source["id"]] = key_of(source)
             yield source
 
-    assert isinstance(chosen, SourceFormat), "the route offers no other"
+    assert isinstance(chosen, WrittenFormat), "the route offers no other"
+    content = pieces(chosen.write(with_keys(), keys))
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
-    return StreamingResponse(
-        pieces(chosen.write(keyed(), keys)), media_type=media_type, headers=headers
-    )
+    return StreamingResponse(content, media_type=media_type, headers=headers)
 
 
 def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer in a format: the tag of this representation, and the file's name."""
-    file = f'attachment; filename="{name}.{chosen.extension}"'
+    """Return the headers of a response in a format: the ETag of this format, and the file name."""
     return {
-        "ETag": f'{etag[:-1]}-{chosen.name}"',
-        "Content-Disposition": file,
+        "ETag": _etag_of(chosen, etag),
+        "Content-Disposition": f'attachment; filename="{name}.{chosen.extension}"',
         **pagination.CACHE,
         **more,
     }
 
 
+def _etag_of(chosen: Format, etag: str) -> str:
+    return f'{etag[:-1]}-{chosen.name}"'
+
+
 def not_modified(request: Request, chosen: Format, etag: str) -> Response | None:
-    """Return 304 where the client has this version in this format already."""
-    return pagination.not_modified(request, f'{etag[:-1]}-{chosen.name}"')
+    """Return 304 if the client has this version in this format already."""
+    return pagination.not_modified(request, _etag_of(chosen, etag))
 
 
-def listed(
+def sources_of_list(
     database: Database,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
     sort: Sequence[str],
 ) -> Iterator[Row]:
-    """Yield every source that a list of sources finds, in its order."""
-    return every(database, listing, listings.sources_statement(), parameters, sort, sources_out)
+    """Yield the sources of a list of sources, in its order."""
+    return read_all(database, listing, listings.sources_statement(), parameters, sort, sources_out)
 
 
-def cited(
+def cited_sources(
     database: Database,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
     sort: Sequence[str],
 ) -> Iterator[Row]:
-    """Yield every source of the claims that a list of claims finds, each once, in the order of the claims.
+    """Yield the sources of a list of claims, once each, in the order of the claims.
 
-    With `as_of` only those that had been published by then.
+    With `as_of`, only those that had been published by then.
     """
     seen: set[str] = set()
     statement = listings.claims_statement(("sources",))
     day = parameters.get("as_of", "9999")
-    for source in every(database, listing, statement, parameters, sort, _sources_of):
+    for source in read_all(database, listing, statement, parameters, sort, _sources_of):
         if source["id"] not in seen and source["published"] <= day:
             seen.add(source["id"])
             yield source
@@ -334,7 +325,7 @@ def _sources_of(_connection: Connection, documents: Sequence[Row]) -> list[Row]:
     return [source for document in documents for source in from_json(document["sources"])]
 
 
-def every(
+def read_all(
     database: Database,
     listing: listings.Listing,
     statement: Any,
@@ -342,14 +333,17 @@ def every(
     sort: Sequence[str],
     read: Callable[[Connection, Sequence[Row]], list[Item]],
 ) -> Iterator[Item]:
-    """Yield what is read of every page; each is read on a connection of its own, so that a slow client holds none."""
+    """Yield what is read of each page of a list.
+
+    Each page is read on a connection of its own, so that a slow client holds none.
+    """
     after = None
     while True:
         with database.read(patient=True) as connection:
             rows, after = listings.page(
                 connection, listing, statement, parameters, sort, after, BATCH
             )
-            found = read(connection, rows)
-        yield from found
+            items = read(connection, rows)
+        yield from items
         if after is None:
             return

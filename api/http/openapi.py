@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, with the one shape of errors and a true example for each route."""
+"""The OpenAPI document: FastAPI's own, with this API's shape of errors, and with real examples."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,10 @@ from fastapi.routing import iter_route_contexts
 
 from api.http.errors import MEDIA_TYPE, PROBLEMS, Problem, responses
 
+# The responses that are shown as examples: `make examples` writes them, and a test compares them
+# with the API.
 FOLDER = Path(__file__).parents[1] / "examples"
-# Which problem stands as the example of a status.
+# The example of a problem with each status.
 PROBLEM_OF_STATUS = {
     "400": ("unknown_parameter", "There is no parameter 'statsu' here. Did you mean 'status'?"),
     "401": ("key_required", "This needs a key; send it as Authorization: Bearer …"),
@@ -48,42 +50,47 @@ PROBLEM_OF_STATUS = {
     "500": ("internal_error", "Something went wrong on our side. Tell us the request_id."),
     "503": (
         "unavailable",
-        "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later.",
+        "The database cannot be reached, is busy, or is not migrated (claimbase migrate)."
+        " Try again later.",
     ),
     "507": ("storage_full", "There is no room left to write; reading goes on. Try again later."),
 }
 
 
 def problem_example(status: str) -> dict[str, Any]:
-    """Return what an answer with this status may look like."""
+    """Return an example of a problem with this status."""
     code, detail = PROBLEM_OF_STATUS[status]
     title = next(term.label for term in PROBLEMS.terms if term.id == code)
-    said = {
+    return {
         "type": f"/v1/vocabularies/problems#{code}",
         "title": title,
         "status": int(status),
         "detail": detail,
+        "code": code,
+        "errors": [],
+        "request_id": "5f0c6ea1c2a94d0cb1a0d3a3a1c0ffee",
     }
-    return {**said, "code": code, "errors": [], "request_id": "5f0c6ea1c2a94d0cb1a0d3a3a1c0ffee"}
 
 
 def example(operation: str) -> Any:
-    """Return the stored answer to an operation's example."""
+    """Return the stored response that is an operation's example."""
     return json.loads((FOLDER / f"{operation}.json").read_text(encoding="utf-8"))
 
 
 def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
-    """Return the example of an answer: the operation's own, or where a write tells a record, what a record looks like."""
-    answered = schema.get("$ref", "").rpartition("/")[2]
-    if answered == "RecordOut":
+    """Return the example of a response: one for all records, or the operation's own."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name == "RecordOut":
         return example("get_record")
-    return {"data": [example("get_record")]} if answered == "RecordList" else example(operation)
+    if name == "RecordList":
+        return {"data": [example("get_record")]}
+    return example(operation)
 
 
 def install(app: FastAPI) -> None:
-    """Replace the application's `openapi`; the document is made once, when it is first asked for."""
+    """Replace the application's `openapi`; the document is made at the first request for it."""
 
-    # FastAPI's own way fails for the second of two that ask for it at once.
+    # FastAPI's own function fails for the second of two simultaneous requests.
     one_at_a_time = Lock()
 
     def document() -> dict[str, Any]:
@@ -96,13 +103,8 @@ def install(app: FastAPI) -> None:
 
 
 def _make(app: FastAPI) -> dict[str, Any]:
-    for context in iter_route_contexts(app.routes):
-        extra = getattr(context.original_route, "openapi_extra", None) or {}
-        for content in extra.get("requestBody", {}).get("content", {}).values():
-            # Made now and not at each start, of which the schemas of all bodies would be a twentieth.
-            if callable(content["schema"]):
-                content["schema"] = content["schema"]()
-    made = get_openapi(
+    _make_body_schemas(app)
+    document = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
@@ -110,29 +112,47 @@ def _make(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         license_info=app.license_info,
     )
-    schemas = made["components"]["schemas"]
+    schemas = document["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
     # Errors in parameters are 400 here, so FastAPI's own shape of them is never sent.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for path in made["paths"].values():
+    for path in document["paths"].values():
         for operation in path.values():
-            if MEDIA_TYPE not in operation["responses"].get("422", {}).get("content", {}):
-                operation["responses"].pop("422", None)
-            # FastAPI names the scheme alone; where no role is asked for, a request without a key will do, too.
-            if operation.get("security") == [{"bearer": []}]:
-                operation["security"].insert(0, {})
-            # Whoever may show a key may show a bad one.
-            for status, declared in responses(401, 429).items() if "security" in operation else ():
-                operation["responses"].setdefault(str(status), declared)
-            for status, answer in operation["responses"].items():
-                for media_type, content in answer.get("content", {}).items():
-                    if media_type == MEDIA_TYPE:
-                        content["example"] = problem_example(status)
-                    elif status in ("200", "201") and media_type == "application/json":
-                        content["example"] = example_of_answer(
-                            operation["operationId"], content["schema"]
-                        )
-    return made
+            _complete_operation(operation)
+    return document
+
+
+def _make_body_schemas(app: FastAPI) -> None:
+    """Make the schemas of request bodies.
+
+    They are made now and not at each start, of which they would take a twentieth.
+    """
+    for context in iter_route_contexts(app.routes):
+        extra = getattr(context.original_route, "openapi_extra", None) or {}
+        for content in extra.get("requestBody", {}).get("content", {}).values():
+            if callable(content["schema"]):
+                content["schema"] = content["schema"]()
+
+
+def _complete_operation(operation: dict[str, Any]) -> None:
+    """Add to an operation what FastAPI does not know about its security, problems and examples."""
+    declared = operation["responses"]
+    if MEDIA_TYPE not in declared.get("422", {}).get("content", {}):
+        declared.pop("422", None)
+    # FastAPI names the scheme alone; where no role is needed, a request without a key is allowed.
+    if operation.get("security") == [{"bearer": []}]:
+        operation["security"].insert(0, {})
+    # A request that may have a key may have a bad one.
+    if "security" in operation:
+        for status, response in responses(401, 429).items():
+            declared.setdefault(str(status), response)
+    for status, response in declared.items():
+        for media_type, content in response.get("content", {}).items():
+            if media_type == MEDIA_TYPE:
+                content["example"] = problem_example(status)
+            elif status in ("200", "201") and media_type == "application/json":
+                example = example_of_answer(operation["operationId"], content["schema"])
+                content["example"] = example

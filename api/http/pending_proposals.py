@@ -1,6 +1,5 @@
-"""What waits for review, added to an answer by `include=submitted` for those who may see it."""
+"""Proposals that wait for review, added to a response by `include=submitted`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -12,17 +11,18 @@ from sqlalchemy import Connection
 from api.http import pagination
 from api.http.auth import KeyRequired
 from api.http.errors import ParameterError
-from api.http.list_formats import FormatParameters, LinesParameters, wanted
+from api.http.list_formats import FormatParameters, LinesParameters, requested_format
 from models.access.api_keys import Key
 from models.core.errors import Fault
 from models.write import review
 
 SUBMITTED = "submitted"
 MOST = 200
-ANEW = ("content-length", "content-type")
+# Headers that the response with proposals gets anew.
+_REPLACED_HEADERS = ("content-length", "content-type")
 INCLUDE = (
-    "`submitted` adds what waits for review (at most 200, the oldest first; `submitted_more` says whether there is more, "
-    "which `/v1/reviews` lists): needs a key."
+    "`submitted` adds what waits for review (at most 200, the oldest first; `submitted_more` says"
+    " whether there is more, which `/v1/reviews` lists): needs a key."
 )
 
 
@@ -46,13 +46,16 @@ def proposals(
     kind: str | None,
     claim: str | None = None,
 ) -> list[review.RecordOut] | None:
-    """Return what waits of a kind (or of all), on a claim (or on all), where `include` asks for it; else None.
+    """Return the proposals of a kind (or of all) on a claim (or on all), or None.
 
-    There is one more than is shown where more waits.
+    None means that `include` does not ask for them. There is one more than is shown if more wait.
     """
     if SUBMITTED not in query.include:
         return None
-    if isinstance(query, FormatParameters | LinesParameters) and wanted(request, query) is not None:
+    if (
+        isinstance(query, FormatParameters | LinesParameters)
+        and requested_format(request, query) is not None
+    ):
         detail = (
             "include=submitted goes with JSON alone; every other format gives what is accepted."
         )
@@ -61,22 +64,22 @@ def proposals(
     if caller is None:
         raise KeyRequired("include=submitted needs a key; send it as Authorization: Bearer …")
     statement, conditions = review.waiting(connection, caller)
-    asked: Mapping[str, str | None] = {"kind": kind, "claim": claim}
-    conditions += [
-        review.revision.c[name] == value for name, value in asked.items() if value is not None
-    ]
-    rows = connection.execute(
-        statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST + 1)
-    ).mappings()
-    return [review.waiting_out(row) for row in rows]
+    if kind is not None:
+        conditions.append(review.revision.c.kind == kind)
+    if claim is not None:
+        conditions.append(review.revision.c.claim == claim)
+    statement = statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST + 1)
+    return [review.waiting_out(row) for row in connection.execute(statement).mappings()]
 
 
-def with_proposals(response: Response, found: list[review.RecordOut] | None) -> Response:
-    """Return the answer with the proposals in it."""
-    if found is None or response.status_code != 200:
+def with_proposals(response: Response, waiting: list[review.RecordOut] | None) -> Response:
+    """Return a JSON response with the proposals added to its object."""
+    if waiting is None or response.status_code != 200:
         return response
-    # A list that was cut without a word would look like all there is.
-    added = to_json({"submitted": found[:MOST], "submitted_more": len(found) > MOST})
-    content = bytes(response.body)[:-1] + b"," + added[1:]
-    kept = {name: value for name, value in response.headers.items() if name not in ANEW}
-    return Response(content, 200, kept, "application/json")
+    # `submitted_more` says that the list was cut, or it would look complete.
+    members = to_json({"submitted": waiting[:MOST], "submitted_more": len(waiting) > MOST})
+    content = bytes(response.body)[:-1] + b"," + members[1:]
+    headers = {
+        name: value for name, value in response.headers.items() if name not in _REPLACED_HEADERS
+    }
+    return Response(content, 200, headers, "application/json")

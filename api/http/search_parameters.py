@@ -1,4 +1,4 @@
-"""Search in lists: `q`, its synonyms, the order by relevance, and the marks around what was found."""
+"""Search in lists: `q`, its synonyms, the order by relevance, and the marks around matches."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,7 +17,10 @@ from models.records.serializers import Row, sources_out
 from models.search.query import parse
 
 Highlight = dict[str, str]
-HIGHLIGHT = "With `highlight`: where a text stands in the record → the text as HTML, with `<mark>` around what was found."
+HIGHLIGHT = (
+    "With `highlight`: where a text stands in the record → the text as HTML, with `<mark>` around"
+    " what was found."
+)
 
 
 class HighlightParameters(BaseModel):
@@ -25,60 +28,62 @@ class HighlightParameters(BaseModel):
 
     highlight: bool | None = Field(
         None,
-        description="`true` adds to each record `highlight`: its texts in which words of `q` stand, as HTML, marked.",
+        description="`true` adds to each record `highlight`: its texts in which words of `q` stand,"
+        " as HTML, marked.",
     )
 
 
-def narrowed(
+def apply_search(
     request: Request, connection: Connection, listing: listings.Listing, kind: str, query: Any
 ) -> tuple[Query | None, listings.Listing]:
-    """Return what `q` asks for, None where it is not given, and the listing with only what it finds."""
+    """Return the query in `q` and the listing with only its matches.
+
+    Without `q`, return None and the listing as it is. Raises ParameterError for parameters that
+    need `q`: `highlight` and `sort=relevance`.
+    """
     if query.q is not None:
-        sought = parse(query.q, request.app.state.synonyms)
-        return sought, search_results.searched(connection, listing, kind, sought)
-    sorts = [
-        name
-        for name in getattr(query, "sort", ())
-        if name.removeprefix("-") == search_results.RELEVANCE
-    ]
-    senseless = [
-        name
-        for name, given in (("sort", sorts), ("highlight", getattr(query, "highlight", None)))
-        if given
-    ]
-    if senseless:
+        search_query = parse(query.q, request.app.state.synonyms)
+        return search_query, search_results.searched(connection, listing, kind, search_query)
+    names = []
+    sorts = [name.removeprefix("-") for name in getattr(query, "sort", ())]
+    if search_results.RELEVANCE in sorts:
+        names.append("sort")
+    if getattr(query, "highlight", None):
+        names.append("highlight")
+    if names:
         detail = (
             "There is relevance, and something to highlight, only where q says what to look for."
         )
-        raise ParameterError(
-            detail, [Fault(at=name, code="needs_q", detail=detail) for name in senseless]
-        )
+        faults = [Fault(at=name, code="needs_q", detail=detail) for name in names]
+        raise ParameterError(detail, faults)
     return None, listing
 
 
-def highlighting_claims(lines: Lines, sought: Query, day: str | None) -> Lines:
-    """Return what makes JSON of claims with `highlight`; by a day, with what had been published by then.
+def highlighting_claims(lines: Lines, query: Query, day: str | None) -> Lines:
+    """Return a function that writes claims as JSON with `highlight`.
 
-    Their rows have `finding.MARKED_PARTS`.
+    Their rows have `search_results.MARKED_PARTS`. With a day, only what had been published by then
+    is highlighted.
     """
 
-    def marked(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-        return _joined(lines(connection, rows), search_results.highlights(rows, sought, day))
+    def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        return _joined(lines(connection, rows), search_results.highlights(rows, query, day))
 
-    return marked
-
-
-def highlighting_sources(sought: Query) -> Lines:
-    """Return what makes JSON of sources with `highlight`."""
-
-    def marked(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-        found = sources_out(connection, rows)
-        return _joined(map(to_json, found), search_results.source_highlights(found, sought))
-
-    return marked
+    return highlighted
 
 
-def _joined(lines: Iterable[bytes], highlights: Sequence[Highlight]) -> list[bytes]:
-    """Return JSON objects, none of them empty, with one member more."""
-    marks = (b',"highlight":' + to_json(each) + b"}" for each in highlights)
-    return [line[:-1] + mark for line, mark in zip(lines, marks, strict=True)]
+def highlighting_sources(query: Query) -> Lines:
+    """Return a function that writes sources as JSON with `highlight`."""
+
+    def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        sources = sources_out(connection, rows)
+        highlights = search_results.source_highlights(sources, query)
+        return _joined(map(to_json, sources), highlights)
+
+    return highlighted
+
+
+def _joined(records: Iterable[bytes], highlights: Sequence[Highlight]) -> list[bytes]:
+    """Return JSON objects, none of them empty, with the member `highlight` added."""
+    members = (b',"highlight":' + to_json(highlight) + b"}" for highlight in highlights)
+    return [record[:-1] + member for record, member in zip(records, members, strict=True)]

@@ -1,4 +1,4 @@
-"""A claim's status in words on the colour of the status, small enough to stand in a line of any page."""
+"""A claim's status in words on its colour, small enough to stand in a line of any page."""
 
 from math import ceil
 
@@ -6,12 +6,12 @@ from api.pictures.svg import (
     FONT,
     LABELS,
     SWATCHES,
-    breadth,
     clean,
     colours,
-    finish,
-    named,
+    described_picture,
     node,
+    text_width,
+    to_bytes,
     wrap,
 )
 from models.records.serializers import Row
@@ -23,19 +23,23 @@ LEFT = "M{middle} 0H3A3 3 0 0 0 0 3V17A3 3 0 0 0 3 20H{middle}Z"
 
 
 def badge_svg(claim: Row, label: str) -> bytes:
-    """Draw the status of a claim, given by its core, with a label on its left; a label too long ends in '…'.
+    """Draw the status of a claim, of which the core is given, with a label on its left.
 
-    The colours are the same whatever the page's: a badge cannot know them, and each half has its own ground.
+    A label that is too long ends in '…'. The colours do not follow those of the page, which a badge
+    cannot know; each half has its own ground.
     """
     (label,) = wrap(clean(label) or "claim", WIDEST_LABEL, SIZE, 1)
-    told = LABELS[claim["status"]]
+    status = LABELS[claim["status"]]
     if claim["certainty"]:
-        told += f" · {LABELS[claim['certainty']]} certainty"
-    desc = f"{claim['statement']} Derived by rule from the recorded evidence; so since {claim['status_since']}."
-    root = named("badge", f"{label}: {told}", desc)
-    middle = ceil(breadth(label, SIZE)) + 2 * PADDING
-    end = middle + ceil(breadth(told, SIZE)) + 2 * PADDING
-    shared, status = colours(0), SWATCHES[claim["status"]][0]
+        status += f" · {LABELS[claim['certainty']]} certainty"
+    description = (
+        f"{claim['statement']} Derived by rule from the recorded evidence;"
+        f" so since {claim['status_since']}."
+    )
+    root = described_picture("badge", f"{label}: {status}", description)
+    middle = ceil(text_width(label, SIZE)) + 2 * PADDING
+    end = middle + ceil(text_width(status, SIZE)) + 2 * PADDING
+    shared, swatch = colours(0), SWATCHES[claim["status"]][0]
     # The frame sets a pale status off from a white page.
     node(
         root,
@@ -45,14 +49,15 @@ def badge_svg(claim: Row, label: str) -> bytes:
         width=end - 1,
         height=HEIGHT - 1,
         rx=3,
-        fill=status.fill,
+        fill=swatch.fill,
         stroke=shared["soft"],
     )
     node(root, "path", d=LEFT.format(middle=middle), fill=shared["soft"])
-    for text, x, ink in (
+    halves = (
         (label, middle / 2, shared["paper"]),
-        (told, (middle + end) / 2, status.ink),
-    ):
+        (status, (middle + end) / 2, swatch.ink),
+    )
+    for text, x, ink in halves:
         node(
             root,
             "text",
@@ -64,7 +69,7 @@ def badge_svg(claim: Row, label: str) -> bytes:
             font_size=SIZE,
             text_anchor="middle",
         )
-    # An image without a size of its own would fill the place where it stands.
+    # An image without a size of its own would fill all the width it can get.
     root.set("width", str(end))
     root.set("height", str(HEIGHT))
-    return finish(root, end, HEIGHT)
+    return to_bytes(root, end, HEIGHT)

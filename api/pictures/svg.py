@@ -1,4 +1,4 @@
-"""What the pictures share: colours and patterns, text that stays in its room, and a description to be read aloud."""
+"""What the pictures share: colours and patterns, text that fits its room, a spoken description."""
 
 import re
 import unicodedata
@@ -37,7 +37,7 @@ class Swatch(NamedTuple):
     ink: str
 
 
-# Each (light, dark). Blue against orange is told apart with every common colour vision.
+# (light, dark) for each. Blue and orange differ for all common kinds of colour vision.
 COLOURS: dict[str, tuple[str, str]] = {
     "paper": ("#ffffff", "#15181c"),
     "card": ("#f7f8f9", "#1f242a"),
@@ -68,7 +68,7 @@ SWATCHES: dict[str, tuple[Swatch, Swatch]] = {
     ),
     NO_STATUS: (Swatch("#ffffff", "#ffffff", "#1b1f24"), Swatch("#15181c", "#15181c", "#eceff2")),
 }
-# Strokes on a tile of 8 by 8: falling lines speak against, rising ones for; no stroke is a plain fill.
+# Strokes on a tile of 8 by 8: falling lines are against, rising ones for; "" is a plain fill.
 PATTERNS: dict[str, str] = {
     "refuted": "M0 0L8 8M8 0L0 8",
     "disputed": "M-2 -2L10 10M6 -2L10 2M-2 6L2 10",
@@ -79,102 +79,127 @@ PATTERNS: dict[str, str] = {
     "established": "",
     NO_STATUS: "",
 }
-# Units of the type size, on the wide side of common fonts: which font a reader has is unknown.
+# In units of the type size, on the wide side of common fonts, as the font of a reader is unknown.
 ADVANCES: dict[str, float] = {
     **dict.fromkeys("abcdeghknopqsuvxyz0123456789", 0.65),
     **dict.fromkeys(" .,:;!|'`iIjlrtfJ()[]-/", 0.43),
     **dict.fromkeys("ABCDEFGHKLNOPQRSTUVXYZ", 0.78),
 }
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
+FONT = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial,"
+    " sans-serif"
+)
 UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+    "\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def clean(text: str) -> str:
-    """Return text that XML can hold, without control characters (also those of direction), on one line."""
+    """Return text that XML can hold, on one line, without control characters."""
     return " ".join(UNPRINTABLE.sub(" ", text).split())
 
 
-def breadth(text: str, size: float, *, bold: bool = False) -> float:
-    """Return how wide a text can become at most in common fonts."""
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Return how wide a text can be at most in common fonts."""
     return sum(_advance(character) for character in text) * size * (1.1 if bold else 1)
 
 
 def wrap(text: str, room: float, size: float, most: int, *, bold: bool = False) -> list[str]:
-    """Break a text into at most `most` lines that fit; a word too long is broken, a text too long ends in '…'."""
-    lines = [""]
+    """Break a text into at most `most` lines that fit into a room.
+
+    A word that is too long is broken; a text that is too long ends in '…'.
+    """
+    rows = [""]
     for word in clean(text).split():
-        for piece in _pieces(word, room, size, bold=bold):
-            joined = f"{lines[-1]} {piece}".lstrip()
-            if breadth(joined, size, bold=bold) <= room:
-                lines[-1] = joined
+        for part in _broken_word(word, room, size, bold=bold):
+            extended = f"{rows[-1]} {part}".lstrip()
+            if text_width(extended, size, bold=bold) <= room:
+                rows[-1] = extended
             else:
-                lines.append(piece)
-    if len(lines) > most:
-        last = lines[most - 1]
-        while last and breadth(last + "…", size, bold=bold) > room:
+                rows.append(part)
+    if len(rows) > most:
+        last = rows[most - 1]
+        while last and text_width(last + "…", size, bold=bold) > room:
             last = last[:-1]
-        lines[most - 1 :] = [last.rstrip() + "…"]
-    return lines
+        rows[most - 1 :] = [last.rstrip() + "…"]
+    return rows
 
 
 def node(parent: Element, tag: str, text: str | None = None, **attributes: str | float) -> Element:
-    """Add an element; `class_` is written class, other underscores become hyphens, numbers get two places."""
-    written = {
-        name.rstrip("_").replace("_", "-"): _written(value) for name, value in attributes.items()
-    }
-    made = ET.SubElement(parent, f"{{{NAMESPACE}}}{tag}", written)
-    made.text = None if text is None else clean(text)
-    return made
+    """Add an element and return it.
+
+    The attribute `class_` becomes `class`, other underscores become hyphens, and numbers are
+    rounded to two places.
+    """
+    element = ET.SubElement(parent, f"{{{NAMESPACE}}}{tag}")
+    for name, value in attributes.items():
+        element.set(name.rstrip("_").replace("_", "-"), _attribute(value))
+    element.text = None if text is None else clean(text)
+    return element
 
 
 def paragraph(
-    parent: Element, lines: list[str], x: float, y: float, size: float, class_: str
+    parent: Element, rows: list[str], x: float, y: float, size: float, class_: str
 ) -> float:
-    """Add lines of text below y and return where they end."""
-    for line in lines:
+    """Add rows of text below y and return where they end."""
+    for row in rows:
         y += size * LEADING
-        # Each line is a text of its own: its reading direction cannot reach its neighbours.
-        node(parent, "text", line, x=x, y=y - size * 0.3, class_=class_, font_size=size)
+        # A text element for each row, so that its reading direction cannot affect the others.
+        node(parent, "text", row, x=x, y=y - size * 0.3, class_=class_, font_size=size)
     return y
 
 
-def word(parent: Element, told: str, rest: str, x: float, y: float, anchor: str = "start") -> None:
-    """Add a status word in bold and what belongs to it, on one line."""
+def wrapped_paragraph(
+    parent: Element, text: str, room: float, y: float, most: int, class_: str = "soft"
+) -> float:
+    """Add a text in normal size at the left margin, wrapped, and return where it ends."""
+    return paragraph(parent, wrap(text, room, TEXT, most), MARGIN, y, TEXT, class_)
+
+
+def heading(parent: Element, text: str, room: float) -> float:
+    """Add the heading of a picture, and return where it ends."""
+    rows = wrap(text, room, HEADING, 4, bold=True)
+    return paragraph(parent, rows, MARGIN, 10, HEADING, "bold")
+
+
+def status_text(
+    parent: Element, status: str, rest: str, x: float, y: float, anchor: str = "start"
+) -> None:
+    """Add a status in bold and what belongs to it, on one line."""
     text = node(parent, "text", x=x, y=y, font_size=TEXT, text_anchor=anchor)
-    if told:
-        node(text, "tspan", told, class_="bold")
+    if status:
+        node(text, "tspan", status, class_="bold")
     if rest:
-        # Not through `clean`, which would drop a space at the end.
-        node(text, "tspan", class_="soft").text = f"{', ' if told else ''}{rest}"
+        # Not through `clean`, which would remove a space at the end.
+        node(text, "tspan", class_="soft").text = f"{', ' if status else ''}{rest}"
 
 
-def named(kind: str, title: str, desc: str) -> Element:
-    """Return an empty picture with its name and description; ids begin with its kind."""
-    root = Element(
-        f"{{{NAMESPACE}}}svg",
-        {
-            "class": "claimbase",
-            "role": "img",
-            "aria-labelledby": f"{kind}-title {kind}-desc",
-            "lang": "en",
-        },
-    )
+def described_picture(kind: str, title: str, description: str) -> Element:
+    """Return an empty picture with its title and description; its ids begin with its kind."""
+    root = Element(f"{{{NAMESPACE}}}svg")
+    root.set("class", "claimbase")
+    root.set("role", "img")
+    root.set("aria-labelledby", f"{kind}-title {kind}-desc")
+    root.set("lang", "en")
     node(root, "title", title, id=f"{kind}-title")
-    node(root, "desc", desc, id=f"{kind}-desc")
+    node(root, "desc", description, id=f"{kind}-desc")
     return root
 
 
-def picture(kind: str, title: str, desc: str) -> Element:
-    """Return an empty picture with its name and description, colours and patterns."""
-    root = named(kind, title, desc)
-    style = node(root, "style")
-    style.text = _style(kind)
-    defs = node(root, "defs")
+def styled_picture(kind: str, title: str, description: str) -> Element:
+    """Return an empty picture with its title and description, colours and patterns."""
+    root = described_picture(kind, title, description)
+    node(root, "style").text = _style(kind)
+    definitions = node(root, "defs")
     for name, stroke in PATTERNS.items():
         tile = node(
-            defs, "pattern", id=f"{kind}-{name}", width=8, height=8, patternUnits="userSpaceOnUse"
+            definitions,
+            "pattern",
+            id=f"{kind}-{name}",
+            width=8,
+            height=8,
+            patternUnits="userSpaceOnUse",
         )
         node(tile, "rect", width=8, height=8, class_=f"fill-{name}")
         if stroke:
@@ -183,25 +208,27 @@ def picture(kind: str, title: str, desc: str) -> Element:
     return root
 
 
-def finish(root: Element, width: float, height: float) -> bytes:
-    """Give the picture its size and return it in UTF-8."""
-    root.set("viewBox", f"0 0 {_written(width)} {_written(height)}")
+def to_bytes(root: Element, width: float, height: float) -> bytes:
+    """Set the size of a picture and return it as UTF-8."""
+    root.set("viewBox", f"0 0 {_attribute(width)} {_attribute(height)}")
     return ET.tostring(root, encoding="unicode").encode()
 
 
 def colours(mode: int) -> dict[str, str]:
     """Return every colour by the name of its custom property; mode 0 is light, 1 is dark."""
-    found = {name: pair[mode] for name, pair in COLOURS.items()}
+    by_name = {name: pair[mode] for name, pair in COLOURS.items()}
     for name, swatches in SWATCHES.items():
         fill, hatch, ink = swatches[mode]
-        found |= {name: fill, f"{name}-hatch": hatch, f"{name}-ink": ink}
-    return found
+        by_name |= {name: fill, f"{name}-hatch": hatch, f"{name}-ink": ink}
+    return by_name
+
+
+def _custom_properties(mode: int) -> str:
+    return ";".join(f"--{name}:{value}" for name, value in colours(mode).items())
 
 
 def _style(kind: str) -> str:
-    light, dark = (
-        ";".join(f"--{name}:{value}" for name, value in colours(mode).items()) for mode in (0, 1)
-    )
+    light, dark = _custom_properties(0), _custom_properties(1)
     rules = [
         f".claimbase{{{light};color-scheme:light dark;font-family:{FONT};direction:ltr}}",
         f"@media (prefers-color-scheme:dark){{.claimbase{{{dark}}}}}",
@@ -214,7 +241,8 @@ def _style(kind: str) -> str:
         ".claimbase .line{fill:none;stroke:var(--soft)}",
         ".claimbase .frame{fill:none;stroke:var(--ink)}",
         ".claimbase .head{fill:var(--soft)}",
-        ".claimbase .label{paint-order:stroke;stroke:var(--paper);stroke-width:5;stroke-linejoin:round}",
+        ".claimbase .label{paint-order:stroke;stroke:var(--paper);stroke-width:5;"
+        "stroke-linejoin:round}",
         ".claimbase .supports{fill:var(--supports)}",
         ".claimbase .disputes{fill:var(--disputes)}",
         ".claimbase .inconclusive{fill:var(--paper);stroke:var(--inconclusive);stroke-width:1.5}",
@@ -224,32 +252,38 @@ def _style(kind: str) -> str:
         rules += [
             f".claimbase .{name}{{fill:url(#{kind}-{name})}}",
             f".claimbase .fill-{name}{{fill:var(--{name})}}",
-            f".claimbase .hatch-{name}{{fill:none;stroke:var(--{name}-hatch);stroke-width:1.6;stroke-linecap:round}}",
+            f".claimbase .hatch-{name}{{fill:none;stroke:var(--{name}-hatch);stroke-width:1.6;"
+            "stroke-linecap:round}",
             f".claimbase text.on-{name}{{fill:var(--{name}-ink)}}",
         ]
     return "".join(rules)
 
 
 def _advance(character: str) -> float:
+    """Return the width of a character in units of the type size."""
     if character in ADVANCES:
         return ADVANCES[character]
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0.0
-    return 1.05 if character.isascii() or unicodedata.east_asian_width(character) in "WF" else 0.85
+    is_wide = character.isascii() or unicodedata.east_asian_width(character) in "WF"
+    return 1.05 if is_wide else 0.85
 
 
-def _pieces(word: str, room: float, size: float, *, bold: bool) -> list[str]:
-    cuts, used = [0], 0.0
-    for place, character in enumerate(word):
-        wide = breadth(character, size, bold=bold)
-        if used + wide > room:
-            cuts.append(place)
+def _broken_word(word: str, room: float, size: float, *, bold: bool) -> list[str]:
+    """Return a word in parts that fit into a room."""
+    cuts = [0]
+    used = 0.0
+    for position, character in enumerate(word):
+        width = text_width(character, size, bold=bold)
+        if used + width > room:
+            cuts.append(position)
             used = 0.0
-        used += wide
+        used += width
     return [word[start:end] for start, end in pairwise([*cuts, len(word)])]
 
 
-def _written(value: str | float) -> str:
+def _attribute(value: str | float) -> str:
     if isinstance(value, str):
         return value
+    # Adding zero turns -0.0 into 0.0.
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")

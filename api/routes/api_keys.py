@@ -44,7 +44,10 @@ def _answer(
 
 @router.get("", response_model=KeyList, responses=KEY_ERRORS)
 def list_keys(connection: Reader, _admin: Admin) -> Response:
-    """List the keys, also those that are good for nothing any more. The keys themselves nobody can tell."""
+    """List the keys, also those that are good for nothing any more.
+
+    The keys themselves nobody can tell.
+    """
     return _answer(KeyList(data=api_keys.stored(connection)))
 
 
@@ -67,9 +70,16 @@ def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     },
 )
 async def create_key(request: Request, _admin: Admin) -> Response:
-    """Make a key. It is in the answer, this once; so a repetition cannot be answered alike, and `Idempotency-Key` is refused."""
+    """Make a key.
+
+    It is in the answer, this once; so a repetition cannot be answered alike, and `Idempotency-Key`
+    is refused.
+    """
     if "idempotency-key" in request.headers:
-        detail = "Idempotency-Key does not hold here: the answer holds the key itself, which nobody keeps."
+        detail = (
+            "Idempotency-Key does not hold here: the answer holds the key itself, which"
+            " nobody keeps."
+        )
         raise ParameterError(
             detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)]
         )

@@ -27,7 +27,8 @@ streamed = APIRouter(prefix="/v1", tags=["changes"])
 
 STREAM = "text/event-stream"
 STREAM_EXAMPLE = (
-    'id: 196\nretry: 3000\n\nevent: change\ndata: {"serial":197,"record":"topic/iron","kind":"topic", …}\nid: 197\n\n'
+    "id: 196\nretry: 3000\n\nevent: change\ndata:"
+    ' {"serial":197,"record":"topic/iron","kind":"topic", …}\nid: 197\n\n'
     ": heartbeat\n\n"
 )
 
@@ -74,7 +75,9 @@ class ChangePlace(BaseModel):
 
 
 class ChangePage(BaseModel):
-    """A page of changes; it may be empty though more follow, where the filters let none of those looked at through."""
+    """A page of changes; it may be empty though more follow, where the filters let none of those
+    looked at through.
+    """
 
     data: list[RevisionOut | RevisionWhole]
     page: ChangePlace
@@ -97,8 +100,9 @@ def list_changes(
 ) -> Response:
     """List what changed after a serial, in the order in which it was committed, without a gap.
 
-    Go on with `since` = `page.next`. What is only proposed, or was not taken, keeps its place, but `record`, `claim`,
-    `actor`, `comment` and `body` are null; with a key, its owner's own proposals are told, and to curators all.
+    Go on with `since` = `page.next`. What is only proposed, or was not taken, keeps its place, but
+    `record`, `claim`, `actor`, `comment` and `body` are null; with a key, its owner's own proposals
+    are told, and to curators all.
     """
     parameters, body = asked_for(query)
     may_see = visible(connection, caller)
@@ -145,10 +149,12 @@ def stream_changes(
         Header(ge=0, le=LARGEST, description="Serial after which to go on; comes before `since`."),
     ] = None,
 ) -> Response:
-    """Send each change as it is committed, as server-sent events: `id` is the serial, `data` the change on one line.
+    """Send each change as it is committed, as server-sent events: `id` is the serial, `data` the
+    change on one line.
 
-    An event source that is cut off goes on by itself where it stopped. A heartbeat keeps the connection alive; where
-    filters held something back it carries an `id` without data. A key changes nothing here: it may be revoked meanwhile.
+    An event source that is cut off goes on by itself where it stopped. A heartbeat keeps the
+    connection alive; where filters held something back it carries an `id` without data. A key
+    changes nothing here: it may be revoked meanwhile.
     """
     if negotiate(pagination.header(request, "accept"), (STREAM,)) is None:
         raise not_acceptable((STREAM,))

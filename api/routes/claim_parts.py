@@ -1,4 +1,6 @@
-"""Single parts of a claim: an occurrence, a relation, an assessment. Evidence has routes of its own."""
+"""Single parts of a claim: an occurrence, a relation, an assessment. Evidence has routes of its
+own.
+"""
 
 from typing import Annotated
 
@@ -39,7 +41,10 @@ def get_occurrence(request: Request, connection: Reader, occurrence: PartId) -> 
 
 @router.get("/relations/{relation}", response_model=RelationOut, responses=RECORD_ERRORS)
 def get_relation(request: Request, connection: Reader, relation: TieId) -> Response:
-    """Give one tie from a claim to another, with what the evidence on it amounts to. The ETag is that of its claim."""
+    """Give one tie from a claim to another, with what the evidence on it amounts to.
+
+    The ETag is that of its claim.
+    """
     return _part(request, connection, "relation", relation)
 
 

@@ -182,13 +182,13 @@ def claims_response(
     request: Request, connection: Connection, query: ClaimParameters, *also: ColumnElement[bool]
 ) -> Response:
     """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
-    chosen = list_formats.wanted(request, query)
+    chosen = list_formats.requested_format(request, query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
-    sought, listing = search_parameters.narrowed(request, connection, listing, "claim", query)
+    sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     listing = listings.narrowed(listing, *also)
     if chosen not in (None, list_formats.LINES):
         return list_formats.listing_response(
-            request, connection, chosen, listing, query, list_formats.cited
+            request, connection, chosen, listing, query, list_formats.cited_sources
         )
     parts = parts_of(query.fields, query.include)
     marked = sought if query.highlight else None
@@ -257,7 +257,7 @@ def count_claims(
         return unchanged
     by = query.by or facets.FACETS
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
-    _, listing = search_parameters.narrowed(request, connection, listing, "claim", query)
+    _, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     total, found = facets.facets(connection, listing, parameters, by)
     answer = {"total": total, "data": found}
     return pagination.json_response(to_json(answer), etag)
@@ -307,7 +307,7 @@ def get_claim(
 def _claim(
     request: Request, connection: Connection, claim: str, query: OneClaimParameters
 ) -> Response:
-    chosen = list_formats.wanted(request, query)
+    chosen = list_formats.requested_format(request, query)
     links = {"Link": list_formats.claim_links(claim)}
     if query.as_of or query.known_at or chosen:
         then = listings.whole_claim(connection, claim, query.as_of, query.known_at)
@@ -368,7 +368,7 @@ def list_claim_sources(
     query: Annotated[ClaimSourcesParameters, Query()],
 ) -> Response:
     """List every source that a claim's parts name, as JSON or in a format of reference managers."""
-    chosen = list_formats.wanted(request, query)
+    chosen = list_formats.requested_format(request, query)
     row = listings.claim(connection, claim, ["sources"])
     etag = f'"{row["revision"]}"'
     if chosen is None:

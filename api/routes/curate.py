@@ -1,4 +1,6 @@
-"""Writing: proposing a record, changing it, taking it back. The same four methods for every kind of record."""
+"""Writing: proposing a record, changing it, taking it back. The same four methods for every kind of
+record.
+"""
 
 import inspect
 from collections.abc import Mapping
@@ -186,10 +188,14 @@ def _schema(kind: Kind, some: bool) -> Row:
 def _sentence(verb: str, kind: Kind) -> str:
     article = "an" if kind.name[0] in "aeo" else "a"
     return {
-        "create": f"Propose {article} {kind.name}. It is shown to everybody once a second person has accepted it.",
-        "replace": f"Replace {article} {kind.name}: its proposer while it waits, a curator once it is accepted.",
-        "change": f"Change some fields of {article} {kind.name} (RFC 7396), by the same persons as a replacement.",
-        "delete": f"Take {article} {kind.name} back: its proposer withdraws it, a curator retracts it with a reason.",
+        "create": f"Propose {article} {kind.name}. It is shown to everybody once a second"
+        " person has accepted it.",
+        "replace": f"Replace {article} {kind.name}: its proposer while it waits, a curator"
+        " once it is accepted.",
+        "change": f"Change some fields of {article} {kind.name} (RFC 7396), by the same"
+        " persons as a replacement.",
+        "delete": f"Take {article} {kind.name} back: its proposer withdraws it, a curator"
+        " retracts it with a reason.",
     }[verb]
 
 

@@ -48,7 +48,7 @@ def list_evidence(
 ) -> Response:
     """List accepted lines of evidence across claims."""
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence")
-    if list_formats.wanted(request, query) is not None:
+    if list_formats.requested_format(request, query) is not None:
         return list_formats.lines_response(
             request,
             connection,

@@ -23,14 +23,16 @@ AT_ONCE = 2
 EXAMPLE = (
     '{"record":"export","format":1,"schema":"0011","derivation":"2026-11-24","serial":196,"licence":"CC0-1.0",'
     '"counts":{"topics":10,"sources":40,"claims":21,"retired":0,"revisions":196}}\n'
-    '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune activity against the body\'s own '
+    '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune'
+    " activity against the body's own "
     'tissue.","crosswalk":{"mesh":"Autoimmunity"},"state":"accepted","replaced_by":null,"revision":7,'
     '"created":"2026-11-24T12:31:18.703317Z","updated":"2026-11-24T12:31:18.703317Z"}\n'
 )
 EXPORT = {
     **LIST_ERRORS,
     200: {
-        "description": "Lines of JSON: a header, topics, sources, claims, what is retired, revisions.",
+        "description": "Lines of JSON: a header, topics, sources, claims, what is retired,"
+        " revisions.",
         "content": {"application/jsonl": {"schema": {"type": "string"}, "example": EXAMPLE}},
     },
 }
@@ -38,14 +40,16 @@ EXPORT = {
 
 @router.get("/export", response_class=Response, responses=EXPORT)
 def export(request: Request) -> Response:
-    """Send everything that is public as it stands at one moment, a record a line, in an order that loads.
+    """Send everything that is public as it stands at one moment, a record a line, in an order that
+    loads.
 
     At most two are sent at once; a third is a 503, to be tried again.
     """
     if negotiate(pagination.header(request, "accept"), MEDIA_TYPES) is None:
         raise not_acceptable(MEDIA_TYPES)
     content = _content(database(request), request.app.state.exports)
-    # The tag is of the same snapshot as the content. From here on the content gives back what it holds, whatever happens.
+    # The tag is of the same snapshot as the content. From here on the content gives back what it
+    # holds, whatever happens.
     etag = next(content).decode()
     if unchanged := pagination.not_modified(request, etag):
         content.close()
@@ -60,14 +64,19 @@ def export(request: Request) -> Response:
 
 
 def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
-    """Yield a piece that was taken already, then the rest; a fault of the first one is an answer of its own."""
+    """Yield a piece that was taken already, then the rest; a fault of the first one is an answer of
+    its own.
+    """
     with closing(rest):
         yield first
         yield from rest
 
 
 def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, None, None]:
-    """Yield the tag, then the export in pieces. A snapshot is held as long as somebody reads it, so there are few."""
+    """Yield the tag, then the export in pieces.
+
+    A snapshot is held as long as somebody reads it, so there are few.
+    """
     if not free.acquire(blocking=False):
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     try:

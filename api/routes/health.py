@@ -30,6 +30,7 @@ def readyz(connection: Reader) -> Health:
     at = schema_version.current(connection)
     if at != schema_version.HEAD:
         raise Unavailable(
-            f"The database is at migration {at}, this program at {schema_version.HEAD}: run claimbase migrate."
+            f"The database is at migration {at}, this program at {schema_version.HEAD}: run"
+            " claimbase migrate."
         )
     return Health()

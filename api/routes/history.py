@@ -32,7 +32,9 @@ PLAIN = "text/plain"
 
 
 class SerialConvertor(StringConvertor):
-    """A path's part up to a colon, so that reading `/revisions/1:undo` is the wrong method, not a bad serial."""
+    """A path's part up to a colon, so that reading `/revisions/1:undo` is the wrong method, not a
+    bad serial.
+    """
 
     regex = "[^/:]+"
 
@@ -86,7 +88,9 @@ class RevisionPage(BaseModel):
 
 @router.get("/claims/{claim}/timeline", response_model=Timeline, responses=RECORD_ERRORS)
 def get_timeline(request: Request, connection: Reader, claim: ClaimSlug) -> Response:
-    """Tell the periods of a claim's status over evidence time, each with the evidence that made the change."""
+    """Tell the periods of a claim's status over evidence time, each with the evidence that made the
+    change.
+    """
     found = listings.whole_claim(connection, claim, None, None)
     etag = f'"{found.claim["revision"]}"'
     return pagination.not_modified(request, etag) or pagination.json_response(
@@ -102,9 +106,11 @@ def get_timeline(request: Request, connection: Reader, claim: ClaimSlug) -> Resp
 def explain_status(
     request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[Times, Query()]
 ) -> Response:
-    """Tell why a claim has its status: the rule, what every line of evidence did, and which groups it hangs on.
+    """Tell why a claim has its status: the rule, what every line of evidence did, and which groups
+    it hangs on.
 
-    `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is listed as later.
+    `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is
+    listed as later.
     """
     offered = ("application/json", PLAIN)
     wanted = negotiate(pagination.header(request, "accept"), offered)
@@ -166,13 +172,16 @@ def list_claim_revisions(
     claim: ClaimSlug,
     query: Annotated[RevisionParameters, Query()],
 ) -> Response:
-    """List who changed what of a claim and its parts, in the order of the serials; what is only proposed is left out."""
+    """List who changed what of a claim and its parts, in the order of the serials; what is only
+    proposed is left out.
+    """
     listings.claim(connection, claim, ())
     columns = [listings.revision.c[name] for name in RevisionOut.model_fields]
     return pagination.listing_response(
         request,
         connection,
-        # Left out, not withheld: a place in this list would tell that somebody proposes something about this claim.
+        # Left out, not withheld: a place in this list would tell that somebody proposes something
+        # about this claim.
         listings.narrowed(
             listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_ONES
         ),
@@ -189,7 +198,9 @@ def get_revision(
     caller: Caller,
     serial: Annotated[int, Path(ge=1, le=2**31 - 1)],
 ) -> Response:
-    """Give one change with the whole record after it; of what is only proposed, or was not taken, no more than its place."""
+    """Give one change with the whole record after it; of what is only proposed, or was not taken,
+    no more than its place.
+    """
     whole = listings.one_revision(connection, serial)
     kind, _, record = whole["record"].partition("/")
     found = withheld(

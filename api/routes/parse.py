@@ -1,14 +1,15 @@
-"""A file of citations, read and held against what is stored; nothing is stored."""
+"""A file of citations, parsed and compared with the stored sources; nothing is stored."""
 
-from typing import Annotated, Any, Literal
+from collections import Counter
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.citations import detect
-from api.citations.parse_result import Reading
+from api.citations import detect, formats
+from api.citations.parse_result import EntryProblem, ParsedFile
 from api.http.auth import JsonAccepted, database
 from api.http.errors import LIST_ERRORS, ParameterError, ProblemError, responses
 from api.http.pagination import choices
@@ -19,7 +20,7 @@ from models.transfer.citation_matching import Difference
 
 router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[JsonAccepted])
 
-READABLE = list(detect.FORMATS)
+READABLE = list(formats.READ)
 
 
 class ParseParameters(Filters):
@@ -81,11 +82,12 @@ class Parsed(BaseModel):
     },
 )
 async def parse_sources(request: Request, query: Annotated[ParseParameters, Query()]) -> Response:
-    """Read a file of citations (BibTeX, RIS, CSL-JSON, NBIB) and say of each entry whether it is new, matches, or why not.
+    """Read a file of citations (BibTeX, RIS, CSL-JSON, NBIB) and say of each entry whether it is
+    new, matches, or why not.
 
     The format is detected; every entry of the file is in the answer. At most 2,000,000 bytes.
     """
-    # Before the body is read: what is refused shall cost nothing.
+    # Before the body is read, so that a refused request costs nothing.
     request.app.state.limits.count_file(request)
     content = await request.body()
     answer = await run_in_threadpool(_parse, request, content, query.format)
@@ -96,52 +98,52 @@ def _parse(request: Request, content: bytes, name: str | None) -> Parsed:
     try:
         name = name or detect.detect(content)
     except ValueError as error:
-        raise ParameterError(
-            str(error), [Fault(at="format", code="unknown_format", detail=str(error))]
-        ) from None
-    reading = detect.read(content, name)
+        fault = Fault(at="format", code="unknown_format", detail=str(error))
+        raise ParameterError(str(error), [fault]) from None
+    parsed = detect.read(content, name)
+    records = ((entry.line, entry.record, entry.dropped) for entry in parsed.entries)
     with database(request).read() as connection:
-        outcomes = citation_matching.reconcile(
-            connection,
-            ((found.line, found.record, found.dropped) for found in reading.found),
-            proposed=False,
-        )
-    return reconciled(name, reading, outcomes)
+        outcomes = citation_matching.reconcile(connection, records, proposed=False)
+    return reconciled(name, parsed, outcomes)
 
 
-def reconciled(name: str, reading: Reading, outcomes: list[citation_matching.Outcome]) -> Parsed:
-    """Return the reconciliation of a file: what was read and what could not be, in the order of the file."""
-    records = [
-        ParsedRecord(
-            line=outcome.line,
-            outcome=outcome.outcome,
-            id=outcome.id,
-            matched_by=outcome.matched_by,
-            differences=outcome.differences,
-            errors=[_error(fault.at, fault.code, fault.detail) for fault in outcome.faults],
-            dropped=list(outcome.dropped),
-        )
-        for outcome in outcomes
-    ]
-    nothing: dict[str, Any] = {"id": None, "matched_by": None, "differences": [], "dropped": []}
-    records += [
-        ParsedRecord(
-            line=each.line,
-            outcome="reported",
-            errors=[_error("", each.code, each.detail)],
-            **nothing,
-        )
-        for each in reading.troubles
-    ]
+def reconciled(name: str, parsed: ParsedFile, outcomes: list[citation_matching.Outcome]) -> Parsed:
+    """Return what became of each entry of a file in a format, in the order of the file."""
+    records = [_parsed_record(outcome) for outcome in outcomes]
+    records += [_problem_record(problem) for problem in parsed.problems]
     records.sort(key=lambda record: record.line)
-    number = [record.outcome for record in records].count
+    tally = Counter(record.outcome for record in records)
     return Parsed(
         format=name,
         found=len(records),
-        new=number("new"),
-        matched=number("matched"),
-        reported=number("reported"),
+        new=tally["new"],
+        matched=tally["matched"],
+        reported=tally["reported"],
         data=records,
+    )
+
+
+def _parsed_record(outcome: citation_matching.Outcome) -> ParsedRecord:
+    return ParsedRecord(
+        line=outcome.line,
+        outcome=outcome.outcome,
+        id=outcome.id,
+        matched_by=outcome.matched_by,
+        differences=outcome.differences,
+        errors=[_error(fault.at, fault.code, fault.detail) for fault in outcome.faults],
+        dropped=list(outcome.dropped),
+    )
+
+
+def _problem_record(problem: EntryProblem) -> ParsedRecord:
+    return ParsedRecord(
+        line=problem.line,
+        outcome="reported",
+        id=None,
+        matched_by=None,
+        differences=[],
+        errors=[_error("", problem.code, problem.detail)],
+        dropped=[],
     )
 
 

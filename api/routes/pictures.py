@@ -47,7 +47,9 @@ def _accepts_pictures(request: Request) -> None:
 
 @router.get("/{claim}/timeline.svg", response_class=Response, responses=PICTURE)
 def draw_timeline(request: Request, connection: Reader, claim: PicturedClaim) -> Response:
-    """Draw how a claim's status ran over the years, with its evidence: support above, dispute below, sized by level."""
+    """Draw how a claim's status ran over the years, with its evidence: support above, dispute
+    below, sized by level.
+    """
     _accepts_pictures(request)
     found = listings.whole_claim(connection, claim, None, None)
     today = now()[:10]
@@ -61,7 +63,9 @@ def draw_timeline(request: Request, connection: Reader, claim: PicturedClaim) ->
 
 @router.get("/{claim}/chain.svg", response_class=Response, responses=PICTURE)
 def draw_chain(request: Request, connection: Reader, claim: PicturedClaim) -> Response:
-    """Draw the causal chain through a claim: what leads to it and what it leads to, each with its status."""
+    """Draw the causal chain through a claim: what leads to it and what it leads to, each with its
+    status.
+    """
     _accepts_pictures(request)
     listings.claim(connection, claim, ())
     etag = pagination.list_tag(connection)
@@ -84,7 +88,9 @@ def draw_badge(
     claim: PicturedClaim,
     query: Annotated[BadgeParameters, Query()],
 ) -> Response:
-    """Draw a badge for any page to embed: the claim's status in words and colour, with its certainty."""
+    """Draw a badge for any page to embed: the claim's status in words and colour, with its
+    certainty.
+    """
     _accepts_pictures(request)
     found = listings.whole_claim(connection, claim, query.as_of, None)
     etag = f'"{found.claim["revision"]}"'

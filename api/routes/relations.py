@@ -120,7 +120,9 @@ def walk_relations(
     claim: ClaimSlug,
     query: Annotated[WalkParameters, Query()],
 ) -> Response:
-    """Walk the relations from one claim, breadth first; cycles end, and `truncated` says whether more lay beyond."""
+    """Walk the relations from one claim, breadth first; cycles end, and `truncated` says whether
+    more lay beyond.
+    """
     listings.claim(connection, claim, ())
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
@@ -136,7 +138,8 @@ def get_impact(
     claim: ClaimSlug,
     query: Annotated[ImpactParameters, Query()],
 ) -> Response:
-    """Tell which claims lose support if this one has the assumed status, along which relations and how far.
+    """Tell which claims lose support if this one has the assumed status, along which relations and
+    how far.
 
     A claim rests on what leads to it, and on what it depends on, presupposes or refines.
     """

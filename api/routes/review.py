@@ -79,7 +79,9 @@ class MergeIn(DecisionIn):
 
 
 class BatchIn(Strict):
-    """Records to propose together: each as in an export, with `record` saying of which kind; a part of a claim with its `claim`."""
+    """Records to propose together: each as in an export, with `record` saying of which kind; a part
+    of a claim with its `claim`.
+    """
 
     records: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_RECORDS)
     comment: Text | None = Field(
@@ -157,7 +159,9 @@ def list_reviews(
     caller: Contributor,
     query: Annotated[ReviewParameters, Query()],
 ) -> Response:
-    """List what waits for review, the oldest first: all of it for curators, their own proposals for contributors."""
+    """List what waits for review, the oldest first: all of it for curators, their own proposals for
+    contributors.
+    """
     pagination.make_private(request)
     statement, conditions = review.waiting(connection, caller)
     revision = listings.revision
@@ -181,7 +185,9 @@ def _aged(row: Row) -> Review:
 
 @router.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
 def get_record(connection: Reader, caller: Caller, kind: KindName, record: RecordId) -> Response:
-    """Give a record of any kind, in whatever state, as it is stored: what is public, one's own proposals, curators all."""
+    """Give a record of any kind, in whatever state, as it is stored: what is public, one's own
+    proposals, curators all.
+    """
     found = _kind(kind)
     body = review.find(connection, caller, found, record)
     told = review.told(connection, found, record, body)
@@ -237,7 +243,9 @@ async def reject_record(
 async def purge_record(
     request: Request, caller: Admin, kind: KindName, record: RecordId
 ) -> Response:
-    """Take the content of a record that no longer stands out of every revision, for good: for what must not be kept."""
+    """Take the content of a record that no longer stands out of every revision, for good: for what
+    must not be kept.
+    """
     given = await _read(request, DecisionIn)
     found = _kind(kind)
 
@@ -279,7 +287,9 @@ async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Resp
 async def merge_claim(
     request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Merge a claim into another: its parts and the ties to it move, and its address leads there (308)."""
+    """Merge a claim into another: its parts and the ties to it move, and its address leads there
+    (308).
+    """
     return await _merge(request, caller, KINDS["claim"], claim)
 
 
@@ -292,7 +302,9 @@ async def merge_claim(
 async def merge_source(
     request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Merge a source into another: what rests on it moves, with the identifiers that the other has none of."""
+    """Merge a source into another: what rests on it moves, with the identifiers that the other has
+    none of.
+    """
     return await _merge(request, caller, KINDS["source"], source)
 
 
@@ -305,7 +317,9 @@ async def merge_source(
 async def undo_revision(
     request: Request, caller: Curator, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
 ) -> Response:
-    """Take back the whole change that a revision is part of, such as a merger; refused where it was built on since."""
+    """Take back the whole change that a revision is part of, such as a merger; refused where it was
+    built on since.
+    """
     given = await _read(request, DecisionIn)
 
     def work(change: Change) -> Answer:
@@ -330,7 +344,8 @@ def _listed(change: Change, names: list[str]) -> RecordList:
     openapi_extra=_takes(BatchIn),
 )
 async def propose_batch(request: Request, caller: Contributor) -> Response:
-    """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its place.
+    """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its
+    place.
 
     It counts as as many writes as it has records.
     """
@@ -348,7 +363,10 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
 def preview_evidence(
     connection: Reader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Tell the status and its explanation as they would be if a line of evidence were accepted. Changes nothing."""
+    """Tell the status and its explanation as they would be if a line of evidence were accepted.
+
+    Changes nothing.
+    """
     before, after = preview(connection, caller, evidence)
     differs = any(
         getattr(before, name) != getattr(after, name)

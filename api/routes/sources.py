@@ -96,13 +96,13 @@ def list_sources(
 ) -> Response:
     """List sources: a page as JSON, or all of them as lines of JSON or in a format of reference managers."""
     waiting = pending_proposals.proposals(request, connection, caller, query, "source")
-    chosen = list_formats.wanted(request, query)
-    sought, listing = search_parameters.narrowed(
+    chosen = list_formats.requested_format(request, query)
+    sought, listing = search_parameters.apply_search(
         request, connection, listings.SOURCES, "source", query
     )
     if chosen not in (None, list_formats.LINES):
         return list_formats.listing_response(
-            request, connection, chosen, listing, query, list_formats.listed
+            request, connection, chosen, listing, query, list_formats.sources_of_list
         )
     statement = listings.sources_statement()
     lines = (
@@ -145,7 +145,7 @@ def get_source(
     query: Annotated[FormatQuery, Query()],
 ) -> Response:
     """Give one source, as JSON or in a format of reference managers. The ETag is the serial of its last change."""
-    chosen = list_formats.wanted(request, query)
+    chosen = list_formats.requested_format(request, query)
     found = listings.one_source(connection, listings.source_slug(connection, source))
     etag = f'"{found["revision"]}"'
     links = {"Link": list_formats.source_links(found)}

@@ -22,7 +22,8 @@ class SuggestParameters(Filters):
 
     q: Sought = Field(
         "",
-        description="The beginning of one or more words that stand together in a label. Before anything is typed "
+        description="The beginning of one or more words that stand together in a label."
+        " Before anything is typed "
         "there is nothing to suggest.",
         examples=["mult"],
     )
@@ -52,7 +53,8 @@ class Suggestions(BaseModel):
 def suggest(
     request: Request, connection: Reader, query: Annotated[SuggestParameters, Query()]
 ) -> Response:
-    """Suggest topics, claims and sources while somebody types: those in whose labels words begin so.
+    """Suggest topics, claims and sources while somebody types: those in whose labels words begin
+    so.
 
     A source is also found by the family names of its authors.
     """

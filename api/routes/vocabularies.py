@@ -1,4 +1,6 @@
-"""Vocabularies: every term with its definition and its crosswalk, and the status rules in their order."""
+"""Vocabularies: every term with its definition and its crosswalk, and the status rules in their
+order.
+"""
 
 import hashlib
 from typing import Annotated
@@ -21,9 +23,12 @@ router = APIRouter(prefix="/v1/vocabularies", tags=["vocabularies"], dependencie
 STATUS_RULES = Vocabulary(
     "status-rules",
     "Status rules",
-    "How a status is derived: the first rule that holds decides. A line counts when it is accepted, its source is not "
-    "retracted, it takes a side, and it was published by then. Rank is the level, 1 to 5, or 6 where not gradable; an "
-    "indirect line ranks one lower; an independence group counts once a direction, at its best rank.",
+    "How a status is derived: the first rule that holds decides. A line counts when it is"
+    " accepted, its source is not "
+    "retracted, it takes a side, and it was published by then. Rank is the level, 1 to 5, or"
+    " 6 where not gradable; an "
+    "indirect line ranks one lower; an independence group counts once a direction, at its"
+    " best rank.",
     tuple(
         Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status})
         for rule in rules.RULES

@@ -1,6 +1,10 @@
-"""The requests whose answers the OpenAPI document shows; `make examples` writes the answers anew."""
+"""The requests whose responses are the examples of the OpenAPI document.
 
-# Read without a key, from the seed content.
+The responses are files in `api/examples`, which `make examples` writes from the seed content; tests
+compare them with what the API answers.
+"""
+
+# The request of each example.
 EXAMPLES = {
     "index": "/v1",
     "list_claims": "/v1/claims?status=refuted&fields=id,statement,status,certainty,status_since",
@@ -27,16 +31,15 @@ EXAMPLES = {
     "list_topics": "/v1/topics?limit=2",
     "get_topic": "/v1/topics/iron",
     "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
-    "get_relation": "/v1/relations/blood-leakage-from-slow-venous-flow:leads_to:iron-from-slow-venous-flow",
+    "get_relation": "/v1/relations/blood-leakage-from-slow-venous-flow:leads_to"
+    ":iron-from-slow-venous-flow",
     "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
     "list_vocabularies": "/v1/vocabularies",
     "get_vocabulary": "/v1/vocabularies/directions",
     "healthz": "/healthz",
     "readyz": "/readyz",
 }
-
-
-# Sent with the key of an admin; `{key}` in a path stands for the id of that key.
+# Requests with the key of an admin: method and path, in which `{key}` is the id of that key.
 KEY_EXAMPLES = {
     "list_keys": ("GET", "/v1/keys"),
     "get_key": ("GET", "/v1/keys/{key}"),
@@ -44,18 +47,15 @@ KEY_EXAMPLES = {
     "revoke_key": ("DELETE", "/v1/keys/{key}"),
     "list_reviews": ("GET", "/v1/reviews"),
 }
-
-
-# Sent by `test_curating.py` after it has proposed something.
+# Requests that need a proposal, which `test_curating` makes.
 CURATING_EXAMPLES = {
     "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
     "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
 }
-
-
-# The bodies of the operations that take one.
+# The body of a request that has one.
 BODIES = {
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
-    "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010, doi = {10.1002/ana.22085}}\n"
+    "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010,"
+    " doi = {10.1002/ana.22085}}\n"
     "@article{b, year = 2011}\n",
 }

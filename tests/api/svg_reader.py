@@ -217,7 +217,7 @@ def texts(root: ET.Element) -> list[Box]:
     for text in root.iter(f"{SVG}text"):
         size, x, y = (float(text.attrib[name]) for name in ("font-size", "x", "y"))
         bold = "bold" in text.get("class", "") or text.find(f"{SVG}tspan") is not None
-        width = svg.breadth("".join(text.itertext()), size, bold=bold)
+        width = svg.text_width("".join(text.itertext()), size, bold=bold)
         start = x - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
         boxes.append((start, y - size * 0.75, start + width, y + size * 0.2))
     return boxes

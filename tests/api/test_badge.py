@@ -49,7 +49,7 @@ def test_it_says_the_status_in_words_on_its_colour(status: str, certainty: str |
 
 
 @pytest.mark.parametrize("label", [*HOSTILE, "claim", "W" * 40, "CCSVI causes MS"])
-def test_any_label_stays_text_in_its_place(label: str) -> None:
+def test_any_label_stays_text_within_the_badge(label: str) -> None:
     picture = badge("unconfirmed", "very_low", label, said=label)
     root = parse(picture)
     assert {element.tag.removeprefix(SVG) for element in root.iter()} == {

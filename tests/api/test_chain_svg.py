@@ -69,7 +69,7 @@ def test_a_claim_without_causes() -> None:
     assert chain.NO_RELATIONS in seen(root)
 
 
-def test_what_was_cut_is_told() -> None:
+def test_a_truncated_chain_has_a_note() -> None:
     root = parse(chain_svg("claim-0", walk([claim(0), claim(1)], [tie(1, 0)], truncated=True)))
     assert chain.TRUNCATED in spoken(root)
     assert chain.TRUNCATED in seen(root)
@@ -90,7 +90,7 @@ def test_a_cycle_ends_and_is_marked() -> None:
     assert "It leads back to claim 1, closing a cycle." in spoken(root)
 
 
-def test_a_link_to_what_is_not_described_is_drawn() -> None:
+def test_a_link_to_a_claim_without_description_is_drawn() -> None:
     root = parse(chain_svg("claim-0", walk([claim(0)], [tie(7, 0)])))
     assert "claim-7" in seen(root)
 

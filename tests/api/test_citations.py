@@ -86,10 +86,10 @@ def test_styles_have_tags_of_their_own(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("name", "read"), [("bibtex", bibtex.read), ("ris", ris.read)])
-def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) -> None:
+def test_filters_choose_the_cited_sources(name: str, read: Any, client: TestClient) -> None:
     found = read(
         client.get(f"/v1/sources?author=zamboni&year.lte=2009&format={name}").content
-    ).found
+    ).entries
     titles = {record.record["title"] for record in found}
     assert titles == {
         get_json(client, f"/v1/sources/{slug}")["title"]
@@ -105,7 +105,7 @@ def test_filters_choose_what_is_cited(name: str, read: Any, client: TestClient) 
     assert {item["issued"]["date-parts"][0][0] for item in then} == {2009, 2010}
 
 
-def test_a_list_streams_whole_whatever_the_limit(empty: Store) -> None:
+def test_a_list_streams_all_pages_whatever_the_limit(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         for number in range(450):
             record = {
@@ -186,7 +186,7 @@ def parse(client: TestClient, content: bytes, query: str = "") -> Any:
 
 
 @pytest.mark.parametrize("name", ["bibtex", "ris", "csl_json"])
-def test_what_we_wrote_is_recognised_source_by_source(name: str, client: TestClient) -> None:
+def test_exact_fields_are_read_only_from_our_own_entries(name: str, client: TestClient) -> None:
     found = parse(client, client.get(f"/v1/sources?format={name}").content)
     assert (found["format"], found["found"], found["matched"]) == (name, 40, 40)
     assert {record["id"] for record in found["data"]} == set(ids(client, "/v1/sources"))

@@ -51,7 +51,7 @@ def test_a_list_as_of_a_day(query: str, listed: bool, client: TestClient) -> Non
 @pytest.mark.parametrize(
     "sort", ["id", "-status", "certainty,-id", "evidence_level", "-evidence_count", "updated"]
 )
-def test_pages_as_of_a_day_give_each_claim_once_as_it_stood_then(
+def test_pages_as_of_a_day_have_every_claim_once_as_of_that_day(
     sort: str, client: TestClient
 ) -> None:
     path = f"/v1/claims?as_of=2012&sort={sort}"
@@ -76,7 +76,7 @@ def test_before_anything_a_list_is_empty(client: TestClient) -> None:
     assert get_json(client, f"{CAUSAL}/evidence?as_of=1800")["data"] == []
 
 
-def test_facets_as_of_a_day_count_what_the_list_gives(client: TestClient) -> None:
+def test_facets_as_of_a_day_count_the_claims_of_the_list(client: TestClient) -> None:
     listed = get_json(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
     facets = get_json(client, "/v1/claims/facets?as_of=2012")
     assert facets["total"] == len(listed)
@@ -119,7 +119,7 @@ THEN: dict[str, Callable[[Record], Any]] = {
 
 
 @pytest.mark.parametrize("query", THEN)
-def test_filters_as_of_a_day_find_what_stood_so_then(query: str, client: TestClient) -> None:
+def test_filters_as_of_a_day_match_the_claims_of_that_day(query: str, client: TestClient) -> None:
     known = get_json(client, "/v1/claims?as_of=2012&limit=200&include=evidence")["data"]
     wanted = [claim for claim in known if THEN[query](claim)]
     assert 0 < len(wanted) < len(known)
@@ -157,7 +157,7 @@ def test_a_claim_not_stated_or_not_recorded_by_then_is_absent_and_says_since_whe
     assert client.get(f"{CAUSAL}/explanation?known_at=2020").status_code == 404
 
 
-def test_the_explanation_in_words_says_what_the_json_says(client: TestClient) -> None:
+def test_the_explanation_in_words_agrees_with_the_json(client: TestClient) -> None:
     found = get_json(client, f"{CAUSAL}/explanation")
     assert (found["status"], found["status_rule"], found["as_of"]) == (
         "refuted",
@@ -212,7 +212,7 @@ def test_what_hangs_on_the_narrowing(client: TestClient) -> None:
     assert get_json(client, "/v1/claims/ccsvi-is-vein-narrowing/impact?depth=2")["truncated"]
 
 
-def test_revisions_page_through_who_changed_what(client: TestClient) -> None:
+def test_revisions_page_through_the_changes_of_a_claim(client: TestClient) -> None:
     first = get_json(client, f"{CAUSAL}/revisions?limit=3")
     assert first["data"][0]["record"] == "claim/ccsvi-causes-ms"
     serials = []

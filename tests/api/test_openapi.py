@@ -40,7 +40,7 @@ def _steady(answer: Any) -> Any:
 
 
 @pytest.mark.parametrize("operation", EXAMPLES)
-def test_an_example_is_what_the_api_answers(
+def test_an_example_is_the_response_of_the_api(
     operation: str, client: TestClient, pytestconfig: pytest.Config
 ) -> None:
     body = BODIES.get(operation)
@@ -87,7 +87,7 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
                 assert list(answer["content"]) == ["application/problem+json"]
 
 
-def test_many_who_ask_for_it_first_all_get_it(seeded: Store) -> None:
+def test_simultaneous_first_requests_all_succeed(seeded: Store) -> None:
     # A 405 looks into the document, too, so that a fresh server may be asked for it by several at once.
     app = create_app(Settings(database_url=seeded.url))
     with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(8) as threads:

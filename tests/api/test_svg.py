@@ -48,7 +48,7 @@ def test_is_an_image_with_name_and_description(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_is_the_same_each_time(name: str) -> None:
+def test_the_picture_is_deterministic(name: str) -> None:
     assert PICTURES[name]() == PICTURES[name]()
 
 
@@ -111,7 +111,7 @@ def test_wrapped_lines_fit(text: str) -> None:
     for room, most in ((100, 3), (400, 8), (300, 500)):
         lines = svg.wrap(text, room, 14, most)
         assert len(lines) <= most
-        assert all(svg.breadth(written, 14) <= room for written in lines)
+        assert all(svg.text_width(written, 14) <= room for written in lines)
     if most == 500:
         assert "".join("".join(lines).split()) == "".join(svg.clean(text).split())
 
@@ -149,7 +149,7 @@ def test_the_timeline_tells_every_period() -> None:
     assert {"2010", "2012", "2026", "low"} <= set(re.findall(r"\w+", shown))
 
 
-def test_the_timeline_draws_what_counts_and_leaves_out_the_rest() -> None:
+def test_the_timeline_draws_only_the_lines_that_count() -> None:
     root = parse(timeline_svg(TOLD, LINES, UNTIL))
     titles = [
         group.findtext(f"{SVG}title")

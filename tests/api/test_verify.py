@@ -146,7 +146,7 @@ def test_every_unverified_identifier_gets_a_verdict(empty: Store, stand_in: str)
     assert not any("checked" in path or "secret" in path for path, _ in StandIn.asked)
 
 
-def test_a_slow_service_is_left(
+def test_a_slow_service_is_abandoned(
     empty: Store, stand_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(empty)

@@ -13,6 +13,6 @@ def written(*sources: Row) -> bytes:
 def one(text: str | bytes) -> Row:
     """Return the only record of a file, which has no troubles."""
     reading = ris.read(text if isinstance(text, bytes) else text.encode())
-    assert not reading.troubles
-    (found,) = reading.found
-    return compared(found.record)
+    assert not reading.problems
+    (entry,) = reading.entries
+    return compared(entry.record)

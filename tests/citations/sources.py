@@ -17,16 +17,6 @@ from models.records.serializers import Row, source_out
 from models.records.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication
 from models.transfer.seed import FileFault, _sources
 
-
-def citation_keys(sources: Iterable[Row]) -> dict[str, str]:
-    """Return a key for each source, by slug; where keys collide, the letters follow the order of the slugs."""
-    key_of = key_maker()
-    return {
-        source["id"]: key_of(source)
-        for source in sorted(sources, key=lambda source: str(source["id"]))
-    }
-
-
 SEED_DATA = Path(__file__).parents[2] / "seed_data"
 RECORDED = "2026-01-02T03:04:05.000006Z"
 
@@ -66,6 +56,13 @@ def _seeded() -> tuple[SourceIn, ...]:
     sources = tuple(source for _, source in _sources(SEED_DATA, problems))
     assert not problems
     return sources
+
+
+def citation_keys(sources: Iterable[Row]) -> dict[str, str]:
+    """Return a key for each source by slug; of keys that collide, the letters follow the slugs."""
+    key_of = key_maker()
+    in_order = sorted(sources, key=lambda source: str(source["id"]))
+    return {source["id"]: key_of(source) for source in in_order}
 
 
 def seed_sources() -> list[Row]:
@@ -291,7 +288,7 @@ def source_lists(most: int = 5, *, paragraphs: bool = False) -> st.SearchStrateg
     )
 
 
-def as_found(source: Row, *without: str) -> Row:
+def as_read_back(source: Row, *without: str) -> Row:
     """Return what a reader should find of a written source, ready to compare: no `id`, none of the fields named.
 
     Whatever a file says of an identifier, a reader gives it as unverified.

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from api.citations.bibliography import LOCALES, STYLES, entry, page_range, write
+from api.citations.bibliography import LOCALES, STYLES, entry, write
 from api.citations.bibliography_styles import NAMES
+from api.citations.page_ranges import page_range
 from models.core.errors import InvalidRecord
 from models.records.serializers import Row
 from tests.citations.sources import row, seed_source, seed_sources, sources
@@ -187,7 +188,7 @@ def test_apa_shows_nineteen_of_more_than_twenty_authors_and_the_last() -> None:
     assert ", A18, … A20 (n.d.)" in text.replace("A20. (", "A20 (")
 
 
-def test_notices_and_unverified_identifiers_are_told_after_the_entry() -> None:
+def test_notices_and_unverified_identifiers_follow_the_entry() -> None:
     text = one(
         identifiers=[{**DOI, "verification": "unverified"}],
         integrity="retracted",
@@ -201,7 +202,7 @@ def test_notices_and_unverified_identifiers_are_told_after_the_entry() -> None:
     )  # fmt: skip
 
 
-def test_published_online_is_said_only_where_it_is_known() -> None:
+def test_published_online_is_printed_only_with_a_date_online() -> None:
     for style in ("ama", "bmj", "the-lancet"):
         dated: dict[str, Any] = {"container_title": "J", "identifiers": [DOI]}
         assert "nline" in one(style, **dated, issued="2009", epub_date="2009-09-02")
@@ -222,13 +223,13 @@ def test_a_question_keeps_its_mark_alone(style: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("alias", ["ama", "nlm", "Vancouver", "lancet", "harvard", "icmje"])
-def test_other_words_for_a_style_are_known(alias: str) -> None:
+def test_a_style_has_aliases(alias: str) -> None:
     assert lines([seed_source("singh-2009")], alias) == lines(
         [seed_source("singh-2009")], NAMES[alias.lower()]
     )
 
 
-def test_an_unknown_style_or_locale_is_refused_at_once_with_what_comes_near() -> None:
+def test_an_unknown_style_or_locale_is_refused_with_similar_ones() -> None:
     with pytest.raises(InvalidRecord) as refused:
         write([], {}, style="vancuover")
     (fault,) = refused.value.faults
@@ -249,7 +250,7 @@ def test_an_unknown_style_or_locale_is_refused_at_once_with_what_comes_near() ->
 
 
 def test_citeproc_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, api.formats.bibliography; sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
+    code = "import sys, api.citations.bibliography; sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,9 +11,16 @@ from pybtex.database import parse_string  # type: ignore[import-untyped]
 from pybtex.database.input.bibtex import month_names  # type: ignore[import-untyped]
 
 from api.citations import bibtex, latex
-from api.citations.parse_result import Reading
+from api.citations.parse_result import ParsedFile
 from models.records.source import SourceIn
-from tests.citations.sources import as_found, compared, row, seed_source, seed_sources, source_lists
+from tests.citations.sources import (
+    as_read_back,
+    compared,
+    row,
+    seed_source,
+    seed_sources,
+    source_lists,
+)
 from tests.generated import fuzzed, generated
 
 ARTICLE = """\
@@ -86,8 +93,8 @@ def article(**fields: Any) -> dict[str, Any]:
 
 def only(text: str) -> dict[str, Any]:
     reading = bibtex.read(text.encode())
-    assert (len(reading.found), reading.troubles) == (1, [])
-    return reading.found[0].record
+    assert (len(reading.entries), reading.problems) == (1, [])
+    return reading.entries[0].record
 
 
 def test_the_sources_of_the_article() -> None:
@@ -99,10 +106,10 @@ def test_the_sources_of_the_article() -> None:
 
 def test_no_sources_are_a_valid_file() -> None:
     assert written() == ""
-    assert bibtex.read(b"") == Reading()
+    assert bibtex.read(b"") == ParsedFile()
 
 
-def test_retraction_inference_and_missing_authors_are_told() -> None:
+def test_remarks_name_retraction_inference_and_missing_authors() -> None:
     text = written(
         article(
             integrity="retracted",
@@ -212,41 +219,45 @@ MESSY = rb"""@string{jn = {J Neurol}}
 )
 def test_a_messy_file(change: Any) -> None:
     reading = bibtex.read(change(MESSY))
-    assert [(found.line, found.record["title"]) for found in reading.found] == [
+    assert [(parsed_entry.line, parsed_entry.record["title"]) for parsed_entry in reading.entries] == [
         (4, "With (these) tags"), (9, "Good"), (11, "f { g"),
     ]  # fmt: skip
-    assert [(trouble.line, trouble.code) for trouble in reading.troubles] == [
+    assert [(problem.line, problem.code) for problem in reading.problems] == [
         (6, "repeated_entry"), (7, "unbalanced_braces"), (10, "unbalanced_braces"), (12, "cut_off"),
     ]  # fmt: skip
-    first = reading.found[0]
+    first = reading.entries[0]
     assert first.dropped == ("keywords",)
     assert first.record | {"title": ""} == {
         "type": "article-journal", "study_design": "not_recorded", "title": "", "identifiers": [],
         "authors": [{"family": "Müller", "given": "J"}], "authors_complete": False,
         "container_title": "J Neurol B", "page": "1-5", "issued": "2009-04-17",
     }  # fmt: skip
-    assert reading.found[1].record["authors"] == [{"literal": "World Health Organization"}]
+    assert reading.entries[1].record["authors"] == [{"literal": "World Health Organization"}]
 
 
 def test_latin_1_and_unknown_words() -> None:
-    found = bibtex.read(
+    parsed_entry = bibtex.read(
         "@weird{a, title = {Café}, journal = jnx, date = {2009-01/2010}}".encode("latin-1")
-    ).found[0]
-    assert (found.record["title"], found.record["issued"], found.record["type"]) == (
+    ).entries[0]
+    assert (
+        parsed_entry.record["title"],
+        parsed_entry.record["issued"],
+        parsed_entry.record["type"],
+    ) == (
         "Café",
         "2009-01",
         "document",
     )
-    assert found.dropped == ("@weird", "date", "@string jnx")
+    assert parsed_entry.dropped == ("@weird", "date", "@string jnx")
 
 
 def came_back(sources: list[dict[str, Any]]) -> None:
     reading = bibtex.read(written(*sources).encode())
-    assert reading.troubles == []
-    assert [found.dropped for found in reading.found] == [()] * len(sources)
-    for source, found in zip(sources, reading.found, strict=True):
-        assert compared(found.record) == as_found(source, *bibtex.CANNOT_CARRY)
-        SourceIn.model_validate({**found.record, "id": source["id"]})
+    assert reading.problems == []
+    assert [parsed_entry.dropped for parsed_entry in reading.entries] == [()] * len(sources)
+    for source, parsed_entry in zip(sources, reading.entries, strict=True):
+        assert compared(parsed_entry.record) == as_read_back(source, *bibtex.CANNOT_CARRY)
+        SourceIn.model_validate({**parsed_entry.record, "id": source["id"]})
 
 
 def test_the_seed_comes_back() -> None:
@@ -313,7 +324,7 @@ def test_others_load_generated_sources(sources: list[dict[str, Any]]) -> None:
     assert (len(library.entries), library.failed_blocks) == (len(sources), [])
 
 
-# The fuzz: whatever the bytes, no crash; each entry that begins a line is found or a trouble.
+# The fuzz: whatever the bytes, no crash; each entry that begins a line is parsed or a problem.
 
 ENTRY = re.compile(
     r"^[ \t]*@[ \t]*(?!comment|string|preamble)[A-Za-z][\w-]*[ \t]*[{(]",
@@ -346,13 +357,13 @@ SCRAPS = [
 
 def reconciled(content: bytes) -> None:
     reading = bibtex.read(content)
-    for line in [found.line for found in reading.found] + [
-        trouble.line for trouble in reading.troubles
+    for line in [parsed_entry.line for parsed_entry in reading.entries] + [
+        problem.line for problem in reading.problems
     ]:
         assert 1 <= line <= content.count(b"\n") + content.count(b"\r") + 1
     if b"omment" not in content.lower():
         text = content.decode("utf-8", "replace").replace("\r", "\n")
-        assert len(reading.found) + len(reading.troubles) >= len(ENTRY.findall(text))
+        assert len(reading.entries) + len(reading.problems) >= len(ENTRY.findall(text))
 
 
 scraps = st.lists(st.sampled_from(SCRAPS) | st.text(max_size=4), max_size=40).map(
@@ -389,6 +400,6 @@ def test_one_broken_entry_spoils_no_other(place: int, length: int, new: str) -> 
     first, second, third, _ = ARTICLE.split("\n\n")
     at = min(place, len(second) - length)
     text = "\n\n".join([first, second[:at] + new + second[at + length :], third])
-    titles = [found.record["title"] for found in bibtex.read(text.encode()).found]
+    titles = [parsed_entry.record["title"] for parsed_entry in bibtex.read(text.encode()).entries]
     assert titles[0].startswith("Chronic")
     assert titles[-1].startswith("Venous")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import csl_json
-from api.citations.parse_result import Reading
+from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from tests.citations.sources import (
-    as_found,
+    as_read_back,
     citation_keys,
     compared,
     row,
@@ -29,18 +29,18 @@ def written(*given: Row) -> bytes:
     return b"".join(csl_json.write(given, citation_keys(given)))
 
 
-def read(items: Any) -> Reading:
+def read(items: Any) -> ParsedFile:
     return csl_json.read(json.dumps(items).encode())
 
 
 def record_of(**fields: Any) -> Row:
     reading = read([{"type": "article-journal", "title": "T", **fields}])
-    assert not reading.troubles
-    return compared(reading.found[0].record)
+    assert not reading.problems
+    return compared(reading.entries[0].record)
 
 
 def dropped_of(**fields: Any) -> tuple[str, ...]:
-    return read([{"type": "article-journal", "title": "T", **fields}]).found[0].dropped
+    return read([{"type": "article-journal", "title": "T", **fields}]).entries[0].dropped
 
 
 def test_the_three_sources_of_the_article() -> None:
@@ -109,10 +109,10 @@ def test_the_three_sources_of_the_article() -> None:
 
 def test_no_sources_are_an_empty_array() -> None:
     assert json.loads(written()) == []
-    assert csl_json.read(written()) == Reading()
+    assert csl_json.read(written()) == ParsedFile()
 
 
-def test_what_has_a_place_of_its_own() -> None:
+def test_fields_that_have_a_tag_of_their_own() -> None:
     source = row(
         id="x", type="thesis", title="[On a <i>b</i> &amp; c]", study_design="not_recorded", issued="2009-04",
         issued_inferred=True, authors_complete=False, integrity="retracted", integrity_note="Retracted in 2011.",
@@ -129,14 +129,14 @@ def test_what_has_a_place_of_its_own() -> None:
     assert item["title"] == "[On a &lt;i>b&lt;/i> &amp;amp; c]"
 
 
-def test_every_seed_source_comes_back_whole() -> None:
+def test_every_seed_source_is_read_back_unchanged() -> None:
     given = seed_sources()
     reading = csl_json.read(written(*given))
-    assert not reading.troubles
-    for source, found in zip(given, reading.found, strict=True):
-        assert compared(found.record) == as_found(source, *csl_json.CANNOT_CARRY)
-        assert found.dropped == ()
-        SourceIn.model_validate({"id": source["id"], **found.record})
+    assert not reading.problems
+    for source, parsed_entry in zip(given, reading.entries, strict=True):
+        assert compared(parsed_entry.record) == as_read_back(source, *csl_json.CANNOT_CARRY)
+        assert parsed_entry.dropped == ()
+        SourceIn.model_validate({"id": source["id"], **parsed_entry.record})
 
 
 def test_nothing_is_out_of_reach() -> None:
@@ -144,11 +144,11 @@ def test_nothing_is_out_of_reach() -> None:
 
 
 @generated(sources(paragraphs=True))
-def test_a_generated_source_comes_back_whole(source: Row) -> None:
-    (found,) = csl_json.read(written(source)).found
-    assert compared(found.record) == as_found(source)
-    assert found.dropped == ()
-    SourceIn.model_validate({"id": source["id"], **found.record})
+def test_a_generated_source_is_read_back_unchanged(source: Row) -> None:
+    (parsed_entry,) = csl_json.read(written(source)).entries
+    assert compared(parsed_entry.record) == as_read_back(source)
+    assert parsed_entry.dropped == ()
+    SourceIn.model_validate({"id": source["id"], **parsed_entry.record})
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_dates_as_people_write_them(given: Any, issued: str) -> None:
         (True, None, ("issued",)),
     ],
 )
-def test_what_a_date_cannot_hold_is_told(
+def test_parts_that_a_date_cannot_hold_are_dropped(
     given: Any, issued: str | None, dropped: tuple[str, ...]
 ) -> None:
     assert record_of(issued=given).get("issued") == issued
@@ -267,9 +267,9 @@ def test_a_stranger_s_item() -> None:
             "custom": {"sample_size": "many", "mine": 1},
         }
     )
-    assert not reading.troubles
-    (found,) = reading.found
-    assert found.record == {
+    assert not reading.problems
+    (parsed_entry,) = reading.entries
+    assert parsed_entry.record == {
         "type": "article-journal",
         "study_design": "not_recorded",
         "title": "Effects of H. pylori & CO2, p < 0.05",
@@ -284,7 +284,7 @@ def test_a_stranger_s_item() -> None:
         "authors_complete": False,
         "identifiers": [],
     }
-    assert set(found.dropped) == {
+    assert set(parsed_entry.dropped) == {
         "type", "author.ORCID", "author.dropping-particle", "author", "URL", "status", "custom.sample_size", "custom.mine", "ISSN",
     }  # fmt: skip
 
@@ -296,17 +296,17 @@ def test_a_retraction_without_a_note_still_makes_a_valid_source() -> None:
 
 
 def lines(content: str) -> tuple[list[int], list[tuple[int, str]]]:
-    reading = csl_json.read(content.encode())
-    return [found.line for found in reading.found], [
-        (trouble.line, trouble.code) for trouble in reading.troubles
-    ]
+    """Return the lines of the items of a file, and the lines and codes of its problems."""
+    parsed_file = csl_json.read(content.encode())
+    item_lines = [entry.line for entry in parsed_file.entries]
+    return item_lines, [(problem.line, problem.code) for problem in parsed_file.problems]
 
 
 ONE = '{"type": "book",\n "title": "T"}'
 
 
 @pytest.mark.parametrize(
-    ("content", "found", "troubles"),
+    ("content", "item_lines", "problems"),
     [
         ("", [], []),
         (" \n\n", [], []),
@@ -328,15 +328,15 @@ ONE = '{"type": "book",\n "title": "T"}'
         ('[{"title": "a\nb"}]', [1], []),
     ],
 )  # fmt: skip
-def test_every_entry_is_found_or_a_trouble_with_its_line(
-    content: str, found: list[int], troubles: Any
+def test_every_item_is_parsed_or_a_problem_with_its_line(
+    content: str, item_lines: list[int], problems: Any
 ) -> None:
-    assert lines(content) == (found, troubles)
+    assert lines(content) == (item_lines, problems)
 
 
 def test_latin_1_is_read() -> None:
-    (found,) = csl_json.read('[{"title": "Größe"}]'.encode("latin-1")).found
-    assert found.record["title"] == "Größe"
+    (parsed_entry,) = csl_json.read('[{"title": "Größe"}]'.encode("latin-1")).entries
+    assert parsed_entry.record["title"] == "Größe"
 
 
 json_values = st.recursive(
@@ -376,7 +376,9 @@ def _mutated(content: bytes, start: int, length: int, instead: bytes) -> bytes:
 def holds(content: bytes) -> None:
     reading = csl_json.read(content)
     count = content.count(b"\n") + content.count(b"\r") + 1
-    lines = [found.line for found in reading.found] + [trouble.line for trouble in reading.troubles]
+    lines = [parsed_entry.line for parsed_entry in reading.entries] + [
+        problem.line for problem in reading.problems
+    ]
     assert all(1 <= line <= count for line in lines)
     try:
         parsed = json.loads(content)
@@ -385,7 +387,7 @@ def holds(content: bytes) -> None:
     entries = parsed if isinstance(parsed, list) else [parsed]
     if isinstance(parsed, dict) and isinstance(parsed.get("items"), list):
         return
-    assert len(reading.found) + len(reading.troubles) == len(entries)
+    assert len(reading.entries) + len(reading.problems) == len(entries)
 
 
 FILES = (
@@ -402,7 +404,9 @@ def test_no_file_is_too_strange(content: bytes) -> None:
 
 
 @generated(source_lists(4), st.integers(0, 10_000), few=75, many=1_000)
-def test_a_file_cut_in_the_middle_gives_what_came_before(given: list[Row], place: int) -> None:
+def test_of_a_truncated_file_the_items_before_the_end_are_read(
+    given: list[Row], place: int
+) -> None:
     whole = written(*given)
     cut = whole[: place % len(whole)].rstrip()
     reading = csl_json.read(cut)
@@ -411,5 +415,5 @@ def test_a_file_cut_in_the_middle_gives_what_came_before(given: list[Row], place
         and line.rstrip(b",") in whole.replace(b",\n", b"\n").split(b"\n")
         for line in cut.split(b"\n")
     )
-    assert len(reading.found) == complete
-    assert len(reading.troubles) == (1 if cut not in (b"", whole.rstrip()) else 0)
+    assert len(reading.entries) == complete
+    assert len(reading.problems) == (1 if cut not in (b"", whole.rstrip()) else 0)

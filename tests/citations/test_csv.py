@@ -90,7 +90,7 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
-def test_what_looks_like_a_formula_gets_an_apostrophe(begin: str) -> None:
+def test_a_cell_like_a_formula_gets_an_apostrophe(begin: str) -> None:
     source = row(id="x", type="book", title=f'{begin}cmd|"/c calc"', study_design="not_recorded")
     assert rows_of(source)[0]["title"] == f'\'{begin}cmd|"/c calc"'
 

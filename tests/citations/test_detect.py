@@ -1,13 +1,12 @@
-"""Which format a file is in is told by its content."""
+"""The format of a file is detected by its content."""
 
 import codecs
 
 import pytest
 from hypothesis import strategies as st
 
-from api.citations import detect
-from api.citations.parse_result import Reading
-from api.http import list_formats
+from api.citations import detect, formats
+from api.citations.parse_result import ParsedFile
 from tests.citations.sources import seed_sources
 from tests.generated import fuzzed
 
@@ -39,26 +38,26 @@ JSON = '[{"id": "a", "type": "book", "title": "A"}]'
         ("csl_json", "[\n  {"),
     ],
 )
-def test_formats_are_told_apart(name: str, text: str, before: str, encoding: str) -> None:
+def test_the_format_of_a_file_is_detected(name: str, text: str, before: str, encoding: str) -> None:
     assert detect.detect((before + text).encode(encoding)) == name
 
 
 @pytest.mark.parametrize(
     "text", ["", "\n", "A letter.", "<html>", "me@example.org", "[see below]", "TY", "PMID"]
 )
-def test_what_is_none_says_what_was_looked_for(text: str) -> None:
+def test_a_file_in_no_format_is_an_error_that_names_the_signatures(text: str) -> None:
     with pytest.raises(ValueError, match=r"neither .*JSON.*TY  - JOUR.*PMID.*@article"):
         detect.detect(text.encode())
 
 
-@pytest.mark.parametrize("name", sorted(detect.FORMATS.keys() & list_formats.FORMATS))
-def test_what_is_written_is_detected_and_read(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(formats.READ.keys() & formats.WRITTEN))
+def test_a_written_file_is_detected_and_read(name: str) -> None:
     sources = seed_sources()
     keys = {source["id"]: source["id"].replace("-", "") for source in sources}
-    content = b"".join(list_formats.FORMATS[name].write(sources, keys))
+    content = b"".join(formats.WRITTEN[name].write(sources, keys))
     assert detect.detect(content) == name
     assert detect.read(content) == detect.read(content, name)
-    assert len(detect.read(content).found) == len(sources)
+    assert len(detect.read(content).entries) == len(sources)
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
@@ -72,18 +71,18 @@ def test_what_is_written_is_detected_and_read(name: str) -> None:
     ],
 )
 def test_utf_16_is_read_as_its_mark_says(text: str, mark: bytes) -> None:
-    told = detect.read(text.encode())
-    assert [found.record["title"] for found in told.found] == ["Ménière – Ω"]
+    parsed = detect.read(text.encode())
+    assert [entry.record["title"] for entry in parsed.entries] == ["Ménière – Ω"]
     encoding = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
     for end in ("\n", "\r\n"):
-        assert detect.read(mark + text.replace("\n", end).encode(encoding)) == told
+        assert detect.read(mark + text.replace("\n", end).encode(encoding)) == parsed
     # Cut within a character.
-    assert len(detect.read(mark + text.encode(encoding)[:-1]).found) == 1
+    assert len(detect.read(mark + text.encode(encoding)[:-1]).entries) == 1
 
 
 def test_reading_in_a_format_of_ones_own_choice() -> None:
-    assert detect.read(b"", "ris") == Reading()
-    assert len(detect.read(NBIB.encode(), "nbib").found) == 1
+    assert detect.read(b"", "ris") == ParsedFile()
+    assert len(detect.read(NBIB.encode(), "nbib").entries) == 1
     with pytest.raises(
         ValueError,
         match="'word' is not a format that is read; these are: csl_json, ris, nbib, bibtex",
@@ -99,4 +98,4 @@ def test_any_bytes_are_in_a_format_or_none(content: bytes) -> None:
         name = detect.detect(content)
     except ValueError:
         return
-    assert name in detect.FORMATS
+    assert name in formats.READ

@@ -192,7 +192,7 @@ def test_authors_keep_their_order() -> None:
     assert families[:3] == ["Zamboni", "Galeotti", "Menegatti"]
 
 
-def test_a_retraction_is_shown() -> None:
+def test_a_retraction_is_printed() -> None:
     source = row(
         id="x", type="book", title="T", study_design="not_recorded", integrity="retracted", integrity_note="In 2011.",
         authors=[{"family": "Berg", "given": "Jan", "particle": "van den"}, {"literal": "WHO"}], authors_complete=False,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import nbib
-from api.citations.parse_result import Reading
+from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from tests.citations.sources import compared
@@ -86,39 +86,39 @@ FOUND = {
 def one(*lines: str) -> Row:
     """Return the record of these lines, which have a PMID and a title put before them."""
     reading = nbib.read("\n".join(["PMID- 1", "TI  - T.", *lines]).encode())
-    assert not reading.troubles
-    (found,) = reading.found
-    return {**compared(found.record), "dropped": found.dropped}
+    assert not reading.problems
+    (entry,) = reading.entries
+    return {**compared(entry.record), "dropped": entry.dropped}
 
 
-def codes(reading: Reading) -> list[str]:
-    """Return the codes of what was found in trouble."""
-    return [trouble.code for trouble in reading.troubles]
+def codes(reading: ParsedFile) -> list[str]:
+    """Return the codes of the problems of a file."""
+    return [problem.code for problem in reading.problems]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff", "\n\n", "\ufeff\n"])
 def test_a_record(end: str, mark: str) -> None:
     reading = nbib.read((mark + ZAMBONI).replace("\n", end).encode())
-    assert not reading.troubles
-    (found,) = reading.found
-    assert compared(found.record) == FOUND
-    assert sorted(found.dropped) == ["AB", "AD", "AID", "IS", "PT"]
-    SourceIn.model_validate({"id": "a", **found.record})
+    assert not reading.problems
+    (entry,) = reading.entries
+    assert compared(entry.record) == FOUND
+    assert sorted(entry.dropped) == ["AB", "AD", "AID", "IS", "PT"]
+    SourceIn.model_validate({"id": "a", **entry.record})
 
 
 def test_several_records_with_and_without_blank_lines() -> None:
     for between in ("\n", "", "\n\n\n"):
         reading = nbib.read((ZAMBONI + between + SINGH).encode())
-        assert [found.line for found in reading.found] == [
+        assert [entry.line for entry in reading.entries] == [
             1,
             ZAMBONI.count("\n") + between.count("\n") + 1,
         ]
-        assert compared(reading.found[1].record)["authors"] == [
+        assert compared(reading.entries[1].record)["authors"] == [
             {"family": "Singh", "given": "A V"},
             {"family": "Zamboni", "given": "P"},
         ]
-        assert not reading.troubles
+        assert not reading.problems
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,9 @@ def test_notices(lines: list[str], integrity: str | None, note: str | None) -> N
 
 def test_books_preprints_and_translated_titles() -> None:
     book = compared(
-        nbib.read(b"PMID- 1\nBTI - A book.\nPB  - Press\nISBN- 978-0-13-110362-7\n").found[0].record
+        nbib.read(b"PMID- 1\nBTI - A book.\nPB  - Press\nISBN- 978-0-13-110362-7\n")
+        .entries[0]
+        .record
     )
     assert (book["type"], book["title"], book["publisher"]) == ("book", "A book", "Press")
     assert {"scheme": "isbn", "value": "9780131103627", "verification": "unverified"} in book[
@@ -209,9 +211,9 @@ def test_books_preprints_and_translated_titles() -> None:
     chapter = one("BTI - A book.")
     assert (chapter["type"], chapter["container_title"]) == ("chapter", "A book")
     assert one("PT  - Preprint")["type"] == "article"
-    translated = nbib.read(b"PMID- 1\nTI  - [The heart].\nTT  - Das Herz.\nLA  - ger\n").found[0]
+    translated = nbib.read(b"PMID- 1\nTI  - [The heart].\nTT  - Das Herz.\nLA  - ger\n").entries[0]
     assert (translated.record["title"], translated.record["language"]) == ("Das Herz", "de")
-    assert nbib.read(b"PMID- 1\nTI  - [The heart].\n").found[0].record["title"] == "[The heart]"
+    assert nbib.read(b"PMID- 1\nTI  - [The heart].\n").entries[0].record["title"] == "[The heart]"
 
 
 def test_an_e_locator_among_the_identifiers() -> None:
@@ -230,25 +232,25 @@ def test_an_e_locator_among_the_identifiers() -> None:
 
 def test_troubles() -> None:
     reading = nbib.read(f"Saved from PubMed\n\n{SINGH}\n{SINGH}\nPMID- 7\nAU  - Cut O".encode())
-    assert [(trouble.line, trouble.code) for trouble in reading.troubles] == [
+    assert [(problem.line, problem.code) for problem in reading.problems] == [
         (1, "text_outside_record"),
         (9, "repeated_entry"),
         (15, "missing_title"),
     ]
-    assert [found.line for found in reading.found] == [3]
+    assert [entry.line for entry in reading.entries] == [3]
 
 
 def test_a_file_cut_in_the_middle() -> None:
     for at in range(ZAMBONI.index("TI  - C") + 7, len(ZAMBONI)):
-        assert len(nbib.read(ZAMBONI[:at].encode()).found) == 1
+        assert len(nbib.read(ZAMBONI[:at].encode()).entries) == 1
     # A record that has lost its beginning.
     reading = nbib.read((ZAMBONI[ZAMBONI.index("VI ") :] + "\n" + SINGH).encode())
-    assert (len(reading.found), reading.troubles) == (2, [])
+    assert (len(reading.entries), reading.problems) == (2, [])
 
 
 def test_latin_1() -> None:
-    (found,) = nbib.read("PMID- 1\nTI  - Ménière.\n".encode("latin-1")).found
-    assert found.record["title"] == "Ménière"
+    (entry,) = nbib.read("PMID- 1\nTI  - Ménière.\n".encode("latin-1")).entries
+    assert entry.record["title"] == "Ménière"
 
 
 PIECES = ("PMID- 1", "PMID- x", "PMID-", "TI  - A", "TI  -", "BTI - B", "TT  - C", "      more", "", "FAU - ,", "AU  - A B", "CN  - ",
@@ -289,15 +291,15 @@ def numbered(draw: st.DrawFn) -> tuple[int, bytes]:
 
 def check(content: bytes) -> None:
     reading = nbib.read(content)
-    assert all(found.record["title"] and found.line >= 1 for found in reading.found)
+    assert all(entry.record["title"] and entry.line >= 1 for entry in reading.entries)
     assert all(
-        trouble.line >= 1 and trouble.code and trouble.detail for trouble in reading.troubles
+        problem.line >= 1 and problem.code and problem.detail for problem in reading.problems
     )
 
 
 def check_count(count: int, content: bytes) -> None:
     reading = nbib.read(content)
-    assert len(reading.found) + len(reading.troubles) == count
+    assert len(reading.entries) + len(reading.problems) == count
 
 
 @fuzzed(files | mutated())
@@ -306,5 +308,5 @@ def test_no_file_stops_the_reader(content: bytes) -> None:
 
 
 @fuzzed(numbered())
-def test_every_entry_is_found_or_reported(case: tuple[int, bytes]) -> None:
+def test_every_entry_is_parsed_or_a_problem(case: tuple[int, bytes]) -> None:
     check_count(*case)

@@ -6,12 +6,12 @@ import pytest
 import rispy  # type: ignore[import-untyped]
 
 from api.citations import ris
-from api.citations.parse_result import Reading
+from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from tests.citations.ris_files import one, written
 from tests.citations.sources import (
-    as_found,
+    as_read_back,
     compared,
     row,
     seed_source,
@@ -109,11 +109,11 @@ def lines(source: Row, *tags: str) -> list[str]:
 
 
 def expected(source: Row) -> Row:
-    """Return what is to be found of a written source: all that the format carries, every identifier unverified."""
-    found = as_found(source, *ris.CANNOT_CARRY)
-    for each in found.get("identifiers", []):
-        each["verification"] = "unverified"
-    return found
+    """Return the record that a written source is read back as: every identifier is unverified."""
+    record = as_read_back(source, *ris.CANNOT_CARRY)
+    for identifier in record.get("identifiers", []):
+        identifier["verification"] = "unverified"
+    return record
 
 
 def copied(source: Row) -> Row:
@@ -128,28 +128,28 @@ def test_the_articles_sources_are_written_so(slug: str) -> None:
 
 def test_no_sources_are_an_empty_file() -> None:
     assert written() == b""
-    assert ris.read(b"") == Reading()
+    assert ris.read(b"") == ParsedFile()
 
 
 def test_every_seed_source_comes_back() -> None:
     seeded = seed_sources()
     reading = ris.read(written(*seeded))
-    assert not reading.troubles
-    assert [compared(found.record) for found in reading.found] == [
+    assert not reading.problems
+    assert [compared(parsed_entry.record) for parsed_entry in reading.entries] == [
         expected(copied(source)) for source in seeded
     ]
-    assert not any(found.dropped for found in reading.found)
-    for source, found in zip(seeded, reading.found, strict=True):
-        SourceIn.model_validate({"id": source["id"], **found.record})
+    assert not any(parsed_entry.dropped for parsed_entry in reading.entries)
+    for source, parsed_entry in zip(seeded, reading.entries, strict=True):
+        SourceIn.model_validate({"id": source["id"], **parsed_entry.record})
 
 
 @generated(sources(paragraphs=True))
 def test_every_source_comes_back(source: Row) -> None:
     reading = ris.read(written(source))
-    assert [(compared(each.record), each.dropped) for each in reading.found] == [
+    assert [(compared(each.record), each.dropped) for each in reading.entries] == [
         (expected(copied(source)), ())
     ]
-    assert not reading.troubles
+    assert not reading.problems
 
 
 RISPY = {
@@ -174,7 +174,7 @@ def test_rispy_reads_the_same() -> None:
 
 
 @generated(source_lists(2))
-def test_rispy_reads_what_is_generated(several: list[Row]) -> None:
+def test_rispy_reads_generated_sources(several: list[Row]) -> None:
     entries = rispy.loads(written(*several).decode())
     assert [entry["title"].split() for entry in entries] == [
         source["title"].split() for source in several

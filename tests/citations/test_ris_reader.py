@@ -6,16 +6,16 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import ris
-from api.citations.clean import decoded
-from api.citations.parse_result import Reading
+from api.citations.clean import decode_file
+from api.citations.parse_result import ParsedFile
 from tests.citations.ris_files import one, written
 from tests.citations.sources import compared, source_lists
 from tests.generated import fuzzed
 
 
-def codes(reading: Reading) -> list[str]:
-    """Return the codes of what was found in trouble."""
-    return [trouble.code for trouble in reading.troubles]
+def codes(reading: ParsedFile) -> list[str]:
+    """Return the codes of the problems of a file."""
+    return [problem.code for problem in reading.problems]
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def codes(reading: Reading) -> list[str]:
     ],
 )  # fmt: skip
 def test_dois_are_cleaned(text: str, doi: str | None) -> None:
-    (found,) = ris.read(f"TY  - JOUR\nTI  - T\nDO  - {text}\nER  - \n".encode()).found
-    assert [each["value"] for each in found.record["identifiers"]] == ([doi] if doi else [])
-    assert found.dropped == (() if doi else ("DO",))
+    (entry,) = ris.read(f"TY  - JOUR\nTI  - T\nDO  - {text}\nER  - \n".encode()).entries
+    assert [each["value"] for each in entry.record["identifiers"]] == ([doi] if doi else [])
+    assert entry.dropped == (() if doi else ("DO",))
 
 
 RECORD = "TY  - JOUR\nAU  - Singh, A V\nTI  - Iron deposition\nPY  - 2009\nER  - \n"
@@ -81,7 +81,7 @@ READ = {
         RECORD.replace("\n", "\n\n"),
     ],
 )
-def test_ill_made_records_are_found(text: str) -> None:
+def test_malformed_records_are_read(text: str) -> None:
     if text.endswith("ER"):
         text = text[:-2]
     assert one(text) == READ
@@ -105,21 +105,23 @@ def test_text_that_looks_like_a_tag(words: str) -> None:
 def test_a_missing_end_before_the_next_record() -> None:
     second = RECORD.replace("Iron", "Copper")
     reading = ris.read((RECORD.replace("ER  - \n", "") + second).encode())
-    assert [(found.line, found.record["title"]) for found in reading.found] == [
+    assert [(entry.line, entry.record["title"]) for entry in reading.entries] == [
         (1, "Iron deposition"),
         (5, "Copper deposition"),
     ]
-    assert not reading.troubles
+    assert not reading.problems
 
 
 def test_a_file_cut_in_the_middle() -> None:
     other = RECORD.replace("Iron", "Copper")
-    assert [found.record["title"] for found in ris.read((RECORD + other)[:-12].encode()).found] == [
+    assert [
+        entry.record["title"] for entry in ris.read((RECORD + other)[:-12].encode()).entries
+    ] == [
         "Iron deposition",
         "Copper deposition",
     ]
     reading = ris.read((RECORD + other)[: len(RECORD) + 20].encode())
-    assert (len(reading.found), codes(reading), reading.troubles[0].line) == (
+    assert (len(reading.entries), codes(reading), reading.problems[0].line) == (
         1,
         ["missing_title"],
         6,
@@ -130,13 +132,13 @@ def test_text_outside_records_is_one_trouble_a_stretch() -> None:
     reading = ris.read(
         f"Exported by\nsomething\n\n{RECORD}\nAU  - Lost, A\nTI  - Lost\nER  - \n{RECORD}".encode()
     )
-    assert [(trouble.line, trouble.code) for trouble in reading.troubles] == [
+    assert [(problem.line, problem.code) for problem in reading.problems] == [
         (1, "text_outside_record"),
         (10, "text_outside_record"),
         (13, "repeated_entry"),
     ]
-    assert [found.line for found in reading.found] == [4]
-    assert "line 4" in reading.troubles[2].detail
+    assert [entry.line for entry in reading.entries] == [4]
+    assert "line 4" in reading.problems[2].detail
 
 
 def test_the_same_identifier_and_title_are_the_same_entry() -> None:
@@ -147,7 +149,7 @@ def test_the_same_identifier_and_title_are_the_same_entry() -> None:
     assert codes(ris.read((first + first.replace("- A", "- B")).encode())) == []
 
 
-def test_what_other_programs_write() -> None:
+def test_files_of_other_programs() -> None:
     text = """TY  - JOUR
 T1  - Effects of <i>H</i><sub>2</sub>O &amp; p<0.05
 A1  - Smith,J.A.,Jr.
@@ -172,9 +174,9 @@ C2  - PMC123
 ID  - 7
 ER  -
 """
-    (found,) = ris.read(text.encode()).found
-    assert sorted(found.dropped) == ["AN", "KW", "M3", "N2", "SN", "UR", "Y1"]
-    assert compared(found.record) == {
+    (entry,) = ris.read(text.encode()).entries
+    assert sorted(entry.dropped) == ["AN", "KW", "M3", "N2", "SN", "UR", "Y1"]
+    assert compared(entry.record) == {
         **READ,
         "title": "Effects of H2O & p<0.05",
         "authors": [
@@ -198,8 +200,8 @@ ER  -
 
 
 def test_an_unknown_type_is_a_document_and_says_so() -> None:
-    (found,) = ris.read(b"TY  - MUSIC\nTI  - A\nER  - \n").found
-    assert (found.record["type"], found.dropped) == ("document", ("TY",))
+    (entry,) = ris.read(b"TY  - MUSIC\nTI  - A\nER  - \n").entries
+    assert (entry.record["type"], entry.dropped) == ("document", ("TY",))
 
 
 PIECES = ("TY  - JOUR", "TY - BOOK", "ty-rprt", "ER  - ", "ER", "TI  - A", "TI - ", "AU  - A, B, C, D", "AU  - ;,;", "  more", "",
@@ -239,18 +241,18 @@ def entries(content: bytes) -> int:
 
 def check(content: bytes) -> None:
     reading = ris.read(content)
-    assert all(found.record["title"] and found.line >= 1 for found in reading.found)
+    assert all(entry.record["title"] and entry.line >= 1 for entry in reading.entries)
     assert all(
-        trouble.line >= 1 and trouble.code and trouble.detail for trouble in reading.troubles
+        problem.line >= 1 and problem.code and problem.detail for problem in reading.problems
     )
-    starts = re.findall(r"^TY  - [A-Z]{3,6}$", decoded(content), re.MULTILINE)
-    assert len(reading.found) + len(reading.troubles) >= len(starts)
+    starts = re.findall(r"^TY  - [A-Z]{3,6}$", decode_file(content), re.MULTILINE)
+    assert len(reading.entries) + len(reading.problems) >= len(starts)
 
 
 def check_count(kept: list[str]) -> None:
     content = "\r\n".join(kept).encode()
     reading = ris.read(content)
-    assert len(reading.found) + len(reading.troubles) == entries(content)
+    assert len(reading.entries) + len(reading.problems) == entries(content)
 
 
 @st.composite
@@ -272,5 +274,5 @@ def test_no_file_stops_the_reader(content: bytes) -> None:
 
 
 @fuzzed(shortened())
-def test_every_entry_is_found_or_reported(kept: list[str]) -> None:
+def test_every_entry_is_parsed_or_a_problem(kept: list[str]) -> None:
     check_count(kept)

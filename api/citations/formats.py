@@ -1,0 +1,77 @@
+"""The formats of citations: those that are written, and those that are read."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from api.citations import bibliography, bibtex, csl_json, csv, json_ld, nbib, ris
+from api.citations.parse_result import ParsedFile
+from models.records.serializers import Row
+
+# A writer takes sources and their citation keys by slug, and yields pieces of a file.
+Writer = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
+Reader = Callable[[bytes], ParsedFile]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format by its name in `format=`. The first of its media types is the one that is sent."""
+
+    name: str
+    media_types: tuple[str, ...]
+    extension: str
+
+
+@dataclass(frozen=True)
+class WrittenFormat(Format):
+    """A format in which sources are written."""
+
+    write: Writer
+
+
+class ReadFormat(NamedTuple):
+    """A format from which sources are read, and how a file of it, or one of its lines, begins.
+
+    The signature is a pattern, and the same in words.
+    """
+
+    read: Reader
+    signature: re.Pattern[str]
+    description: str
+
+
+WRITTEN = {
+    name: WrittenFormat(name, module.MEDIA_TYPES, module.EXTENSION, module.write)
+    for name, module in {
+        "csl_json": csl_json,
+        "bibtex": bibtex,
+        "ris": ris,
+        "bibliography": bibliography,
+        "json_ld": json_ld,
+        "csv": csv,
+    }.items()
+}
+BIBLIOGRAPHY = WRITTEN["bibliography"]
+READ = {
+    "csl_json": ReadFormat(
+        csl_json.read,
+        re.compile(r"\A\s*(?:\[\s*[{\]]|\{\s*[\"}]|\[\s*\Z)"),
+        "a JSON list or object",
+    ),
+    "ris": ReadFormat(
+        ris.read,
+        re.compile(r"^[ \t\ufeff]*TY[ \t]*-[ \t]*[A-Z]+[ \t]*$", re.MULTILINE | re.IGNORECASE),
+        "a line 'TY  - JOUR'",
+    ),
+    "nbib": ReadFormat(
+        nbib.read,
+        re.compile(r"^\ufeff?PMID ?- ?[0-9]+", re.MULTILINE),
+        "a line 'PMID- 19060024'",
+    ),
+    "bibtex": ReadFormat(
+        bibtex.read,
+        re.compile(r"@\s*[A-Za-z]+\s*[{(]"),
+        "an entry '@article{'",
+    ),
+}

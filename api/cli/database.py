@@ -1,0 +1,112 @@
+"""Commands on a database as one thing: migrate, seed, check, rebuild, export, backup, restore."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
+from api.settings import Settings
+from models.database import schema_version
+from models.projection import rebuild as read_model
+from models.projection.integrity_check import check as find_disagreements
+from models.transfer import backup
+from models.transfer import export as exporting
+from models.transfer import seed as seeding
+
+
+def migrate(
+    database_url: DatabaseUrl = None,
+    to: Annotated[
+        str, typer.Option(help="A revision, `head`, or `base` (drops everything).")
+    ] = "head",
+) -> None:
+    """Bring the database to the newest migration, or to another one.
+
+    Where the migration emptied the read model, it is derived anew.
+    """
+    with open_database(database_url) as database:
+        migrate_if_needed(database, to)
+        with database.read() as connection:
+            revision = schema_version.current(connection) or "base"
+        typer.echo(f"{database.shown} is at migration {revision}.")
+
+
+def seed(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with sources/, claims/, vocabularies/.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Load seed files: all of them or, where one is bad, none.
+
+    Loading them again changes nothing.
+    """
+    with open_database(database_url) as database:
+        migrate_if_needed(database)
+        tally = seeding.seed(database, folder or Settings().seed_dir)
+        for (kind, outcome), number in sorted(tally.items()):
+            typer.echo(f"{number:6} {kind} {outcome}")
+
+
+def check(database_url: DatabaseUrl = None) -> None:
+    """Prove that revisions, tables and read model agree.
+
+    Exits with 1, and one line for each disagreement, if they do not.
+    """
+    with open_database(database_url) as database, database.read() as connection:
+        disagreements = list(find_disagreements(connection))
+    for disagreement in disagreements:
+        typer.echo(disagreement, err=True)
+    if disagreements:
+        raise typer.Exit(1)
+    typer.echo(f"{database.shown}: all agrees.")
+
+
+def rebuild(database_url: DatabaseUrl = None) -> None:
+    """Derive every claim's document, terms and status periods anew from the tables."""
+    with open_database(database_url) as database, database.write() as connection:
+        number = read_model.rebuild(connection)
+    typer.echo(f"{number} claims derived anew.")
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to; must not be there, or be empty.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write everything that is public as a release, which is never altered.
+
+    A release is a folder of files with a manifest.
+    """
+    with open_database(database_url) as database:
+        manifest = exporting.release(database, folder)
+    counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
+    typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
+
+
+def back_up(
+    file: Annotated[Path, typer.Argument(help="Where to; must not be there yet.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write everything, also what is not public, to a file that only its owner may read.
+
+    The server may go on meanwhile.
+    """
+    with open_database(database_url) as database:
+        header = backup.write(database, file)
+    typer.echo(
+        f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public."
+    )
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Bring a backup back into an empty database, and prove that it agrees with itself."""
+    with open_database(database_url) as database:
+        header = backup.restore(database, file)
+        typer.echo(
+            f"{database.shown}: restored up to serial {header['serial']},"
+            f" {header['rows']} rows; all agrees."
+        )

@@ -1,0 +1,195 @@
+"""Commands that bring records in from files: records, SciFact, sources."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+from typer.core import TyperGroup
+
+from api.cli.common import (
+    STANDARD_INPUT,
+    DatabaseUrl,
+    migrate_if_needed,
+    open_database,
+    read_file,
+)
+from api.cli.progress import progress_bar
+from models.core.errors import ClaimbaseError, in_words
+from models.database.connections import Database
+from models.transfer import jsonl_reader, load
+from models.transfer.line_records import Problem
+
+if TYPE_CHECKING:
+    from api.routes.parse import ParsedRecord
+
+
+class RecordsByDefault(TyperGroup):
+    """A group of commands in which `import PATH` means `import records PATH`.
+
+    A file that has the name of a command is written `./sources`.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `records` before arguments that do not begin with a command."""
+        if args and args[0] not in (*self.commands, *self.get_help_option_names(ctx)):
+            args = ["records", *args]
+        return super().parse_args(ctx, args)
+
+
+commands = typer.Typer(
+    cls=RecordsByDefault,
+    help="Bring records in from files; `import PATH` means `import records PATH`.",
+    no_args_is_help=True,
+)
+
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave bad records out and store the others.")
+]
+
+
+@commands.command("records")
+def import_records(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|FILE|-", help="A release's folder, lines of JSON, or - for them."
+        ),
+    ],
+    database_url: DatabaseUrl = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Load an export, or records as lines of JSON: all of them or nothing.
+
+    An empty database takes an export as it is, revisions and times included.
+
+    Into another one its records come as changes.
+    """
+    file: Path | BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else Path(path)
+    with open_database(database_url) as database, jsonl_reader.opened(file) as lines:
+        migrate_if_needed(database)
+        _load(database, lines, skip_bad)
+
+
+@commands.command("scifact")
+def import_scifact(
+    claims: Annotated[Path, typer.Argument(help="claims_train.jsonl or claims_dev.jsonl.")],
+    corpus: Annotated[Path, typer.Argument(help="corpus.jsonl.")],
+    database_url: DatabaseUrl = None,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Load SciFact: its abstracts as sources, its claims, and its annotations as evidence."""
+    from models.transfer.datasets import scifact
+
+    with open_database(database_url) as database, scifact.opened(claims, corpus) as lines:
+        migrate_if_needed(database)
+        _load(database, lines, skip_bad)
+
+
+def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool) -> None:
+    """Load records, print what became of them, and exit 1 if some were left out."""
+    with progress_bar("Loading") as report_progress:
+        result = load.load(
+            database, lines, report=_print_problem, progress=report_progress, skip_bad=skip_bad
+        )
+    _print_tally(result.stored, "stored")
+    _print_tally(result.unchanged, "unchanged")
+    typer.echo(
+        f"{result.lines} lines: {result.records} records = {result.stored.total()} stored"
+        f" + {result.unchanged.total()} unchanged + {result.reported} reported;"
+        f" {result.revisions} revisions."
+    )
+    if result.restored:
+        typer.echo(f"Restored as it was, up to serial {result.revisions}.")
+    elif result.revisions:
+        typer.echo(
+            "The revisions were not taken: the database had its own,"
+            " and the records came as changes to it."
+        )
+    if result.differing:
+        typer.echo(
+            f"{result.differing} claims come out otherwise here than where the file was made,"
+            " by other rules."
+        )
+    if result.reported:
+        raise typer.Exit(1)
+
+
+def _print_problem(problem: Problem) -> None:
+    typer.echo(in_words(problem.place, problem.fault), err=True)
+
+
+def _print_tally(tally: Counter[str], outcome: str) -> None:
+    for kind, number in sorted(tally.items()):
+        typer.echo(f"{number:6} {kind} {outcome}")
+
+
+@commands.command("sources")
+def import_sources(
+    file: Annotated[
+        str, typer.Argument(help="BibTeX, RIS, CSL-JSON or PubMed NBIB; - for standard input.")
+    ],
+    database_url: DatabaseUrl = None,
+    format: Annotated[
+        str | None, typer.Option(help="bibtex, ris, csl_json or nbib; detected where not given.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be stored, and store nothing.")
+    ] = False,
+) -> None:
+    """Store the new sources of a file, and say of every entry what became of it.
+
+    A source that is stored already is matched, and its differences shown; it stays as it is.
+
+    Exits with 1 if an entry was reported.
+    """
+    from api.citations import detect
+    from api.routes.parse import reconciled
+    from models.transfer import citation_matching
+    from models.write import changes
+
+    content = read_file(file)
+    with open_database(database_url) as database:
+        migrate_if_needed(database)
+        try:
+            format_name = format or detect.detect(content)
+            parsed_file = detect.read(content, format_name)
+        except ValueError as error:
+            raise ClaimbaseError(str(error)) from None
+        with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
+            records = ((entry.line, entry.record, entry.dropped) for entry in parsed_file.entries)
+            outcomes = citation_matching.reconcile(change.connection, records, proposed=True)
+            stored = 0 if dry_run else citation_matching.store(change, outcomes)
+    parsed = reconciled(format_name, parsed_file, outcomes)
+    for record in parsed.data:
+        typer.echo(f"line {record.line}: {_outcome(record)}")
+    typer.echo(
+        f"{parsed.found} found = {parsed.new} new ({stored} stored)"
+        f" + {parsed.matched} matched + {parsed.reported} reported."
+    )
+    if parsed.reported:
+        raise typer.Exit(1)
+
+
+def _outcome(record: "ParsedRecord") -> str:
+    """Return what became of an entry: the outcome, the source, the differences and errors."""
+    remarks = [
+        f"{difference.field}: here {_in_words(difference.stored)},"
+        f" there {_in_words(difference.given)}"
+        for difference in record.differences
+    ]
+    remarks += [error.detail for error in record.errors]
+    parts = [record.outcome, record.id, "; ".join(remarks)]
+    if record.dropped:
+        parts.append(f"(no place for {', '.join(record.dropped)})")
+    return " ".join(part for part in parts if part)
+
+
+def _in_words(value: object) -> str:
+    """Return a field of a source for people: a list of authors by their names, else the value."""
+    from api.citations.clean import name_line
+
+    if not isinstance(value, list):
+        return repr(value)
+    return "; ".join(name_line(author) for author in value) or "none"

@@ -1,0 +1,68 @@
+"""The command that serves the API."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection, func, select
+
+from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
+from api.cli.garbage_collection import without_garbage_collection
+from api.settings import Settings, installed_version
+from models.database.connections import Database
+from models.read import listings
+from models.records.claim import Claim
+from models.records.serializers import table
+from models.records.source import Source
+from models.transfer import seed
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+    database_url: DatabaseUrl = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that serve.")
+    ] = None,
+) -> None:
+    """Migrate, seed an empty database, and serve the API."""
+    # Imported here, since no other command needs FastAPI and all the routes.
+    with without_garbage_collection():
+        from api.http import server
+        from api.main import create_app
+
+    options = {"host": host, "port": port, "database_url": database_url, "workers": workers}
+    overrides = {name: value for name, value in options.items() if value is not None}
+    settings = Settings().model_copy(update=overrides)
+    with open_database(settings.database_url) as database:
+        migrate_if_needed(database)
+        _seed_if_empty(database, settings.seed_dir)
+        with database.read() as connection:
+            content = _content(connection)
+        database_name = database.shown
+    host_in_url = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host_in_url}:{settings.port}"
+    typer.echo(
+        f"Claimbase {installed_version()}: {content}, {database_name}\n"
+        f"  API   {address}/v1\n"
+        f"  Docs  {address}/docs\n"
+        f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
+    )
+    if not server.run(partial(create_app, settings), settings):
+        raise typer.Exit(1)
+
+
+def _content(connection: Connection) -> str:
+    """Return how much the database holds, and its serial, as words."""
+    claims = connection.scalar(select(func.count()).select_from(table(Claim)))
+    sources = connection.scalar(select(func.count()).select_from(table(Source)))
+    return f"{claims} claims, {sources} sources, serial {listings.serial(connection)}"
+
+
+def _seed_if_empty(database: Database, folder: Path) -> None:
+    with database.read() as connection:
+        if listings.serial(connection):
+            return
+    tally = seed.seed(database, folder)
+    typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")
