@@ -9,7 +9,7 @@ from sqlmodel import SQLModel
 
 from models.records.claim import ClaimIn, TopicIn
 from models.records.evidence import EvidenceIn
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from models.records.source import SourceIn
 from models.write import changes
 from tests.databases import Store
@@ -20,7 +20,7 @@ def put_part(change: changes.Change, claim: str, part: SQLModel, action: str | N
 
     Return whether that altered anything.
     """
-    (kind,) = (kind for kind in KINDS.values() if type(part) is kind.fields)
+    (kind,) = (kind for kind in RECORD_TYPES.values() if type(part) is kind.fields)
     return changes.put(change, kind, {"claim": claim, **part.model_dump()}, action)
 
 

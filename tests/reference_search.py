@@ -10,7 +10,7 @@ class ReferenceSearch:
     """What a query means: read off its definition, over all words of a record, without any index."""
 
     def __init__(self, title: str, texts: Sequence[str]) -> None:
-        self.texts = [tokenizer.tokens(each) for each in (title, *texts)]
+        self.texts = [tokenizer.tokenize(each) for each in (title, *texts)]
 
     def phrase(self, phrase: Phrase) -> bool:
         size = len(phrase)

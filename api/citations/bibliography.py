@@ -35,7 +35,7 @@ from api.citations.bibliography_styles import (
     Style,
     plain,
 )
-from models.core.errors import Fault, InvalidRecord, near
+from models.core.errors import Fault, InvalidRecord, close_matches
 from models.records.serializers import Row
 
 __all__ = ["EXTENSION", "LOCALES", "MEDIA_TYPES", "STYLES", "check", "entry", "write"]
@@ -106,7 +106,7 @@ def _enumeration(words: list[str]) -> str:
 
 def _refuse(at: str, value: str, names: Mapping[str, str], offered: Iterable[str]) -> NoReturn:
     """Raise `InvalidRecord` for a value that is not offered, with those that are spelt alike."""
-    similar = list(dict.fromkeys(names[name] for name in near(value, names, 3)))
+    similar = list(dict.fromkeys(names[name] for name in close_matches(value, names, 3)))
     hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
     fault = Fault(
         at=at,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pydantic_core import PydanticCustomError
 
 from models.core.types import check_partial_date
-from models.records.source import AuthorIn, normal_identifier
+from models.records.source import AuthorIn, normalise_identifier
 
 # Text.
 
@@ -192,7 +192,7 @@ _BRACKETS = ("<>", "()", "[]", "{}")
 def valid_identifier(scheme: str, text: str) -> str | None:
     """Return the normal form of an identifier, or None if it is not one of its scheme."""
     try:
-        return normal_identifier(scheme, text)
+        return normalise_identifier(scheme, text)
     except PydanticCustomError:
         return None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.citations.clean import clean_doi, strip_html, unverified, valid_identifier
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
-from models.core.types import REVIEWED
+from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row
 from models.records.source import SourceIn
 
@@ -14,7 +14,7 @@ TagValue = tuple[str, str]
 # The line on which a record begins and its tagged values, or None for text outside a record.
 RawEntry = tuple[int, list[TagValue] | None]
 
-_NOT_READ = ("id", *REVIEWED)
+_NOT_READ = ("id", *REVIEW_FIELDS)
 _PMID_DECORATION = re.compile(r"^(pmid|pmcid)\s*:?\s*|\.[0-9]+$|\s*\[.*\]$", re.IGNORECASE)
 _ISBN_DECORATION = re.compile(r"\(.*?\)|isbn|[\s:-]", re.IGNORECASE)
 

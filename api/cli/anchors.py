@@ -38,9 +38,9 @@ def check_anchors(
         except UnicodeDecodeError as error:
             raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
         slug = listings.source_slug(connection, source)
-        checked_text, verdicts = quote_check.checked(connection, slug, text)
+        checked_text, verdicts = quote_check.check_quotes(connection, slug, text)
     if as_json:
-        report = {"source": slug, **quote_check.told(checked_text, verdicts)}
+        report = {"source": slug, **quote_check.report_as_data(checked_text, verdicts)}
         typer.echo(json.dumps(report, ensure_ascii=False))
     else:
         typer.echo(checked_text.sentence)

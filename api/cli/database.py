@@ -93,7 +93,7 @@ def back_up(
     The server may go on meanwhile.
     """
     with open_database(database_url) as database:
-        header = backup.write(database, file)
+        header = backup.write_backup(database, file)
     typer.echo(
         f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public."
     )
@@ -105,7 +105,7 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty database, and prove that it agrees with itself."""
     with open_database(database_url) as database:
-        header = backup.restore(database, file)
+        header = backup.restore_backup(database, file)
         typer.echo(
             f"{database.shown}: restored up to serial {header['serial']},"
             f" {header['rows']} rows; all agrees."

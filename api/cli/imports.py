@@ -16,7 +16,7 @@ from api.cli.common import (
     read_file,
 )
 from api.cli.progress import progress_bar
-from models.core.errors import ClaimbaseError, in_words
+from models.core.errors import ClaimbaseError, describe_fault
 from models.database.connections import Database
 from models.transfer import jsonl_reader, load
 from models.transfer.line_records import Problem
@@ -67,7 +67,7 @@ def import_records(
     Into another one its records come as changes.
     """
     file: Path | BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else Path(path)
-    with open_database(database_url) as database, jsonl_reader.opened(file) as lines:
+    with open_database(database_url) as database, jsonl_reader.open_input(file) as lines:
         migrate_if_needed(database)
         _load(database, lines, skip_bad)
 
@@ -82,7 +82,7 @@ def import_scifact(
     """Load SciFact: its abstracts as sources, its claims, and its annotations as evidence."""
     from models.transfer.datasets import scifact
 
-    with open_database(database_url) as database, scifact.opened(claims, corpus) as lines:
+    with open_database(database_url) as database, scifact.open_input(claims, corpus) as lines:
         migrate_if_needed(database)
         _load(database, lines, skip_bad)
 
@@ -117,7 +117,7 @@ def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool) -> None
 
 
 def _print_problem(problem: Problem) -> None:
-    typer.echo(in_words(problem.place, problem.fault), err=True)
+    typer.echo(describe_fault(problem.place, problem.fault), err=True)
 
 
 def _print_tally(tally: Counter[str], outcome: str) -> None:
@@ -160,7 +160,7 @@ def import_sources(
         with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
             records = ((entry.line, entry.record, entry.dropped) for entry in parsed_file.entries)
             outcomes = citation_matching.reconcile(change.connection, records, proposed=True)
-            stored = 0 if dry_run else citation_matching.store(change, outcomes)
+            stored = 0 if dry_run else citation_matching.store_new(change, outcomes)
     parsed = reconciled(format_name, parsed_file, outcomes)
     for record in parsed.data:
         typer.echo(f"line {record.line}: {_outcome(record)}")

@@ -25,10 +25,10 @@ def create_key(
     The key alone goes to standard output, what it is to standard error.
     """
     with open_database(database_url) as database:
-        key_input = api_keys.read({"name": name, "role": role, "expires": expires})
+        key_input = api_keys.parse_key_request({"name": name, "role": role, "expires": expires})
         migrate_if_needed(database)
         with database.write() as connection:
-            key, plain_key = api_keys.create(connection, key_input)
+            key, plain_key = api_keys.create_key(connection, key_input)
     until = f"until {key.expires}" if key.expires else "until it is revoked"
     typer.echo(
         f"Key {key.id} of {key.name}, {key.role}, good {until}. It is not shown again:", err=True
@@ -43,7 +43,7 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
     A line for each key, its fields separated by tabs.
     """
     with open_database(database_url) as database, database.read() as connection:
-        keys = api_keys.stored(connection)
+        keys = api_keys.list_keys(connection)
     for key in keys:
         typer.echo("\t".join([key.id, key.role, f"created {key.created}", _end(key), key.name]))
 
@@ -63,5 +63,5 @@ def revoke_key(
 ) -> None:
     """Revoke a key, at once and for good, also for servers that run."""
     with open_database(database_url) as database, database.write() as connection:
-        key = api_keys.revoke(connection, identity)
+        key = api_keys.revoke_key(connection, identity)
     typer.echo(f"Key {key.id} of {key.name} is revoked since {key.revoked}.")

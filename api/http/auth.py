@@ -109,9 +109,9 @@ async def caller(request: Request, presented: Annotated[str | None, Depends(bear
     if presented is None:
         return None
     limits: Limits = request.app.state.limits
-    limits.admit_key(request, api_keys.id_of(presented))
+    limits.admit_key(request, api_keys.key_id(presented))
     try:
-        key = await read(request, lambda connection: api_keys.find(connection, presented))
+        key = await read(request, lambda connection: api_keys.authenticate(connection, presented))
     except BadKey as error:
         request.state.caller = error.key
         limits.count_failed_key(request, error.key.id if error.key else None)

@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from models.access.api_keys import redact
-from models.core.errors import ClaimbaseError, Fault, faults_of
+from models.access.api_keys import redact_keys
+from models.core.errors import ClaimbaseError, Fault, validation_faults
 from models.core.vocabulary import Term, Vocabulary
 from models.database.driver_errors import cut_off, storage_full, unusable
 from models.records.retired import Moved
@@ -197,7 +197,7 @@ def problem(
         status, code, detail, errors, request.scope.get("state", {}).get("request_id", "")
     )
     # What a client sent may be shown to it again, but a key in the wrong place is not: answers are kept and passed on.
-    content = redact(to_json(body, exclude_none=True).decode()).encode()
+    content = redact_keys(to_json(body, exclude_none=True).decode()).encode()
     request.scope.setdefault("state", {}).setdefault("denied", code)
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
@@ -315,7 +315,7 @@ def _of_fault(fault: Fault) -> ProblemError:
 def on_validation_error(request: Request, error: Exception) -> Response:
     """Render all that FastAPI found wrong with parameters, with the valid names or values."""
     assert isinstance(error, RequestValidationError)
-    faults = faults_of(
+    faults = validation_faults(
         ({**each, "loc": each["loc"][1:]} for each in error.errors()), _parameters(request)
     )
     named = [

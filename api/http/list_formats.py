@@ -169,7 +169,7 @@ def listing_response(
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
     values = given(query)
-    parameters = references.resolve(connection, values)
+    parameters = references.resolve_references(connection, values)
     database: Database = request.app.state.database
     sources = read(database, listing, parameters, values.get("sort", listing.default))
     return sources_response(chosen, sources, etag, "sources")
@@ -192,7 +192,7 @@ def lines_response(
     if unchanged := not_modified(request, LINES, etag):
         return unchanged
     values = given(query)
-    parameters = references.resolve(connection, values)
+    parameters = references.resolve_references(connection, values)
     database: Database = request.app.state.database
     sort = values.get("sort", listing.default)
     records = read_all(database, listing, statement, parameters, sort, lines)

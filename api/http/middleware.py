@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http import request_body
 from api.http.errors import on_domain_error, problem
 from api.http.rate_limits import address_of
-from models.access.api_keys import redact
+from models.access.api_keys import redact_keys
 from models.core.errors import ClaimbaseError
 
 MOST_BYTES = 8192
@@ -103,11 +103,13 @@ class Envelope:
             await (refused or self.app)(scope, receive, answer)
         except ClientDisconnect:
             log.info(
-                "client went away", extra={"request_id": request_id, "path": redact(scope["path"])}
+                "client went away",
+                extra={"request_id": request_id, "path": redact_keys(scope["path"])},
             )
         except Exception:
             log.exception(
-                "request failed", extra={"request_id": request_id, "path": redact(scope["path"])}
+                "request failed",
+                extra={"request_id": request_id, "path": redact_keys(scope["path"])},
             )
             if status:
                 raise
@@ -144,7 +146,7 @@ def vary(headers: Headers, name: bytes) -> None:
 
 def identify(given: str) -> str:
     """Return the id of a request: the one its client gave where that is harmless, else a new one."""
-    if given and GIVEN_ID.fullmatch(given) and redact(given) == given:
+    if given and GIVEN_ID.fullmatch(given) and redact_keys(given) == given:
         return given
     return f"{random.getrandbits(128):032x}"  # Nobody has to guess it, so that it need not be hard to guess.
 
@@ -162,7 +164,7 @@ def _told(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
     return {
         "request_id": request_id,
         "method": scope["method"],
-        "path": redact(scope["path"]),
+        "path": redact_keys(scope["path"]),
         "status": status,
     }
 
@@ -188,7 +190,7 @@ def _shown(query: str) -> str:
         f"{name}=…" if unquote_plus(name) == "comment" else name + equals + value
         for name, equals, value in pieces
     )
-    return redact("&".join(hidden))
+    return redact_keys("&".join(hidden))
 
 
 def _audit(request: Request, told: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ def listing_response(
     sort = asked.get("sort", listing.default)
     bound = _binding(request, asked)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
-    parameters = references.resolve(connection, asked)
+    parameters = references.resolve_references(connection, asked)
     etag = list_tag(connection)
     if unchanged := not_modified(request, etag):
         return unchanged

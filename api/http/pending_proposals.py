@@ -63,13 +63,13 @@ def proposals(
     pagination.make_private(request)
     if caller is None:
         raise KeyRequired("include=submitted needs a key; send it as Authorization: Bearer …")
-    statement, conditions = review.waiting(connection, caller)
+    statement, conditions = review.pending_query(connection, caller)
     if kind is not None:
         conditions.append(review.revision.c.kind == kind)
     if claim is not None:
         conditions.append(review.revision.c.claim == claim)
     statement = statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST + 1)
-    return [review.waiting_out(row) for row in connection.execute(statement).mappings()]
+    return [review.describe_pending(row) for row in connection.execute(statement).mappings()]
 
 
 def with_proposals(response: Response, waiting: list[review.RecordOut] | None) -> Response:

@@ -14,7 +14,7 @@ from models.core.errors import Fault
 from models.database.full_text import Query
 from models.read import listings, search_results
 from models.records.serializers import Row, sources_out
-from models.search.query import parse
+from models.search.query import parse_query
 
 Highlight = dict[str, str]
 HIGHLIGHT = (
@@ -42,8 +42,8 @@ def apply_search(
     need `q`: `highlight` and `sort=relevance`.
     """
     if query.q is not None:
-        search_query = parse(query.q, request.app.state.synonyms)
-        return search_query, search_results.searched(connection, listing, kind, search_query)
+        search_query = parse_query(query.q, request.app.state.synonyms)
+        return search_query, search_results.search_listing(connection, listing, kind, search_query)
     names = []
     sorts = [name.removeprefix("-") for name in getattr(query, "sort", ())]
     if search_results.RELEVANCE in sorts:

@@ -21,7 +21,7 @@ from uvicorn.supervisors import Multiprocess
 from api.http.errors import HEADERS_OF_STATUS, MEDIA_TYPE, problem_body
 from api.http.middleware import SECURITY_HEADERS, Sealed
 from api.settings import Settings
-from models.access.api_keys import redact
+from models.access.api_keys import redact_keys
 
 # How long the rest of a body is read and thrown away that was answered already, so that the client gets the answer.
 LINGER_SECONDS = 5
@@ -255,7 +255,7 @@ class Redacting(JsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return redact(super().format(record))
+        return redact_keys(super().format(record))
 
 
 def logs(settings: Settings) -> dict[str, Any]:

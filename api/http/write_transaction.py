@@ -22,7 +22,7 @@ from models.core.errors import ClaimbaseError, Fault, InvalidRecord
 from models.core.review_errors import Conflict
 from models.database.connections import BUSY_SECONDS
 from models.database.writer_queue import Busy
-from models.records.record_types import Kind
+from models.records.record_types import RecordType
 from models.records.serializers import Row
 from models.write import changes, idempotency, review
 from models.write.changes import Change
@@ -152,7 +152,7 @@ def _write(
                     kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"}
                 )
             answer = work(change)
-            changes.settle(change)
+            changes.flush(change)
             told = answer.tell(change)
             if isinstance(told, review.RecordOut):
                 answer.headers["ETag"] = f'"{told.revision}"'
@@ -198,19 +198,19 @@ def _idempotency_key(request: Request) -> str | None:
     return given
 
 
-def meant(request: Request, change: Change, caller: Key, kind: Kind, record_id: str) -> Row:
+def meant(request: Request, change: Change, caller: Key, kind: RecordType, record_id: str) -> Row:
     """Return the record that a write is about, as its caller may see it, in the version that the request names."""
-    body = review.find(change.connection, caller, kind, record_id)
+    body = review.find_visible(change.connection, caller, kind, record_id)
     _must_match(request, change.connection, kind, record_id, body)
     return body
 
 
 def _must_match(
-    request: Request, connection: Connection, kind: Kind, record_id: str, body: Row
+    request: Request, connection: Connection, kind: RecordType, record_id: str, body: Row
 ) -> None:
     """Refuse a request that does not say which version it is about (428), or is about another (412; RFC 9110, 13.1.1)."""
     given = header(request, "if-match")
-    now = f'"{review.version(connection, kind, record_id, body)}"'
+    now = f'"{review.etag_revision(connection, kind, record_id, body)}"'
     if given is None:
         raise PreconditionRequired(
             "Say which version you mean: send If-Match with the ETag that you read, so that nobody's change is lost."

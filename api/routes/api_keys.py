@@ -48,13 +48,13 @@ def list_keys(connection: Reader, _admin: Admin) -> Response:
 
     The keys themselves nobody can tell.
     """
-    return _answer(KeyList(data=api_keys.stored(connection)))
+    return _answer(KeyList(data=api_keys.list_keys(connection)))
 
 
 @router.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
 def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     """Give what may be told of one key."""
-    return _answer(api_keys.get(connection, key))
+    return _answer(api_keys.get_key(connection, key))
 
 
 @router.post(
@@ -83,13 +83,13 @@ async def create_key(request: Request, _admin: Admin) -> Response:
         raise ParameterError(
             detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)]
         )
-    wanted = api_keys.read(await read_json(request))
+    wanted = api_keys.parse_key_request(await read_json(request))
     return await in_turn(request, _create, request, wanted)
 
 
 def _create(request: Request, wanted: KeyIn) -> Response:
     with database(request).write() as connection:
-        made, plain = api_keys.create(connection, wanted)
+        made, plain = api_keys.create_key(connection, wanted)
     return _answer(NewKey(**made.model_dump(), key=plain), 201, {"Location": f"/v1/keys/{made.id}"})
 
 
@@ -101,5 +101,5 @@ async def revoke_key(request: Request, _admin: Admin, key: KeyId) -> Response:
 
 def _revoke(request: Request, key: str) -> Response:
     with database(request).write() as connection:
-        revoked = api_keys.revoke(connection, key)
+        revoked = api_keys.revoke_key(connection, key)
     return _answer(revoked)

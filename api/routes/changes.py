@@ -15,8 +15,8 @@ from api.http.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
 from api.http.event_stream import BATCH, HEADERS, EventStream
 from api.http.negotiation import negotiate
 from api.http.pagination import choices
-from models.access.proposal_ownership import visible
-from models.core.types import LARGEST
+from models.access.proposal_ownership import visibility_condition
+from models.core.types import MAX_INTEGER
 from models.read import change_feed, listings
 from models.read.change_feed import Batch, ChangeFilters
 from models.read.filters import NONE, Many, given
@@ -47,7 +47,7 @@ class ChangeParameters(Included):
     since: int = Field(
         0,
         ge=0,
-        le=LARGEST,
+        le=MAX_INTEGER,
         description="Serial after which to begin; 0 is before the first change.",
     )
     limit: int = Field(25, ge=1, le=200, description="Changes a page.")
@@ -59,7 +59,7 @@ class StreamParameters(Included):
     since: int | None = Field(
         None,
         ge=0,
-        le=LARGEST,
+        le=MAX_INTEGER,
         description="Serial after which to begin; where it is not given, the newest.",
     )
 
@@ -105,10 +105,10 @@ def list_changes(
     are told, and to curators all.
     """
     parameters, body = asked_for(query)
-    may_see = visible(connection, caller)
+    may_see = visibility_condition(connection, caller)
     if caller is not None:
         pagination.make_private(request)
-    change_feed.known(connection, parameters, may_see)
+    change_feed.require_known(connection, parameters, may_see)
     batch = change_feed.changes_after(
         connection, query.since, query.limit, parameters, body=body, may_see=may_see
     )
@@ -146,7 +146,9 @@ def stream_changes(
     query: Annotated[StreamParameters, Query()],
     last_event_id: Annotated[
         int | None,
-        Header(ge=0, le=LARGEST, description="Serial after which to go on; comes before `since`."),
+        Header(
+            ge=0, le=MAX_INTEGER, description="Serial after which to go on; comes before `since`."
+        ),
     ] = None,
 ) -> Response:
     """Send each change as it is committed, as server-sent events: `id` is the serial, `data` the
@@ -159,7 +161,7 @@ def stream_changes(
     if negotiate(pagination.header(request, "accept"), (STREAM,)) is None:
         raise not_acceptable((STREAM,))
     parameters, body = asked_for(query)
-    change_feed.known(connection, parameters, change_feed.PUBLIC_ONES)
+    change_feed.require_known(connection, parameters, change_feed.PUBLIC_REVISIONS)
 
     def read(connection: Connection, since: int) -> Batch:
         return change_feed.changes_after(connection, since, BATCH, parameters, body=body)
@@ -169,7 +171,7 @@ def stream_changes(
     )
     if since is None:
         since = listings.serial(connection)
-    change_feed.reached(connection, since, at)
+    change_feed.require_serial(connection, since, at)
     if request.state.head:
         return Response(media_type=STREAM, headers=HEADERS)
     return EventStream(request.app.state.streams, since, read)

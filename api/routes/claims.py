@@ -251,7 +251,7 @@ def count_claims(
     request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]
 ) -> Response:
     """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
-    parameters = references.resolve(connection, given(query))
+    parameters = references.resolve_references(connection, given(query))
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged

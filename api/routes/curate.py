@@ -28,9 +28,9 @@ from api.http.write_transaction import (
 from models.access.api_keys import Key
 from models.core.errors import Fault, InvalidRecord
 from models.core.review_errors import Conflict
-from models.core.types import REVIEWED, Text
+from models.core.types import REVIEW_FIELDS, Text
 from models.read.filters import Filters
-from models.records.record_types import KINDS, Kind
+from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
 from models.write import review
 from models.write.changes import Change
@@ -80,13 +80,15 @@ def merged(old: Any, patch: Any) -> Any:
     return base
 
 
-def told(kind: Kind, record_id: str, status: int = 200) -> Answer:
+def told(kind: RecordType, record_id: str, status: int = 200) -> Answer:
     """Return the answer that gives a record as it stands after the change."""
     headers = {"Location": f"/v1/records/{kind.name}/{record_id}"} if status == 201 else {}
-    return Answer(lambda change: review.told_after(change, kind, record_id), status, headers)
+    return Answer(
+        lambda change: review.describe_after_change(change, kind, record_id), status, headers
+    )
 
 
-def _propose(kind: Kind) -> Any:
+def _propose(kind: RecordType) -> Any:
     async def propose(
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
@@ -101,7 +103,7 @@ def _propose(kind: Kind) -> Any:
     return propose
 
 
-def _claim_of(kind: Kind, given: Row, path: dict[str, str]) -> Row:
+def _claim_of(kind: RecordType, given: Row, path: dict[str, str]) -> Row:
     if not kind.part:
         return {}
     if given.get("claim", path["claim"]) != path["claim"]:
@@ -110,7 +112,7 @@ def _claim_of(kind: Kind, given: Row, path: dict[str, str]) -> Row:
     return {"claim": path["claim"]}
 
 
-def _replace(kind: Kind) -> Any:
+def _replace(kind: RecordType) -> Any:
     async def replace(
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
@@ -120,7 +122,7 @@ def _replace(kind: Kind) -> Any:
         def work(change: Change) -> Answer:
             # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
             if request.headers.get("if-none-match") == "*":
-                review.must_name(kind, record_id, body)
+                review.require_same_key(kind, record_id, body)
                 try:
                     return told(kind, review.propose(change, caller, kind, body), 201)
                 except Conflict as error:
@@ -136,7 +138,7 @@ def _replace(kind: Kind) -> Any:
     return replace
 
 
-def _change(kind: Kind) -> Any:
+def _change(kind: RecordType) -> Any:
     async def change_fields(
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
@@ -154,7 +156,7 @@ def _change(kind: Kind) -> Any:
     return change_fields
 
 
-def _take_back(kind: Kind) -> Any:
+def _take_back(kind: RecordType) -> Any:
     async def take_back(
         request: Request, caller: Contributor, query: Annotated[TakingBack, Query()], **path: str
     ) -> Response:
@@ -171,12 +173,12 @@ def _take_back(kind: Kind) -> Any:
     return take_back
 
 
-def _schema(kind: Kind, some: bool) -> Row:
+def _schema(kind: RecordType, some: bool) -> Row:
     """Return the schema of a body: the input class without what is decided, not written."""
     schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     schema["properties"] = {
-        name: field for name, field in schema["properties"].items() if name not in REVIEWED
+        name: field for name, field in schema["properties"].items() if name not in REVIEW_FIELDS
     }
     if some:
         schema.pop("required", None)
@@ -185,7 +187,7 @@ def _schema(kind: Kind, some: bool) -> Row:
     return dict(schema)
 
 
-def _sentence(verb: str, kind: Kind) -> str:
+def _sentence(verb: str, kind: RecordType) -> str:
     article = "an" if kind.name[0] in "aeo" else "a"
     return {
         "create": f"Propose {article} {kind.name}. It is shown to everybody once a second"
@@ -208,7 +210,7 @@ METHODS: dict[str, tuple[str, Any, str | None, tuple[Mapping[str, Any], ...]]] =
 }
 
 
-def _add(kind: Kind, verb: str) -> None:
+def _add(kind: RecordType, verb: str) -> None:
     method, make, media_type, headers = METHODS[verb]
     record = f"/{kind.plural}/{{{kind.name}}}"
     path = (
@@ -246,6 +248,6 @@ def _add(kind: Kind, verb: str) -> None:
     )
 
 
-for _kind in KINDS.values():
+for _kind in RECORD_TYPES.values():
     for _verb in METHODS:
         _add(_kind, _verb)

@@ -19,8 +19,8 @@ from models.core.errors import Fault
 from models.core.types import Slug, now
 from models.read import change_feed, facets, listings, references
 from models.read.filters import NONE, Day, Filters, Many, given
-from models.records.record_types import KINDS
-from models.records.revision import RevisionOut, RevisionWhole, withheld
+from models.records.record_types import RECORD_TYPES
+from models.records.revision import RevisionOut, RevisionWhole, withhold_private
 from models.records.serializers import columns_of
 from models.status import explanation
 from models.status.explanation import Difference, Explanation, Timeline
@@ -155,7 +155,7 @@ def status_history(
     request: Request, connection: Reader, query: Annotated[HistoryParameters, Query()]
 ) -> Response:
     """Tell how many claims had each status at the end of each year of evidence time."""
-    topics = references.resolve(connection, given(query)).get("topic", [])
+    topics = references.resolve_references(connection, given(query)).get("topic", [])
     this_year = int(now()[:4])
     # A new year is a new row, though nothing was changed.
     etag = f'{pagination.list_tag(connection)[:-1]}-{this_year}"'
@@ -183,7 +183,7 @@ def list_claim_revisions(
         # Left out, not withheld: a place in this list would tell that somebody proposes something
         # about this claim.
         listings.narrowed(
-            listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_ONES
+            listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_REVISIONS
         ),
         select(*columns),
         query,
@@ -203,10 +203,10 @@ def get_revision(
     """
     whole = listings.one_revision(connection, serial)
     kind, _, record = whole["record"].partition("/")
-    found = withheld(
-        whole, may_see=may_see(connection, caller, KINDS[kind], record, whole["state"])
+    found = withhold_private(
+        whole, may_see=may_see(connection, caller, RECORD_TYPES[kind], record, whole["state"])
     )
-    etag = change_feed.tag(found)
+    etag = change_feed.revision_etag(found)
     return pagination.not_modified(request, etag) or pagination.json_response(
         to_json(columns_of(found, RevisionWhole)), etag
     )

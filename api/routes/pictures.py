@@ -71,7 +71,7 @@ def draw_chain(request: Request, connection: Reader, claim: PicturedClaim) -> Re
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return _picture(chain_svg(claim, relation_graph.chain(connection, claim)), etag)
+    return _picture(chain_svg(claim, relation_graph.causal_chain(connection, claim)), etag)
 
 
 class BadgeParameters(Filters):

@@ -27,13 +27,13 @@ from api.http.write_transaction import (
     write,
 )
 from api.routes.curate import told
-from models.access.api_keys import Key, redact
+from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
-from models.core.errors import Fault, InvalidRecord, NotFound, faults_of
+from models.core.errors import Fault, InvalidRecord, NotFound, validation_faults
 from models.core.types import Strict, Text
 from models.read import listings
 from models.read.filters import NONE, Filters, Many
-from models.records.record_types import KINDS, Kind
+from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
 from models.status.explanation import Explanation
 from models.write import merge, review
@@ -113,7 +113,7 @@ class ReviewPage(BaseModel):
 class ReviewParameters(Filters, Paging):
     """What of the queue."""
 
-    kind: Many[Annotated[str, choices("kind", list(KINDS))]] = Field(
+    kind: Many[Annotated[str, choices("kind", list(RECORD_TYPES))]] = Field(
         NONE, description="Of these kinds."
     )
     claim: Text | None = Field(None, max_length=100, description="On this claim.")
@@ -129,13 +129,13 @@ class Preview(Strict):
     after: Explanation = Field(description="The status as it would be.")
 
 
-def _kind(name: str) -> Kind:
-    if name not in KINDS:
+def _kind(name: str) -> RecordType:
+    if name not in RECORD_TYPES:
         detail = f"'{name}' is not a kind of record."
         raise NotFound(
-            detail, [Fault(at="kind", code="not_found", detail=detail, allowed=list(KINDS))]
+            detail, [Fault(at="kind", code="not_found", detail=detail, allowed=list(RECORD_TYPES))]
         )
-    return KINDS[name]
+    return RECORD_TYPES[name]
 
 
 async def _read(request: Request, model: type[Strict]) -> Any:
@@ -143,7 +143,7 @@ async def _read(request: Request, model: type[Strict]) -> Any:
     try:
         return model.model_validate(given)
     except ValueError as error:
-        faults = faults_of(error.errors(), model.model_fields)  # type: ignore[attr-defined]
+        faults = validation_faults(error.errors(), model.model_fields)  # type: ignore[attr-defined]
         faults = [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
         raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
 
@@ -163,7 +163,7 @@ def list_reviews(
     contributors.
     """
     pagination.make_private(request)
-    statement, conditions = review.waiting(connection, caller)
+    statement, conditions = review.pending_query(connection, caller)
     revision = listings.revision
     if query.kind:
         conditions.append(revision.c.kind.in_(query.kind))
@@ -180,7 +180,7 @@ def list_reviews(
 
 
 def _aged(row: Row) -> Review:
-    return Review(**review.waiting_out(row).model_dump(), age_days=review.age_days(row["at"]))
+    return Review(**review.describe_pending(row).model_dump(), age_days=review.age_days(row["at"]))
 
 
 @router.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
@@ -189,8 +189,8 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     proposals, curators all.
     """
     found = _kind(kind)
-    body = review.find(connection, caller, found, record)
-    told = review.told(connection, found, record, body)
+    body = review.find_visible(connection, caller, found, record)
+    told = review.describe_record(connection, found, record, body)
     return Response(
         to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"'}
     )
@@ -253,7 +253,7 @@ async def purge_record(
         meant(request, change, caller, found, record)
         merge.purge(change, caller, found, record)
         serial = change.serial
-        return Answer(lambda change: review.purged(change.connection, serial))
+        return Answer(lambda change: review.describe_purged(change.connection, serial))
 
     answer = await write(request, caller, work, given.comment)
     if not await run_in_threadpool(database(request).scrub):
@@ -264,10 +264,10 @@ async def purge_record(
 
 
 def _of(request: Request) -> dict[str, str]:
-    return {"request_id": request.state.request_id, "path": redact(request.url.path)}
+    return {"request_id": request.state.request_id, "path": redact_keys(request.url.path)}
 
 
-async def _merge(request: Request, caller: Key, kind: Kind, record: str) -> Response:
+async def _merge(request: Request, caller: Key, kind: RecordType, record: str) -> Response:
     given = await _read(request, MergeIn)
 
     def work(change: Change) -> Answer:
@@ -290,7 +290,7 @@ async def merge_claim(
     """Merge a claim into another: its parts and the ties to it move, and its address leads there
     (308).
     """
-    return await _merge(request, caller, KINDS["claim"], claim)
+    return await _merge(request, caller, RECORD_TYPES["claim"], claim)
 
 
 @router.post(
@@ -305,7 +305,7 @@ async def merge_source(
     """Merge a source into another: what rests on it moves, with the identifiers that the other has
     none of.
     """
-    return await _merge(request, caller, KINDS["source"], source)
+    return await _merge(request, caller, RECORD_TYPES["source"], source)
 
 
 @router.post(
@@ -332,7 +332,10 @@ async def undo_revision(
 def _listed(change: Change, names: list[str]) -> RecordList:
     parted = [name.split("/", 1) for name in names]
     return RecordList(
-        data=[review.told_after(change, KINDS[kind], record) for kind, record in parted]
+        data=[
+            review.describe_after_change(change, RECORD_TYPES[kind], record)
+            for kind, record in parted
+        ]
     )
 
 

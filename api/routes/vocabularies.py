@@ -13,7 +13,7 @@ from api.http import pagination
 from api.http.auth import JsonAccepted
 from api.http.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
 from models.core import vocabularies as v
-from models.core.errors import Fault, NotFound, near
+from models.core.errors import Fault, NotFound, close_matches
 from models.core.types import Text
 from models.core.vocabulary import Term, Vocabulary
 from models.status import explanation, rules
@@ -108,7 +108,7 @@ def get_vocabulary(
 ) -> Response:
     """Give one vocabulary with all its terms."""
     if name not in VOCABULARIES:
-        close = near(name, VOCABULARIES)
+        close = close_matches(name, VOCABULARIES)
         fault = Fault(
             at="name",
             code="not_found",

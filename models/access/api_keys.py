@@ -20,9 +20,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, faults_of
-from models.core.types import Strict, Text, now, stamp
-from models.core.vocabulary import OneOf, within
+from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, validation_faults
+from models.core.types import Strict, Text, now, format_timestamp
+from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import first
 from models.records.serializers import columns_of, table
 
@@ -38,7 +38,7 @@ _TRACE = re.compile(
 )
 
 # The program writes revisions under names of its own; nobody is to pass for it.
-RESERVED = frozenset(
+RESERVED_NAMES = frozenset(
     (
         "admin-cli",
         "anonymous",
@@ -72,7 +72,7 @@ def check_name(value: object) -> object:
         raise PydanticCustomError(
             "bad_name", "A name has no control characters and no invisible ones."
         )
-    if name.casefold() in RESERVED or name.casefold().startswith(PREFIX):
+    if name.casefold() in RESERVED_NAMES or name.casefold().startswith(PREFIX):
         raise PydanticCustomError(
             "reserved_name", "The program uses this name itself; choose another."
         )
@@ -84,7 +84,7 @@ def same_person(one: str, other: str) -> bool:
     return _spelled(one) == _spelled(other)
 
 
-def spellings(connection: Connection, name: str) -> list[str]:
+def spellings_of(connection: Connection, name: str) -> list[str]:
     """Return every name that keys bear and that means the same person as this one, itself among them."""
     names = connection.scalars(select(table(ApiKey).c.name).distinct())
     return sorted({name, *(each for each in names if same_person(each, name))})
@@ -111,7 +111,7 @@ def check_expiry(value: object) -> object:
         ) from None
     if moment <= present:
         raise PydanticCustomError("bad_expiry", "That is in the past.")
-    return stamp(moment)
+    return format_timestamp(moment)
 
 
 class KeyIn(Strict):
@@ -131,7 +131,7 @@ class ApiKey(Strict, table=True):
     """A key as it is stored: never itself, only its hash. What is random needs no slow hash."""
 
     __tablename__ = "api_key"
-    __table_args__ = (within("role", v.ROLES),)
+    __table_args__ = (vocabulary_check("role", v.ROLES),)
 
     id: str = Field(primary_key=True)
     name: str
@@ -202,12 +202,12 @@ class ExpiredKey(BadKey):
     wording = "The key is expired."
 
 
-def read(given: object) -> KeyIn:
+def parse_key_request(given: object) -> KeyIn:
     """Return what a new key is for, or raise all that is wrong with it, each with a JSON Pointer."""
     try:
         return KeyIn.model_validate(given)
     except ValidationError as error:
-        faults = faults_of(error.errors(), KeyIn.model_fields)
+        faults = validation_faults(error.errors(), KeyIn.model_fields)
         told = "; ".join(
             f"{fault.at}: {fault.detail}" if fault.at else fault.detail for fault in faults
         )
@@ -216,7 +216,7 @@ def read(given: object) -> KeyIn:
         ) from None
 
 
-def create(connection: Connection, key: KeyIn) -> tuple[Key, str]:
+def create_key(connection: Connection, key: KeyIn) -> tuple[Key, str]:
     """Store a new key; return what may be shown of it, and the key itself, which nobody can tell again."""
     identity = _random(_ID)
     begun = f"{PREFIX}_{identity}_{_random(_SECRET)}"
@@ -226,14 +226,14 @@ def create(connection: Connection, key: KeyIn) -> tuple[Key, str]:
     return made, plain
 
 
-def stored(connection: Connection) -> list[Key]:
+def list_keys(connection: Connection) -> list[Key]:
     """Return every key, the oldest first."""
     rows = table(ApiKey)
     found = connection.execute(select(rows).order_by(rows.c.created, rows.c.id)).mappings()
     return [Key(**columns_of(row, Key)) for row in found]
 
 
-def get(connection: Connection, identity: str) -> Key:
+def get_key(connection: Connection, identity: str) -> Key:
     """Return one key by its id."""
     rows = table(ApiKey)
     row = connection.execute(select(rows).where(rows.c.id == identity)).mappings().first()
@@ -243,24 +243,24 @@ def get(connection: Connection, identity: str) -> Key:
     return Key(**columns_of(row, Key))
 
 
-def revoke(connection: Connection, identity: str) -> Key:
+def revoke_key(connection: Connection, identity: str) -> Key:
     """Take a key back, from now on and for good; one that was taken back stays as it is."""
     rows = table(ApiKey)
     unrevoked = (rows.c.id == identity) & rows.c.revoked.is_(None)
     connection.execute(update(rows).where(unrevoked).values(revoked=now()))
-    return get(connection, identity)
+    return get_key(connection, identity)
 
 
-def id_of(presented: str) -> str | None:
+def key_id(presented: str) -> str | None:
     """Return the id within a key that is well formed; nothing is known yet about whether it is a good one."""
     match = _SHAPE.fullmatch(presented)
     begun, _, checksum = presented.rpartition("_")
     return match[1] if match and checksum == _checksum(begun) else None
 
 
-def find(connection: Connection, presented: str) -> Key:
+def authenticate(connection: Connection, presented: str) -> Key:
     """Return the key that somebody presents, or raise why it is good for nothing."""
-    identity = id_of(presented)
+    identity = key_id(presented)
     if identity is None:
         raise MalformedKey
     rows = table(ApiKey)
@@ -281,7 +281,7 @@ def find(connection: Connection, presented: str) -> Key:
     return key
 
 
-def redact(text: str) -> str:
+def redact_keys(text: str) -> str:
     """Return a text in which no key can be read; of each its id stays, so that it can be found and revoked."""
     return _TRACE.sub(r"\1_…", text)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
 
-from models.access.api_keys import Forbidden, Key, same_person, spellings
-from models.core.types import LARGEST
+from models.access.api_keys import Forbidden, Key, same_person, spellings_of
+from models.core.types import MAX_INTEGER
 from models.database.prepared_statements import fetch
-from models.records.record_types import Kind
-from models.records.revision import PUBLIC, Revision
+from models.records.record_types import RecordType
+from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import table
 
 revision = table(Revision)
@@ -26,7 +26,7 @@ proposed_by = _last_proposal(revision.c.record).correlate(revision).scalar_subqu
 
 
 def proposers(
-    connection: Connection, kind: Kind, record_id: str, before: int | None = None
+    connection: Connection, kind: RecordType, record_id: str, before: int | None = None
 ) -> list[str]:
     """Return who last proposed a record, and of a copy that a merger made, who proposed what was merged into it.
 
@@ -39,7 +39,7 @@ def proposers(
         return steps.where(revision.c.change < bindparam("before")).order_by(revision.c.serial)
 
     origin, last = None, ("", "")
-    asked = {"of": f"{kind.name}/{record_id}", "before": LARGEST if before is None else before}
+    asked = {"of": f"{kind.name}/{record_id}", "before": MAX_INTEGER if before is None else before}
     for action, state, actor, made in fetch(connection, "proposals", build, asked)[1]:
         copied = action == "merge" and state == "accepted" != last[1]
         last = (action, state)
@@ -66,39 +66,43 @@ def proposers(
     return list(dict.fromkeys(name for each in names for name in each))
 
 
-def is_own(connection: Connection, caller: Key | None, kind: Kind, record_id: str) -> bool:
+def is_own_proposal(
+    connection: Connection, caller: Key | None, kind: RecordType, record_id: str
+) -> bool:
     """Say whether a record is somebody's own proposal."""
     return caller is not None and any(
         same_person(name, caller.name) for name in proposers(connection, kind, record_id)
     )
 
 
-def must_be_anothers(
-    connection: Connection, caller: Key, records: Iterable[tuple[Kind, str]], action: str
+def refuse_own_proposals(
+    connection: Connection, caller: Key, records: Iterable[tuple[RecordType, str]], action: str
 ) -> None:
     """Refuse what nobody may do with what they proposed themselves: a second person looks at everything."""
     for kind, record_id in records:
-        if is_own(connection, caller, kind, record_id):
+        if is_own_proposal(connection, caller, kind, record_id):
             raise Forbidden(
                 f"Nobody may {action} what they proposed ({kind.name}/{record_id}); ask another curator."
             )
 
 
 def may_see(
-    connection: Connection, caller: Key | None, kind: Kind, record_id: str, state: str
+    connection: Connection, caller: Key | None, kind: RecordType, record_id: str, state: str
 ) -> bool:
     """Say whether somebody may see a record in this state: what is public, one's own proposals, and curators all."""
-    if state in PUBLIC:
+    if state in PUBLIC_STATES:
         return True
     return caller is not None and (
-        caller.may("curator") or is_own(connection, caller, kind, record_id)
+        caller.may("curator") or is_own_proposal(connection, caller, kind, record_id)
     )
 
 
-def visible(connection: Connection, caller: Key | None) -> ColumnElement[bool]:
+def visibility_condition(connection: Connection, caller: Key | None) -> ColumnElement[bool]:
     """Return the condition that somebody may see a revision whole; the same rule as `may_see`, for lists."""
     if caller is None:
-        return revision.c.state.in_(PUBLIC)
+        return revision.c.state.in_(PUBLIC_STATES)
     if caller.may("curator"):
         return true()
-    return or_(revision.c.state.in_(PUBLIC), proposed_by.in_(spellings(connection, caller.name)))
+    return or_(
+        revision.c.state.in_(PUBLIC_STATES), proposed_by.in_(spellings_of(connection, caller.name))
+    )

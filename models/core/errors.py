@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import SQLModel
 
 
-def near(value: str, known: Iterable[str], most: int = 3) -> list[str]:
+def close_matches(value: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Return the few known values closest to a mistyped one, best first (difflib's ratio, at least 0.5)."""
     return difflib.get_close_matches(value.lower(), list(known), n=most, cutoff=0.5)
 
@@ -23,12 +23,12 @@ class Fault(SQLModel):
     given: str | None = None
 
 
-def place(*parts: str) -> str:
+def join_path(*parts: str) -> str:
     """Return a place in a record as a fault names it, from its parts, of which any may be empty."""
     return "/".join(part for part in parts if part)
 
 
-def in_words(place: str, fault: Fault) -> str:
+def describe_fault(place: str, fault: Fault) -> str:
     """Return a fault as one line for people: where (what `place` names comes first), what, and what would do."""
     said = f"{place}: {fault.at}: {fault.detail}" if fault.at else f"{place}: {fault.detail}"
     if fault.suggestion:
@@ -62,7 +62,7 @@ class NotFound(ClaimbaseError):
     code = "not_found"
 
 
-def faults_of(errors: Iterable[Any], fields: Iterable[str] = ()) -> list[Fault]:
+def validation_faults(errors: Iterable[Any], fields: Iterable[str] = ()) -> list[Fault]:
     """Turn Pydantic's error list into faults, with the valid values and the nearest one.
 
     `fields` are the names that may stand at the top, offered where an unknown one was given.
@@ -78,7 +78,7 @@ def _fault(error: Any, fields: list[str]) -> Fault:
     if unknown and len(place) == 1:
         allowed = fields
     value = place[-1] if unknown else error.get("input")
-    close = near(value, allowed, 1) if isinstance(value, str) else []
+    close = close_matches(value, allowed, 1) if isinstance(value, str) else []
     return Fault(
         at="/".join(place),
         code="unknown_field" if unknown else error["type"],

@@ -28,8 +28,8 @@ class Strict(SQLModel):
 
 # The end of every input class: where the record stands in review, and what stands in its place. They say nothing of the
 # work or the claim itself, so citation formats have no place for them: what is cited is accepted.
-REVIEWED = ("state", "replaced_by")
-REPLACED_BY = "Id of the record that stands in its place, once it is taken back."
+REVIEW_FIELDS = ("state", "replaced_by")
+REPLACED_BY_DESCRIPTION = "Id of the record that stands in its place, once it is taken back."
 
 
 class PartOfClaim(Strict):
@@ -57,7 +57,7 @@ def clean_text(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(clean_text)]
 
-LARGEST = 2**31 - 1  # What an integer column holds on both databases.
+MAX_INTEGER = 2**31 - 1  # What an integer column holds on both databases.
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 100
@@ -120,7 +120,7 @@ PartialDate = Annotated[
 ]
 
 
-def end_of(partial: str) -> str:
+def last_day_of(partial: str) -> str:
     """Return the last day that a partial date can mean, as `YYYY-MM-DD`: 2009 → 2009-12-31, 2010-02 → 2010-02-28."""
     year, month, day = (int(part) if part else None for part in (partial + "--").split("-")[:3])
     assert year is not None
@@ -133,14 +133,14 @@ _STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 def now() -> str:
     """Return the present moment in UTC as fixed-width ISO 8601 text, which sorts as time does."""
-    return stamp(datetime.now(UTC))
+    return format_timestamp(datetime.now(UTC))
 
 
-def stamp(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """Return a moment, which is in UTC, as such text."""
     return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-def moment_of(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     """Return the moment that such text means."""
     return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)

@@ -72,7 +72,7 @@ class OneOf:
         return value
 
 
-def within(column: str, vocabulary: Vocabulary) -> CheckConstraint:
+def vocabulary_check(column: str, vocabulary: Vocabulary) -> CheckConstraint:
     """Return the named check that keeps a column inside its vocabulary.
 
     Not by IN, for which a file's database fills a table of its own with the terms, at each row that is written.

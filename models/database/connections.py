@@ -27,7 +27,7 @@ from sqlalchemy.exc import (
 
 from models.core.errors import ClaimbaseError
 from models.database.prepared_statements import told
-from models.database.writer_queue import Queue
+from models.database.writer_queue import WriterQueue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
@@ -86,7 +86,7 @@ class Database:
     _watching: Connection | None = None
     _file: tuple[int, int] | None = None
     _opened: int = 0
-    queue: Queue = field(default_factory=Queue)
+    queue: WriterQueue = field(default_factory=WriterQueue)
 
     @property
     def shown(self) -> str:

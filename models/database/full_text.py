@@ -74,7 +74,7 @@ def clear_words(connection: Connection, table: Table) -> None:
     connection.execute(delete(table))
 
 
-def settle_words(connection: Connection, table: Table) -> None:
+def purge_deleted_words(connection: Connection, table: Table) -> None:
     """Take words that were deleted out of the index, which else keeps them until its parts happen to be merged.
 
     That writes the index anew. On PostgreSQL it is done with everything else that was deleted (VACUUM).
@@ -85,7 +85,7 @@ def settle_words(connection: Connection, table: Table) -> None:
         connection.exec_driver_sql(merged)
 
 
-def words_astray(connection: Connection, table: Table) -> bool:
+def index_differs(connection: Connection, table: Table) -> bool:
     """Say whether the index holds other places than the rows of words have; PostgreSQL's cannot."""
     if connection.dialect.name != "sqlite":
         return False
@@ -104,7 +104,7 @@ _FOUND = {
 }
 
 
-def found(connection: Connection, table: Table, key: str) -> FromClause:
+def matches(connection: Connection, table: Table, key: str) -> FromClause:
     """Return what is found among rows of words: columns `record` and `score`; the query is the value of `asked`."""
     return _found(connection.dialect.name, table, key)
 
@@ -120,7 +120,7 @@ def _found(kind: str, table: Table, key: str) -> FromClause:
     return chosen.subquery("found")
 
 
-def spelled(connection: Connection, query: Query) -> str:
+def query_text(connection: Connection, query: Query) -> str:
     """Return a query as the value of `asked`."""
     return _SPELLINGS[connection.dialect.name].query(query)
 

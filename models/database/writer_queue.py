@@ -18,7 +18,7 @@ class Busy(ClaimbaseError):
         super().__init__("Other writers are busy. Try again later.")
 
 
-class Queue:
+class WriterQueue:
     """Writers of this process one after the other, in the order in which they came.
 
     SQLite lets whoever happens to ask at the right moment in, so that of many writers one may wait for ever. With one of

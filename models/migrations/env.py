@@ -6,13 +6,13 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from models.migrations import tables
-from models.search.index import OF_THE_INDEX
+from models.search.index import INDEX_OBJECTS
 
 assert tables, "importing the tables fills the metadata"
 
 
 def _is_ours(_object: Any, name: str | None, _kind: str, reflected: bool, _compared: Any) -> bool:
-    return not (reflected and name and OF_THE_INDEX.fullmatch(name))
+    return not (reflected and name and INDEX_OBJECTS.fullmatch(name))
 
 
 context.configure(

@@ -28,7 +28,7 @@ def differences(connection: Connection) -> Iterator[str]:
             f"{table.name} has rows of {claim}, which is not an accepted claim"
             for claim in sorted(stray)
         )
-    yield from index.strays(connection, "claim", claims)
+    yield from index.stray_rows(connection, "claim", claims)
     yield from index.differences(connection)
     for batch in _batches(sorted(claims)):
         derived = derive(connection, batch)

@@ -38,7 +38,7 @@ def derive(connection: Connection, claims: Sequence[str]) -> Rows:
 
 def derive_from(claims: Iterable[claim_aggregate.Whole]) -> Rows:
     """Return the rows of the read model for those of these claims that are accepted."""
-    rows: Rows = {serializers.table(model).name: [] for model in (*DERIVED, *index.OF_CLAIMS)}
+    rows: Rows = {serializers.table(model).name: [] for model in (*DERIVED, *index.CLAIM_TABLES)}
     for claim in claims:
         if claim.claim["state"] == "accepted":
             _derive_one(rows, claim)
@@ -98,7 +98,9 @@ def _derive_one(rows: Rows, claim: claim_aggregate.Whole) -> None:
         {"claim": slug, "field": field, "value": value, "since": day, "traits": own}
         for (field, value), day in sorted(first.items())
     ]
-    periods = periods_module.runs((standing.day, standing.judged) for standing in course)
+    periods = periods_module.group_into_periods(
+        (standing.day, standing.judged) for standing in course
+    )
     rows["status_period"] += [{"claim": slug, **vars(run)} for run in periods]
     for name, found in index.claim_rows(slug, claim.claim["statement"], served).items():
         rows[name] += found

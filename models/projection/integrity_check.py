@@ -7,8 +7,15 @@ from sqlalchemy import Connection, func, literal, select
 from models.database import schema_version
 from models.database.connections import unenforced_keys
 from models.projection import compare, rebuild
-from models.records.record_types import BATCH, KINDS, Kind, refers, states, stored
-from models.records.recorded_body import normal
+from models.records.record_types import (
+    BATCH,
+    RECORD_TYPES,
+    RecordType,
+    references_in,
+    read_states,
+    read_records,
+)
+from models.records.recorded_body import with_current_fields
 from models.records.retired import may_refer
 from models.records.revision import WITHHELD, Revision, Serial
 from models.records.serializers import Row, table
@@ -48,7 +55,7 @@ def _serials(connection: Connection) -> Iterator[str]:
 def _revisions(connection: Connection) -> Iterator[str]:
     """Compare the last revision of each record with the record in the tables, so many at a time."""
     revision = table(Revision)
-    nameless = [f"{name}/{WITHHELD}" for name in KINDS]
+    nameless = [f"{name}/{WITHHELD}" for name in RECORD_TYPES]
     last = (
         select(revision.c.record, func.max(revision.c.serial).label("serial"))
         .where(revision.c.record.not_in(nameless))
@@ -67,19 +74,19 @@ def _revisions(connection: Connection) -> Iterator[str]:
         bodies.order_by(revision.c.record)
     )
     for rows in result.partitions():
-        recorded: dict[str, dict[str, Row]] = {name: {} for name in KINDS}
+        recorded: dict[str, dict[str, Row]] = {name: {} for name in RECORD_TYPES}
         for record, body in rows:
             name, _, record_id = record.partition("/")
             recorded[name][record_id] = body
         for name, found in recorded.items():
-            there = dict(stored(connection, KINDS[name], list(found)))
+            there = dict(read_records(connection, RECORD_TYPES[name], list(found)))
             for record_id, body in found.items():
                 if record_id not in there:
                     yield f"{name}/{record_id} has revisions but is not in the tables."
-                elif normal(name, body) != there[record_id]:
+                elif with_current_fields(name, body) != there[record_id]:
                     yield f"{name}/{record_id} differs from its last revision."
-            yield from _references(connection, KINDS[name], there)
-    for kind in KINDS.values():
+            yield from _references(connection, RECORD_TYPES[name], there)
+    for kind in RECORD_TYPES.values():
         key = [table(kind.model).c[name] for name in kind.columns]
         record = literal(f"{kind.name}/") + key[0]
         for column in key[1:]:
@@ -89,19 +96,21 @@ def _revisions(connection: Connection) -> Iterator[str]:
             yield f"{kind.name}/{':'.join(values)} is in the tables without a revision."
 
 
-def _references(connection: Connection, kind: Kind, there: Mapping[str, Row]) -> Iterator[str]:
+def _references(
+    connection: Connection, kind: RecordType, there: Mapping[str, Row]
+) -> Iterator[str]:
     """Tell what refers to a record that is not there, or that does not stand as it must; see `docs/architecture.md`."""
     named = [
         (record_id, body["state"], body["state"], (other.name, other_id))
         for record_id, body in there.items()
-        for _, other, other_id in refers(kind, body)
+        for _, other, other_id in references_in(kind, body)
     ]
     named += [
         (record_id, "merged", "", (kind.name, str(body["replaced_by"])))
         for record_id, body in there.items()
         if body["state"] == "merged"
     ]
-    found = states(connection, {reference for *_, reference in named})
+    found = read_states(connection, {reference for *_, reference in named})
     for record_id, state, needed, reference in named:
         other, known = "/".join(reference), found.get(reference)
         if known is None:

@@ -17,7 +17,7 @@ from models.projection.store import _batches, refresh
 from models.projection.tables import DERIVED, ClaimDocument
 from models.records import serializers
 from models.records.claim import Claim, ClaimIn
-from models.records.revision import Revision, Serial, hold
+from models.records.revision import Revision, Serial, lock_serial
 from models.search import index
 from models.status import claim_aggregate
 
@@ -32,7 +32,7 @@ def rebuild(connection: Connection) -> int:
     with it a new tag.
     """
     refined = not is_current(connection)
-    serial = first = hold(connection)
+    serial = first = lock_serial(connection)
     at = now()
     claim, revision, document = (
         serializers.table(Claim),

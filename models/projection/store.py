@@ -22,7 +22,7 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
         for model in DERIVED:
             table = serializers.table(model)
             replace_rows(connection, table, "claim", batch, derived[table.name])
-        index.refresh(connection, "claim", batch, derived)
+        index.update_search_rows(connection, "claim", batch, derived)
 
 
 def store(connection: Connection, derived: Rows) -> None:
@@ -30,7 +30,7 @@ def store(connection: Connection, derived: Rows) -> None:
     for model in DERIVED:
         table = serializers.table(model)
         insert_rows(connection, table, derived[table.name])
-    index.store(connection, "claim", [derived])
+    index.insert_search_rows(connection, "claim", [derived])
 
 
 def _batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:

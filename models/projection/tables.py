@@ -5,7 +5,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.types import PartOfClaim
-from models.core.vocabulary import within
+from models.core.vocabulary import vocabulary_check
 
 NO_LEVEL = "without"  # Sorts after every level.
 
@@ -18,9 +18,9 @@ class ClaimDocument(PartOfClaim, table=True):
 
     __tablename__ = "claim_document"
     __table_args__ = (
-        within("kind", v.CLAIM_KINDS),
-        within("status", v.STATUSES),
-        within("certainty", v.CERTAINTIES),
+        vocabulary_check("kind", v.CLAIM_KINDS),
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("certainty", v.CERTAINTIES),
         Index(None, "status", "claim"),
         Index(None, "kind", "claim"),
         Index(None, "certainty", "claim"),
@@ -76,8 +76,8 @@ class StatusPeriod(PartOfClaim, table=True):
 
     __tablename__ = "status_period"
     __table_args__ = (
-        within("status", v.STATUSES),
-        within("certainty", v.CERTAINTIES),
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("certainty", v.CERTAINTIES),
         CheckConstraint("ends > starts", name="order"),
         # A list by status as of a day walks it in the order of the claims, and sees in it which period is of that day.
         Index(None, "status", "claim", "starts", "ends"),

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, tuple_
 
 from models.core.errors import NotFound
-from models.records.record_types import KINDS
-from models.records.recorded_body import normal
+from models.records.record_types import RECORD_TYPES
+from models.records.recorded_body import with_current_fields
 from models.records.retired import tell_if_out_of_use
-from models.records.revision import PUBLIC, Revision
+from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import Row, line_out, source_out, table
-from models.records.source import SourceIn, publication
+from models.records.source import SourceIn, publication_date
 from models.status.claim_aggregate import Whole
 
 # What is told of a source whose content was purged since.
@@ -31,9 +31,9 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
     claim was not recorded by then.
     """
     records = _last(connection, moment, table(Revision).c.record == f"claim/{claim}")
-    if not records or records[0]["state"] not in PUBLIC:
+    if not records or records[0]["state"] not in PUBLIC_STATES:
         raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
-    tell_if_out_of_use(KINDS["claim"], claim, records[0]["body"], records[0]["comment"])
+    tell_if_out_of_use(RECORD_TYPES["claim"], claim, records[0]["body"], records[0]["comment"])
     (found,) = _wholes(connection, [claim], moment)
     # From when on a tie's other claim is there follows from what was recorded of it by then, too.
     tied = _wholes(connection, {row["target"] for row in found.relations}, moment)
@@ -45,7 +45,7 @@ def _wholes(connection: Connection, claims: Collection[str], moment: str) -> lis
     if not claims:
         return []
     by_claim: dict[str, dict[str, list[Row]]] = {
-        slug: {kind: [] for kind in KINDS} for slug in claims
+        slug: {kind: [] for kind in RECORD_TYPES} for slug in claims
     }
     for record in _last(connection, moment, table(Revision).c.claim.in_(claims)):
         # What was proposed or taken back is no part of what was known; of evidence, the explanation tells.
@@ -108,7 +108,7 @@ def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dic
         slug = row.record.partition("/")[2]
         if slug not in found:
             found[slug] = _source(
-                {**row._mapping, "body": normal("source", {**PURGED, "id": slug})}
+                {**row._mapping, "body": with_current_fields("source", {**PURGED, "id": slug})}
             )
     return found
 
@@ -160,7 +160,7 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
     return [
         {
             **row,
-            "body": normal(row["kind"], row["body"]),
+            "body": with_current_fields(row["kind"], row["body"]),
             "created": created.get(row["record"], row["created"]),
         }
         for row in rows
@@ -173,7 +173,7 @@ def _first_made(connection: Connection, rows: Sequence[Any]) -> dict[str, str]:
     Their first revision does not tell where the proposal was withheld from the export that this was restored from.
     """
     found: dict[str, str] = {}
-    for kind in KINDS.values():
+    for kind in RECORD_TYPES.values():
         stored = table(kind.model)
         ids = [row["record"].partition("/")[2] for row in rows if row["kind"] == kind.name]
         if ids and "created" in stored.c:
@@ -187,7 +187,9 @@ def _first_made(connection: Connection, rows: Sequence[Any]) -> dict[str, str]:
 
 
 def _source(record: Row) -> Row:
-    published, year = publication(SourceIn.model_construct(**record["body"]), record["created"])
+    published, year = publication_date(
+        SourceIn.model_construct(**record["body"]), record["created"]
+    )
     stamp = {"published": published, "year": year, "revision": record["serial"]}
     return source_out(
         record["body"], {**stamp, "created": record["created"], "updated": record["at"]}

@@ -17,13 +17,13 @@ from models.core.types import Slug
 from models.core.vocabulary import OneOf
 from models.read.filters import NONE, Filters, Many
 from models.read.listings import document, revision, serial, topic
-from models.read.references import unknown
-from models.records.revision import PUBLIC, Revision, RevisionOut, withheld
+from models.read.references import unknown_value
+from models.records.revision import PUBLIC_STATES, Revision, RevisionOut, withhold_private
 from models.records.serializers import Row, table
 
 # How many serials one request looks at, however few of them its filters let through.
 WINDOW = 5000
-PUBLIC_ONES = revision.c.state.in_(PUBLIC)
+PUBLIC_REVISIONS = revision.c.state.in_(PUBLIC_STATES)
 """The revisions that everybody may see."""
 
 
@@ -64,14 +64,14 @@ def changes_after(
     parameters: Mapping[str, Sequence[str]],
     *,
     body: bool = False,
-    may_see: ColumnElement[bool] = PUBLIC_ONES,
+    may_see: ColumnElement[bool] = PUBLIC_REVISIONS,
 ) -> Batch:
     """Return up to `limit` revisions after a serial that meet the filters; looks at no more than `WINDOW` serials.
 
     `may_see` is the condition on a revision that the asker may see it whole; others come withheld, in their place.
     Raises `Ahead` where the serial has not come.
     """
-    last = reached(connection, since, "since")
+    last = require_serial(connection, since, "since")
     end = min(since + WINDOW, last)
     columns = [
         revision.c[name] for name in (*RevisionOut.model_fields, *(["body"] if body else []))
@@ -90,10 +90,10 @@ def changes_after(
 
 def _shown(row: Row) -> Row:
     may_see = bool(row.pop("may_see"))
-    return withheld(row, may_see=may_see)
+    return withhold_private(row, may_see=may_see)
 
 
-def reached(connection: Connection, since: int, at: str) -> int:
+def require_serial(connection: Connection, since: int, at: str) -> int:
     """Return the newest serial; raises `Ahead`, naming the parameter `at`, where it has not come to this one."""
     last = serial(connection)
     if since > last:
@@ -102,7 +102,7 @@ def reached(connection: Connection, since: int, at: str) -> int:
     return last
 
 
-def known(
+def require_known(
     connection: Connection, parameters: Mapping[str, Sequence[str]], may_see: ColumnElement[bool]
 ) -> None:
     """Refuse a claim or topic of which no revision can be seen: it is most likely mistyped, and would be followed in vain."""
@@ -116,12 +116,12 @@ def known(
                 .limit(1)
             )
             if connection.scalar(seen) is None:
-                faults.append(unknown(connection, name, slug, ids, *where))
+                faults.append(unknown_value(connection, name, slug, ids, *where))
     if faults:
         raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
 
 
-def tag(row: Mapping[str, Any]) -> str:
+def revision_etag(row: Mapping[str, Any]) -> str:
     """Return the tag of one revision as it is shown: it never changes, but that it is withheld or was purged."""
     how = "-withheld" if row["record"] is None else "" if row["body"] else "-purged"
     return f'"{row["serial"]}{how}"'

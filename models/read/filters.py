@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, case, exists, func, or_
 
 from models.core import vocabularies as v
-from models.core.types import LARGEST, Slug, Text, check_partial_date, end_of, now
+from models.core.types import MAX_INTEGER, Slug, Text, check_partial_date, last_day_of, now
 from models.projection import traits
 from models.projection.tables import ClaimDocument, ClaimTerm, StatusPeriod
 from models.records.claim import Topic
@@ -48,7 +48,7 @@ Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MOST_VALUES)]
 Names = Annotated[list[Name], Field(max_length=MOST_VALUES)]
 Reference = Annotated[Text, Field(min_length=1, max_length=500)]
 Year = Annotated[int, Field(ge=1, le=9999)]
-Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 _MOMENT = re.compile(
     r"([0-9]{4}(?:-[0-9]{2}){0,2})(?:(?<=-..-..)T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?Z)?"
 )
@@ -93,7 +93,7 @@ class Filters(BaseModel):
 
 def _end(value: object) -> object:
     checked = check_partial_date(value)
-    return end_of(checked) if isinstance(checked, str) else checked
+    return last_day_of(checked) if isinstance(checked, str) else checked
 
 
 Day = Annotated[

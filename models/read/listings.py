@@ -24,7 +24,7 @@ from sqlalchemy import (
     true,
 )
 
-from models.core.errors import NotFound, near
+from models.core.errors import NotFound, close_matches
 from models.core.vocabularies import CERTAINTIES, STATUSES
 from models.database.join_order import in_front
 from models.database.prepared_statements import fetch
@@ -36,9 +36,9 @@ from models.read.references import find_source
 from models.records import retired
 from models.records.claim import Occurrence, Topic
 from models.records.evidence import Evidence
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from models.records.retired import Moved, not_found, tell_if_taken_back
-from models.records.revision import PUBLIC, Revision, Serial
+from models.records.revision import PUBLIC_STATES, Revision, Serial
 from models.records.serializers import Row, evidence_out, evidence_statement, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
@@ -352,7 +352,7 @@ def whole_claim(connection: Connection, slug: str, day: str | None, moment: str 
     """
     told = (
         select(revision.c.serial)
-        .where(revision.c.record == f"claim/{slug}", revision.c.state.in_(PUBLIC))
+        .where(revision.c.record == f"claim/{slug}", revision.c.state.in_(PUBLIC_STATES))
         .limit(1)
     )
     if moment is None or connection.scalar(told) is None:
@@ -388,18 +388,18 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
     )
     if rows := connection.execute(statement).mappings().all():
         return evidence_out(connection, rows)[0]
-    tell_if_taken_back(connection, KINDS["evidence"], public_id)
+    tell_if_taken_back(connection, RECORD_TYPES["evidence"], public_id)
     keys = connection.scalars(
         select(evidence.c.key).where(evidence.c.claim == claim_slug, evidence.c.state == "accepted")
     )
-    close = [f"{claim_slug}:{other}" for other in near(key, keys)]
-    raise not_found(KINDS["evidence"], public_id, close)
+    close = [f"{claim_slug}:{other}" for other in close_matches(key, keys)]
+    raise not_found(RECORD_TYPES["evidence"], public_id, close)
 
 
 def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
     """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
-    place = KINDS[kind].place(public_id)
-    plural = KINDS[kind].plural
+    place = RECORD_TYPES[kind].place(public_id)
+    plural = RECORD_TYPES[kind].plural
     row = (
         connection.execute(claims_statement((plural,)).where(document.c.claim == place["claim"]))
         .mappings()
@@ -409,7 +409,7 @@ def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
         if {name: found[name] for name in place} == place:
             assert row is not None
             return found, row["revision"]
-    tell_if_taken_back(connection, KINDS[kind], public_id)
+    tell_if_taken_back(connection, RECORD_TYPES[kind], public_id)
     raise NotFound(f"There is no {kind} '{public_id}'.")
 
 
@@ -431,7 +431,9 @@ def source_slug(connection: Connection, reference: str) -> str:
     if slug is None:
         # A work that was merged keeps an identifier that its successor has another of: who knows it by that is led on.
         if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
-            raise Moved(KINDS["source"], reference, one_source(connection, merged)["replaced_by"])
+            raise Moved(
+                RECORD_TYPES["source"], reference, one_source(connection, merged)["replaced_by"]
+            )
         raise missing(connection, "source", reference)
     return slug
 
@@ -453,8 +455,8 @@ def one_revision(connection: Connection, number: int) -> Row:
 
 def missing(connection: Connection, kind: str, given: str) -> NotFound:
     """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
-    tell_if_taken_back(connection, KINDS[kind], given)
-    return retired.missing(connection, KINDS[kind], given)
+    tell_if_taken_back(connection, RECORD_TYPES[kind], given)
+    return retired.missing(connection, RECORD_TYPES[kind], given)
 
 
 def serial(connection: Connection) -> int:

@@ -10,10 +10,10 @@ from models.core.errors import Fault, InvalidRecord
 from models.core.review_errors import Gone
 from models.database.prepared_statements import fetch
 from models.read.filters import REFERENCES, compared, term
-from models.records.record_types import KINDS, Kind, successor
+from models.records.record_types import RECORD_TYPES, RecordType, current_id
 from models.records.retired import nearest, tell_if_taken_back
 from models.records.serializers import table
-from models.records.source import IDENTIFIERS, Source, SourceIdentifier, normal_identifier
+from models.records.source import IDENTIFIER_FORMATS, Source, SourceIdentifier, normalise_identifier
 
 source = table(Source)
 
@@ -28,14 +28,14 @@ def find_source(
         found: str | None = connection.scalar(by_slug)
         return found
     scheme = scheme.lower()
-    if scheme not in IDENTIFIERS:
-        allowed = [f"{known}:" for known in IDENTIFIERS]
+    if scheme not in IDENTIFIER_FORMATS:
+        allowed = [f"{known}:" for known in IDENTIFIER_FORMATS]
         fault = Fault(
             at=at, code="unknown_scheme", detail=f"'{scheme}:' is not a scheme.", allowed=allowed
         )
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier")
     try:
-        value = normal_identifier(scheme, value)
+        value = normalise_identifier(scheme, value)
     except PydanticCustomError as error:
         fault = Fault(at=at, code="malformed_identifier", detail=error.message())
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
@@ -46,10 +46,10 @@ def find_source(
     return named
 
 
-def in_its_place(connection: Connection, kind: Kind, absent: Fault) -> str | Fault:
+def follow_merge(connection: Connection, kind: RecordType, absent: Fault) -> str | Fault:
     """Return what a record that a filter named was merged into, or the fault, which tells where it was retracted."""
     assert absent.given is not None
-    slug = successor(connection, kind, absent.given)
+    slug = current_id(connection, kind, absent.given)
     try:
         tell_if_taken_back(connection, kind, slug)
     except Gone as gone:
@@ -58,15 +58,15 @@ def in_its_place(connection: Connection, kind: Kind, absent: Fault) -> str | Fau
     return absent if slug == absent.given else slug
 
 
-def source_meant(connection: Connection, reference: str, parameter: str) -> str | None:
+def resolve_source(connection: Connection, reference: str, parameter: str) -> str | None:
     """Return the slug of the source with an identifier, through mergers; None where nobody has recorded it."""
     if found := find_source(connection, reference, parameter):
         return found
     merged = find_source(connection, reference, parameter, "merged")
-    return successor(connection, KINDS["source"], merged) if merged else None
+    return current_id(connection, RECORD_TYPES["source"], merged) if merged else None
 
 
-def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_references(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters with every reference checked and turned into a slug.
 
     A slug that is not stored is an error, since it is most likely mistyped, and an empty answer would look like
@@ -83,12 +83,12 @@ def resolve(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, 
             shown = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
             slugs = [value for value in values if ":" not in value]
             absent = _unknown(connection, parameter, slugs, ids, *shown)
-            kind = KINDS["source" if name == "document" else name]
-            led = {fault.given: in_its_place(connection, kind, fault) for fault in absent}
+            kind = RECORD_TYPES["source" if name == "document" else name]
+            led = {fault.given: follow_merge(connection, kind, fault) for fault in absent}
             faults += [place for place in led.values() if isinstance(place, Fault)]
             slugs = [led.get(slug, slug) for slug in slugs]
             found = {
-                value: source_meant(connection, value, parameter)
+                value: resolve_source(connection, value, parameter)
                 for value in values
                 if ":" in value
             }
@@ -117,13 +117,13 @@ def _unknown(
         return select(ids).where(ids == bindparam("value"), *where).limit(1)
 
     return [
-        unknown(connection, parameter, value, ids, *where)
+        unknown_value(connection, parameter, value, ids, *where)
         for value in values
         if not fetch(connection, key, build, {"value": value})[1]
     ]
 
 
-def unknown(
+def unknown_value(
     connection: Connection,
     parameter: str,
     value: str,

@@ -92,7 +92,7 @@ def _judged(connection: Connection, ties: Sequence[Row]) -> list[Row]:
     return [{**tie, "status": judged[tie["claim"], tie["type"], tie["target"]]} for tie in ties]
 
 
-def chain(connection: Connection, start: str, depth: int = MOST_STEPS) -> Row:
+def causal_chain(connection: Connection, start: str, depth: int = MOST_STEPS) -> Row:
     """Walk the causal chain through a claim: all that leads to it and all that it leads to; the same shape as `walk`."""
     before, after = (
         walk(connection, start, depth, way, ["leads_to"]) for way in ("incoming", "outgoing")
@@ -134,7 +134,7 @@ def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
                 cut = True
         if not frontier:
             break
-    causal = chain(connection, start, depth)
+    causal = causal_chain(connection, start, depth)
     claims = _described(connection, [*distance, *(node["id"] for node in causal["claims"])])
     now = claims[start]["status"]
     falls = assume in FALLEN or v.STATUSES.rank(assume) < v.STATUSES.rank(now)

@@ -11,8 +11,8 @@ from models.database.full_text import Query
 from models.database.join_order import in_front
 from models.read.listings import Listing, document, topic
 from models.records.serializers import Row, sources_by_id
-from models.search.index import WORDS, Text, beginning, claim_texts, source_texts
-from models.search.query import marked, typed
+from models.search.index import WORD_TABLES, LocatedText, beginning, claim_texts, source_texts
+from models.search.query import highlight, normalise_prefix
 
 RELEVANCE = "relevance"
 MOST_MARKED = 20
@@ -21,10 +21,10 @@ MOST_SUGGESTED = 10
 MARKED_PARTS = ("occurrences", "evidence", "sources", "relations")
 
 
-def searched(connection: Connection, listing: Listing, kind: str, query: Query) -> Listing:
+def search_listing(connection: Connection, listing: Listing, kind: str, query: Query) -> Listing:
     """Return a listing of claims or sources with only what a query finds, the best first unless it is sorted otherwise."""
-    table, key = WORDS[kind]
-    found = full_text.found(connection, table, key)
+    table, key = WORD_TABLES[kind]
+    found = full_text.matches(connection, table, key)
     (record,) = listing.id
     return replace(
         listing,
@@ -32,7 +32,7 @@ def searched(connection: Connection, listing: Listing, kind: str, query: Query) 
         sorts={**listing.sorts, RELEVANCE: found.c.score},
         name=f"{listing.name}, searched",
         default=(RELEVANCE,),
-        given={"asked": full_text.spelled(connection, query)},
+        given={"asked": full_text.query_text(connection, query)},
     )
 
 
@@ -58,12 +58,12 @@ def source_highlights(sources: Iterable[Row], query: Query) -> list[dict[str, st
     ]
 
 
-def _marked(texts: Iterable[Text], query: Query) -> dict[str, str]:
+def _marked(texts: Iterable[LocatedText], query: Query) -> dict[str, str]:
     found: dict[str, str] = {}
     for place, text in texts:
         if len(found) == MOST_MARKED:
             break
-        if (hit := marked(text, query)) is not None:
+        if (hit := highlight(text, query)) is not None:
             found["/".join(place)] = hit
     return found
 
@@ -73,7 +73,7 @@ def suggest(connection: Connection, text: str, kinds: Sequence[str]) -> list[Row
 
     One bounded range scan a kind.
     """
-    begun = typed(text)
+    begun = normalise_prefix(text)
     found = []
     for kind in kinds if begun else ():
         # Blanks, digits and letters alone stand in a beginning, and all of them sort before «~».

@@ -3,8 +3,8 @@
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import REPLACED_BY, PartialDate, PartOfClaim, Slug, Strict, Text
-from models.core.vocabulary import within
+from models.core.types import REPLACED_BY_DESCRIPTION, PartialDate, PartOfClaim, Slug, Strict, Text
+from models.core.vocabulary import vocabulary_check
 
 
 class AssessmentIn(Strict):
@@ -19,13 +19,18 @@ class AssessmentIn(Strict):
     rationale: Text = Field(min_length=1, max_length=5000)
     source: Slug | None = Field(default=None, foreign_key="source.id")
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
 
 class Assessment(AssessmentIn, PartOfClaim, table=True):
     """The row."""
 
-    __table_args__ = (within("status", v.STATUSES), within("state", v.REVIEW_STATES))
+    __table_args__ = (
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("state", v.REVIEW_STATES),
+    )
 
 
 class AssessmentOut(AssessmentIn):

@@ -8,8 +8,8 @@ from sqlalchemy import JSON, CheckConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import LARGEST, REPLACED_BY, PartOfClaim, Slug, Strict, Text
-from models.core.vocabulary import within
+from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.vocabulary import vocabulary_check
 
 
 class TopicIn(Strict):
@@ -20,13 +20,15 @@ class TopicIn(Strict):
     definition: Text = Field(min_length=1, max_length=2000)
     crosswalk: dict[Text, Text] = Field(default={}, sa_type=JSON)
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
 
 class Topic(TopicIn, table=True):
     """The row."""
 
-    __table_args__ = (within("state", v.REVIEW_STATES),)
+    __table_args__ = (vocabulary_check("state", v.REVIEW_STATES),)
 
     revision: int
     created: str
@@ -40,7 +42,7 @@ class TopicOut(TopicIn):
 
 
 # A claim with such a slug could never be asked for.
-WORDS_OF_PATHS = ("facets",)
+RESERVED_SLUGS = ("facets",)
 
 
 class ClaimFields(Strict):
@@ -55,7 +57,9 @@ class ClaimFields(Strict):
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
     )
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
 
 class ClaimIn(ClaimFields):
@@ -65,7 +69,7 @@ class ClaimIn(ClaimFields):
 
     @model_validator(mode="after")
     def _can_be_addressed(self) -> Self:
-        if self.id in WORDS_OF_PATHS:
+        if self.id in RESERVED_SLUGS:
             raise PydanticCustomError(
                 "reserved_slug",
                 "'{slug}' is a word of an address; choose another.",
@@ -77,7 +81,10 @@ class ClaimIn(ClaimFields):
 class Claim(ClaimFields, table=True):
     """The row. `revision` and `updated` tell of the last change to anything in the claim's document."""
 
-    __table_args__ = (within("kind", v.CLAIM_KINDS), within("state", v.REVIEW_STATES))
+    __table_args__ = (
+        vocabulary_check("kind", v.CLAIM_KINDS),
+        vocabulary_check("state", v.REVIEW_STATES),
+    )
 
     revision: int
     created: str
@@ -108,8 +115,8 @@ class OccurrenceIn(Strict):
     )
     prefix: Text = Field(default="", max_length=200)
     suffix: Text = Field(default="", max_length=200)
-    start: int | None = Field(default=None, ge=0, le=LARGEST)
-    end: int | None = Field(default=None, ge=1, le=LARGEST)
+    start: int | None = Field(default=None, ge=0, le=MAX_INTEGER)
+    end: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
     asserted_by: list[Slug] = Field(
         min_length=1, sa_type=JSON, description="Who asserts it, as slugs."
     )
@@ -118,7 +125,9 @@ class OccurrenceIn(Strict):
     )
     note: Text | None = Field(default=None, max_length=5000)
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
     @model_validator(mode="after")
     def _anchor(self) -> Self:
@@ -141,7 +150,7 @@ class Occurrence(OccurrenceIn, PartOfClaim, table=True):
     """The row."""
 
     __table_args__ = (
-        within("state", v.REVIEW_STATES),
+        vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint('"end" > start', name="anchor"),
         Index(None, "source", "claim"),
     )

@@ -8,8 +8,8 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import LARGEST, REPLACED_BY, PartOfClaim, Slug, Strict, Text
-from models.core.vocabulary import within
+from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.vocabulary import vocabulary_check
 
 # The rows that the Oxford 2011 table has for each question; a level outside them was misread.
 LEVELS_OF_QUESTION = {
@@ -36,7 +36,7 @@ class EvidenceIn(Strict):
     directness: v.Directness = "direct"
     study_design: v.StudyDesign
     sample_size: int | None = Field(
-        default=None, ge=0, le=LARGEST, description="People in all groups together."
+        default=None, ge=0, le=MAX_INTEGER, description="People in all groups together."
     )
     sample: Text | None = Field(default=None, max_length=500)
     finding: Text = Field(
@@ -60,7 +60,9 @@ class EvidenceIn(Strict):
     )
     relation_target: Slug | None = Field(default=None, description="The target of that relation.")
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
     @model_validator(mode="after")
     def _whole_relation(self) -> Self:
@@ -106,16 +108,16 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
     """The row."""
 
     __table_args__ = (
-        within("direction", v.DIRECTIONS),
-        within("level", v.EVIDENCE_LEVELS),
-        within("question", v.QUESTIONS),
-        within("directness", v.DIRECTNESS),
-        within("study_design", v.STUDY_DESIGNS),
-        within("extraction", v.EXTRACTIONS),
-        within("state", v.REVIEW_STATES),
+        vocabulary_check("direction", v.DIRECTIONS),
+        vocabulary_check("level", v.EVIDENCE_LEVELS),
+        vocabulary_check("question", v.QUESTIONS),
+        vocabulary_check("directness", v.DIRECTNESS),
+        vocabulary_check("study_design", v.STUDY_DESIGNS),
+        vocabulary_check("extraction", v.EXTRACTIONS),
+        vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name="level_question"),
         CheckConstraint("sample_size >= 0", name="sample_size"),
-        within("relation_type", v.RELATION_TYPES),
+        vocabulary_check("relation_type", v.RELATION_TYPES),
         # A key of which one column is null is not checked, so both are there or neither.
         CheckConstraint("(relation_type IS NULL) = (relation_target IS NULL)", name="relation"),
         ForeignKeyConstraint(

@@ -38,7 +38,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Kind:
+class RecordType:
     """A kind of record: its name in the vocabulary record-kinds and in paths, its table, its input class, its key.
 
     A part of a claim has the claim's slug before its key, in the table and in its id: `ccsvi-causes-ms:cochrane-2019`.
@@ -91,50 +91,54 @@ class Kind:
 
 
 # In this order everything that a record refers to comes before it.
-KINDS = {
+RECORD_TYPES = {
     kind.name: kind
     for kind in (
-        Kind("topic", "topics", Topic, TopicIn, ("id",)),
-        Kind("source", "sources", Source, SourceIn, ("id",)),
-        Kind("claim", "claims", Claim, ClaimIn, ("id",)),
-        Kind("occurrence", "occurrences", Occurrence, OccurrenceIn, ("key",), part=True),
-        Kind("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
-        Kind("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
-        Kind("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
+        RecordType("topic", "topics", Topic, TopicIn, ("id",)),
+        RecordType("source", "sources", Source, SourceIn, ("id",)),
+        RecordType("claim", "claims", Claim, ClaimIn, ("id",)),
+        RecordType("occurrence", "occurrences", Occurrence, OccurrenceIn, ("key",), part=True),
+        RecordType("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
+        RecordType("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
+        RecordType("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
     )
 }
-PARTS = tuple(kind for kind in KINDS.values() if kind.part)
+PART_TYPES = tuple(kind for kind in RECORD_TYPES.values() if kind.part)
 # What refers to what, but for the topics of a claim, which are many.
 REFERENCES = (
-    *(Reference(part.name, ("claim",), "claim") for part in PARTS),
+    *(Reference(part.name, ("claim",), "claim") for part in PART_TYPES),
     *(Reference(name, ("source",), "source") for name in ("occurrence", "evidence", "assessment")),
     Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),
     Reference("relation", ("target",), "claim"),
 )
-_REFERENCES_OF = {name: tuple(each for each in REFERENCES if each.kind == name) for name in KINDS}
+_REFERENCES_OF = {
+    name: tuple(each for each in REFERENCES if each.kind == name) for name in RECORD_TYPES
+}
 
 
-def refers(kind: Kind, body: Row) -> Iterator[tuple[str, Kind, str]]:
+def references_in(kind: RecordType, body: Row) -> Iterator[tuple[str, RecordType, str]]:
     """Yield the records that a record names: the field that does, their kind, their id."""
     if kind.name == "claim":
-        yield from (("topics", KINDS["topic"], topic) for topic in body["topics"])
+        yield from (("topics", RECORD_TYPES["topic"], topic) for topic in body["topics"])
     for reference in _REFERENCES_OF[kind.name]:
         if body[reference.columns[-1]] is not None:
             yield (
                 reference.columns[-1],
-                KINDS[reference.to],
+                RECORD_TYPES[reference.to],
                 ":".join(body[column] for column in reference.columns),
             )
 
 
-def states(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def read_states(
+    connection: Connection, wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
     """Return the state of each of these records, which are named by kind and id; absent ones are left out."""
     ids: dict[str, list[str]] = {}
     for name, record_id in wanted:
         ids.setdefault(name, []).append(record_id)
     found: dict[tuple[str, str], str] = {}
     for name, named in ids.items():
-        kind = KINDS[name]
+        kind = RECORD_TYPES[name]
         rows = table(kind.model)
         key = [rows.c[column] for column in kind.columns]
         for start in range(0, len(named), BATCH):
@@ -149,8 +153,8 @@ def states(connection: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tu
     return found
 
 
-def stored(
-    connection: Connection, kind: Kind, ids: Sequence[str] | None = None
+def read_records(
+    connection: Connection, kind: RecordType, ids: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Row]]:
     """Yield the id and the record, as a revision holds it, of these records (or of all); absent ones are left out."""
     rows = table(kind.model)
@@ -167,23 +171,23 @@ def stored(
         found = connection.execute(statement).mappings().all()
         yield from (
             (kind.id_of(row), body)
-            for row, body in zip(found, bodies(connection, kind, found), strict=True)
+            for row, body in zip(found, record_bodies(connection, kind, found), strict=True)
         )
 
 
-def one(connection: Connection, kind: Kind, record_id: str) -> Row | None:
+def read_record(connection: Connection, kind: RecordType, record_id: str) -> Row | None:
     """Return a record as a revision holds it, in whatever state, or None."""
     row = first(connection, ("one", kind.name), lambda: _there(kind), kind.place(record_id))
-    return None if row is None else next(bodies(connection, kind, [row]))
+    return None if row is None else next(record_bodies(connection, kind, [row]))
 
 
-def state_of(connection: Connection, kind: Kind, record_id: str) -> str | None:
+def read_state(connection: Connection, kind: RecordType, record_id: str) -> str | None:
     """Return the state of a record, or None where there is none."""
-    found: str | None = column_of(connection, kind, record_id, "state")
+    found: str | None = read_column(connection, kind, record_id, "state")
     return found
 
 
-def column_of(connection: Connection, kind: Kind, record_id: str, name: str) -> Any:
+def read_column(connection: Connection, kind: RecordType, record_id: str, name: str) -> Any:
     """Return one column of a record, or None where there is no such record."""
     found = first(
         connection, ("column", name, kind.name), lambda: _there(kind, name), kind.place(record_id)
@@ -191,25 +195,25 @@ def column_of(connection: Connection, kind: Kind, record_id: str, name: str) -> 
     return None if found is None else found[name]
 
 
-def _there(kind: Kind, *names: str) -> Select[Any]:
+def _there(kind: RecordType, *names: str) -> Select[Any]:
     """Return the statement that reads these columns (or all) of the record at a place."""
     rows = table(kind.model)
     chosen = [rows.c[name] for name in names or rows.c.keys()]
     return select(*chosen).where(*(rows.c[name] == bindparam(name) for name in kind.columns))
 
 
-def successor(connection: Connection, kind: Kind, record_id: str) -> str:
+def current_id(connection: Connection, kind: RecordType, record_id: str) -> str:
     """Return the id of what a record was merged into, through mergers in a row, or its own where it was not merged."""
     passed: set[str] = set()
     while record_id not in passed:
         passed.add(record_id)
-        body = one(connection, kind, record_id)
+        body = read_record(connection, kind, record_id)
         if body is not None and body["state"] == "merged":
             record_id = body["replaced_by"]
     return record_id
 
 
-def bodies(connection: Connection, kind: Kind, rows: Sequence[Any]) -> Iterator[Row]:
+def record_bodies(connection: Connection, kind: RecordType, rows: Sequence[Any]) -> Iterator[Row]:
     """Yield the records, as revisions hold them, of these rows of a kind's table, in their order."""
     slugs = [row["id"] for row in rows] if not kind.part else []
     for start in range(0, len(rows), BATCH):

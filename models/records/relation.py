@@ -4,8 +4,8 @@ from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import REPLACED_BY, PartOfClaim, Slug, Strict, Text
-from models.core.vocabulary import within
+from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.vocabulary import vocabulary_check
 from models.records.evidence import EvidenceOut
 
 
@@ -19,15 +19,17 @@ class RelationIn(Strict):
     )
     note: Text | None = Field(default=None, max_length=5000)
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
 
 class Relation(RelationIn, PartOfClaim, table=True):
     """The row."""
 
     __table_args__ = (
-        within("type", v.RELATION_TYPES),
-        within("state", v.REVIEW_STATES),
+        vocabulary_check("type", v.RELATION_TYPES),
+        vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint("target <> claim", name="not_itself"),
         Index(None, "target", "claim"),
     )

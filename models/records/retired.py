@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from models.core.errors import ClaimbaseError, Fault, NotFound, near
+from models.core.errors import ClaimbaseError, Fault, NotFound, close_matches
 from models.core.review_errors import Gone
-from models.records.record_types import Kind, one
-from models.records.revision import latest
+from models.records.record_types import RecordType, read_record
+from models.records.revision import latest_revision
 from models.records.serializers import Row, table
 
 
@@ -17,7 +17,7 @@ def nearest(
     """Return up to three stored ids that come near a mistyped one; looks at no more than 2,000 with its first letter."""
     first = given[:1].lower()
     alike = select(ids).where(ids >= first, ids < first + "~", *where).distinct().limit(2000)
-    return near(given, connection.scalars(alike))
+    return close_matches(given, connection.scalars(alike))
 
 
 class Moved(ClaimbaseError):
@@ -25,12 +25,12 @@ class Moved(ClaimbaseError):
 
     code = "moved"
 
-    def __init__(self, kind: Kind, old: str, new: str) -> None:
+    def __init__(self, kind: RecordType, old: str, new: str) -> None:
         super().__init__(f"The {kind.name} '{old}' was merged into '{new}'.")
         self.kind, self.new = kind, new
 
 
-def missing(connection: Connection, kind: Kind, record_id: str) -> NotFound:
+def missing(connection: Connection, kind: RecordType, record_id: str) -> NotFound:
     """Return the error that says so and offers what comes near, of what everybody may see."""
     rows = table(kind.model)
     close = (
@@ -39,7 +39,7 @@ def missing(connection: Connection, kind: Kind, record_id: str) -> NotFound:
     return not_found(kind, record_id, close)
 
 
-def not_found(kind: Kind, record_id: str, close: Sequence[str]) -> NotFound:
+def not_found(kind: RecordType, record_id: str, close: Sequence[str]) -> NotFound:
     """Return the error that there is no such record, with those that come near."""
     offered = (
         [
@@ -56,16 +56,18 @@ def not_found(kind: Kind, record_id: str, close: Sequence[str]) -> NotFound:
     return NotFound(f"There is no {kind.name} '{record_id}'.", offered)
 
 
-def tell_if_taken_back(connection: Connection, kind: Kind, record_id: str) -> None:
+def tell_if_taken_back(connection: Connection, kind: RecordType, record_id: str) -> None:
     """Raise `Gone` or `Moved` where a record was accepted once and is no more."""
     body = (
-        one(connection, kind, record_id) if record_id.count(":") + 1 == len(kind.columns) else None
+        read_record(connection, kind, record_id)
+        if record_id.count(":") + 1 == len(kind.columns)
+        else None
     )
     if body is not None and body["state"] in ("retracted", "merged"):
         tell_if_out_of_use(kind, record_id, body, _latest(connection, kind, record_id)["comment"])
 
 
-def tell_if_out_of_use(kind: Kind, record_id: str, body: Row, comment: str | None) -> None:
+def tell_if_out_of_use(kind: RecordType, record_id: str, body: Row, comment: str | None) -> None:
     """Raise `Gone` or `Moved` where this is the record of what was retracted, with its reason, or merged."""
     if body["state"] == "merged":
         raise Moved(kind, record_id, body["replaced_by"])
@@ -87,8 +89,8 @@ def tell_if_out_of_use(kind: Kind, record_id: str, body: Row, comment: str | Non
         )
 
 
-def _latest(connection: Connection, kind: Kind, record_id: str) -> Row:
-    found = latest(connection, f"{kind.name}/{record_id}")
+def _latest(connection: Connection, kind: RecordType, record_id: str) -> Row:
+    found = latest_revision(connection, f"{kind.name}/{record_id}")
     assert found is not None, "what is stored has a revision"
     return found
 

@@ -17,7 +17,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.types import Strict
-from models.core.vocabulary import OneOf, within
+from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import first
 
 
@@ -29,9 +29,9 @@ class Revision(Strict, table=True):
     """
 
     __table_args__ = (
-        within("kind", v.RECORD_KINDS),
-        within("action", v.ACTIONS),
-        within("state", v.REVIEW_STATES),
+        vocabulary_check("kind", v.RECORD_KINDS),
+        vocabulary_check("action", v.ACTIONS),
+        vocabulary_check("state", v.REVIEW_STATES),
         Index(None, "serial"),
         Index(None, "claim", "serial"),
         Index(None, "change"),
@@ -71,7 +71,7 @@ _revision = Revision.__table__  # type: ignore[attr-defined]
 _serial = Serial.__table__  # type: ignore[attr-defined]
 
 
-def hold(connection: Connection) -> int:
+def lock_serial(connection: Connection) -> int:
     """Lock the row of the serial and return its value. Whoever holds it is the only writer until it commits.
 
     So serials have no gap and run in commit order, and nobody derives documents while another writes.
@@ -81,7 +81,7 @@ def hold(connection: Connection) -> int:
     return int(found["value"])
 
 
-def made_at(connection: Connection, serial: int) -> str:
+def revision_time(connection: Connection, serial: int) -> str:
     """Return when the revision with this serial was made, or an empty text where there is none."""
 
     def build() -> Select[Any]:
@@ -96,7 +96,7 @@ def _latest(*where: ColumnElement[bool]) -> Select[Any]:
     return mine.order_by(_revision.c.serial.desc()).limit(1)
 
 
-def latest(
+def latest_revision(
     connection: Connection, record: str, *where: ColumnElement[bool]
 ) -> dict[str, Any] | None:
     """Return the last revision of a record (`kind/id`), or the last that meets these conditions; None where there is none."""
@@ -108,20 +108,22 @@ def latest(
 
 # Where a record stands after a change that everybody may see. What is only proposed, or was not taken, is the business of
 # its proposer and of the curators.
-PUBLIC = ("accepted", "retracted", "merged")
-PRIVATE = ("record", "claim", "actor", "comment", "body")
+PUBLIC_STATES = ("accepted", "retracted", "merged")
+PRIVATE_FIELDS = ("record", "claim", "actor", "comment", "body")
 # What stands for the record's id and the actor where a withheld revision was restored from an export. It is no slug, so
 # that no record can have this name.
 WITHHELD = "(withheld)"
 
 
-def withheld(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:
+def withhold_private(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:
     """Return a revision as it may be shown: whole, or without what tells of a proposal to those whom it does not concern.
 
     It keeps its place, since a follower who meets a gap in the serials could not know that nothing was missed.
     """
-    shown = may_see or row["state"] in PUBLIC
-    return {name: value if shown or name not in PRIVATE else None for name, value in row.items()}
+    shown = may_see or row["state"] in PUBLIC_STATES
+    return {
+        name: value if shown or name not in PRIVATE_FIELDS else None for name, value in row.items()
+    }
 
 
 class RevisionOut(Strict):

@@ -17,7 +17,7 @@ from models.records.source import (
     SourceAuthor,
     SourceFields,
     SourceIdentifier,
-    citation,
+    short_citation,
 )
 
 Row = dict[str, Any]
@@ -84,7 +84,7 @@ def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
 
 def source_out(body: Row, stamp: Any) -> Row:
     """Return a source as `SourceOut` gives it, from its record and the year, dates and revision that go with it."""
-    cited = citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
+    cited = short_citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
     stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
     return {**body, "citation": cited, **stamps}
 

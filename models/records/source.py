@@ -12,8 +12,16 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import LARGEST, REPLACED_BY, PartialDate, Slug, Strict, Text, end_of
-from models.core.vocabulary import within
+from models.core.types import (
+    MAX_INTEGER,
+    REPLACED_BY_DESCRIPTION,
+    PartialDate,
+    Slug,
+    Strict,
+    Text,
+    last_day_of,
+)
+from models.core.vocabulary import vocabulary_check
 
 
 class AuthorIn(Strict):
@@ -50,7 +58,7 @@ class AuthorIn(Strict):
 
 
 # How each scheme writes an identifier, and how it is brought to its one form.
-IDENTIFIERS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
+IDENTIFIER_FORMATS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
     "doi": (re.compile(r"10\.[0-9]{4,9}/\S+"), str.lower, "10.1002/ana.22085"),
     "pmid": (re.compile(r"[1-9][0-9]{0,8}"), str, "24119384"),
     "pmcid": (re.compile(r"PMC[1-9][0-9]{0,9}"), str.upper, "PMC4132574"),
@@ -58,9 +66,9 @@ IDENTIFIERS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
 }
 
 
-def normal_identifier(scheme: str, value: str) -> str:
+def normalise_identifier(scheme: str, value: str) -> str:
     """Return the one stored form of an identifier (a DOI in lower case); raise `malformed_identifier` if it has none."""
-    pattern, normalise, example = IDENTIFIERS[scheme]
+    pattern, normalise, example = IDENTIFIER_FORMATS[scheme]
     normal = str(normalise(value.strip()))
     if not pattern.fullmatch(normal.upper() if scheme == "pmcid" else normal):
         raise PydanticCustomError(
@@ -80,7 +88,7 @@ class IdentifierIn(Strict):
 
     @model_validator(mode="after")
     def _normalise(self) -> Self:
-        self.value = normal_identifier(self.scheme, self.value)
+        self.value = normalise_identifier(self.scheme, self.value)
         return self
 
 
@@ -134,7 +142,7 @@ class SourceFields(Strict):
     )
     study_design: v.StudyDesign
     sample_size: int | None = Field(
-        default=None, ge=0, le=LARGEST, description="People in all groups together."
+        default=None, ge=0, le=MAX_INTEGER, description="People in all groups together."
     )
     sample: Text | None = Field(
         default=None, max_length=500, description="The groups, such as '56 MS, 20 controls'."
@@ -152,7 +160,9 @@ class SourceFields(Strict):
     )
     note: Text | None = Field(default=None, max_length=5000)
     state: v.ReviewState = "accepted"
-    replaced_by: Text | None = Field(default=None, max_length=300, description=REPLACED_BY)
+    replaced_by: Text | None = Field(
+        default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
+    )
 
 
 class SourceIn(SourceFields):
@@ -179,10 +189,10 @@ class Source(SourceFields, table=True):
     """The row. `published` is the last day on which it can first have been published; see `publication`."""
 
     __table_args__ = (
-        within("type", v.SOURCE_TYPES),
-        within("study_design", v.STUDY_DESIGNS),
-        within("integrity", v.INTEGRITIES),
-        within("state", v.REVIEW_STATES),
+        vocabulary_check("type", v.SOURCE_TYPES),
+        vocabulary_check("study_design", v.STUDY_DESIGNS),
+        vocabulary_check("integrity", v.INTEGRITIES),
+        vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint("sample_size >= 0", name="sample_size"),
         Index(None, "year", "id"),
         Index(None, "container_title", "id"),
@@ -212,8 +222,8 @@ class SourceIdentifier(IdentifierIn, table=True):
 
     __tablename__ = "source_identifier"
     __table_args__ = (
-        within("scheme", v.IDENTIFIER_SCHEMES),
-        within("verification", v.VERIFICATIONS),
+        vocabulary_check("scheme", v.IDENTIFIER_SCHEMES),
+        vocabulary_check("verification", v.VERIFICATIONS),
         UniqueConstraint("source", "scheme"),
     )
 
@@ -235,7 +245,9 @@ class SourceOut(SourceIn):
     updated: str
 
 
-def citation(authors: list[dict[str, Any]], complete: bool, title: str, year: int | None) -> str:
+def short_citation(
+    authors: list[dict[str, Any]], complete: bool, title: str, year: int | None
+) -> str:
     """Return a short form for people: 'Doepp et al. 2010', 'Singh & Zamboni 2009', or the title where nobody is named."""
     names = [
         " ".join(part for part in (author["particle"], author["family"]) if part)
@@ -264,7 +276,7 @@ def author_rows(source: str, authors: Iterable[dict[str, Any]]) -> list[dict[str
     ]
 
 
-def publication(source: SourceFields, recorded: str) -> tuple[str, int | None]:
+def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | None]:
     """Return the last day on which a source can first have been published (YYYY-MM-DD), and its year.
 
     The day is the end of the partial date of its issue or of its online version, whichever is earlier, and in any case
@@ -272,7 +284,7 @@ def publication(source: SourceFields, recorded: str) -> tuple[str, int | None]:
     none.
     """
     dates = [date for date in (source.issued, source.epub_date) if date]
-    bounds = [end_of(date) for date in (*dates, source.accessed) if date]
+    bounds = [last_day_of(date) for date in (*dates, source.accessed) if date]
     return min([*bounds, recorded[:10]]), int(dates[0][:4]) if dates else None
 
 

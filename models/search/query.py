@@ -12,7 +12,7 @@ from pathlib import Path
 
 from models.core.errors import ClaimbaseError
 from models.database.full_text import Branch, Phrase, Query, Term
-from models.search.tokenizer import plain, spans, tokens
+from models.search.tokenizer import folded_words, token_spans, tokenize
 
 # Each wording, as tokens, with all that mean the same.
 Synonyms = Mapping[Phrase, tuple[Phrase, ...]]
@@ -40,10 +40,10 @@ def read_synonyms(folder: Path) -> Synonyms:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadSynonyms(f"{path} cannot be read: {error}.") from None
-    return synonyms(content, str(path))
+    return build_synonyms(content, str(path))
 
 
-def synonyms(groups: object, where: str) -> Synonyms:
+def build_synonyms(groups: object, where: str) -> Synonyms:
     """Return synonyms by each of their wordings; a wording stands in one group only."""
     found: dict[Phrase, tuple[Phrase, ...]] = {}
     for group in groups if isinstance(groups, list) else [groups]:
@@ -55,7 +55,7 @@ def synonyms(groups: object, where: str) -> Synonyms:
             raise BadSynonyms(
                 f"{where}: a list of lists, each of two wordings or more; this is neither: {group!r:.80}"
             )
-        phrases = tuple(dict.fromkeys(tuple(tokens(wording)) for wording in group))
+        phrases = tuple(dict.fromkeys(tuple(tokenize(wording)) for wording in group))
         for phrase in phrases:
             if not phrase or phrase in found:
                 raise BadSynonyms(
@@ -65,7 +65,7 @@ def synonyms(groups: object, where: str) -> Synonyms:
     return found
 
 
-def parse(text: str, known: Synonyms) -> Query:
+def parse_query(text: str, known: Synonyms) -> Query:
     """Return what a text asks for; nothing (no branch) where no word says what to look for.
 
     Words that stand together and have synonyms are looked for as themselves or as any of those; what is in quotes is
@@ -76,7 +76,7 @@ def parse(text: str, known: Synonyms) -> Query:
     unwanted: list[Term] = []
     run: list[Phrase] = []
     for dashes, quoted, loose in _PIECE.findall(text.translate(_QUOTES)):
-        phrase = tuple(tokens(quoted or loose))
+        phrase = tuple(tokenize(quoted or loose))
         if loose and loose[0] != "-" and loose.lower() != "or":
             run += [phrase] if phrase else []
             continue
@@ -114,7 +114,7 @@ def _terms(run: Sequence[Phrase], known: Synonyms) -> list[Term]:
     return terms
 
 
-def marked(text: str, query: Query) -> str | None:
+def highlight(text: str, query: Query) -> str | None:
     """Return a text as HTML with `<mark>` around what the query asked for; None where there is nothing of it."""
     phrases = {
         phrase
@@ -126,7 +126,7 @@ def marked(text: str, query: Query) -> str | None:
     by_first: dict[str, list[Phrase]] = {}
     for phrase in sorted(phrases, key=len, reverse=True):
         by_first.setdefault(phrase[0], []).append(phrase)
-    words = list(spans(text))
+    words = list(token_spans(text))
     pieces: list[str] = []
     done = place = 0
     while place < len(words):
@@ -209,11 +209,11 @@ _UNTELLING = frozenset(
 )
 
 
-def beginnings(labels: Iterable[str]) -> set[str]:
+def label_prefixes(labels: Iterable[str]) -> set[str]:
     """Return what labels can be found by while they are typed: the words from the first one on, from the next one on, …"""
     found = set()
     for label in labels:
-        words = plain(label)
+        words = folded_words(label)
         whole = " ".join(words)
         place = starts = 0
         for word in words:
@@ -227,6 +227,6 @@ def beginnings(labels: Iterable[str]) -> set[str]:
     return found
 
 
-def typed(text: str) -> str:
+def normalise_prefix(text: str) -> str:
     """Return what was typed so far, written as beginnings are."""
-    return " ".join(plain(text))[:_FAR].rstrip()
+    return " ".join(folded_words(text))[:_FAR].rstrip()

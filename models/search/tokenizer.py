@@ -77,17 +77,17 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_FOLDS)
 
 
-def plain(text: str) -> list[str]:
+def folded_words(text: str) -> list[str]:
     """Return the words of a text, folded, as they were written."""
     return _WORD.findall(fold(text))
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Return the words of a text as they stand in the index, in their order."""
     return list(map(_TOKENS.__getitem__, _WORD.findall(fold(text))))
 
 
-def spans(text: str) -> Iterator[tuple[str, int, int]]:
+def token_spans(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield each token of a text with where its word begins and ends in it."""
     folds = list(text.lower()) if text.isascii() else [_FOLDS[ord(letter)] for letter in text]
     places = [place for place, letters in enumerate(folds) for _ in letters]
@@ -131,16 +131,16 @@ def _stemmer() -> Any:
     return EnglishStemmer()
 
 
-def indexed(title: str, texts: Iterable[str]) -> tuple[str, str]:
+def index_text(title: str, texts: Iterable[str]) -> tuple[str, str]:
     """Return what the index holds of a record: the tokens of its title, and those of its other texts with breaks."""
-    head = tokens(title)[:MOST_TOKENS]
+    head = tokenize(title)[:MOST_TOKENS]
     body: list[str] = []
     most = MOST_TOKENS - len(head)
     for text in texts:
         if len(body) >= most:
             break
         body.append(BREAK)
-        body += tokens(text)
+        body += tokenize(text)
     del body[most:]
     if len(head) + len(body) > MOST_PLACES:
         seen: Counter[str] = Counter()

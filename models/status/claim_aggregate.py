@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.errors import NotFound
-from models.core.types import Strict, end_of
+from models.core.types import Strict, last_day_of
 from models.records import serializers
 from models.records.assessment import AssessmentOut
 from models.records.claim import ClaimIn, OccurrenceOut, with_id
@@ -135,7 +135,7 @@ class Whole:
     @property
     def exists_from(self) -> str:
         """Return the first day of evidence time on which there is such a claim."""
-        return periods.stated_from(self.lines, self.stated)
+        return periods.first_day(self.lines, self.stated)
 
 
 def from_stored(core: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]) -> Whole:
@@ -170,14 +170,14 @@ def as_of(whole: Whole, day: str) -> Whole:
         ],
         evidence=[_then(row, day) for row in whole.evidence if row["published"] <= day],
         relations=[row for row in whole.relations if whole.targets.get(row["target"], day) <= day],
-        assessments=[row for row in whole.assessments if end_of(row["assessed"]) <= day],
+        assessments=[row for row in whole.assessments if last_day_of(row["assessed"]) <= day],
     )
 
 
 def _then(line: Row, day: str) -> Row:
     """Return a line as it stood on a day: what was announced about its source later was not known."""
     announced = line["integrity_date"]
-    known = announced is None or end_of(announced) <= day
+    known = announced is None or last_day_of(announced) <= day
     return line if known else {**line, "integrity": "no_notice", "integrity_date": None}
 
 
@@ -190,7 +190,7 @@ def parts(whole: Whole) -> dict[str, list[Row]]:
         "evidence": [row for row in accepted if row["relation_type"] is None],
         "relations": [_relation(row, accepted) for row in whole.relations],
         "assessments": [
-            {**with_id(row), "outdated": newest > end_of(row["assessed"])}
+            {**with_id(row), "outdated": newest > last_day_of(row["assessed"])}
             for row in whole.assessments
         ],
     }
@@ -236,7 +236,7 @@ class Standing:
     """What follows from all that had been published by a day: the rule that holds, and the derived members of the core."""
 
     day: str
-    judged: rules.Judged
+    judged: rules.Judgement
     members: Row
 
 
@@ -249,11 +249,11 @@ def course(whole: Whole) -> Iterator[Standing]:
         (whole.sources[row["source"]]["published"], row["source"], row["asserted_by"])
         for row in whole.occurrences
     ]
-    assessed = [(end_of(row["assessed"]), row["source"]) for row in whole.assessments]
+    assessed = [(last_day_of(row["assessed"]), row["source"]) for row in whole.assessments]
     accepted = sorted(
         (row for row in whole.evidence if row["state"] == "accepted"), key=itemgetter("published")
     )
-    noticed = [end_of(row["integrity_date"]) for row in accepted if row["integrity_date"]]
+    noticed = [last_day_of(row["integrity_date"]) for row in accepted if row["integrity_date"]]
     first = whole.exists_from
     turns = {
         *(row["published"] for row in accepted),
@@ -264,7 +264,7 @@ def course(whole: Whole) -> Iterator[Standing]:
     coming = deque(accepted)
     rows: list[Row] = []
     since, last = first, None
-    for day, tally in periods.course(whole.claim["kind"], whole.lines, days):
+    for day, tally in periods.tallies_by_day(whole.claim["kind"], whole.lines, days):
         while coming and coming[0]["published"] <= day:
             rows.append(coming.popleft())
         told = [part for part in stated if part[0] <= day]
@@ -316,7 +316,7 @@ def line_of(row: Row) -> bodies.Line:
         directness=row["directness"],
         state=row["state"],
         retracted=row["integrity"] == "retracted",
-        retracted_on=end_of(row["integrity_date"])
+        retracted_on=last_day_of(row["integrity_date"])
         if row["integrity"] == "retracted" and row["integrity_date"]
         else None,
         searched_found_none=row["searched_found_none"],

@@ -11,7 +11,7 @@ from sqlmodel import Field
 from models.core import vocabularies as v
 from models.core.types import Slug, Strict
 from models.core.vocabulary import Term, Vocabulary
-from models.records.revision import PUBLIC
+from models.records.revision import PUBLIC_STATES
 from models.records.serializers import Row
 from models.status import periods as periods_module
 from models.status import rules
@@ -168,7 +168,7 @@ def explain(whole: Whole, day: str | None) -> Explanation:
     rows = {
         row["key"]: row
         for row in whole.evidence
-        if row["relation_type"] is None and row["state"] in PUBLIC
+        if row["relation_type"] is None and row["state"] in PUBLIC_STATES
     }
     lines = [line for line in whole.lines if line.key in rows]
     kind = whole.claim["kind"]
@@ -215,7 +215,7 @@ def compare(whole: Whole, first: str, second: str) -> Difference:
         added=[
             ExplainedLine(**_brief(rows[line.key], line), part=_part(line, decision))
             for line in _by_day(whole.lines)
-            if first < line.published <= second and rows[line.key]["state"] in PUBLIC
+            if first < line.published <= second and rows[line.key]["state"] in PUBLIC_STATES
         ],
         because=_briefs(rows, decision.decisive) if after.status is not None else [],
         periods=[period for period in _periods(whole) if first < period.starts <= second],
@@ -267,7 +267,7 @@ def _periods(whole: Whole) -> list[TimelinePeriod]:
     rows = {row["key"]: row for row in whole.evidence}
     counted = decide(whole.claim["kind"], whole.lines).counted
     told: list[TimelinePeriod] = []
-    for run in periods_module.periods(whole.claim["kind"], whole.lines, whole.stated):
+    for run in periods_module.status_periods(whole.claim["kind"], whole.lines, whole.stated):
         decision = decide(whole.claim["kind"], whole.lines, run.starts)
         # What was published before the claim was first stated counts from its first day.
         begins = run.starts if told else ""

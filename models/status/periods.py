@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from models.status.bodies import Line
-from models.status.rules import Judged, Tally, reason_left_out
+from models.status.rules import Judgement, Tally, exclusion_reason
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,19 @@ class Period:
     ends: str | None
 
 
-def stated_from(lines: Iterable[Line], stated: str) -> str:
+def first_day(lines: Iterable[Line], stated: str) -> str:
     """Return the day from which a claim exists: the first on which it was stated, or supported in a recorded source."""
     supported = (
         line.published
         for line in lines
-        if line.direction == "supports" and reason_left_out(line, line.published) is None
+        if line.direction == "supports" and exclusion_reason(line, line.published) is None
     )
     return min(stated, min(supported, default=stated))
 
 
-def course(kind: str, lines: Iterable[Line], days: Iterable[str]) -> Iterator[tuple[str, Tally]]:
+def tallies_by_day(
+    kind: str, lines: Iterable[Line], days: Iterable[str]
+) -> Iterator[tuple[str, Tally]]:
     """Yield what counts on each of these days, which ascend; the same as deciding on each of them, in one pass.
 
     The tally goes on with the next day: take from it what is wanted before that.
@@ -55,24 +57,26 @@ def course(kind: str, lines: Iterable[Line], days: Iterable[str]) -> Iterator[tu
         yield day, tally
 
 
-def turns(lines: Iterable[Line]) -> set[str]:
+def days_of_change(lines: Iterable[Line]) -> set[str]:
     """Return the days on which something else may follow from these lines."""
     return {day for line in lines for day in (line.published, line.retracted_on) if day is not None}
 
 
-def periods(kind: str, lines: Sequence[Line], stated: str) -> list[Period]:
+def status_periods(kind: str, lines: Sequence[Line], stated: str) -> list[Period]:
     """Return how the status ran over evidence time, without gap or overlap, from the day the claim was first stated.
 
     Args: `stated` is the day (YYYY-MM-DD) of its earliest occurrence. The last period has no end.
     """
-    first = stated_from(lines, stated)
-    days = sorted({first} | {day for day in turns(lines) if day > first})
-    return runs((day, tally.judged) for day, tally in course(kind, lines, days))
+    first = first_day(lines, stated)
+    days = sorted({first} | {day for day in days_of_change(lines) if day > first})
+    return group_into_periods(
+        (day, tally.judged) for day, tally in tallies_by_day(kind, lines, days)
+    )
 
 
-def runs(judged: Iterable[tuple[str, Judged]]) -> list[Period]:
+def group_into_periods(judged: Iterable[tuple[str, Judgement]]) -> list[Period]:
     """Return the stretches of days on which the same was judged."""
-    changes: list[tuple[str, Judged]] = []
+    changes: list[tuple[str, Judgement]] = []
     for day, found in judged:
         if not changes or _told(changes[-1][1]) != _told(found):
             changes.append((day, found))
@@ -83,5 +87,5 @@ def runs(judged: Iterable[tuple[str, Judged]]) -> list[Period]:
     ]
 
 
-def _told(judged: Judged) -> tuple[str, str, str | None]:
+def _told(judged: Judgement) -> tuple[str, str, str | None]:
     return judged.rule.status, judged.rule.name, judged.certainty

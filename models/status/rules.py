@@ -145,7 +145,7 @@ class Decision:
         )
 
 
-def reason_left_out(line: Line, as_of: str | None = None) -> str | None:
+def exclusion_reason(line: Line, as_of: str | None = None) -> str | None:
     """Return why a line does not count (a key of `LEFT_OUT`), or None where it counts."""
     if line.state != "accepted":
         return "not_accepted"
@@ -182,7 +182,7 @@ class Tally:
         return self.searched and not self.counted
 
     @property
-    def judged(self) -> "Judged":
+    def judged(self) -> "Judgement":
         """Return what the lines amount to."""
         support, against = self.sides["supports"], self.sides["disputes"]
         return judge(
@@ -191,7 +191,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Judgement:
     """The rule that holds, and the certainty with its reasons."""
 
     rule: Rule
@@ -202,11 +202,11 @@ class Judged:
 @lru_cache(maxsize=10_000)
 def judge(
     rules: tuple[Rule, ...], kind: str, support: tuple[int, ...], against: tuple[int, ...]
-) -> Judged:
+) -> Judgement:
     """Return what groups of these ranks amount to: which groups they are makes no difference, so few cases are many claims'."""
     case = Case(kind, _numbered(support), _numbered(against))
     rule = next(rule for rule in rules if rule.holds(case))
-    return Judged(rule, *_certainty(case, rule))
+    return Judgement(rule, *_certainty(case, rule))
 
 
 def _numbered(ranks: tuple[int, ...]) -> Side:
@@ -218,7 +218,7 @@ def decide(kind: str, lines: Iterable[Line], as_of: str | None = None) -> Decisi
     tally = Tally(kind)
     left_out: dict[str, str] = {}
     for line in lines:
-        reason = reason_left_out(line, as_of)
+        reason = exclusion_reason(line, as_of)
         if reason is not None:
             left_out[line.key] = reason
         if reason in (None, "takes_no_side"):

@@ -33,7 +33,7 @@ from models.search import index
 from models.transfer.export import sync_folder
 
 FORMAT = 1
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
 class BadBackup(ClaimbaseError):
@@ -42,7 +42,7 @@ class BadBackup(ClaimbaseError):
     code = "bad_backup"
 
 
-def write(database: Database, path: Path) -> Row:
+def write_backup(database: Database, path: Path) -> Row:
     """Write a backup to a file that is not there yet, readable for its owner alone; return its header.
 
     The file has its name only when it is whole. Writers go on meanwhile; they are not in it.
@@ -75,7 +75,7 @@ def write(database: Database, path: Path) -> Row:
     return header
 
 
-def restore(database: Database, path: Path) -> Row:
+def restore_backup(database: Database, path: Path) -> Row:
     """Bring a backup back into a database without content; return its header.
 
     The file is held against its own checksum before anything is stored, and what came back against itself after it.
@@ -103,7 +103,7 @@ def _kept() -> list[Table]:
     kept = {
         table(model).name
         for model in tables
-        if model not in (*tables_module.DERIVED, *index.DERIVED)
+        if model not in (*tables_module.DERIVED, *index.SEARCH_TABLES)
     }
     return [found for found in SQLModel.metadata.sorted_tables if found.name in kept]
 
@@ -127,7 +127,9 @@ def _write(connection: Connection, file: gzip.GzipFile) -> Row:
     for found in _kept():
         put({"table": found.name, "columns": found.c.keys()})
         statement = select(found).order_by(*found.primary_key.columns)
-        for rows in connection.execution_options(yield_per=BATCH).execute(statement).partitions():
+        for rows in (
+            connection.execution_options(yield_per=BATCH_SIZE).execute(statement).partitions()
+        ):
             for row in rows:
                 put(list(row))
             number += len(rows)
@@ -186,7 +188,7 @@ def _load(connection: Connection, path: Path) -> None:
             if isinstance(content, list):
                 row = dict(zip(names, content, strict=True))
                 rows.append(row | {name: base64.urlsafe_b64decode(row[name]) for name in packed})
-            if found is not None and (len(rows) >= BATCH or not isinstance(content, list)):
+            if found is not None and (len(rows) >= BATCH_SIZE or not isinstance(content, list)):
                 insert_rows(connection, found, rows)
                 rows = []
             if isinstance(content, dict) and "table" in content:
@@ -225,7 +227,7 @@ def _must_be_empty(connection: Connection) -> None:
         # The index has rows that say that it is empty.
         if (
             name != "alembic_version"
-            and not index.OF_THE_INDEX.fullmatch(name)
+            and not index.INDEX_OBJECTS.fullmatch(name)
             and connection.scalar(counted)
         ):
             raise BadBackup(

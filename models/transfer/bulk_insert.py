@@ -18,7 +18,13 @@ from models.database.prepared_statements import insert_rows
 from models.projection import claim_loader, derive
 from models.projection import store as store_module
 from models.records.claim import ClaimTopic
-from models.records.record_types import KINDS, Kind, refers, states, stored
+from models.records.record_types import (
+    RECORD_TYPES,
+    RecordType,
+    references_in,
+    read_states,
+    read_records,
+)
 from models.records.retired import STANDING, may_refer
 from models.records.revision import Revision
 from models.records.serializers import Row, source_out, table
@@ -27,18 +33,18 @@ from models.records.source import (
     SourceFields,
     SourceIdentifier,
     author_rows,
-    publication,
+    publication_date,
 )
 from models.search import index
 from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
 from models.write.changes import Change, next_revision, put, stamp_claims
 
-Known = dict[tuple[str, str], str]
+KnownStates = dict[tuple[str, str], str]
 
 
 @dataclass
-class Load:
+class LoadRun:
     """A load under way. Without a `change` everything is restored as the lines say it, stamps and all.
 
     `later` takes what must wait for the rest; `differing` counts claims from whose evidence something else follows here.
@@ -74,26 +80,30 @@ class Batch:
     A claim is new no more when something of it was stored by itself: then all of it is read from the tables.
     """
 
-    known: Known = field(default_factory=dict)
+    known: KnownStates = field(default_factory=dict)
     new: set[str] = field(default_factory=set)
-    rows: dict[str, Sequence[Row]] = field(default_factory=lambda: {name: [] for name in KINDS})
+    rows: dict[str, Sequence[Row]] = field(
+        default_factory=lambda: {name: [] for name in RECORD_TYPES}
+    )
     sources: dict[str, Row] = field(default_factory=dict)
 
 
-def store(load: Load, records: Sequence[Record], lines: dict[str, tuple[str, bytes]]) -> None:
+def store_batch(
+    load: LoadRun, records: Sequence[Record], lines: dict[str, tuple[str, bytes]]
+) -> None:
     """Store a batch, in which no record stands twice, and derive the claims that it touches.
 
     `lines` holds, of each claim that stands here with all its parts, the place and the bytes of its line: where
     everything is restored, the same must follow from it here.
     """
-    by_kind: dict[str, list[Record]] = {name: [] for name in KINDS}
+    by_kind: dict[str, list[Record]] = {name: [] for name in RECORD_TYPES}
     for record in records:
         by_kind[record.kind.name].append(record)
     batch = Batch()
     touched: dict[str, int] = {}
     for name, found in by_kind.items():
         if found:
-            touched |= _store_kind(load, KINDS[name], found, batch)
+            touched |= _store_kind(load, RECORD_TYPES[name], found, batch)
     if load.change is not None:
         # Everything of a claim that was stored in this batch is in its tag; so `changes.begin` has nothing left to do.
         for slug, serial in load.change.touched.items():
@@ -107,12 +117,14 @@ def store(load: Load, records: Sequence[Record], lines: dict[str, tuple[str, byt
     _derive_new(load, batch, lines)
 
 
-def _store_kind(load: Load, kind: Kind, records: list[Record], batch: Batch) -> dict[str, int]:
+def _store_kind(
+    load: LoadRun, kind: RecordType, records: list[Record], batch: Batch
+) -> dict[str, int]:
     """Store a batch's records of one kind; return which claims it touched, with the serial of their last change."""
     known, new = batch.known, batch.new
     # Nothing hangs yet on a claim that came just now.
     old_ones = [record.id for record in records if not (kind.part and record.body["claim"] in new)]
-    old = dict(stored(load.connection, kind, old_ones)) if old_ones else {}
+    old = dict(read_records(load.connection, kind, old_ones)) if old_ones else {}
     _look_up(load.connection, records, known)
     shared = _shared_identifiers(load.connection, records) if kind.name == "source" else set()
     plain: list[Record] = []
@@ -140,29 +152,32 @@ def _store_kind(load: Load, kind: Kind, records: list[Record], batch: Batch) -> 
     return touched
 
 
-def _look_up(connection: Connection, records: Iterable[Record], known: Known) -> None:
+def _look_up(connection: Connection, records: Iterable[Record], known: KnownStates) -> None:
     """Add the states of all that these records refer to, of what is stored."""
-    known |= states(
-        connection, {each for record in records for each in references(record) if each not in known}
+    known |= read_states(
+        connection,
+        {each for record in records for each in references_of(record) if each not in known},
     )
 
 
-def references(record: Record) -> list[tuple[str, str]]:
+def references_of(record: Record) -> list[tuple[str, str]]:
     """Return what a record refers to, as kind and id."""
-    return [(kind.name, record_id) for _, kind, record_id in refers(record.kind, record.body)]
+    return [
+        (kind.name, record_id) for _, kind, record_id in references_in(record.kind, record.body)
+    ]
 
 
-def _must_wait(record: Record, known: Known) -> bool:
+def _must_wait(record: Record, known: KnownStates) -> bool:
     """Say whether a record refers to what may come later in the file: a claim's target, and evidence on a relation."""
     if record.kind.name == "relation":
         return ("claim", record.body["target"]) not in known
     return record.kind.name == "evidence" and record.body["relation_target"] is not None
 
 
-def _stands(load: Load, record: Record, known: Known) -> bool:
+def _stands(load: LoadRun, record: Record, known: KnownStates) -> bool:
     """Say whether all that a record refers to is there and, for a change, in a state that it may refer to."""
     state = record.body["state"]
-    for field_name, kind, record_id in refers(record.kind, record.body):
+    for field_name, kind, record_id in references_in(record.kind, record.body):
         found = known.get((kind.name, record_id))
         if load.change is None:
             # The target of a relation may be on a later line; `loading` looks for all of them at the end.
@@ -191,7 +206,9 @@ def _shared_identifiers(connection: Connection, records: Sequence[Record]) -> se
     return {slug for slugs in owners.values() if len(slugs) > 1 for slug in slugs}
 
 
-def _insert(load: Load, kind: Kind, records: Sequence[Record], batch: Batch) -> dict[str, int]:
+def _insert(
+    load: LoadRun, kind: RecordType, records: Sequence[Record], batch: Batch
+) -> dict[str, int]:
     """Insert new records with (for a change) their revisions; return the claims that they touch."""
     columns = table(kind.model).c.keys()
     rows: list[Row] = []
@@ -204,7 +221,7 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record], batch: Batch) -> 
         full = {**record.body, **stamps}
         if kind.name == "source":
             source = SourceFields.model_construct(**record.body)
-            full["published"], full["year"] = publication(source, stamps["created"])
+            full["published"], full["year"] = publication_date(source, stamps["created"])
         rows.append({name: full[name] for name in columns})
         load.stored[kind.name] += 1
         claim = kind.claim_of(record.body)
@@ -226,14 +243,14 @@ def _insert(load: Load, kind: Kind, records: Sequence[Record], batch: Batch) -> 
     return touched
 
 
-def _revise(change: Change, kind: Kind, record: Record, revisions: list[Row]) -> Row:
+def _revise(change: Change, kind: RecordType, record: Record, revisions: list[Row]) -> Row:
     """Add the first revision of a new record, with the next serial; return the stamps of its row."""
     revisions.append(next_revision(change, kind, record.body, "create"))
     return {"revision": change.serial, "created": change.at, "updated": change.at}
 
 
 def _insert_rows(
-    connection: Connection, kind: Kind, rows: list[Row], records: Sequence[Record]
+    connection: Connection, kind: RecordType, rows: list[Row], records: Sequence[Record]
 ) -> None:
     insert_rows(connection, table(kind.model), rows)
     if kind.name == "claim":
@@ -250,15 +267,15 @@ def _insert_rows(
         ]
         insert_rows(connection, table(SourceAuthor), authors)
         insert_rows(connection, table(SourceIdentifier), identifiers)
-    if kind.name in index.OWN:
-        index.put_new(connection, kind.name, [each.body for each in records])
+    if kind.name in index.ROWS_OF:
+        index.insert_records(connection, kind.name, [each.body for each in records])
 
 
-def _one_by_one(load: Load, record: Record, there: bool, known: Known) -> None:
+def _one_by_one(load: LoadRun, record: Record, there: bool, known: KnownStates) -> None:
     """Store a record by itself, by the rules of `changes`; or say why it cannot be."""
     if load.change is None:
         missing = [
-            f"{name} '{each}'" for name, each in references(record) if (name, each) not in known
+            f"{name} '{each}'" for name, each in references_of(record) if (name, each) not in known
         ]
         detail = (
             "It stands in the export already."
@@ -277,22 +294,22 @@ def _one_by_one(load: Load, record: Record, there: bool, known: Known) -> None:
     (load.stored if done else load.unchanged)[record.kind.name] += 1
 
 
-def derive_new(connection: Connection, batch: Batch) -> derive.Rows:
+def derive_new_claims(connection: Connection, batch: Batch) -> derive.Rows:
     """Return the rows of the read model of a batch's new claims, from the rows that were just inserted."""
     new = batch.new
     on_claims = {
         kind.model: [row for row in batch.rows[kind.name] if row["claim"] in new]
-        for kind in KINDS.values()
+        for kind in RECORD_TYPES.values()
         if kind.part
     }
     claims = sorted((row for row in batch.rows["claim"] if row["id"] in new), key=itemgetter("id"))
     return derive.derive_from(claim_loader.assemble(connection, claims, on_claims, batch.sources))
 
 
-def _derive_new(load: Load, batch: Batch, lines: dict[str, tuple[str, bytes]]) -> None:
+def _derive_new(load: LoadRun, batch: Batch, lines: dict[str, tuple[str, bytes]]) -> None:
     if not batch.new:
         return
-    derived = derive_new(load.connection, batch)
+    derived = derive_new_claims(load.connection, batch)
     store_module.store(load.connection, derived)
     if load.change is not None:
         return

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from models.core.errors import Fault, faults_of
-from models.core.types import REVIEWED, Strict
+from models.core.errors import Fault, validation_faults
+from models.core.types import REVIEW_FIELDS, Strict
 from models.records import retired
-from models.records.record_types import KINDS, successor
+from models.records.record_types import RECORD_TYPES, current_id
 from models.records.serializers import Row, columns_of, sources_by_id, table
 from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
 from models.write import changes
@@ -21,7 +21,7 @@ BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn")
 # What an import says nothing about is no difference.
 NOT_COMPARED = (
     "id",
-    *REVIEWED,
+    *REVIEW_FIELDS,
     "authors_complete",
     "study_design",
     "sample_size",
@@ -103,7 +103,7 @@ def reconcile(
     return outcomes
 
 
-def store(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
+def store_new(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
     """Store what is new; return how many. Sources that were matched stay as they are."""
     new = [
         outcome.source
@@ -127,7 +127,7 @@ def _outcome(
         return Outcome(
             line,
             "reported",
-            faults=faults_of(error.errors(), SourceIn.model_fields),
+            faults=validation_faults(error.errors(), SourceIn.model_fields),
             dropped=dropped,
         )
     slug, by = _find(connection, source, states)
@@ -154,7 +154,7 @@ def _find(
             if slug := connection.scalar(
                 owned.where(*named, stored.c.state.in_((*states, "merged")))
             ):
-                return successor(connection, KINDS["source"], str(slug)), scheme
+                return current_id(connection, RECORD_TYPES["source"], str(slug)), scheme
     first = (author.c.source == stored.c.id) & (author.c.position == 0)
     # A work that names nobody, or has no year, is only like one that does not either.
     like = (
@@ -168,7 +168,9 @@ def _find(
     )
     for slug, title in connection.execute(like):
         if _words(title) == _words(source.title):
-            return successor(connection, KINDS["source"], str(slug)), "title, year and first author"
+            return current_id(
+                connection, RECORD_TYPES["source"], str(slug)
+            ), "title, year and first author"
     return None, None
 
 
@@ -217,7 +219,7 @@ def _year(source: SourceIn) -> int | None:
     return int(date[:4]) if date else None
 
 
-def same_words(one: str, other: str) -> bool:
+def same_title(one: str, other: str) -> bool:
     """Say whether two titles have the same words, whatever their case, accents and punctuation."""
     return _words(one) == _words(other)
 

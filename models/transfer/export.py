@@ -32,8 +32,8 @@ from models.database.connections import Database
 from models.database.json_lines import array, as_text, begun, joined, json_object
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
-from models.records.record_types import KINDS, Kind, bodies
-from models.records.revision import PRIVATE, PUBLIC, Revision, RevisionOut, Serial
+from models.records.record_types import RECORD_TYPES, RecordType, record_bodies
+from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, RevisionOut, Serial
 from models.records.serializers import Row, names_of, table
 from models.records.source import (
     AuthorIn,
@@ -160,7 +160,7 @@ def _write(path: Path, content: Iterable[bytes]) -> Row:
 
 
 def _topics(connection: Connection) -> Iterator[bytes]:
-    return _records(connection, KINDS["topic"], _accepted(KINDS["topic"]))
+    return _records(connection, RECORD_TYPES["topic"], _accepted(RECORD_TYPES["topic"]))
 
 
 def _sources(connection: Connection) -> Iterator[bytes]:
@@ -184,7 +184,7 @@ def _source_lines() -> Select[Any]:
         content = content.concat(f',"{name}":').concat(array(mine))
     stamps = json_object({name: source.c[name] for name in STAMPS})
     content = content.concat(",").concat(func.substr(stamps, 2)).concat("\n")
-    return select(source.c.id, content).where(_accepted(KINDS["source"]))
+    return select(source.c.id, content).where(_accepted(RECORD_TYPES["source"]))
 
 
 def _claims(connection: Connection) -> Iterator[bytes]:
@@ -202,7 +202,7 @@ def _claim_lines() -> Select[Any]:
 
 def _retired(connection: Connection) -> Iterator[bytes]:
     """Yield what was accepted once and is no longer, kind by kind, so that what is referred to comes first."""
-    for kind in KINDS.values():
+    for kind in RECORD_TYPES.values():
         yield from _records(connection, kind, _out_of_use(kind))
 
 
@@ -222,10 +222,10 @@ def _revision_lines() -> Select[Any]:
     """
     revision = table(Revision)
     told = {name: revision.c[name] for name in RevisionOut.model_fields}
-    hidden = {**told, **{name: null() for name in PRIVATE if name in told}}
+    hidden = {**told, **{name: null() for name in PRIVATE_FIELDS if name in told}}
     body = cast(revision.c.body, Text)
     content = case(
-        (revision.c.state.in_(PUBLIC), _revision_begun(told).concat(body)),
+        (revision.c.state.in_(PUBLIC_STATES), _revision_begun(told).concat(body)),
         else_=_revision_begun(hidden).concat("null"),
     )
     old = case((func.substr(body, 1, LONGEST_NAME).like('%": %'), 1), else_=0)
@@ -247,7 +247,9 @@ SECTIONS = {
 }
 
 
-def _records(connection: Connection, kind: Kind, condition: ColumnElement[bool]) -> Iterator[bytes]:
+def _records(
+    connection: Connection, kind: RecordType, condition: ColumnElement[bool]
+) -> Iterator[bytes]:
     """Yield lines of records as a revision holds them, with the stamps of their rows."""
     rows = table(kind.model)
     stamps = [name for name in STAMPS if name in rows.c]
@@ -256,15 +258,15 @@ def _records(connection: Connection, kind: Kind, condition: ColumnElement[bool])
     statement = select(*columns).where(condition).order_by(*(rows.c[name] for name in kind.columns))
     for found in _batches(connection, statement):
         whole = [row._mapping for row in found]
-        for row, body in zip(whole, bodies(connection, kind, whole), strict=True):
+        for row, body in zip(whole, record_bodies(connection, kind, whole), strict=True):
             yield line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
 
 
-def _accepted(kind: Kind) -> ColumnElement[bool]:
+def _accepted(kind: RecordType) -> ColumnElement[bool]:
     return table(kind.model).c.state == "accepted"
 
 
-def _out_of_use(kind: Kind) -> ColumnElement[bool]:
+def _out_of_use(kind: RecordType) -> ColumnElement[bool]:
     """Return the condition for records that are retired: looked for where a revision retired one, not among all there are."""
     rows, revision = table(kind.model), table(Revision)
     retiring = revision.c.state.in_(RETIRED) & (revision.c.kind == kind.name)
@@ -273,13 +275,15 @@ def _out_of_use(kind: Kind) -> ColumnElement[bool]:
 
 
 def _counts() -> dict[str, Select[Any]]:
-    def number(kind: Kind, condition: ColumnElement[bool]) -> Select[Any]:
+    def number(kind: RecordType, condition: ColumnElement[bool]) -> Select[Any]:
         return select(func.count()).select_from(table(kind.model)).where(condition)
 
     counts = {
-        kind.plural: number(kind, _accepted(kind)) for kind in KINDS.values() if not kind.part
+        kind.plural: number(kind, _accepted(kind))
+        for kind in RECORD_TYPES.values()
+        if not kind.part
     }
-    retired = [number(kind, _out_of_use(kind)).scalar_subquery() for kind in KINDS.values()]
+    retired = [number(kind, _out_of_use(kind)).scalar_subquery() for kind in RECORD_TYPES.values()]
     counts["retired"] = select(sum(retired[1:], start=retired[0]))
     counts["revisions"] = select(func.count()).select_from(table(Revision))
     return counts

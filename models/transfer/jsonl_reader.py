@@ -17,7 +17,7 @@ from models.core.errors import ClaimbaseError
 from models.records.serializers import Row
 from models.transfer.export import FORMAT, MANIFEST
 
-LONGEST = 64 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024 * 1024
 GZIP = b"\x1f\x8b"
 
 
@@ -28,7 +28,7 @@ class BadFile(ClaimbaseError):
 
 
 # Of which file (empty where there is one), the number of the line, its bytes.
-Line = tuple[str, int, bytes]
+TextLine = tuple[str, int, bytes]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Input:
 
     name: str
     header: Row | None
-    lines: Iterator[Line]
+    lines: Iterator[TextLine]
     size: int | None = None
     files: list[BinaryIO] = field(default_factory=list)
 
@@ -48,7 +48,7 @@ class Input:
 
 
 @contextmanager
-def opened(source: Path | BinaryIO, name: str = "standard input") -> Iterator[Input]:
+def open_input(source: Path | BinaryIO, name: str = "standard input") -> Iterator[Input]:
     """Open a file, a stream or a release's folder for reading.
 
     A release is held against its checksums first, so that nothing of a damaged one is stored. Raises `BadFile`.
@@ -74,7 +74,7 @@ def opened(source: Path | BinaryIO, name: str = "standard input") -> Iterator[In
             raise BadFile(f"{error.filename}: {error.strerror}.") from None
 
 
-def parse(content: bytes) -> Any:
+def parse_json(content: bytes) -> Any:
     """Return what a line of JSON says; raises ValueError where it is none."""
     return from_json(content, allow_inf_nan=False)
 
@@ -100,7 +100,7 @@ def _release(folder: Path, stack: ExitStack) -> Input:
     if not path.exists():
         raise BadFile(f"{folder} has no {MANIFEST}, so it is not a release.")
     try:
-        manifest = parse(path.read_bytes())
+        manifest = parse_json(path.read_bytes())
         listed = {str(name): str(of["sha256"]) for name, of in manifest["files"].items()}
     except (ValueError, TypeError, LookupError, AttributeError):
         raise BadFile(f"{path} is not a manifest.") from None
@@ -131,16 +131,18 @@ def _readable(name: str, header: Row) -> Row:
 
 def _header(content: bytes) -> Row | None:
     try:
-        found = parse(content)
+        found = parse_json(content)
     except ValueError:
         return None
     return found if isinstance(found, dict) and found.get("record") == "export" else None
 
 
-def _numbered(name: str, file: Any) -> Iterator[Line]:
-    for number, content in enumerate(iter(partial(file.readline, LONGEST + 1), b""), start=1):
-        if len(content) > LONGEST:
-            raise BadFile(f"{_place(name, number)} has more than {LONGEST:,} bytes.")
+def _numbered(name: str, file: Any) -> Iterator[TextLine]:
+    for number, content in enumerate(
+        iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), start=1
+    ):
+        if len(content) > MAX_LINE_BYTES:
+            raise BadFile(f"{_place(name, number)} has more than {MAX_LINE_BYTES:,} bytes.")
         if content.strip():
             yield name, number, content
 
@@ -149,6 +151,6 @@ def _place(name: str, number: int) -> str:
     return f"{name} line {number}".lstrip()
 
 
-def place(line: Line) -> str:
+def location(line: TextLine) -> str:
     """Return where a line is, in words."""
     return _place(line[0], line[1])

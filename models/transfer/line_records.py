@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.core.errors import Fault, faults_of
-from models.core.errors import place as place_in
+from models.core.errors import Fault, validation_faults
+from models.core.errors import join_path as place_in
 from models.core.types import is_slug
 from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
 from models.records.evidence import EvidenceOut
-from models.records.record_types import KINDS, Kind
+from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.relation import RelationOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
@@ -25,8 +25,8 @@ from models.status.claim_aggregate import ClaimWhole
 from models.transfer.export import STAMPS
 
 # The parts that stand in a claim's line, in the order in which they are stored.
-NESTED = {kind.plural: kind for kind in KINDS.values() if kind.part}
-SHOWN: dict[str, Any] = {
+PART_FIELDS = {kind.plural: kind for kind in RECORD_TYPES.values() if kind.part}
+OUTPUT_CLASSES: dict[str, Any] = {
     "topic": TopicOut,
     "source": SourceOut,
     "claim": ClaimWhole,
@@ -36,16 +36,21 @@ SHOWN: dict[str, Any] = {
     "assessment": AssessmentOut,
 }
 # What may stand in a line and is not validated as a field of the record.
-BESIDE = {
+IGNORED_FIELDS = {
     name: frozenset(
-        {*SHOWN[name].model_fields, *STAMPS, "record", *(("claim", "id") if kind.part else ())}
+        {
+            *OUTPUT_CLASSES[name].model_fields,
+            *STAMPS,
+            "record",
+            *(("claim", "id") if kind.part else ()),
+        }
     )
     - frozenset(kind.fields.model_fields)
-    for name, kind in KINDS.items()
+    for name, kind in RECORD_TYPES.items()
 }
-EXPORTED = {
+EXPORTED_STAMPS = {
     name: tuple(each for each in STAMPS if each in kind.model.model_fields)
-    for name, kind in KINDS.items()
+    for name, kind in RECORD_TYPES.items()
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -56,7 +61,7 @@ class Record:
 
     place: str
     pointer: str
-    kind: Kind
+    kind: RecordType
     id: str
     body: Row
     stamps: Row
@@ -79,14 +84,17 @@ class Problem:
 def read(place: str, given: Any) -> Iterator[Record | list[Problem]]:
     """Yield each record of a line or, where it is a bad one, what is wrong with it."""
     name = given.get("record") if isinstance(given, dict) else None
-    kind = KINDS.get(name) if isinstance(name, str) else None
+    kind = RECORD_TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
         detail = "A line is an object whose 'record' says of which kind it is."
         yield [
             Problem(
                 place,
                 Fault(
-                    at="record", code="unknown_term", detail=detail, allowed=[*KINDS, "revision"]
+                    at="record",
+                    code="unknown_term",
+                    detail=detail,
+                    allowed=[*RECORD_TYPES, "revision"],
                 ),
             )
         ]
@@ -96,12 +104,12 @@ def read(place: str, given: Any) -> Iterator[Record | list[Problem]]:
         return
     claim = given.get("id")
     yield _validated(place, "", kind, given, None)
-    for plural, part in NESTED.items():
+    for plural, part in PART_FIELDS.items():
         yield from _nested(place, plural, part, given.get(plural, []), claim)
 
 
 def _nested(
-    place: str, at: str, kind: Kind, given: Any, claim: Any
+    place: str, at: str, kind: RecordType, given: Any, claim: Any
 ) -> Iterator[Record | list[Problem]]:
     if not isinstance(given, list):
         yield [Problem(place, Fault(at=at, code="not_a_list", detail="This is a list of records."))]
@@ -119,12 +127,16 @@ def _nested(
         yield _validated(place, pointer, kind, part, claim)
         if kind.name == "relation" and isinstance(part, dict):
             yield from _nested(
-                place, f"{pointer}/evidence", KINDS["evidence"], part.get("evidence", []), claim
+                place,
+                f"{pointer}/evidence",
+                RECORD_TYPES["evidence"],
+                part.get("evidence", []),
+                claim,
             )
 
 
 def _validated(
-    place: str, pointer: str, kind: Kind, given: Any, claim: Any
+    place: str, pointer: str, kind: RecordType, given: Any, claim: Any
 ) -> Record | list[Problem]:
     if not isinstance(given, dict):
         return [
@@ -138,9 +150,9 @@ def _validated(
             )
         ]
     try:
-        body = validated(kind, given)
+        body = validate_fields(kind, given)
     except ValidationError as error:
-        faults = faults_of(error.errors(), kind.fields.model_fields)
+        faults = validation_faults(error.errors(), kind.fields.model_fields)
         return [
             Problem(place, fault.model_copy(update={"at": place_in(pointer, fault.at)}))
             for fault in faults
@@ -151,23 +163,23 @@ def _validated(
     return Record(place, pointer, kind, kind.id_of(body), body, stamps)
 
 
-def validated(kind: Kind, given: Mapping[str, Any]) -> Row:
+def validate_fields(kind: RecordType, given: Mapping[str, Any]) -> Row:
     """Return a record's fields as they are stored; raises Pydantic's ValidationError where they break a rule."""
-    beside = BESIDE[kind.name]
+    beside = IGNORED_FIELDS[kind.name]
     return kind.validated({name: value for name, value in given.items() if name not in beside})
 
 
-def check_stamps(record: Record, kind: Kind) -> Problem | None:
+def check_stamps(record: Record, kind: RecordType) -> Problem | None:
     """Return what is wrong with the stamps that a record was exported with, if anything is."""
-    for name in EXPORTED[kind.name]:
+    for name in EXPORTED_STAMPS[kind.name]:
         value = record.stamps.get(name)
-        if not (type(value) is int and value > 0 if name == "revision" else is_time(value)):
+        if not (type(value) is int and value > 0 if name == "revision" else is_timestamp(value)):
             return record.problem(
                 Fault(at=name, code="bad_stamp", detail=f"An exported record has its '{name}'.")
             )
     return None
 
 
-def is_time(value: Any) -> bool:
+def is_timestamp(value: Any) -> bool:
     """Say whether this is a time as this program writes it."""
     return isinstance(value, str) and _TIME.fullmatch(value) is not None

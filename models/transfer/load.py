@@ -16,24 +16,31 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from sqlalchemy import Connection, select, update
 
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, faults_of
+from models.core.errors import ClaimbaseError, Fault, InvalidRecord, validation_faults
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_many
 from models.projection.rebuild import DERIVATION
 from models.records.claim import Claim
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from models.records.relation import Relation
-from models.records.revision import PUBLIC, WITHHELD, Revision, RevisionWhole, Serial, hold
+from models.records.revision import (
+    PUBLIC_STATES,
+    WITHHELD,
+    Revision,
+    RevisionWhole,
+    Serial,
+    lock_serial,
+)
 from models.records.serializers import Row, table
-from models.transfer.bulk_insert import Load, store
-from models.transfer.jsonl_reader import Input, Line, parse, place
-from models.transfer.line_records import Problem, Record, is_time, read
+from models.transfer.bulk_insert import LoadRun, store_batch
+from models.transfer.jsonl_reader import Input, TextLine, parse_json, location
+from models.transfer.line_records import Problem, Record, is_timestamp, read
 from models.write import changes
 
-BATCH = 4000
-TOLD_EVERY = 500
+BATCH_SIZE = 4000
+PROGRESS_EVERY = 500
 # Somebody will mend the first ones first.
-MOST_PROBLEMS = 1000
+MAX_PROBLEMS = 1000
 
 
 class BadImport(ClaimbaseError):
@@ -43,7 +50,7 @@ class BadImport(ClaimbaseError):
 
 
 @dataclass
-class Loaded:
+class LoadResult:
     """What became of the lines. `records` = stored + unchanged + reported; the rest are revisions."""
 
     lines: int = 0
@@ -81,12 +88,12 @@ def load(
     progress: Progress = lambda _source, _lines: None,
     skip_bad: bool = False,
     actor: str = "import",
-) -> Loaded:
+) -> LoadResult:
     """Load lines of JSON, all of them or nothing; each fault is told through `report` as it is found.
 
     With `skip_bad` bad records are left out, and with them all that depends on them. Raises `BadImport`.
     """
-    told = Loaded()
+    told = LoadResult()
     lines = _told(source, told, progress)
     # What was left out would be missing in the restored revisions, so records are then loaded as changes.
     empty = _is_empty(database)
@@ -101,7 +108,7 @@ def load(
         later = {"relation": Later(one), "evidence": Later(two)}
         prepare_for_many(change.connection)
         heard = report if skip_bad else _bounded(report)
-        work = Load(
+        work = LoadRun(
             change.connection,
             change,
             heard,
@@ -109,12 +116,12 @@ def load(
         )
         for batch, given, revisions in _batches(lines, told, work):
             told.revisions += len(revisions)
-            store(work, batch, given)
+            store_batch(work, batch, given)
             gc.collect()
         work.later = None
         for waiting in later.values():
             for batch in waiting.batches():
-                store(work, batch, {})
+                store_batch(work, batch, {})
         _settle(told, work)
         if told.reported and not skip_bad:
             raise BadImport(f"{told.reported} records cannot be loaded; nothing was stored.")
@@ -122,19 +129,19 @@ def load(
 
 
 def _restore(
-    database: Database, source: Input, lines: Iterator[Line], told: Loaded, report: Report
-) -> Loaded:
+    database: Database, source: Input, lines: Iterator[TextLine], told: LoadResult, report: Report
+) -> LoadResult:
     """Restore an export as it was: serials, times, actors. What follows from it must be what its lines say."""
     header = source.header or {}
     told.restored = True
     with database.write(fills=True) as connection:
-        if hold(connection):
+        if lock_serial(connection):
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
         prepare_for_many(connection)
         same = header.get("derivation") == DERIVATION
-        work = Load(connection, None, _bounded(report), expect_same=same)
+        work = LoadRun(connection, None, _bounded(report), expect_same=same)
         for batch, given, revisions in _batches(lines, told, work):
-            store(work, batch, given)
+            store_batch(work, batch, given)
             told.revisions += _store_revisions(work, revisions, told.revisions)
             gc.collect()
         _settle(told, work)
@@ -145,7 +152,7 @@ def _restore(
     return told
 
 
-def _settle(told: Loaded, work: Load) -> None:
+def _settle(told: LoadResult, work: LoadRun) -> None:
     told.stored, told.unchanged = work.stored, work.unchanged
     told.reported, told.differing = work.reported, work.differing
     assert told.records == told.stored.total() + told.unchanged.total() + told.reported, (
@@ -153,7 +160,7 @@ def _settle(told: Loaded, work: Load) -> None:
     )
 
 
-def _check_whole(connection: Connection, header: Row, told: Loaded, work: Load) -> None:
+def _check_whole(connection: Connection, header: Row, told: LoadResult, work: LoadRun) -> None:
     """Report what only the whole shows: lines that are missing at the end, relations that point nowhere."""
     counts = header.get("counts")
     whole = isinstance(counts, dict) and all(type(number) is int for number in counts.values())
@@ -176,15 +183,15 @@ def _check_whole(connection: Connection, header: Row, told: Loaded, work: Load) 
 Batch = tuple[list[Record], dict[str, tuple[str, bytes]], list[tuple[str, Row]]]
 
 
-def _batches(lines: Iterator[Line], told: Loaded, work: Load) -> Iterator[Batch]:
+def _batches(lines: Iterator[TextLine], told: LoadResult, work: LoadRun) -> Iterator[Batch]:
     """Yield batches: records, none of them twice; the lines of claims; revisions."""
     records: dict[tuple[str, str], Record] = {}
     given: dict[str, tuple[str, bytes]] = {}
     revisions: list[tuple[str, Row]] = []
     for line in lines:
-        where = place(line)
+        where = location(line)
         try:
-            content = parse(line[2])
+            content = parse_json(line[2])
         except ValueError as error:
             told.records += 1
             work.refuse(
@@ -215,20 +222,20 @@ def _batches(lines: Iterator[Line], told: Loaded, work: Load) -> Iterator[Batch]
                     records[each.kind.name, each.id] = each
             if isinstance(content, dict) and content.get("record") == "claim":
                 given[str(content.get("id"))] = (where, line[2])
-        if len(records) + len(revisions) >= BATCH:
+        if len(records) + len(revisions) >= BATCH_SIZE:
             yield list(records.values()), given, revisions
             records, given, revisions = {}, {}, []
     yield list(records.values()), given, revisions
 
 
-def _store_revisions(work: Load, found: list[tuple[str, Row]], before: int) -> int:
+def _store_revisions(work: LoadRun, found: list[tuple[str, Row]], before: int) -> int:
     """Store revisions as their lines have them; return how many."""
     rows = []
     for number, (where, given) in enumerate(found, start=before + 1):
         try:
             rows.append(_revision(given, number))
         except ValidationError as error:
-            for fault in faults_of(error.errors(), RevisionWhole.model_fields):
+            for fault in validation_faults(error.errors(), RevisionWhole.model_fields):
                 work.complain(where, fault)
         except InvalidRecord as error:
             for fault in error.faults:
@@ -245,7 +252,7 @@ def _revision(given: Row, number: int) -> Row:
         if name != "record"
     }
     row: Row = dict(RevisionWhole.__pydantic_validator__.validate_python(named).__dict__)
-    hidden = row["state"] not in PUBLIC
+    hidden = row["state"] not in PUBLIC_STATES
     if hidden:
         row |= {
             "record": f"{row['kind']}/{WITHHELD}",
@@ -260,7 +267,7 @@ def _revision(given: Row, number: int) -> Row:
             f"The serial {row['serial']} stands where {number} should.",
         ),
         "change": (1 <= row["change"] <= number, "A change begins with a serial up to this one."),
-        "at": (is_time(row["at"]), "A time is written as 2026-11-24T12:00:00.000000Z."),
+        "at": (is_timestamp(row["at"]), "A time is written as 2026-11-24T12:00:00.000000Z."),
         "of": (
             str(row["record"]).startswith(f"{row['kind']}/"),
             f"It names a {row['kind']}, as {row['kind']}/…",
@@ -283,10 +290,10 @@ def _is_empty(database: Database) -> bool:
         return not connection.scalar(select(table(Serial).c.value))
 
 
-def _told(source: Input, told: Loaded, progress: Progress) -> Iterator[Line]:
+def _told(source: Input, told: LoadResult, progress: Progress) -> Iterator[TextLine]:
     for line in source.lines:
         told.lines += 1
-        if told.lines % TOLD_EVERY == 0:
+        if told.lines % PROGRESS_EVERY == 0:
             progress(source, told.lines)
         yield line
 
@@ -299,7 +306,7 @@ def _bounded(report: Report) -> Report:
         nonlocal number
         number += 1
         report(problem)
-        if number >= MOST_PROBLEMS:
+        if number >= MAX_PROBLEMS:
             raise BadImport(f"{number} problems so far; nothing was stored.")
 
     return bounded
@@ -323,9 +330,9 @@ class Later:
         self.file.seek(0)
         batch: dict[str, Record] = {}
         for line in self.file:
-            place, pointer, kind, record_id, body = parse(line)
-            if record_id in batch or len(batch) >= BATCH:
+            place, pointer, kind, record_id, body = parse_json(line)
+            if record_id in batch or len(batch) >= BATCH_SIZE:
                 yield list(batch.values())
                 batch = {}
-            batch[record_id] = Record(place, pointer, KINDS[kind], record_id, body, {})
+            batch[record_id] = Record(place, pointer, RECORD_TYPES[kind], record_id, body, {})
         yield list(batch.values())

@@ -17,7 +17,7 @@ from models.records.evidence import Evidence
 from models.records.serializers import Row, sources_by_id, table
 
 Outcome = Literal["exact", "moved", "ambiguous", "orphan"]
-Place = tuple[int, int]
+Span = tuple[int, int]
 # How many places and how much of a lookalike are shown.
 MOST_PLACES = 5
 MOST_SHOWN = 120
@@ -89,14 +89,16 @@ def quotes_of(connection: Connection, source: str) -> list[Quote]:
     return found
 
 
-def checked(connection: Connection, source: str, content: str) -> tuple[Reading, list[Verdict]]:
+def check_quotes(
+    connection: Connection, source: str, content: str
+) -> tuple[Reading, list[Verdict]]:
     """Hold every quote of a source against a text of it; the text is read in the way in which it is the recorded one."""
     quotes = quotes_of(connection, source)
-    read = reading(content, sources_by_id(connection, [source])[source]["text_sha256"], quotes)
-    return read, [judge(read.text, quote) for quote in quotes]
+    read = read_text(content, sources_by_id(connection, [source])[source]["text_sha256"], quotes)
+    return read, [check_quote(read.text, quote) for quote in quotes]
 
 
-def reading(content: str, sha256: str | None, quotes: Sequence[Quote]) -> Reading:
+def read_text(content: str, sha256: str | None, quotes: Sequence[Quote]) -> Reading:
     """Return the text in the way of writing in which it is the recorded one, by its SHA-256.
 
     Where it is not in any, or no SHA-256 is recorded, it is read in the way in which most quotes stand at their offsets, or
@@ -162,7 +164,7 @@ def _line_feeds(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def judge(text: str, quote: Quote) -> Verdict:
+def check_quote(text: str, quote: Quote) -> Verdict:
     """Say whether a quote stands in a text at its offsets (`exact`), clearly elsewhere (`moved`), or neither.
 
     A quote without offsets is `exact` where it stands in one place.
@@ -195,7 +197,7 @@ def judge(text: str, quote: Quote) -> Verdict:
     return Verdict(quote.id, "moved", f"from {was} to {_span(place)}{around}.", *place)
 
 
-def _decided(text: str, quote: Quote, places: Sequence[Place]) -> Place | None:
+def _decided(text: str, quote: Quote, places: Sequence[Span]) -> Span | None:
     """Return the place that is meant, or None where nothing tells."""
     recorded = next((place for place in places if place[0] == quote.start), None)
     if recorded is not None and (len(places) == 1 or all(_sides(text, quote, recorded))):
@@ -207,7 +209,7 @@ def _decided(text: str, quote: Quote, places: Sequence[Place]) -> Place | None:
     return places[0] if len(places) == 1 and any(_sides(text, quote, places[0])) else None
 
 
-def _sides(text: str, quote: Quote, place: Place) -> list[bool]:
+def _sides(text: str, quote: Quote, place: Span) -> list[bool]:
     """Say of the words recorded before a quote, and of those after it, whether they stand so at a place."""
     start, end = place
     # Decomposed text is longer, though by less than this.
@@ -227,7 +229,7 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _places(text: str, quote: str) -> Iterator[Place]:
+def _places(text: str, quote: str) -> Iterator[Span]:
     """Yield every place of a quote, which is recorded in NFC, also where the text has it decomposed."""
     found = set()
     for form in dict.fromkeys((quote, unicodedata.normalize("NFD", quote))):
@@ -273,11 +275,11 @@ def lookalike(text: str, quote: str) -> str:
     return shown if best >= ALIKE else ""
 
 
-def _span(place: Place) -> str:
+def _span(place: Span) -> str:
     return f"{place[0]}-{place[1]}"
 
 
-def told(read: Reading, verdicts: Sequence[Verdict]) -> Row:
+def report_as_data(read: Reading, verdicts: Sequence[Verdict]) -> Row:
     """Return the whole report as plain data, for scripts."""
     return {
         "fits": read.fits,

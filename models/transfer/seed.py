@@ -10,13 +10,19 @@ from pydantic import ValidationError
 from sqlmodel import SQLModel
 
 from models.core import review_errors
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, faults_of, in_words
-from models.core.errors import place as place_in
+from models.core.errors import (
+    ClaimbaseError,
+    Fault,
+    InvalidRecord,
+    validation_faults,
+    describe_fault,
+)
+from models.core.errors import join_path as place_in
 from models.database.connections import Database
 from models.records.assessment import AssessmentIn
 from models.records.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.records.evidence import EvidenceIn
-from models.records.record_types import KINDS, PARTS, Kind, one
+from models.records.record_types import RECORD_TYPES, PART_TYPES, RecordType, read_record
 from models.records.relation import RelationIn
 from models.records.serializers import Row
 from models.records.source import SourceIn
@@ -24,7 +30,7 @@ from models.write import changes
 
 In = TypeVar("In", bound=SQLModel)
 FileFault = tuple[Path, Fault]
-ACTOR = "seed"
+SEED_ACTOR = "seed"
 BROKEN = object()  # Stands for the content of a file that could not be read.
 
 
@@ -35,7 +41,9 @@ class BadSeed(ClaimbaseError):
 
     def __init__(self, problems: list[FileFault], root: Path) -> None:
         files = len({path for path, _ in problems})
-        lines = [in_words(str(path.relative_to(root.parent)), fault) for path, fault in problems]
+        lines = [
+            describe_fault(str(path.relative_to(root.parent)), fault) for path, fault in problems
+        ]
         super().__init__(
             f"{len(problems)} faults in {files} files; nothing was stored.\n" + "\n".join(lines)
         )
@@ -94,7 +102,7 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
     if not problems and not (topics or sources or claims):
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
     tally: Counter[tuple[str, str]] = Counter()
-    with changes.begin(database, actor=ACTOR, comment="Loaded from seed files.") as change:
+    with changes.begin(database, actor=SEED_ACTOR, comment="Loaded from seed files.") as change:
         for path, place, kind, body in _steps(topics, sources, claims):
             try:
                 tally[kind.name, _put(change, kind, body)] += 1
@@ -111,7 +119,9 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
 
 
 Read = tuple[Path, In]
-Step = tuple[Path, str, Kind, Row]  # File, place in it, kind of record, the record as it is stored.
+Step = tuple[
+    Path, str, RecordType, Row
+]  # File, place in it, kind of record, the record as it is stored.
 
 
 def _steps(
@@ -119,24 +129,29 @@ def _steps(
 ) -> Iterator[Step]:
     """Yield what to store in an order in which everything that is referred to comes first."""
     for path, topic in topics:
-        yield path, topic.id, KINDS["topic"], topic.model_dump()
+        yield path, topic.id, RECORD_TYPES["topic"], topic.model_dump()
     for path, source in sources:
-        yield path, "", KINDS["source"], source.model_dump()
+        yield path, "", RECORD_TYPES["source"], source.model_dump()
     for path, file in claims:
-        yield path, "", KINDS["claim"], {name: getattr(file, name) for name in ClaimIn.model_fields}
+        yield (
+            path,
+            "",
+            RECORD_TYPES["claim"],
+            {name: getattr(file, name) for name in ClaimIn.model_fields},
+        )
     for path, file in claims:
-        for kind in PARTS:
+        for kind in PART_TYPES:
             for place, part in enumerate(getattr(file, kind.plural)):
                 yield path, f"{kind.plural}/{place}", kind, {"claim": file.id, **part.model_dump()}
 
 
-def _put(change: changes.Change, kind: Kind, body: Row) -> str:
+def _put(change: changes.Change, kind: RecordType, body: Row) -> str:
     """Store a record and say what became of it. What people have changed or taken back here since is left as it is."""
-    last = changes.last_hand(change.connection, kind, kind.id_of(body))
+    last = changes.last_actor(change.connection, kind, kind.id_of(body))
     if (
         last is not None
-        and last != ACTOR
-        and one(change.connection, kind, kind.id_of(body)) != body
+        and last != SEED_ACTOR
+        and read_record(change.connection, kind, kind.id_of(body)) != body
     ):
         return "left as it was changed here"
     return "stored" if changes.put(change, kind, body) else "unchanged"
@@ -226,7 +241,7 @@ def _validate(
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        for fault in faults_of(error.errors(), model.model_fields):
+        for fault in validation_faults(error.errors(), model.model_fields):
             problems.append((path, fault.model_copy(update={"at": place_in(place, fault.at)})))
         return None
 

@@ -21,17 +21,17 @@ from models.database.prepared_statements import change_rows, delete_rows, insert
 from models.projection import store
 from models.records.claim import Claim, ClaimIn, ClaimTopic, TopicIn
 from models.records.record_types import (
-    KINDS,
+    RECORD_TYPES,
     REFERENCES,
-    Kind,
-    column_of,
-    one,
-    refers,
-    state_of,
-    stored,
+    RecordType,
+    read_column,
+    read_record,
+    references_in,
+    read_state,
+    read_records,
 )
 from models.records.retired import STANDING, may_refer, nearest
-from models.records.revision import Revision, Serial, hold, latest, made_at
+from models.records.revision import Revision, Serial, lock_serial, latest_revision, revision_time
 from models.records.serializers import Row, columns_in, columns_of, table
 from models.records.source import (
     Source,
@@ -40,7 +40,7 @@ from models.records.source import (
     SourceIdentifier,
     SourceIn,
     author_rows,
-    publication,
+    publication_date,
 )
 from models.search import index
 from models.write import idempotency
@@ -72,15 +72,15 @@ def begin(
 ) -> Iterator[Change]:
     """Open a change; commit it at the end, or roll all of it back where an error leaves the block. See `Database.write`."""
     with database.write(fills=fills) as connection:
-        first = hold(connection)
+        first = lock_serial(connection)
         # Times never run against the serials, even where the clock was set back: database time is read by them.
-        at = max(now(), made_at(connection, first))
+        at = max(now(), revision_time(connection, first))
         change = Change(connection, actor, comment, at, first, first, settled=first)
         yield change
-        settle(change)
+        flush(change)
 
 
-def settle(change: Change) -> None:
+def flush(change: Change) -> None:
     """Write what follows from the change so far: the serial, the stamps and documents of the claims that it touched.
 
     `begin` does so at its end; who has to tell of the result before that asks for it earlier.
@@ -102,25 +102,25 @@ def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
     change_rows(change.connection, table(Claim), *stamps)
 
 
-def held(change: Change, kind: Kind, record_id: str) -> Row | None:
+def cached_record(change: Change, kind: RecordType, record_id: str) -> Row | None:
     """Return a record as `kinds.one` does; it is read once in a change."""
     found: Row | None = _known(
-        change, (kind.name, record_id), lambda: one(change.connection, kind, record_id)
+        change, (kind.name, record_id), lambda: read_record(change.connection, kind, record_id)
     )
     return found
 
 
-def held_state(change: Change, kind: Kind, record_id: str) -> str | None:
+def cached_state(change: Change, kind: RecordType, record_id: str) -> str | None:
     """Return the state of a record as `kinds.state_of` does; it is read once in a change."""
     key = (kind.name, record_id, "state")
-    found: str | None = _known(change, key, lambda: state_of(change.connection, kind, record_id))
+    found: str | None = _known(change, key, lambda: read_state(change.connection, kind, record_id))
     return found
 
 
-def last_revision(change: Change, kind: Kind, record_id: str) -> Row | None:
+def last_revision(change: Change, kind: RecordType, record_id: str) -> Row | None:
     """Return the last revision of a record, which is known where this change made it."""
     record = f"{kind.name}/{record_id}"
-    found: Row | None = _known(change, record, lambda: latest(change.connection, record))
+    found: Row | None = _known(change, record, lambda: latest_revision(change.connection, record))
     return found
 
 
@@ -139,9 +139,9 @@ def _learn(change: Change, key: Hashable, value: Any) -> None:
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
     """Make or replace a topic."""
     body = topic.model_dump()
-    if not _put(change, KINDS["topic"], body, action):
+    if not _put(change, RECORD_TYPES["topic"], body, action):
         return False
-    index.put(change.connection, "topic", body)
+    index.update_record(change.connection, "topic", body)
     return True
 
 
@@ -157,13 +157,13 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
         source.identifiers = []
     _no_shared_identifier(change, source)
     body = source.model_dump()
-    old = held(change, KINDS["source"], source.id)
-    if not _put(change, KINDS["source"], body, action):
+    old = cached_record(change, RECORD_TYPES["source"], source.id)
+    if not _put(change, RECORD_TYPES["source"], body, action):
         return False
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
     _replace(change, SourceAuthor, "source", source.id, author_rows(source.id, body["authors"]))
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
-    index.put(change.connection, "source", body)
+    index.update_record(change.connection, "source", body)
     if old is not None:
         _derive_what_rests_on(change, source, old)
     return True
@@ -172,7 +172,7 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
 def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool:
     """Make or replace a claim; its topics must be stored."""
     claim.topics = sorted(set(claim.topics))
-    if not _put(change, KINDS["claim"], claim.model_dump(), action):
+    if not _put(change, RECORD_TYPES["claim"], claim.model_dump(), action):
         return False
     _replace(
         change,
@@ -185,7 +185,7 @@ def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool
 
 
 def put(
-    change: Change, kind: Kind, body: Row, action: str | None = None, *, valid: bool = False
+    change: Change, kind: RecordType, body: Row, action: str | None = None, *, valid: bool = False
 ) -> bool:
     """Store a record of any kind, with its body as a revision has it; return whether that altered it.
 
@@ -193,7 +193,7 @@ def put(
     that is validated just now and with every default in it.
     """
     if not kind.part:
-        return PUT[kind.name](change, kind.fields.model_validate(body), action)
+        return PUT_BY_TYPE[kind.name](change, kind.fields.model_validate(body), action)
     fields = {name: value for name, value in body.items() if name != "claim"}
     if not valid:
         fields = kind.validated(fields)
@@ -203,13 +203,15 @@ def put(
     return _put(change, kind, body, action)
 
 
-def last_hand(connection: Connection, kind: Kind, record_id: str) -> str | None:
+def last_actor(connection: Connection, kind: RecordType, record_id: str) -> str | None:
     """Return who changed a record last, or None where there is none."""
-    found = latest(connection, f"{kind.name}/{record_id}", table(Revision).c.action != "derive")
+    found = latest_revision(
+        connection, f"{kind.name}/{record_id}", table(Revision).c.action != "derive"
+    )
     return found["actor"] if found else None
 
 
-def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
+def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
     """Take the content of a record out of the table and out of every revision; that there was one remains told."""
     if kind.name == "source":
         _replace(change, SourceAuthor, "source", record_id, [])
@@ -219,8 +221,8 @@ def purge(change: Change, kind: Kind, record_id: str, old: Row) -> None:
         _replace(change, ClaimTopic, "claim", record_id, [])
     delete_rows(change.connection, table(kind.model), kind.place(record_id))
     _revise(change, kind, old, old, "purge")
-    idempotency.forget(change.connection, record_id)
-    index.forget_deleted(change.connection)
+    idempotency.forget_answers_about(change.connection, record_id)
+    index.purge_deleted_words(change.connection)
     revision = table(Revision)
     change.connection.execute(
         update(revision)
@@ -245,13 +247,13 @@ def _not_to_itself(relation: Row) -> None:
         raise InvalidRecord(detail, [Fault(at="target", code="related_to_itself", detail=detail)])
 
 
-def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
+def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> bool:
     """Store the row of a record, with a revision, where it differs from what is stored."""
     record_id = kind.id_of(body)
-    old = held(change, kind, record_id)
+    old = cached_record(change, kind, record_id)
     if old == body:
         return False
-    for field_name, other, other_id in refers(kind, body):
+    for field_name, other, other_id in references_in(kind, body):
         _must_stand(change, other, other_id, field_name, body["state"])
     if old is not None and old["state"] == "accepted" != body["state"]:
         _nothing_rests_on(change, kind, record_id)
@@ -259,7 +261,7 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
     stamp = _revise(change, kind, body, old, action)
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
-        stamp["published"], stamp["year"] = publication(source, stamp["created"])
+        stamp["published"], stamp["year"] = publication_date(source, stamp["created"])
     row = {name: value for name, value in (body | stamp).items() if name in columns_in(rows)}
     if old is None:
         put_row(change.connection, rows, row)
@@ -275,11 +277,13 @@ def _put(change: Change, kind: Kind, body: Row, action: str | None) -> bool:
 
 
 def _derive_what_rests_on(change: Change, source: SourceIn, old: Row) -> None:
-    resting = resting_on(change.connection, KINDS["source"], source.id, ("accepted",), None)
+    resting = find_dependents(
+        change.connection, RECORD_TYPES["source"], source.id, ("accepted",), None
+    )
     # The id of a part begins with its claim's.
     claims = {record_id.partition(":")[0] for _, record_id in resting}
-    for _, body in stored(change.connection, KINDS["claim"], sorted(claims)):
-        _revise(change, KINDS["claim"], body, body, "derive", _why(source, old))
+    for _, body in read_records(change.connection, RECORD_TYPES["claim"], sorted(claims)):
+        _revise(change, RECORD_TYPES["claim"], body, body, "derive", _why(source, old))
 
 
 def _why(source: SourceIn, old: Row) -> str:
@@ -292,7 +296,7 @@ def _why(source: SourceIn, old: Row) -> str:
 
 def _revise(
     change: Change,
-    kind: Kind,
+    kind: RecordType,
     body: Row,
     old: Row | None,
     action: str | None,
@@ -315,7 +319,7 @@ def _revise(
 
 
 def next_revision(
-    change: Change, kind: Kind, body: Row, action: str, comment: str | None = None
+    change: Change, kind: RecordType, body: Row, action: str, comment: str | None = None
 ) -> Row:
     """Take the next serial, and return the revision that is to be stored with it."""
     change.serial += 1
@@ -334,11 +338,11 @@ def next_revision(
     }
 
 
-def _created(change: Change, kind: Kind, record_id: str) -> str:
+def _created(change: Change, kind: RecordType, record_id: str) -> str:
     rows = table(kind.model)
     if "created" not in rows.c:
         return change.at
-    return str(column_of(change.connection, kind, record_id, "created") or change.at)
+    return str(read_column(change.connection, kind, record_id, "created") or change.at)
 
 
 def _replace(
@@ -348,10 +352,10 @@ def _replace(
     insert_rows(change.connection, table(model), rows)
 
 
-def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str) -> None:
+def _must_stand(change: Change, kind: RecordType, record_id: str, at: str, state: str) -> None:
     """Refuse a reference to what is not there, or was taken back, or is not accepted though what refers to it is."""
     name, rows = kind.name, table(kind.model)
-    found = held_state(change, kind, record_id)
+    found = cached_state(change, kind, record_id)
     if found is None:
         # An id that is only proposed is not for everybody to know.
         accepted = rows.c.state == "accepted"
@@ -369,18 +373,18 @@ def _must_stand(change: Change, kind: Kind, record_id: str, at: str, state: str)
         raise Conflict(detail, [Fault(at=at, code="not_accepted", detail=detail, given=record_id)])
 
 
-def resting_on(
+def find_dependents(
     connection: Connection,
-    kind: Kind,
+    kind: RecordType,
     record_id: str,
     states: tuple[str, ...],
     most: int | None = 20,
-) -> list[tuple[Kind, str]]:
+) -> list[tuple[RecordType, str]]:
     """Return kind and id of the records in these states that refer to a record: what would be left without it."""
-    found: list[tuple[Kind, str]] = []
+    found: list[tuple[RecordType, str]] = []
     for reference in REFERENCES:
         if reference.to == kind.name:
-            other = KINDS[reference.kind]
+            other = RECORD_TYPES[reference.kind]
             rows = table(other.model)
             named = dict(zip(reference.columns, kind.place(record_id).values(), strict=True))
             key = [rows.c[column] for column in other.columns]
@@ -402,12 +406,12 @@ def resting_on(
         slugs = connection.scalars(
             under.where(claim.c.state.in_(states)).order_by(filed.c.claim).limit(most)
         )
-        found += [(KINDS["claim"], slug) for slug in slugs]
+        found += [(RECORD_TYPES["claim"], slug) for slug in slugs]
     return found[:most]
 
 
-def _nothing_rests_on(change: Change, kind: Kind, record_id: str) -> None:
-    if found := resting_on(change.connection, kind, record_id, ("accepted",)):
+def _nothing_rests_on(change: Change, kind: RecordType, record_id: str) -> None:
+    if found := find_dependents(change.connection, kind, record_id, ("accepted",)):
         names = [f"{other.name}/{other_id}" for other, other_id in found]
         detail = f"The {kind.name} '{record_id}' is still in use by {', '.join(names)}."
         raise Conflict(
@@ -439,7 +443,7 @@ def _no_shared_identifier(change: Change, source: SourceIn) -> None:
         raise InvalidRecord("Another source has this identifier.", faults)
 
 
-PUT: dict[str, Callable[..., bool]] = {
+PUT_BY_TYPE: dict[str, Callable[..., bool]] = {
     "topic": put_topic,
     "source": put_source,
     "claim": put_claim,

@@ -7,11 +7,11 @@ from sqlalchemy import JSON, Connection, Index, LargeBinary, Select, bindparam, 
 from sqlmodel import Field
 
 from models.core.errors import ClaimbaseError
-from models.core.types import Strict, moment_of, stamp
+from models.core.types import Strict, parse_timestamp, format_timestamp
 from models.database.prepared_statements import first, put_row, run
 from models.records.serializers import table
 
-KEPT_HOURS = 24
+RETENTION_HOURS = 24
 BATCH = 500
 
 
@@ -72,7 +72,7 @@ def remember(connection: Connection, answer: Idempotency) -> None:
     put_row(connection, kept, answer.model_dump())
 
 
-def forget(connection: Connection, named: str) -> None:
+def forget_answers_about(connection: Connection, named: str) -> None:
     """Let go of every kept answer that names a record: it may hold its content, or what was said of it."""
     kept = table(Idempotency)
     rows = connection.execute(
@@ -84,4 +84,4 @@ def forget(connection: Connection, named: str) -> None:
 
 
 def _oldest(at: str) -> str:
-    return stamp(moment_of(at) - timedelta(hours=KEPT_HOURS))
+    return format_timestamp(parse_timestamp(at) - timedelta(hours=RETENTION_HOURS))

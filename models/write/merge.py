@@ -5,32 +5,38 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from models.access.api_keys import RESERVED, Key
-from models.access.proposal_ownership import must_be_anothers
+from models.access.api_keys import RESERVED_NAMES, Key
+from models.access.proposal_ownership import refuse_own_proposals
 from models.core import vocabularies as v
 from models.core.errors import Fault, InvalidRecord, NotFound
 from models.core.review_errors import Conflict
 from models.core.types import SLUG_LENGTH
 from models.records.evidence import Evidence
-from models.records.record_types import KINDS, Kind, one, stored
-from models.records.recorded_body import normal
+from models.records.record_types import RECORD_TYPES, RecordType, read_record, read_records
+from models.records.recorded_body import with_current_fields
 from models.records.retired import STANDING
-from models.records.revision import Revision, latest
+from models.records.revision import Revision, latest_revision
 from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
-from models.write.review import find, must_be, must_say_why, parts_of, take_along
+from models.write.review import (
+    find_visible,
+    require_role,
+    require_comment,
+    parts_of_claim,
+    close_dependent_proposals,
+)
 
 
-def merge(change: Change, caller: Key, kind: Kind, old: str, into: str) -> None:
+def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) -> None:
     """Make one record of two: what hangs on `old` hangs on `into` afterwards, and whoever asks for `old` is sent there.
 
     For claims and sources. What `into` has already (the same source cited the same way, the same tie) is not doubled.
     """
     if kind.name not in MERGERS:
         raise InvalidRecord(f"Only {' and '.join(MERGERS)} can be merged, not a {kind.name}.")
-    must_be(caller, "curator", "merge records")
-    bodies = [find(change.connection, caller, kind, record_id) for record_id in (old, into)]
+    require_role(caller, "curator", "merge records")
+    bodies = [find_visible(change.connection, caller, kind, record_id) for record_id in (old, into)]
     if old == into:
         raise InvalidRecord(
             f"'{old}' cannot be merged into itself.",
@@ -41,20 +47,20 @@ def merge(change: Change, caller: Key, kind: Kind, old: str, into: str) -> None:
             raise Conflict(
                 f"The {kind.name} '{record_id}' is {body['state']}; only accepted ones can be merged."
             )
-        must_be_anothers(change.connection, caller, [(kind, record_id)], "merge")
+        refuse_own_proposals(change.connection, caller, [(kind, record_id)], "merge")
     MERGERS[kind.name](change, caller, *bodies)
 
 
 def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
     """Move the parts, then the ties that point to the claim, then the claim itself. Proposals on it are rejected."""
-    claim = KINDS["claim"]
+    claim = RECORD_TYPES["claim"]
     topics = sorted({*old["topics"], *into["topics"]})
     if topics != into["topics"]:
         changes.put(change, claim, {**into, "topics": topics}, "merge")
-    for kind, body in parts_of(change.connection, old["id"], "submitted"):
+    for kind, body in parts_of_claim(change.connection, old["id"], "submitted"):
         changes.put(change, kind, {**body, "state": "rejected"}, "merge")
-    moved = parts_of(change.connection, old["id"], "accepted")
-    must_be_anothers(
+    moved = parts_of_claim(change.connection, old["id"], "accepted")
+    refuse_own_proposals(
         change.connection, caller, [(kind, kind.id_of(body)) for kind, body in moved], "merge"
     )
     places = [_move(change, kind, {**body, "claim": into["id"]}) for kind, body in reversed(moved)]
@@ -69,7 +75,7 @@ def _left(place: str | None) -> Row:
     return {"state": "merged" if place else "retracted", "replaced_by": place}
 
 
-def _move(change: Change, kind: Kind, body: Row) -> str | None:
+def _move(change: Change, kind: RecordType, body: Row) -> str | None:
     """Store a part under its new claim and return its id, or that of the same part which is there; None where it cannot be."""
     if kind.name == "relation" and body["target"] == body["claim"]:
         return None
@@ -79,7 +85,7 @@ def _move(change: Change, kind: Kind, body: Row) -> str | None:
     stem = body.get("key", "")
     while True:
         record_id = kind.id_of(body)
-        there = one(change.connection, kind, record_id)
+        there = read_record(change.connection, kind, record_id)
         if there is None or there["state"] in ("rejected", "withdrawn") or kind.name == "relation":
             # The same tie is there already, or was and is again.
             changes.put(
@@ -97,24 +103,28 @@ def _move(change: Change, kind: Kind, body: Row) -> str | None:
 
 def _retarget(change: Change, caller: Key, old: str, into: str) -> None:
     """Let the ties of other claims that pointed to the one point to the other, with the evidence on them."""
-    relation, evidence = KINDS["relation"], KINDS["evidence"]
+    relation, evidence = RECORD_TYPES["relation"], RECORD_TYPES["evidence"]
     # Its own parts stand no more by now, so that what still names it are the ties of others.
     pointing = [
         record_id
-        for _, record_id in changes.resting_on(
-            change.connection, KINDS["claim"], old, STANDING, None
+        for _, record_id in changes.find_dependents(
+            change.connection, RECORD_TYPES["claim"], old, STANDING, None
         )
     ]
-    for tie, body in list(stored(change.connection, relation, pointing)):
+    for tie, body in list(read_records(change.connection, relation, pointing)):
         accepted = body["state"] == "accepted"
-        must_be_anothers(change.connection, caller, [(relation, tie)] if accepted else [], "merge")
+        refuse_own_proposals(
+            change.connection, caller, [(relation, tie)] if accepted else [], "merge"
+        )
         new = _move(change, relation, {**body, "target": into}) if accepted else None
         on_tie = [
             record_id
-            for _, record_id in changes.resting_on(change.connection, relation, tie, STANDING, None)
+            for _, record_id in changes.find_dependents(
+                change.connection, relation, tie, STANDING, None
+            )
         ]
-        for line_id, line in list(stored(change.connection, evidence, on_tie)):
-            must_be_anothers(
+        for line_id, line in list(read_records(change.connection, evidence, on_tie)):
+            refuse_own_proposals(
                 change.connection,
                 caller,
                 [(evidence, line_id)] if line["state"] == "accepted" else [],
@@ -137,15 +147,17 @@ def _retarget(change: Change, caller: Key, old: str, into: str) -> None:
 
 def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
     """Let what rests on the one rest on the other, then give over the identifiers that the other has none of."""
-    source = KINDS["source"]
+    source = RECORD_TYPES["source"]
     if old["integrity"] != into["integrity"]:
         detail = f"One is marked {old['integrity']}, the other {into['integrity']}; say of both the same first."
         raise Conflict(detail, [Fault(at="into", code="integrity", detail=detail)])
     _no_group_twice(change, old["id"], into["id"])
-    for kind, record_id in changes.resting_on(change.connection, source, old["id"], STANDING, None):
-        body = one(change.connection, kind, record_id)
+    for kind, record_id in changes.find_dependents(
+        change.connection, source, old["id"], STANDING, None
+    ):
+        body = read_record(change.connection, kind, record_id)
         assert body is not None, "it was read in this transaction"
-        must_be_anothers(
+        refuse_own_proposals(
             change.connection,
             caller,
             [(kind, record_id)] if body["state"] == "accepted" else [],
@@ -184,8 +196,8 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
     Refused where a record was changed again since, or was purged, and for what is only proposed. What the change had made
     new is taken back; what a program loaded, only an admin takes back.
     """
-    must_be(caller, "curator", "undo a change")
-    must_say_why(change, "undo")
+    require_role(caller, "curator", "undo a change")
+    require_comment(change, "undo")
     revision = table(Revision)
     number = change.connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
     if number is None:
@@ -198,15 +210,15 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
     before = {record: _before(change.connection, record, number) for record in records}
     _must_be_undoable(change, caller, steps)
     for record in records:
-        kind = KINDS[record.partition("/")[0]]
-        now = one(change.connection, kind, record.partition("/")[2])
+        kind = RECORD_TYPES[record.partition("/")[0]]
+        now = read_record(change.connection, kind, record.partition("/")[2])
         assert now is not None, "what was purged is refused before"
         old = before[record]
         # What a merger made under another id nobody ever retracted; its place is free again.
         unmade = "withdrawn" if made_by[record] == "merge" else "retracted"
-        body = {**now, "state": unmade} if old is None else normal(kind.name, old)
+        body = {**now, "state": unmade} if old is None else with_current_fields(kind.name, old)
         if body["state"] not in STANDING:
-            take_along(change, caller, kind, kind.id_of(body))
+            close_dependent_proposals(change, caller, kind, kind.id_of(body))
         try:
             changes.put(change, kind, body, "undo")
         except ValidationError as error:
@@ -218,7 +230,7 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
 
 def _before(connection: Connection, record: str, number: int) -> Row | None:
     """Return the record as it was before a change, None where the change made it."""
-    found = latest(connection, record, table(Revision).c.serial < number)
+    found = latest_revision(connection, record, table(Revision).c.serial < number)
     # After a purge an id is new again.
     return None if found is None or found["action"] == "purge" else found["body"]
 
@@ -227,15 +239,15 @@ def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     revision = table(Revision)
     last = {step["record"]: step["serial"] for step in reversed(steps)}
     for record, serial in last.items():
-        later = latest(
+        later = latest_revision(
             change.connection, record, revision.c.serial > serial, revision.c.action != "derive"
         )
         if later is not None:
             raise Conflict(
                 f"{record} was changed since, by revision {later['serial']}; undo that first."
             )
-    if any(step["actor"].casefold() in RESERVED for step in steps):
-        must_be(caller, "admin", "undo what a program loaded")
+    if any(step["actor"].casefold() in RESERVED_NAMES for step in steps):
+        require_role(caller, "admin", "undo what a program loaded")
     for step in steps:
         if step["action"] == "purge":
             raise Conflict(f"{step['record']} was purged; its content is gone.")
@@ -246,22 +258,22 @@ def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
                 f"{step['record']} was only proposed, or withdrawn, by this change: that is its proposer's affair."
             )
     parted = [step["record"].partition("/") for step in steps]
-    must_be_anothers(
+    refuse_own_proposals(
         change.connection,
         caller,
-        [(KINDS[kind], record_id) for kind, _, record_id in parted],
+        [(RECORD_TYPES[kind], record_id) for kind, _, record_id in parted],
         "undo what was done to",
     )
 
 
-def purge(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
+def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:
     """Take the content of a record that no longer stands out of everything that is stored; an admin's last resort."""
-    must_be(caller, "admin", "purge a record")
-    old = find(change.connection, caller, kind, record_id)
+    require_role(caller, "admin", "purge a record")
+    old = find_visible(change.connection, caller, kind, record_id)
     if old["state"] in STANDING:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
-    must_say_why(change, "purge")
-    named = changes.resting_on(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
+    require_comment(change, "purge")
+    named = changes.find_dependents(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
     # What was merged into it holds the same words.
     rows = table(kind.model)
     merged = select(*(rows.c[name] for name in kind.columns)).where(rows.c.replaced_by == record_id)

@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 
 from models.access.api_keys import Key
 from models.projection import claim_loader
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from models.status.explanation import Explanation, explain
-from models.write.review import find
+from models.write.review import find_visible
 
 
 def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explanation, Explanation]:
@@ -16,8 +16,8 @@ def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explan
 
     For a line on a relation it is the status of the relation.
     """
-    line = find(connection, caller, KINDS["evidence"], record_id)
-    claim = find(connection, caller, KINDS["claim"], line["claim"])
+    line = find_visible(connection, caller, RECORD_TYPES["evidence"], record_id)
+    claim = find_visible(connection, caller, RECORD_TYPES["claim"], line["claim"])
     now = claim_loader.load(connection, [claim["id"]])[0]
     tie = (line["relation_type"], line["relation_target"])
     on_tie = [row for row in now.evidence if (row["relation_type"], row["relation_target"]) == tie]

@@ -11,19 +11,27 @@ from sqlmodel import Field
 
 from models.access.api_keys import Forbidden, Key
 from models.access.proposal_ownership import (
-    is_own,
+    is_own_proposal,
     may_see,
-    must_be_anothers,
+    refuse_own_proposals,
     proposed_by,
     proposers,
-    visible,
+    visibility_condition,
 )
 from models.core import vocabularies as v
-from models.core.errors import Fault, InvalidRecord, NotFound, faults_of
+from models.core.errors import Fault, InvalidRecord, NotFound, validation_faults
 from models.core.review_errors import Conflict
-from models.core.types import REVIEWED, Strict, is_slug, moment_of
+from models.core.types import REVIEW_FIELDS, Strict, is_slug, parse_timestamp
 from models.core.vocabulary import OneOf
-from models.records.record_types import KINDS, PARTS, Kind, column_of, one, refers, stored
+from models.records.record_types import (
+    RECORD_TYPES,
+    PART_TYPES,
+    RecordType,
+    read_column,
+    read_record,
+    references_in,
+    read_records,
+)
 from models.records.retired import _latest, missing
 from models.records.revision import Revision
 from models.records.serializers import Row, table
@@ -76,36 +84,41 @@ DECISIONS = {
 }
 
 
-def find(connection: Connection, caller: Key | None, kind: Kind, record_id: str) -> Row:
+def find_visible(
+    connection: Connection, caller: Key | None, kind: RecordType, record_id: str
+) -> Row:
     """Return a record that somebody may see, in whatever state; raise `NotFound` as if there were none where they may not."""
-    body = one(connection, kind, record_id)
+    body = read_record(connection, kind, record_id)
     if body is None or not may_see(connection, caller, kind, record_id, body["state"]):
         raise missing(connection, kind, record_id)
     return body
 
 
-def version(connection: Connection, kind: Kind, record_id: str, body: Row) -> int:
+def etag_revision(connection: Connection, kind: RecordType, record_id: str, body: Row) -> int:
     """Return the number that a record's ETag holds: its claim's where it shows in the claim, else that of its last revision."""
     return _version(connection, kind, body, lambda: _latest(connection, kind, record_id))
 
 
-def _version(connection: Connection, kind: Kind, body: Row, last: Callable[[], Row]) -> int:
+def _version(connection: Connection, kind: RecordType, body: Row, last: Callable[[], Row]) -> int:
     if kind.name == "claim" or (kind.part and body["state"] == "accepted"):
-        return int(column_of(connection, KINDS["claim"], str(kind.claim_of(body)), "revision") or 0)
+        return int(
+            read_column(connection, RECORD_TYPES["claim"], str(kind.claim_of(body)), "revision")
+            or 0
+        )
     return int(last()["serial"])
 
 
-def told_after(change: Change, kind: Kind, record_id: str) -> RecordOut:
+def describe_after_change(change: Change, kind: RecordType, record_id: str) -> RecordOut:
     """Return a record with where it stands after a change that is settled."""
-    body = changes.held(change, kind, record_id)
+    body = changes.cached_record(change, kind, record_id)
     assert body is not None, "it was written in this transaction"
-    return told(
+    return describe_record(
         change.connection, kind, record_id, body, changes.last_revision(change, kind, record_id)
     )
 
 
-def told(
-    connection: Connection, kind: Kind, record_id: str, body: Row, made: Row | None = None
+def describe_record(
+    connection: Connection, kind: RecordType, record_id: str, body: Row, made: Row | None = None
 ) -> RecordOut:
     """Return a record with where it stands; `made` is its last revision, where that is known."""
     made = made or _latest(connection, kind, record_id)
@@ -127,7 +140,7 @@ def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOu
     )
 
 
-def waiting(
+def pending_query(
     connection: Connection, caller: Key | None
 ) -> tuple[Select[Any], list[ColumnElement[bool]]]:
     """Return the statement that reads revisions with who proposed their record, and the conditions that leave the last one
@@ -138,21 +151,25 @@ def waiting(
     newer = select(later.c.serial).where(
         later.c.record == revision.c.record, later.c.serial > revision.c.serial
     )
-    conditions = [revision.c.state == "submitted", ~newer.exists(), visible(connection, caller)]
+    conditions = [
+        revision.c.state == "submitted",
+        ~newer.exists(),
+        visibility_condition(connection, caller),
+    ]
     return select(revision, proposed_by.label("proposed_by")), conditions
 
 
-def waiting_out(made: Any) -> RecordOut:
+def describe_pending(made: Any) -> RecordOut:
     """Return a row of `waiting` as it is shown."""
     return _out(made, made["body"], made["proposed_by"], made["serial"])
 
 
 def age_days(at: str) -> float:
     """Return the days since a moment (UTC), with one decimal."""
-    return round((datetime.now(UTC) - moment_of(at)).total_seconds() / 86400, 1)
+    return round((datetime.now(UTC) - parse_timestamp(at)).total_seconds() / 86400, 1)
 
 
-def purged(connection: Connection, serial: int) -> RecordOut:
+def describe_purged(connection: Connection, serial: int) -> RecordOut:
     """Return what is left of a record after the revision that purged it."""
     made = connection.execute(select(revision).where(revision.c.serial == serial)).mappings().one()
     return _out(made, {}, None, serial)
@@ -185,17 +202,18 @@ def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str
     return names
 
 
-def _kind_of(record: Any) -> Kind:
+def _kind_of(record: Any) -> RecordType:
     name = record.get("record") if isinstance(record, dict) else None
-    if not isinstance(name, str) or name not in KINDS:
-        detail = f"'record' says of which kind it is: {', '.join(KINDS)}."
+    if not isinstance(name, str) or name not in RECORD_TYPES:
+        detail = f"'record' says of which kind it is: {', '.join(RECORD_TYPES)}."
         raise InvalidRecord(
-            detail, [Fault(at="record", code="unknown_term", detail=detail, allowed=list(KINDS))]
+            detail,
+            [Fault(at="record", code="unknown_term", detail=detail, allowed=list(RECORD_TYPES))],
         )
-    return KINDS[name]
+    return RECORD_TYPES[name]
 
 
-def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
+def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:
     """Store a new record as a proposal and return its id; an assessment, which is a decision itself, as accepted.
 
     What was rejected or withdrawn its proposer may propose anew under its id. Raises `InvalidRecord` with every fault.
@@ -203,8 +221,8 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
     state = "submitted"
     if kind.name == "assessment":
         state = "accepted"
-        must_be(caller, "curator", "record an assessment")
-    body = checked(
+        require_role(caller, "curator", "record an assessment")
+    body = validate_record(
         kind, {**body, "state": body.get("state", state), "replaced_by": body.get("replaced_by")}
     )
     for name, given in (("state", state), ("replaced_by", None)):
@@ -212,11 +230,11 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
             raise _decided_elsewhere(name)
     _must_see(change, caller, kind, body)
     record_id = kind.id_of(body)
-    old = changes.held(change, kind, record_id)
+    old = changes.cached_record(change, kind, record_id)
     anew = old is not None and old["state"] in ("rejected", "withdrawn")
     nobodys = anew and not proposers(change.connection, kind, record_id)
     if old is not None and not (
-        nobodys or (anew and is_own(change.connection, caller, kind, record_id))
+        nobodys or (anew and is_own_proposal(change.connection, caller, kind, record_id))
     ):
         detail = f"The {kind.name} '{record_id}' is there already, and is {old['state']}."
         if not may_see(change.connection, caller, kind, record_id, old["state"]):
@@ -230,29 +248,29 @@ def propose(change: Change, caller: Key, kind: Kind, body: Row) -> str:
     return record_id
 
 
-def replace(change: Change, caller: Key, kind: Kind, record_id: str, body: Row) -> bool:
+def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body: Row) -> bool:
     """Store a new version of a record: its proposer while it waits, a curator once it is accepted. Says whether it differs."""
-    old = find(change.connection, caller, kind, record_id)
+    old = find_visible(change.connection, caller, kind, record_id)
     if old["state"] == "submitted":
-        if not is_own(change.connection, caller, kind, record_id):
+        if not is_own_proposal(change.connection, caller, kind, record_id):
             raise Forbidden(
                 "Only its proposer changes a proposal; reject it and say what should change."
             )
     elif old["state"] == "accepted":
-        must_be(caller, "curator", "change what is accepted")
-        must_be_anothers(change.connection, caller, [(kind, record_id)], "change")
+        require_role(caller, "curator", "change what is accepted")
+        refuse_own_proposals(change.connection, caller, [(kind, record_id)], "change")
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
-    body = checked(kind, {**{name: old[name] for name in REVIEWED}, **body})
-    must_name(kind, record_id, body)
-    for name in REVIEWED:
+    body = validate_record(kind, {**{name: old[name] for name in REVIEW_FIELDS}, **body})
+    require_same_key(kind, record_id, body)
+    for name in REVIEW_FIELDS:
         if body[name] != old[name]:
             raise _decided_elsewhere(name)
     _must_see(change, caller, kind, body)
     return changes.put(change, kind, body, valid=True)
 
 
-def must_name(kind: Kind, record_id: str, body: Row) -> None:
+def require_same_key(kind: RecordType, record_id: str, body: Row) -> None:
     """Refuse a record that says that it is another one than the one that is meant."""
     for name, value in kind.place(record_id).items():
         if body[name] != value:
@@ -263,33 +281,33 @@ def must_name(kind: Kind, record_id: str, body: Row) -> None:
 def decide(
     change: Change,
     caller: Key,
-    kind: Kind,
+    kind: RecordType,
     record_id: str,
     action: str,
     replaced_by: str | None = None,
 ) -> None:
     """Accept, reject, withdraw or retract a record; a claim takes its parts along where it is not accepted any more."""
     decision = DECISIONS[action]
-    old = find(change.connection, caller, kind, record_id)
+    old = find_visible(change.connection, caller, kind, record_id)
     if decision.by_proposer:
-        if not is_own(change.connection, caller, kind, record_id):
+        if not is_own_proposal(change.connection, caller, kind, record_id):
             raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
     else:
-        must_be(caller, "curator", f"{action} a record")
-        must_be_anothers(change.connection, caller, [(kind, record_id)], action)
+        require_role(caller, "curator", f"{action} a record")
+        refuse_own_proposals(change.connection, caller, [(kind, record_id)], action)
     if old["state"] != decision.before:
         raise Conflict(
             f"The {kind.name} '{record_id}' is {old['state']}; only a {decision.before} one can be {decision.after}."
         )
     if decision.comment:
-        must_say_why(change, action)
+        require_comment(change, action)
     if replaced_by is not None:
         _must_replace(change, kind, record_id, replaced_by)
     if decision.after != "accepted":
-        take_along(change, caller, kind, record_id)
+        close_dependent_proposals(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
-        parts = parts_of(change.connection, record_id, "accepted")
-        must_be_anothers(
+        parts = parts_of_claim(change.connection, record_id, "accepted")
+        refuse_own_proposals(
             change.connection, caller, [(part, part.id_of(body)) for part, body in parts], action
         )
         for part, body in parts:
@@ -297,34 +315,38 @@ def decide(
     changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
 
 
-def take_along(change: Change, caller: Key, kind: Kind, record_id: str) -> None:
+def close_dependent_proposals(
+    change: Change, caller: Key, kind: RecordType, record_id: str
+) -> None:
     """Reject the proposals that refer to what is being taken back, since nobody could accept them; one's own are withdrawn."""
-    for other, other_id in changes.resting_on(
+    for other, other_id in changes.find_dependents(
         change.connection, kind, record_id, ("submitted",), None
     ):
-        take_along(change, caller, other, other_id)
-        body = one(change.connection, other, other_id)
+        close_dependent_proposals(change, caller, other, other_id)
+        body = read_record(change.connection, other, other_id)
         if body is not None and body["state"] == "submitted":
-            own = is_own(change.connection, caller, other, other_id)
+            own = is_own_proposal(change.connection, caller, other, other_id)
             action = "withdraw" if own else "reject"
             changes.put(change, other, {**body, "state": DECISIONS[action].after}, action)
 
 
-def parts_of(connection: Connection, claim: str, *states: str) -> list[tuple[Kind, Row]]:
+def parts_of_claim(
+    connection: Connection, claim: str, *states: str
+) -> list[tuple[RecordType, Row]]:
     """Return the parts of a claim in these states, each before what it rests on: evidence on a relation before the relation."""
-    found: list[tuple[Kind, Row]] = []
-    for kind in reversed(PARTS):
+    found: list[tuple[RecordType, Row]] = []
+    for kind in reversed(PART_TYPES):
         rows = table(kind.model)
         key = [rows.c[name] for name in kind.columns]
         statement = (
             select(*key).where(rows.c.claim == claim, rows.c.state.in_(states)).order_by(*key)
         )
         ids = [kind.id_of(row) for row in connection.execute(statement).mappings()]
-        found += [(kind, body) for _, body in stored(connection, kind, ids)]
+        found += [(kind, body) for _, body in read_records(connection, kind, ids)]
     return found
 
 
-def checked(kind: Kind, body: Row) -> Row:
+def validate_record(kind: RecordType, body: Row) -> Row:
     """Return a record as it is stored, with every default; raise `InvalidRecord` with every fault."""
     claim = body.get("claim")
     # It stands in no input class: a claim's file names it, and so does an address.
@@ -335,15 +357,15 @@ def checked(kind: Kind, body: Row) -> Row:
     try:
         record = kind.validated(fields)
     except ValidationError as error:
-        faults = faults_of(error.errors(), kind.fields.model_fields)
+        faults = validation_faults(error.errors(), kind.fields.model_fields)
         raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
     return {**({"claim": body["claim"]} if kind.part else {}), **record}
 
 
-def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
+def _must_see(change: Change, caller: Key, kind: RecordType, body: Row) -> None:
     """Refuse a reference to another's proposal as if it were not there."""
-    for field, other, other_id in refers(kind, body):
-        found = changes.held_state(change, other, other_id)
+    for field, other, other_id in references_in(kind, body):
+        found = changes.cached_state(change, other, other_id)
         if found is None or not may_see(change.connection, caller, other, other_id, found):
             error = missing(change.connection, other, other_id)
             if field == "claim":
@@ -359,9 +381,9 @@ def _must_see(change: Change, caller: Key, kind: Kind, body: Row) -> None:
             raise InvalidRecord(error.detail, [fault])
 
 
-def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) -> None:
+def _must_replace(change: Change, kind: RecordType, record_id: str, replaced_by: str) -> None:
     such = replaced_by != record_id and replaced_by.count(":") + 1 == len(kind.columns)
-    other = one(change.connection, kind, replaced_by) if such else None
+    other = read_record(change.connection, kind, replaced_by) if such else None
     if other is None or other["state"] != "accepted":
         detail = f"There is no other accepted {kind.name} '{replaced_by}' to stand in its place."
         raise InvalidRecord(
@@ -369,14 +391,14 @@ def _must_replace(change: Change, kind: Kind, record_id: str, replaced_by: str) 
         )
 
 
-def must_say_why(change: Change, action: str) -> None:
+def require_comment(change: Change, action: str) -> None:
     """Refuse what nobody may do without a reason."""
     if not (change.comment or "").strip():
         detail = f"Say why: to {action} needs a comment."
         raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
 
 
-def must_be(caller: Key, role: str, what: str) -> None:
+def require_role(caller: Key, role: str, what: str) -> None:
     """Refuse a role that is too low."""
     if not caller.may(role):
         raise Forbidden(

@@ -14,8 +14,8 @@ from api.settings import Settings
 from models.access import api_keys
 from models.projection.integrity_check import check
 from models.read import listings
-from models.records.record_types import KINDS, Kind, one, stored
-from models.write.review import version
+from models.records.record_types import RECORD_TYPES, RecordType, read_record, read_records
+from models.write.review import etag_revision
 from tests.databases import Store
 
 PEOPLE = {
@@ -103,7 +103,7 @@ class Desk:
     def __post_init__(self) -> None:
         with self.store.database.write() as connection:
             for name, role in PEOPLE.items():
-                self.plain[name] = api_keys.create(
+                self.plain[name] = api_keys.create_key(
                     connection, api_keys.KeyIn(name=name, role=role)
                 )[1]
 
@@ -126,15 +126,15 @@ class Desk:
     def _tag_now(self, path: str) -> str:
         """Return the tag of the record at an address as it is stored, a made-up one where there is none."""
         parts = path.partition("?")[0].removeprefix("/v1/").removeprefix("records/").split("/", 1)
-        (kind,) = (kind for kind in KINDS.values() if parts[0] in (kind.name, kind.plural))
+        (kind,) = (kind for kind in RECORD_TYPES.values() if parts[0] in (kind.name, kind.plural))
         record = re.sub(":(accept|reject|purge|merge)$", "", parts[1])
         with self.store.database.read() as connection:
             body = (
-                one(connection, kind, record)
+                read_record(connection, kind, record)
                 if record.count(":") + 1 == len(kind.columns)
                 else None
             )
-            return f'"{version(connection, kind, record, body)}"' if body else '"1"'
+            return f'"{etag_revision(connection, kind, record, body)}"' if body else '"1"'
 
     def tag(self, path: str, who: str | None = "cleo") -> str:
         """Return the ETag of a record."""
@@ -161,9 +161,9 @@ class Desk:
         """Propose a record and return its id; without a key it gets one of its own."""
         key = key or f"made-{next(self.numbers)}"
         path = (
-            f"/v1/claims/{claim}/{KINDS[kind].plural}"
-            if KINDS[kind].part
-            else f"/v1/{KINDS[kind].plural}"
+            f"/v1/claims/{claim}/{RECORD_TYPES[kind].plural}"
+            if RECORD_TYPES[kind].part
+            else f"/v1/{RECORD_TYPES[kind].plural}"
         )
         return str(self.must(201, who, "POST", path, a_record(kind, key, **more))["id"])
 
@@ -220,8 +220,8 @@ class Desk:
         with self.store.database.read() as connection:
             return {
                 f"{kind.name}/{each}": body
-                for kind in KINDS.values()
-                for each, body in stored(connection, kind)
+                for kind in RECORD_TYPES.values()
+                for each, body in read_records(connection, kind)
             }
 
 
@@ -231,9 +231,9 @@ def serial(desk: Desk) -> int:
         return listings.serial(connection)
 
 
-def native(kind: str | Kind, record: str) -> str:
+def native(kind: str | RecordType, record: str) -> str:
     """Return the address of a record among its kind."""
-    return f"/v1/{KINDS[kind].plural if isinstance(kind, str) else kind.plural}/{record}"
+    return f"/v1/{RECORD_TYPES[kind].plural if isinstance(kind, str) else kind.plural}/{record}"
 
 
 @contextmanager

@@ -56,8 +56,8 @@ def desk(empty: Store) -> Iterator[Desk]:
     plain, ids = {}, {}
     with empty.database.write() as connection:
         for role in v.ROLES.ids:
-            made, plain[role] = api_keys.create(
-                connection, api_keys.read({"name": f"The {role}", "role": role})
+            made, plain[role] = api_keys.create_key(
+                connection, api_keys.parse_key_request({"name": f"The {role}", "role": role})
             )
             ids[role] = made.id
     settings = Settings(database_url=empty.url, failed_keys_per_minute=5)

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from tests.api.curating import CLAIM, LINE, NOW, PATCHES, Desk, a_record, native
 from tests.api.requests import problem
 
-PROPOSED = [kind for kind in KINDS if kind != "assessment"]
+PROPOSED = [kind for kind in RECORD_TYPES if kind != "assessment"]
 # A relation is named by its ends.
 KEYS = {"relation": "ms-cause-unknown"}
 
 
 def collection(kind: str) -> str:
     return (
-        f"/v1/claims/{CLAIM}/{KINDS[kind].plural}"
-        if KINDS[kind].part
-        else f"/v1/{KINDS[kind].plural}"
+        f"/v1/claims/{CLAIM}/{RECORD_TYPES[kind].plural}"
+        if RECORD_TYPES[kind].part
+        else f"/v1/{RECORD_TYPES[kind].plural}"
     )
 
 
@@ -197,16 +197,20 @@ def test_where_a_record_stands_is_decided_not_written(
 
 
 def _batch(kind: str, body: dict[str, Any]) -> dict[str, Any]:
-    return {"records": [{"record": kind, **({"claim": CLAIM} if KINDS[kind].part else {}), **body}]}
+    return {
+        "records": [
+            {"record": kind, **({"claim": CLAIM} if RECORD_TYPES[kind].part else {}), **body}
+        ]
+    }
 
 
-@pytest.mark.parametrize("of", KINDS)
+@pytest.mark.parametrize("of", RECORD_TYPES)
 def test_ids_cannot_be_changed(of: str, desk: Desk) -> None:
     who = "ben" if of == "assessment" else "anna"
     body = a_record(of, KEYS.get(of, "mine"))
     record = desk.must(201, who, "POST", collection(of), body)["id"]
     before = desk.bodies()
-    names = dict.fromkeys(KINDS[of].columns, "another")
+    names = dict.fromkeys(RECORD_TYPES[of].columns, "another")
     for name, value in ({**names, "type": "rivals"} if of == "relation" else names).items():
         for method in ("PATCH", "PUT"):
             refused = problem(

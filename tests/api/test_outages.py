@@ -40,7 +40,9 @@ BODY = {"name": "é" * 100, "role": "contributor"}
 def admin(database: Database) -> str:
     """Return the key of an admin."""
     with database.write() as connection:
-        return api_keys.create(connection, api_keys.read({"name": "Anna", "role": "admin"}))[1]
+        return api_keys.create_key(
+            connection, api_keys.parse_key_request({"name": "Anna", "role": "admin"})
+        )[1]
 
 
 @contextmanager

@@ -48,7 +48,9 @@ def test_the_place_of_a_copy_is_free_once_the_merger_is_undone(desk: Desk) -> No
 def test_one_s_own_is_one_s_own_however_the_name_is_spelled(desk: Desk) -> None:
     for who, name, role in (("anna too", "ANNA", "contributor"), ("ben too", "B en", "curator")):
         with desk.store.database.write() as connection:
-            desk.plain[who] = api_keys.create(connection, api_keys.KeyIn(name=name, role=role))[1]
+            desk.plain[who] = api_keys.create_key(connection, api_keys.KeyIn(name=name, role=role))[
+                1
+            ]
     record = desk.propose("anna", "evidence", "mine")
     path = f"/v1/records/evidence/{record}"
     assert desk.record("evidence", record, "anna too")["proposed_by"] == "anna"

@@ -104,8 +104,8 @@ def few(empty: Store) -> Iterator[tuple[TestClient, dict[str, str]]]:
     plain = {}
     with empty.database.write() as connection:
         for name in ("Anna", "Bob"):
-            _, plain[name] = api_keys.create(
-                connection, api_keys.read({"name": name, "role": "admin"})
+            _, plain[name] = api_keys.create_key(
+                connection, api_keys.parse_key_request({"name": name, "role": "admin"})
             )
     settings = Settings(
         database_url=empty.url, key_writes_per_minute=3, address_writes_per_minute=5

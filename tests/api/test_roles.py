@@ -16,7 +16,7 @@ from sqlalchemy import update
 from models.access import api_keys
 from models.access.api_keys import ApiKey
 from models.core import vocabularies as v
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from models.records.serializers import table
 from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_record, at_desk, native
 from tests.api.examples import BODIES, EXAMPLES
@@ -100,12 +100,12 @@ TABLE: dict[str, dict[str, str]] = {
     **{
         f"{verb}_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
         for verb in ("replace", "change")
-        for kind in KINDS
+        for kind in RECORD_TYPES
         if kind != "assessment"
     },
     **{
         f"delete_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
-        for kind in KINDS
+        for kind in RECORD_TYPES
         if kind != "assessment"
     },
     # A decision itself: accepted at once, so it is nobody's proposal.
@@ -185,7 +185,7 @@ def bureau(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Bur
             with store.database.write() as connection:
                 rows = table(ApiKey)
                 for why, column in (("expired", "expires"), ("revoked", "revoked")):
-                    made, plain = api_keys.create(
+                    made, plain = api_keys.create_key(
                         connection, api_keys.KeyIn(name="anna", role="admin")
                     )
                     past = {column: "2020-01-01T00:00:00.000000Z"}
@@ -204,15 +204,15 @@ def request_of(operation: str, state: str, bureau: Bureau, by: str) -> Asked:
     """Return method, path and body of a request to an operation, and the record that it is about, which `by` proposed."""
     desk = bureau.desk
     verb, _, kind = operation.partition("_")
-    if kind in KINDS and verb == "create":
+    if kind in RECORD_TYPES and verb == "create":
         named = bureau.named(kind)
         path = (
-            f"/v1/claims/{CLAIM}/{KINDS[kind].plural}"
-            if KINDS[kind].part
-            else f"/v1/{KINDS[kind].plural}"
+            f"/v1/claims/{CLAIM}/{RECORD_TYPES[kind].plural}"
+            if RECORD_TYPES[kind].part
+            else f"/v1/{RECORD_TYPES[kind].plural}"
         )
         return "POST", path, a_record(kind, **named), None
-    if kind in KINDS and verb in ("replace", "change", "delete"):
+    if kind in RECORD_TYPES and verb in ("replace", "change", "delete"):
         record = bureau.record(kind, state, by)
         told = desk.record(kind, record)
         path, about = native(kind, record), f"{kind}/{record}"
@@ -279,7 +279,9 @@ def _a_key(method: str) -> Callable[[Bureau, str, str], Asked]:
         if method == "POST":
             return "POST", "/v1/keys", {"name": "Zoe", "role": "contributor"}, None
         with bureau.desk.store.database.write() as connection:
-            made, _ = api_keys.create(connection, api_keys.KeyIn(name="zoe", role="contributor"))
+            made, _ = api_keys.create_key(
+                connection, api_keys.KeyIn(name="zoe", role="contributor")
+            )
         return method, f"/v1/keys/{made.id}", None, None
 
     return a_key

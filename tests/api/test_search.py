@@ -14,7 +14,7 @@ from api.settings import ROOT
 from models.records.serializers import table
 from models.search import index, tokenizer
 from models.search import query as asked
-from models.search.query import parse
+from models.search.query import parse_query
 from tests.api.curating import CLAIM, Desk
 from tests.api.requests import (
     Record,
@@ -110,7 +110,7 @@ def refused(answer: Any, code: str) -> Record:
 
 def of_claims(claims: list[Record], typed: str) -> list[str]:
     """Return which of the whole claims a query means, read off their JSON."""
-    query = parse(typed, SYNONYMS)
+    query = parse_query(typed, SYNONYMS)
     return [
         claim["id"]
         for claim in claims
@@ -133,7 +133,7 @@ def authors(source: Record) -> list[str]:
 
 
 def of_sources(sources: list[Record], typed: str) -> list[str]:
-    query = parse(typed, SYNONYMS)
+    query = parse_query(typed, SYNONYMS)
     more = ("container_title", "container_title_short", "publisher", "note")
     return [
         source["id"]
@@ -319,7 +319,7 @@ def text_at(record: Record, place: str) -> str:
     "typed", ["multiple sclerosis", "IL-6 or iron", '"venous insufficiency" -lesions', "zamboni"]
 )
 def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> None:
-    query = parse(typed, SYNONYMS)
+    query = parse_query(typed, SYNONYMS)
     for kind in ("claims", "sources"):
         for record in get_json(client, f"/v1/{kind}?q={quote(typed)}&highlight=true&limit=200")[
             "data"
@@ -332,7 +332,7 @@ def test_marks_stand_around_what_was_found(typed: str, client: TestClient) -> No
                 hits = [html.unescape(hit) for hit in re.findall("<mark>(.*?)</mark>", marked)]
                 assert hits
                 for hit in hits:
-                    found = tuple(tokenizer.tokens(hit))
+                    found = tuple(tokenizer.tokenize(hit))
                     assert any(
                         found in alternative
                         for branch in query
@@ -400,7 +400,7 @@ def test_only_what_is_accepted_is_found(desk: Desk) -> None:
     for kind in named:
         desk.decide("purge", kind, f"good-{kind}", "dora", "A court said so.")
     with desk.store.database.read() as connection:
-        for model in index.DERIVED:
+        for model in index.SEARCH_TABLES:
             rows = connection.execute(table(model).select()).all()
             assert "zebed" not in repr(rows)
 

@@ -265,7 +265,9 @@ def test_a_stop_waits_for_a_writer_no_longer_than_a_writer_waits(tmp_path: Path)
     with running(tmp_path, shutdown_seconds=1) as server:
         database = connect(file_url(tmp_path / "a.db"))
         with database.write() as connection:
-            plain = api_keys.create(connection, api_keys.read({"name": "Anna", "role": "admin"}))[1]
+            plain = api_keys.create_key(
+                connection, api_keys.parse_key_request({"name": "Anna", "role": "admin"})
+            )[1]
         body = b'{"name": "Bob", "role": "curator"}'
         head = HEAD % (
             b"/v1/keys",

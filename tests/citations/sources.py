@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from api.citations.citation_keys import key_maker
 from models.core import vocabularies as v
-from models.core.types import REVIEWED
+from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row, source_out
-from models.records.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication
+from models.records.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication_date
 from models.transfer.seed import FileFault, _sources
 
 SEED_DATA = Path(__file__).parents[2] / "seed_data"
@@ -39,7 +39,7 @@ def out(source: SourceIn, recorded: str = RECORDED, revision: int = 7) -> Row:
             for identifier in sorted(source.identifiers, key=lambda identifier: identifier.scheme)
         ],
     }
-    published, year = publication(source, recorded)
+    published, year = publication_date(source, recorded)
     stamp = {
         "year": year,
         "published": published,
@@ -296,7 +296,7 @@ def as_read_back(source: Row, *without: str) -> Row:
     record = {
         name: source[name]
         for name in SourceIn.model_fields
-        if name not in ("id", *REVIEWED, *without)
+        if name not in ("id", *REVIEW_FIELDS, *without)
     }
     if "identifiers" in record:
         record["identifiers"] = [

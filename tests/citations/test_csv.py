@@ -6,7 +6,7 @@ import io
 import pytest
 
 from api.citations import csv as csv_format
-from models.core.types import REVIEWED
+from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row
 from models.records.source import SourceIn, SourceOut
 from tests.citations.sources import citation_keys, row, seed_source, seed_sources, sources
@@ -73,7 +73,9 @@ def test_no_sources_are_a_header() -> None:
 
 
 def test_every_field_has_a_column_with_a_sentence() -> None:
-    assert set(SourceOut.model_fields) - {"identifiers", *REVIEWED} <= csv_format.COLUMNS.keys()
+    assert (
+        set(SourceOut.model_fields) - {"identifiers", *REVIEW_FIELDS} <= csv_format.COLUMNS.keys()
+    )
     assert all(csv_format.COLUMNS.values())
     assert [name for name in SourceIn.model_fields if name in csv_format.CANNOT_CARRY] == []
 

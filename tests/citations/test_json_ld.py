@@ -8,7 +8,7 @@ import pytest
 from pyld import jsonld  # type: ignore[import-untyped]
 
 from api.citations import json_ld
-from models.core.types import REVIEWED
+from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.status.rules import RULE_BY_NAME
@@ -233,7 +233,9 @@ CHANGED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in SourceIn.model_fields if name not in REVIEWED])
+@pytest.mark.parametrize(
+    "name", [name for name in SourceIn.model_fields if name not in REVIEW_FIELDS]
+)
 def test_just_the_fields_named_cannot_be_carried(name: str) -> None:
     other = {**FULL, name: CHANGED.get(name, "other")}
     keys = {"x": "k", "y": "k"}

@@ -129,7 +129,9 @@ def people(database: Database, number: int, role: str = "curator") -> list[str]:
     """Return the keys of so many persons."""
     with database.write() as connection:
         return [
-            api_keys.create(connection, api_keys.read({"name": f"{role}-{n}", "role": role}))[1]
+            api_keys.create_key(
+                connection, api_keys.parse_key_request({"name": f"{role}-{n}", "role": role})
+            )[1]
             for n in range(number)
         ]
 

@@ -152,7 +152,7 @@ def test_writers_who_wait_do_not_keep_readers_waiting(seeded: Store, tmp_path: P
             threading.Thread(target=work, args=(plain,)) for plain in people(seeded.database, 60)
         ]
         with seeded.database.write() as connection:
-            revision.hold(connection)
+            revision.lock_serial(connection)
             for writer in writers:
                 writer.start()
             time.sleep(1)  # They are all waiting by then.

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from models.access.api_keys import Key, KeyIn, create
+from models.access.api_keys import Key, KeyIn, create_key
 from models.core.errors import ClaimbaseError
 from models.migrations import tables
 from models.projection.integrity_check import check
 from models.records import retired
-from models.records.record_types import KINDS, refers
+from models.records.record_types import RECORD_TYPES, references_in
 from models.records.serializers import Row, table
 from models.write import changes, review
 from models.write import merge as merging
@@ -151,11 +151,13 @@ class Reviewing(RuleBasedStateMachine):
         self.keys: dict[str, Key] = {}
         with self.database.write() as connection:
             for name, role in PEOPLE.items():
-                self.keys[name] = create(connection, KeyIn(name=name, role=role))[0]
+                self.keys[name] = create_key(connection, KeyIn(name=name, role=role))[0]
         with changes.begin(self.database, actor="seed") as change:
             for kind, slug in FIRST:
                 changes.put(
-                    change, KINDS[kind], {**a_record(kind, slug), WORDS[kind]: "By nobody, first."}
+                    change,
+                    RECORD_TYPES[kind],
+                    {**a_record(kind, slug), WORDS[kind]: "By nobody, first."},
                 )
         self.stored = self.dump()
         # By the number of each change, every record as it was before it.
@@ -240,7 +242,7 @@ class Reviewing(RuleBasedStateMachine):
         if action == "accept":
             may &= all(
                 self.records[f"{to.name}/{each}"]["state"] == "accepted"
-                for _, to, each in refers(KINDS[kind], body)
+                for _, to, each in references_in(RECORD_TYPES[kind], body)
             )
         if action == "retract":
             may &= all(
@@ -253,7 +255,7 @@ class Reviewing(RuleBasedStateMachine):
         self.attempt(
             who,
             action,
-            lambda change, key: review.decide(change, key, KINDS[kind], record, action),
+            lambda change, key: review.decide(change, key, RECORD_TYPES[kind], record, action),
             may,
         )
 
@@ -267,7 +269,8 @@ class Reviewing(RuleBasedStateMachine):
         return [
             (kind, body)
             for kind, body in every
-            if name in (f"{to.name}/{each}" for _, to, each in refers(KINDS[kind], body))
+            if name
+            in (f"{to.name}/{each}" for _, to, each in references_in(RECORD_TYPES[kind], body))
         ]
 
     def propose(self, data: st.DataObject, who: str, kind: str, twin: str, by: str | None) -> None:
@@ -276,7 +279,9 @@ class Reviewing(RuleBasedStateMachine):
 
         body = a_body(pick, kind, f"By {person(who)}, {twin}.")
         record = self.attempt(
-            who, "propose", lambda change, key: review.propose(change, key, KINDS[kind], body)
+            who,
+            "propose",
+            lambda change, key: review.propose(change, key, RECORD_TYPES[kind], body),
         )
         if record is not None and by is not None:
             self.decide(by, f"{kind}/{record}", "accept")
@@ -284,7 +289,7 @@ class Reviewing(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         who=people,
-        kind=st.sampled_from(list(KINDS)),
+        kind=st.sampled_from(list(RECORD_TYPES)),
         twin=twins,
         by=curators | st.none(),
     )
@@ -329,7 +334,7 @@ class Reviewing(RuleBasedStateMachine):
             self.attempt(
                 who,
                 "change",
-                lambda change, key: review.replace(change, key, KINDS[kind], record, new),
+                lambda change, key: review.replace(change, key, RECORD_TYPES[kind], record, new),
                 may,
             )
 
@@ -343,7 +348,7 @@ class Reviewing(RuleBasedStateMachine):
         self.attempt(
             who,
             f"merge {kind}",
-            lambda change, key: merging.merge(change, key, KINDS[kind], old, into),
+            lambda change, key: merging.merge(change, key, RECORD_TYPES[kind], old, into),
         )
 
     @rule(data=st.data(), who=deciders)
@@ -425,7 +430,7 @@ class Reviewing(RuleBasedStateMachine):
         }
         with self.database.read() as connection:
             for name, role in PEOPLE.items():
-                statement, conditions = review.waiting(connection, self.keys[name])
+                statement, conditions = review.pending_query(connection, self.keys[name])
                 shown = {
                     row.record: person(row.proposed_by)
                     for row in connection.execute(statement.where(*conditions))

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from models.access import api_keys
-from models.core.errors import in_words
+from models.core.errors import describe_fault
 from models.projection.integrity_check import check
 from models.records.claim import OccurrenceIn, TopicIn
-from models.records.record_types import KINDS, one
+from models.records.record_types import RECORD_TYPES, read_record
 from models.records.relation import RelationIn
 from models.transfer import export, jsonl_reader
 from models.transfer import load as loading
@@ -44,15 +44,17 @@ def disagreements(store: Store) -> list[str]:
         return list(check(connection))
 
 
-def load(store: Store, content: Any, *, skip_bad: bool = False) -> tuple[loading.Loaded, list[str]]:
+def load(
+    store: Store, content: Any, *, skip_bad: bool = False
+) -> tuple[loading.LoadResult, list[str]]:
     """Load lines, or a folder by its path; return what became of them and what was reported. Raises `BadImport` with it in its words."""
     told: list[str] = []
     source: Any = content if isinstance(content, Path) else io.BufferedReader(io.BytesIO(content))
 
     def report(problem: Any) -> None:
-        told.append(in_words(problem.place, problem.fault))
+        told.append(describe_fault(problem.place, problem.fault))
 
-    with jsonl_reader.opened(source, "test") as opened:
+    with jsonl_reader.open_input(source, "test") as opened:
         try:
             return loading.load(store.database, opened, report=report, skip_bad=skip_bad), told
         except loading.BadImport as error:
@@ -108,15 +110,15 @@ def in_every_state(store: Store) -> None:
 def decide(store: Store, kind: str, record_id: str, state: str, **more: Any) -> None:
     """Bring a record into a state."""
     with changes.begin(store.database, actor="bob", comment=f"{state}, for a reason") as change:
-        body = one(change.connection, KINDS[kind], record_id)
+        body = read_record(change.connection, RECORD_TYPES[kind], record_id)
         assert body is not None
-        assert changes.put(change, KINDS[kind], {**body, "state": state, **more})
+        assert changes.put(change, RECORD_TYPES[kind], {**body, "state": state, **more})
 
 
 def a_key(store: Store) -> None:
     """Make a key."""
     with store.database.write() as connection:
-        api_keys.create(connection, api_keys.KeyIn(name="Anna", role="curator"))
+        api_keys.create_key(connection, api_keys.KeyIn(name="Anna", role="curator"))
 
 
 def identifier(value: str) -> Record:

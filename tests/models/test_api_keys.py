@@ -18,8 +18,8 @@ def make(
     store: Store, name: str = "Anna", role: str = "curator", expires: str | None = None
 ) -> tuple[api_keys.Key, str]:
     with store.database.write() as connection:
-        return api_keys.create(
-            connection, api_keys.read({"name": name, "role": role, "expires": expires})
+        return api_keys.create_key(
+            connection, api_keys.parse_key_request({"name": name, "role": role, "expires": expires})
         )
 
 
@@ -27,7 +27,7 @@ def test_a_key_is_found_and_only_its_hash_is_stored(empty: Store) -> None:
     made, plain = make(empty)
     assert re.fullmatch(r"claimbase_[0-9A-Za-z]{8}_[0-9A-Za-z]{32}_[0-9A-Za-z]{6}", plain)
     with empty.database.read() as connection:
-        assert api_keys.find(connection, plain) == made
+        assert api_keys.authenticate(connection, plain) == made
         row = connection.execute(select(table(ApiKey))).mappings().one()
     assert row["hash"] == hashlib.sha256(plain.encode()).hexdigest()
     secret = plain.split("_")[2]
@@ -39,8 +39,8 @@ def test_no_two_keys_are_alike(empty: Store) -> None:
     made = [make(empty) for _ in range(20)]
     assert len({plain for _, plain in made}) == len({key.id for key, _ in made}) == 20
     with empty.database.read() as connection:
-        assert {key.id for key in api_keys.stored(connection)} == {key.id for key, _ in made}
-        assert all(api_keys.find(connection, plain).id == key.id for key, plain in made)
+        assert {key.id for key in api_keys.list_keys(connection)} == {key.id for key, _ in made}
+        assert all(api_keys.authenticate(connection, plain).id == key.id for key, plain in made)
 
 
 def other(character: str) -> str:
@@ -52,7 +52,7 @@ def test_every_single_mistyped_character_is_told_without_the_database(empty: Sto
     _, plain = make(empty)
     for place in range(len(plain)):
         mistyped = plain[:place] + other(plain[place]) + plain[place + 1 :]
-        assert api_keys.id_of(mistyped) is None, mistyped
+        assert api_keys.key_id(mistyped) is None, mistyped
     for wrong in (
         "",
         " ",
@@ -64,9 +64,9 @@ def test_every_single_mistyped_character_is_told_without_the_database(empty: Sto
         "Bearer",
         "é" * 58,
     ):
-        assert api_keys.id_of(wrong) is None
+        assert api_keys.key_id(wrong) is None
         with empty.database.read() as connection, pytest.raises(MalformedKey):
-            api_keys.find(connection, wrong)
+            api_keys.authenticate(connection, wrong)
 
 
 def forged(plain: str) -> str:
@@ -80,38 +80,38 @@ def test_a_forged_secret_and_an_id_that_is_not_stored_are_unknown(empty: Store) 
     _, plain = make(empty)
     elsewhere = "claimbase_AAAAAAAA_" + "B" * 32
     for wrong in (forged(plain), f"{elsewhere}_{api_keys._checksum(elsewhere)}"):
-        assert api_keys.id_of(wrong) is not None
+        assert api_keys.key_id(wrong) is not None
         with empty.database.read() as connection, pytest.raises(UnknownKey) as caught:
-            api_keys.find(connection, wrong)
+            api_keys.authenticate(connection, wrong)
         assert caught.value.key is None
 
 
 def test_a_revoked_key_is_good_for_nothing_and_stays_revoked_since_then(empty: Store) -> None:
     made, plain = make(empty)
     with empty.database.write() as connection:
-        revoked = api_keys.revoke(connection, made.id)
+        revoked = api_keys.revoke_key(connection, made.id)
     assert revoked.revoked is not None
     with empty.database.write() as connection:
-        assert api_keys.revoke(connection, made.id) == revoked
+        assert api_keys.revoke_key(connection, made.id) == revoked
     with empty.database.read() as connection, pytest.raises(RevokedKey) as caught:
-        api_keys.find(connection, plain)
+        api_keys.authenticate(connection, plain)
     assert caught.value.key == revoked
     with empty.database.write() as connection, pytest.raises(NotFound):
-        api_keys.revoke(connection, "AAAAAAAA")
+        api_keys.revoke_key(connection, "AAAAAAAA")
 
 
 def test_an_expired_key_is_good_for_nothing(empty: Store) -> None:
     made, plain = make(empty, expires="1d")
     with empty.database.read() as connection:
-        assert api_keys.find(connection, plain).id == made.id
+        assert api_keys.authenticate(connection, plain).id == made.id
     with empty.database.write() as connection:
         connection.execute(update(table(ApiKey)).values(expires="2020-01-01T00:00:00.000000Z"))
     with empty.database.read() as connection, pytest.raises(ExpiredKey):
-        api_keys.find(connection, plain)
+        api_keys.authenticate(connection, plain)
     with empty.database.write() as connection:
-        api_keys.revoke(connection, made.id)
+        api_keys.revoke_key(connection, made.id)
     with empty.database.read() as connection, pytest.raises(RevokedKey):
-        api_keys.find(connection, plain)
+        api_keys.authenticate(connection, plain)
 
 
 def test_what_is_told_of_a_bad_key_is_the_same_but_for_an_expired_one() -> None:
@@ -125,7 +125,7 @@ def test_what_is_told_of_a_bad_key_is_the_same_but_for_an_expired_one() -> None:
     "name", ["Anna", "x", "é" * 100, "build script 2", "李雷", "O'Neil, PhD", "administrator"]
 )
 def test_a_name_that_will_do(name: str) -> None:
-    assert api_keys.read({"name": name, "role": "admin"}).name == name
+    assert api_keys.parse_key_request({"name": name, "role": "admin"}).name == name
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_a_name_that_will_do(name: str) -> None:
 )
 def test_a_name_that_will_not_do(name: object) -> None:
     with pytest.raises(InvalidRecord) as caught:
-        api_keys.read({"name": name, "role": "admin"})
+        api_keys.parse_key_request({"name": name, "role": "admin"})
     assert [fault.at for fault in caught.value.faults] == ["/name"]
 
 
 def test_an_unknown_role_names_the_roles() -> None:
     with pytest.raises(InvalidRecord) as caught:
-        api_keys.read({"name": "Anna", "role": "currator"})
+        api_keys.parse_key_request({"name": "Anna", "role": "currator"})
     (fault,) = caught.value.faults
     assert (fault.at, fault.suggestion) == ("/role", "curator")
     assert fault.allowed == ["contributor", "curator", "admin"]
@@ -167,13 +167,15 @@ def test_an_unknown_role_names_the_roles() -> None:
 )
 def test_what_is_no_key_at_all_is_refused(given: object) -> None:
     with pytest.raises(InvalidRecord) as caught:
-        api_keys.read(given)
+        api_keys.parse_key_request(given)
     assert caught.value.faults
 
 
 def test_a_day_a_time_or_a_number_of_days_ends_a_key() -> None:
     def until(expires: str) -> str | None:
-        return api_keys.read({"name": "Anna", "role": "admin", "expires": expires}).expires
+        return api_keys.parse_key_request(
+            {"name": "Anna", "role": "admin", "expires": expires}
+        ).expires
 
     assert until("2099-01-01") == "2099-01-01T00:00:00.000000Z"
     assert until("2099-01-01T12:30:00+02:00") == "2099-01-01T10:30:00.000000Z"
@@ -220,11 +222,11 @@ def test_no_part_of_a_key_but_its_id_is_left_in_a_text(empty: Store) -> None:
         encoded.replace("%", "%25"),
         plain.upper(),
     ):
-        redacted = api_keys.redact(text)
+        redacted = api_keys.redact_keys(text)
         assert secret[:8].lower() not in redacted.lower(), text
         assert made.id.lower() in redacted.lower()
     assert (
-        api_keys.redact(f"({plain}) and {plain}")
+        api_keys.redact_keys(f"({plain}) and {plain}")
         == f"(claimbase_{made.id}_…) and claimbase_{made.id}_…"
     )
     for harmless in (
@@ -233,4 +235,4 @@ def test_no_part_of_a_key_but_its_id_is_left_in_a_text(empty: Store) -> None:
         "postgresql://claimbase:x@h/claimbase_test_1",
         "claimbase keys",
     ):
-        assert api_keys.redact(harmless) == harmless
+        assert api_keys.redact_keys(harmless) == harmless

@@ -58,27 +58,27 @@ def fill(store: Store) -> None:
 def test_all_of_it_comes_back_into_either_kind(seeded: Store, other: Store, tmp_path: Path) -> None:
     fill(seeded)
     file = tmp_path / "a.backup"
-    header = backup.write(seeded.database, file)
+    header = backup.write_backup(seeded.database, file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["a.backup"]
-    restored = backup.restore(other.database, file)
+    restored = backup.restore_backup(other.database, file)
     assert restored == header
     assert content(other) == content(seeded)
     assert disagreements(other) == []
     assert exported(other) == exported(seeded)
     # The same state makes the same file.
     again = tmp_path / "b.backup"
-    backup.write(other.database, again)
+    backup.write_backup(other.database, again)
     assert again.read_bytes() == file.read_bytes()
 
 
 def test_it_holds_every_table_that_is_not_derived(seeded: Store, tmp_path: Path) -> None:
     fill(seeded)
     file = tmp_path / "a.backup"
-    backup.write(seeded.database, file)
+    backup.write_backup(seeded.database, file)
     lines = gzip.decompress(file.read_bytes()).splitlines()
     named = {line.split(b'"')[3].decode() for line in lines if line.startswith(b'{"table"')}
-    derived = {table(model).name for model in (*tables_module.DERIVED, *index.DERIVED)}
+    derived = {table(model).name for model in (*tables_module.DERIVED, *index.SEARCH_TABLES)}
     assert named == {table(model).name for model in tables} - derived
     assert b"secret-proposal" in gzip.decompress(file.read_bytes())
 
@@ -87,13 +87,13 @@ def test_a_backup_is_never_written_over(seeded: Store, tmp_path: Path) -> None:
     file = tmp_path / "a.backup"
     file.write_bytes(b"precious")
     with pytest.raises(backup.BadBackup, match="never written over"):
-        backup.write(seeded.database, file)
+        backup.write_backup(seeded.database, file)
     assert file.read_bytes() == b"precious"
     (tmp_path / ".b.backup.partial").touch()
     with pytest.raises(backup.BadBackup, match="under way, or was broken off"):
-        backup.write(seeded.database, tmp_path / "b.backup")
+        backup.write_backup(seeded.database, tmp_path / "b.backup")
     with pytest.raises(backup.BadBackup, match="No such file"):
-        backup.write(seeded.database, tmp_path / "none" / "c.backup")
+        backup.write_backup(seeded.database, tmp_path / "none" / "c.backup")
 
 
 def test_a_backup_that_fails_leaves_nothing(
@@ -104,7 +104,7 @@ def test_a_backup_that_fails_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(backup.BadBackup, match="No space left"):
-        backup.write(seeded.database, tmp_path / "a.backup")
+        backup.write_backup(seeded.database, tmp_path / "a.backup")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -117,7 +117,7 @@ def test_a_damaged_one_is_refused_before_anything_is_stored(
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_claim(change, a_claim())
     file = tmp_path / "a.backup"
-    backup.write(empty.database, file)
+    backup.write_backup(empty.database, file)
     packed = file.read_bytes()
     lines = gzip.decompress(packed).splitlines(keepends=True)
     file.write_bytes(
@@ -132,34 +132,34 @@ def test_a_damaged_one_is_refused_before_anything_is_stored(
         }[damage]
     )
     with pytest.raises(backup.BadBackup):
-        backup.restore(empty.database, file)
+        backup.restore_backup(empty.database, file)
 
 
 def test_one_of_a_newer_program_is_refused(
     empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.backup"
-    backup.write(empty.database, file)
+    backup.write_backup(empty.database, file)
     monkeypatch.setattr(schema_version, "HEAD", "0001")
     with pytest.raises(backup.BadBackup, match="newer program"):
-        backup.restore(empty.database, file)
+        backup.restore_backup(empty.database, file)
 
 
 def test_it_comes_back_into_an_empty_database_only(
     seeded: Store, templates: Templates, kind: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.backup"
-    backup.write(seeded.database, file)
+    backup.write_backup(seeded.database, file)
     before = content(seeded)
     with pytest.raises(backup.BadBackup, match="has content"):
-        backup.restore(seeded.database, file)
+        backup.restore_backup(seeded.database, file)
     assert content(seeded) == before
     # Keys are content, too.
     url = templates.copy(kind, seeded=False)
     database = connect(url)
     a_key(Store(url, database))
     with pytest.raises(backup.BadBackup, match="in the table api_key"):
-        backup.restore(database, file)
+        backup.restore_backup(database, file)
     database.close()
     templates.drop(url)
 
@@ -172,9 +172,9 @@ def test_one_that_does_not_agree_with_itself_is_refused(
     with empty.database.write() as connection:
         connection.exec_driver_sql("UPDATE claim SET statement = 'Y causes X.'")
     file = tmp_path / "a.backup"
-    backup.write(empty.database, file)
+    backup.write_backup(empty.database, file)
     with pytest.raises(backup.BadBackup, match="claim/x-causes-y differs from its last revision"):
-        backup.restore(other.database, file)
+        backup.restore_backup(other.database, file)
     assert content(other)["claim"] == []
 
 
@@ -182,9 +182,9 @@ def test_one_of_an_older_shape_is_brought_to_the_newest(
     seeded: Store, other: Store, tmp_path: Path
 ) -> None:
     file = tmp_path / "old.backup"
-    backup.write(seeded.database, file)
+    backup.write_backup(seeded.database, file)
     with next_program(tmp_path):
-        backup.restore(other.database, file)
+        backup.restore_backup(other.database, file)
         with other.database.read() as connection:
             assert schema_version.current(connection) == NEXT
             shape = inspect(connection).get_columns("topic")
@@ -200,10 +200,10 @@ def test_one_from_before_the_first_release_is_told_what_to_do(
     empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.backup"
-    backup.write(empty.database, file)
+    backup.write_backup(empty.database, file)
     monkeypatch.setattr(schema_version, "OLDEST", "9000")
     with pytest.raises(backup.BadBackup) as refused:
-        backup.restore(empty.database, file)
+        backup.restore_backup(empty.database, file)
     assert refused.value.detail == (
         f"{file} was made at migration {schema_version.HEAD}, from before the first release; this"
         " program starts at 9000. Restore it with the program of commit a2c818d, run its"
@@ -229,12 +229,12 @@ def test_it_shows_one_moment_while_a_writer_writes(
         while len(written) < 3:
             stop.wait(0.01)
         files = [tmp_path / f"{number}.backup" for number in range(3)]
-        headers = [backup.write(seeded.database, file) for file in files]
+        headers = [backup.write_backup(seeded.database, file) for file in files]
     finally:
         stop.set()
         writer.join()
     assert written[-1] > headers[0]["serial"], "the writer went on"
-    backup.restore(other.database, files[-1])
+    backup.restore_backup(other.database, files[-1])
     assert disagreements(other) == []
     found = content(other)
     assert len(found["revision"]) == headers[-1]["serial"] == 196 + len(found["claim"]) - 21

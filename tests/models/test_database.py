@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from api.settings import ROOT
 from models.database.connections import PAGE_BYTES, Database, connect, file_url
-from models.database.writer_queue import Busy, Queue
+from models.database.writer_queue import Busy, WriterQueue
 from models.read import listings
-from models.records.revision import hold
+from models.records.revision import lock_serial
 from tests.databases import Store
 
 
@@ -28,12 +28,12 @@ def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it never came")
 
 
-def waiting(queue: Queue) -> int:
+def waiting(queue: WriterQueue) -> int:
     """Return how many have or want their turn."""
     return len(queue._waiting)
 
 
-def start(work: Callable[[], None], queue: Queue) -> threading.Thread:
+def start(work: Callable[[], None], queue: WriterQueue) -> threading.Thread:
     """Run work in a thread of its own, and return once it is in the queue."""
     before, thread = waiting(queue), threading.Thread(target=work)
     thread.start()
@@ -46,11 +46,11 @@ def test_writers_come_in_the_order_in_which_they_asked(empty: Store) -> None:
 
     def write(n: int) -> None:
         with database.write() as connection:
-            hold(connection)
+            lock_serial(connection)
             came.append(n)
 
     with database.write() as connection:
-        hold(connection)
+        lock_serial(connection)
         threads = [start(lambda n=n: write(n), database.queue) for n in range(30)]  # type: ignore[misc]
         # More than the pool has; none of them holds a connection, so that nobody else waits for one.
         assert database.writer.pool.checkedout() == 1  # type: ignore[attr-defined]
@@ -72,11 +72,11 @@ def test_a_writer_waits_so_long_and_no_longer(
         assert 0.3 <= time.monotonic() - begun < 2
     # Whoever gave up is in nobody's way.
     with empty.database.write() as connection:
-        hold(connection)
+        lock_serial(connection)
 
 
 def test_one_who_gives_up_does_not_let_the_next_one_in() -> None:
-    queue, came = Queue(), list[str]()
+    queue, came = WriterQueue(), list[str]()
 
     def take(name: str, seconds: float) -> None:
         try:
@@ -111,12 +111,12 @@ def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
     def write(mine: Database) -> None:
         begun = time.monotonic()
         with pytest.raises(DBAPIError), mine.write() as connection:
-            hold(connection)
+            lock_serial(connection)
         waited.append(time.monotonic() - begun)
 
     another = connect(empty.url)  # As another process has it.
     with another.write() as connection:
-        hold(connection)
+        lock_serial(connection)
         with empty.database.queue.turn(20):
             thread = start(lambda: write(empty.database), empty.database.queue)
             time.sleep(1.2)
@@ -150,7 +150,7 @@ def test_an_empty_database_is_filled_past_the_log(empty: Store) -> None:
     with database.write(fills=True) as connection:
         assert journal(connection) == (usual and "truncate")
     with pytest.raises(KeyError), database.write(fills=True) as connection:
-        hold(connection)
+        lock_serial(connection)
         raise KeyError
     with database.read() as connection:
         assert journal(connection) == usual

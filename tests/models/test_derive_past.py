@@ -8,13 +8,13 @@ from pydantic_core import to_json
 from sqlalchemy import select
 
 from models.core import vocabularies as v
-from models.core.types import end_of
+from models.core.types import last_day_of
 from models.projection import claim_loader, derive, rebuild, tables
 from models.projection.integrity_check import check
 from models.read import listings
 from models.records import serializers
 from models.records.claim import ClaimIn
-from models.records.record_types import KINDS
+from models.records.record_types import RECORD_TYPES
 from models.status import claim_aggregate, rules
 from models.status import periods as periods_module
 from models.write.changes import begin, put
@@ -36,7 +36,7 @@ def derived_plainly(claim: claim_aggregate.Whole) -> bytes:
     accepted = [row for row in claim.evidence if row["state"] == "accepted"]
     lines = [row for row in accepted if row["relation_type"] is None]
     decision = rules.decide(claim.claim["kind"], claim.lines)
-    runs = periods_module.periods(claim.claim["kind"], claim.lines, claim.stated)
+    runs = periods_module.status_periods(claim.claim["kind"], claim.lines, claim.stated)
     same = [run.status == runs[-1].status for run in runs]
     since = runs[max((at for at, equal in enumerate(same) if not equal), default=-1) + 1].starts
     standing = [row for row in lines if row["integrity"] != "retracted"]
@@ -75,8 +75,8 @@ def derived_plainly(claim: claim_aggregate.Whole) -> bytes:
 def days_of(claim: claim_aggregate.Whole) -> list[str]:
     """Return days before, on and after everything that is dated in a claim, as far as it was stated by then."""
     told = {row["published"] for row in (*claim.evidence, *claim.sources.values())}
-    told |= {end_of(row["integrity_date"]) for row in claim.evidence if row["integrity_date"]}
-    told |= {end_of(row["assessed"]) for row in claim.assessments}
+    told |= {last_day_of(row["integrity_date"]) for row in claim.evidence if row["integrity_date"]}
+    told |= {last_day_of(row["assessed"]) for row in claim.assessments}
     around = {f"{day[:8]}{int(day[8:]) + step:02d}" for day in told for step in (-1, 1)}
     return sorted(
         day for day in {*told, *around, *DAYS, claim.exists_from} if day >= claim.exists_from
@@ -195,7 +195,7 @@ def test_every_day_of_generated_claims(seed: int) -> None:
     assert row["core"] == derived_plainly(claim) == to_json(claim_aggregate.core(claim))
     periods = [
         {"claim": "c", **vars(run)}
-        for run in periods_module.periods(claim.claim["kind"], claim.lines, claim.stated)
+        for run in periods_module.status_periods(claim.claim["kind"], claim.lines, claim.stated)
     ]
     assert rows["status_period"] == periods
     for day in days_of(claim):
@@ -244,8 +244,8 @@ def test_a_source_that_is_retracted_later_changes_the_past_it_had(seeded: Store)
             "integrity_note": "Withdrawn.",
             "integrity_date": "2015-05",
         }
-        body = {name: source[name] for name in KINDS["source"].fields.model_fields}
-        put(change, KINDS["source"], {**body, **told})
+        body = {name: source[name] for name in RECORD_TYPES["source"].fields.model_fields}
+        put(change, RECORD_TYPES["source"], {**body, **told})
     with seeded.database.read() as connection:
         (claim,) = claim_loader.load(connection, ["ccsvi-causes-ms"])
         row = listings.claim(connection, "ccsvi-causes-ms", ())

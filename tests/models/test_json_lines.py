@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.database.json_lines import array, as_text, begun, joined, json_object
 from models.records.claim import Claim
-from models.records.record_types import KINDS, bodies
+from models.records.record_types import RECORD_TYPES, record_bodies
 from models.records.serializers import table
 from models.records.source import AuthorIn, IdentifierIn, Source
 from models.transfer import export
@@ -142,13 +142,13 @@ def test_the_lines_of_an_export_are_those_of_the_records(
     monkeypatch.setattr(export, "LINES", size)
     monkeypatch.setattr(export, "DOCUMENTS", size)
     content = exported(seeded)
-    kind, source = KINDS["source"], table(Source)
+    kind, source = RECORD_TYPES["source"], table(Source)
     with seeded.database.read() as connection:
         rows = connection.execute(
             select(source).where(source.c.state == "accepted").order_by(source.c.id)
         ).mappings()
         stamped = [(dict(row), {name: row[name] for name in export.STAMPS}) for row in rows]
-        found = bodies(connection, kind, [row for row, _ in stamped])
+        found = record_bodies(connection, kind, [row for row, _ in stamped])
         wanted = [
             line("source", to_json({**body, **stamps}))
             for body, (_, stamps) in zip(found, stamped, strict=True)

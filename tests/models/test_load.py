@@ -10,7 +10,7 @@ from sqlalchemy import select
 from benchmarks import data
 from models.projection import claim_loader, derive
 from models.projection import tables as tables_module
-from models.records.record_types import KINDS, one, stored
+from models.records.record_types import RECORD_TYPES, read_record, read_records
 from models.records.revision import Revision, Serial
 from models.records.serializers import table
 from models.status import claim_aggregate
@@ -52,8 +52,8 @@ def tables(store: Store) -> dict[str, Any]:
     with store.database.read() as connection:
         kept = {
             f"{kind.name}/{each}": body
-            for kind in KINDS.values()
-            for each, body in stored(connection, kind)
+            for kind in RECORD_TYPES.values()
+            for each, body in read_records(connection, kind)
         }
         terms = [
             tuple(row)
@@ -87,7 +87,7 @@ def test_records_come_as_changes(empty: Store) -> None:
             .mappings()
             .all()
         )
-        claim = one(connection, KINDS["claim"], "x-causes-y")
+        claim = read_record(connection, RECORD_TYPES["claim"], "x-causes-y")
     assert [(row["serial"], row["record"]) for row in rows] == [
         (1, "topic/y"),
         (2, "source/smith-2020"),
@@ -125,7 +125,7 @@ def test_a_load_in_batches_is_what_changes_make_one_by_one(
     with changes.begin(other.database, actor="import") as change:
         for line in flat:
             body = {name: value for name, value in line.items() if name != "record"}
-            assert changes.put(change, KINDS[line["record"]], body)
+            assert changes.put(change, RECORD_TYPES[line["record"]], body)
     assert tables(empty) == tables(other)
     assert disagreements(empty) == []
     # Flat lines come to the same.
@@ -380,7 +380,7 @@ def test_an_empty_file_a_gzipped_one_and_blank_lines(
         load(empty, b"\n\n")
     told, _ = load(empty, zipped(as_lines(TOPIC) + b"\n  \n" + as_lines(SOURCE)))
     assert (told.lines, told.stored.total()) == (2, 2)
-    monkeypatch.setattr("models.transfer.jsonl_reader.LONGEST", 50)
+    monkeypatch.setattr("models.transfer.jsonl_reader.MAX_LINE_BYTES", 50)
     with pytest.raises(BadFile, match="line 1 has more than 50 bytes"):
         load(empty, as_lines(TOPIC))
 
@@ -392,7 +392,7 @@ def test_memory_does_not_grow_with_the_file(empty: Store, monkeypatch: pytest.Mo
 
     def seen(work: Any, batch: Any, lines: Any) -> None:
         sizes.append(len(batch))
-        bulk_insert.store(work, batch, lines)
+        bulk_insert.store_batch(work, batch, lines)
 
     monkeypatch.setattr(loading, "store", seen)
     load(empty, as_lines(*data.records(100, data.sentences(None))))
@@ -404,7 +404,7 @@ def test_new_claims_are_derived_the_same_as_from_the_tables(
     empty: Store, seeded: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What follows from a batch's own rows is what follows from the tables, in a load and where an export is restored."""
-    ours = bulk_insert.derive_new
+    ours = bulk_insert.derive_new_claims
     seen: list[str] = []
 
     def both(connection: Any, batch: bulk_insert.Batch) -> derive.Rows:

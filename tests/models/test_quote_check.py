@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from api.settings import ROOT
 from models.records.claim import OccurrenceIn
 from models.records.source import SourceIn
-from models.transfer.quote_check import Quote, Verdict, checked, judge, reading
+from models.transfer.quote_check import Quote, Verdict, check_quotes, check_quote, read_text
 from models.write import changes
 from tests.api.following import a_claim, a_line
 from tests.databases import Store
@@ -41,7 +41,7 @@ def a_quote(before: str, quote: str, after: str) -> Quote:
 @given(words, words, words)
 def test_a_quote_at_its_offsets_is_exact(before: str, quote: str, after: str) -> None:
     found = a_quote(before, quote, after)
-    assert judge(f"{before} {quote} {after}", found).outcome == "exact"
+    assert check_quote(f"{before} {quote} {after}", found).outcome == "exact"
 
 
 @given(words, words, words, words)
@@ -52,7 +52,7 @@ def test_an_insertion_before_a_quote_moves_it_by_its_length(
     assume(text.count(quote) == 1)
     found = a_quote(before, quote, after)
     assert found.start is not None
-    verdict = judge(text, found)
+    verdict = check_quote(text, found)
     start = found.start + len(inserted) + 1
     assert (verdict.outcome, verdict.start, verdict.end) == ("moved", start, start + len(quote))
     assert text[start : start + len(quote)] == quote
@@ -66,10 +66,10 @@ def test_a_doubled_passage_is_ambiguous_unless_the_words_around_it_decide(
     text = f"{inserted} {passage} Then {passage}"
     found = a_quote(before, quote, after)
     assume(text[found.start : found.end] != quote)
-    assert judge(text, found).outcome == "ambiguous"
+    assert check_quote(text, found).outcome == "ambiguous"
     once = f"{inserted} {passage} Then. {quote}. Else."
     assume(once.count(quote) == 2 and once[found.start : found.end] != quote)
-    decided = judge(once, found)
+    decided = check_quote(once, found)
     assert (decided.outcome, decided.start) == ("moved", (found.start or 0) + len(inserted) + 1)
 
 
@@ -81,12 +81,12 @@ def test_a_changed_word_is_an_orphan_that_shows_its_lookalike_and_takes_no_place
     changed[which % len(changed)] = "CHANGED"
     text = f"{before} {' '.join(changed)} {after}"
     assume(quote not in text)
-    verdict = judge(text, a_quote(before, quote, after))
+    verdict = check_quote(text, a_quote(before, quote, after))
     assert (verdict.outcome, verdict.start, verdict.end) == ("orphan", None, None)
 
 
 def verdict(text: str, **quote: Any) -> Verdict:
-    return judge(text, Quote("x", **quote))
+    return check_quote(text, Quote("x", **quote))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def verdict(text: str, **quote: Any) -> Verdict:
     ],
 )
 def test_where_a_quote_stands(text: str, quote: Quote, outcome: str, start: int | None) -> None:
-    found = judge(text, quote)
+    found = check_quote(text, quote)
     assert (found.outcome, found.start) == (outcome, start)
 
 
@@ -168,7 +168,7 @@ SHA256 = hashlib.sha256(RECORDED.encode()).hexdigest()
 def test_a_text_that_is_only_written_in_another_way_is_read_as_the_recorded_one(
     content: str, done: tuple[str, ...]
 ) -> None:
-    found = reading(content, SHA256, [])
+    found = read_text(content, SHA256, [])
     assert (found.text, found.done, found.fits) == (RECORDED, done, True)
     assert all(way in found.sentence for way in done)
 
@@ -176,18 +176,20 @@ def test_a_text_that_is_only_written_in_another_way_is_read_as_the_recorded_one(
 @pytest.mark.parametrize("written", ["\r\n", "\n"])
 def test_the_recorded_text_may_be_the_one_with_the_other_line_ends(written: str) -> None:
     recorded = "\ufeffOne\r\ntwo\r\n"
-    found = reading(f"One{written}two{written}", hashlib.sha256(recorded.encode()).hexdigest(), [])
+    found = read_text(
+        f"One{written}two{written}", hashlib.sha256(recorded.encode()).hexdigest(), []
+    )
     assert (found.text, found.fits) == (recorded, True)
 
 
 @pytest.mark.parametrize("sha256", [None, "0" * 64])
 def test_without_the_recorded_text_it_is_read_as_most_anchors_fit(sha256: str | None) -> None:
     quotes = [anchored(RECORDED, 14, 23), anchored(RECORDED, 0, 5)]
-    found = reading(RECORDED.replace("\n", "\r\n") + "More.", sha256, quotes)
+    found = read_text(RECORDED.replace("\n", "\r\n") + "More.", sha256, quotes)
     assert (found.text, found.done) == (RECORDED + "More.", ("with line ends LF",))
     assert found.fits is (None if sha256 is None else False)
-    assert [judge(found.text, quote).outcome for quote in quotes] == ["exact", "exact"]
-    assert reading("Something else.\r\n", sha256, quotes).done == ()
+    assert [check_quote(found.text, quote).outcome for quote in quotes] == ["exact", "exact"]
+    assert read_text("Something else.\r\n", sha256, quotes).done == ()
 
 
 def an_occurrence(text: str, key: str, quote: str, **more: Any) -> OccurrenceIn:
@@ -228,7 +230,7 @@ def test_the_accepted_quotes_of_a_source_are_checked_and_nothing_is_written(empt
         put_part(change, "a", a_line("five", source="page", quote="they were"))
         put_part(change, "a", a_line("six", source="page"))
     with empty.database.read() as connection:
-        found, verdicts = checked(connection, "page", text)
+        found, verdicts = check_quotes(connection, "page", text)
     assert found.fits is True
     assert [(each.id, each.outcome) for each in verdicts] == [
         ("occurrence/a:one", "exact"),
@@ -236,7 +238,7 @@ def test_the_accepted_quotes_of_a_source_are_checked_and_nothing_is_written(empt
         ("evidence/a:four", "exact"),
     ]
     with empty.database.read() as connection:
-        found, (first, *_) = checked(connection, "page", f"Yesterday. {text}")
+        found, (first, *_) = check_quotes(connection, "page", f"Yesterday. {text}")
     assert (found.fits, first.outcome, first.start) == (False, "moved", text.index("veins") + 11)
 
 
@@ -248,13 +250,15 @@ def test_the_accepted_quotes_of_a_source_are_checked_and_nothing_is_written(empt
 def test_each_quote_of_the_article_is_exact(end: str, shared: Store) -> None:
     content = ARTICLE.read_text(encoding="utf-8").replace("\n", end)
     with shared.database.read() as connection:
-        found, verdicts = checked(connection, "article-ccsvi-explained", content)
+        found, verdicts = check_quotes(connection, "article-ccsvi-explained", content)
         assert found.fits is True
         assert len(verdicts) == 21
         assert {each.outcome for each in verdicts} == {"exact"}
-        _, moved = checked(connection, "article-ccsvi-explained", f"An advertisement.\n{content}")
+        _, moved = check_quotes(
+            connection, "article-ccsvi-explained", f"An advertisement.\n{content}"
+        )
         assert {each.outcome for each in moved} == {"moved"}
-        _, mended = checked(
+        _, mended = check_quotes(
             connection, "article-ccsvi-explained", content.replace("deoxyginated", "deoxygenated")
         )
         assert [each.id for each in mended if each.outcome == "orphan"] == [

@@ -11,12 +11,12 @@ from pydantic_core import from_json
 from sqlalchemy import func, select
 
 from api.settings import ROOT
-from models.core.errors import in_words
+from models.core.errors import describe_fault
 from models.core.types import clean_text
 from models.read import listings
 from models.records.claim import Claim
 from models.records.evidence import Evidence
-from models.records.record_types import KINDS, one
+from models.records.record_types import RECORD_TYPES, read_record
 from models.records.serializers import table
 from models.records.source import Source
 from models.status.claim_aggregate import PARTS
@@ -39,14 +39,14 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     return claims, corpus
 
 
-def brought_in(store: Store, claims: Path, corpus: Path) -> loading.Loaded:
+def brought_in(store: Store, claims: Path, corpus: Path) -> loading.LoadResult:
     """Load the two files; nothing may be reported."""
     told: list[str] = []
-    with scifact.opened(claims, corpus) as source:
+    with scifact.open_input(claims, corpus) as source:
         loaded = loading.load(
             store.database,
             source,
-            report=lambda each: told.append(in_words(each.place, each.fault)),
+            report=lambda each: told.append(describe_fault(each.place, each.fault)),
         )
     assert told == []
     return loaded
@@ -61,8 +61,8 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
         row = listings.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
         claim = from_json(row["core"])
         evidence = {line["key"]: line for line in from_json(row["evidence"])}
-        source = one(connection, KINDS["source"], "scifact-7")
-        translated = one(connection, KINDS["source"], "scifact-8")
+        source = read_record(connection, RECORD_TYPES["source"], "scifact-7")
+        translated = read_record(connection, RECORD_TYPES["source"], "scifact-8")
     assert (claim["statement"], claim["kind"], claim["status"]) == (
         "X helps in Ménière's disease.",
         "finding",
@@ -143,12 +143,12 @@ def test_an_abstract_that_is_cited_and_missing_is_reported(
     empty: Store, files: tuple[Path, Path]
 ) -> None:
     files[1].write_bytes(as_lines(ABSTRACT, TRANSLATED))
-    with scifact.opened(*files) as source, pytest.raises(loading.BadImport):
+    with scifact.open_input(*files) as source, pytest.raises(loading.BadImport):
         told: list[str] = []
         loading.load(
             empty.database,
             source,
-            report=lambda each: told.append(in_words(each.place, each.fault)),
+            report=lambda each: told.append(describe_fault(each.place, each.fault)),
         )
     assert len(told) == 1
     assert told[0].startswith(
@@ -203,7 +203,7 @@ def test_all_of_scifact_and_its_round_trip(empty: Store, other: Store) -> None:
     assert len(titles) == len(corpus)
     assert sorted(statements) == sorted(claim["claim"] for claim in claims)
     told = {
-        scifact.slug_of(each["doc_id"]): str(clean_text(" ".join(each["abstract"])))
+        scifact.abstract_slug(each["doc_id"]): str(clean_text(" ".join(each["abstract"])))
         for each in corpus
     }
     assert [slug for slug, quote in quotes if quote not in told[slug]] == []

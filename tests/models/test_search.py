@@ -16,14 +16,14 @@ from models.records.serializers import table
 from models.search import index as search
 from models.search import tokenizer
 from models.search.index import ClaimSearch, claim_search
-from models.search.query import parse, synonyms
+from models.search.query import parse_query, build_synonyms
 from models.write import changes
 from tests.databases import Store
 from tests.models.exports import disagreements
 from tests.records import a_claim, a_line, a_source, put_part
 from tests.reference_search import ReferenceSearch
 
-KNOWN = synonyms([["ms", "multiple sclerosis"], ["il-6", "interleukin 6"]], "here")
+KNOWN = build_synonyms([["ms", "multiple sclerosis"], ["il-6", "interleukin 6"]], "here")
 SLUGS = [f"c{number}" for number in range(6)]
 WORDS = (
     *(
@@ -70,9 +70,9 @@ ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_siz
 
 def found(connection: Connection, query: Query) -> set[str]:
     """Return what the database finds; every score is a whole number."""
-    asked = {"asked": full_text.spelled(connection, query)}
+    asked = {"asked": full_text.query_text(connection, query)}
     rows = connection.execute(
-        select(full_text.found(connection, claim_search, "claim")), asked
+        select(full_text.matches(connection, claim_search, "claim")), asked
     ).all()
     assert all(isinstance(score, int) for _, score in rows)
     assert len({record for record, _ in rows}) == len(rows)
@@ -83,9 +83,9 @@ def fill_with(connection: Connection, records: Sequence[tuple[str, Sequence[str]
     """Put these texts in the place of whatever the claims were found by."""
     rows = []
     for slug, (title, texts) in zip(SLUGS, records, strict=True):
-        head, body = tokenizer.indexed(title, texts)
+        head, body = tokenizer.index_text(title, texts)
         rows.append({"claim": slug, "title": head, "words": body})
-    search.refresh(connection, "claim", SLUGS, {claim_search.name: rows})
+    search.update_search_rows(connection, "claim", SLUGS, {claim_search.name: rows})
 
 
 def with_claims(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_every_database_finds_what_is_meant(examples: int, empty: Store, other: 
             for connection in (one, two):
                 fill_with(connection, records)
             for typed in queries:
-                query = parse(typed, KNOWN)
+                query = parse_query(typed, KNOWN)
                 meant = {
                     slug
                     for slug, record in zip(SLUGS, records, strict=True)
@@ -135,12 +135,12 @@ def test_long_texts_are_found_alike(empty: Store) -> None:
     records += [("iron", [])] * 4
     with empty.database.write() as connection:
         fill_with(connection, records)
-        assert found(connection, parse(f"word7x{'y' * 60}", {})) == {"c0"}
-        assert found(connection, parse(f"word19000x{'y' * 60}", {})) == set()
+        assert found(connection, parse_query(f"word7x{'y' * 60}", {})) == {"c0"}
+        assert found(connection, parse_query(f"word19000x{'y' * 60}", {})) == set()
         # Its two hundred and fiftieth place is the last that a phrase sees; the word itself is there.
-        assert found(connection, parse("vein valve", {})) == {"c1"}
-        assert found(connection, parse('"iron vein"', {})) == set()
-        assert found(connection, parse('"vein vein"', {})) == {"c1"}
+        assert found(connection, parse_query("vein valve", {})) == {"c1"}
+        assert found(connection, parse_query('"iron vein"', {})) == set()
+        assert found(connection, parse_query('"vein vein"', {})) == {"c1"}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_long_texts_are_found_alike(empty: Store) -> None:
 )
 def test_the_longest_queries_are_answered(typed: str, empty: Store) -> None:
     with empty.database.read() as connection:
-        assert found(connection, parse(typed[:500], KNOWN)) == set()
+        assert found(connection, parse_query(typed[:500], KNOWN)) == set()
 
 
 def test_the_title_counts_more(empty: Store) -> None:
@@ -167,20 +167,21 @@ def test_the_title_counts_more(empty: Store) -> None:
     ] * 4
     with empty.database.write() as connection:
         fill_with(connection, records)
-        rows = full_text.found(connection, claim_search, "claim")
-        asked = {"asked": full_text.spelled(connection, parse("iron", {}))}
+        rows = full_text.matches(connection, claim_search, "claim")
+        asked = {"asked": full_text.query_text(connection, parse_query("iron", {}))}
         ranked = connection.scalars(select(rows.c.record).order_by(rows.c.score), asked).all()
     assert ranked == ["c1", "c0"]
 
 
 def sought(store: Store, typed: str, kind: str = "claim") -> set[str]:
     """Return what a query finds among the claims or sources of a store."""
-    rows, key = search.WORDS[kind]
+    rows, key = search.WORD_TABLES[kind]
     with store.database.read() as connection:
-        found = full_text.found(connection, rows, key)
+        found = full_text.matches(connection, rows, key)
         return set(
             connection.scalars(
-                select(found.c.record), {"asked": full_text.spelled(connection, parse(typed, {}))}
+                select(found.c.record),
+                {"asked": full_text.query_text(connection, parse_query(typed, {}))},
             )
         )
 

@@ -10,15 +10,15 @@ from api.settings import ROOT
 from models.database.full_text import Branch, Term
 from models.search.query import (
     BadSynonyms,
-    beginnings,
-    marked,
-    parse,
+    label_prefixes,
+    highlight,
+    parse_query,
     read_synonyms,
-    synonyms,
-    typed,
+    build_synonyms,
+    normalise_prefix,
 )
 
-KNOWN = synonyms([["MS", "multiple sclerosis"], ["IL-6", "interleukin 6"]], "here")
+KNOWN = build_synonyms([["MS", "multiple sclerosis"], ["IL-6", "interleukin 6"]], "here")
 MULTIPLE, SCLEROSIS, MS = ("multipl",), ("sclerosi",), ("ms",)
 
 
@@ -70,7 +70,7 @@ MS_TERM: Term = ((MS,), (("multipl", "sclerosi"),))
     ],
 )
 def test_what_is_asked_for(text: str, branches: list[Branch]) -> None:
-    assert list(parse(text, KNOWN)) == branches
+    assert list(parse_query(text, KNOWN)) == branches
 
 
 @given(
@@ -79,17 +79,17 @@ def test_what_is_asked_for(text: str, branches: list[Branch]) -> None:
 )
 @settings(max_examples=500, deadline=None)
 def test_nothing_that_is_typed_fails(text: str) -> None:
-    for branch in parse(text, KNOWN):
+    for branch in parse_query(text, KNOWN):
         assert branch.wanted
         for term in (*branch.wanted, *branch.unwanted):
             assert all(phrase and all(phrase) for alternative in term for phrase in alternative)
 
 
 def test_the_longest_wording_has_the_synonyms() -> None:
-    known = synonyms(
+    known = build_synonyms(
         [["MS", "multiple sclerosis"], ["RRMS", "relapsing multiple sclerosis"]], "here"
     )
-    ((((_, *others),), _),) = parse("relapsing multiple sclerosis", known)
+    ((((_, *others),), _),) = parse_query("relapsing multiple sclerosis", known)
     assert others == [(("rrms",),)]
 
 
@@ -112,17 +112,17 @@ def test_the_longest_wording_has_the_synonyms() -> None:
     ],
 )
 def test_marks(text: str, query: str, html: str | None) -> None:
-    assert marked(text, parse(query, KNOWN)) == html
+    assert highlight(text, parse_query(query, KNOWN)) == html
 
 
 def test_a_label_is_found_by_each_of_its_words() -> None:
-    found = beginnings(["The Rôle of iron in MS", "B 6"])
+    found = label_prefixes(["The Rôle of iron in MS", "B 6"])
     assert found == {"the role of iron in ms", "role of iron in ms", "iron in ms", "ms", "b 6", "6"}
-    assert typed("  Rôle, of I") == "role of i"
-    assert beginnings(["", "…"]) == set()
-    (first, *_) = sorted(beginnings(["word " * 100]), key=len, reverse=True)
+    assert normalise_prefix("  Rôle, of I") == "role of i"
+    assert label_prefixes(["", "…"]) == set()
+    (first, *_) = sorted(label_prefixes(["word " * 100]), key=len, reverse=True)
     assert 25 < len(first) <= 32
-    assert typed("word " * 100) == first
+    assert normalise_prefix("word " * 100) == first
 
 
 def test_the_seeds_synonyms() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.core import vocabularies as v
 from models.status.bodies import WEAKEST, Line
-from models.status.periods import periods, stated_from
+from models.status.periods import status_periods, first_day
 from models.status.rules import CERTAINTY_REASONS, RULES, decide
 from tests.generated import generated
 
@@ -257,8 +257,8 @@ def test_exactly_one_rule_decides_and_its_status_is_a_term(kind: str, lines: lis
 def test_periods_agree_with_the_rules_on_every_day_and_neither_overlap_nor_gap(
     kind: str, lines: list[Line], stated: str, day: str
 ) -> None:
-    runs = periods(kind, lines, stated)
-    assert runs[0].starts == stated_from(lines, stated)
+    runs = status_periods(kind, lines, stated)
+    assert runs[0].starts == first_day(lines, stated)
     assert runs[-1].ends is None
     assert [run.ends for run in runs[:-1]] == [run.starts for run in runs[1:]]
     assert all(run.ends is None or run.starts < run.ends for run in runs)

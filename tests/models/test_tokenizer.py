@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.search import tokenizer
-from models.search.tokenizer import BREAK, indexed, plain, spans, tokens
+from models.search.tokenizer import BREAK, index_text, folded_words, token_spans, tokenize
 
 
 @pytest.mark.parametrize(
@@ -30,29 +30,31 @@ from models.search.tokenizer import BREAK, indexed, plain, spans, tokens
     ],
 )
 def test_what_text_becomes(text: str, found: list[str]) -> None:
-    assert tokens(text) == found
+    assert tokenize(text) == found
 
 
 def test_words_as_they_were_written() -> None:
-    assert plain("Multiple Scleroses, 2009") == ["multiple", "scleroses", "2009"]
+    assert folded_words("Multiple Scleroses, 2009") == ["multiple", "scleroses", "2009"]
 
 
 @given(st.text(max_size=60))
 @settings(max_examples=400, deadline=None)
 def test_every_token_is_taken_alike_by_every_index(text: str) -> None:
-    found = tokens(text)
+    found = tokenize(text)
     assert all(re.fullmatch(r"[a-z][a-z0-9]{0,59}", token) for token in found)
-    assert [token for token, _, _ in spans(text)] == found
-    places = [place for _, start, end in spans(text) for place in (start, end)]
+    assert [token for token, _, _ in token_spans(text)] == found
+    places = [place for _, start, end in token_spans(text) for place in (start, end)]
     assert all(0 <= place <= len(text) for place in places)
     # No word ends before it begins, and none begins before the one before it.
-    assert all(start < end for _, start, end in spans(text))
-    assert [start for _, start, _ in spans(text)] == sorted(start for _, start, _ in spans(text))
+    assert all(start < end for _, start, end in token_spans(text))
+    assert [start for _, start, _ in token_spans(text)] == sorted(
+        start for _, start, _ in token_spans(text)
+    )
 
 
 def test_where_words_stand() -> None:
     text = "Über «naïve» cafe\u0301s: 多発"
-    assert [text[start:end] for _, start, end in spans(text)] == [
+    assert [text[start:end] for _, start, end in token_spans(text)] == [
         "Über",
         "naïve",
         "cafe\u0301s",
@@ -62,17 +64,20 @@ def test_where_words_stand() -> None:
 
 
 def test_no_phrase_goes_from_one_text_into_the_next() -> None:
-    assert indexed("A title", ["one two", "three"]) == ("a titl", f"{BREAK} one two {BREAK} three")
+    assert index_text("A title", ["one two", "three"]) == (
+        "a titl",
+        f"{BREAK} one two {BREAK} three",
+    )
 
 
 def test_what_no_index_could_hold_is_left_out_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenizer, "MOST_TOKENS", 6)
     monkeypatch.setattr(tokenizer, "MOST_PLACES", 2)
-    assert indexed("vein", ["vein vein vein", "iron", "lost"]) == (
+    assert index_text("vein", ["vein vein vein", "iron", "lost"]) == (
         "vein",
         f"{BREAK} vein {BREAK} {BREAK} {BREAK}",
     )
-    assert indexed("one two three four five six seven", ["lost"]) == (
+    assert index_text("one two three four five six seven", ["lost"]) == (
         "one two three four five six",
         "",
     )
@@ -82,5 +87,5 @@ def test_what_is_known_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(tokenizer, "MOST_KNOWN", 50)
     monkeypatch.setattr(tokenizer, "_TOKENS", tokenizer._Tokens())
     for number in range(200):
-        assert tokens(f"veins w{number}") == ["vein", f"w{number}"]
+        assert tokenize(f"veins w{number}") == ["vein", f"w{number}"]
     assert len(tokenizer._TOKENS) <= 50

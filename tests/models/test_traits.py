@@ -12,7 +12,7 @@ from models.read import facets as counting
 from models.read import listings, search_results
 from models.read.filters import bound
 from models.records.serializers import Row, table
-from models.search.query import parse
+from models.search.query import parse_query
 from tests.databases import DATABASES, Store, Templates, store_of
 from tests.models.exports import as_lines, disagreements, load
 
@@ -147,7 +147,9 @@ def past_page(connection: Connection, parameters: Row, *sort: str) -> Any:
 
 
 def sought(connection: Connection, parameters: Row) -> Any:
-    found = search_results.searched(connection, listings.CLAIMS, "claim", parse("subject3", {}))
+    found = search_results.search_listing(
+        connection, listings.CLAIMS, "claim", parse_query("subject3", {})
+    )
     return listings.page(
         connection, found, listings.claims_statement(), parameters, ("relevance",), None, 5
     )

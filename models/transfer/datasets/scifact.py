@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from models.core.types import SLUG_LENGTH
 from models.records.serializers import Row
 from models.records.source import name_key
-from models.transfer.jsonl_reader import BadFile, Input, Line
+from models.transfer.jsonl_reader import BadFile, Input, TextLine
 
 DIRECTIONS = {"SUPPORT": "supports", "CONTRADICT": "disputes"}
 FOUND = {
@@ -61,7 +61,7 @@ Read = TypeVar("Read", bound=_Strict)
 
 
 @contextmanager
-def opened(claims: Path, corpus: Path) -> Iterator[Input]:
+def open_input(claims: Path, corpus: Path) -> Iterator[Input]:
     """Open the two files as lines that `loading.load` takes. Raises `BadFile` where they are not SciFact's."""
     with ExitStack() as stack:
         try:
@@ -81,15 +81,15 @@ def opened(claims: Path, corpus: Path) -> Iterator[Input]:
 
 def _lines(
     corpus: str, file: BinaryIO, wanted: set[int], claims: str, read: Iterable[tuple[int, Claim]]
-) -> Iterator[Line]:
+) -> Iterator[TextLine]:
     sentences: dict[int, list[str]] = {}
     for number, abstract in _read(corpus, file, Abstract):
         if abstract.doc_id in wanted:
             sentences[abstract.doc_id] = abstract.abstract
-        yield corpus, number, to_json(source(abstract))
+        yield corpus, number, to_json(source_record(abstract))
     for number, claim in read:
         try:
-            yield claims, number, to_json(record(claim, sentences))
+            yield claims, number, to_json(claim_record(claim, sentences))
         except LookupError:
             raise BadFile(
                 f"{claims} line {number}: it names a sentence that is not in {corpus}."
@@ -106,7 +106,7 @@ def _read(name: str, file: Iterable[bytes], model: type[Read]) -> Iterator[tuple
             raise BadFile(f"{name} line {number}: not SciFact's: {place}: {first['msg']}") from None
 
 
-def source(abstract: Abstract) -> Row:
+def source_record(abstract: Abstract) -> Row:
     """Return an abstract as a source."""
     title = abstract.title.strip()
     if title.startswith("[") and title.endswith("]."):
@@ -116,7 +116,7 @@ def source(abstract: Abstract) -> Row:
     form = "a structured one" if abstract.structured else "not a structured one"
     return {
         "record": "source",
-        "id": slug_of(abstract.doc_id),
+        "id": abstract_slug(abstract.doc_id),
         "type": "article-journal",
         "title": title,
         "authors": [],
@@ -131,7 +131,7 @@ def source(abstract: Abstract) -> Row:
     }
 
 
-def record(claim: Claim, sentences: dict[int, list[str]]) -> Row:
+def claim_record(claim: Claim, sentences: dict[int, list[str]]) -> Row:
     """Return a claim with a line for each rationale, and one for each cited abstract in which nothing was found."""
     cited = dict.fromkeys([*claim.doc_ids, *claim.evidence])
     evidence: list[Row] = []
@@ -179,17 +179,17 @@ def _judged(document: int, place: int, rationale: Rationale, sentences: list[str
 
 def _line(document: int, place: int) -> dict[str, Any]:
     return {
-        "key": slug_of(document) if place == 0 else f"{slug_of(document)}-{place + 1}",
-        "source": slug_of(document),
+        "key": abstract_slug(document) if place == 0 else f"{abstract_slug(document)}-{place + 1}",
+        "source": abstract_slug(document),
         "level": "not_gradable",
         "study_design": "not_recorded",
         # Who wrote it is not known, so each abstract stands for itself.
-        "independence_group": slug_of(document),
+        "independence_group": abstract_slug(document),
         "extraction": "manual",
     }
 
 
-def slug_of(document: int) -> str:
+def abstract_slug(document: int) -> str:
     """Return the slug of an abstract."""
     return f"scifact-{document}"
 
