@@ -18,8 +18,7 @@ from api.http.errors import KEY_ERRORS, responses
 from api.http.pagination import header
 from api.http.request_body import has_body, read_json
 from models.access.api_keys import Key
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord
-from models.core.review_errors import Conflict
+from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord
 from models.database.connections import BUSY_SECONDS
 from models.database.writer_queue import Busy
 from models.records.record_types import RecordType

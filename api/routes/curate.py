@@ -26,8 +26,7 @@ from api.http.write_transaction import (
     write,
 )
 from models.access.api_keys import Key
-from models.core.errors import Fault, InvalidRecord
-from models.core.review_errors import Conflict
+from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import REVIEW_FIELDS, Text
 from models.read.filters import Filters
 from models.records.record_types import RECORD_TYPES, RecordType

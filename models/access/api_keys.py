@@ -21,7 +21,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, validation_faults
-from models.core.types import Strict, Text, now, format_timestamp
+from models.core.types import Strict, Text, format_timestamp, now
 from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import first
 from models.records.serializers import columns_of, table

@@ -86,3 +86,15 @@ def _fault(error: Any, fields: list[str]) -> Fault:
         allowed=allowed,
         suggestion=close[0] if close else None,
     )
+
+
+class Conflict(ClaimbaseError):
+    """What is stored stands against it; the faults name the records."""
+
+    code = "conflict"
+
+
+class Gone(ClaimbaseError):
+    """It was there and was taken back; the detail says why, a fault what stands in its place."""
+
+    code = "gone"

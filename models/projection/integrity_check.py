@@ -11,9 +11,9 @@ from models.records.record_types import (
     BATCH,
     RECORD_TYPES,
     RecordType,
-    references_in,
-    read_states,
     read_records,
+    read_states,
+    references_in,
 )
 from models.records.recorded_body import with_current_fields
 from models.records.retired import may_refer

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
-from models.core.errors import Fault, InvalidRecord
-from models.core.review_errors import Gone
+from models.core.errors import Fault, Gone, InvalidRecord
 from models.database.prepared_statements import fetch
 from models.read.filters import REFERENCES, compared, term
 from models.records.record_types import RECORD_TYPES, RecordType, current_id

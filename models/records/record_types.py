@@ -222,7 +222,7 @@ def record_bodies(connection: Connection, kind: RecordType, rows: Sequence[Any])
             sources = sources_by_id(connection, named)
             yield from (columns_of(sources[slug], SourceIn) for slug in named)
         elif kind.name == "claim":
-            topics = topics_of(connection, named)
+            topics = topics_by_claim(connection, named)
             yield from (
                 {**columns_of(row, ClaimFields), "topics": topics[row["id"]]} for row in batch
             )
@@ -233,7 +233,7 @@ def record_bodies(connection: Connection, kind: RecordType, rows: Sequence[Any])
             )
 
 
-def topics_of(connection: Connection, claims: Sequence[str]) -> dict[str, list[str]]:
+def topics_by_claim(connection: Connection, claims: Sequence[str]) -> dict[str, list[str]]:
     """Return what each of these claims is filed under, in order."""
     filed = table(ClaimTopic)
     statement = (

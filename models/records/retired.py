@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from models.core.errors import ClaimbaseError, Fault, NotFound, close_matches
-from models.core.review_errors import Gone
+from models.core.errors import ClaimbaseError, Fault, Gone, NotFound, close_matches
 from models.records.record_types import RecordType, read_record
 from models.records.revision import latest_revision
 from models.records.serializers import Row, table

@@ -1,6 +1,6 @@
 """What search reads: the words of claims and sources, and what labels begin with; derived, and kept in step with the tables.
 
-`models/words.py` makes words of text; `models/finding.py` looks for them.
+`models/search/tokenizer.py` makes words of text; `models/search/query.py` looks for them.
 """
 
 import re

@@ -19,7 +19,7 @@ from models.records.evidence import EvidenceOut
 from models.records.relation import RelationOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
-from models.status import bodies, periods, rules
+from models.status import body_of_evidence, periods, rules
 
 
 class Counts(Strict):
@@ -115,7 +115,7 @@ class Whole:
     first_stated: str | None = None
 
     @cached_property
-    def lines(self) -> list[bodies.Line]:
+    def lines(self) -> list[body_of_evidence.Line]:
         """Return the lines on the claim itself, as the rules see them."""
         return [line_of(row) for row in self.evidence if row["relation_type"] is None]
 
@@ -305,9 +305,9 @@ def course(whole: Whole) -> Iterator[Standing]:
         yield Standing(day, judged, members)
 
 
-def line_of(row: Row) -> bodies.Line:
+def line_of(row: Row) -> body_of_evidence.Line:
     """Reduce a line of evidence to what the status rules look at."""
-    return bodies.Line(
+    return body_of_evidence.Line(
         key=row["key"],
         direction=row["direction"],
         level=row["level"],

@@ -15,7 +15,7 @@ from models.records.revision import PUBLIC_STATES
 from models.records.serializers import Row
 from models.status import periods as periods_module
 from models.status import rules
-from models.status.bodies import Line
+from models.status.body_of_evidence import Line
 from models.status.claim_aggregate import Whole, must_exist
 from models.status.rules import Decision, decide
 
@@ -33,7 +33,7 @@ PARTS = Vocabulary(
         ),
         *(
             Term(name, name.replace("_", " "), sentence)
-            for name, sentence in rules.LEFT_OUT.items()
+            for name, sentence in rules.EXCLUSION_REASONS.items()
         ),
     ),
 )

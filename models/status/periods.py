@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from models.status.bodies import Line
+from models.status.body_of_evidence import Line
 from models.status.rules import Judgement, Tally, exclusion_reason
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from models.status.bodies import STRONG, WEAK, WEAKEST, Line, Side
+from models.status.body_of_evidence import STRONG, WEAK, WEAKEST, Line, Side
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ RULES: tuple[Rule, ...] = (
 
 RULE_BY_NAME = {rule.name: rule for rule in RULES}
 
-LEFT_OUT = {
+EXCLUSION_REASONS = {
     "not_accepted": "The line is not accepted.",
     "retracted": "The source is retracted.",
     "later": "Published after the day asked about.",

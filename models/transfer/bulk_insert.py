@@ -12,8 +12,7 @@ from operator import itemgetter
 from pydantic_core import from_json
 from sqlalchemy import Connection, select, tuple_
 
-from models.core.errors import Fault, InvalidRecord, NotFound
-from models.core.review_errors import Conflict
+from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
 from models.database.prepared_statements import insert_rows
 from models.projection import claim_loader, derive
 from models.projection import store as store_module
@@ -21,9 +20,9 @@ from models.records.claim import ClaimTopic
 from models.records.record_types import (
     RECORD_TYPES,
     RecordType,
-    references_in,
-    read_states,
     read_records,
+    read_states,
+    references_in,
 )
 from models.records.retired import STANDING, may_refer
 from models.records.revision import Revision

@@ -81,7 +81,7 @@ class Problem:
     fault: Fault
 
 
-def read(place: str, given: Any) -> Iterator[Record | list[Problem]]:
+def parse_line(place: str, given: Any) -> Iterator[Record | list[Problem]]:
     """Yield each record of a line or, where it is a bad one, what is wrong with it."""
     name = given.get("record") if isinstance(given, dict) else None
     kind = RECORD_TYPES.get(name) if isinstance(name, str) else None

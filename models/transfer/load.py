@@ -33,8 +33,8 @@ from models.records.revision import (
 )
 from models.records.serializers import Row, table
 from models.transfer.bulk_insert import LoadRun, store_batch
-from models.transfer.jsonl_reader import Input, TextLine, parse_json, location
-from models.transfer.line_records import Problem, Record, is_timestamp, read
+from models.transfer.jsonl_reader import Input, TextLine, location, parse_json
+from models.transfer.line_records import Problem, Record, is_timestamp, parse_line
 from models.write import changes
 
 BATCH_SIZE = 4000
@@ -205,7 +205,7 @@ def _batches(lines: Iterator[TextLine], told: LoadResult, work: LoadRun) -> Iter
         if isinstance(content, dict) and content.get("record") == "revision":
             revisions.append((where, content))
         else:
-            found = list(read(where, content))
+            found = list(parse_line(where, content))
             if any(
                 isinstance(each, Record) and (each.kind.name, each.id) in records for each in found
             ):

@@ -9,20 +9,20 @@ import yaml
 from pydantic import ValidationError
 from sqlmodel import SQLModel
 
-from models.core import review_errors
+from models.core import errors
 from models.core.errors import (
     ClaimbaseError,
     Fault,
     InvalidRecord,
-    validation_faults,
     describe_fault,
+    validation_faults,
 )
 from models.core.errors import join_path as place_in
 from models.database.connections import Database
 from models.records.assessment import AssessmentIn
 from models.records.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.records.evidence import EvidenceIn
-from models.records.record_types import RECORD_TYPES, PART_TYPES, RecordType, read_record
+from models.records.record_types import PART_TYPES, RECORD_TYPES, RecordType, read_record
 from models.records.relation import RelationIn
 from models.records.serializers import Row
 from models.records.source import SourceIn
@@ -106,7 +106,7 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
         for path, place, kind, body in _steps(topics, sources, claims):
             try:
                 tally[kind.name, _put(change, kind, body)] += 1
-            except (InvalidRecord, review_errors.Conflict) as error:
+            except (InvalidRecord, errors.Conflict) as error:
                 # What refers to a broken file is not at fault itself.
                 faults = (fault for fault in error.faults if fault.given not in broken)
                 problems += [

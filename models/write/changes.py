@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlmodel import SQLModel
 
-from models.core.errors import Fault, InvalidRecord
-from models.core.review_errors import Conflict
+from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import now
 from models.database.connections import Database
 from models.database.prepared_statements import change_rows, delete_rows, insert_rows, put_row
@@ -26,12 +25,12 @@ from models.records.record_types import (
     RecordType,
     read_column,
     read_record,
-    references_in,
-    read_state,
     read_records,
+    read_state,
+    references_in,
 )
 from models.records.retired import STANDING, may_refer, nearest
-from models.records.revision import Revision, Serial, lock_serial, latest_revision, revision_time
+from models.records.revision import Revision, Serial, latest_revision, lock_serial, revision_time
 from models.records.serializers import Row, columns_in, columns_of, table
 from models.records.source import (
     Source,
@@ -46,7 +45,7 @@ from models.search import index
 from models.write import idempotency
 
 # So much a change keeps in mind of what it read; beyond that it begins anew.
-MOST_KNOWN = 1000
+MAX_CACHED = 1000
 
 
 @dataclass
@@ -131,7 +130,7 @@ def _known(change: Change, key: Hashable, read: Callable[[], Any]) -> Any:
 
 
 def _learn(change: Change, key: Hashable, value: Any) -> None:
-    if len(change.known) >= MOST_KNOWN:
+    if len(change.known) >= MAX_CACHED:
         change.known.clear()
     change.known[key] = value
 

@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Connection, Index, LargeBinary, Select, bindparam, 
 from sqlmodel import Field
 
 from models.core.errors import ClaimbaseError
-from models.core.types import Strict, parse_timestamp, format_timestamp
+from models.core.types import Strict, format_timestamp, parse_timestamp
 from models.database.prepared_statements import first, put_row, run
 from models.records.serializers import table
 

@@ -8,8 +8,7 @@ from sqlalchemy import Connection, select
 from models.access.api_keys import RESERVED_NAMES, Key
 from models.access.proposal_ownership import refuse_own_proposals
 from models.core import vocabularies as v
-from models.core.errors import Fault, InvalidRecord, NotFound
-from models.core.review_errors import Conflict
+from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
 from models.core.types import SLUG_LENGTH
 from models.records.evidence import Evidence
 from models.records.record_types import RECORD_TYPES, RecordType, read_record, read_records
@@ -20,11 +19,11 @@ from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
 from models.write.review import (
-    find_visible,
-    require_role,
-    require_comment,
-    parts_of_claim,
     close_dependent_proposals,
+    find_visible,
+    parts_of_claim,
+    require_comment,
+    require_role,
 )
 
 

@@ -13,24 +13,23 @@ from models.access.api_keys import Forbidden, Key
 from models.access.proposal_ownership import (
     is_own_proposal,
     may_see,
-    refuse_own_proposals,
     proposed_by,
     proposers,
+    refuse_own_proposals,
     visibility_condition,
 )
 from models.core import vocabularies as v
-from models.core.errors import Fault, InvalidRecord, NotFound, validation_faults
-from models.core.review_errors import Conflict
+from models.core.errors import Conflict, Fault, InvalidRecord, NotFound, validation_faults
 from models.core.types import REVIEW_FIELDS, Strict, is_slug, parse_timestamp
 from models.core.vocabulary import OneOf
 from models.records.record_types import (
-    RECORD_TYPES,
     PART_TYPES,
+    RECORD_TYPES,
     RecordType,
     read_column,
     read_record,
-    references_in,
     read_records,
+    references_in,
 )
 from models.records.retired import _latest, missing
 from models.records.revision import Revision

@@ -118,7 +118,7 @@ def test_a_load_in_batches_is_what_changes_make_one_by_one(
     """In small batches and with everything in odd places: the same tables as from `changes`, record by record."""
     given = list(data.records(30, data.sentences(None)))
     flat = [line for record in given for line in flattened(record)]
-    monkeypatch.setattr(loading, "BATCH", 7)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 7)
     told, reported = load(empty, as_lines(*given))
     assert reported == []
     assert told.records == len(flat) == told.stored.total()
@@ -193,7 +193,7 @@ def test_what_is_stored_already_is_changed_or_left(seeded: Store) -> None:
 
 
 def test_relations_may_point_to_later_claims(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "BATCH", 2)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 2)
     on_tie = a_line("on-it", relation_type="leads_to", relation_target="y-causes-z").model_dump()
     first = {
         **CLAIM,
@@ -366,7 +366,7 @@ def test_a_proposal_stays_one(empty: Store) -> None:
 
 
 def test_problems_have_an_end(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "MOST_PROBLEMS", 5)
+    monkeypatch.setattr(loading, "MAX_PROBLEMS", 5)
     with pytest.raises(BadImport, match="5 problems so far; nothing was stored"):
         load(empty, b"?\n" * 100)
     told, reported = load(empty, b"?\n" * 100, skip_bad=True)
@@ -387,14 +387,14 @@ def test_an_empty_file_a_gzipped_one_and_blank_lines(
 
 def test_memory_does_not_grow_with_the_file(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the file, no more than a batch of it is held."""
-    monkeypatch.setattr(loading, "BATCH", 20)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 20)
     sizes: list[int] = []
 
     def seen(work: Any, batch: Any, lines: Any) -> None:
         sizes.append(len(batch))
         bulk_insert.store_batch(work, batch, lines)
 
-    monkeypatch.setattr(loading, "store", seen)
+    monkeypatch.setattr(loading, "store_batch", seen)
     load(empty, as_lines(*data.records(100, data.sentences(None))))
     assert max(sizes) <= 20 + 4
     assert len(sizes) >= 25
@@ -413,8 +413,8 @@ def test_new_claims_are_derived_the_same_as_from_the_tables(
         seen.extend(row["claim"] for row in derived["claim_document"])
         return derived
 
-    monkeypatch.setattr(bulk_insert, "derive_new", both)
-    monkeypatch.setattr(loading, "BATCH", 50)
+    monkeypatch.setattr(bulk_insert, "derive_new_claims", both)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 50)
     given = list(data.records(30, data.sentences(None)))
     claims = [record for record in given if record["record"] == "claim"]
     for record, target in pairwise(claims):

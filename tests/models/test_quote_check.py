@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from api.settings import ROOT
 from models.records.claim import OccurrenceIn
 from models.records.source import SourceIn
-from models.transfer.quote_check import Quote, Verdict, check_quotes, check_quote, read_text
+from models.transfer.quote_check import Quote, Verdict, check_quote, check_quotes, read_text
 from models.write import changes
 from tests.api.following import a_claim, a_line
 from tests.databases import Store

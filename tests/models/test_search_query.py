@@ -10,12 +10,12 @@ from api.settings import ROOT
 from models.database.full_text import Branch, Term
 from models.search.query import (
     BadSynonyms,
-    label_prefixes,
+    build_synonyms,
     highlight,
+    label_prefixes,
+    normalise_prefix,
     parse_query,
     read_synonyms,
-    build_synonyms,
-    normalise_prefix,
 )
 
 KNOWN = build_synonyms([["MS", "multiple sclerosis"], ["IL-6", "interleukin 6"]], "here")

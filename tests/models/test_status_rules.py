@@ -7,8 +7,8 @@ import pytest
 from hypothesis import strategies as st
 
 from models.core import vocabularies as v
-from models.status.bodies import WEAKEST, Line
-from models.status.periods import status_periods, first_day
+from models.status.body_of_evidence import WEAKEST, Line
+from models.status.periods import first_day, status_periods
 from models.status.rules import CERTAINTY_REASONS, RULES, decide
 from tests.generated import generated
 

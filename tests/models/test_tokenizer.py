@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.search import tokenizer
-from models.search.tokenizer import BREAK, index_text, folded_words, token_spans, tokenize
+from models.search.tokenizer import BREAK, folded_words, index_text, token_spans, tokenize
 
 
 @pytest.mark.parametrize(
