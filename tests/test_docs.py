@@ -28,6 +28,7 @@ from models.records.serializers import table
 from models.records.source import Source
 from models.status import rules
 from tests.databases import Store
+from tests.models.periods import runs_of
 
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -354,15 +355,13 @@ def test_the_architecture_lists_the_tables_with_their_keys() -> None:
 
 def test_the_architecture_tells_how_the_causal_claim_ran(shared: Store) -> None:
     periods = table(StatusPeriod)
-    columns = (periods.c[name] for name in ("starts", "ends", "status", "rule", "certainty"))
+    columns = ("starts", "ends", "status", "rule", "certainty")
     statement = (
-        select(*columns).where(periods.c.claim == "ccsvi-causes-ms").order_by(periods.c.starts)
+        select(periods).where(periods.c.claim == "ccsvi-causes-ms").order_by(periods.c.starts)
     )
     with shared.database.read() as connection:
-        ran = [
-            [(cell or "").replace("_", " ") for cell in row]
-            for row in connection.execute(statement)
-        ]
+        stored = [dict(row) for row in connection.execute(statement).mappings()]
+    ran = [[(run[name] or "").replace("_", " ") for name in columns] for run in runs_of(stored)]
     told = [
         [cell.replace("_", " ") for cell in row[:5]]
         for row in rows(ARCHITECTURE)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, false
 
 from api.citations import json_ld
 from api.http import list_formats, pagination, pending_proposals, search_parameters
@@ -17,7 +17,7 @@ from api.http.pagination import Page, Paging, choices
 from api.http.read_route import ShortRoute
 from models.core.errors import Fault
 from models.core.types import Text
-from models.projection import derive
+from models.projection import documents
 from models.read import facets, listings, references
 from models.read.filters import (
     AS_OF,
@@ -33,7 +33,7 @@ from models.read.filters import (
 )
 from models.read.search_results import MARKED_PARTS, RELEVANCE
 from models.records.evidence import EvidenceOut
-from models.records.serializers import Row, evidence_out, evidence_statement
+from models.records.serializers import Row
 from models.records.source import SourceOut
 from models.status import claim_aggregate
 from models.status.claim_aggregate import PARTS, ClaimOut, ClaimWhole
@@ -146,10 +146,6 @@ class Facets(BaseModel):
     data: dict[str, Facet]
 
 
-# How a part begins in a document, after the core.
-MEMBERS = {part: f',"{part}":'.encode() for part in PARTS}
-
-
 def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
     """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
 
@@ -160,17 +156,17 @@ def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines
 
 
 def claim_bytes(row: Row, fields: Sequence[str], parts: Sequence[str]) -> bytes:
-    """Return one document: its core, or the chosen fields of it, and the stored parts."""
-    core: bytes = row["core"]
-    if fields:
-        whole = from_json(core)
-        core = to_json({name: whole[name] for name in fields if name in whole})
-    pieces = [core[:-1]]
-    for part in parts:
-        pieces += (MEMBERS[part], row[part])
-    if len(core) == 2 and parts:
-        pieces[1] = pieces[1].removeprefix(b",")
-    return b"".join([*pieces, b"}"])
+    """Return one document with these parts, or only the chosen fields of it and the parts."""
+    if not fields:
+        return documents.served(row, parts)
+    core = from_json(documents.served(row))
+    members = {name: to_json(core[name]) for name in fields if name in core}
+    members |= {part: row[part] for part in parts}
+    return (
+        b"{"
+        + b",".join(b'"%s":%s' % (name.encode(), value) for name, value in members.items())
+        + b"}"
+    )
 
 
 def parts_of(fields: Sequence[str], include: Sequence[str]) -> list[str]:
@@ -209,16 +205,12 @@ def claims_response(
 
 
 def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
-    """Return what makes JSON of claims as they stood with what had been published by a day: stored bytes again."""
+    """Return what makes JSON of claims with what had been published by a day."""
 
     def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-        cores = [derive.core_as_of(row["core"], row["past"], day) for row in rows]
-        then = derive.parts_as_of(connection, rows, parts, day) if parts else [[]] * len(rows)
-        found = (
-            {"core": core, **dict(zip(parts, made, strict=True))}
-            for core, made in zip(cores, then, strict=True)
-        )
-        return [claim_bytes(row, fields, parts) for row in found]
+        if parts:
+            rows = documents.parts_as_of(connection, rows, parts, day)
+        return [claim_bytes(row, fields, parts) for row in rows]
 
     return lines
 
@@ -398,7 +390,7 @@ def list_claim_evidence(
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
     listings.claim(connection, claim, ())
-    on_claim = (listings.evidence.c.claim == claim, listings.evidence.c.relation_type.is_(None))
+    on_claim = (listings.line.c.claim == claim, listings.line.c.on_relation == false())
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence", claim)
     return pending_proposals.with_proposals(
         evidence_response(request, connection, query, *on_claim), waiting
@@ -434,10 +426,10 @@ def evidence_response(
     """Answer a list of lines of evidence under conditions that always hold."""
     listing = listings.narrowed(listings.EVIDENCE, *also)
     return pagination.listing_response(
-        request, connection, listing, evidence_statement(), query, evidence_lines
+        request, connection, listing, listings.evidence_statement(), query, evidence_lines
     )
 
 
-def evidence_lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+def evidence_lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
     """Return the JSON of each of these lines of evidence."""
-    return [to_json(line) for line in evidence_out(connection, rows)]
+    return [row["document"] for row in rows]

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic_core import to_json
 
 from api.http import list_formats, pagination, pending_proposals
 from api.http.auth import Caller, JsonAccepted, Reader
@@ -21,7 +20,6 @@ from models.core.types import Text
 from models.read import listings
 from models.read.filters import AllEvidenceFilters
 from models.records.evidence import EvidenceOut
-from models.records.serializers import evidence_statement
 
 router = APIRouter(prefix="/v1/evidence", tags=["evidence"], route_class=ShortRoute)
 
@@ -53,7 +51,7 @@ def list_evidence(
             request,
             connection,
             listings.EVIDENCE,
-            evidence_statement(),
+            listings.evidence_statement(),
             query,
             evidence_lines,
             "evidence",
@@ -67,5 +65,7 @@ def list_evidence(
 def get_evidence(request: Request, connection: Reader, evidence: EvidenceId) -> Response:
     """Give one accepted line of evidence. The ETag is that of its claim."""
     line = listings.evidence_line(connection, evidence)
-    etag = f'"{listings.claim(connection, line["claim"], ())["revision"]}"'
-    return pagination.not_modified(request, etag) or pagination.json_response(to_json(line), etag)
+    etag = f'"{line["revision"]}"'
+    return pagination.not_modified(request, etag) or pagination.json_response(
+        line["document"], etag
+    )

@@ -146,7 +146,7 @@ def get_source(
 ) -> Response:
     """Give one source, as JSON or in a format of reference managers. The ETag is the serial of its last change."""
     chosen = list_formats.requested_format(request, query)
-    found = listings.one_source(connection, listings.source_slug(connection, source))
+    found = listings.source_named(connection, source)
     etag = f'"{found["revision"]}"'
     links = {"Link": list_formats.source_links(found)}
     if chosen is not None:

@@ -139,8 +139,9 @@ def rows_of_any(
 
         names, found = fetch(connection, ("rows", table.name, *where), build, _named("at", where))
         return [dict(zip(names, row, strict=True)) for row in found]
-    among = select(table).where(table.c[column].in_(values), *same)
-    return [dict(row) for row in connection.execute(among).mappings()]
+    result = connection.execute(select(table).where(table.c[column].in_(values), *same))
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 def replace_rows(

@@ -1,7 +1,7 @@
 """Every table class, so that the metadata is whole wherever it is asked for."""
 
 from models.access.api_keys import ApiKey
-from models.projection.tables import ClaimDocument, ClaimTerm, StatusPeriod
+from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
 from models.records.evidence import Evidence
@@ -29,6 +29,7 @@ tables = (
     ClaimDocument,
     ClaimTerm,
     StatusPeriod,
+    EvidenceDocument,
     ClaimSearch,
     SourceSearch,
     Beginning,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import (
     Connection,
     select,
@@ -10,11 +11,13 @@ from sqlalchemy import (
 
 from models.projection import claim_loader
 from models.projection.derive import derive
+from models.projection.documents import served
 from models.projection.store import _batches
 from models.projection.tables import DERIVED
 from models.records import serializers
 from models.records.claim import Claim
 from models.search import index
+from models.status import claim_aggregate
 
 
 def differences(connection: Connection) -> Iterator[str]:
@@ -39,8 +42,16 @@ def differences(connection: Connection) -> Iterator[str]:
             for claim in batch:
                 if _comparable(stored[claim]) != _comparable(wanted[claim]):
                     yield f"{table.name} of {claim} does not agree with the tables; run claimbase rebuild"
+        for row in derived["claim_document"]:
+            if says_twice(served(row, claim_aggregate.PARTS)):
+                yield f"the document of {row['claim']} has a member twice; the program derives it wrongly"
         yield from index.claim_differences(connection, batch, derived)
 
 
 def _comparable(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(repr(sorted(row.items())) for row in rows)
+
+
+def says_twice(document: bytes) -> bool:
+    """Return whether an object in this JSON has a member twice, of which a reader would keep the last one alone."""
+    return to_json(from_json(document)) != document

@@ -5,28 +5,30 @@ it anew and `differences` proves that it agrees.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from sqlalchemy import (
     Connection,
 )
 
 from models.core import vocabularies as v
-from models.projection import claim_loader, traits
+from models.core.types import last_day_of
+from models.projection import claim_loader
 from models.projection.tables import DERIVED, NO_LEVEL
 from models.records import serializers
 from models.search import index
 from models.status import claim_aggregate
-from models.status import periods as periods_module
 
+NO_CERTAINTY = -1  # Sorts before every certainty.
 ALWAYS = "0001-01-01"  # From when a claim has its topics: they belong to what it says.
+# The value of a claim without terms in one of these fields; on no day of evidence time does it have it.
+NONE, NEVER = "", "never"
+COUNTED_WITHOUT = ("topic", "asserted_by")
 LINE_TERMS = (("evidence_level", "level"), ("direction", "direction"))
 
-
-# Between these stands in a core what changes with the day of evidence time.
-DERIVED_FROM, DERIVED_UNTIL = b',"asserted_by":', b',"revision":'
-DAY = len("YYYY-MM-DD")
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -46,11 +48,68 @@ def derive_from(claims: Iterable[claim_aggregate.Whole]) -> Rows:
 
 
 def _derive_one(rows: Rows, claim: claim_aggregate.Whole) -> None:
+    slug = claim.claim["id"]
     served = claim_aggregate.parts(claim)
     course = list(claim_aggregate.course(claim))
-    members = [to_json(standing.members)[1:-1] for standing in course]
-    now = course[-1].members
-    slug = claim.claim["id"]
+    settled, present = course[-1]
+    terms = _first_days_of_terms(claim, served)
+    summary = {
+        "status": present.status,
+        "kind": claim.claim["kind"],
+        "certainty": present.certainty,
+        "levels": set_of(value for field, value in terms if field == "evidence_level"),
+        "directions": set_of(value for field, value in terms if field == "direction"),
+    }
+    lines = _line_rows(claim)
+    on_claim = [row["document"] for row in lines if not row["on_relation"]]
+    rows["evidence_document"] += lines
+    rows["claim_document"].append(
+        {
+            "claim": slug,
+            **standing_of(present),
+            **summary,
+            **{name: claim.claim[name] for name in ("statement", "revision", "updated")},
+            "settled": settled,
+            "fields": to_json(claim_aggregate.fields(claim)),
+            "derived": to_json(present),
+            "stamps": to_json(claim_aggregate.stamps(claim)),
+            **{part: to_json(served[part]) for part in claim_aggregate.PARTS if part != "evidence"},
+            "evidence": b"[" + b",".join(on_claim) + b"]",
+        }
+    )
+    rows["claim_term"] += [
+        {"claim": slug, "field": field, "value": value, "since": day, **summary}
+        for (field, value), day in sorted(terms.items())
+    ]
+    rows["status_period"] += _period_rows(slug, course)
+    for name, found in index.claim_rows(slug, claim.claim["statement"], served).items():
+        rows[name] += found
+
+
+def set_of(terms: Iterable[str]) -> str:
+    """Return terms as text in which each stands between commas, in their order: `,2,4,`; empty if there are none."""
+    found = sorted(set(terms))
+    return f",{','.join(found)}," if found else ""
+
+
+def standing_of(derived: claim_aggregate.Derived) -> dict[str, Any]:
+    """Return the columns of `Standing`."""
+    certainty = derived.certainty
+    return {
+        "status": derived.status,
+        "status_rank": v.STATUSES.rank(derived.status),
+        "certainty": certainty,
+        "certainty_rank": NO_CERTAINTY if certainty is None else v.CERTAINTIES.rank(certainty),
+        "evidence_level": derived.evidence_level or NO_LEVEL,
+        "evidence_count": derived.counts.evidence,
+        "has_conflict": derived.has_conflict,
+    }
+
+
+def _first_days_of_terms(
+    claim: claim_aggregate.Whole, served: Mapping[str, Any]
+) -> dict[tuple[str, str], str]:
+    """Return the terms that a claim has in fields with many values, each with the first day on which it has it."""
     evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
     stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
     terms = [
@@ -62,104 +121,51 @@ def _derive_one(rows: Rows, claim: claim_aggregate.Whole) -> None:
     first: dict[tuple[str, str], str] = {}
     for field, value, day in terms:
         first[field, value] = min(day, first.get((field, value), day))
-    single = {"status": now["status"], "kind": claim.claim["kind"], "certainty": now["certainty"]}
-    own = traits.of(
-        [*first, *((field, term) for field, term in single.items() if term is not None)]
-    )
-    rows["claim_document"].append(
+    with_terms = {field for field, _ in first}
+    return first | {(field, NONE): NEVER for field in COUNTED_WITHOUT if field not in with_terms}
+
+
+def _period_rows(
+    claim: str, course: Sequence[tuple[str, claim_aggregate.Derived]]
+) -> list[dict[str, Any]]:
+    """Return a row for each stretch of days on which the same follows from the evidence."""
+    changes = [next(same) for _, same in groupby(course, key=itemgetter(1))]
+    ends = [*(day for day, _ in changes[1:]), None]
+    return [
         {
-            "claim": slug,
-            "kind": claim.claim["kind"],
-            "status": now["status"],
-            "status_rank": v.STATUSES.rank(now["status"]),
-            "certainty": now["certainty"],
-            "certainty_rank": -1
-            if now["certainty"] is None
-            else v.CERTAINTIES.rank(now["certainty"]),
-            "evidence_level": now["evidence_level"] or NO_LEVEL,
-            "evidence_count": now["counts"]["evidence"],
-            "has_conflict": now["has_conflict"],
-            "traits": own,
-            "statement": claim.claim["statement"],
-            "revision": claim.claim["revision"],
-            "updated": claim.claim["updated"],
-            "core": b",".join(
-                (
-                    to_json(claim_aggregate.head(claim))[:-1],
-                    members[-1],
-                    to_json(claim_aggregate.foot(claim))[1:],
-                )
-            ),
-            **{part: to_json(served[part]) for part in claim_aggregate.PARTS},
-            "past": _past([standing.day for standing in course], members),
+            "claim": claim,
+            "starts": starts,
+            "ends": end,
+            **standing_of(derived),
+            "rule": derived.status_rule,
+            "derived": to_json(derived),
         }
-    )
-    rows["claim_term"] += [
-        {"claim": slug, "field": field, "value": value, "since": day, "traits": own}
-        for (field, value), day in sorted(first.items())
+        for (starts, derived), end in zip(changes, ends, strict=True)
     ]
-    periods = periods_module.group_into_periods(
-        (standing.day, standing.judged) for standing in course
-    )
-    rows["status_period"] += [{"claim": slug, **vars(run)} for run in periods]
-    for name, found in index.claim_rows(slug, claim.claim["statement"], served).items():
-        rows[name] += found
 
 
-def _past(days: Sequence[str], members: Sequence[bytes]) -> bytes:
-    """Return the stored past: a line for each day from which something else is derived, the newest first.
-
-    The day, then the derived members as they stand in the core. The first line is of the last day on which anything of the
-    claim changes and has nothing else, since the core is as it was then. JSON has no raw line feed, so each line is one.
-    """
-    last = len(days) - 1
-    changed = [place for place in range(last) if place == 0 or members[place - 1] != members[place]]
-    return b"\n".join(
-        [
-            days[last].encode(),
-            *(days[place].encode() + members[place] for place in reversed(changed)),
-        ]
-    )
+LINE_COLUMNS = (
+    *("claim", "key", "source", "direction", "level", "question", "directness", "study_design"),
+    *("sample_size", "independence_group", "year", "published", "updated"),
+)
 
 
-def core_as_of(core: bytes, past: bytes, day: str) -> bytes:
-    """Return a stored core as it was with what had been published by a day, from the claim's first one on.
-
-    What is derived is cut out and put in by its borders: inside a text of JSON no quotation mark stands without a
-    backslash, so they occur but once.
-    """
-    asked = day.encode()
-    for line in past.split(b"\n"):
-        if line[:DAY] <= asked:
-            if len(line) == DAY:
-                return core
-            return (
-                core[: core.index(DERIVED_FROM) + 1]
-                + line[DAY:]
-                + core[core.rindex(DERIVED_UNTIL) :]
-            )
-    raise ValueError(f"The claim was not stated by {day}.")
+def _line_rows(claim: claim_aggregate.Whole) -> list[dict[str, Any]]:
+    """Return the rows of a claim's accepted lines of evidence, in the order of their keys."""
+    return [
+        {
+            **{name: row[name] for name in LINE_COLUMNS},
+            "counts_until": _counts_until(row),
+            "on_relation": row["relation_type"] is not None,
+            "document": to_json(row),
+        }
+        for row in claim.evidence
+        if row["state"] == "accepted"
+    ]
 
 
-def parts_as_of(
-    connection: Connection, found: Sequence[Mapping[str, Any]], parts: Sequence[str], day: str
-) -> list[list[bytes]]:
-    """Return these parts of these documents as they were with what had been published by a day; the rows have `past` and all parts."""
-    made: list[list[bytes]] = []
-    for row in found:
-        if row["past"][:DAY] <= day.encode() and not (
-            "relations" in parts and row["relations"] != b"[]"
-        ):
-            made.append([row[part] for part in parts])
-            continue
-        stored = {part: from_json(row[part]) for part in claim_aggregate.PARTS}
-        targets = claim_loader.first_days(
-            connection, {tie["target"] for tie in stored["relations"]}
-        )
-        served = claim_aggregate.parts(
-            claim_aggregate.as_of(
-                claim_aggregate.from_stored(from_json(row["core"]), stored, targets), day
-            )
-        )
-        made.append([to_json(served[part]) for part in parts])
-    return made
+def _counts_until(row: Mapping[str, Any]) -> str | None:
+    """Return the day from which a line does not count: the first of all days if its retraction is undated."""
+    if row["integrity"] != "retracted":
+        return None
+    return last_day_of(row["integrity_date"]) if row["integrity_date"] else ALWAYS

@@ -1,5 +1,6 @@
 """Derives the whole read model anew."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -13,6 +14,7 @@ from sqlalchemy import (
 
 from models.core.types import now
 from models.projection import claim_loader
+from models.projection.documents import served
 from models.projection.store import _batches, refresh
 from models.projection.tables import DERIVED, ClaimDocument
 from models.records import serializers
@@ -22,56 +24,25 @@ from models.search import index
 from models.status import claim_aggregate
 
 # By what the read model was derived: raised by hand where the same evidence comes to something else, or is stored otherwise.
-DERIVATION = "2026-11-26"
+DERIVATION = "2026-11-28"
 
 
 def rebuild(connection: Connection) -> int:
     """Derive the whole read model anew; return how many claims it holds. No other writer runs meanwhile.
 
-    Where the rules have changed since, a claim whose document comes out differently gets a revision that says so, and
-    with it a new tag.
+    If the rules have changed since, a claim whose document comes out differently gets a revision that says so, and with it
+    a new tag.
     """
     refined = not is_current(connection)
     serial = first = lock_serial(connection)
     at = now()
-    claim, revision, document = (
-        serializers.table(Claim),
-        serializers.table(Revision),
-        serializers.table(ClaimDocument),
-    )
+    claim = serializers.table(Claim)
     accepted = select(claim.c.id).where(claim.c.state == "accepted")
     claims = connection.scalars(accepted.order_by(claim.c.id)).all()
     index.clear(connection)
     for batch in _batches(claims):
-        old = {
-            row.claim: row.core
-            for row in connection.execute(
-                select(document.c.claim, document.c.core).where(document.c.claim.in_(batch))
-            )
-        }
-        for found in claim_loader.load(connection, batch) if refined else ():
-            slug, core = found.claim["id"], to_json(claim_aggregate.core(found))
-            if old.get(slug, core) != core:
-                serial += 1
-                body = {name: found.claim[name] for name in ClaimIn.model_fields}
-                told = {
-                    "actor": "rebuild",
-                    "at": at,
-                    "comment": f"Derived anew, by the rules {DERIVATION}.",
-                }
-                made = {
-                    "record": f"claim/{slug}",
-                    "serial": serial,
-                    "kind": "claim",
-                    "claim": slug,
-                    "action": "derive",
-                    "state": "accepted",
-                    "change": first + 1,
-                }
-                connection.execute(insert(revision), {**made, **told, "body": body})
-                connection.execute(
-                    update(claim).where(claim.c.id == slug).values(revision=serial, updated=at)
-                )
+        if refined:
+            serial = _revise_what_differs(connection, batch, at, first, serial)
         refresh(connection, batch)
     index.rebuild(connection)
     for model in DERIVED:
@@ -87,3 +58,35 @@ def rebuild(connection: Connection) -> int:
 def is_current(connection: Connection) -> bool:
     """Say whether the read model was derived by the rules and shapes of this program."""
     return connection.scalar(select(serializers.table(Serial).c.derivation)) == DERIVATION
+
+
+def _revise_what_differs(
+    connection: Connection, claims: Sequence[str], at: str, first: int, serial: int
+) -> int:
+    """Give a revision to each of these claims whose document comes out differently; return the last serial."""
+    claim, document = serializers.table(Claim), serializers.table(ClaimDocument)
+    columns = [document.c[name] for name in ("claim", "fields", "derived", "stamps")]
+    stored = connection.execute(select(*columns).where(document.c.claim.in_(claims))).mappings()
+    before = {row["claim"]: served(dict(row)) for row in stored}
+    for found in claim_loader.load(connection, claims):
+        slug, core = found.claim["id"], to_json(claim_aggregate.core(found))
+        if before.get(slug, core) == core:
+            continue
+        serial += 1
+        revision = {
+            "record": f"claim/{slug}",
+            "serial": serial,
+            "kind": "claim",
+            "claim": slug,
+            "action": "derive",
+            "actor": "rebuild",
+            "at": at,
+            "comment": f"Derived anew, by the rules {DERIVATION}.",
+            "state": "accepted",
+            "change": first + 1,
+            "body": {name: found.claim[name] for name in ClaimIn.model_fields},
+        }
+        connection.execute(insert(serializers.table(Revision)), revision)
+        stamp = {"revision": serial, "updated": at}
+        connection.execute(update(claim).where(claim.c.id == slug).values(stamp))
+    return serial

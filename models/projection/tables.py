@@ -1,38 +1,24 @@
 """The tables of the read model."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    LargeBinary,
+    desc,
+)
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import PartOfClaim
+from models.core.types import PartOfClaim, Strict
 from models.core.vocabulary import vocabulary_check
 
-NO_LEVEL = "without"  # Sorts after every level.
+# The columns that stand in a document and beside each term of its claim.
+SUMMARY = ("status", "kind", "certainty", "levels", "directions")
 
 
-class ClaimDocument(PartOfClaim, table=True):
-    """One claim as it is served: JSON bytes, beside plain columns for filters and sorts.
+class Standing(Strict):
+    """What lists of claims filter and sort by, of what follows from the evidence on a day; see `standing_of`."""
 
-    `core` is the JSON of `ClaimOut`; each part is a JSON array, so that an answer is a join of bytes.
-    """
-
-    __tablename__ = "claim_document"
-    __table_args__ = (
-        vocabulary_check("kind", v.CLAIM_KINDS),
-        vocabulary_check("status", v.STATUSES),
-        vocabulary_check("certainty", v.CERTAINTIES),
-        Index(None, "status", "claim"),
-        Index(None, "kind", "claim"),
-        Index(None, "certainty", "claim"),
-        Index(None, "status_rank", "claim"),
-        Index(None, "certainty_rank", "claim"),
-        Index(None, "evidence_level", "claim"),
-        Index(None, "evidence_count", "claim"),
-        Index(None, "updated", "claim"),
-        Index(None, "traits", "claim"),
-    )
-
-    kind: str
     status: str
     status_rank: int
     certainty: str | None = None
@@ -40,39 +26,129 @@ class ClaimDocument(PartOfClaim, table=True):
     evidence_level: str
     evidence_count: int
     has_conflict: bool
-    traits: int = Field(sa_type=BigInteger, description="See `models.traits`.")
+
+
+NO_LEVEL = "without"  # Sorts after every level.
+
+
+class ClaimDocument(Standing, PartOfClaim, table=True):
+    """One claim as it is served: JSON bytes, beside plain columns for filters and sorts.
+
+    `fields`, `derived` and `stamps` are JSON objects whose members make up a `ClaimOut` in this order; each part is a JSON
+    array. An answer is a join of bytes.
+    """
+
+    __tablename__ = "claim_document"
+    __table_args__ = (
+        vocabulary_check("kind", v.CLAIM_KINDS),
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("certainty", v.CERTAINTIES),
+        *(
+            # Named for what a list is narrowed by; the rest is there for counts, which so read the index alone.
+            Index(
+                f"ix_claim_document_{first}",
+                first,
+                "claim",
+                *(name for name in SUMMARY if name != first),
+            )
+            for first in ("status", "kind", "certainty")
+        ),
+        Index(None, "status_rank", "claim"),
+        Index(None, "certainty_rank", "claim"),
+        Index(None, "evidence_level", "claim"),
+        Index(None, "evidence_count", "claim"),
+        Index(None, "updated", "claim"),
+    )
+
+    kind: str
+    levels: str = Field(description="The levels of its lines that count, as `set_of` writes them.")
+    directions: str = Field(description="Their directions, likewise.")
     statement: str
     revision: int
     updated: str
-    core: bytes = Field(sa_type=LargeBinary)
+    settled: str = Field(
+        description="Last day of evidence time on which anything of the claim changes, YYYY-MM-DD."
+    )
+    fields: bytes = Field(sa_type=LargeBinary, description="What a person wrote: `ClaimIn`.")
+    derived: bytes = Field(
+        sa_type=LargeBinary, description="What follows from it today: `Derived`."
+    )
+    stamps: bytes = Field(sa_type=LargeBinary, description="`ClaimStamps`.")
     occurrences: bytes = Field(sa_type=LargeBinary)
     evidence: bytes = Field(sa_type=LargeBinary)
     sources: bytes = Field(sa_type=LargeBinary)
     relations: bytes = Field(sa_type=LargeBinary)
     assessments: bytes = Field(sa_type=LargeBinary)
-    past: bytes = Field(
-        sa_type=LargeBinary,
-        description="What is derived as it was on earlier days; see `core_as_of`.",
-    )
 
 
 class ClaimTerm(PartOfClaim, table=True):
-    """A value of a field that a claim has many of (topic, asserted_by, document, evidence_level, direction)."""
+    """A value of a field that a claim has many of (topic, asserted_by, document, evidence_level, direction).
+
+    A claim without any topic, or whom nobody asserts, has the term `NONE` there. Beside each term stands what lists and counts
+    most often ask of a claim, as in its document, so that they need nothing but the index of terms.
+    """
 
     __tablename__ = "claim_term"
-    # With the traits at its end, so that a list or a count along a term needs nothing but this index.
-    __table_args__ = (Index(None, "field", "value", "claim", "traits"),)
+    __table_args__ = (
+        vocabulary_check("kind", v.CLAIM_KINDS),
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("certainty", v.CERTAINTIES),
+        Index("ix_claim_term_field_value_claim", "field", "value", "claim", *SUMMARY),
+    )
 
     field: str = Field(primary_key=True)
     value: str = Field(primary_key=True)
     since: str = Field(
         description="First day of evidence time on which the claim has it, YYYY-MM-DD."
     )
-    traits: int = Field(sa_type=BigInteger, description="The claim's, the same as in its document.")
+    status: str
+    kind: str
+    certainty: str | None = None
+    levels: str
+    directions: str
 
 
-class StatusPeriod(PartOfClaim, table=True):
-    """A stretch of evidence time with one status; `ends` is the first day after it."""
+class EvidenceDocument(PartOfClaim, table=True):
+    """One accepted line of evidence as it is served: JSON bytes, beside plain columns for filters and sorts."""
+
+    __tablename__ = "evidence_document"
+    __table_args__ = (
+        vocabulary_check("direction", v.DIRECTIONS),
+        vocabulary_check("level", v.EVIDENCE_LEVELS),
+        vocabulary_check("question", v.QUESTIONS),
+        vocabulary_check("directness", v.DIRECTNESS),
+        vocabulary_check("study_design", v.STUDY_DESIGNS),
+        # The best level first and the newest line of it first, as researchers ask for them.
+        Index("ix_evidence_document_level_newest", "level", desc("published"), "claim", "key"),
+        Index(None, "source", "claim"),
+        Index(None, "direction", "claim"),
+        Index(None, "study_design", "claim"),
+    )
+
+    key: str = Field(primary_key=True)
+    source: str
+    direction: str
+    level: str
+    question: str | None = None
+    directness: str
+    study_design: str
+    sample_size: int | None = None
+    independence_group: str
+    year: int | None = None
+    published: str = Field(description="From when the line counts in evidence time, YYYY-MM-DD.")
+    counts_until: str | None = Field(
+        default=None,
+        description="Day from which it does not count, because its source is retracted; null while it counts.",
+    )
+    on_relation: bool = Field(
+        description="Whether it bears on a relation of the claim, not on the claim."
+    )
+    updated: str
+    document: bytes = Field(sa_type=LargeBinary, description="The JSON of `EvidenceOut`.")
+
+
+class StatusPeriod(Standing, PartOfClaim, table=True):
+    """A stretch of evidence time in which the same follows from a claim's evidence; `ends` is the first day after it."""
 
     __tablename__ = "status_period"
     __table_args__ = (
@@ -85,9 +161,8 @@ class StatusPeriod(PartOfClaim, table=True):
 
     starts: str = Field(primary_key=True)
     ends: str | None = None
-    status: str
     rule: str
-    certainty: str | None = None
+    derived: bytes = Field(sa_type=LargeBinary, description="All of it: the JSON of `Derived`.")
 
 
-DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod)
+DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod, EvidenceDocument)

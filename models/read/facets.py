@@ -1,46 +1,37 @@
 """How many claims there are of which sort: counts of lists, facets, statuses over the years."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from models.core.vocabularies import STATUSES
 from models.database.join_order import in_order
-from models.projection import traits
+from models.projection.derive import NONE
 from models.read import filters as f
 from models.read.listings import CLAIMS, Listing, document, driven, listed, term
 from models.records.serializers import Row
 
 FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
+# Of these a claim has one at most.
+SINGLE = ("status", "kind", "certainty")
 FACET_TERMS = 100
 Places = Mapping[str, Any]
 
 
-def counted(listing: Listing, places: Places) -> Listing:
-    """Return the listing as its rows are best gone through where their order does not matter: along the index of a term,
-    else along that of the traits."""
-    walked = driven(listing, places)
-    if walked is not listing or listing.name != CLAIMS.name:
-        return walked
-    told, left = f.by_traits(places, document.c.traits)
-    return replace(listing, conditions=lambda _places: [*told, *listing.conditions(left)])
-
-
 def along(listing: Listing, places: Places, field_name: str) -> Listing | None:
     """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
-    where more is asked than the traits beside them tell."""
-    told, left = f.by_traits(places, term.c.traits)
-    if listing.name != CLAIMS.name or left:
+    if more is asked than the summary beside them answers."""
+    if listing.name != CLAIMS.name:
         return None
-    having = [term.c.field == field_name, *told]
+    answered, left = f.by_summary(places, term)
+    if left:
+        return None
+    conditions = [term.c.field == field_name, *answered]
     return replace(
-        listing,
-        rows=term,
-        conditions=lambda _places: having,
-        id=(term.c.claim,),
-        traits=term.c.traits,
+        listing, rows=term, conditions=lambda _places: conditions, id=(term.c.claim,), summary=term
     )
 
 
@@ -48,7 +39,7 @@ def count(connection: Connection, listing: Listing, parameters: Mapping[str, Any
     """Return how many rows meet the conditions."""
 
     def build(places: Places) -> Select[Any]:
-        return _of(counted(listing, places), places, func.count())
+        return _of(driven(listing, places), places, func.count())
 
     return int(listed(connection, listing, parameters, ("count",), build)[1][0][0])
 
@@ -66,8 +57,18 @@ def facets(
 
     A claim with several values of a field counts under each of them.
     """
-    spread = _by_terms if listing.traits is None else _by_traits
-    total, found = spread(connection, listing, parameters, by)
+    counts = {name: _counts(connection, listing, parameters, name) for name in by}
+    total = next(
+        (sum(counts[name].values()) for name in by if _counts_each_claim_once(listing, name)), None
+    )
+    if total is None:
+        total = count(connection, listing, parameters)
+    found = {}
+    for name in by:
+        if listing.summary is None and name not in SINGLE:
+            found[name] = counts[name], total - _having_any(connection, listing, parameters, name)
+        else:
+            found[name] = _without_missing(name, counts[name])
     answer = {}
     for name, (terms, missing) in found.items():
         rows = sorted(terms.items(), key=lambda row: (-row[1], row[0]))
@@ -79,61 +80,45 @@ def facets(
     return total, answer
 
 
-# How many there are in all; for each field how many have each of its terms, and how many have none.
-Spread = tuple[int, dict[str, tuple[dict[str, int], int]]]
+def _counts_each_claim_once(listing: Listing, name: str) -> bool:
+    return name in SINGLE or (name in f.SETS and listing.summary is not None)
 
 
-def _by_traits(
-    connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]
-) -> Spread:
-    """Return how claims are spread, as their traits tell; terms are gone through only where there are too many for these."""
+def _without_missing(name: str, counts: Mapping[Any, int]) -> tuple[dict[str, int], int]:
+    """Return how many claims have each term of a field, and how many have none."""
+    if name in f.SETS:
+        return _members(counts)
+    absent = None if name in SINGLE else NONE
+    return {term_id: times for term_id, times in counts.items() if term_id != absent}, counts.get(
+        absent, 0
+    )
+
+
+def _members(sets: Mapping[str, int]) -> tuple[dict[str, int], int]:
+    """Return how many claims have each term, from how many have each set of terms, and how many have the empty one."""
+    counts: Counter[str] = Counter()
+    for terms, times in sets.items():
+        for term_id in terms.strip(",").split(",") if terms else ():
+            counts[term_id] += times
+    return dict(counts), sets.get("", 0)
+
+
+def _having_any(
+    connection: Connection, listing: Listing, parameters: Mapping[str, Any], name: str
+) -> int:
+    """Return how many claims have any term in a field."""
 
     def build(places: Places) -> Select[Any]:
-        walked = counted(listing, places)
-        assert walked.traits is not None
-        part = walked.traits.bitwise_and(bindparam("counted_bits", type_=BigInteger)).label("part")
-        return _of(walked, places, part, func.count()).group_by("part")
+        walked, _ = _facet(listing, places, name)
+        return _of(walked, places, func.count(walked.id[0].distinct()))
 
-    bits = {"counted_bits": traits.of_fields(by)}
-    groups = [
-        (row[0], row[1])
-        for row in listed(connection, listing, parameters, ("traits",), build, bits)[1]
-    ]
-    found = {name: traits.counts(name, groups) for name in by}
-    for name, (terms, missing) in found.items():
-        if traits.ANY in terms:
-            found[name] = _terms(connection, listing, parameters, name), missing
-    return sum(times for _, times in groups), found
+    return int(listed(connection, listing, parameters, ("having", name), build)[1][0][0])
 
 
-def _by_terms(
-    connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]
-) -> Spread:
-    """Return how claims are spread by all the terms that they have, each of them gone through."""
-
-    def having(name: str) -> int:
-        def build(places: Places) -> Select[Any]:
-            walked, _ = _facet(listing, places, name)
-            return _of(walked, places, func.count(walked.id[0].distinct()))
-
-        return int(listed(connection, listing, parameters, ("having", name), build)[1][0][0])
-
-    total = count(connection, listing, parameters)
-    found = {}
-    for name in by:
-        terms = _terms(connection, listing, parameters, name)
-        # Of these a claim has one at most, or none, which the terms tell.
-        missing = (
-            terms.pop(None, 0) if name in ("status", "kind", "certainty") else total - having(name)
-        )
-        found[name] = terms, missing
-    return total, found
-
-
-def _terms(
+def _counts(
     connection: Connection, listing: Listing, parameters: Mapping[str, Any], name: str
 ) -> dict[Any, int]:
-    """Return how many claims have each term of a field."""
+    """Return how many claims have each value of the column that a field is counted by."""
 
     def build(places: Places) -> Select[Any]:
         walked, value = _facet(listing, places, name)
@@ -145,14 +130,15 @@ def _terms(
 
 
 def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, ColumnElement[Any]]:
-    """Return the listing with a row for each term that a claim has, and the column where it stands."""
+    """Return the listing with a row for each value that a claim has, and the column of the values."""
+    walked = driven(listing, places)
+    if walked.summary is not None and name in (*SINGLE, *f.SETS):
+        return walked, walked.summary.c[f.SETS.get(name, name)]
+    if name in SINGLE:
+        return walked, document.c.kind if name == "kind" else f.period.c[name]
     if alone := along(listing, places, name):
         return alone, term.c.value
-    walked, day = counted(listing, places), places.get("as_of")
-    if name == "kind":
-        return walked, document.c.kind
-    if name in ("status", "certainty"):
-        return walked, f.period.c[name]
+    day = places.get("as_of")
     own = [term.c.field == name, *([] if day is None else [term.c.since <= day])]
     rows = in_order(walked.rows, term, term.c.claim == walked.id[0])
     return replace(

@@ -5,20 +5,28 @@ several parameters must all hold.
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Set
+from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import BigInteger, ColumnElement, String, and_, bindparam, case, exists, func, or_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    String,
+    and_,
+    bindparam,
+    exists,
+    false,
+    literal,
+    or_,
+)
 
 from models.core import vocabularies as v
 from models.core.types import MAX_INTEGER, Slug, Text, check_partial_date, last_day_of, now
-from models.projection import traits
-from models.projection.tables import ClaimDocument, ClaimTerm, StatusPeriod
+from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod
 from models.records.claim import Topic
-from models.records.evidence import Evidence
 from models.records.serializers import table
 from models.records.source import Source, SourceAuthor, name_key
 
@@ -220,7 +228,7 @@ class SourceFilters(Filters):
     )
 
 
-document, evidence, source = table(ClaimDocument), table(Evidence), table(Source)
+document, line, source = table(ClaimDocument), table(EvidenceDocument), table(Source)
 term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
 
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
@@ -263,36 +271,44 @@ def _in_journal(_operator: str, names: Any) -> ColumnElement[bool]:
 
 
 LINE_CONDITIONS: Mapping[str, Condition] = {
-    "evidence_level": column(evidence.c.level),
-    "direction": column(evidence.c.direction),
-    "study_design": column(evidence.c.study_design),
-    "source": column(evidence.c.source),
+    "evidence_level": column(line.c.level),
+    "direction": column(line.c.direction),
+    "study_design": column(line.c.study_design),
+    "source": column(line.c.source),
 }
+# Of what follows from the evidence, and so differs from day to day.
+OF_THE_STANDING = ("status", "certainty", "has_conflict")
+# The columns that hold all terms which the lines of a claim have in a field; see `document.set_of`.
+SETS = {"evidence_level": "levels", "direction": "directions"}
+
+
+def in_set(of: ColumnElement[Any]) -> Condition:
+    """Ask whether a set holds one of some terms, or one that sorts no later than a term."""
+
+    def condition(operator: str, value: Any) -> ColumnElement[bool]:
+        if operator == "lte":
+            # A set begins with its first term and a comma, which sorts before the full stop.
+            return and_(of != "", of < literal(",").concat(value).concat("."))
+        return or_(*(of.like(literal("%,").concat(term).concat(",%")) for term in value))
+
+    return condition
+
+
+def summary_conditions(of: FromClause) -> dict[str, Condition]:
+    """Return the conditions on the columns of `document.SUMMARY`, which stand in several tables."""
+    single = {name: column(of.c[name]) for name in ("status", "kind", "certainty")}
+    return single | {name: in_set(of.c[sets]) for name, sets in SETS.items()}
+
+
 CLAIM_CONDITIONS: Mapping[str, Condition] = {
-    **{
-        name: column(document.c[name])
-        for name in ("status", "kind", "certainty", "has_conflict", "updated")
-    },
-    **{name: has_term(name) for name in ("topic", "asserted_by", "document")},
+    name: column(document.c[name]) for name in ("kind", "updated", *OF_THE_STANDING)
 }
 EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
-    **{
-        name: column(evidence.c[name])
-        for name in (
-            *(
-                "claim",
-                "level",
-                "direction",
-                "directness",
-                "question",
-                "study_design",
-                "independence_group",
-                "source",
-            ),
-            "sample_size",
-        )
-    },
-    "year": column(source.c.year),
+    name: column(line.c[name])
+    for name in (
+        *("claim", "level", "direction", "directness", "question", "study_design"),
+        *("independence_group", "source", "sample_size", "year"),
+    )
 }
 SOURCE_CONDITIONS: Mapping[str, Condition] = {
     **{name: column(source.c[name]) for name in ("type", "study_design", "integrity", "year")},
@@ -354,14 +370,9 @@ _placed = lru_cache(1024)(
 DAY = bindparam("given_as_of", type_=String)
 
 
-def bound(
-    parameters: Mapping[str, Any], *, of_claims: bool = True
-) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
-    """Return what parameters have in common with those that make the same statement, the same parameters with a place
-    for each value, and the values of the places. A truth value is no value here: it makes a statement of its own.
-
-    What claims' traits tell of has a place more, for the number of the terms that are named (see `by_traits`); lists of
-    other records have parameters of the same names, which mean something else."""
+def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
+    """Return what parameters have in common with those that make the same statement, the same parameters with a placeholder
+    for each value, and the values of the placeholders. A truth value has none: it makes a statement of its own."""
     shape: list[Hashable] = []
     places: dict[str, Any] = {}
     values: dict[str, Any] = {}
@@ -369,8 +380,6 @@ def bound(
         if parameter not in NAMES:
             continue
         place = place_of(parameter)
-        if of_claims and parameter in TOLD_BY_TRAITS:
-            values[place + BITS] = traits.among(parameter, value)
         if isinstance(value, list):
             named = {f"{place}_{number}": each for number, each in enumerate(value)}
             places[parameter] = [_placed(name) for name in named]
@@ -399,85 +408,61 @@ def conditions(
 
 
 def lines_of_claim(day: Any = None) -> list[ColumnElement[bool]]:
-    """Return the conditions of the accepted lines on the claim itself whose source is not retracted, as of a day (or its
-    place) if given."""
-    own = [
-        evidence.c.claim == document.c.claim,
-        evidence.c.relation_type.is_(None),
-        evidence.c.state == "accepted",
-    ]
-    own += [source.c.id == evidence.c.source]
-    stands = source.c.integrity != "retracted"
+    """Return the conditions of the lines on the claim itself that count, or counted on a day (or its placeholder)."""
+    own = [line.c.claim == document.c.claim, line.c.on_relation == false()]
+    standing = line.c.counts_until.is_(None)
     if day is None:
-        return [*own, stands]
-    # A date given in part counts from its end; no day of a month comes after 99.
-    noticed = source.c.integrity_date
-    end = case((func.length(noticed) < 10, noticed + "-99"), else_=noticed)
-    return [*own, source.c.published <= day, or_(stands, end > day)]
-
-
-# What a claim's traits tell of its lines, as long as no more is asked of a line than one of these; and of itself.
-TRAITS_OF_LINES = frozenset({"evidence_level", "evidence_level.lte", "direction"})
-TOLD_BY_TRAITS = TRAITS_OF_LINES | {"status", "status.ne", "kind", "kind.ne", "certainty"}
-BITS = "_bits"
+        return [*own, standing]
+    return [*own, line.c.published <= day, or_(standing, line.c.counts_until > day)]
 
 
 def of_one_line(parameters: Mapping[str, Any]) -> list[str]:
-    """Return those parameters that one and the same line must meet; none where the claim's traits tell as much."""
-    named = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
-    return [] if len(named) == 1 and named[0] in TRAITS_OF_LINES else named
+    """Return those parameters that one and the same line must meet; none if a set of the claim says as much."""
+    names = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
+    return [] if len(names) == 1 and names[0].partition(".")[0] in SETS else names
 
 
-def by_traits(
-    parameters: Mapping[str, Any], of: ColumnElement[int], names: Set[str] = TOLD_BY_TRAITS
+def by_summary(
+    parameters: Mapping[str, Any], of: FromClause
 ) -> tuple[list[ColumnElement[bool]], dict[str, Any]]:
-    """Return the conditions on claims that a column of traits tells of, and the parameters that are left.
+    """Return the conditions on the summary of claims in a table, and the parameters that it does not answer.
 
-    What one line must meet the claim must, too: it is asked first, and is left.
+    What one line must meet the claim must, too: that is asked first, and is not answered by it.
     """
-    made = []
-    for name in (name for name in parameters if name in names):
-        had = of.bitwise_and(bindparam(place_of(name) + BITS, type_=BigInteger))
-        made.append(had == 0 if name.endswith(".ne") else had != 0)
+    known = summary_conditions(of)
     one_line = of_one_line(parameters)
-    return made, {
-        name: value for name, value in parameters.items() if name not in names or name in one_line
+    left = {
+        name: value
+        for name, value in parameters.items()
+        if name.partition(".")[0] not in known or name in one_line
     }
+    return conditions(parameters, known), left
 
 
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
-    made, left = by_traits(parameters, document.c.traits, TRAITS_OF_LINES)
-    made += conditions(left, CLAIM_CONDITIONS)
-    if lines := conditions(left, LINE_CONDITIONS):
-        made.append(exists().where(*lines_of_claim(), *lines).correlate(document))
-    return made
+    answered, left = by_summary(parameters, document)
+    return answered + _conditions_on_claims(left, CLAIM_CONDITIONS)
 
 
 def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the same conditions on what had been published by the day `as_of`; the period of that day is joined."""
-    day = parameters["as_of"]
+    of_that_day = {name: column(period.c[name]) for name in OF_THE_STANDING}
+    known = {**CLAIM_CONDITIONS, **of_that_day}
+    return of_day(parameters["as_of"]) + _conditions_on_claims(parameters, known)
 
-    def conflict(_operator: str, wanted: Any) -> ColumnElement[bool]:
-        both = and_(
-            *(
-                exists().where(*lines_of_claim(day), evidence.c.direction == side)
-                for side in ("supports", "disputes")
-            )
-        )
-        return both if wanted else ~both
 
-    known = {
-        **CLAIM_CONDITIONS,
-        **{name: column(period.c[name]) for name in ("status", "certainty")},
-        **{name: has_term(name, day) for name in ("topic", "asserted_by", "document")},
-        "has_conflict": conflict,
-    }
-    made = [
-        period.c.starts <= day,
-        or_(period.c.ends.is_(None), period.c.ends > day),
-        *conditions(parameters, known),
-    ]
+def of_day(day: Any) -> list[ColumnElement[bool]]:
+    """Return the conditions of the periods that hold on a day (or its placeholder)."""
+    return [period.c.starts <= day, or_(period.c.ends.is_(None), period.c.ends > day)]
+
+
+def _conditions_on_claims(
+    parameters: Mapping[str, Any], own: Mapping[str, Condition]
+) -> list[ColumnElement[bool]]:
+    day = parameters.get("as_of")
+    terms = {name: has_term(name, day) for name in ("topic", "asserted_by", "document")}
+    made = conditions(parameters, {**own, **terms})
     if lines := conditions(parameters, LINE_CONDITIONS):
         made.append(exists().where(*lines_of_claim(day), *lines).correlate(document))
     return made
@@ -485,10 +470,8 @@ def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[
 
 def evidence_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on lines of evidence."""
-    made = [evidence.c.state == "accepted", *conditions(parameters, EVIDENCE_CONDITIONS)]
-    if "as_of" in parameters:
-        made.append(source.c.published <= parameters["as_of"])
-    return made
+    published = [line.c.published <= parameters["as_of"]] if "as_of" in parameters else []
+    return [*conditions(parameters, EVIDENCE_CONDITIONS), *published]
 
 
 def source_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json
 from sqlalchemy import (
@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     exists,
     func,
     or_,
@@ -25,28 +24,26 @@ from sqlalchemy import (
 )
 
 from models.core.errors import NotFound, close_matches
-from models.core.vocabularies import CERTAINTIES, STATUSES
 from models.database.join_order import in_front
-from models.database.prepared_statements import fetch
+from models.database.prepared_statements import fetch, first
 from models.projection import claim_loader
-from models.projection.tables import NO_LEVEL, ClaimDocument, ClaimTerm
+from models.projection.tables import SUMMARY, ClaimDocument, ClaimTerm, EvidenceDocument
 from models.read import as_recorded
 from models.read import filters as f
 from models.read.references import find_source
 from models.records import retired
 from models.records.claim import Occurrence, Topic
-from models.records.evidence import Evidence
 from models.records.record_types import RECORD_TYPES
 from models.records.retired import Moved, not_found, tell_if_taken_back
 from models.records.revision import PUBLIC_STATES, Revision, Serial
-from models.records.serializers import Row, evidence_out, evidence_statement, sources_by_id, table
+from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
 from models.status.claim_aggregate import Whole
 
-document, evidence, source, topic = (
+document, line, source, topic = (
     table(ClaimDocument),
-    table(Evidence),
+    table(EvidenceDocument),
     table(Source),
     table(Topic),
 )
@@ -59,8 +56,8 @@ class Listing:
 
     `name` is that of a listing which is the same for every request, so that its statements are kept; `given` holds what
     yet differs from one to the next. `along` is the id once more, as it stands in an index that gives the rows in their
-    order. `default` is how it is sorted where nobody says. `traits` is the column of claims' traits, where they are of the
-    time that is asked about.
+    order. `default` is how it is sorted where nobody says. `summary` is where the columns of `document.SUMMARY` stand, if
+    they are of the time that is asked about.
     """
 
     rows: FromClause
@@ -71,33 +68,47 @@ class Listing:
     along: tuple[ColumnElement[Any], ...] | None = None
     default: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
-    traits: ColumnElement[int] | None = None
+    summary: FromClause | None = None
+
+
+def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
+    """Return the sorts of claims, with the columns of `Standing` from the documents or from the periods of a day."""
+    return {
+        "updated": document.c.updated,
+        "status": standing.c.status_rank,
+        "certainty": standing.c.certainty_rank,
+        "evidence_level": standing.c.evidence_level,
+        "evidence_count": standing.c.evidence_count,
+    }
 
 
 CLAIMS = Listing(
     document,
     f.claim_conditions,
-    {
-        "updated": document.c.updated,
-        "status": document.c.status_rank,
-        "certainty": document.c.certainty_rank,
-        "evidence_level": document.c.evidence_level,
-        "evidence_count": document.c.evidence_count,
-    },
+    _claim_sorts(document),
     (document.c.claim,),
     "claims",
-    traits=document.c.traits,
+    summary=document,
+)
+# With what had been published by the day that `as_of` names: each claim beside its period of that day.
+CLAIMS_AS_OF = Listing(
+    document.join(f.period, f.period.c.claim == document.c.claim),
+    f.claim_conditions_as_of,
+    _claim_sorts(f.period),
+    (document.c.claim,),
+    "claims as of a day",
+    (f.period.c.claim,),
 )
 EVIDENCE = Listing(
-    evidence.join(source, source.c.id == evidence.c.source),
+    line,
     f.evidence_conditions,
     {
-        "level": evidence.c.level,
-        "published": source.c.published,
-        "sample_size": func.coalesce(evidence.c.sample_size, 0),
-        "updated": evidence.c.updated,
+        "level": line.c.level,
+        "published": line.c.published,
+        "sample_size": func.coalesce(line.c.sample_size, 0),
+        "updated": line.c.updated,
     },
-    (evidence.c.claim, evidence.c.key),
+    (line.c.claim, line.c.key),
     "evidence",
 )
 SOURCES = Listing(
@@ -109,33 +120,6 @@ SOURCES = Listing(
 )
 
 
-def _claims_as_of() -> Listing:
-    lines = select(func.count()).select_from(evidence).where(*f.lines_of_claim(f.DAY))
-    takes_side = evidence.c.direction != "inconclusive"
-    level = select(func.min(evidence.c.level)).where(*f.lines_of_claim(f.DAY), takes_side)
-    return Listing(
-        document.join(f.period, f.period.c.claim == document.c.claim),
-        f.claim_conditions_as_of,
-        {
-            "updated": document.c.updated,
-            "status": _rank(f.period.c.status, STATUSES.ids),
-            "certainty": _rank(f.period.c.certainty, CERTAINTIES.ids),
-            "evidence_level": func.coalesce(level.correlate(document).scalar_subquery(), NO_LEVEL),
-            "evidence_count": lines.correlate(document).scalar_subquery(),
-        },
-        (document.c.claim,),
-        "claims as of a day",
-        (f.period.c.claim,),
-    )
-
-
-def _rank(of: ColumnElement[Any], ids: Sequence[str]) -> ColumnElement[Any]:
-    """Return the place of a term in its vocabulary, -1 where there is none: what the documents hold in a column."""
-    return case({found: place for place, found in enumerate(ids)}, value=of, else_=-1)
-
-
-# With what had been published by the day that `as_of` names: each claim beside its period of that day.
-CLAIMS_AS_OF = _claims_as_of()
 REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
 TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
 
@@ -176,7 +160,7 @@ def page(
                 bindparam(f"after_{place}", type_=part.type)
                 for place, (part, _) in enumerate(columns)
             ]
-            chosen = chosen.where(_beyond(columns, passed))
+            chosen = chosen.where(_not_before(columns[0], passed[0]), _beyond(columns, passed))
         # By the names of what is selected: what has to be counted for it is not counted twice.
         ordered = [
             mark.desc() if down else mark.asc()
@@ -217,7 +201,7 @@ def listed(
     It is kept under `what` it is and the shape of the parameters, where the listing is the same each time. `more` are the
     values of other places.
     """
-    shape, places, values = f.bound(parameters, of_claims=listing.traits is not None)
+    shape, places, values = f.bound(parameters)
     values = {**values, **listing.given, **more}
     if listing.name is not None:
         return fetch(connection, (*what, listing.name, shape), lambda: build(places), values)
@@ -225,44 +209,51 @@ def listed(
     return tuple(found.keys()), found.all()
 
 
-# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What traits
-# tell, too, hardly narrows it, but by one value of it the claims stand in their order.
+# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What the
+# summary says, too, hardly narrows it, but by one value of it the claims stand in their order.
 DRIVING = ("topic", "document", "asserted_by")
 TELLING = ("evidence_level", "direction")
 
 
 def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
-    """Return the listing along the index of a term where all claims found have it, or one of several: they stand there in
-    their order, with their traits. What these do not tell, and what it is sorted by but the id, is looked up in the
+    """Return the listing along the index of a term if all claims found have it, or one of several: they stand there in
+    their order, with their summary. What that does not say, and what it is sorted by but the id, is looked up in the
     documents.
 
     By themselves the documents would be gone through one by one until enough are found that have the term.
     """
     usual = replace(listing, id=listing.along) if listing.along else listing
-    if listing.name not in (CLAIMS.name, CLAIMS_AS_OF.name):
+    name = _driving(listing, places)
+    if name is None:
         return usual
-    own = sorted(
-        (name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1
-    )
-    today = listing.traits is not None
-    if today:
-        one_line = f.of_one_line(places)
-        own += [name for name in TELLING if len(places.get(name, ())) == 1 and name not in one_line]
-    if not own:
-        return usual
-    name = own[0]
     others = {other: place for other, place in places.items() if other != name}
-    walked, having = _having(name, places[name], places.get("as_of"))
-    told, left = f.by_traits(others, walked.c.traits, f.TOLD_BY_TRAITS if today else frozenset())
+    walked, conditions = _having(name, places[name], places.get("as_of"))
+    if listing.summary is not None:
+        answered, others = f.by_summary(others, walked)
+        conditions += answered
+    alone = listing.summary is not None and by_id and not others
     return replace(
         listing,
-        rows=walked
-        if today and by_id and not left
-        else in_front(walked, walked.c.claim, listing.rows, document.c.claim),
-        conditions=lambda _places: [*having, *told, *listing.conditions(left)],
+        rows=walked if alone else in_front(walked, walked.c.claim, listing.rows, document.c.claim),
+        conditions=lambda _places: [*conditions, *listing.conditions(others)],
         id=(walked.c.claim,),
-        traits=walked.c.traits if today else None,
+        summary=walked if listing.summary is not None else None,
     )
+
+
+def _driving(listing: Listing, places: Mapping[str, Any]) -> str | None:
+    """Return the field by whose terms a list of claims is best walked; None if there is none."""
+    if listing.name not in (CLAIMS.name, CLAIMS_AS_OF.name):
+        return None
+    fields = sorted(
+        (name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1
+    )
+    if listing.summary is not None:
+        one_line = f.of_one_line(places)
+        fields += [
+            name for name in TELLING if len(places.get(name, ())) == 1 and name not in one_line
+        ]
+    return fields[0] if fields else None
 
 
 def _having(
@@ -277,9 +268,14 @@ def _having(
     if len(values) == 1:
         walked = term.alias("walked")
         return walked, meant(walked.c)
-    return select(term.c.claim, term.c.traits).where(*meant(term.c)).distinct().subquery(
-        "walked"
-    ), []
+    columns = [term.c[name] for name in ("claim", *SUMMARY)]
+    return select(*columns).where(*meant(term.c)).distinct().subquery("walked"), []
+
+
+def _not_before(column: tuple[ColumnElement[Any], bool], value: Any) -> ColumnElement[bool]:
+    """Return what `_beyond` implies for the first column: by it an index is entered where the page begins."""
+    first, down = column
+    return cast("ColumnElement[bool]", first <= value if down else first >= value)
 
 
 def _beyond(
@@ -308,21 +304,30 @@ def sources_statement() -> Select[Any]:
 
 
 @cache
+def evidence_statement() -> Select[Any]:
+    """Return the statement that reads lines of evidence as they are served."""
+    return select(line.c.claim, line.c.key, line.c.document)
+
+
+CORE = ("fields", "derived", "stamps")
+
+
+@cache
 def claims_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
-    """Return the statement that reads documents: the core, and only those parts that are asked for."""
-    return select(
-        document.c.claim,
-        document.c.revision,
-        document.c.core,
-        *(document.c[part] for part in parts),
-    )
+    """Return the statement that reads documents with only those parts that are asked for."""
+    names = ("claim", "revision", *CORE, *parts)
+    return select(*(document.c[name] for name in names))
 
 
 @cache
 def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
-    """Return the statement that reads documents with their past and, where parts are asked for, all of these."""
-    names = ("claim", "core", "past", *(claim_aggregate.PARTS if parts else ()))
-    return select(*(document.c[name] for name in names))
+    """Return the statement that reads documents with what followed from the evidence on the day `as_of`.
+
+    If parts are asked for it reads all of them, since each is derived from all.
+    """
+    names = ("claim", "settled", "fields", "stamps", *(claim_aggregate.PARTS if parts else ()))
+    joined = document.join(f.period, and_(f.period.c.claim == document.c.claim, *f.of_day(f.DAY)))
+    return select(*(document.c[name] for name in names), f.period.c.derived).select_from(joined)
 
 
 def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
@@ -331,11 +336,7 @@ def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
         true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
     )
     linked = or_(
-        exists().where(
-            evidence.c.claim == document.c.claim,
-            evidence.c.source == slug,
-            evidence.c.state == "accepted",
-        ),
+        exists().where(line.c.claim == document.c.claim, line.c.source == slug),
         exists().where(
             occurrence.c.claim == document.c.claim,
             occurrence.c.source == slug,
@@ -381,17 +382,18 @@ def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
 
 
 def evidence_line(connection: Connection, public_id: str) -> Row:
-    """Return one accepted line of evidence by its public id, `<claim>:<key>`."""
+    """Return one accepted line of evidence, `document`, by its public id, and the `revision` of its claim."""
     claim_slug, _, key = public_id.partition(":")
-    statement = evidence_statement().where(
-        evidence.c.claim == claim_slug, evidence.c.key == key, evidence.c.state == "accepted"
-    )
-    if rows := connection.execute(statement).mappings().all():
-        return evidence_out(connection, rows)[0]
+
+    def build() -> Select[Any]:
+        joined = line.join(document, document.c.claim == line.c.claim)
+        chosen = select(line.c.document, document.c.revision).select_from(joined)
+        return chosen.where(line.c.claim == bindparam("slug"), line.c.key == bindparam("its_key"))
+
+    if found := first(connection, "one line", build, {"slug": claim_slug, "its_key": key}):
+        return found
     tell_if_taken_back(connection, RECORD_TYPES["evidence"], public_id)
-    keys = connection.scalars(
-        select(evidence.c.key).where(evidence.c.claim == claim_slug, evidence.c.state == "accepted")
-    )
+    keys = connection.scalars(select(line.c.key).where(line.c.claim == claim_slug))
     close = [f"{claim_slug}:{other}" for other in close_matches(key, keys)]
     raise not_found(RECORD_TYPES["evidence"], public_id, close)
 
@@ -436,6 +438,14 @@ def source_slug(connection: Connection, reference: str) -> str:
             )
         raise missing(connection, "source", reference)
     return slug
+
+
+def source_named(connection: Connection, reference: str) -> Row:
+    """Return the accepted source with this slug or identifier. Raises what `source_slug` does if there is none."""
+    found = sources_by_id(connection, [reference]).get(reference)
+    if found is not None and found["state"] == "accepted":
+        return found
+    return one_source(connection, source_slug(connection, reference))
 
 
 def one_source(connection: Connection, slug: str) -> Row:

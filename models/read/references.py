@@ -7,9 +7,9 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from models.core.errors import Fault, Gone, InvalidRecord
-from models.database.prepared_statements import fetch
+from models.database.prepared_statements import fetch, first
 from models.read.filters import REFERENCES, compared, term
-from models.records.record_types import RECORD_TYPES, RecordType, current_id
+from models.records.record_types import RECORD_TYPES, RecordType, current_id, read_state
 from models.records.retired import nearest, tell_if_taken_back
 from models.records.serializers import table
 from models.records.source import IDENTIFIER_FORMATS, Source, SourceIdentifier, normalise_identifier
@@ -23,9 +23,11 @@ def find_source(
     """Return the slug of a source, or None; a malformed identifier or an unknown scheme is a fault of the parameter `at`."""
     scheme, colon, value = reference.partition(":")
     if not colon:
-        by_slug = select(source.c.id).where(source.c.id == reference, source.c.state == state)
-        found: str | None = connection.scalar(by_slug)
-        return found
+        return (
+            reference
+            if read_state(connection, RECORD_TYPES["source"], reference) == state
+            else None
+        )
     scheme = scheme.lower()
     if scheme not in IDENTIFIER_FORMATS:
         allowed = [f"{known}:" for known in IDENTIFIER_FORMATS]
@@ -38,11 +40,19 @@ def find_source(
     except PydanticCustomError as error:
         fault = Fault(at=at, code="malformed_identifier", detail=error.message())
         raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
+    meant = {"scheme": scheme, "value": value, "state": state}
+    found = first(connection, "source by identifier", _by_identifier, meant)
+    return None if found is None else str(found["source"])
+
+
+def _by_identifier() -> Select[Any]:
     owner = table(SourceIdentifier)
     joined = select(owner.c.source).join(source, source.c.id == owner.c.source)
-    meant = (owner.c.scheme == scheme, owner.c.value == value, source.c.state == state)
-    named: str | None = connection.scalar(joined.where(*meant))
-    return named
+    return joined.where(
+        owner.c.scheme == bindparam("scheme"),
+        owner.c.value == bindparam("value"),
+        source.c.state == bindparam("state"),
+    )
 
 
 def follow_merge(connection: Connection, kind: RecordType, absent: Fault) -> str | Fault:

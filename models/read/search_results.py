@@ -44,7 +44,7 @@ def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[
     found = []
     for row in documents:
         parts = {name: from_json(row[name]) for name in MARKED_PARTS}
-        statement = from_json(row["core"])["statement"]
+        statement = from_json(row["fields"])["statement"]
         found.append(
             _marked([(("statement",), statement), *claim_texts(parts, day or "9999")], query)
         )

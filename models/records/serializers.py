@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Table
 from sqlmodel import SQLModel
 
+from models.database.prepared_statements import rows_of_any
 from models.records.claim import part_id
-from models.records.evidence import Evidence, EvidenceIn
+from models.records.evidence import EvidenceIn
 from models.records.source import (
     AuthorIn,
     IdentifierIn,
@@ -59,26 +61,29 @@ def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
-    authors, identifiers = defaultdict(list), defaultdict(list)
-    columns = [author.c[name] for name in ("source", *names_of(AuthorIn))]
-    for row in rows_of(
-        connection,
-        select(*columns).where(author.c.source.in_(wanted)).order_by(*author.primary_key),
-    ):
-        authors[row.pop("source")].append(row)
-    columns = [identifier.c[name] for name in ("source", *names_of(IdentifierIn))]
-    mine = identifier.c.source.in_(wanted)
-    for row in rows_of(connection, select(*columns).where(mine).order_by(identifier.c.scheme)):
-        identifiers[row.pop("source")].append(row)
+    authors = _of_sources(connection, SourceAuthor, AuthorIn, wanted, "position")
+    identifiers = _of_sources(connection, SourceIdentifier, IdentifierIn, wanted, "scheme")
     found = {}
-    for row in rows_of(connection, select(source).where(source.c.id.in_(wanted))):
-        body = {
-            **columns_of(row, SourceFields),
-            "authors": authors[row["id"]],
-            "identifiers": identifiers[row["id"]],
-        }
-        found[row["id"]] = source_out(body, row)
+    for row in rows_of_any(connection, table(Source), "id", wanted):
+        slug = row["id"]
+        parts = {"authors": authors[slug], "identifiers": identifiers[slug]}
+        found[slug] = source_out({**columns_of(row, SourceFields), **parts}, row)
+    return found
+
+
+def _of_sources(
+    connection: Connection,
+    model: type[SQLModel],
+    fields: type[SQLModel],
+    slugs: Sequence[str],
+    order: str,
+) -> dict[str, list[Row]]:
+    """Return the fields of the rows that belong to each of these sources, in the order of a column."""
+    rows = rows_of_any(connection, table(model), "source", slugs)
+    rows.sort(key=itemgetter(order))
+    found = defaultdict(list)
+    for row in rows:
+        found[row["source"]].append(columns_of(row, fields))
     return found
 
 
@@ -87,19 +92,6 @@ def source_out(body: Row, stamp: Any) -> Row:
     cited = short_citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
     stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
     return {**body, "citation": cited, **stamps}
-
-
-@cache
-def evidence_statement() -> Select[Any]:
-    """Return the statement that reads lines of evidence with what they take from their source."""
-    evidence, source = table(Evidence), table(Source)
-    return select(evidence).join(source, source.c.id == evidence.c.source)
-
-
-def evidence_out(connection: Connection, rows: Sequence[Any]) -> list[Row]:
-    """Return rows that a statement made from `evidence_statement` gave as `EvidenceOut` gives them, in their order."""
-    sources = sources_by_id(connection, {row["source"] for row in rows})
-    return [line_out(row, sources[row["source"]]) for row in rows]
 
 
 def line_out(row: Any, source: Row) -> Row:

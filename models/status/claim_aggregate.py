@@ -1,17 +1,18 @@
 """A claim with everything that hangs on it, and what follows from it: as it is, or as it was published by a day."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from typing import Literal
 
-from sqlmodel import Field
+from pydantic import BaseModel, Field
 
 from models.core import vocabularies as v
 from models.core.errors import NotFound
-from models.core.types import Strict, last_day_of
+from models.core.types import last_day_of
 from models.records import serializers
 from models.records.assessment import AssessmentOut
 from models.records.claim import ClaimIn, OccurrenceOut, with_id
@@ -22,7 +23,7 @@ from models.records.source import SourceOut
 from models.status import body_of_evidence, periods, rules
 
 
-class Counts(Strict):
+class Counts(BaseModel, frozen=True, extra="forbid"):
     """How many records hang on a claim; lines of retracted sources are not counted, but told in `notices`.
 
     Groups are independent groups among the counted lines.
@@ -38,7 +39,7 @@ class Counts(Strict):
     sources: int
 
 
-class Notices(Strict):
+class Notices(BaseModel, frozen=True, extra="forbid"):
     """How many lines of the claim's evidence rest on a source about which something was announced."""
 
     retracted: int
@@ -46,8 +47,11 @@ class Notices(Strict):
     corrected: int
 
 
-class ClaimOut(ClaimIn):
-    """A claim as a list gives it: the claim and its derived status."""
+class Derived(BaseModel, frozen=True, extra="forbid"):
+    """All that follows from a claim's evidence on a day; `derived_on` computes it.
+
+    A field that is declared here is stored for each day on which it changes, and served in this place.
+    """
 
     asserted_by: list[str] = Field(description="Slugs of all who assert it, from its occurrences.")
     status: v.Status
@@ -76,11 +80,21 @@ class ClaimOut(ClaimIn):
     )
     counts: Counts
     notices: Notices
+
+
+class ClaimStamps(BaseModel):
+    """When a claim was last changed, and by which change."""
+
     revision: int = Field(
         description="Serial of the last change to anything in this document; also its ETag."
     )
     created: str
     updated: str
+
+
+# Pydantic takes the fields of the last base first.
+class ClaimOut(ClaimStamps, Derived, ClaimIn):
+    """A claim as a list gives it: the claim and its derived status."""
 
 
 class ClaimWhole(ClaimOut):
@@ -138,11 +152,11 @@ class Whole:
         return periods.first_day(self.lines, self.stated)
 
 
-def from_stored(core: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]) -> Whole:
-    """Return a claim whole from its document, whose parts have all that hangs on it and is accepted."""
+def from_stored(claim: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]) -> Whole:
+    """Return a claim whole from its fields and stamps and the stored parts, which hold all that is accepted."""
     on_ties = [line for tie in stored["relations"] for line in tie["evidence"]]
     return Whole(
-        core,
+        claim,
         stored["occurrences"],
         [*stored["evidence"], *on_ties],
         stored["relations"],
@@ -214,95 +228,110 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
 
 def core(whole: Whole) -> ClaimOut:
     """Return the claim with its derived status."""
-    *_, present = course(whole)
-    found = present.members
-    # Not validated again: it is made of records that were, by rules of ours.
-    counted = {"counts": Counts(**found["counts"]), "notices": Notices(**found["notices"])}
-    return ClaimOut.model_construct(**{**head(whole), **found, **counted, **foot(whole)})
+    *_, (_, present) = course(whole)
+    # It is not validated again: all of it comes from valid records.
+    return ClaimOut.model_construct(**{**fields(whole), **dict(present), **stamps(whole)})
 
 
-def head(whole: Whole) -> Row:
-    """Return what stands in the core before all that is derived."""
+def fields(whole: Whole) -> Row:
+    """Return the claim's own fields, which are the same on every day."""
     return {name: whole.claim[name] for name in serializers.names_of(ClaimIn)}
 
 
-def foot(whole: Whole) -> Row:
-    """Return what stands in the core after all that is derived."""
-    return {name: whole.claim[name] for name in ("revision", "created", "updated")}
+def stamps(whole: Whole) -> Row:
+    """Return the stamps of the last change, which are the same on every day."""
+    return {name: whole.claim[name] for name in ClaimStamps.model_fields}
 
 
 @dataclass(slots=True)
-class Standing:
-    """What follows from all that had been published by a day: the rule that holds, and the derived members of the core."""
+class _Published:
+    """What had been published of a claim by a day: it grows from day to day."""
 
-    day: str
-    judged: rules.Judgement
-    members: Row
+    occurrences: list[Row] = field(default_factory=list)
+    evidence: list[Row] = field(default_factory=list)
+    assessments: list[Row] = field(default_factory=list)
+
+    def sources(self) -> set[str]:
+        """Return the sources that any of it names."""
+        rows = chain(self.occurrences, self.evidence, self.assessments)
+        return {row["source"] for row in rows if row["source"]}
 
 
-def course(whole: Whole) -> Iterator[Standing]:
-    """Yield how the claim stands on each day of evidence time on which anything of it changes, the first and the last too.
+def course(whole: Whole) -> Iterator[tuple[str, Derived]]:
+    """Yield each day of evidence time on which anything of the claim changes, with what follows from its evidence then.
 
-    One pass over what hangs on the claim, however many days there are. The last one is the present.
+    The first day is that on which the claim exists, and the last value is that of the present. It is one pass over what
+    belongs to the claim, however many days there are.
     """
-    stated = [
-        (whole.sources[row["source"]]["published"], row["source"], row["asserted_by"])
-        for row in whole.occurrences
-    ]
-    assessed = [(last_day_of(row["assessed"]), row["source"]) for row in whole.assessments]
-    accepted = sorted(
-        (row for row in whole.evidence if row["state"] == "accepted"), key=itemgetter("published")
-    )
-    noticed = [last_day_of(row["integrity_date"]) for row in accepted if row["integrity_date"]]
+    changes = _changes(whole)
     first = whole.exists_from
-    turns = {
-        *(row["published"] for row in accepted),
-        *noticed,
-        *(part[0] for part in (*stated, *assessed)),
-    }
-    days = sorted({first, *(day for day in turns if day > first)})
-    coming = deque(accepted)
-    rows: list[Row] = []
-    since, last = first, None
+    days = sorted({first, *(day for day in changes if day > first)})
+    published = _Published()
+    coming = deque(sorted(changes.items(), key=itemgetter(0)))
+    since = first
+    status_before = None
     for day, tally in periods.tallies_by_day(whole.claim["kind"], whole.lines, days):
-        while coming and coming[0]["published"] <= day:
-            rows.append(coming.popleft())
-        told = [part for part in stated if part[0] <= day]
-        seen = [_then(row, day) for row in rows if row["relation_type"] is None]
-        standing = [row for row in seen if row["integrity"] != "retracted"]
-        directions = [row["direction"] for row in standing]
-        announced = [row["integrity"] for row in seen]
-        judged = tally.judged
-        supporting, disputing = (len(tally.sides[side]) for side in ("supports", "disputes"))
-        if judged.rule.status != last:
-            since, last = day, judged.rule.status
-        named = {row["source"] for row in rows}
-        named |= {source for _, source, _ in told}
-        named |= {source for at, source in assessed if at <= day and source}
-        members = {
-            "asserted_by": sorted({who for _, _, each in told for who in each}),
-            "status": judged.rule.status,
-            "status_rule": judged.rule.name,
-            "status_since": since,
-            "certainty": judged.certainty,
-            "certainty_basis": "derived",
-            "evidence_level": min([line.level for line in tally.counted], default=None),
-            "evidence_until": max(
-                [row["published"] for row in standing if row["year"]], default=None
-            ),
-            "has_conflict": bool(supporting and disputing),
-            "searched_found_none": tally.searched_found_none,
-            "counts": {
-                "occurrences": len(told),
-                "evidence": len(standing),
-                **{direction: directions.count(direction) for direction in v.DIRECTIONS.ids},
-                "groups_supporting": supporting,
-                "groups_disputing": disputing,
-                "sources": len(named),
-            },
-            "notices": {name: announced.count(name) for name in NOTICES},
-        }
-        yield Standing(day, judged, members)
+        while coming and coming[0][0] <= day:
+            _, new = coming.popleft()
+            published.occurrences += new.occurrences
+            published.evidence += new.evidence
+            published.assessments += new.assessments
+        if tally.judged.rule.status != status_before:
+            since, status_before = day, tally.judged.rule.status
+        yield day, derived_on(day, since, tally, published)
+
+
+def _changes(whole: Whole) -> dict[str, _Published]:
+    """Return what becomes public on each day on which anything of the claim changes; of a notice that is nothing new."""
+    changes: defaultdict[str, _Published] = defaultdict(_Published)
+    for row in whole.occurrences:
+        changes[whole.sources[row["source"]]["published"]].occurrences.append(row)
+    for row in whole.assessments:
+        changes[last_day_of(row["assessed"])].assessments.append(row)
+    for row in whole.evidence:
+        if row["state"] == "accepted":
+            changes[row["published"]].evidence.append(row)
+            if row["integrity_date"]:
+                changes.setdefault(last_day_of(row["integrity_date"]), _Published())
+    return changes
+
+
+def derived_on(day: str, since: str, tally: rules.Tally, published: _Published) -> Derived:
+    """Return what follows on a day from what had been published by then; nothing is derived elsewhere.
+
+    Args: `since` is the first day of the present run of its status, `tally` holds the lines that count.
+    """
+    announced = [_then(row, day) for row in published.evidence if row["relation_type"] is None]
+    standing = [row for row in announced if row["integrity"] != "retracted"]
+    directions = [row["direction"] for row in standing]
+    notices = [row["integrity"] for row in announced]
+    supporting, disputing = (len(tally.sides[side]) for side in ("supports", "disputes"))
+    judged = tally.judged
+    counts = Counts(
+        occurrences=len(published.occurrences),
+        evidence=len(standing),
+        supports=directions.count("supports"),
+        disputes=directions.count("disputes"),
+        inconclusive=directions.count("inconclusive"),
+        groups_supporting=supporting,
+        groups_disputing=disputing,
+        sources=len(published.sources()),
+    )
+    return Derived(
+        asserted_by=sorted(
+            set(chain.from_iterable(row["asserted_by"] for row in published.occurrences))
+        ),
+        status=judged.rule.status,
+        status_rule=judged.rule.name,
+        status_since=since,
+        certainty=judged.certainty,
+        evidence_level=min((line.level for line in tally.counted), default=None),
+        evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
+        has_conflict=bool(supporting and disputing),
+        searched_found_none=tally.searched_found_none,
+        counts=counts,
+        notices=Notices(**{name: notices.count(name) for name in NOTICES}),
+    )
 
 
 def line_of(row: Row) -> body_of_evidence.Line:

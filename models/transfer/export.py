@@ -13,44 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    Text,
-    case,
-    cast,
-    func,
-    literal,
-    null,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, select
 
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
 from models.database.connections import Database
-from models.database.json_lines import array, as_text, begun, joined, json_object
+from models.projection.documents import served
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
 from models.records.record_types import RECORD_TYPES, RecordType, record_bodies
 from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, RevisionOut, Serial
-from models.records.serializers import Row, names_of, table
-from models.records.source import (
-    AuthorIn,
-    IdentifierIn,
-    Source,
-    SourceAuthor,
-    SourceFields,
-    SourceIdentifier,
-)
+from models.records.serializers import Row, table
 
 FORMAT = 1
 # Of what Claimbase ships and people write here. What a program brought in from elsewhere may have another one.
 LICENCE = "CC0-1.0"
 BROUGHT_IN = ("import", "scifact")
 BATCH = 500
-# Lines that the database makes at once, fewer where one may be long: a batch is a piece of what is sent.
-LINES, DOCUMENTS = 400, 50
+# Documents are long, so fewer of them are held at once.
+DOCUMENTS = 50
 # No name of a field is longer.
 LONGEST_NAME = 60
 # What a line of a claim holds beside its core. Its sources have lines of their own.
@@ -128,14 +109,9 @@ def release(database: Database, folder: Path) -> Row:
     return manifest
 
 
-def claim_line(document: Mapping[str, bytes]) -> bytes:
-    """Return the line of a claim from a row of `claim_document`: its bytes are joined, no object is made of them."""
-    return _CLAIM % (document["core"][1:-1], *(document[name] for name in CLAIM_PARTS))
-
-
-_CLAIM = b'{"record":"claim",%%s%s}\n' % b"".join(
-    b',"%s":%%s' % name.encode() for name in CLAIM_PARTS
-)
+def claim_line(document: Mapping[str, Any]) -> bytes:
+    """Return the line of a claim from a row of `claim_document`."""
+    return line("claim", served(document, CLAIM_PARTS))
 
 
 def sync_folder(folder: Path) -> None:
@@ -164,40 +140,14 @@ def _topics(connection: Connection) -> Iterator[bytes]:
 
 
 def _sources(connection: Connection) -> Iterator[bytes]:
-    for (content,) in joined(connection, "sources", _source_lines(), "", LINES):
-        yield content
-
-
-def _source_lines() -> Select[Any]:
-    """Return the statement that makes the lines of accepted sources as `_records` would."""
-    source, author, identifier = table(Source), table(SourceAuthor), table(SourceIdentifier)
-    parts = {
-        "authors": (author, AuthorIn, author.c.position),
-        "identifiers": (identifier, IdentifierIn, identifier.c.scheme),
-    }
-    content = begun(
-        {"record": literal("source"), **{name: source.c[name] for name in names_of(SourceFields)}}
-    )
-    for name, (rows, model, order) in parts.items():
-        item = json_object({field: rows.c[field] for field in names_of(model)})
-        mine = select(item).where(rows.c.source == source.c.id).order_by(order).correlate(source)
-        content = content.concat(f',"{name}":').concat(array(mine))
-    stamps = json_object({name: source.c[name] for name in STAMPS})
-    content = content.concat(",").concat(func.substr(stamps, 2)).concat("\n")
-    return select(source.c.id, content).where(_accepted(RECORD_TYPES["source"]))
+    return _records(connection, RECORD_TYPES["source"], _accepted(RECORD_TYPES["source"]))
 
 
 def _claims(connection: Connection) -> Iterator[bytes]:
-    for (content,) in joined(connection, "claims", _claim_lines(), "", DOCUMENTS):
-        yield content
-
-
-def _claim_lines() -> Select[Any]:
-    """Return the statement that makes the lines of claims as `claim_line` does."""
     document = table(ClaimDocument)
-    core = func.substr(document.c.core, 2, func.length(document.c.core) - 2)
-    parts = [as_text(each) for each in (core, *(document.c[name] for name in CLAIM_PARTS))]
-    return select(document.c.claim, func.format(_CLAIM.decode(), *parts))
+    columns = [document.c[name] for name in ("fields", "derived", "stamps", *CLAIM_PARTS)]
+    for rows in _batches(connection, select(*columns).order_by(document.c.claim), DOCUMENTS):
+        yield b"".join(map(claim_line, rows))
 
 
 def _retired(connection: Connection) -> Iterator[bytes]:
@@ -207,35 +157,29 @@ def _retired(connection: Connection) -> Iterator[bytes]:
 
 
 def _revisions(connection: Connection) -> Iterator[bytes]:
-    for content, old in joined(connection, "revisions", _revision_lines(), 0, LINES):
-        yield (
-            b"".join(to_json(from_json(each)) + b"\n" for each in content.splitlines())
-            if old
-            else content
-        )
-
-
-def _revision_lines() -> Select[Any]:
-    """Return the statement that makes the lines of revisions, with whether an earlier program may have written the body.
-
-    That one left a blank after each colon, and escaped letters.
-    """
     revision = table(Revision)
-    told = {name: revision.c[name] for name in RevisionOut.model_fields}
-    hidden = {**told, **{name: null() for name in PRIVATE_FIELDS if name in told}}
-    body = cast(revision.c.body, Text)
-    content = case(
-        (revision.c.state.in_(PUBLIC_STATES), _revision_begun(told).concat(body)),
-        else_=_revision_begun(hidden).concat("null"),
-    )
-    old = case((func.substr(body, 1, LONGEST_NAME).like('%": %'), 1), else_=0)
-    return select(revision.c.serial, content.concat("}\n"), old)
+    columns = [revision.c[name] for name in RevisionOut.model_fields]
+    # The body is exported as its column has it, without an object made of it.
+    body = cast(revision.c.body, Text).label("body")
+    for rows in _batches(connection, select(*columns, body).order_by(revision.c.serial)):
+        yield b"".join(map(_revision_line, rows))
 
 
-def _revision_begun(told: Row) -> ColumnElement[str]:
-    # `record` says already what the line is a record of.
-    rest = {name: column for name, column in told.items() if name != "record"}
-    return begun({"record": literal("revision"), "of": told["record"], **rest}).concat(',"body":')
+def _revision_line(row: Row) -> bytes:
+    """Return the line of a revision; of one that is withheld, no more than its place."""
+    body = canonical(row.pop("body"))
+    if row["state"] not in PUBLIC_STATES:
+        body = b"null"
+        row = {name: None if name in PRIVATE_FIELDS else value for name, value in row.items()}
+    # `record` already says what the line is a record of.
+    head = to_json({"of": row.pop("record"), **row})
+    return line("revision", head[:-1] + b',"body":' + body + b"}")
+
+
+def canonical(body: str) -> bytes:
+    """Return JSON without blanks and escapes: an earlier program left a blank after each colon, and escaped letters."""
+    content = body.encode()
+    return to_json(from_json(content)) if b'": ' in content[:LONGEST_NAME] else content
 
 
 SECTIONS = {
@@ -250,16 +194,19 @@ SECTIONS = {
 def _records(
     connection: Connection, kind: RecordType, condition: ColumnElement[bool]
 ) -> Iterator[bytes]:
-    """Yield lines of records as a revision holds them, with the stamps of their rows."""
+    """Yield lines of records as a revision holds them, with the stamps of their rows, many at once."""
     rows = table(kind.model)
     stamps = [name for name in STAMPS if name in rows.c]
-    # A source is read with its authors and identifiers, so here only which ones there are.
+    # A source is read with its authors and identifiers, so here only its id.
     columns = [rows.c[name] for name in ("id", *stamps)] if kind.name == "source" else rows.c
     statement = select(*columns).where(condition).order_by(*(rows.c[name] for name in kind.columns))
-    for found in _batches(connection, statement):
-        whole = [row._mapping for row in found]
-        for row, body in zip(whole, record_bodies(connection, kind, whole), strict=True):
-            yield line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
+    for batch in _batches(connection, statement):
+        records = zip(batch, record_bodies(connection, kind, batch), strict=True)
+        yield b"".join(_record_line(kind, body, row, stamps) for row, body in records)
+
+
+def _record_line(kind: RecordType, body: Row, row: Row, stamps: Iterable[str]) -> bytes:
+    return line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
 
 
 def _accepted(kind: RecordType) -> ColumnElement[bool]:
@@ -267,11 +214,14 @@ def _accepted(kind: RecordType) -> ColumnElement[bool]:
 
 
 def _out_of_use(kind: RecordType) -> ColumnElement[bool]:
-    """Return the condition for records that are retired: looked for where a revision retired one, not among all there are."""
+    """Return the condition for retired records; it looks among those that a revision retired, which are few."""
     rows, revision = table(kind.model), table(Revision)
-    retiring = revision.c.state.in_(RETIRED) & (revision.c.kind == kind.name)
-    whose = revision.c.claim if kind.part else func.substr(revision.c.record, len(kind.name) + 2)
-    return rows.c.state.in_(RETIRED) & rows.c[kind.columns[0]].in_(select(whose).where(retiring))
+    owner = (
+        revision.c.claim if kind.part else func.substr(revision.c.record, len(f"{kind.name}/") + 1)
+    )
+    retired = select(owner).where(revision.c.state.in_(RETIRED), revision.c.kind == kind.name)
+    first_of_key = rows.c[kind.columns[0]]
+    return and_(rows.c.state.in_(RETIRED), first_of_key.in_(retired))
 
 
 def _counts() -> dict[str, Select[Any]]:
@@ -289,7 +239,11 @@ def _counts() -> dict[str, Select[Any]]:
     return counts
 
 
-def _batches(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
-    """Yield what a statement finds, so many rows at a time, without holding more of them."""
-    with connection.execution_options(yield_per=BATCH).execute(statement) as result:
-        yield from result.partitions()
+def _batches(
+    connection: Connection, statement: Select[Any], size: int = BATCH
+) -> Iterator[list[Row]]:
+    """Yield the rows of a statement, so many at a time, without holding more of them."""
+    with connection.execution_options(yield_per=size).execute(statement) as result:
+        names = tuple(result.keys())
+        for rows in result.partitions():
+            yield [dict(zip(names, row, strict=True)) for row in rows]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from models.core import vocabularies as v
 from models.core.errors import InvalidRecord
 from models.migrations import tables
-from models.projection import rebuild
+from models.projection import documents, rebuild
 from models.projection.tables import ClaimDocument
 from models.read import listings
 from models.records.assessment import AssessmentIn
@@ -32,7 +32,8 @@ TABLES = {table(model).name: table(model) for model in tables.tables}
 def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
     with store.database.read() as connection:
         row = listings.claim(connection, slug, PARTS)
-    return {**json.loads(row["core"]), **{part: json.loads(row[part]) for part in PARTS}}
+    found: dict[str, Any] = json.loads(documents.served(row, PARTS))
+    return found
 
 
 def serials(store: Store) -> list[int]:
@@ -332,6 +333,7 @@ def test_keys_begin_with_the_claim() -> None:
             "claim_term",
             "status_period",
             "claim_search",
+            "evidence_document",
         )
     }
     for rows in own:
@@ -340,7 +342,7 @@ def test_keys_begin_with_the_claim() -> None:
 
 
 SPOILED = [
-    ("document", lambda: update(table(ClaimDocument)).values(core=b"{}"), "claim_document of"),
+    ("document", lambda: update(table(ClaimDocument)).values(derived=b"{}"), "claim_document of"),
     ("status", lambda: update(table(ClaimDocument)).where(table(ClaimDocument).c.claim == "ccsvi-causes-ms").values(status="supported"), "ccsvi-causes-ms does not agree"),
     ("table", lambda: update(table(Claim)).where(table(Claim).c.id == "ccsvi-causes-ms").values(statement="CCSVI cures MS."), "claim/ccsvi-causes-ms differs from its last revision"),
     ("serial", lambda: update(table(Serial)).values(value=999), "The serial stands at 999"),
@@ -361,7 +363,7 @@ def test_check_tells_what_disagrees(seeded: Store, spoil: Any, told: str) -> Non
 def test_rebuild_mends_the_read_model(seeded: Store) -> None:
     before = whole(seeded, "ccsvi-causes-ms")
     with seeded.database.write() as connection:
-        connection.execute(update(table(ClaimDocument)).values(core=b"{}", status="supported"))
+        connection.execute(update(table(ClaimDocument)).values(derived=b"{}", status="supported"))
     with seeded.database.write() as connection:
         assert rebuild.rebuild(connection) == 21
     assert whole(seeded, "ccsvi-causes-ms") == before

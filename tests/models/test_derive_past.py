@@ -1,15 +1,16 @@
 """The stored past: what a list shows of a day is what follows from all that had been published by then, byte by byte."""
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from pydantic_core import to_json
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from models.core import vocabularies as v
 from models.core.types import last_day_of
-from models.projection import claim_loader, derive, rebuild, tables
+from models.projection import claim_loader, derive, documents, rebuild, tables
 from models.projection.integrity_check import check
 from models.read import listings
 from models.records import serializers
@@ -19,6 +20,7 @@ from models.status import claim_aggregate, rules
 from models.status import periods as periods_module
 from models.write.changes import begin, put
 from tests.databases import Store
+from tests.models.periods import holds_on, runs_of
 
 DAYS = (
     "1900-01-01",
@@ -72,6 +74,19 @@ def derived_plainly(claim: claim_aggregate.Whole) -> bytes:
     return to_json(core)
 
 
+def periods_of(connection: Connection, claim: str) -> list[serializers.Row]:
+    """Return the stored periods of a claim."""
+    period = serializers.table(tables.StatusPeriod)
+    mine = select(period).where(period.c.claim == claim).order_by(period.c.starts)
+    return [dict(row) for row in connection.execute(mine).mappings()]
+
+
+def core_on(row: serializers.Row, periods: list[serializers.Row], day: str) -> bytes:
+    """Return the core of a claim on a day, from its document and its periods."""
+    (period,) = (each for each in periods if holds_on(each, day))
+    return documents.served({**row, "derived": period["derived"]})
+
+
 def days_of(claim: claim_aggregate.Whole) -> list[str]:
     """Return days before, on and after everything that is dated in a claim, as far as it was stated by then."""
     told = {row["published"] for row in (*claim.evidence, *claim.sources.values())}
@@ -93,16 +108,16 @@ def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
         compared = 0
         for claim in claims:
             row = stored[claim.claim["id"]]
+            periods = periods_of(connection, row["claim"])
             for day in days_of(claim):
                 then = claim_aggregate.as_of(claim, day)
-                assert derive.core_as_of(row["core"], row["past"], day) == derived_plainly(then), (
-                    row["claim"],
-                    day,
-                )
-                (parts,) = derive.parts_as_of(connection, [row], claim_aggregate.PARTS, day)
-                assert parts == [
-                    to_json(claim_aggregate.parts(then)[part]) for part in claim_aggregate.PARTS
-                ], (row["claim"], day)
+                assert core_on(row, periods, day) == derived_plainly(then), (row["claim"], day)
+                (found,) = documents.parts_as_of(connection, [row], claim_aggregate.PARTS, day)
+                parts = {
+                    part: to_json(claim_aggregate.parts(then)[part])
+                    for part in claim_aggregate.PARTS
+                }
+                assert found == {**row, **parts}, (row["claim"], day)
                 compared += 1
     assert compared > 500
 
@@ -146,6 +161,10 @@ def generated(chance: random.Random) -> claim_aggregate.Whole:
             "relation_type": chance.choice((None, None, None, "leads_to")),
             "relation_target": None,
             "finding": "It was found.",
+            "question": None,
+            "study_design": "cohort",
+            "sample_size": None,
+            "updated": "2026-11-25T00:00:00.000000Z",
             "state": chance.choice(("accepted", "accepted", "accepted", "submitted", "retracted")),
             **{
                 name: source[name]
@@ -192,21 +211,19 @@ def test_every_day_of_generated_claims(seed: int) -> None:
     claim = generated(random.Random(seed))
     rows = derive.derive_from([claim])
     (row,) = rows["claim_document"]
-    assert row["core"] == derived_plainly(claim) == to_json(claim_aggregate.core(claim))
+    assert documents.served(row) == derived_plainly(claim) == to_json(claim_aggregate.core(claim))
     periods = [
         {"claim": "c", **vars(run)}
         for run in periods_module.status_periods(claim.claim["kind"], claim.lines, claim.stated)
     ]
-    assert rows["status_period"] == periods
+    stored = rows["status_period"]
+    assert runs_of(stored) == periods
+    assert all(earlier["derived"] != later["derived"] for earlier, later in pairwise(stored))
     for day in days_of(claim):
         then = claim_aggregate.as_of(claim, day)
-        assert derive.core_as_of(row["core"], row["past"], day) == derived_plainly(then), day
+        assert core_on(row, stored, day) == derived_plainly(then), day
         decided = rules.decide(claim.claim["kind"], claim.lines, day)
-        (found,) = (
-            run
-            for run in periods
-            if run["starts"] <= day and (run["ends"] is None or day < run["ends"])
-        )
+        (found,) = (run for run in periods if holds_on(run, day))
         assert (found["status"], found["rule"], found["certainty"]) == (
             decided.status,
             decided.rule,
@@ -215,20 +232,20 @@ def test_every_day_of_generated_claims(seed: int) -> None:
 
 
 def test_a_day_before_the_claim_has_no_core() -> None:
-    (row,) = derive.derive_from([generated(random.Random(1))])["claim_document"]
-    with pytest.raises(ValueError, match="not stated by 1999-12-31"):
-        derive.core_as_of(row["core"], row["past"], "1999-12-31")
+    periods = derive.derive_from([generated(random.Random(1))])["status_period"]
+    assert not any(holds_on(period, "1999-12-31") for period in periods)
 
 
 def test_a_damaged_past_is_found_and_mended(seeded: Store) -> None:
-    table = serializers.table(tables.ClaimDocument)
+    table = serializers.table(tables.StatusPeriod)
+    first = table.c.starts == "2009-09-02"
     with seeded.database.write() as connection:
         connection.execute(
-            table.update().where(table.c.claim == "ccsvi-causes-ms").values(past=b"2017-11-30")
+            table.update().where(table.c.claim == "ccsvi-causes-ms", first).values(derived=b"{}")
         )
     with seeded.database.read() as connection:
         (told,) = check(connection)
-    assert told.startswith("claim_document of ccsvi-causes-ms does not agree")
+    assert told.startswith("status_period of ccsvi-causes-ms does not agree")
     with seeded.database.write() as connection:
         rebuild.rebuild(connection)
     with seeded.database.read() as connection:
@@ -249,12 +266,7 @@ def test_a_source_that_is_retracted_later_changes_the_past_it_had(seeded: Store)
     with seeded.database.read() as connection:
         (claim,) = claim_loader.load(connection, ["ccsvi-causes-ms"])
         row = listings.claim(connection, "ccsvi-causes-ms", ())
-        past = connection.scalar(
-            select(listings.document.c.past).where(listings.document.c.claim == "ccsvi-causes-ms")
-        )
-    assert past is not None
-    assert b"2015-05-31" in past
+        periods = periods_of(connection, "ccsvi-causes-ms")
+    assert "2015-05-31" in [period["starts"] for period in periods]
     for day in ("2015-05-30", "2015-05-31"):
-        assert derive.core_as_of(row["core"], past, day) == derived_plainly(
-            claim_aggregate.as_of(claim, day)
-        )
+        assert core_on(row, periods, day) == derived_plainly(claim_aggregate.as_of(claim, day))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from models.projection.documents import served
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
 from models.read import listings
@@ -139,7 +140,7 @@ def test_what_was_known_is_known_after_a_round_trip(seeded: Store, other: Store)
             assert core(now) == core(then)
             assert parts(now) == parts(then)
             stored = listings.claim(there, slug, ("evidence",))
-            assert json.loads(stored["core"]) == core(then).model_dump()
+            assert json.loads(served(stored)) == core(then).model_dump()
             assert json.loads(stored["evidence"]) == parts(then)["evidence"]
 
 
@@ -299,11 +300,11 @@ def test_a_claim_s_line_is_the_stored_bytes(seeded: Store) -> None:
     with seeded.database.write() as connection:
         document = table(ClaimDocument)
         stored = connection.scalar(
-            select(document.c.core).where(document.c.claim == "ccsvi-causes-ms")
+            select(document.c.fields).where(document.c.claim == "ccsvi-causes-ms")
         )
         assert stored is not None
         changed = stored.replace(b"CCSVI causes MS.", b"CCSVI  causes MS.")
         connection.execute(
-            update(document).where(document.c.claim == "ccsvi-causes-ms").values(core=changed)
+            update(document).where(document.c.claim == "ccsvi-causes-ms").values(fields=changed)
         )
     assert b"CCSVI  causes MS." in exported(seeded)

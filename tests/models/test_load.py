@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from benchmarks import data
 from models.projection import claim_loader, derive
+from models.projection import documents as documents_module
 from models.projection import tables as tables_module
 from models.records.record_types import RECORD_TYPES, read_record, read_records
 from models.records.revision import Revision, Serial
@@ -68,8 +69,11 @@ def tables(store: Store) -> dict[str, Any]:
             )
         ]
         cores = {
-            row.claim: {**json.loads(row.core), **dict.fromkeys(("revision", "created", "updated"))}
-            for row in connection.execute(select(table(tables_module.ClaimDocument)))
+            row["claim"]: {
+                **json.loads(documents_module.served(dict(row))),
+                **dict.fromkeys(("revision", "created", "updated")),
+            }
+            for row in connection.execute(select(table(tables_module.ClaimDocument))).mappings()
         }
     return {"records": kept, "terms": terms, "periods": periods, "cores": cores}
 
@@ -108,8 +112,12 @@ def whole_claim(store: Store, slug: str) -> Any:
     """Return the core of a claim as it is stored."""
     with store.database.read() as connection:
         documents = table(tables_module.ClaimDocument)
-        core = connection.scalar(select(documents.c.core).where(documents.c.claim == slug))
-    return core and json.loads(core)
+        row = (
+            connection.execute(select(documents).where(documents.c.claim == slug))
+            .mappings()
+            .first()
+        )
+    return row and json.loads(documents_module.served(dict(row)))
 
 
 def test_a_load_in_batches_is_what_changes_make_one_by_one(

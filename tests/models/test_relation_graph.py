@@ -6,6 +6,7 @@ import pytest
 from pydantic_core import from_json
 
 from models.core.errors import InvalidRecord
+from models.projection import documents
 from models.projection.integrity_check import check
 from models.read import listings, relation_graph
 from models.records.claim import ClaimIn
@@ -23,10 +24,7 @@ CAUSAL = "ccsvi-causes-ms"
 def stored(store: Store, slug: str) -> Any:
     with store.database.read() as connection:
         row = listings.claim(connection, slug, claim_aggregate.PARTS)
-    return {
-        **from_json(row["core"]),
-        **{part: from_json(row[part]) for part in claim_aggregate.PARTS},
-    }
+    return from_json(documents.served(row, claim_aggregate.PARTS))
 
 
 def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: Store) -> None:

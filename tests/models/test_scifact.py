@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from api.settings import ROOT
 from models.core.errors import describe_fault
 from models.core.types import clean_text
+from models.projection import documents
 from models.read import listings
 from models.records.claim import Claim
 from models.records.evidence import Evidence
@@ -59,7 +60,7 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
     assert from_json(exported(empty).partition(b"\n")[0])["licence"] is None
     with empty.database.read() as connection:
         row = listings.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
-        claim = from_json(row["core"])
+        claim = from_json(documents.served(row))
         evidence = {line["key"]: line for line in from_json(row["evidence"])}
         source = read_record(connection, RECORD_TYPES["source"], "scifact-7")
         translated = read_record(connection, RECORD_TYPES["source"], "scifact-8")

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from api.settings import ROOT
 from models.core.errors import ClaimbaseError
+from models.projection import documents
 from models.read import listings
 from models.records.claim import Claim
 from models.records.revision import Revision
@@ -53,7 +54,7 @@ def test_an_edited_file_makes_one_revision_and_a_new_document(seeded: Store, fil
     with seeded.database.read() as connection:
         row = listings.claim(connection, "ccsvi-causes-ms", ())
     assert row["revision"] == 197
-    assert b'"statement":"CCSVI causes multiple sclerosis."' in row["core"]
+    assert b'"statement":"CCSVI causes multiple sclerosis."' in documents.served(row)
 
 
 CAUSAL, DOEPP = "claims/ccsvi-causes-ms.yaml", "sources/doepp-2010.yaml"

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from models.core import vocabularies as v
 from models.core.errors import NotFound
-from models.projection import claim_loader, rebuild
+from models.projection import claim_loader, documents, rebuild
 from models.projection.integrity_check import check
 from models.projection.tables import StatusPeriod
 from models.read import as_recorded, facets, listings
@@ -42,10 +42,7 @@ def served(claim: claim_aggregate.Whole) -> Any:
 def stored(store: Store, slug: str) -> Any:
     with store.database.read() as connection:
         row = listings.claim(connection, slug, claim_aggregate.PARTS)
-    return {
-        **from_json(row["core"]),
-        **{part: from_json(row[part]) for part in claim_aggregate.PARTS},
-    }
+    return from_json(documents.served(row, claim_aggregate.PARTS))
 
 
 def test_the_causal_claim_s_timeline(shared: Store) -> None:

@@ -1,18 +1,20 @@
-"""Traits: one number tells what a claim is, so that a list or a count costs what it finds, however large the store."""
+"""The summary of a claim beside its terms, so that a list or a count costs what it finds, however large the store."""
 
-import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, select, text
 
-from models.projection import tables, traits
+from models.projection import claim_loader, derive, tables
+from models.projection import tables as tables_module
 from models.read import facets as counting
 from models.read import listings, search_results
 from models.read.filters import bound
 from models.records.serializers import Row, table
 from models.search.query import parse_query
+from models.status import claim_aggregate
 from tests.databases import DATABASES, Store, Templates, store_of
 from tests.models.exports import as_lines, disagreements, load
 
@@ -146,6 +148,13 @@ def past_page(connection: Connection, parameters: Row, *sort: str) -> Any:
     )
 
 
+def best_evidence(connection: Connection) -> Any:
+    statement = listings.evidence_statement()
+    return listings.page(
+        connection, listings.EVIDENCE, statement, BEST, ("level", "-published"), None, 5
+    )
+
+
 def sought(connection: Connection, parameters: Row) -> Any:
     found = search_results.search_listing(
         connection, listings.CLAIMS, "claim", parse_query("subject3", {})
@@ -157,6 +166,7 @@ def sought(connection: Connection, parameters: Row) -> Any:
 
 TOPIC: Row = {"topic": ["topic-3"]}
 DAY: Row = {"as_of": "2005-12-31"}
+BEST: Row = {"level.lte": "2"}
 BOTH: Row = {"topic": ["topic-3", "topic-4"]}
 SOME: Row = {"evidence_level": ["2", "4"]}
 READS: dict[str, Callable[[Connection], Any]] = {
@@ -183,6 +193,7 @@ READS: dict[str, Callable[[Connection], Any]] = {
         at, BOTH | DAY, "-evidence_count"
     ),
     "a page of a search and levels": lambda at: sought(at, SOME),
+    "the best and newest evidence": best_evidence,
     "a page of a search, a topic and levels": lambda at: sought(at, TOPIC | SOME),
 }
 
@@ -208,8 +219,11 @@ def test_work_tells_a_walk_through_everything(stores: list[Store]) -> None:
     assert took[1] > 3 * took[0]
 
 
-def test_traits_say_what_the_claim_is_in_its_document_and_beside_each_term(seeded: Store) -> None:
+def test_the_summary_says_what_a_claim_is_in_its_document_and_beside_each_term(
+    seeded: Store,
+) -> None:
     documents, terms = table(tables.ClaimDocument), table(tables.ClaimTerm)
+    sets = {"levels": "evidence_level", "directions": "direction"}
     with seeded.database.read() as connection:
         found = connection.execute(select(documents)).mappings().all()
         assert len(found) == 21
@@ -219,34 +233,27 @@ def test_traits_say_what_the_claim_is_in_its_document_and_beside_each_term(seede
                 .mappings()
                 .all()
             )
-            wanted = {(name, claim[name]) for name in ("status", "kind", "certainty")} - {
-                ("certainty", None)
-            }
-            wanted |= {
-                (row["field"], row["value"])
-                for row in own
-                if row["field"] in ("evidence_level", "direction")
-            }
-            wanted |= {
-                (row["field"], traits.ANY)
-                for row in own
-                if row["field"] in ("topic", "asserted_by")
-            }
-            assert {pair for pair, bit in traits.BITS.items() if claim["traits"] & bit} == wanted
-            assert {row["traits"] for row in own} == {claim["traits"]}
+            for name, field in sets.items():
+                values = [row["value"] for row in own if row["field"] == field]
+                assert claim[name] == derive.set_of(values)
+            summary = {name: claim[name] for name in tables_module.SUMMARY}
+            assert all(
+                {name: row[name] for name in tables_module.SUMMARY} == summary for row in own
+            )
+            told = {row["field"] for row in own}
+            assert {"topic", "asserted_by"} <= told
     with seeded.database.write() as connection:
         connection.execute(
-            terms.update().where(terms.c.claim == "ccsvi-causes-ms").values(traits=0)
+            terms.update().where(terms.c.claim == "ccsvi-causes-ms").values(levels="")
         )
     assert disagreements(seeded) == [
         "claim_term of ccsvi-causes-ms does not agree with the tables; run claimbase rebuild"
     ]
 
 
-def test_stored_numbers_are_read_as_they_were_written() -> None:
-    # Where this fails, a term has another bit than in stores that exist: raise `rebuild.DERIVATION`, then this number.
-    assert zlib.crc32(repr(traits.BITS).encode()) == 1336909856
-    assert max(traits.BITS.values()) < 2**63
+def test_a_set_is_text_with_each_term_between_commas() -> None:
+    assert derive.set_of(["not_gradable", "2", "2", "1"]) == ",1,2,not_gradable,"
+    assert derive.set_of([]) == ""
 
 
 def test_the_shape_of_a_statement_is_the_same_for_all_terms() -> None:
@@ -255,8 +262,83 @@ def test_the_shape_of_a_statement_is_the_same_for_all_terms() -> None:
         for some in (["1", "2"], ["3", "not_gradable"])
     )
     assert one[0] == other[0]
-    assert one[2]["given_evidence_level_bits"] == traits.number(
-        [("evidence_level", "1"), ("evidence_level", "2")]
+
+
+FILTERS: list[Row] = [
+    {},
+    {"evidence_level": ["1"]},
+    {"evidence_level": ["1", "not_gradable"]},
+    {"evidence_level.lte": "2"},
+    {"evidence_level.lte": "not_gradable"},
+    {"direction": ["inconclusive"]},
+    {"direction": ["supports"], "evidence_level.lte": "3"},
+    {"direction": ["supports"], "status.ne": ["refuted"]},
+    {"topic": ["topic-3"], "evidence_level": ["2", "4"]},
+    {"topic": ["topic-3", "topic-4"], "direction": ["disputes"], "certainty": ["low"]},
+    {"kind.ne": ["finding"], "asserted_by": ["team-1"]},
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_counts_and_facets_are_those_of_the_claims_one_by_one(
+    stores: list[Store], filters: Row
+) -> None:
+    """Whatever index answers: the same as going through all claims, today and as of a day on which all was there."""
+    with stores[0].database.read() as connection:
+        claims = [
+            each
+            for each in claim_loader.load(connection, sorted(_slugs(connection)))
+            if _meets(each, filters)
+        ]
+        for listing, day in (
+            (listings.CLAIMS, {}),
+            (listings.CLAIMS_AS_OF, {"as_of": "2026-01-01"}),
+        ):
+            parameters = filters | day
+            assert counting.count(connection, listing, parameters) == len(claims)
+            total, found = counting.facets(connection, listing, parameters, counting.FACETS)
+            assert total == len(claims)
+            for name in counting.FACETS:
+                wanted = Counter(value for each in claims for value in _values(each, name))
+                shown = {row["term"]: row["count"] for row in found[name]["terms"]}
+                assert shown.items() <= wanted.items()
+                assert sum(shown.values()) + found[name]["other"] == wanted.total()
+                assert found[name]["missing"] == sum(not _values(each, name) for each in claims)
+
+
+def _slugs(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(listings.document.c.claim)))
+
+
+def _values(claim: claim_aggregate.Whole, name: str) -> set[str]:
+    """Return what a claim has in a field that claims are counted by."""
+    core = claim_aggregate.core(claim)
+    lines = {"evidence_level": "level", "direction": "direction"}
+    if name in lines:
+        return {row[lines[name]] for row in claim.evidence}
+    if name == "topic":
+        return set(core.topics)
+    if name == "asserted_by":
+        return set(core.asserted_by)
+    value = getattr(core, name)
+    return set() if value is None else {value}
+
+
+def _meets(claim: claim_aggregate.Whole, filters: Row) -> bool:
+    """Return whether a claim meets all filters, and one of its lines all those on lines."""
+    on_lines = {"evidence_level": "level", "direction": "direction"}
+
+    def holds(value: set[str], operator: str, wanted: Any) -> bool:
+        if operator == "lte":
+            return any(each <= wanted for each in value)
+        return value.isdisjoint(wanted) if operator == "ne" else not value.isdisjoint(wanted)
+
+    split = {name: (*name.partition(".")[::2], wanted) for name, wanted in filters.items()}
+    own = [each for each in split.values() if each[0] not in on_lines]
+    if not all(holds(_values(claim, field), operator, wanted) for field, operator, wanted in own):
+        return False
+    line = [each for each in split.values() if each[0] in on_lines]
+    return not line or any(
+        all(holds({row[on_lines[field]]}, operator, wanted) for field, operator, wanted in line)
+        for row in claim.evidence
     )
-    wanted = traits.number([("evidence_level", "1"), ("evidence_level", "2")])
-    assert bound({"evidence_level.lte": "2"})[2]["given_evidence_level_lte_bits"] == wanted
