@@ -117,7 +117,7 @@ def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool) -> None
 
 
 def _print_problem(problem: Problem) -> None:
-    typer.echo(describe_fault(problem.place, problem.fault), err=True)
+    typer.echo(describe_fault(problem.location, problem.fault), err=True)
 
 
 def _print_tally(tally: Counter[str], outcome: str) -> None:

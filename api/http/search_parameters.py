@@ -62,7 +62,7 @@ def apply_search(
 def highlighting_claims(lines: Lines, query: Query, day: str | None) -> Lines:
     """Return a function that writes claims as JSON with `highlight`.
 
-    Their rows have `search_results.MARKED_PARTS`. With a day, only what had been published by then
+    Their rows have `search_results.HIGHLIGHT_PARTS`. With a day, only what had been published by then
     is highlighted.
     """
 

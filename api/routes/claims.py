@@ -31,7 +31,7 @@ from models.read.filters import (
     PastMoment,
     given,
 )
-from models.read.search_results import MARKED_PARTS, RELEVANCE
+from models.read.search_results import HIGHLIGHT_PARTS, RELEVANCE
 from models.records.evidence import EvidenceOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
@@ -188,7 +188,7 @@ def claims_response(
         )
     parts = parts_of(query.fields, query.include)
     marked = sought if query.highlight else None
-    read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *MARKED_PARTS]))
+    read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *HIGHLIGHT_PARTS]))
     if query.as_of is None:
         statement = listings.claims_statement(read)
         lines = claim_lines(query.fields, parts)

@@ -116,7 +116,7 @@ def _replace(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         given, record_id = _object(await body_of(request)), path[kind.name]
-        body = {**kind.place(record_id), **given}
+        body = {**kind.key_of(record_id), **given}
 
         def work(change: Change) -> Answer:
             # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
@@ -146,7 +146,7 @@ def _change(kind: RecordType) -> Any:
         def work(change: Change) -> Answer:
             old = meant(request, change, caller, kind, record_id)
             review.replace(
-                change, caller, kind, record_id, {**kind.place(record_id), **merged(old, patch)}
+                change, caller, kind, record_id, {**kind.key_of(record_id), **merged(old, patch)}
             )
             return told(kind, record_id)
 

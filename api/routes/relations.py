@@ -18,7 +18,7 @@ from models.records.relation import RelationIn
 
 router = APIRouter(prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted])
 
-Depth = Annotated[int, Field(ge=1, le=relation_graph.MOST_STEPS, description="Steps at the most.")]
+Depth = Annotated[int, Field(ge=1, le=relation_graph.MAX_STEPS, description="Steps at the most.")]
 
 
 class WalkParameters(Filters):
@@ -68,7 +68,7 @@ class ImpactParameters(Filters):
     """What to assume of the claim, and how far to look."""
 
     assume: v.Status = Field("refuted", description="The status that the claim is assumed to have.")
-    depth: Depth = relation_graph.MOST_STEPS
+    depth: Depth = relation_graph.MAX_STEPS
 
 
 class TouchedClaim(WalkedClaim):

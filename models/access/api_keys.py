@@ -1,7 +1,8 @@
-"""Keys: who may write. A key is shown once, when it is made; only its hash is stored.
+"""API keys: who may write. A key is shown once, when it is created; only its hash is stored.
 
-A key looks like `claimbase_<id>_<secret>_<checksum>`: the prefix and the checksum let a scanner find one that leaked,
-and let most mistakes be told without asking the database. Keys are no content: they have no revisions.
+A key looks like `claimbase_<id>_<secret>_<checksum>`. By the prefix and the checksum a scanner can
+find a leaked key, and most typing errors are noticed without a query of the database. Keys are not
+content: they have no revisions.
 """
 
 import hashlib
@@ -24,22 +25,25 @@ from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, v
 from models.core.types import Strict, Text, format_timestamp, now
 from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import first
-from models.records.serializers import columns_of, table
+from models.records.serializers import Row, columns_of, table
 
 PREFIX = "claimbase"
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_ID, _SECRET, _CHECKSUM = 8, 32, 6
-_SHAPE = re.compile(
-    rf"{PREFIX}_([0-9A-Za-z]{{{_ID}}})_[0-9A-Za-z]{{{_SECRET}}}_[0-9A-Za-z]{{{_CHECKSUM}}}"
+_ID_LENGTH, _SECRET_LENGTH, _CHECKSUM_LENGTH = 8, 32, 6
+_LETTER = "[0-9A-Za-z]"
+_KEY = re.compile(
+    rf"{PREFIX}_({_LETTER}{{{_ID_LENGTH}}})"
+    rf"_{_LETTER}{{{_SECRET_LENGTH}}}_{_LETTER}{{{_CHECKSUM_LENGTH}}}"
 )
-# Whole or cut off, and also where its underscores came percent-encoded.
-_TRACE = re.compile(
-    rf"({PREFIX}(?:_|%(?:25)*5f)[0-9a-z]{{{_ID}}})(?:_|%(?:25)*5f)[0-9a-z_%]+", re.IGNORECASE
+# A key in any text: also if it is cut off, or if its underscores are percent-encoded.
+_SEPARATOR = "(?:_|%(?:25)*5f)"
+_KEY_IN_TEXT = re.compile(
+    rf"({PREFIX}{_SEPARATOR}[0-9a-z]{{{_ID_LENGTH}}}){_SEPARATOR}[0-9a-z_%]+", re.IGNORECASE
 )
 
-# The program writes revisions under names of its own; nobody is to pass for it.
+# The program itself writes revisions under these names, so no key may have them.
 RESERVED_NAMES = frozenset(
-    (
+    [
         "admin-cli",
         "anonymous",
         "backup",
@@ -50,14 +54,18 @@ RESERVED_NAMES = frozenset(
         "migrate",
         "purge",
         "rebuild",
-    )
-) | {"scifact", "seed", "serve", "system"}
+        "scifact",
+        "seed",
+        "serve",
+        "system",
+    ]
+)
 NAME_LENGTH = 100
-_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
+_NUMBER_OF_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
 
 def check_name(value: object) -> object:
-    """Accept the name of a person or script that no other could be taken for; runs of spaces become one."""
+    """Accept a name that cannot be mistaken for another one. Runs of spaces become one space."""
     if not isinstance(value, str):
         return value
     name = " ".join(value.split(" ")).strip()
@@ -65,10 +73,7 @@ def check_name(value: object) -> object:
         raise PydanticCustomError(
             "bad_name", "A name has 1 to {most} characters.", {"most": NAME_LENGTH}
         )
-    if any(
-        unicodedata.category(character)[0] == "C" or character in "\u2028\u2029"
-        for character in name
-    ):
+    if any(_is_invisible(character) for character in name):
         raise PydanticCustomError(
             "bad_name", "A name has no control characters and no invisible ones."
         )
@@ -79,56 +84,72 @@ def check_name(value: object) -> object:
     return name
 
 
-def same_person(one: str, other: str) -> bool:
-    """Say whether two names mean one person: whoever may have keys of both spellings decides for two."""
-    return _spelled(one) == _spelled(other)
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character)[0] == "C" or character in "\u2028\u2029"
+
+
+def same_person(name: str, other: str) -> bool:
+    """Return whether two names mean one person, though they are spelled differently.
+
+    Otherwise one person with a key of each spelling could decide on their own proposal.
+    """
+    return _without_spelling(name) == _without_spelling(other)
 
 
 def spellings_of(connection: Connection, name: str) -> list[str]:
-    """Return every name that keys bear and that means the same person as this one, itself among them."""
+    """Return the name itself and all names of keys that mean the same person."""
     names = connection.scalars(select(table(ApiKey).c.name).distinct())
-    return sorted({name, *(each for each in names if same_person(each, name))})
+    return sorted({name, *(other for other in names if same_person(other, name))})
 
 
-def _spelled(name: str) -> str:
+def _without_spelling(name: str) -> str:
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def check_expiry(value: object) -> object:
-    """Accept a day (`2027-01-01`, from whose beginning in UTC the key is expired), a time in UTC, or a number of days (`90d`)."""
+    """Return when a key expires, as a timestamp in UTC.
+
+    Accepts a day (`2027-01-01`, the key expires when it begins in UTC), a time in UTC, or a number
+    of days from now (`90d`).
+    """
     if not isinstance(value, str):
         return value
-    present = datetime.now(UTC)
+    current_time = datetime.now(UTC)
     try:
-        if days := _DAYS.fullmatch(value):
-            moment = present + timedelta(days=int(days[1]))
-        else:
-            moment = datetime.fromisoformat(value)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        expiry = _parse_expiry(value, current_time)
     except (ValueError, OverflowError):
         raise PydanticCustomError(
             "bad_expiry", "Write a day, 2027-01-01, or a number of days, 90d."
         ) from None
-    if moment <= present:
+    if expiry <= current_time:
         raise PydanticCustomError("bad_expiry", "That is in the past.")
-    return format_timestamp(moment)
+    return format_timestamp(expiry)
+
+
+def _parse_expiry(value: str, current_time: datetime) -> datetime:
+    if days := _NUMBER_OF_DAYS.fullmatch(value):
+        return current_time + timedelta(days=int(days[1]))
+    moment = datetime.fromisoformat(value)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class KeyIn(Strict):
     """What a new key is for."""
 
     name: Annotated[Text, BeforeValidator(check_name)] = Field(
-        description="Who uses it. It becomes the actor of what is written with it; two keys of one name are one person."
+        description="Who uses it. It becomes the actor of what is written with it; two keys of "
+        "one name are one person."
     )
     role: Annotated[str, OneOf(v.ROLES)]
     expires: Annotated[str | None, BeforeValidator(check_expiry)] = Field(
         default=None,
-        description="A day from whose beginning (UTC) it is good for nothing, or a number of days: `90d`.",
+        description="A day from whose beginning (UTC) it is good for nothing, or a number of "
+        "days: `90d`.",
     )
 
 
 class ApiKey(Strict, table=True):
-    """A key as it is stored: never itself, only its hash. What is random needs no slow hash."""
+    """A key as it is stored: only as its hash. A random secret needs no slow hash."""
 
     __tablename__ = "api_key"
     __table_args__ = (vocabulary_check("role", v.ROLES),)
@@ -153,90 +174,94 @@ class Key(Strict):
     revoked: str | None = Field(description="UTC; since then it is good for nothing.")
 
     def may(self, role: str) -> bool:
-        """Say whether its role is that one or a higher one."""
+        """Return whether the key has this role or a higher one."""
         return v.ROLES.rank(self.role) >= v.ROLES.rank(role)
 
 
 class Forbidden(ClaimbaseError):
-    """Who asks is known, and may not."""
+    """The caller is authenticated, but may not do this."""
 
     code = "forbidden"
 
 
 class BadKey(ClaimbaseError):
-    """A key that is good for nothing. `reason` is for the audit record, `key` the stored one, where it is known.
+    """The key cannot be used.
 
-    The public wording is one for all that are not expired, so that nobody learns from it which keys there are.
+    `reason` is for the audit record, and `key` is the stored key if there is one. All keys that are
+    not expired get the same message, so that it does not disclose which keys exist.
     """
 
     code = "invalid_key"
     reason = "malformed_key"
-    wording = "The key is not valid. A key is made by an admin, or by claimbase keys create."
+    message = "The key is not valid. A key is made by an admin, or by claimbase keys create."
 
     def __init__(self, key: Key | None = None) -> None:
-        super().__init__(self.wording)
+        super().__init__(self.message)
         self.key = key
 
 
 class MalformedKey(BadKey):
-    """Not a key, or mistyped."""
+    """Not a key at all, or one with a typing error."""
 
 
 class UnknownKey(BadKey):
-    """A key of another place, or a forged one."""
+    """A key of another installation, or a forged one."""
 
     reason = "unknown_key"
 
 
 class RevokedKey(BadKey):
-    """A key that was taken back."""
+    """A key that was revoked."""
 
     reason = "revoked_key"
 
 
 class ExpiredKey(BadKey):
-    """A key whose time is over."""
+    """A key that has expired."""
 
     code = "expired_key"
     reason = "expired_key"
-    wording = "The key is expired."
+    message = "The key is expired."
 
 
-def parse_key_request(given: object) -> KeyIn:
-    """Return what a new key is for, or raise all that is wrong with it, each with a JSON Pointer."""
+def parse_key_request(request: object) -> KeyIn:
+    """Return the description of a new key.
+
+    Raises `InvalidRecord` with every fault, each located by a JSON Pointer.
+    """
     try:
-        return KeyIn.model_validate(given)
+        return KeyIn.model_validate(request)
     except ValidationError as error:
         faults = validation_faults(error.errors(), KeyIn.model_fields)
-        told = "; ".join(
+        detail = "; ".join(
             f"{fault.at}: {fault.detail}" if fault.at else fault.detail for fault in faults
         )
-        raise InvalidRecord(
-            told, [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
-        ) from None
+        located = [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
+        raise InvalidRecord(detail, located) from None
 
 
-def create_key(connection: Connection, key: KeyIn) -> tuple[Key, str]:
-    """Store a new key; return what may be shown of it, and the key itself, which nobody can tell again."""
-    identity = _random(_ID)
-    begun = f"{PREFIX}_{identity}_{_random(_SECRET)}"
-    plain = f"{begun}_{_checksum(begun)}"
-    made = Key(id=identity, **key.model_dump(), created=now(), revoked=None)
-    connection.execute(insert(table(ApiKey)).values(**made.model_dump(), hash=_hash(plain)))
-    return made, plain
+def create_key(connection: Connection, request: KeyIn) -> tuple[Key, str]:
+    """Store a new key. Return what may be shown of it, and the key itself, which is not stored."""
+    identity = _random_text(_ID_LENGTH)
+    beginning = f"{PREFIX}_{identity}_{_random_text(_SECRET_LENGTH)}"
+    secret_key = f"{beginning}_{_checksum(beginning)}"
+    key = Key(id=identity, **request.model_dump(), created=now(), revoked=None)
+    row = {**key.model_dump(), "hash": _hash(secret_key)}
+    connection.execute(insert(table(ApiKey)).values(row))
+    return key, secret_key
 
 
 def list_keys(connection: Connection) -> list[Key]:
     """Return every key, the oldest first."""
-    rows = table(ApiKey)
-    found = connection.execute(select(rows).order_by(rows.c.created, rows.c.id)).mappings()
-    return [Key(**columns_of(row, Key)) for row in found]
+    keys = table(ApiKey)
+    rows = connection.execute(select(keys).order_by(keys.c.created, keys.c.id)).mappings()
+    return [Key(**columns_of(row, Key)) for row in rows]
 
 
 def get_key(connection: Connection, identity: str) -> Key:
-    """Return one key by its id."""
-    rows = table(ApiKey)
-    row = connection.execute(select(rows).where(rows.c.id == identity)).mappings().first()
+    """Return a key by its id. Raises `NotFound` if there is no such key."""
+    keys = table(ApiKey)
+    row = connection.execute(select(keys).where(keys.c.id == identity)).mappings().first()
     if row is None:
         detail = f"There is no key with the id '{identity}'."
         raise NotFound(detail, [Fault(at="key", code="not_found", detail=detail)])
@@ -244,34 +269,29 @@ def get_key(connection: Connection, identity: str) -> Key:
 
 
 def revoke_key(connection: Connection, identity: str) -> Key:
-    """Take a key back, from now on and for good; one that was taken back stays as it is."""
-    rows = table(ApiKey)
-    unrevoked = (rows.c.id == identity) & rows.c.revoked.is_(None)
-    connection.execute(update(rows).where(unrevoked).values(revoked=now()))
+    """Revoke a key for good. A key that was revoked before keeps its time of revocation."""
+    keys = table(ApiKey)
+    valid = (keys.c.id == identity) & keys.c.revoked.is_(None)
+    connection.execute(update(keys).where(valid).values(revoked=now()))
     return get_key(connection, identity)
 
 
-def key_id(presented: str) -> str | None:
-    """Return the id within a key that is well formed; nothing is known yet about whether it is a good one."""
-    match = _SHAPE.fullmatch(presented)
-    begun, _, checksum = presented.rpartition("_")
-    return match[1] if match and checksum == _checksum(begun) else None
+def key_id(text: str) -> str | None:
+    """Return the id in a well-formed key, or None. The key need not be a valid one."""
+    match = _KEY.fullmatch(text)
+    beginning, _, checksum = text.rpartition("_")
+    return match[1] if match and checksum == _checksum(beginning) else None
 
 
-def authenticate(connection: Connection, presented: str) -> Key:
-    """Return the key that somebody presents, or raise why it is good for nothing."""
-    identity = key_id(presented)
+def authenticate(connection: Connection, text: str) -> Key:
+    """Return the key with this text. Raises `BadKey` if there is none that may be used."""
+    identity = key_id(text)
     if identity is None:
         raise MalformedKey
-    rows = table(ApiKey)
-    row = first(
-        connection,
-        "key",
-        lambda: select(rows).where(rows.c.id == bindparam("id")),
-        {"id": identity},
-    )
-    # An id that is not stored takes the same steps, so that the time tells nothing either.
-    if not hmac.compare_digest(_hash(presented), row["hash"] if row else _hash("")) or row is None:
+    row = _row_of_key(connection, identity)
+    # An unknown id takes the same steps, so that the response time does not disclose it either.
+    stored_hash = row["hash"] if row else _hash("")
+    if not hmac.compare_digest(_hash(text), stored_hash) or row is None:
         raise UnknownKey
     key = Key(**columns_of(row, Key))
     if key.revoked is not None:
@@ -281,23 +301,34 @@ def authenticate(connection: Connection, presented: str) -> Key:
     return key
 
 
+def _row_of_key(connection: Connection, identity: str) -> Row | None:
+    keys = table(ApiKey)
+    return first(
+        connection,
+        "key",
+        lambda: select(keys).where(keys.c.id == bindparam("id")),
+        {"id": identity},
+    )
+
+
 def redact_keys(text: str) -> str:
-    """Return a text in which no key can be read; of each its id stays, so that it can be found and revoked."""
-    return _TRACE.sub(r"\1_…", text)
+    """Return a text in which each key is cut to its id, by which it can be found and revoked."""
+    return _KEY_IN_TEXT.sub(r"\1_…", text)
 
 
-def _random(length: int) -> str:
+def _random_text(length: int) -> str:
     return "".join(secrets.choice(_DIGITS) for _ in range(length))
 
 
-def _checksum(begun: str) -> str:
-    """Return the CRC-32 of the key's beginning in base 62."""
-    number, digits = zlib.crc32(begun.encode()), ""
-    for _ in range(_CHECKSUM):
+def _checksum(text: str) -> str:
+    """Return the CRC-32 of the beginning of a key, in base 62."""
+    number = zlib.crc32(text.encode())
+    digits = ""
+    for _ in range(_CHECKSUM_LENGTH):
         number, digit = divmod(number, len(_DIGITS))
         digits = _DIGITS[digit] + digits
     return digits
 
 
-def _hash(plain: str) -> str:
-    return hashlib.sha256(plain.encode()).hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

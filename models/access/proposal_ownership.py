@@ -1,7 +1,9 @@
-"""Whose proposal a record is, by one rule: for who sees it, who changes it, and who may not decide on it."""
+"""Who proposed a record. By this one rule the proposer may see and change the record before it is
+accepted, and may not decide on it.
+"""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
 
@@ -16,93 +18,131 @@ revision = table(Revision)
 
 
 def _last_proposal(record: Any) -> Select[Any]:
-    made = revision.alias("made")
-    proposed = (made.c.record == record, made.c.action == "create", made.c.state == "submitted")
-    return select(made.c.actor).where(*proposed).order_by(made.c.serial.desc()).limit(1)
+    proposal = revision.alias("made")
+    return (
+        select(proposal.c.actor)
+        .where(proposal.c.record == record)
+        .where(proposal.c.action == "create", proposal.c.state == "submitted")
+        .order_by(proposal.c.serial.desc())
+        .limit(1)
+    )
 
 
 proposed_by = _last_proposal(revision.c.record).correlate(revision).scalar_subquery()
-"""Who proposed the record of a revision, for lists of what is not accepted."""
+"""The last proposer of the record of a revision, for lists of pending proposals."""
 
 
 def proposers(
     connection: Connection, kind: RecordType, record_id: str, before: int | None = None
 ) -> list[str]:
-    """Return who last proposed a record, and of a copy that a merger made, who proposed what was merged into it.
+    """Return who last proposed a record.
 
-    Nobody where it came another way, such as from a seed file. `before` limits it to the changes before that one.
+    If a merger made the record as a copy, these are the proposers of the records that were merged
+    into it. If the record came in another way, such as from a seed file, there are none. `before`
+    limits the search to the changes before that one.
     """
+    origin = _origin(connection, kind, record_id, MAX_INTEGER if before is None else before)
+    if origin is None:
+        return []
+    if origin.action == "create":
+        return [origin.actor]
+    names: list[str] = []
+    for merged_id in _merged_by(connection, kind, record_id, origin.change):
+        names += proposers(connection, kind, merged_id, origin.change)
+    return list(dict.fromkeys(names))
 
+
+class _Origin(NamedTuple):
+    """How a record last came to be: by a proposal (`create`) or by a merger (`merge`)."""
+
+    action: str
+    actor: str
+    change: int
+
+
+def _origin(
+    connection: Connection, kind: RecordType, record_id: str, before: int
+) -> _Origin | None:
     def build() -> Select[Any]:
-        steps = select(*(revision.c[name] for name in ("action", "state", "actor", "change")))
-        steps = steps.where(revision.c.record == bindparam("of"), revision.c.action != "derive")
-        return steps.where(revision.c.change < bindparam("before")).order_by(revision.c.serial)
+        columns = (revision.c[name] for name in ("action", "state", "actor", "change"))
+        return (
+            select(*columns)
+            .where(revision.c.record == bindparam("of"), revision.c.action != "derive")
+            .where(revision.c.change < bindparam("before"))
+            .order_by(revision.c.serial)
+        )
 
-    origin, last = None, ("", "")
-    asked = {"of": f"{kind.name}/{record_id}", "before": MAX_INTEGER if before is None else before}
-    for action, state, actor, made in fetch(connection, "proposals", build, asked)[1]:
-        copied = action == "merge" and state == "accepted" != last[1]
-        last = (action, state)
-        if copied or last == ("create", "submitted"):
-            origin = (action, actor, made)
+    origin = None
+    last_action, last_state = "", ""
+    values = {"of": f"{kind.name}/{record_id}", "before": before}
+    for action, state, actor, change in fetch(connection, "proposals", build, values)[1]:
+        copied = action == "merge" and state == "accepted" != last_state
+        proposed = action == "create" and state == "submitted"
+        last_action, last_state = action, state
+        if copied or proposed:
+            origin = _Origin(action, actor, change)
         elif action == "purge":
             origin = None
-    # The place of a copy is free again once the merger was undone.
-    if origin is None or last == ("undo", "withdrawn"):
-        return []
-    how, who, when = origin
-    if how == "create":
-        return [who]
+    if (last_action, last_state) == ("undo", "withdrawn"):
+        # The merger that made the copy was undone, so its id is free again.
+        return None
+    return origin
+
+
+def _merged_by(connection: Connection, kind: RecordType, record_id: str, change: int) -> list[str]:
+    """Return the ids of the records that a change merged into a record."""
     merged = select(revision.c.record, revision.c.body).where(
-        revision.c.change == when, revision.c.kind == kind.name, revision.c.state == "merged"
+        revision.c.change == change, revision.c.kind == kind.name, revision.c.state == "merged"
     )
-    # What was purged since has no body any more.
-    found = [
-        record
+    # The body of a purged record is empty.
+    return [
+        record.partition("/")[2]
         for record, body in connection.execute(merged)
         if body.get("replaced_by") == record_id
     ]
-    names = (proposers(connection, kind, each.partition("/")[2], when) for each in found)
-    return list(dict.fromkeys(name for each in names for name in each))
 
 
 def is_own_proposal(
     connection: Connection, caller: Key | None, kind: RecordType, record_id: str
 ) -> bool:
-    """Say whether a record is somebody's own proposal."""
-    return caller is not None and any(
-        same_person(name, caller.name) for name in proposers(connection, kind, record_id)
-    )
+    """Return whether a record is the caller's own proposal."""
+    if caller is None:
+        return False
+    names = proposers(connection, kind, record_id)
+    return any(same_person(name, caller.name) for name in names)
 
 
 def refuse_own_proposals(
     connection: Connection, caller: Key, records: Iterable[tuple[RecordType, str]], action: str
 ) -> None:
-    """Refuse what nobody may do with what they proposed themselves: a second person looks at everything."""
+    """Raise `Forbidden` if the caller proposed one of these records: a second person must act."""
     for kind, record_id in records:
         if is_own_proposal(connection, caller, kind, record_id):
             raise Forbidden(
-                f"Nobody may {action} what they proposed ({kind.name}/{record_id}); ask another curator."
+                f"Nobody may {action} what they proposed ({kind.name}/{record_id});"
+                " ask another curator."
             )
 
 
 def may_see(
     connection: Connection, caller: Key | None, kind: RecordType, record_id: str, state: str
 ) -> bool:
-    """Say whether somebody may see a record in this state: what is public, one's own proposals, and curators all."""
+    """Return whether the caller may see a record in this state.
+
+    Everybody may see public states, proposers their own proposals, and curators everything.
+    """
     if state in PUBLIC_STATES:
         return True
-    return caller is not None and (
-        caller.may("curator") or is_own_proposal(connection, caller, kind, record_id)
-    )
+    if caller is None:
+        return False
+    return caller.may("curator") or is_own_proposal(connection, caller, kind, record_id)
 
 
 def visibility_condition(connection: Connection, caller: Key | None) -> ColumnElement[bool]:
-    """Return the condition that somebody may see a revision whole; the same rule as `may_see`, for lists."""
+    """Return the condition that the caller may see a revision: the rule of `may_see`, for lists."""
+    public = revision.c.state.in_(PUBLIC_STATES)
     if caller is None:
-        return revision.c.state.in_(PUBLIC_STATES)
+        return public
     if caller.may("curator"):
         return true()
-    return or_(
-        revision.c.state.in_(PUBLIC_STATES), proposed_by.in_(spellings_of(connection, caller.name))
-    )
+    return or_(public, proposed_by.in_(spellings_of(connection, caller.name)))

@@ -1,4 +1,4 @@
-"""Errors of the domain, and what is wrong with an input as data."""
+"""The errors of the domain, and `Fault`: what is wrong with an input, as data."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -7,13 +7,17 @@ from typing import Any
 from sqlmodel import SQLModel
 
 
-def close_matches(value: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Return the few known values closest to a mistyped one, best first (difflib's ratio, at least 0.5)."""
-    return difflib.get_close_matches(value.lower(), list(known), n=most, cutoff=0.5)
+def close_matches(value: str, choices: Iterable[str], limit: int = 3) -> list[str]:
+    """Return the choices most similar to a mistyped value, best first (difflib ratio ≥ 0.5)."""
+    return difflib.get_close_matches(value.lower(), list(choices), n=limit, cutoff=0.5)
 
 
 class Fault(SQLModel):
-    """One thing wrong with an input: where (a path into the record, or the name of a parameter), what, and what would do."""
+    """One thing wrong with an input.
+
+    `at` is a path into the record or the name of a parameter, `allowed` the values that are valid,
+    `suggestion` the most similar valid value, and `given` the value that was refused.
+    """
 
     at: str
     code: str
@@ -24,22 +28,22 @@ class Fault(SQLModel):
 
 
 def join_path(*parts: str) -> str:
-    """Return a place in a record as a fault names it, from its parts, of which any may be empty."""
+    """Return the path of a field in a record, as in `Fault.at`. Empty parts are left out."""
     return "/".join(part for part in parts if part)
 
 
-def describe_fault(place: str, fault: Fault) -> str:
-    """Return a fault as one line for people: where (what `place` names comes first), what, and what would do."""
-    said = f"{place}: {fault.at}: {fault.detail}" if fault.at else f"{place}: {fault.detail}"
+def describe_fault(location: str, fault: Fault) -> str:
+    """Return a fault as one line for people, with the location of the record in front."""
+    text = f"{location}: {fault.at}: {fault.detail}" if fault.at else f"{location}: {fault.detail}"
     if fault.suggestion:
-        said += f" Did you mean '{fault.suggestion}'?"
+        text += f" Did you mean '{fault.suggestion}'?"
     if fault.allowed:
-        said += f" Valid: {', '.join(fault.allowed)}."
-    return said
+        text += f" Valid: {', '.join(fault.allowed)}."
+    return text
 
 
 class ClaimbaseError(Exception):
-    """An error that a caller can mend; `code` is a term of the vocabulary of problems."""
+    """An error that the caller can fix. `code` is a term of the vocabulary of problems."""
 
     code = "invalid_record"
 
@@ -53,48 +57,58 @@ class ClaimbaseError(Exception):
 
 
 class InvalidRecord(ClaimbaseError):
-    """A record breaks a rule; each fault names the field."""
+    """A record breaks a rule. Each fault names a field."""
 
 
 class NotFound(ClaimbaseError):
-    """There is no such record, or was none by then; a fault lists near matches."""
+    """There is no such record, or there was none at that time. A fault lists similar ids."""
 
     code = "not_found"
 
 
-def validation_faults(errors: Iterable[Any], fields: Iterable[str] = ()) -> list[Fault]:
-    """Turn Pydantic's error list into faults, with the valid values and the nearest one.
-
-    `fields` are the names that may stand at the top, offered where an unknown one was given.
-    """
-    known = list(fields)
-    return [_fault(error, known) for error in errors]
-
-
-def _fault(error: Any, fields: list[str]) -> Fault:
-    place = [str(part) for part in error["loc"]]
-    unknown = error["type"] == "extra_forbidden"
-    allowed = [str(term) for term in (error.get("ctx") or {}).get("allowed", ())]
-    if unknown and len(place) == 1:
-        allowed = fields
-    value = place[-1] if unknown else error.get("input")
-    close = close_matches(value, allowed, 1) if isinstance(value, str) else []
-    return Fault(
-        at="/".join(place),
-        code="unknown_field" if unknown else error["type"],
-        detail="There is no such field." if unknown else error["msg"],
-        allowed=allowed,
-        suggestion=close[0] if close else None,
-    )
-
-
 class Conflict(ClaimbaseError):
-    """What is stored stands against it; the faults name the records."""
+    """The change conflicts with what is stored. The faults name the records."""
 
     code = "conflict"
 
 
 class Gone(ClaimbaseError):
-    """It was there and was taken back; the detail says why, a fault what stands in its place."""
+    """The record was retracted. The detail gives the reason, and a fault the replacement."""
 
     code = "gone"
+
+
+def validation_faults(errors: Iterable[Any], fields: Iterable[str] = ()) -> list[Fault]:
+    """Turn the error list of a Pydantic `ValidationError` into faults.
+
+    `fields` are the fields that the record may have; they are suggested in place of an unknown one.
+    """
+    names = list(fields)
+    return [_validation_fault(error, names) for error in errors]
+
+
+def _validation_fault(error: Any, fields: list[str]) -> Fault:
+    path = [str(part) for part in error["loc"]]
+    if error["type"] == "extra_forbidden":
+        allowed = fields if len(path) == 1 else []
+        return Fault(
+            at="/".join(path),
+            code="unknown_field",
+            detail="There is no such field.",
+            allowed=allowed,
+            suggestion=_closest(path[-1], allowed),
+        )
+    context = error.get("ctx") or {}
+    allowed = [str(term) for term in context.get("allowed", ())]
+    return Fault(
+        at="/".join(path),
+        code=error["type"],
+        detail=error["msg"],
+        allowed=allowed,
+        suggestion=_closest(error.get("input"), allowed),
+    )
+
+
+def _closest(value: object, choices: list[str]) -> str | None:
+    matches = close_matches(value, choices, 1) if isinstance(value, str) else []
+    return matches[0] if matches else None

@@ -1,4 +1,4 @@
-"""What every record is made of: strict input, one text type, slugs, partial dates, and the errors of the domain."""
+"""The types that records are made of: strict input classes, text, slugs, partial dates, times."""
 
 import calendar
 import re
@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlmodel import Field, SQLModel
 
-# Every constraint has a name of its own, so that a migration can drop it on every database.
+# Every constraint has a name, so that a migration can drop it in either database.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -21,25 +21,25 @@ SQLModel.metadata.naming_convention = {
 
 
 class Strict(SQLModel):
-    """The base of every input and output class: an unknown field is an error, never ignored."""
+    """The base of every input and output class. An unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)  # type: ignore[assignment]
 
 
-# The end of every input class: where the record stands in review, and what stands in its place. They say nothing of the
-# work or the claim itself, so citation formats have no place for them: what is cited is accepted.
+# The last fields of every input class: the state in review and the replacement. They say nothing of
+# the work or the claim itself, so citation formats leave them out.
 REVIEW_FIELDS = ("state", "replaced_by")
 REPLACED_BY_DESCRIPTION = "Id of the record that stands in its place, once it is taken back."
 
 
 class PartOfClaim(Strict):
-    """Puts the claim's slug first in the key of everything that belongs to a claim, so that it can be sharded by claim."""
+    """The base of a claim's parts: the claim's slug comes first in the key, to shard by claim."""
 
     claim: str = Field(primary_key=True, foreign_key="claim.id")
 
 
 def clean_text(value: object) -> object:
-    """Refuse what a database cannot store (NUL, lone surrogates) and compose to NFC, so that equal text compares equal."""
+    """Return text in NFC, and refuse what a database cannot store (NUL, lone surrogates)."""
     if not isinstance(value, str):
         return value
     if "\x00" in value:
@@ -57,27 +57,28 @@ def clean_text(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(clean_text)]
 
-MAX_INTEGER = 2**31 - 1  # What an integer column holds on both databases.
+MAX_INTEGER = 2**31 - 1  # The largest value of an integer column in both databases.
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 100
 
 
 def is_slug(value: object) -> bool:
-    """Say whether this is a slug."""
+    """Return whether a value is a slug."""
     return (
         isinstance(value, str) and len(value) <= SLUG_LENGTH and SLUG.fullmatch(value) is not None
     )
 
 
 def check_slug(value: object) -> object:
-    """Accept lower-case ASCII letters and digits in groups joined by single hyphens, at most 100 characters."""
+    """Accept groups of lower-case ASCII letters and digits, joined by single hyphens."""
     if not isinstance(value, str):
         return value
     if not is_slug(value):
         raise PydanticCustomError(
             "malformed_slug",
-            "A slug is lower-case letters and digits joined by single hyphens, at most {length} characters.",
+            "A slug is lower-case letters and digits joined by single hyphens, at most {length} "
+            "characters.",
             {"length": SLUG_LENGTH},
         )
     return value
@@ -93,15 +94,14 @@ _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
 def check_partial_date(value: object) -> object:
-    """Accept `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (ISO 8601 reduced precision) that names a real day, month or year."""
+    """Accept an existing date as `YYYY`, `YYYY-MM` or `YYYY-MM-DD` (ISO 8601)."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = f"{value:04d}"
     if isinstance(value, date):
         value = value.isoformat()
     if not isinstance(value, str):
         return value
-    match = _PARTIAL_DATE.fullmatch(value)
-    if match is None or not _exists(int(match[1]), int(match[2] or 1), int(match[3] or 1)):
+    if not _is_partial_date(value):
         raise PydanticCustomError(
             "malformed_date",
             "A date is YYYY, YYYY-MM or YYYY-MM-DD and must exist in the calendar.",
@@ -109,8 +109,16 @@ def check_partial_date(value: object) -> object:
     return value
 
 
-def _exists(year: int, month: int, day: int) -> bool:
-    return year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+def _is_partial_date(value: str) -> bool:
+    match = _PARTIAL_DATE.fullmatch(value)
+    if match is None:
+        return False
+    year = int(match[1])
+    month = int(match[2] or 1)
+    day = int(match[3] or 1)
+    if year < 1 or not 1 <= month <= 12:
+        return False
+    return 1 <= day <= calendar.monthrange(year, month)[1]
 
 
 PartialDate = Annotated[
@@ -120,27 +128,31 @@ PartialDate = Annotated[
 ]
 
 
-def last_day_of(partial: str) -> str:
-    """Return the last day that a partial date can mean, as `YYYY-MM-DD`: 2009 → 2009-12-31, 2010-02 → 2010-02-28."""
-    year, month, day = (int(part) if part else None for part in (partial + "--").split("-")[:3])
-    assert year is not None
-    month = month or 12
-    return date(year, month, day or calendar.monthrange(year, month)[1]).isoformat()
+def last_day_of(partial_date: str) -> str:
+    """Return the last day that a partial date can mean, as `YYYY-MM-DD`.
+
+    `2009` gives `2009-12-31`, `2010-02` gives `2010-02-28`.
+    """
+    parts = [int(part) for part in partial_date.split("-")]
+    year = parts[0]
+    month = parts[1] if len(parts) > 1 else 12
+    day = parts[2] if len(parts) > 2 else calendar.monthrange(year, month)[1]
+    return date(year, month, day).isoformat()
 
 
-_STAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+_TIMESTAMP_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def now() -> str:
-    """Return the present moment in UTC as fixed-width ISO 8601 text, which sorts as time does."""
+    """Return the current time in UTC as fixed-width ISO 8601 text, which sorts as time does."""
     return format_timestamp(datetime.now(UTC))
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Return a moment, which is in UTC, as such text."""
+    """Return a time in UTC as fixed-width ISO 8601 text."""
     return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Return the moment that such text means."""
-    return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
+    """Return the time that `format_timestamp` wrote."""
+    return datetime.strptime(text, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)

@@ -1,8 +1,8 @@
 """The closed vocabularies: every term with its definition and its crosswalk to other schemes.
 
-A vocabulary is data. The same terms validate input, bound the columns (check constraints), fill the OpenAPI
-enumerations and are served under `/v1/vocabularies`. The order of the terms is their rank, lowest first, where
-a vocabulary says so.
+A vocabulary is data. The same terms validate input, bound the columns (check constraints), fill the
+OpenAPI enumerations and are served under `/v1/vocabularies`. Where a vocabulary says so, the order
+of its terms is their rank, lowest first.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,8 @@ CLAIM_KINDS = Vocabulary(
 STATUSES = Vocabulary(
     "statuses",
     "Statuses of a claim",
-    "What the accepted evidence amounts to, derived by a named rule. Ordered from worst to best for the claim.",
+    "What the accepted evidence amounts to, derived by a named rule. Ordered from worst to best "
+    "for the claim.",
     _terms(
         (
             "refuted",
@@ -117,7 +118,8 @@ DIRECTIONS = Vocabulary(
 EVIDENCE_LEVELS = Vocabulary(
     "evidence-levels",
     "Levels of evidence",
-    "Oxford CEBM 2011 level of a line of evidence, best first, read together with its question. Not the older 1a–5 scheme.",
+    "Oxford CEBM 2011 level of a line of evidence, best first, read together with its question. "
+    "Not the older 1a–5 scheme.",
     _terms(
         (
             "1",
@@ -170,7 +172,8 @@ QUESTIONS = Vocabulary(
 DIRECTNESS = Vocabulary(
     "directness",
     "Directness",
-    "Whether a line tests the claim itself. An indirect line counts one level lower, as GRADE rates down for indirectness.",
+    "Whether a line tests the claim itself. An indirect line counts one level lower, as GRADE "
+    "rates down for indirectness.",
     _terms(
         ("direct", "direct", "Tests the claim, or what must hold if the claim holds."),
         (
@@ -261,7 +264,8 @@ STUDY_DESIGNS = Vocabulary(
 CERTAINTIES = Vocabulary(
     "certainties",
     "Certainty of the conclusion",
-    "GRADE's four words, derived here from the recorded evidence by rule; not a panel's judgement. Ordered from lowest.",
+    "GRADE's four words, derived here from the recorded evidence by rule; not a panel's "
+    "judgement. Ordered from lowest.",
     _terms(
         ("very_low", "very low", "Very little confidence in the conclusion."),
         ("low", "low", "Limited confidence; further evidence may well change the conclusion."),
@@ -452,7 +456,8 @@ EXTRACTIONS = Vocabulary(
 REVIEW_STATES = Vocabulary(
     "review-states",
     "States of review",
-    "Where a record stands. Only what is accepted is shown to everybody, and only accepted evidence moves a status.",
+    "Where a record stands. Only what is accepted is shown to everybody, and only accepted "
+    "evidence moves a status.",
     _terms(
         ("submitted", "submitted", "Proposed, not yet reviewed."),
         ("accepted", "accepted", "Reviewed and shown; evidence counts."),
@@ -461,7 +466,8 @@ REVIEW_STATES = Vocabulary(
         (
             "retracted",
             "retracted",
-            "Accepted once, taken back since; not to be confused with a work that its publisher retracted.",
+            "Accepted once, taken back since; not to be confused with a work that its publisher "
+            "retracted.",
         ),
         ("merged", "merged", "Made one with another record, which stands in its place."),
     ),
@@ -492,7 +498,8 @@ ACTIONS = Vocabulary(
         (
             "derive",
             "derive",
-            "What was derived from the record was made anew, since something that it rests on changed.",
+            "What was derived from the record was made anew, since something that it rests on "
+            "changed.",
         ),
         ("accept", "accept", "A second person accepted what was proposed."),
         ("reject", "reject", "A second person did not accept it; the comment says why."),
@@ -507,7 +514,8 @@ ACTIONS = Vocabulary(
 ROLES = Vocabulary(
     "roles",
     "Roles of a key",
-    "Who may do what, from the least to the most; each role may what the ones before it may. Reading needs no key.",
+    "Who may do what, from the least to the most; each role may what the ones before it may. "
+    "Reading needs no key.",
     _terms(
         (
             "contributor",

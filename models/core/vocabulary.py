@@ -1,4 +1,4 @@
-"""What a vocabulary is: terms as data, the type that keeps a value inside one, and the check that keeps a column."""
+"""Vocabularies: terms as data, the type of a term, and the check on a column of terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,10 @@ from sqlalchemy import CheckConstraint
 
 @dataclass(frozen=True)
 class Term:
-    """One word of a vocabulary; `crosswalk` maps a scheme's name to the term that means the same there."""
+    """One term of a vocabulary.
+
+    `crosswalk` maps the name of another scheme to its term for the same.
+    """
 
     id: str
     label: str
@@ -22,7 +25,7 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """A closed list of terms; `reference` says where the definitions come from."""
+    """A closed list of terms. `reference` says where the definitions come from."""
 
     name: str
     title: str
@@ -35,13 +38,13 @@ class Vocabulary:
         return tuple(term.id for term in self.terms)
 
     def rank(self, term: str) -> int:
-        """Return the term's place in the vocabulary's order, from 0."""
+        """Return the position of a term in the vocabulary's order, from 0."""
         return self.ids.index(term)
 
 
 @dataclass(frozen=True, eq=False)
 class OneOf:
-    """Annotates a string that must be a term of the vocabulary; the error lists the terms and the nearest one."""
+    """Annotates a string that must be a term of the vocabulary. The error lists the terms."""
 
     vocabulary: Vocabulary
 
@@ -73,9 +76,10 @@ class OneOf:
 
 
 def vocabulary_check(column: str, vocabulary: Vocabulary) -> CheckConstraint:
-    """Return the named check that keeps a column inside its vocabulary.
+    """Return the named constraint that a column holds a term of a vocabulary.
 
-    Not by IN, for which a file's database fills a table of its own with the terms, at each row that is written.
+    It does not use IN, because a file's database then fills a temporary table with the terms for
+    each row that is written.
     """
     return CheckConstraint(
         " OR ".join(f"\"{column}\" = '{term}'" for term in vocabulary.ids), name=column

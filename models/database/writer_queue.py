@@ -1,4 +1,4 @@
-"""Who writes when: one of each process at a time."""
+"""The queue of writers: one at a time in each process."""
 
 import time
 from collections import deque
@@ -10,7 +10,7 @@ from models.core.errors import ClaimbaseError
 
 
 class Busy(ClaimbaseError):
-    """Other writers were busy for as long as a writer waits."""
+    """Other writers were busy for as long as a writer may wait."""
 
     code = "unavailable"
 
@@ -19,10 +19,11 @@ class Busy(ClaimbaseError):
 
 
 class WriterQueue:
-    """Writers of this process one after the other, in the order in which they came.
+    """Lets the writers of this process write one after the other, in the order of their arrival.
 
-    SQLite lets whoever happens to ask at the right moment in, so that of many writers one may wait for ever. With one of
-    each process at its door at a time, hardly anybody does; the others wait here, without a connection.
+    SQLite admits any writer that happens to ask at the right moment, so one of many could wait for
+    ever. With only one writer of each process asking at a time, this is most unlikely; the others
+    wait here, without a connection.
     """
 
     def __init__(self) -> None:
@@ -31,18 +32,21 @@ class WriterQueue:
 
     @contextmanager
     def turn(self, seconds: float) -> Iterator[float]:
-        """Wait so long for one's turn, and have it; give how many of the seconds are left for writers of other processes."""
-        until = time.monotonic() + seconds
-        mine = Event()
+        """Wait for the caller's turn, which lasts as long as the context. Raises `Busy`.
+
+        Yields how many of the seconds remain to wait for writers of other processes.
+        """
+        deadline = time.monotonic() + seconds
+        my_turn = Event()
         with self._lock:
-            self._waiting.append(mine)
+            self._waiting.append(my_turn)
             self._waiting[0].set()
         try:
-            if not mine.wait(seconds):
+            if not my_turn.wait(seconds):
                 raise Busy
-            yield until - time.monotonic()
+            yield deadline - time.monotonic()
         finally:
             with self._lock:
-                self._waiting.remove(mine)
+                self._waiting.remove(my_turn)
                 if self._waiting:
                     self._waiting[0].set()

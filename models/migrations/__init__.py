@@ -37,7 +37,7 @@ def migrate(database: Database, target: str = "head") -> None:
                     f" {schema_version.LAST_BEFORE_OLDEST} on it, then use this program again."
                 )
             config = alembic_config(connection)
-            step = command.downgrade if _is_down(at, target) else command.upgrade
+            step = command.downgrade if _is_downward(at, target) else command.upgrade
             step(config, target)
             if current(connection) == schema_version.HEAD:
                 rebuild.rebuild(connection)
@@ -60,5 +60,7 @@ def alembic_config(connection: Connection):  # type: ignore[no-untyped-def]
     return config
 
 
-def _is_down(at: str | None, target: str) -> bool:
-    return at is not None and target != "head" and (target == "base" or target < at)
+def _is_downward(revision: str | None, target: str) -> bool:
+    if revision is None or target == "head":
+        return False
+    return target == "base" or target < revision

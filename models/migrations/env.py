@@ -1,4 +1,4 @@
-"""How Alembic runs here: always inside a connection that `models.migrations.migrate` opened."""
+"""Alembic's environment: it always uses the connection that `models.migrations.migrate` opened."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every table class, so that the metadata is whole wherever it is asked for."""
+"""All table classes. Importing this module completes the metadata."""
 
 from models.access.api_keys import ApiKey
 from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod

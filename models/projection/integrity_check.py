@@ -8,7 +8,7 @@ from models.database import schema_version
 from models.database.connections import unenforced_keys
 from models.projection import compare, rebuild
 from models.records.record_types import (
-    BATCH,
+    BATCH_SIZE,
     RECORD_TYPES,
     RecordType,
     read_records,
@@ -70,7 +70,7 @@ def _revisions(connection: Connection) -> Iterator[str]:
         .select_from(joined)
         .where(revision.c.action != "purge")
     )
-    result = connection.execution_options(yield_per=BATCH).execute(
+    result = connection.execution_options(yield_per=BATCH_SIZE).execute(
         bodies.order_by(revision.c.record)
     )
     for rows in result.partitions():

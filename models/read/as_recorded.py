@@ -178,7 +178,7 @@ def _first_made(connection: Connection, rows: Sequence[Any]) -> dict[str, str]:
         ids = [row["record"].partition("/")[2] for row in rows if row["kind"] == kind.name]
         if ids and "created" in stored.c:
             key = [stored.c[name] for name in kind.columns]
-            places = [tuple(kind.place(each).values()) for each in ids]
+            places = [tuple(kind.key_of(each).values()) for each in ids]
             for *values, created in connection.execute(
                 select(*key, stored.c.created).where(tuple_(*key).in_(places))
             ):

@@ -1,7 +1,8 @@
-"""Following what changes: the revisions after a serial, in the order in which they were committed, none left out.
+"""The change feed: the revisions after a serial, in the order of their commits, without gaps.
 
-Serials have no gap and run in commit order, since each writer holds the one row of the serial until its transaction ends
-(`revision.hold`). So whoever has read up to a serial, and asks for what comes after it, misses nothing.
+Each writer locks the one row of the serial until its transaction ends (`revision.lock_serial`), so
+serials have no gap and run in commit order. A reader that has read up to a serial and asks for what
+comes after it misses nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,35 +22,39 @@ from models.read.references import unknown_value
 from models.records.revision import PUBLIC_STATES, Revision, RevisionOut, withhold_private
 from models.records.serializers import Row, table
 
-# How many serials one request looks at, however few of them its filters let through.
+# How many serials one request looks at, however few of them meet its filters.
 WINDOW = 5000
 PUBLIC_REVISIONS = revision.c.state.in_(PUBLIC_STATES)
 """The revisions that everybody may see."""
 
 
 class ChangeFilters(Filters):
-    """Which changes. What is withheld meets a filter by its kind alone, so that no filter tells more of it than that."""
+    """Which changes to return.
+
+    A withheld change meets a filter only by its kind, so that no filter discloses more of it.
+    """
 
     kind: Many[Annotated[str, OneOf(v.RECORD_KINDS)]] = Field(NONE, description="Kind of record.")
     claim: Many[Slug] = Field(NONE, description="The claim itself and what hangs on it (slug).")
     topic: Many[Slug] = Field(
         NONE,
-        description="The topic itself (slug), and claims with what hangs on them as they were filed at that change; "
+        description="The topic itself (slug), and claims with what hangs on them as they were "
+        "filed at that change; "
         "also the change that took a claim out of it.",
     )
 
 
 class Ahead(ClaimbaseError):
-    """Somebody asks for what comes after a change that was never made here."""
+    """The serial after which changes are wanted has not been reached here."""
 
     code = "invalid_parameter"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some revisions, the serial to go on from, and the newest serial that there was when they were read.
+    """Some revisions, the serial to continue after, and the newest serial when they were read.
 
-    `next` moves on past what the filters did not let through; where it is `last`, there is no more yet.
+    `next` is past revisions that do not meet the filters. If it is `last`, there are no more yet.
     """
 
     rows: list[Row]
@@ -66,35 +71,33 @@ def changes_after(
     body: bool = False,
     may_see: ColumnElement[bool] = PUBLIC_REVISIONS,
 ) -> Batch:
-    """Return up to `limit` revisions after a serial that meet the filters; looks at no more than `WINDOW` serials.
+    """Return up to `limit` revisions that meet the filters, of the `WINDOW` serials after `since`.
 
-    `may_see` is the condition on a revision that the asker may see it whole; others come withheld, in their place.
-    Raises `Ahead` where the serial has not come.
+    `may_see` is the condition that the reader may see a revision; others are returned withheld.
+    Raises `Ahead` if `since` has not been reached.
     """
     last = require_serial(connection, since, "since")
     end = min(since + WINDOW, last)
-    columns = [
-        revision.c[name] for name in (*RevisionOut.model_fields, *(["body"] if body else []))
-    ]
-    found = connection.execute(
+    names = (*RevisionOut.model_fields, *(("body",) if body else ()))
+    columns = [revision.c[name] for name in names]
+    statement = (
         select(*columns, may_see.label("may_see"))
-        .where(
-            revision.c.serial > since, revision.c.serial <= end, *_conditions(parameters, may_see)
-        )
+        .where(revision.c.serial > since, revision.c.serial <= end)
+        .where(*_conditions(parameters, may_see))
         .order_by(revision.c.serial)
         .limit(limit)
-    ).mappings()
-    rows = [_shown(dict(row)) for row in found]
+    )
+    rows = [_visible(dict(row)) for row in connection.execute(statement).mappings()]
     return Batch(rows, rows[-1]["serial"] if len(rows) == limit else end, last)
 
 
-def _shown(row: Row) -> Row:
+def _visible(row: Row) -> Row:
     may_see = bool(row.pop("may_see"))
     return withhold_private(row, may_see=may_see)
 
 
 def require_serial(connection: Connection, since: int, at: str) -> int:
-    """Return the newest serial; raises `Ahead`, naming the parameter `at`, where it has not come to this one."""
+    """Return the newest serial. Raises `Ahead`, for the parameter `at`, if it is before `since`."""
     last = serial(connection)
     if since > last:
         detail = f"There is no revision {since} yet; the last one is {last}."
@@ -105,65 +108,69 @@ def require_serial(connection: Connection, since: int, at: str) -> int:
 def require_known(
     connection: Connection, parameters: Mapping[str, Sequence[str]], may_see: ColumnElement[bool]
 ) -> None:
-    """Refuse a claim or topic of which no revision can be seen: it is most likely mistyped, and would be followed in vain."""
+    """Refuse claims and topics of which no revision can be seen: most likely they are mistyped."""
     faults = []
     for name, ids in (("claim", document.c.claim), ("topic", topic.c.id)):
-        where = [topic.c.state == "accepted"] if name == "topic" else []
+        conditions = [topic.c.state == "accepted"] if name == "topic" else []
         for slug in parameters.get(name, ()):
-            seen = (
-                select(revision.c.serial)
-                .where(revision.c.record == f"{name}/{slug}", may_see)
-                .limit(1)
+            visible = select(revision.c.serial).where(
+                revision.c.record == f"{name}/{slug}", may_see
             )
-            if connection.scalar(seen) is None:
-                faults.append(unknown_value(connection, name, slug, ids, *where))
+            if connection.scalar(visible.limit(1)) is None:
+                faults.append(unknown_value(connection, name, slug, ids, *conditions))
     if faults:
         raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
 
 
 def revision_etag(row: Mapping[str, Any]) -> str:
-    """Return the tag of one revision as it is shown: it never changes, but that it is withheld or was purged."""
-    how = "-withheld" if row["record"] is None else "" if row["body"] else "-purged"
-    return f'"{row["serial"]}{how}"'
+    """Return the ETag of a revision as shown. It changes only if the revision is purged."""
+    suffix = ""
+    if row["record"] is None:
+        suffix = "-withheld"
+    elif not row["body"]:
+        suffix = "-purged"
+    return f'"{row["serial"]}{suffix}"'
 
 
 def _conditions(
     parameters: Mapping[str, Sequence[str]], may_see: ColumnElement[bool]
 ) -> list[ColumnElement[bool]]:
-    made: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if kinds := parameters.get("kind"):
-        made.append(revision.c.kind.in_(kinds))
+        conditions.append(revision.c.kind.in_(kinds))
     if claims := parameters.get("claim"):
-        made.append(and_(may_see, revision.c.claim.in_(claims)))
+        conditions.append(and_(may_see, revision.c.claim.in_(claims)))
     if topics := parameters.get("topic"):
-        made.append(and_(may_see, _about(topics)))
-    return made
+        conditions.append(and_(may_see, _on_topics(topics)))
+    return conditions
 
 
-def _about(topics: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a revision is of one of these topics, or of a claim that was filed under one.
+def _on_topics(topics: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a revision is of one of these topics or of a claim under one.
 
-    The claim's own revisions tell what it was filed under, so that the same is found whenever it is asked for: a filter by
-    what is filed now would let a follower miss the change by which a claim left.
+    The claim's own revisions say under which topics it was filed at that time. With today's topics,
+    a reader would miss the change by which a claim leaves a topic.
     """
     return or_(
         revision.c.record.in_([f"topic/{slug}" for slug in topics]),
-        _filed(topics, before=False),
-        and_(revision.c.kind == "claim", _filed(topics, before=True)),
+        _filed_under(topics, before=False),
+        and_(revision.c.kind == "claim", _filed_under(topics, before=True)),
     )
 
 
-def _filed(topics: Sequence[str], *, before: bool) -> ColumnElement[bool]:
-    """Return the condition on what the claim was filed under at a revision, or just before it."""
-    head = table(Revision).alias()
-    by_then = head.c.serial < revision.c.serial if before else head.c.serial <= revision.c.serial
-    newest = (
-        select(head.c.body["topics"].as_string())
-        .where(head.c.record == "claim/" + revision.c.claim, by_then)
-        .order_by(head.c.serial.desc())
+def _filed_under(topics: Sequence[str], *, before: bool) -> ColumnElement[bool]:
+    """Return the condition that the claim was filed under a topic at a revision, or before it."""
+    claim_revision = table(Revision).alias()
+    serial_column = claim_revision.c.serial
+    by_then = serial_column < revision.c.serial if before else serial_column <= revision.c.serial
+    topics_of_claim = (
+        select(claim_revision.c.body["topics"].as_string())
+        .where(claim_revision.c.record == "claim/" + revision.c.claim, by_then)
+        .order_by(claim_revision.c.serial.desc())
         .limit(1)
         .correlate(revision)
         .scalar_subquery()
     )
-    # A JSON array of slugs, as text: no slug holds a quotation mark.
-    return or_(*(func.coalesce(newest, "").contains(f'"{slug}"') for slug in topics))
+    # This is a JSON array of slugs as text; no slug contains a quotation mark.
+    filed = func.coalesce(topics_of_claim, "")
+    return or_(*(filed.contains(f'"{slug}"') for slug in topics))

@@ -400,7 +400,7 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
 
 def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
     """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
-    place = RECORD_TYPES[kind].place(public_id)
+    place = RECORD_TYPES[kind].key_of(public_id)
     plural = RECORD_TYPES[kind].plural
     row = (
         connection.execute(claims_statement((plural,)).where(document.c.claim == place["claim"]))

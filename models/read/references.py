@@ -1,4 +1,7 @@
-"""What a filter or an address names, and what became of it: led on where it was merged, told where it was retracted."""
+"""Resolving the records that a filter or a path names.
+
+A merged record is replaced by the one that it was merged into; a retracted one is an error.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,29 +23,18 @@ source = table(Source)
 def find_source(
     connection: Connection, reference: str, at: str, state: str = "accepted"
 ) -> str | None:
-    """Return the slug of a source, or None; a malformed identifier or an unknown scheme is a fault of the parameter `at`."""
+    """Return the slug of the source with a slug or an identifier (`scheme:value`), or None.
+
+    Raises `InvalidRecord`, for the parameter `at`, if the identifier is malformed.
+    """
     scheme, colon, value = reference.partition(":")
     if not colon:
-        return (
-            reference
-            if read_state(connection, RECORD_TYPES["source"], reference) == state
-            else None
-        )
-    scheme = scheme.lower()
-    if scheme not in IDENTIFIER_FORMATS:
-        allowed = [f"{known}:" for known in IDENTIFIER_FORMATS]
-        fault = Fault(
-            at=at, code="unknown_scheme", detail=f"'{scheme}:' is not a scheme.", allowed=allowed
-        )
-        raise InvalidRecord(fault.detail, [fault], code="malformed_identifier")
-    try:
-        value = normalise_identifier(scheme, value)
-    except PydanticCustomError as error:
-        fault = Fault(at=at, code="malformed_identifier", detail=error.message())
-        raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
-    meant = {"scheme": scheme, "value": value, "state": state}
-    found = first(connection, "source by identifier", _by_identifier, meant)
-    return None if found is None else str(found["source"])
+        found = read_state(connection, RECORD_TYPES["source"], reference)
+        return reference if found == state else None
+    scheme, value = _parse_identifier(scheme.lower(), value, at)
+    named = {"scheme": scheme, "value": value, "state": state}
+    found_row = first(connection, "source by identifier", _by_identifier, named)
+    return None if found_row is None else str(found_row["source"])
 
 
 def _by_identifier() -> Select[Any]:
@@ -55,8 +47,28 @@ def _by_identifier() -> Select[Any]:
     )
 
 
+def _parse_identifier(scheme: str, value: str, at: str) -> tuple[str, str]:
+    """Return the scheme and the normalised value of an identifier."""
+    if scheme not in IDENTIFIER_FORMATS:
+        fault = Fault(
+            at=at,
+            code="unknown_scheme",
+            detail=f"'{scheme}:' is not a scheme.",
+            allowed=[f"{name}:" for name in IDENTIFIER_FORMATS],
+        )
+        raise InvalidRecord(fault.detail, [fault], code="malformed_identifier")
+    try:
+        return scheme, normalise_identifier(scheme, value)
+    except PydanticCustomError as error:
+        fault = Fault(at=at, code="malformed_identifier", detail=error.message())
+        raise InvalidRecord(fault.detail, [fault], code="malformed_identifier") from None
+
+
 def follow_merge(connection: Connection, kind: RecordType, absent: Fault) -> str | Fault:
-    """Return what a record that a filter named was merged into, or the fault, which tells where it was retracted."""
+    """Return the id that an absent record was merged into.
+
+    Otherwise returns the fault, with the reason if the record was retracted.
+    """
     assert absent.given is not None
     slug = current_id(connection, kind, absent.given)
     try:
@@ -68,65 +80,90 @@ def follow_merge(connection: Connection, kind: RecordType, absent: Fault) -> str
 
 
 def resolve_source(connection: Connection, reference: str, parameter: str) -> str | None:
-    """Return the slug of the source with an identifier, through mergers; None where nobody has recorded it."""
-    if found := find_source(connection, reference, parameter):
-        return found
+    """Return the slug of the source with an identifier, following mergers, or None."""
+    slug = find_source(connection, reference, parameter)
+    if slug is not None:
+        return slug
     merged = find_source(connection, reference, parameter, "merged")
     return current_id(connection, RECORD_TYPES["source"], merged) if merged else None
 
 
 def resolve_references(connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters with every reference checked and turned into a slug.
+    """Return the parameters of a listing with every reference checked and replaced by a slug.
 
-    A slug that is not stored is an error, since it is most likely mistyped, and an empty answer would look like
-    absence. An identifier that nobody has recorded is a true «nothing». What was merged is led on, what was retracted told.
+    A slug that is not stored is an error, since it is most likely mistyped and an empty answer
+    would look like a result. An identifier that nobody has recorded matches nothing. A merged
+    record is replaced by its successor, and a retracted one is an error.
     """
     resolved = compared(parameters)
     faults: list[Fault] = []
     for parameter, values in parameters.items():
         name = parameter.partition(".")[0]
         if name == "asserted_by":
-            faults += _unknown(connection, parameter, values, term.c.value, term.c.field == name)
+            of_field = term.c.field == name
+            faults += _unknown_values(connection, parameter, values, term.c.value, of_field)
         elif name in REFERENCES and isinstance(values, list):
-            ids = REFERENCES[name]
-            shown = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
             slugs = [value for value in values if ":" not in value]
-            absent = _unknown(connection, parameter, slugs, ids, *shown)
-            kind = RECORD_TYPES["source" if name == "document" else name]
-            led = {fault.given: follow_merge(connection, kind, fault) for fault in absent}
-            faults += [place for place in led.values() if isinstance(place, Fault)]
-            slugs = [led.get(slug, slug) for slug in slugs]
-            found = {
-                value: resolve_source(connection, value, parameter)
-                for value in values
-                if ":" in value
-            }
-            resolved[parameter] = slugs + [slug for slug in found.values() if slug is not None]
-            for value in (value for value, slug in found.items() if slug is None and "," in value):
-                # It may be one DOI or two references in one; an empty answer would hide which.
-                detail = (
-                    f"There is no source '{value}'; give the parameter again for each reference."
-                )
-                faults.append(Fault(at=parameter, code="unknown_value", detail=detail))
+            identifiers = [value for value in values if ":" in value]
+            resolved[parameter] = [
+                *_resolve_slugs(connection, parameter, slugs, faults),
+                *_resolve_identifiers(connection, parameter, identifiers, faults),
+            ]
     if faults:
         raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
     return resolved
 
 
-def _unknown(
+def _resolve_slugs(
+    connection: Connection, parameter: str, slugs: Sequence[str], faults: list[Fault]
+) -> list[str]:
+    """Return current slugs. Adds a fault for each slug that has none."""
+    name = parameter.partition(".")[0]
+    ids = REFERENCES[name]
+    accepted = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
+    kind = RECORD_TYPES["source" if name == "document" else name]
+    current = {slug: slug for slug in slugs}
+    for absent in _unknown_values(connection, parameter, list(current), ids, *accepted):
+        successor = follow_merge(connection, kind, absent)
+        if isinstance(successor, Fault):
+            faults.append(successor)
+        elif absent.given is not None:
+            current[absent.given] = successor
+    return [current[slug] for slug in slugs]
+
+
+def _resolve_identifiers(
+    connection: Connection, parameter: str, identifiers: Sequence[str], faults: list[Fault]
+) -> list[str]:
+    """Return the slugs of the recorded sources with these identifiers."""
+    sources = {
+        identifier: resolve_source(connection, identifier, parameter) for identifier in identifiers
+    }
+    for identifier, slug in sources.items():
+        if slug is None and "," in identifier:
+            # This may be one DOI or two references; an empty answer would hide which.
+            detail = (
+                f"There is no source '{identifier}'; give the parameter again for each reference."
+            )
+            faults.append(Fault(at=parameter, code="unknown_value", detail=detail))
+    return [slug for slug in sources.values() if slug is not None]
+
+
+def _unknown_values(
     connection: Connection,
     parameter: str,
     values: Sequence[str],
     ids: ColumnElement[str],
-    *where: ColumnElement[bool],
+    *conditions: ColumnElement[bool],
 ) -> list[Fault]:
+    """Return a fault for each value that is not in a column under these conditions."""
     key = ("known", parameter.partition(".")[0])
 
     def build() -> Select[Any]:
-        return select(ids).where(ids == bindparam("value"), *where).limit(1)
+        return select(ids).where(ids == bindparam("value"), *conditions).limit(1)
 
     return [
-        unknown_value(connection, parameter, value, ids, *where)
+        unknown_value(connection, parameter, value, ids, *conditions)
         for value in values
         if not fetch(connection, key, build, {"value": value})[1]
     ]
@@ -137,12 +174,14 @@ def unknown_value(
     parameter: str,
     value: str,
     ids: ColumnElement[str],
-    *where: ColumnElement[bool],
+    *conditions: ColumnElement[bool],
 ) -> Fault:
-    """Return the fault that a parameter names what is not there, with what comes near."""
-    close = nearest(connection, ids, value, *where)
-    detail = f"There is no {parameter.partition('.')[0]} '{value}'."
-    suggestion = close[0] if close else None
+    """Return the fault that a parameter names an absent record, with the most similar id."""
+    close = nearest(connection, ids, value, *conditions)
     return Fault(
-        at=parameter, code="unknown_value", detail=detail, suggestion=suggestion, given=value
+        at=parameter,
+        code="unknown_value",
+        detail=f"There is no {parameter.partition('.')[0]} '{value}'.",
+        suggestion=close[0] if close else None,
+        given=value,
     )

@@ -1,7 +1,8 @@
-"""Walks along the relations: what is tied to a claim, and what would fall with it."""
+"""Walks along relations: which claims are related to a claim, and which depend on it."""
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import from_json
@@ -14,63 +15,84 @@ from models.records.serializers import Row, table
 
 document, relation = table(ClaimDocument), table(Relation)
 
-MOST_STEPS = 10
-MOST_NODES = 500
-MOST_CHAINS = 20
-MOST_PATHS = 100
+MAX_STEPS = 10
+MAX_NODES = 500
+MAX_CHAINS = 20
+MAX_PATHS = 100
 FALLEN = ("refuted", "disputed")
-# Which end of a tie rests on the other: what is led to rests on what leads there; what depends on, presupposes or refines
-# a claim rests on it. The other types carry no support.
+# Which end of a relation rests on the other one. An effect rests on its cause; a claim that depends
+# on, presupposes or refines another one rests on it. The other types of relation carry no support.
 SUPPORT = {"leads_to": "target", "depends_on": "claim", "presupposes": "claim", "refines": "claim"}
+
+
+_Key = tuple[str, str, str]
+
+
+def _key(relation: Row) -> _Key:
+    return relation["claim"], relation["type"], relation["target"]
 
 
 def walk(
     connection: Connection, start: str, depth: int, direction: str, types: Sequence[str]
 ) -> Row:
-    """Walk the relations from a claim, breadth first, at most `depth` steps; cycles end, and what was cut is said.
+    """Walk the relations from a claim, breadth first, at most `depth` steps.
 
-    Returns the claims reached (with their distance), the relations walked, and whether more lay beyond.
+    Returns the claims that were reached (with their distance), the relations between them, and
+    whether more lie beyond (`truncated`).
     """
-    nodes: dict[str, int] = {start: 0}
-    edges: dict[tuple[str, str, str], Row] = {}
-    frontier, cut = [start], False
+    distance: dict[str, int] = {start: 0}
+    edges: dict[_Key, Row] = {}
+    frontier = [start]
+    truncated = False
     for step in range(1, depth + 1):
-        found = _ties(connection, frontier, direction, types)
-        frontier = []
-        for tie in found:
-            for end in (tie["claim"], tie["target"]):
-                if end not in nodes and len(nodes) < MOST_NODES:
-                    nodes[end] = step
-                    frontier.append(end)
-            if tie["claim"] in nodes and tie["target"] in nodes:
-                edges[tie["claim"], tie["type"], tie["target"]] = tie
+        reached = _relations_at(connection, frontier, direction, types)
+        frontier = _add_ends(reached, distance, step)
+        for edge in reached:
+            if edge["claim"] in distance and edge["target"] in distance:
+                edges[_key(edge)] = edge
             else:
-                cut = True
+                truncated = True
         if not frontier:
             break
     else:
-        known = set(edges)
-        beyond = _ties(connection, frontier, direction, types)
-        cut |= any((tie["claim"], tie["type"], tie["target"]) not in known for tie in beyond)
-    claims = [
-        {**found, "distance": nodes[slug]}
-        for slug, found in _described(connection, list(nodes)).items()
-    ]
+        beyond = _relations_at(connection, frontier, direction, types)
+        truncated |= any(_key(edge) not in edges for edge in beyond)
+    described = _describe_claims(connection, list(distance))
+    claims = [{**claim, "distance": distance[slug]} for slug, claim in described.items()]
     return {
-        "claims": sorted(claims, key=lambda node: (node["distance"], node["id"])),
-        "relations": _judged(connection, [edges[key] for key in sorted(edges)]),
-        "truncated": cut,
+        "claims": sorted(claims, key=_by_distance),
+        "relations": _with_status(connection, [edges[key] for key in sorted(edges)]),
+        "truncated": truncated,
     }
 
 
-def _ties(
+def _add_ends(edges: Sequence[Row], distance: dict[str, int], step: int) -> list[str]:
+    """Add the claims at both ends of relations, up to `MAX_NODES`. Return those that are new."""
+    added: list[str] = []
+    for edge in edges:
+        for end in (edge["claim"], edge["target"]):
+            if end not in distance and len(distance) < MAX_NODES:
+                distance[end] = step
+                added.append(end)
+    return added
+
+
+def _by_distance(claim: Row) -> tuple[int, str]:
+    return claim["distance"], claim["id"]
+
+
+def _relations_at(
     connection: Connection, claims: Sequence[str], direction: str, types: Sequence[str]
 ) -> list[Row]:
-    ends = {"outgoing": [relation.c.claim], "incoming": [relation.c.target]}
-    at = [end.in_(claims) for end in ends.get(direction, [relation.c.claim, relation.c.target])]
+    """Return the accepted relations of these types (or all) that begin or end at these claims."""
+    ends = [relation.c.claim, relation.c.target]
+    if direction == "outgoing":
+        ends = [relation.c.claim]
+    elif direction == "incoming":
+        ends = [relation.c.target]
     statement = (
         select(relation)
-        .where(or_(*at), relation.c.state == "accepted")
+        .where(or_(*(end.in_(claims) for end in ends)), relation.c.state == "accepted")
         .order_by(*relation.primary_key.columns)
     )
     if types:
@@ -78,166 +100,199 @@ def _ties(
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def _judged(connection: Connection, ties: Sequence[Row]) -> list[Row]:
-    """Return the ties each with the status that the evidence on the tie itself amounts to, from the stored documents."""
-    starts = {tie["claim"] for tie in ties}
-    stored = connection.execute(
-        select(document.c.claim, document.c.relations).where(document.c.claim.in_(starts))
-    )
-    judged = {
-        (claim, tie["type"], tie["target"]): tie["status"]
-        for claim, relations in stored
-        for tie in from_json(relations)
-    }
-    return [{**tie, "status": judged[tie["claim"], tie["type"], tie["target"]]} for tie in ties]
+def _with_status(connection: Connection, relations: Sequence[Row]) -> list[Row]:
+    """Return relations with the status that follows from the evidence on them."""
+    starts = {edge["claim"] for edge in relations}
+    documents = select(document.c.claim, document.c.relations).where(document.c.claim.in_(starts))
+    status: dict[_Key, str] = {}
+    for claim, stored in connection.execute(documents):
+        for edge in from_json(stored):
+            status[claim, edge["type"], edge["target"]] = edge["status"]
+    return [{**edge, "status": status[_key(edge)]} for edge in relations]
 
 
-def causal_chain(connection: Connection, start: str, depth: int = MOST_STEPS) -> Row:
-    """Walk the causal chain through a claim: all that leads to it and all that it leads to; the same shape as `walk`."""
-    before, after = (
-        walk(connection, start, depth, way, ["leads_to"]) for way in ("incoming", "outgoing")
-    )
-    claims = {node["id"]: node for node in (*before["claims"], *after["claims"])}
-    relations = {
-        (tie["claim"], tie["target"]): tie for tie in (*before["relations"], *after["relations"])
-    }
+def causal_chain(connection: Connection, start: str, depth: int = MAX_STEPS) -> Row:
+    """Walk the causal chain through a claim, up to its causes and down to its effects.
+
+    The result has the shape of that of `walk`.
+    """
+    causes = walk(connection, start, depth, "incoming", ["leads_to"])
+    effects = walk(connection, start, depth, "outgoing", ["leads_to"])
+    claims = {claim["id"]: claim for claim in (*causes["claims"], *effects["claims"])}
+    relations = {_key(edge): edge for edge in (*causes["relations"], *effects["relations"])}
     return {
-        "claims": sorted(claims.values(), key=lambda node: (node["distance"], node["id"])),
+        "claims": sorted(claims.values(), key=_by_distance),
         "relations": [relations[key] for key in sorted(relations)],
-        "truncated": before["truncated"] or after["truncated"],
+        "truncated": causes["truncated"] or effects["truncated"],
     }
 
 
 def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
-    """Tell which claims lose support if a claim had the status `assume`, along which ties and how far.
+    """Return which claims would lose support if a claim had the status `assume`.
 
-    A claim rests (see `SUPPORT`) on one whose fall would take support from it. A tie that evidence has refuted passes
-    nothing on and is told as blocked. Each causal chain through the start shows its weakest link as derived, whatever is
-    assumed. Cycles end, depth and numbers are bounded, and what was cut is said.
+    They are the claims that rest on it (see `SUPPORT`), directly or through others, with their
+    distance and the relations in between. A refuted relation passes nothing on and is returned as
+    blocked. Each causal chain through the claim has its weakest link by the derived status,
+    whatever is assumed. Depth and numbers are bounded, and `truncated` says whether they cut
+    anything.
     """
-    distance = {start: 0}
-    ties: dict[tuple[str, str, str], Row] = {}
-    blocked: list[Row] = []
-    frontier, cut = [start], False
-    for step in range(1, depth + 2):
-        following = _resting(connection, frontier)
-        frontier = []
-        for end, tie in following:
-            if tie["status"] == "refuted":
-                blocked.append(tie)
-            elif end in distance or (step <= depth and len(distance) <= MOST_NODES):
-                if end not in distance:
-                    distance[end] = step
-                    frontier.append(end)
-                ties[tie["claim"], tie["type"], tie["target"]] = tie
-            else:
-                cut = True
-        if not frontier:
-            break
-    causal = causal_chain(connection, start, depth)
-    claims = _described(connection, [*distance, *(node["id"] for node in causal["claims"])])
-    now = claims[start]["status"]
-    falls = assume in FALLEN or v.STATUSES.rank(assume) < v.STATUSES.rank(now)
-    chains, more = _chains(causal["relations"], start)
-    judged = sorted(
-        (_weakest(path, claims) for path in chains),
-        key=lambda each: (_strength(each["weakest"]), each["claims"]),
-    )
+    dependents = _walk_dependents(connection, start, depth)
+    chain = causal_chain(connection, start, depth)
+    slugs = [*dependents.distance, *(claim["id"] for claim in chain["claims"])]
+    claims = _describe_claims(connection, slugs)
+    status = claims[start]["status"]
+    loses_support = assume in FALLEN or v.STATUSES.rank(assume) < v.STATUSES.rank(status)
+    paths, paths_truncated = _paths_through(chain["relations"], start)
+    chains = [_weakest_link(path, claims) for path in paths]
+    chains.sort(key=lambda chain: (_strength(chain["weakest"]), chain["claims"]))
     return {
         "claim": start,
         "assume": assume,
-        "status": now,
+        "status": status,
         "claims": [
             {
                 **claims[slug],
-                "distance": distance[slug],
-                "via": [tie for tie in ties.values() if tie[SUPPORT[tie["type"]]] == slug],
-                "loses_support": falls,
+                "distance": distance,
+                "via": dependents.relations_to(slug),
+                "loses_support": loses_support,
             }
-            for slug in sorted(distance, key=lambda slug: (distance[slug], slug))
+            for distance, slug in sorted((far, slug) for slug, far in dependents.distance.items())
             if slug != start
         ],
-        "blocked": blocked,
-        "chains": judged[:MOST_CHAINS],
-        "truncated": cut or causal["truncated"] or more or len(judged) > MOST_CHAINS,
+        "blocked": dependents.blocked,
+        "chains": chains[:MAX_CHAINS],
+        "truncated": (
+            dependents.truncated
+            or chain["truncated"]
+            or paths_truncated
+            or len(chains) > MAX_CHAINS
+        ),
     }
 
 
-def _resting(connection: Connection, claims: Sequence[str]) -> list[tuple[str, Row]]:
-    """Return the claims that rest directly on these, each with the tie by which it does and what evidence says of it."""
-    wanted = set(claims)
-    ties = [
-        tie for tie in _ties(connection, claims, "both", list(SUPPORT)) if tie[_base(tie)] in wanted
-    ]
-    return [(tie[SUPPORT[tie["type"]]], tie) for tie in _judged(connection, ties)]
+@dataclass
+class _Dependents:
+    """The claims that rest on a claim, with their distance, and how they rest on it."""
+
+    distance: dict[str, int]
+    relations: dict[_Key, Row] = field(default_factory=dict)
+    blocked: list[Row] = field(default_factory=list)
+    truncated: bool = False
+
+    def relations_to(self, claim: str) -> list[Row]:
+        """Return the relations by which a claim rests on others."""
+        return [edge for edge in self.relations.values() if _dependent(edge) == claim]
 
 
-def _base(tie: Row) -> str:
-    return "claim" if SUPPORT[tie["type"]] == "target" else "target"
+def _walk_dependents(connection: Connection, start: str, depth: int) -> _Dependents:
+    dependents = _Dependents({start: 0})
+    distance = dependents.distance
+    frontier = [start]
+    # One step more than `depth`, to see whether that cut anything.
+    for step in range(1, depth + 2):
+        supporting = _supporting_relations(connection, frontier)
+        frontier = []
+        for edge in supporting:
+            claim = _dependent(edge)
+            is_within = step <= depth and len(distance) <= MAX_NODES
+            if edge["status"] == "refuted":
+                dependents.blocked.append(edge)
+            elif claim in distance or is_within:
+                if claim not in distance:
+                    distance[claim] = step
+                    frontier.append(claim)
+                dependents.relations[_key(edge)] = edge
+            else:
+                dependents.truncated = True
+        if not frontier:
+            break
+    return dependents
 
 
-def _described(connection: Connection, claims: Sequence[str]) -> dict[str, Row]:
-    columns = select(
-        document.c.claim,
-        document.c.statement,
-        document.c.kind,
-        document.c.status,
-        document.c.certainty,
-    )
+def _supporting_relations(connection: Connection, claims: Sequence[str]) -> list[Row]:
+    """Return the relations by which other claims rest on these, with their status."""
+    relations = _relations_at(connection, claims, "both", list(SUPPORT))
+    return _with_status(connection, [edge for edge in relations if _support(edge) in set(claims)])
+
+
+def _dependent(edge: Row) -> str:
+    """Return the claim at the end of a relation that rests on the other end."""
+    return str(edge[SUPPORT[edge["type"]]])
+
+
+def _support(edge: Row) -> str:
+    """Return the claim at the end of a relation on which the other end rests."""
+    return str(edge["claim" if SUPPORT[edge["type"]] == "target" else "target"])
+
+
+def _describe_claims(connection: Connection, claims: Sequence[str]) -> dict[str, Row]:
+    names = ("statement", "kind", "status", "certainty")
+    columns = select(document.c.claim, *(document.c[name] for name in names))
     rows = connection.execute(columns.where(document.c.claim.in_(set(claims)))).mappings()
     return {
-        row["claim"]: {"id": row["claim"], **{name: row[name] for name in row if name != "claim"}}
-        for row in rows
+        row["claim"]: {"id": row["claim"], **{name: row[name] for name in names}} for row in rows
     }
 
 
-def _chains(ties: Sequence[Row], start: str) -> tuple[list[list[Row]], bool]:
-    """Return the causal chains through a claim, from where nothing leads to, to where nothing is led to."""
-    after: dict[str, list[Row]] = {}
-    before: dict[str, list[Row]] = {}
-    for tie in ties:
-        after.setdefault(tie["claim"], []).append(tie)
-        before.setdefault(tie["target"], []).append(tie)
-    upstream, cut_up = _paths(start, before, "claim")
-    downstream, cut_down = _paths(start, after, "target")
-    chains = [[*reversed(up), *_onward(up, down)] for up in upstream for down in downstream]
-    distinct = {
-        tuple((tie["claim"], tie["target"]) for tie in path): path for path in chains if path
-    }
-    return list(distinct.values()), cut_up or cut_down
+def _paths_through(edges: Sequence[Row], start: str) -> tuple[list[list[Row]], bool]:
+    """Return the causal paths through a claim, from first causes to last effects.
+
+    Also returns whether there are more of them.
+    """
+    by_cause: dict[str, list[Row]] = {}
+    by_effect: dict[str, list[Row]] = {}
+    for edge in edges:
+        by_cause.setdefault(edge["claim"], []).append(edge)
+        by_effect.setdefault(edge["target"], []).append(edge)
+    upstream, upstream_truncated = _paths_from(start, by_effect, "claim")
+    downstream, downstream_truncated = _paths_from(start, by_cause, "target")
+    distinct: dict[tuple[_Key, ...], list[Row]] = {}
+    for up, down in itertools.product(upstream, downstream):
+        path = [*reversed(up), *_until_cycle(up, down)]
+        if path:
+            distinct[tuple(_key(edge) for edge in path)] = path
+    return list(distinct.values()), upstream_truncated or downstream_truncated
 
 
-def _onward(up: Sequence[Row], down: Sequence[Row]) -> list[Row]:
-    """Return the way down as far as it meets no claim of the way up: a cycle is told once."""
-    passed = {tie["claim"] for tie in up}
-    return list(itertools.takewhile(lambda tie: tie["target"] not in passed, down))
+def _until_cycle(up: Sequence[Row], down: Sequence[Row]) -> list[Row]:
+    """Return the way down until it meets a claim of the way up, so that a cycle occurs once."""
+    passed = {edge["claim"] for edge in up}
+    return list(itertools.takewhile(lambda edge: edge["target"] not in passed, down))
 
 
-def _paths(start: str, ties: Mapping[str, Sequence[Row]], end: str) -> tuple[list[list[Row]], bool]:
-    """Return the paths that go on from a claim until they end or would come back to a claim they passed."""
-    done: list[list[Row]] = []
-    open_paths: list[tuple[list[Row], frozenset[str]]] = [([], frozenset([start]))]
-    while open_paths and len(done) < MOST_PATHS:
-        path, passed = open_paths.pop()
-        at = path[-1][end] if path else start
-        onward = [tie for tie in ties.get(at, ()) if tie[end] not in passed]
+def _paths_from(
+    start: str, edges: Mapping[str, Sequence[Row]], end: str
+) -> tuple[list[list[Row]], bool]:
+    """Return the paths from a claim on until they end or would return to one of their claims.
+
+    `edges` has the relations by the claim where they are entered, and `end` is the field with the
+    claim where they lead. Also returns whether there are more than `MAX_PATHS` paths.
+    """
+    finished: list[list[Row]] = []
+    unfinished: list[tuple[list[Row], frozenset[str]]] = [([], frozenset([start]))]
+    while unfinished and len(finished) < MAX_PATHS:
+        path, passed = unfinished.pop()
+        claim = path[-1][end] if path else start
+        onward = [edge for edge in edges.get(claim, ()) if edge[end] not in passed]
         if not onward:
-            done.append(path)
-        open_paths += [([*path, tie], passed | {tie[end]}) for tie in reversed(onward)]
-    return done, bool(open_paths)
+            finished.append(path)
+        for edge in reversed(onward):
+            unfinished.append(([*path, edge], passed | {edge[end]}))
+    return finished, bool(unfinished)
 
 
-def _weakest(path: Sequence[Row], claims: Mapping[str, Row]) -> Row:
-    """Return a chain as slugs with its weakest link; a tie counts where evidence has judged it."""
-    slugs = [path[0]["claim"], *(tie["target"] for tie in path)]
-    links: list[Row] = [
-        {"claim": slug, "target": None, "status": claims[slug]["status"]} for slug in slugs
-    ]
-    links += [
-        {"claim": tie["claim"], "target": tie["target"], "status": tie["status"]}
-        for tie in path
-        if tie["status"] != "unassessed"
-    ]
+def _weakest_link(path: Sequence[Row], claims: Mapping[str, Row]) -> Row:
+    """Return the claims on a path, and the claim or relation with the weakest status.
+
+    A relation counts only if there is evidence on it.
+    """
+    slugs = [path[0]["claim"], *(edge["target"] for edge in path)]
+    links: list[Row] = []
+    for slug in slugs:
+        links.append({"claim": slug, "target": None, "status": claims[slug]["status"]})
+    for edge in path:
+        if edge["status"] != "unassessed":
+            links.append({name: edge[name] for name in ("claim", "target", "status")})
     return {"claims": slugs, "weakest": min(links, key=_strength)}
 
 

@@ -1,7 +1,8 @@
-"""What a search finds: lists with only that, the texts in which it stands, and suggestions while somebody types."""
+"""Search results: filtered listings, highlighted texts, and suggestions while somebody types."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, select
@@ -15,94 +16,111 @@ from models.search.index import WORD_TABLES, LocatedText, beginning, claim_texts
 from models.search.query import highlight, normalise_prefix
 
 RELEVANCE = "relevance"
-MOST_MARKED = 20
-MOST_SUGGESTED = 10
-# What `highlights` needs of a document.
-MARKED_PARTS = ("occurrences", "evidence", "sources", "relations")
+MAX_HIGHLIGHTS = 20
+MAX_SUGGESTIONS = 10
+# The parts of a document that `highlights` needs.
+HIGHLIGHT_PARTS = ("occurrences", "evidence", "sources", "relations")
 
 
 def search_listing(connection: Connection, listing: Listing, kind: str, query: Query) -> Listing:
-    """Return a listing of claims or sources with only what a query finds, the best first unless it is sorted otherwise."""
+    """Return a listing of only the claims or sources that match a query.
+
+    The best match comes first unless the listing is sorted otherwise.
+    """
     table, key = WORD_TABLES[kind]
-    found = full_text.matches(connection, table, key)
+    matches = full_text.matches(connection, table, key)
     (record,) = listing.id
     return replace(
         listing,
-        rows=in_front(found, found.c.record, listing.rows, record),
-        sorts={**listing.sorts, RELEVANCE: found.c.score},
+        rows=in_front(matches, matches.c.record, listing.rows, record),
+        sorts={**listing.sorts, RELEVANCE: matches.c.score},
         name=f"{listing.name}, searched",
         default=(RELEVANCE,),
-        given={"asked": full_text.query_text(connection, query)},
+        given={"search_query": full_text.query_text(connection, query)},
     )
 
 
 def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[dict[str, str]]:
-    """Return for each document, read with `MARKED_PARTS`, its texts in which the query's words stand, marked.
+    """Return for each document its texts that match a query, with `<mark>`, by their path.
 
-    By a day, those of them that had been published by then.
+    The documents are read with `HIGHLIGHT_PARTS`. With a day, only texts published by then count.
     """
-    found = []
+    results = []
     for row in documents:
-        parts = {name: from_json(row[name]) for name in MARKED_PARTS}
+        parts = {name: from_json(row[name]) for name in HIGHLIGHT_PARTS}
         statement = from_json(row["fields"])["statement"]
-        found.append(
-            _marked([(("statement",), statement), *claim_texts(parts, day or "9999")], query)
-        )
-    return found
+        texts = [(("statement",), statement), *claim_texts(parts, day or "9999")]
+        results.append(_highlight_texts(texts, query))
+    return results
 
 
 def source_highlights(sources: Iterable[Row], query: Query) -> list[dict[str, str]]:
-    """Return the same for sources."""
-    return [
-        _marked([(("title",), source["title"]), *source_texts(source)], query) for source in sources
-    ]
+    """Return for each source its texts that match a query, with `<mark>`, by their path."""
+    results = []
+    for source in sources:
+        texts = [(("title",), source["title"]), *source_texts(source)]
+        results.append(_highlight_texts(texts, query))
+    return results
 
 
-def _marked(texts: Iterable[LocatedText], query: Query) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for place, text in texts:
-        if len(found) == MOST_MARKED:
+def _highlight_texts(texts: Iterable[LocatedText], query: Query) -> dict[str, str]:
+    highlighted: dict[str, str] = {}
+    for path, text in texts:
+        if len(highlighted) == MAX_HIGHLIGHTS:
             break
-        if (hit := highlight(text, query)) is not None:
-            found["/".join(place)] = hit
-    return found
+        html = highlight(text, query)
+        if html is not None:
+            highlighted["/".join(path)] = html
+    return highlighted
 
 
 def suggest(connection: Connection, text: str, kinds: Sequence[str]) -> list[Row]:
-    """Return up to ten records (kind, id, label) in whose labels words begin so, the kinds by turns.
+    """Return up to ten records (kind, id, label) with a label that has words beginning so.
 
-    One bounded range scan a kind.
+    The types take turns. This takes one bounded range scan for each type.
     """
-    begun = normalise_prefix(text)
-    found = []
-    for kind in kinds if begun else ():
-        # Blanks, digits and letters alone stand in a beginning, and all of them sort before «~».
-        so = (beginning.c.kind == kind, beginning.c.text >= begun, beginning.c.text < begun + "~")
-        scan = select(beginning.c.record).where(*so).order_by(beginning.c.text, beginning.c.record)
-        # A label may hold the same words more than once.
-        ids = dict.fromkeys(connection.scalars(scan.limit(3 * MOST_SUGGESTED)))
-        found += [(turn, kind, record) for turn, record in enumerate(ids)]
-    found.sort(key=lambda each: each[0])
-    chosen = found[:MOST_SUGGESTED]
-    told = {
-        kind: _labels(connection, kind, [record for _, of, record in chosen if of == kind])
-        for kind in kinds
-    }
-    return [{"kind": kind, "id": record, **told[kind][record]} for _, kind, record in chosen]
+    prefix = normalise_prefix(text)
+    if not prefix:
+        return []
+    by_turn: list[tuple[int, str, str]] = []
+    for kind in kinds:
+        ids = _matching_ids(connection, kind, prefix)
+        by_turn += [(turn, kind, record) for turn, record in enumerate(ids)]
+    by_turn.sort(key=itemgetter(0))
+    chosen = [(kind, record) for _, kind, record in by_turn[:MAX_SUGGESTIONS]]
+    labels: dict[tuple[str, str], Row] = {}
+    for kind in kinds:
+        ids = [record for chosen_kind, record in chosen if chosen_kind == kind]
+        for record, label in _labels(connection, kind, ids).items():
+            labels[kind, record] = label
+    return [{"kind": kind, "id": record, **labels[kind, record]} for kind, record in chosen]
+
+
+def _matching_ids(connection: Connection, kind: str, prefix: str) -> list[str]:
+    # A beginning consists of blanks, digits and letters, all of which sort before «~».
+    scan = (
+        select(beginning.c.record)
+        .where(beginning.c.kind == kind)
+        .where(beginning.c.text >= prefix, beginning.c.text < prefix + "~")
+        .order_by(beginning.c.text, beginning.c.record)
+        .limit(3 * MAX_SUGGESTIONS)
+    )
+    # A label may have the same words more than once.
+    return list(dict.fromkeys(connection.scalars(scan)))
 
 
 def _labels(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, Row]:
-    """Return what people know these records by."""
+    """Return the labels of records of one type by id, and of sources also the citation."""
     if not ids:
         return {}
     if kind == "source":
-        found = sources_by_id(connection, ids)
         return {
-            slug: {"label": row["title"], "citation": row["citation"]}
-            for slug, row in found.items()
+            slug: {"label": source["title"], "citation": source["citation"]}
+            for slug, source in sources_by_id(connection, ids).items()
         }
-    column, label = (
-        (document.c.claim, document.c.statement) if kind == "claim" else (topic.c.id, topic.c.label)
-    )
+    if kind == "claim":
+        column, label = document.c.claim, document.c.statement
+    else:
+        column, label = topic.c.id, topic.c.label
     rows = connection.execute(select(column, label).where(column.in_(ids)))
-    return {record: {"label": said} for record, said in rows}
+    return {record: {"label": text} for record, text in rows}

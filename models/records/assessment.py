@@ -1,4 +1,4 @@
-"""Assessment: a named person's or body's decision on a claim's status. It stands beside the derived status."""
+"""Assessment: a named person's or body's decision on a claim's status, beside the derived one."""
 
 from sqlmodel import Field
 

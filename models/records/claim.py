@@ -1,4 +1,4 @@
-"""Claim, the places where it is stated (occurrence), and the topics it is filed under."""
+"""Claims, where they are stated (occurrences), and the topics under which they are filed."""
 
 from typing import Any, Self
 
@@ -13,7 +13,10 @@ from models.core.vocabulary import vocabulary_check
 
 
 class TopicIn(Strict):
-    """A subject under which claims are filed; `crosswalk` maps a scheme's name to its term for the same."""
+    """A subject under which claims are filed.
+
+    `crosswalk` maps the name of another scheme to its term for the same.
+    """
 
     id: Slug = Field(primary_key=True)
     label: Text = Field(min_length=1, max_length=200)
@@ -41,7 +44,7 @@ class TopicOut(TopicIn):
     revision: int
 
 
-# A claim with such a slug could never be asked for.
+# These are words of addresses, so a claim with such a slug could not be requested.
 RESERVED_SLUGS = ("facets",)
 
 
@@ -79,7 +82,10 @@ class ClaimIn(ClaimFields):
 
 
 class Claim(ClaimFields, table=True):
-    """The row. `revision` and `updated` tell of the last change to anything in the claim's document."""
+    """The row.
+
+    `revision` and `updated` are those of the last change to anything in the claim's document.
+    """
 
     __table_args__ = (
         vocabulary_check("kind", v.CLAIM_KINDS),
@@ -92,7 +98,7 @@ class Claim(ClaimFields, table=True):
 
 
 class ClaimTopic(Strict, table=True):
-    """A claim is filed under a topic."""
+    """The row that files a claim under a topic."""
 
     __tablename__ = "claim_topic"
     __table_args__ = (Index(None, "topic", "claim"),)
@@ -104,8 +110,8 @@ class ClaimTopic(Strict, table=True):
 class OccurrenceIn(Strict):
     """Where a claim is stated: verbatim quote and anchor, after the W3C Web Annotation selectors.
 
-    `start` and `end` count characters of the source's text from 0, end exclusive (TextPositionSelector);
-    `prefix` and `suffix` are the words around (TextQuoteSelector).
+    `start` and `end` count characters of the source's text from 0, end exclusive
+    (TextPositionSelector); `prefix` and `suffix` are the words around it (TextQuoteSelector).
     """
 
     key: Slug = Field(primary_key=True, description="Unique within the claim.")
@@ -164,7 +170,7 @@ class OccurrenceOut(OccurrenceIn):
 
 
 def part_id(claim: str, key: str) -> str:
-    """Return the public id of a part of a claim; it starts with the claim's, so that a shard can be told from it."""
+    """Return the public id of a claim's part. It begins with the claim's slug: its shard."""
     return f"{claim}:{key}"
 
 

@@ -11,7 +11,7 @@ from models.core import vocabularies as v
 from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
 from models.core.vocabulary import vocabulary_check
 
-# The rows that the Oxford 2011 table has for each question; a level outside them was misread.
+# The levels that the Oxford 2011 table has for each question. Any other level was misread.
 LEVELS_OF_QUESTION = {
     "prevalence": ("1", "2", "3", "4"),
     "diagnosis": ("1", "2", "3", "4", "5"),
@@ -22,7 +22,10 @@ LEVELS_OF_QUESTION = {
 
 
 class EvidenceIn(Strict):
-    """A line of evidence as a person writes it; `independence_group` names the study, cohort or team it comes from."""
+    """A line of evidence as a person writes it.
+
+    `independence_group` names the study, cohort or team that it comes from.
+    """
 
     key: Slug = Field(
         primary_key=True, description="Unique within the claim; usually the source's slug."
@@ -56,7 +59,8 @@ class EvidenceIn(Strict):
     note: Text | None = Field(default=None, max_length=5000)
     relation_type: v.RelationType | None = Field(
         default=None,
-        description="Given where the line bears on a relation of the claim, not on the claim: the relation's type.",
+        description="Given where the line bears on a relation of the claim, not on the claim: the "
+        "relation's type.",
     )
     relation_target: Slug | None = Field(default=None, description="The target of that relation.")
     state: v.ReviewState = "accepted"
@@ -65,7 +69,7 @@ class EvidenceIn(Strict):
     )
 
     @model_validator(mode="after")
-    def _whole_relation(self) -> Self:
+    def _complete_relation(self) -> Self:
         if (self.relation_type is None) != (self.relation_target is None):
             raise PydanticCustomError(
                 "relation", "A line on a relation gives both relation_type and relation_target."
@@ -118,7 +122,7 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
         CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name="level_question"),
         CheckConstraint("sample_size >= 0", name="sample_size"),
         vocabulary_check("relation_type", v.RELATION_TYPES),
-        # A key of which one column is null is not checked, so both are there or neither.
+        # A foreign key with a null column is not checked, so both columns are set or neither.
         CheckConstraint("(relation_type IS NULL) = (relation_target IS NULL)", name="relation"),
         ForeignKeyConstraint(
             ["claim", "relation_type", "relation_target"],
@@ -142,7 +146,8 @@ class EvidenceOut(EvidenceIn):
     citation: str = Field(description="Short form of the source, such as 'Doepp et al. 2010'.")
     year: int | None = Field(description="Year of publication; null where it is not known.")
     published: str = Field(
-        description="From when the line counts in evidence time, YYYY-MM-DD: the last day that the source's date can mean, "
+        description="From when the line counts in evidence time, YYYY-MM-DD: the last day that "
+        "the source's date can mean, "
         "or the day on which an undated source was recorded here."
     )
     integrity: v.Integrity = Field(

@@ -1,10 +1,10 @@
-"""The kinds of record as a table: where each is stored, its fields, its key, and how its id is written."""
+"""The types of record as a table: where each is stored, its fields, its key and its id."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tuple_
 from sqlmodel import SQLModel
 
 from models.core.errors import NotFound
@@ -25,12 +25,15 @@ from models.records.relation import Relation, RelationIn
 from models.records.serializers import Row, columns_of, sources_by_id, table
 from models.records.source import Source, SourceIn
 
-BATCH = 500
+BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Records of a kind name another record: the columns that hold its key, and of which kind it is."""
+    """Records of the type `kind` refer to records of the type `to`.
+
+    `columns` of the former hold the key of the latter.
+    """
 
     kind: str
     columns: tuple[str, ...]
@@ -39,9 +42,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class RecordType:
-    """A kind of record: its name in the vocabulary record-kinds and in paths, its table, its input class, its key.
+    """A type of record: its name in the vocabulary record-kinds and its plural in paths.
 
-    A part of a claim has the claim's slug before its key, in the table and in its id: `ccsvi-causes-ms:cochrane-2019`.
+    `model` is its table class, `fields` its input class, `key` the columns of its key. A part of a
+    claim has the claim's slug before its own key, in the table as in its id:
+    `ccsvi-causes-ms:cochrane-2019`.
     """
 
     name: str
@@ -53,7 +58,7 @@ class RecordType:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the columns of the table's key, in the order in which the id names them."""
+        """The columns of the table's key, in the order in which the id names them."""
         return ("claim", *self.key) if self.part else self.key
 
     def id_of(self, body: Any) -> str:
@@ -61,15 +66,19 @@ class RecordType:
         return ":".join(body[name] for name in self.columns)
 
     def claim_of(self, body: Any) -> str | None:
-        """Return the claim that a record is, or is a part of."""
-        return body["claim"] if self.part else body["id"] if self.name == "claim" else None
+        """Return the slug of the claim that a record is, or is part of; None for other records."""
+        if self.part:
+            return str(body["claim"])
+        return str(body["id"]) if self.name == "claim" else None
 
     def validated(self, fields: Row) -> Row:
-        """Return a record's own fields (of a part without its claim) as they are stored, with every default.
+        """Return a record's fields as they are stored, with every default.
 
-        Raises Pydantic's ValidationError where they break a rule.
+        The fields of a part do not include its claim. Raises Pydantic's ValidationError if they
+        break a rule.
         """
-        # By Pydantic's own validator, since SQLModel's way around it takes longer than the validation itself.
+        # This calls Pydantic's validator directly: SQLModel's wrapper takes longer than the
+        # validation itself.
         record = self.fields.__new__(self.fields)
         self.fields.__pydantic_validator__.validate_python(fields, self_instance=record)
         if self.name == "source":
@@ -80,8 +89,8 @@ class RecordType:
             record.topics = sorted(set(record.topics))
         return dict(record.__dict__)
 
-    def place(self, record_id: str) -> Row:
-        """Return the key of the row with a public id; raises `NotFound` where no such id can be."""
+    def key_of(self, record_id: str) -> Row:
+        """Return the key of the row with a public id. Raises `NotFound` if the id is malformed."""
         values = record_id.split(":")
         if len(values) != len(self.columns):
             raise NotFound(
@@ -90,120 +99,141 @@ class RecordType:
         return dict(zip(self.columns, values, strict=True))
 
 
-# In this order everything that a record refers to comes before it.
-RECORD_TYPES = {
-    kind.name: kind
-    for kind in (
-        RecordType("topic", "topics", Topic, TopicIn, ("id",)),
-        RecordType("source", "sources", Source, SourceIn, ("id",)),
-        RecordType("claim", "claims", Claim, ClaimIn, ("id",)),
-        RecordType("occurrence", "occurrences", Occurrence, OccurrenceIn, ("key",), part=True),
-        RecordType("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
-        RecordType("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
-        RecordType("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
-    )
-}
-PART_TYPES = tuple(kind for kind in RECORD_TYPES.values() if kind.part)
-# What refers to what, but for the topics of a claim, which are many.
+# Everything that a record refers to comes before it in this order.
+_IN_ORDER = (
+    RecordType("topic", "topics", Topic, TopicIn, ("id",)),
+    RecordType("source", "sources", Source, SourceIn, ("id",)),
+    RecordType("claim", "claims", Claim, ClaimIn, ("id",)),
+    RecordType("occurrence", "occurrences", Occurrence, OccurrenceIn, ("key",), part=True),
+    RecordType("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
+    RecordType("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
+    RecordType("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
+)
+RECORD_TYPES = {kind.name: kind for kind in _IN_ORDER}
+PART_TYPES = tuple(kind for kind in _IN_ORDER if kind.part)
+# All references but those of a claim to its topics, which are a list.
 REFERENCES = (
     *(Reference(part.name, ("claim",), "claim") for part in PART_TYPES),
     *(Reference(name, ("source",), "source") for name in ("occurrence", "evidence", "assessment")),
     Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),
     Reference("relation", ("target",), "claim"),
 )
-_REFERENCES_OF = {
-    name: tuple(each for each in REFERENCES if each.kind == name) for name in RECORD_TYPES
-}
+_REFERENCES_OF: dict[str, list[Reference]] = {name: [] for name in RECORD_TYPES}
+for _reference in REFERENCES:
+    _REFERENCES_OF[_reference.kind].append(_reference)
 
 
 def references_in(kind: RecordType, body: Row) -> Iterator[tuple[str, RecordType, str]]:
-    """Yield the records that a record names: the field that does, their kind, their id."""
+    """Yield the references of a record: the field, and the type and id of the other record."""
     if kind.name == "claim":
-        yield from (("topics", RECORD_TYPES["topic"], topic) for topic in body["topics"])
+        for topic in body["topics"]:
+            yield "topics", RECORD_TYPES["topic"], topic
     for reference in _REFERENCES_OF[kind.name]:
-        if body[reference.columns[-1]] is not None:
-            yield (
-                reference.columns[-1],
-                RECORD_TYPES[reference.to],
-                ":".join(body[column] for column in reference.columns),
-            )
+        field = reference.columns[-1]
+        if body[field] is not None:
+            other_id = ":".join(body[column] for column in reference.columns)
+            yield field, RECORD_TYPES[reference.to], other_id
 
 
 def read_states(
-    connection: Connection, wanted: Iterable[tuple[str, str]]
+    connection: Connection, records: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
-    """Return the state of each of these records, which are named by kind and id; absent ones are left out."""
+    """Return the state of each of these records, given by type and id. Absent ones are left out."""
     ids: dict[str, list[str]] = {}
-    for name, record_id in wanted:
+    for name, record_id in records:
         ids.setdefault(name, []).append(record_id)
-    found: dict[tuple[str, str], str] = {}
-    for name, named in ids.items():
+    states: dict[tuple[str, str], str] = {}
+    for name, ids_of_type in ids.items():
         kind = RECORD_TYPES[name]
         rows = table(kind.model)
         key = [rows.c[column] for column in kind.columns]
-        for start in range(0, len(named), BATCH):
-            places = [tuple(kind.place(each).values()) for each in named[start : start + BATCH]]
-            among = (
-                tuple_(*key).in_(places)
-                if len(key) > 1
-                else key[0].in_([place[0] for place in places])
-            )
-            for *values, state in connection.execute(select(*key, rows.c.state).where(among)):
-                found[name, ":".join(values)] = state
-    return found
+        for batch in _batches(ids_of_type):
+            statement = select(*key, rows.c.state).where(_has_id(kind, batch))
+            for *values, state in connection.execute(statement):
+                states[name, ":".join(values)] = state
+    return states
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), BATCH_SIZE):
+        yield items[start : start + BATCH_SIZE]
+
+
+def _has_id(kind: RecordType, ids: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that a row is one of these records."""
+    rows = table(kind.model)
+    columns = [rows.c[name] for name in kind.columns]
+    keys = [tuple(kind.key_of(record_id).values()) for record_id in ids]
+    if len(columns) == 1:
+        return columns[0].in_([value for (value,) in keys])
+    return tuple_(*columns).in_(keys)
 
 
 def read_records(
     connection: Connection, kind: RecordType, ids: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Row]]:
-    """Yield the id and the record, as a revision holds it, of these records (or of all); absent ones are left out."""
+    """Yield the id and the body of each of these records, or of all.
+
+    A body is what a revision of the record holds. Absent records are left out.
+    """
     rows = table(kind.model)
-    key = [rows.c[name] for name in kind.columns]
-    wanted = None if ids is None else [tuple(kind.place(each).values()) for each in ids]
-    for chosen in (
-        [None]
-        if wanted is None
-        else [wanted[at : at + BATCH] for at in range(0, len(wanted), BATCH)]
-    ):
-        statement = select(rows).order_by(*key)
-        if chosen is not None:
-            statement = statement.where(tuple_(*key).in_(chosen))
-        found = connection.execute(statement).mappings().all()
-        yield from (
-            (kind.id_of(row), body)
-            for row, body in zip(found, record_bodies(connection, kind, found), strict=True)
-        )
+    statement = select(rows).order_by(*(rows.c[name] for name in kind.columns))
+    if ids is None:
+        yield from _records_found(connection, kind, statement)
+        return
+    for batch in _batches(ids):
+        yield from _records_found(connection, kind, statement.where(_has_id(kind, batch)))
+
+
+def _records_found(
+    connection: Connection, kind: RecordType, statement: Select[Any]
+) -> Iterator[tuple[str, Row]]:
+    rows = connection.execute(statement).mappings().all()
+    bodies = record_bodies(connection, kind, rows)
+    for row, body in zip(rows, bodies, strict=True):
+        yield kind.id_of(row), body
 
 
 def read_record(connection: Connection, kind: RecordType, record_id: str) -> Row | None:
-    """Return a record as a revision holds it, in whatever state, or None."""
-    row = first(connection, ("one", kind.name), lambda: _there(kind), kind.place(record_id))
+    """Return the body of a record, in whatever state, or None if there is no such record."""
+    row = first(
+        connection,
+        ("one", kind.name),
+        lambda: _select_by_key(kind),
+        kind.key_of(record_id),
+    )
     return None if row is None else next(record_bodies(connection, kind, [row]))
 
 
 def read_state(connection: Connection, kind: RecordType, record_id: str) -> str | None:
-    """Return the state of a record, or None where there is none."""
-    found: str | None = read_column(connection, kind, record_id, "state")
-    return found
+    """Return the state of a record, or None if there is no such record."""
+    state: str | None = read_column(connection, kind, record_id, "state")
+    return state
 
 
 def read_column(connection: Connection, kind: RecordType, record_id: str, name: str) -> Any:
-    """Return one column of a record, or None where there is no such record."""
-    found = first(
-        connection, ("column", name, kind.name), lambda: _there(kind, name), kind.place(record_id)
+    """Return one column of a record, or None if there is no such record."""
+    row = first(
+        connection,
+        ("column", name, kind.name),
+        lambda: _select_by_key(kind, name),
+        kind.key_of(record_id),
     )
-    return None if found is None else found[name]
+    return None if row is None else row[name]
 
 
-def _there(kind: RecordType, *names: str) -> Select[Any]:
-    """Return the statement that reads these columns (or all) of the record at a place."""
+def _select_by_key(kind: RecordType, *names: str) -> Select[Any]:
+    """Return the statement that reads these columns (or all) of the record with a key."""
     rows = table(kind.model)
-    chosen = [rows.c[name] for name in names or rows.c.keys()]
-    return select(*chosen).where(*(rows.c[name] == bindparam(name) for name in kind.columns))
+    columns = [rows.c[name] for name in names or rows.c.keys()]
+    return select(*columns).where(*(rows.c[name] == bindparam(name) for name in kind.columns))
 
 
 def current_id(connection: Connection, kind: RecordType, record_id: str) -> str:
-    """Return the id of what a record was merged into, through mergers in a row, or its own where it was not merged."""
+    """Return the id of the record that a record was merged into, following mergers in a row.
+
+    Returns the record's own id if it was not merged.
+    """
     passed: set[str] = set()
     while record_id not in passed:
         passed.add(record_id)
@@ -214,34 +244,40 @@ def current_id(connection: Connection, kind: RecordType, record_id: str) -> str:
 
 
 def record_bodies(connection: Connection, kind: RecordType, rows: Sequence[Any]) -> Iterator[Row]:
-    """Yield the records, as revisions hold them, of these rows of a kind's table, in their order."""
-    slugs = [row["id"] for row in rows] if not kind.part else []
-    for start in range(0, len(rows), BATCH):
-        batch, named = rows[start : start + BATCH], slugs[start : start + BATCH]
+    """Yield the bodies of the records in these rows of their table, in the rows' order."""
+    for batch in _batches(rows):
         if kind.name == "source":
-            sources = sources_by_id(connection, named)
-            yield from (columns_of(sources[slug], SourceIn) for slug in named)
+            yield from _source_bodies(connection, batch)
         elif kind.name == "claim":
-            topics = topics_by_claim(connection, named)
-            yield from (
-                {**columns_of(row, ClaimFields), "topics": topics[row["id"]]} for row in batch
-            )
+            yield from _claim_bodies(connection, batch)
         else:
-            claim = ("claim",) if kind.part else ()
-            yield from (
-                {name: row[name] for name in (*claim, *kind.fields.model_fields)} for row in batch
-            )
+            names = (*(("claim",) if kind.part else ()), *kind.fields.model_fields)
+            for row in batch:
+                yield {name: row[name] for name in names}
+
+
+def _source_bodies(connection: Connection, rows: Sequence[Any]) -> Iterator[Row]:
+    slugs = [row["id"] for row in rows]
+    sources = sources_by_id(connection, slugs)
+    for slug in slugs:
+        yield columns_of(sources[slug], SourceIn)
+
+
+def _claim_bodies(connection: Connection, rows: Sequence[Any]) -> Iterator[Row]:
+    topics = topics_by_claim(connection, [row["id"] for row in rows])
+    for row in rows:
+        yield {**columns_of(row, ClaimFields), "topics": topics[row["id"]]}
 
 
 def topics_by_claim(connection: Connection, claims: Sequence[str]) -> dict[str, list[str]]:
-    """Return what each of these claims is filed under, in order."""
+    """Return the topics that each of these claims is filed under, in order."""
     filed = table(ClaimTopic)
     statement = (
         select(filed.c.claim, filed.c.topic)
         .where(filed.c.claim.in_(claims))
         .order_by(filed.c.topic)
     )
-    found: dict[str, list[str]] = {claim: [] for claim in claims}
+    topics: dict[str, list[str]] = {claim: [] for claim in claims}
     for claim, topic in connection.execute(statement):
-        found[claim].append(topic)
-    return found
+        topics[claim].append(topic)
+    return topics

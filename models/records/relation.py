@@ -1,4 +1,4 @@
-"""Relation: a typed tie from one claim to another."""
+"""Relation: a typed link from one claim to another."""
 
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
@@ -10,7 +10,7 @@ from models.records.evidence import EvidenceOut
 
 
 class RelationIn(Strict):
-    """A tie as a person writes it, read from the claim to the target."""
+    """A relation as a person writes it, read from the claim to the target."""
 
     type: v.RelationType = Field(primary_key=True)
     target: Slug = Field(
@@ -36,7 +36,10 @@ class Relation(RelationIn, PartOfClaim, table=True):
 
 
 class RelationOut(RelationIn):
-    """A tie as the API gives it, with what the evidence on the tie itself amounts to, by the same rules as a claim's."""
+    """A relation as the API returns it.
+
+    Its status follows from the evidence on the relation itself, by the same rules as a claim's.
+    """
 
     claim: str
     status: v.Status

@@ -1,4 +1,4 @@
-"""Revision: one recorded change, and the serial that orders them all."""
+"""Revisions, each of which records one change, and the serial that orders them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -22,10 +22,11 @@ from models.database.prepared_statements import first
 
 
 class Revision(Strict, table=True):
-    """Who did what to which record, when, and the whole record after it.
+    """Who did what to which record and when, with the whole record afterwards.
 
-    `record` is the record's kind and id, such as `evidence/ccsvi-causes-ms:doepp-2010`. Serials have no gap and run in
-    commit order, because the transaction that takes one holds the only row of `serial` until it commits.
+    `record` is the record's type and id, such as `evidence/ccsvi-causes-ms:doepp-2010`. Serials
+    have no gap and run in commit order, because a transaction that takes one locks the only row of
+    `serial` until it commits.
     """
 
     __table_args__ = (
@@ -72,66 +73,74 @@ _serial = Serial.__table__  # type: ignore[attr-defined]
 
 
 def lock_serial(connection: Connection) -> int:
-    """Lock the row of the serial and return its value. Whoever holds it is the only writer until it commits.
+    """Lock the row of the serial and return its value.
 
-    So serials have no gap and run in commit order, and nobody derives documents while another writes.
+    The holder of the lock is the only writer until it commits. So serials have no gap and run in
+    commit order, and no documents are derived while somebody else writes.
     """
-    found = first(connection, "hold", lambda: select(_serial.c.value).with_for_update(), {})
-    assert found is not None, "the row of the serial is made by the first migration"
-    return int(found["value"])
+    row = first(connection, "hold", lambda: select(_serial.c.value).with_for_update(), {})
+    assert row is not None, "the row of the serial is made by the first migration"
+    return int(row["value"])
 
 
 def revision_time(connection: Connection, serial: int) -> str:
-    """Return when the revision with this serial was made, or an empty text where there is none."""
+    """Return when a revision was made, or an empty text if there is no such revision."""
 
     def build() -> Select[Any]:
         return select(_revision.c.at).where(_revision.c.serial == bindparam("number")).limit(1)
 
-    found = first(connection, "made at", build, {"number": serial})
-    return "" if found is None else str(found["at"])
+    row = first(connection, "made at", build, {"number": serial})
+    return "" if row is None else str(row["at"])
 
 
-def _latest(*where: ColumnElement[bool]) -> Select[Any]:
-    mine = select(_revision).where(_revision.c.record == bindparam("of"), *where)
-    return mine.order_by(_revision.c.serial.desc()).limit(1)
+def _latest_of_record(*conditions: ColumnElement[bool]) -> Select[Any]:
+    revisions = select(_revision).where(_revision.c.record == bindparam("of"), *conditions)
+    return revisions.order_by(_revision.c.serial.desc()).limit(1)
 
 
 def latest_revision(
-    connection: Connection, record: str, *where: ColumnElement[bool]
+    connection: Connection, record: str, *conditions: ColumnElement[bool]
 ) -> dict[str, Any] | None:
-    """Return the last revision of a record (`kind/id`), or the last that meets these conditions; None where there is none."""
-    if where:
-        found = connection.execute(_latest(*where), {"of": record}).mappings().first()
-        return None if found is None else dict(found)
-    return first(connection, "latest revision", _latest, {"of": record})
+    """Return the last revision of a record that meets the conditions, or None.
+
+    `record` is the record's type and id, as in `Revision.record`.
+    """
+    if not conditions:
+        return first(connection, "latest revision", _latest_of_record, {"of": record})
+    row = connection.execute(_latest_of_record(*conditions), {"of": record}).mappings().first()
+    return None if row is None else dict(row)
 
 
-# Where a record stands after a change that everybody may see. What is only proposed, or was not taken, is the business of
-# its proposer and of the curators.
+# The states after a change that everybody may see. Proposals, and what became of those that were
+# not accepted, concern only their proposer and the curators.
 PUBLIC_STATES = ("accepted", "retracted", "merged")
 PRIVATE_FIELDS = ("record", "claim", "actor", "comment", "body")
-# What stands for the record's id and the actor where a withheld revision was restored from an export. It is no slug, so
-# that no record can have this name.
+# Stands for the record's id and the actor if a withheld revision was restored from an export. It is
+# not a slug, so no record can have this name.
 WITHHELD = "(withheld)"
 
 
 def withhold_private(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:
-    """Return a revision as it may be shown: whole, or without what tells of a proposal to those whom it does not concern.
+    """Return a revision without what discloses a proposal, unless the reader may see it.
 
-    It keeps its place, since a follower who meets a gap in the serials could not know that nothing was missed.
+    The revision is not left out, since a reader who follows the changes would take a gap in the
+    serials for a loss.
     """
-    shown = may_see or row["state"] in PUBLIC_STATES
-    return {
-        name: value if shown or name not in PRIVATE_FIELDS else None for name, value in row.items()
-    }
+    if may_see or row["state"] in PUBLIC_STATES:
+        return dict(row)
+    return {name: None if name in PRIVATE_FIELDS else value for name, value in row.items()}
 
 
 class RevisionOut(Strict):
-    """One recorded change: who did what, when. Of what is only proposed, or was not taken, no more than its place is told."""
+    """One recorded change: who did what and when.
+
+    Fields that would disclose a proposal are null for readers who may not see it.
+    """
 
     serial: int
     record: str | None = Field(
-        description="Kind and id of the record, such as `claim/ccsvi-causes-ms`; null where the change is withheld."
+        description="Kind and id of the record, such as `claim/ccsvi-causes-ms`; null where the "
+        "change is withheld."
     )
     kind: Annotated[str, OneOf(v.RECORD_KINDS)]
     claim: str | None = Field(description="The claim that the record is, or is a part of.")
@@ -151,5 +160,6 @@ class RevisionWhole(RevisionOut):
     """One recorded change with the record after it."""
 
     body: dict[str, Any] | None = Field(
-        description="The whole record after the change; null where it is withheld, empty where it was purged."
+        description="The whole record after the change; null where it is withheld, empty where it "
+        "was purged."
     )

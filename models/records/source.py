@@ -25,7 +25,10 @@ from models.core.vocabulary import vocabulary_check
 
 
 class AuthorIn(Strict):
-    """A person by family and given names, or a group by its literal name; the fields are CSL's name parts."""
+    """A person by family and given names, or a group by its literal name.
+
+    The fields are CSL's name parts.
+    """
 
     family: Text | None = Field(default=None, min_length=1, max_length=200)
     given: Text | None = Field(
@@ -57,7 +60,7 @@ class AuthorIn(Strict):
         return self
 
 
-# How each scheme writes an identifier, and how it is brought to its one form.
+# The pattern of each scheme's identifiers, how to normalise one, and an example.
 IDENTIFIER_FORMATS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
     "doi": (re.compile(r"10\.[0-9]{4,9}/\S+"), str.lower, "10.1002/ana.22085"),
     "pmid": (re.compile(r"[1-9][0-9]{0,8}"), str, "24119384"),
@@ -67,7 +70,10 @@ IDENTIFIER_FORMATS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]]
 
 
 def normalise_identifier(scheme: str, value: str) -> str:
-    """Return the one stored form of an identifier (a DOI in lower case); raise `malformed_identifier` if it has none."""
+    """Return an identifier in the one form in which it is stored, such as a DOI in lower case.
+
+    Raises the Pydantic error `malformed_identifier` if the value is no identifier of the scheme.
+    """
     pattern, normalise, example = IDENTIFIER_FORMATS[scheme]
     normal = str(normalise(value.strip()))
     if not pattern.fullmatch(normal.upper() if scheme == "pmcid" else normal):
@@ -101,14 +107,15 @@ def _bracketed(title: str) -> str:
 
 
 class SourceFields(Strict):
-    """What one row of the table holds. Dates may be partial; a field that was not confirmed is left out."""
+    """What one row of the table holds. Dates may be partial; unconfirmed fields are left out."""
 
     id: Slug = Field(primary_key=True, description="Slug.")
     type: v.SourceType
     title: Annotated[Text, AfterValidator(_bracketed)] = Field(
         min_length=1,
         max_length=1000,
-        description="As printed; in square brackets where the curator supplied it (as ISBD does), the printed one unknown.",
+        description="As printed; in square brackets where the curator supplied it (as ISBD does), "
+        "the printed one unknown.",
     )
     authors_complete: bool = Field(
         default=True, description="False where the list goes on beyond what was confirmed."
@@ -151,7 +158,8 @@ class SourceFields(Strict):
     integrity_note: Text | None = Field(default=None, max_length=2000)
     integrity_date: PartialDate | None = Field(
         default=None,
-        description="When that was announced; a retracted source counts in evidence time until then.",
+        description="When that was announced; a retracted source counts in evidence time until "
+        "then.",
     )
     text_sha256: str | None = Field(
         default=None,
@@ -186,7 +194,7 @@ class SourceIn(SourceFields):
 
 
 class Source(SourceFields, table=True):
-    """The row. `published` is the last day on which it can first have been published; see `publication`."""
+    """The row. `published` and `year` come from `publication_date`."""
 
     __table_args__ = (
         vocabulary_check("type", v.SOURCE_TYPES),
@@ -207,7 +215,10 @@ class Source(SourceFields, table=True):
 
 
 class SourceAuthor(AuthorIn, table=True):
-    """One author of a source; `name_key` is the family or group name without case and accents, for finding."""
+    """One author of a source.
+
+    `name_key` is the family or group name without case and accents, to search by.
+    """
 
     __tablename__ = "source_author"
     __table_args__ = (Index(None, "name_key", "source"),)
@@ -218,7 +229,7 @@ class SourceAuthor(AuthorIn, table=True):
 
 
 class SourceIdentifier(IdentifierIn, table=True):
-    """One identifier of a source; no two sources share one."""
+    """One identifier of a source. No two sources share one."""
 
     __tablename__ = "source_identifier"
     __table_args__ = (
@@ -248,19 +259,23 @@ class SourceOut(SourceIn):
 def short_citation(
     authors: list[dict[str, Any]], complete: bool, title: str, year: int | None
 ) -> str:
-    """Return a short form for people: 'Doepp et al. 2010', 'Singh & Zamboni 2009', or the title where nobody is named."""
-    names = [
-        " ".join(part for part in (author["particle"], author["family"]) if part)
-        or author["literal"]
-        for author in authors
-    ]
+    """Return a citation for people: 'Doepp et al. 2010' or 'Singh & Zamboni 2009'.
+
+    `complete` is whether the list has all authors. Without any, the shortened title stands there.
+    """
+    names = [_display_name(author) for author in authors]
     if not names:
-        who = textwrap.shorten(title, 60, placeholder="…")
+        label = textwrap.shorten(title, 60, placeholder="…")
     elif len(names) > 2 or not complete:
-        who = f"{names[0]} et al."
+        label = f"{names[0]} et al."
     else:
-        who = " & ".join(names)
-    return f"{who} {year}" if year else who
+        label = " & ".join(names)
+    return f"{label} {year}" if year else label
+
+
+def _display_name(author: dict[str, Any]) -> str:
+    parts = (author["particle"], author["family"])
+    return " ".join(part for part in parts if part) or str(author["literal"])
 
 
 def author_rows(source: str, authors: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -277,18 +292,21 @@ def author_rows(source: str, authors: Iterable[dict[str, Any]]) -> list[dict[str
 
 
 def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | None]:
-    """Return the last day on which a source can first have been published (YYYY-MM-DD), and its year.
+    """Return the day by which a source was published (YYYY-MM-DD), and its year.
 
-    The day is the end of the partial date of its issue or of its online version, whichever is earlier, and in any case
-    the day on which it was seen or recorded here. The year is that of the issue, as it is cited; an undated source has
-    none.
+    The day is the last one that the date of the issue or of the online version can mean, whichever
+    is earlier, and no later than the day on which somebody saw the source or recorded it here
+    (`recorded`, a timestamp). The year is that of the issue, as cited; an undated source has none.
     """
     dates = [date for date in (source.issued, source.epub_date) if date]
-    bounds = [last_day_of(date) for date in (*dates, source.accessed) if date]
-    return min([*bounds, recorded[:10]]), int(dates[0][:4]) if dates else None
+    year = int(dates[0][:4]) if dates else None
+    if source.accessed:
+        dates.append(source.accessed)
+    days = [last_day_of(date) for date in dates]
+    return min([*days, recorded[:10]]), year
 
 
 def name_key(name: str) -> str:
-    """Return a name without case and accents, for finding: 'Sundström' → 'sundstrom'."""
+    """Return a name without case and accents, to search by: 'Sundström' → 'sundstrom'."""
     decomposed = unicodedata.normalize("NFKD", name)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()

@@ -1,20 +1,22 @@
-"""What a search asks for: words, "phrases", -without, or; with synonyms; and where a text answers it.
+"""Search queries: words, "phrases", -without, or. With synonyms, and where a text matches.
 
-Whatever is typed means something, so nothing is refused. A query is branches, of which any will do; a branch wants terms
-and will not have others; a term is met by any of its alternatives, an alternative by all of its phrases; a phrase is
-tokens that stand one after the other.
+Any text is a valid query, so nothing is refused. A query has branches, any of which may match. A
+branch has wanted and unwanted terms. A term has alternatives, any of which may match. An
+alternative has phrases, all of which must match. A phrase is a run of consecutive tokens.
 """
 
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TypeGuard
 
 from models.core.errors import ClaimbaseError
-from models.database.full_text import Branch, Phrase, Query, Term
+from models.database.full_text import Alternative, Branch, Phrase, Query, Term
 from models.search.tokenizer import folded_words, token_spans, tokenize
 
-# Each wording, as tokens, with all that mean the same.
+# Each wording, as tokens, with all wordings that mean the same.
 Synonyms = Mapping[Phrase, tuple[Phrase, ...]]
 
 
@@ -24,13 +26,13 @@ _PIECE = re.compile(r'(-*)"([^"]*)"?|([^\s"]+)')
 
 
 class BadSynonyms(ClaimbaseError):
-    """The file of synonyms cannot be used."""
+    """The file of synonyms is not valid."""
 
     code = "bad_synonyms"
 
 
 def read_synonyms(folder: Path) -> Synonyms:
-    """Return the synonyms of a folder of seed files: a list of lists, each of wordings that mean the same."""
+    """Return the synonyms in a folder of seed files. Raises `BadSynonyms` if they are not valid."""
     path = folder / SYNONYMS
     if not path.exists():
         return {}
@@ -43,121 +45,138 @@ def read_synonyms(folder: Path) -> Synonyms:
     return build_synonyms(content, str(path))
 
 
-def build_synonyms(groups: object, where: str) -> Synonyms:
-    """Return synonyms by each of their wordings; a wording stands in one group only."""
-    found: dict[Phrase, tuple[Phrase, ...]] = {}
+def build_synonyms(groups: object, location: str) -> Synonyms:
+    """Return the synonyms from a list of groups of wordings that mean the same.
+
+    `location` is where the groups come from, for the error. Raises `BadSynonyms` unless each group
+    has two wordings or more, and each wording has words and is in one group only.
+    """
+    synonyms: dict[Phrase, tuple[Phrase, ...]] = {}
     for group in groups if isinstance(groups, list) else [groups]:
-        if (
-            not isinstance(group, list)
-            or len(group) < 2
-            or not all(isinstance(wording, str) for wording in group)
-        ):
+        if not _is_group(group):
             raise BadSynonyms(
-                f"{where}: a list of lists, each of two wordings or more; this is neither: {group!r:.80}"
+                f"{location}: a list of lists, each of two wordings or more;"
+                f" this is neither: {group!r:.80}"
             )
         phrases = tuple(dict.fromkeys(tuple(tokenize(wording)) for wording in group))
         for phrase in phrases:
-            if not phrase or phrase in found:
+            if not phrase or phrase in synonyms:
                 raise BadSynonyms(
-                    f"{where}: a wording has words, and stands in one group only; in {group!r:.80} one is not so."
+                    f"{location}: a wording has words, and stands in one group only;"
+                    f" in {group!r:.80} one is not so."
                 )
-            found[phrase] = phrases
-    return found
+            synonyms[phrase] = phrases
+    return synonyms
 
 
-def parse_query(text: str, known: Synonyms) -> Query:
-    """Return what a text asks for; nothing (no branch) where no word says what to look for.
+def _is_group(group: object) -> TypeGuard[list[str]]:
+    if not isinstance(group, list) or len(group) < 2:
+        return False
+    return all(isinstance(wording, str) for wording in group)
 
-    Words that stand together and have synonyms are looked for as themselves or as any of those; what is in quotes is
-    looked for as it is.
+
+def parse_query(text: str, synonyms: Synonyms) -> Query:
+    """Return the query that a text means: no branch at all if no word says what to search for.
+
+    Consecutive words that have synonyms match as themselves or as any of those. Words in quotes
+    match only as they are.
     """
     branches: list[Branch] = []
     wanted: list[Term] = []
     unwanted: list[Term] = []
     run: list[Phrase] = []
-    for dashes, quoted, loose in _PIECE.findall(text.translate(_QUOTES)):
-        phrase = tuple(tokenize(quoted or loose))
-        if loose and loose[0] != "-" and loose.lower() != "or":
+    for dashes, quoted, word in _PIECE.findall(text.translate(_QUOTES)):
+        phrase = tuple(tokenize(quoted or word))
+        if word and word[0] != "-" and word.lower() != "or":
             run += [phrase] if phrase else []
             continue
-        wanted += _terms(run, known)
+        wanted += _terms(run, synonyms)
         run = []
-        if loose.lower() == "or":
-            branches.append(Branch(_once(wanted), _once(unwanted)))
+        if word.lower() == "or":
+            branches.append(_branch(wanted, unwanted))
             wanted, unwanted = [], []
-        elif phrase and loose:
-            unwanted += _terms([phrase], known)
+        elif phrase and word:
+            unwanted += _terms([phrase], synonyms)
         elif phrase:
             (unwanted if dashes else wanted).append(((phrase,),))
-    wanted += _terms(run, known)
-    branches.append(Branch(_once(wanted), _once(unwanted)))
+    wanted += _terms(run, synonyms)
+    branches.append(_branch(wanted, unwanted))
     return tuple(dict.fromkeys(branch for branch in branches if branch.wanted))
 
 
-def _once(terms: Iterable[Term]) -> tuple[Term, ...]:
-    return tuple(dict.fromkeys(terms))
+def _branch(wanted: Iterable[Term], unwanted: Iterable[Term]) -> Branch:
+    """Return a branch with each term once."""
+    return Branch(tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(unwanted)))
 
 
-def _terms(run: Sequence[Phrase], known: Synonyms) -> list[Term]:
-    """Return the terms of words that stand one after the other; the longest wording that has synonyms comes first."""
+def _terms(run: Sequence[Phrase], synonyms: Synonyms) -> list[Term]:
+    """Return the terms in consecutive words. The longest wording that has synonyms comes first."""
     terms: list[Term] = []
-    longest = max(map(len, known), default=1)
+    longest = max(map(len, synonyms), default=1)
     start = 0
     while start < len(run):
-        for end in range(min(len(run), start + longest), start, -1):
-            wording = tuple(token for phrase in run[start:end] for token in phrase)
-            if end == start + 1 or wording in known:
-                break
-        others = tuple((phrase,) for phrase in known.get(wording, ()) if phrase != wording)
-        terms.append((tuple(run[start:end]), *others))
+        end = min(len(run), start + longest)
+        while end > start + 1 and _joined(run[start:end]) not in synonyms:
+            end -= 1
+        term: list[Alternative] = [tuple(run[start:end])]
+        wording = _joined(run[start:end])
+        term += [(phrase,) for phrase in synonyms.get(wording, ()) if phrase != wording]
+        terms.append(tuple(term))
         start = end
     return terms
 
 
+def _joined(phrases: Iterable[Phrase]) -> Phrase:
+    return tuple(chain.from_iterable(phrases))
+
+
 def highlight(text: str, query: Query) -> str | None:
-    """Return a text as HTML with `<mark>` around what the query asked for; None where there is nothing of it."""
-    phrases = {
-        phrase
-        for branch in query
-        for term in branch.wanted
-        for alternative in term
-        for phrase in alternative
-    }
-    by_first: dict[str, list[Phrase]] = {}
-    for phrase in sorted(phrases, key=len, reverse=True):
-        by_first.setdefault(phrase[0], []).append(phrase)
+    """Return a text as HTML with `<mark>` around what the query wants, or None without a match."""
+    by_first_token = _wanted_phrases(query)
     words = list(token_spans(text))
     pieces: list[str] = []
-    done = place = 0
-    while place < len(words):
-        length = _hit(words, place, by_first)
+    done = position = 0
+    while position < len(words):
+        length = _match_length(words, position, by_first_token)
         if length:
-            start, end = words[place][1], words[place + length - 1][2]
-            pieces += [
-                html.escape(text[done:start]),
-                "<mark>",
-                html.escape(text[start:end]),
-                "</mark>",
-            ]
+            start = words[position][1]
+            end = words[position + length - 1][2]
+            before, hit = html.escape(text[done:start]), html.escape(text[start:end])
+            pieces += [before, "<mark>", hit, "</mark>"]
             done = end
-        place += length or 1
+        position += length or 1
     return "".join([*pieces, html.escape(text[done:])]) if pieces else None
 
 
-def _hit(
-    words: Sequence[tuple[str, int, int]], place: int, by_first: Mapping[str, list[Phrase]]
+def _wanted_phrases(query: Query) -> dict[str, list[Phrase]]:
+    """Return all phrases that a query wants by their first token, the longest first."""
+    phrases: set[Phrase] = set()
+    for branch in query:
+        for term in branch.wanted:
+            phrases.update(chain.from_iterable(term))
+    by_first_token: dict[str, list[Phrase]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        by_first_token.setdefault(phrase[0], []).append(phrase)
+    return by_first_token
+
+
+def _match_length(
+    words: Sequence[tuple[str, int, int]], position: int, by_first_token: Mapping[str, list[Phrase]]
 ) -> int:
-    """Return how many words from this place on make the longest phrase that begins there, or 0."""
-    for phrase in by_first.get(words[place][0], ()):
-        if tuple(word for word, _, _ in words[place : place + len(phrase)]) == phrase:
+    """Return the number of words in the longest phrase that begins at a position, or 0."""
+    for phrase in by_first_token.get(words[position][0], ()):
+        following = words[position : position + len(phrase)]
+        if tuple(token for token, _, _ in following) == phrase:
             return len(phrase)
     return 0
 
 
-# What is typed so far is compared with a label from each of its telling words on: as far as this, from so many of them.
-_FAR = 32
-_STARTS = 8
-_UNTELLING = frozenset(
+# What somebody has typed is compared with a label from each of its telling words on: this many
+# letters at most, from this many words at most.
+_PREFIX_LENGTH = 32
+_MAX_PREFIXES = 8
+# Nobody looks for a label from one of these words on, unless the label begins with it.
+_STOP_WORDS = frozenset(
     [
         "a",
         "an",
@@ -210,23 +229,21 @@ _UNTELLING = frozenset(
 
 
 def label_prefixes(labels: Iterable[str]) -> set[str]:
-    """Return what labels can be found by while they are typed: the words from the first one on, from the next one on, …"""
-    found = set()
+    """Return the beginnings by which labels are found while they are typed.
+
+    These are the folded words of each label from the first one on, from the next one on, and so on.
+    """
+    prefixes: set[str] = set()
     for label in labels:
         words = folded_words(label)
-        whole = " ".join(words)
-        place = starts = 0
-        for word in words:
-            # From «of» on nobody looks for anything, unless the label begins so.
-            if place == 0 or word not in _UNTELLING:
-                found.add(whole[place : place + _FAR].rstrip())
-                starts += 1
-                if starts == _STARTS:
-                    break
-            place += len(word) + 1
-    return found
+        starts = [
+            number for number, word in enumerate(words) if number == 0 or word not in _STOP_WORDS
+        ]
+        for start in starts[:_MAX_PREFIXES]:
+            prefixes.add(" ".join(words[start:])[:_PREFIX_LENGTH].rstrip())
+    return prefixes
 
 
 def normalise_prefix(text: str) -> str:
-    """Return what was typed so far, written as beginnings are."""
-    return " ".join(folded_words(text))[:_FAR].rstrip()
+    """Return what somebody has typed in the form of `label_prefixes`."""
+    return " ".join(folded_words(text))[:_PREFIX_LENGTH].rstrip()

@@ -1,7 +1,8 @@
-"""Text as the words that a search compares: folded, stemmed, and written so that every database takes them alike.
+"""Text as the tokens that a search compares: folded, stemmed, and the same for every database.
 
-A database's own tokenizer splits and stems in its own way, so that each would find another set. Here text becomes tokens of
-[a-z0-9] before it is stored or looked for; a database only has to split them at blanks.
+Each database's own tokenizer splits and stems in its own way, so each would match other texts.
+Here text becomes tokens of [a-z0-9] before it is stored or searched for, and a database only has to
+split them at blanks.
 """
 
 import re
@@ -12,14 +13,15 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-# Stands between two texts, so that no phrase goes from one into the next. No token begins with a digit.
+# Stands between two texts, so that no phrase runs from one into the next. No token begins with a
+# digit.
 BREAK = "0"
-# An index may know 16,383 places in a text, 255 of one word, and a megabyte of words. What is beyond is left out
-# here, so that it is left out everywhere.
-MOST_TOKENS = 15_000
-MOST_PLACES = 250
-LONGEST = 60
-MOST_KNOWN = 2**16
+# An index may hold 16,383 positions of a text, 255 of one word, and a megabyte of words. What
+# exceeds this is left out here, so that it is left out in every database.
+MAX_TOKENS = 15_000
+MAX_POSITIONS = 250
+MAX_TOKEN_LENGTH = 60
+MAX_CACHED = 2**16
 
 # Letters that Unicode does not decompose into an ASCII letter and a mark, and the apostrophes.
 _LETTERS = {
@@ -35,18 +37,19 @@ _LETTERS = {
     "’": "'",
     "ʼ": "'",
 }
-# Scripts without blanks between words: each sign is a token, so that a run of them is looked for as a phrase.
+# Scripts without blanks between words: each sign is a token, and a run of them is a phrase.
 _UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff]"
 )
-# The possessive says nothing: Parkinson's is Parkinson.
+# The possessive carries no meaning: Parkinson's is Parkinson.
 _WORD = re.compile(r"([a-z0-9]+)(?:'s(?![a-z0-9]))?")
 _NUMBERED = re.compile(r"n*[0-9]")
 _stemming = Lock()
 
 
 class _Folds(dict[int, str]):
-    """What each character becomes, found out at its first need."""
+    """The folded form of each character, computed at its first use."""
 
     def __missing__(self, code: int) -> str:
         decomposed = unicodedata.normalize(
@@ -73,36 +76,40 @@ def _folded(letter: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return text in lower-case ASCII: without accents, other letters as `u` and their number."""
+    """Return text in lower-case ASCII, without accents. Other letters become `u` and their code."""
     return text.lower() if text.isascii() else text.translate(_FOLDS)
 
 
 def folded_words(text: str) -> list[str]:
-    """Return the words of a text, folded, as they were written."""
+    """Return the words of a text, folded but not stemmed."""
     return _WORD.findall(fold(text))
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the words of a text as they stand in the index, in their order."""
-    return list(map(_TOKENS.__getitem__, _WORD.findall(fold(text))))
+    """Return the tokens of a text, as in the index, in their order."""
+    return [_TOKENS[word] for word in folded_words(text)]
 
 
 def token_spans(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each token of a text with where its word begins and ends in it."""
-    folds = list(text.lower()) if text.isascii() else [_FOLDS[ord(letter)] for letter in text]
-    places = [place for place, letters in enumerate(folds) for _ in letters]
-    for word in _WORD.finditer("".join(folds)):
-        end = places[word.end(1) - 1] + 1
-        while end < len(text) and not folds[end]:
+    """Yield each token of a text with the start and end (exclusive) of its word in the text."""
+    folded = list(text.lower()) if text.isascii() else [_FOLDS[ord(letter)] for letter in text]
+    # The position in the text of each letter of the folded text.
+    origins: list[int] = []
+    for position, letters in enumerate(folded):
+        origins += [position] * len(letters)
+    for word in _WORD.finditer("".join(folded)):
+        end = origins[word.end(1) - 1] + 1
+        # Combining marks and the like, which fold to nothing, belong to the letter before them.
+        while end < len(text) and not folded[end]:
             end += 1
-        yield _TOKENS[word[1]], places[word.start(1)], end
+        yield _TOKENS[word[1]], origins[word.start(1)], end
 
 
 class _Tokens(dict[str, str]):
-    """The token of each word, found out at its first need; begun anew where there are too many."""
+    """The token of each word, computed at its first use. A full cache starts over."""
 
     def __missing__(self, word: str) -> str:
-        if len(self) >= MOST_KNOWN:
+        if len(self) >= MAX_CACHED:
             self.clear()
         self[word] = token = _token(word)
         return token
@@ -112,46 +119,52 @@ _TOKENS = _Tokens()
 
 
 def _token(word: str) -> str:
-    # A database may take apart what begins with a digit; 6 becomes n6, and n6 becomes nn6, so that they stay two words.
+    # A database may split what begins with a digit, so 6 becomes n6. And n6 becomes nn6, so that
+    # the two stay different.
     if _NUMBERED.match(word):
         word = f"n{word}"
-    elif word.isalpha() and 2 < len(word) <= LONGEST:
-        # It keeps the word that it is at in itself, so one at a time.
+    elif word.isalpha() and 2 < len(word) <= MAX_TOKEN_LENGTH:
+        # The stemmer keeps the word in itself, so it takes one word at a time.
         with _stemming:
             word = _stemmer().stemWord(word)
-    return word[:LONGEST]
+    return word[:MAX_TOKEN_LENGTH]
 
 
 @cache
 def _stemmer() -> Any:
-    # At the first word, not at a start: the package loads all its languages. By its own name, since the package would take
-    # a stemmer in C of another version where there is one, and two machines would stem differently.
+    # Imported at the first use, because the package loads all its languages. Imported from its
+    # module, because the package would prefer a stemmer in C of another version if installed, and
+    # two machines would stem differently.
     from snowballstemmer.english_stemmer import EnglishStemmer  # type: ignore[import-untyped]
 
     return EnglishStemmer()
 
 
 def index_text(title: str, texts: Iterable[str]) -> tuple[str, str]:
-    """Return what the index holds of a record: the tokens of its title, and those of its other texts with breaks."""
-    head = tokenize(title)[:MOST_TOKENS]
-    body: list[str] = []
-    most = MOST_TOKENS - len(head)
+    """Return what the index holds of a record: the tokens of its title and of its other texts."""
+    title_tokens = tokenize(title)[:MAX_TOKENS]
+    tokens: list[str] = []
+    limit = MAX_TOKENS - len(title_tokens)
     for text in texts:
-        if len(body) >= most:
+        if len(tokens) >= limit:
             break
-        body.append(BREAK)
-        body += tokenize(text)
-    del body[most:]
-    if len(head) + len(body) > MOST_PLACES:
-        seen: Counter[str] = Counter()
-        head, body = _thinned(head, seen), _thinned(body, seen)
-    return " ".join(head), " ".join(body)
+        tokens.append(BREAK)
+        tokens += tokenize(text)
+    del tokens[limit:]
+    if len(title_tokens) + len(tokens) > MAX_POSITIONS:
+        counts: Counter[str] = Counter()
+        title_tokens = _limit_repeats(title_tokens, counts)
+        tokens = _limit_repeats(tokens, counts)
+    return " ".join(title_tokens), " ".join(tokens)
 
 
-def _thinned(found: list[str], seen: Counter[str]) -> list[str]:
-    """Return tokens with a break for each that was seen often enough: it is in the index, and phrases see the first ones."""
+def _limit_repeats(tokens: list[str], counts: Counter[str]) -> list[str]:
+    """Replace a token by a break once it has occurred too often for the index.
+
+    It is still found by its first occurrences.
+    """
     kept = []
-    for token in found:
-        seen[token] += 1
-        kept.append(token if seen[token] <= MOST_PLACES else BREAK)
+    for token in tokens:
+        counts[token] += 1
+        kept.append(token if counts[token] <= MAX_POSITIONS else BREAK)
     return kept

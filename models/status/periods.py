@@ -1,4 +1,4 @@
-"""How a status runs over evidence time."""
+"""The periods of a claim's status in evidence time."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,10 @@ from models.status.rules import Judgement, Tally, exclusion_reason
 
 @dataclass(frozen=True)
 class Period:
-    """A stretch of evidence time with one status; `starts` is its first day, `ends` the first day after it, or None."""
+    """A period of evidence time with one status.
+
+    `starts` is its first day, `ends` the first day after it, or None for the last period.
+    """
 
     status: str
     rule: str
@@ -20,7 +23,10 @@ class Period:
 
 
 def first_day(lines: Iterable[Line], stated: str) -> str:
-    """Return the day from which a claim exists: the first on which it was stated, or supported in a recorded source."""
+    """Return the day from which a claim exists.
+
+    That is the first day on which it was stated (`stated`) or supported in a recorded source.
+    """
     supported = (
         line.published
         for line in lines
@@ -32,60 +38,61 @@ def first_day(lines: Iterable[Line], stated: str) -> str:
 def tallies_by_day(
     kind: str, lines: Iterable[Line], days: Iterable[str]
 ) -> Iterator[tuple[str, Tally]]:
-    """Yield what counts on each of these days, which ascend; the same as deciding on each of them, in one pass.
+    """Yield what counts on each of these days, which must ascend, in one pass over the lines.
 
-    The tally goes on with the next day: take from it what is wanted before that.
+    The tally may be altered for the next day, so read it before continuing.
     """
-    coming = deque(
-        sorted(
-            (line for line in lines if line.state == "accepted"), key=lambda line: line.published
-        )
-    )
+    accepted = (line for line in lines if line.state == "accepted")
+    coming = deque(sorted(accepted, key=lambda line: line.published))
     standing: list[Line] = []
     tally = Tally(kind)
     for day in days:
-        if any(line.retracted and line.gone_by(day) for line in standing):
-            standing = [line for line in standing if not line.gone_by(day)]
+        if any(line.retracted and line.retracted_by(day) for line in standing):
+            standing = [line for line in standing if not line.retracted_by(day)]
             tally = Tally(kind)
             for line in standing:
                 tally.add(line)
         while coming and coming[0].published <= day:
             line = coming.popleft()
-            if not line.gone_by(day):
+            if not line.retracted_by(day):
                 standing.append(line)
                 tally.add(line)
         yield day, tally
 
 
 def days_of_change(lines: Iterable[Line]) -> set[str]:
-    """Return the days on which something else may follow from these lines."""
-    return {day for line in lines for day in (line.published, line.retracted_on) if day is not None}
+    """Return the days on which a line was published or retracted."""
+    days: set[str] = set()
+    for line in lines:
+        days.add(line.published)
+        if line.retracted_on is not None:
+            days.add(line.retracted_on)
+    return days
 
 
 def status_periods(kind: str, lines: Sequence[Line], stated: str) -> list[Period]:
-    """Return how the status ran over evidence time, without gap or overlap, from the day the claim was first stated.
+    """Return the periods of a claim's status from its first day on, without gap or overlap.
 
-    Args: `stated` is the day (YYYY-MM-DD) of its earliest occurrence. The last period has no end.
+    `stated` is the day (YYYY-MM-DD) of the claim's earliest occurrence.
     """
     first = first_day(lines, stated)
-    days = sorted({first} | {day for day in days_of_change(lines) if day > first})
-    return group_into_periods(
-        (day, tally.judged) for day, tally in tallies_by_day(kind, lines, days)
-    )
+    later = {day for day in days_of_change(lines) if day > first}
+    tallies = tallies_by_day(kind, lines, sorted({first} | later))
+    return group_into_periods((day, tally.judged) for day, tally in tallies)
 
 
 def group_into_periods(judged: Iterable[tuple[str, Judgement]]) -> list[Period]:
-    """Return the stretches of days on which the same was judged."""
+    """Return the periods of consecutive days with the same judgement."""
     changes: list[tuple[str, Judgement]] = []
-    for day, found in judged:
-        if not changes or _told(changes[-1][1]) != _told(found):
-            changes.append((day, found))
+    for day, judgement in judged:
+        if not changes or _key(changes[-1][1]) != _key(judgement):
+            changes.append((day, judgement))
+    periods: list[Period] = []
     ends = [*(day for day, _ in changes[1:]), None]
-    return [
-        Period(*_told(found), starts, end)
-        for (starts, found), end in zip(changes, ends, strict=True)
-    ]
+    for (start, judgement), end in zip(changes, ends, strict=True):
+        periods.append(Period(*_key(judgement), start, end))
+    return periods
 
 
-def _told(judged: Judgement) -> tuple[str, str, str | None]:
-    return judged.rule.status, judged.rule.name, judged.certainty
+def _key(judgement: Judgement) -> tuple[str, str, str | None]:
+    return judgement.rule.status, judgement.rule.name, judgement.certainty

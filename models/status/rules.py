@@ -1,8 +1,9 @@
-"""The status rules: what the accepted evidence on a claim amounts to. Pure functions; no database, no HTTP.
+"""The status rules: what the accepted evidence on a claim amounts to. Pure functions, no database.
 
-A line counts when it is accepted, its source is not retracted, it takes a side, and it was published by the day asked
-about. Its rank is its Oxford 2011 level, 1 (best) to 5, and 6 where not gradable; an indirect line ranks one lower.
-Lines of one independence group count once a direction, at their best rank.
+A line counts if it is accepted, its source is not retracted, it takes a side, and it was published
+by the day in question. Its rank is its Oxford 2011 level, 1 (best) to 5, or 6 if it is not
+gradable; an indirect line ranks one lower. The lines of one independence group count once on each
+side, at their best rank.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,7 @@ from models.status.body_of_evidence import STRONG, WEAK, WEAKEST, Line, Side
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules judge: the claim's kind and both sides."""
+    """What the rules judge: the claim's kind and the groups on both sides."""
 
     kind: str
     support: Side
@@ -23,79 +24,116 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One rule; the first in `RULES` whose predicate holds decides."""
+    """One rule. The first rule in `RULES` that holds decides.
+
+    `decisive_ranks` are the worst ranks that matter to the rule among supporting and disputing
+    lines, 0 if that side does not matter. None means the best rank of each side.
+    """
 
     name: str
     sentence: str
     holds: Callable[[Case], bool]
     status: str
-    # The worst rank that matters to the rule on each side, supporting and disputing; 0 where the side does not matter.
-    rests_on: Callable[[Case], tuple[int, int]]
+    decisive_ranks: tuple[int, int] | None
+
+
+def _nothing_takes_a_side(case: Case) -> bool:
+    return not case.support.groups and not case.against.groups
+
+
+def _strong_against(case: Case) -> bool:
+    return case.against.strong() and not case.support.count(STRONG)
+
+
+def _strong_for(case: Case) -> bool:
+    return case.support.strong() and not case.against.count(STRONG)
+
+
+def _definition_in_use(case: Case) -> bool:
+    if case.kind != "definition":
+        return False
+    return case.support.count() >= 3 and not case.against.groups
+
+
+def _against_outranks_support(case: Case) -> bool:
+    return case.against.outranks(case.support)
+
+
+def _support_outranks_against(case: Case) -> bool:
+    if not case.support.outranks(case.against):
+        return False
+    return case.support.count() >= 2 and case.support.best < WEAK
+
+
+def _both_sides(case: Case) -> bool:
+    return bool(case.support.groups and case.against.groups)
+
+
+def _any_support(case: Case) -> bool:
+    return bool(case.support.groups)
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "nothing_takes_a_side",
         "No counted line of evidence supports or disputes the claim.",
-        lambda case: not case.support.groups and not case.against.groups,
+        _nothing_takes_a_side,
         "unassessed",
-        lambda _case: (0, 0),
+        (0, 0),
     ),
     Rule(
         "strong_against",
-        "Evidence against at rank 1 from one independent group, or at rank 2 or better from two, and no support at rank 2 or better.",
-        lambda case: case.against.strong() and not case.support.count(STRONG),
+        "Evidence against at rank 1 from one independent group, or at rank 2 or better from two, "
+        "and no support at rank 2 or better.",
+        _strong_against,
         "refuted",
-        lambda _case: (0, STRONG),
+        (0, STRONG),
     ),
     Rule(
         "strong_for",
-        "Support at rank 1 from one independent group, or at rank 2 or better from two, and nothing against at rank 2 or better.",
-        lambda case: case.support.strong() and not case.against.count(STRONG),
+        "Support at rank 1 from one independent group, or at rank 2 or better from two, and "
+        "nothing against at rank 2 or better.",
+        _strong_for,
         "established",
-        lambda _case: (STRONG, 0),
+        (STRONG, 0),
     ),
     Rule(
         "definition_in_use",
         "The claim is a definition that three independent groups use and nobody disputes.",
-        lambda case: (
-            case.kind == "definition" and case.support.count() >= 3 and not case.against.groups
-        ),
+        _definition_in_use,
         "established",
-        lambda _case: (WEAKEST, 0),
+        (WEAKEST, 0),
     ),
     Rule(
         "against_outranks_support",
-        "The best evidence against ranks better than the best support, or the same from more than twice as many independent groups.",
-        lambda case: case.against.outranks(case.support),
+        "The best evidence against ranks better than the best support, or the same from more than "
+        "twice as many independent groups.",
+        _against_outranks_support,
         "disputed",
-        lambda case: (case.support.best, case.against.best),
+        None,
     ),
     Rule(
         "support_outranks_against",
-        "The best support ranks better than the best evidence against, or the same from more than twice as many independent groups; "
+        "The best support ranks better than the best evidence against, or the same from more than "
+        "twice as many independent groups; "
         "it comes from two independent groups or more, and its best rank is 4 or better.",
-        lambda case: (
-            case.support.outranks(case.against)
-            and case.support.count() >= 2
-            and case.support.best < WEAK
-        ),
+        _support_outranks_against,
         "supported",
-        lambda case: (case.support.best, case.against.best),
+        None,
     ),
     Rule(
         "both_sides",
         "There is evidence on both sides and neither outranks the other enough.",
-        lambda case: bool(case.support.groups and case.against.groups),
+        _both_sides,
         "contested",
-        lambda case: (case.support.best, case.against.best),
+        None,
     ),
     Rule(
         "one_group_or_weak",
         "All support comes from one independent group, or ranks below 4.",
-        lambda case: bool(case.support.groups),
+        _any_support,
         "unconfirmed",
-        lambda _case: (WEAKEST, 0),
+        (WEAKEST, 0),
     ),
 )
 
@@ -111,9 +149,11 @@ EXCLUSION_REASONS = {
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided and on what: the rule's name, the certainty, and why lines were left out.
+    """A claim's status and what it follows from.
 
-    `searched_found_none` is true where nothing takes a side and somebody searched and found no evidence.
+    `left_out` has the reason (a key of `EXCLUSION_REASONS`) of each line that does not count.
+    `searched_found_none` is true if nothing takes a side and somebody searched for evidence and
+    found none.
     """
 
     status: str
@@ -131,27 +171,27 @@ class Decision:
 
     @property
     def decisive(self) -> tuple[Line, ...]:
-        """Return the counted lines that the rule rests on: of each group, those at its best rank that matters."""
-        supporting, disputing = RULE_BY_NAME[self.rule].rests_on(self.case)
-        sides = {
-            "supports": (supporting, self.case.support),
-            "disputes": (disputing, self.case.against),
-        }
-        return tuple(
-            line
-            for line in self.counted
-            if line.rank <= sides[line.direction][0]
-            and line.rank == sides[line.direction][1].groups[line.group]
-        )
+        """The counted lines that decide: of each group, those at its best rank, if that matters."""
+        ranks = RULE_BY_NAME[self.rule].decisive_ranks
+        if ranks is None:
+            ranks = (self.case.support.best, self.case.against.best)
+        worst = dict(zip(("supports", "disputes"), ranks, strict=True))
+        sides = {"supports": self.case.support, "disputes": self.case.against}
+        decisive = []
+        for line in self.counted:
+            is_best_of_group = line.rank == sides[line.direction].groups[line.group]
+            if is_best_of_group and line.rank <= worst[line.direction]:
+                decisive.append(line)
+        return tuple(decisive)
 
 
 def exclusion_reason(line: Line, as_of: str | None = None) -> str | None:
-    """Return why a line does not count (a key of `LEFT_OUT`), or None where it counts."""
+    """Return why a line does not count (a key of `EXCLUSION_REASONS`), or None if it does."""
     if line.state != "accepted":
         return "not_accepted"
     if as_of is not None and line.published > as_of:
         return "later"
-    if line.gone_by(as_of):
+    if line.retracted_by(as_of):
         return "retracted"
     if line.direction == "inconclusive":
         return "takes_no_side"
@@ -159,18 +199,18 @@ def exclusion_reason(line: Line, as_of: str | None = None) -> str | None:
 
 
 class Tally:
-    """The lines that count, kept as more of them come: each side's groups with the best rank of their lines."""
+    """The lines that count, added one by one, and each side's groups with their best rank."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.counted: list[Line] = []
         self.sides: dict[str, dict[str, int]] = {"supports": {}, "disputes": {}}
-        self.searched = False
+        self.found_none = False
 
     def add(self, line: Line) -> None:
         """Count a line that is accepted and not retracted."""
         if line.direction == "inconclusive":
-            self.searched |= line.searched_found_none
+            self.found_none |= line.searched_found_none
             return
         self.counted.append(line)
         groups = self.sides[line.direction]
@@ -178,12 +218,12 @@ class Tally:
 
     @property
     def searched_found_none(self) -> bool:
-        """Say whether nothing takes a side and somebody searched and found none."""
-        return self.searched and not self.counted
+        """Whether nothing takes a side and somebody searched for evidence and found none."""
+        return self.found_none and not self.counted
 
     @property
     def judged(self) -> "Judgement":
-        """Return what the lines amount to."""
+        """What the lines amount to."""
         support, against = self.sides["supports"], self.sides["disputes"]
         return judge(
             RULES, self.kind, tuple(sorted(support.values())), tuple(sorted(against.values()))
@@ -203,7 +243,10 @@ class Judgement:
 def judge(
     rules: tuple[Rule, ...], kind: str, support: tuple[int, ...], against: tuple[int, ...]
 ) -> Judgement:
-    """Return what groups of these ranks amount to: which groups they are makes no difference, so few cases are many claims'."""
+    """Return what groups with these ranks amount to.
+
+    It does not matter which groups they are, so one cached judgement serves many claims.
+    """
     case = Case(kind, _numbered(support), _numbered(against))
     rule = next(rule for rule in rules if rule.holds(case))
     return Judgement(rule, *_certainty(case, rule))
@@ -214,7 +257,7 @@ def _numbered(ranks: tuple[int, ...]) -> Side:
 
 
 def decide(kind: str, lines: Iterable[Line], as_of: str | None = None) -> Decision:
-    """Decide a claim's status from its evidence, with what was published by `as_of` (YYYY-MM-DD), or all of it."""
+    """Decide a claim's status from its evidence, or from that published by a day (YYYY-MM-DD)."""
     tally = Tally(kind)
     left_out: dict[str, str] = {}
     for line in lines:
@@ -241,7 +284,8 @@ CERTAINTY_REASONS = {
     "starts_high": "Rests on randomised trials or reviews of them, which start high.",
     "starts_low": "Rests on observational studies, which start low.",
     "starts_very_low": "Rests on reasoning or statements of position.",
-    "one_group": "Lowered once: only one independent group carries the conclusion at its best rank or within the same kind of evidence.",
+    "one_group": "Lowered once: only one independent group carries the conclusion at its best "
+    "rank or within the same kind of evidence.",
     "conflict": "Lowered once: the other side has evidence of the same rank or better.",
 }
 _WORDS = ("very_low", "low", "moderate", "high")
@@ -249,26 +293,34 @@ _CONCLUDES_AGAINST = ("refuted", "disputed")
 
 
 def _certainty(case: Case, rule: Rule) -> tuple[str | None, tuple[str, ...]]:
-    """Return GRADE's word for the conclusion with its reasons, or None where the scheme does not apply.
+    """Return GRADE's word for the certainty with its reasons, or None if GRADE does not apply.
 
-    After GRADE: randomised evidence starts high, observational evidence low; one group alone lowers it (imprecision),
-    and so does evidence of the same rank on the other side (inconsistency). Derived here, not a panel's judgement.
+    As in GRADE, randomised evidence starts high and observational evidence low; a single group
+    lowers it (imprecision), and so does evidence of the same rank on the other side
+    (inconsistency). It is derived here and is not a panel's judgement.
     """
     if rule.name in ("nothing_takes_a_side", "definition_in_use"):
         return None, ()
-    mine, other = case.support, case.against
-    if rule.status in _CONCLUDES_AGAINST or (rule.status == "contested" and other.best < mine.best):
-        mine, other = other, mine
-    if mine.best <= STRONG:
-        word, band, reasons = 3, STRONG, ["starts_high"]
-    elif mine.best < WEAK:
-        word, band, reasons = 1, WEAK - 1, ["starts_low"]
+    side, other = _concluding_side(case, rule)
+    if side.best <= STRONG:
+        word, worst_rank, reasons = 3, STRONG, ["starts_high"]
+    elif side.best < WEAK:
+        word, worst_rank, reasons = 1, WEAK - 1, ["starts_low"]
     else:
-        word, band, reasons = 0, WEAKEST, ["starts_very_low"]
-    if mine.count(band) == 1:
+        word, worst_rank, reasons = 0, WEAKEST, ["starts_very_low"]
+    if side.count(worst_rank) == 1:
         word -= 1
         reasons.append("one_group")
-    if other.best <= mine.best:
+    if other.best <= side.best:
         word -= 1
         reasons.append("conflict")
     return _WORDS[max(word, 0)], tuple(reasons)
+
+
+def _concluding_side(case: Case, rule: Rule) -> tuple[Side, Side]:
+    """Return the side that carries the conclusion, and the other one."""
+    if rule.status in _CONCLUDES_AGAINST:
+        return case.against, case.support
+    if rule.status == "contested" and case.against.best < case.support.best:
+        return case.against, case.support
+    return case.support, case.against

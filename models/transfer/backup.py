@@ -1,7 +1,8 @@
-"""A backup: every table that is not derived, whole and private, as it stood at one moment; and how it comes back.
+"""Backups: all tables that are not derived, as they were at one moment, private content included.
 
-Unlike an export it holds what is only proposed, the hashes of keys, and answers kept for repeats. It is the same for both
-kinds of database, so that it may come back into the other one. See docs/operations.md.
+Unlike an export, a backup has proposals, the hashes of keys, and answers kept for repeated
+requests. It is the same for both kinds of database, so it can be restored into the other one. See
+docs/operations.md.
 """
 
 import base64
@@ -9,10 +10,10 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, LargeBinary, MetaData, Table, delete, func, select
@@ -37,15 +38,16 @@ BATCH_SIZE = 1000
 
 
 class BadBackup(ClaimbaseError):
-    """The backup cannot be made there, or cannot be used."""
+    """The backup cannot be written there, or cannot be restored."""
 
     code = "bad_backup"
 
 
 def write_backup(database: Database, path: Path) -> Row:
-    """Write a backup to a file that is not there yet, readable for its owner alone; return its header.
+    """Write a backup to a new file, which only its owner may read. Return its header.
 
-    The file has its name only when it is whole. Writers go on meanwhile; they are not in it.
+    The file gets its name only when it is complete. Others may write to the database meanwhile;
+    their changes are not in the backup. Raises `BadBackup`.
     """
     if path.exists():
         raise BadBackup(f"{path} is there already; a backup is never written over.")
@@ -53,12 +55,7 @@ def write_backup(database: Database, path: Path) -> Row:
     try:
         with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             try:
-                # Without the time, so that the same state makes the same file.
-                with (
-                    gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
-                    database.read() as reading,
-                ):
-                    header = _write(reading, packed)
+                header = _write_compressed(database, file)
                 file.flush()
                 os.fsync(file.fileno())
                 partial.rename(path)
@@ -75,84 +72,100 @@ def write_backup(database: Database, path: Path) -> Row:
     return header
 
 
-def restore_backup(database: Database, path: Path) -> Row:
-    """Bring a backup back into a database without content; return its header.
+def _write_compressed(database: Database, file: IO[bytes]) -> Row:
+    # Without a time in the file, the same content gives the same bytes.
+    compressed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
+    with compressed, database.read() as connection:
+        return _write(connection, compressed)
 
-    The file is held against its own checksum before anything is stored, and what came back against itself after it.
-    Raises `BadBackup`. One of an older program is brought to the newest shape.
+
+def restore_backup(database: Database, path: Path) -> Row:
+    """Restore a backup into a database without content. Return its header.
+
+    The file's checksum is verified before anything is stored, and the database is checked
+    afterwards. A backup of an older program is migrated to the newest schema. Raises `BadBackup`.
     """
-    header = _verified(path)
+    header = _verify(path)
     with database.read() as connection:
-        _must_be_empty(connection)
+        _require_empty(connection)
     migrations.migrate(database, header["schema"])
     with database.write(fills=True) as connection:
         prepare_for_many(connection)
         _load(connection, path)
         if header["schema"] == schema_version.HEAD:
             rebuild.rebuild(connection)
-            _must_agree(connection)
+            _require_consistent(connection)
     if header["schema"] != schema_version.HEAD:
         migrations.migrate(database)
         with database.read() as connection:
-            _must_agree(connection)
+            _require_consistent(connection)
     return header
 
 
 def _kept() -> list[Table]:
-    """Return the tables that are not derived, each after those that it points to."""
-    kept = {
-        table(model).name
-        for model in tables
-        if model not in (*tables_module.DERIVED, *index.SEARCH_TABLES)
-    }
-    return [found for found in SQLModel.metadata.sorted_tables if found.name in kept]
+    """Return the tables that are not derived, each after those to which it refers."""
+    derived = (*tables_module.DERIVED, *index.SEARCH_TABLES)
+    names = {table(model).name for model in tables if model not in derived}
+    return [kept for kept in SQLModel.metadata.sorted_tables if kept.name in names]
 
 
 def _write(connection: Connection, file: gzip.GzipFile) -> Row:
-    at = schema_version.current(connection)
-    if at != schema_version.HEAD:
+    """Write a backup: its header, then each table's columns and rows, then a checksum."""
+    revision = schema_version.current(connection)
+    if revision != schema_version.HEAD:
         raise BadBackup(
-            f"The database is at migration {at}, this program at {schema_version.HEAD}; run claimbase migrate."
+            f"The database is at migration {revision}, this program at {schema_version.HEAD};"
+            " run claimbase migrate."
         )
     serial = connection.scalar(select(table(Serial).c.value))
     header = {"backup": FORMAT, "schema": schema_version.HEAD, "serial": serial}
-    digest, number = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    number = 0
 
     def put(content: Any) -> None:
-        line = to_json(content, bytes_mode="base64") + b"\n"
-        digest.update(line)
-        file.write(line)
+        text_line = to_json(content, bytes_mode="base64") + b"\n"
+        digest.update(text_line)
+        file.write(text_line)
 
     put(header)
-    for found in _kept():
-        put({"table": found.name, "columns": found.c.keys()})
-        statement = select(found).order_by(*found.primary_key.columns)
-        for rows in (
-            connection.execution_options(yield_per=BATCH_SIZE).execute(statement).partitions()
-        ):
-            for row in rows:
-                put(list(row))
-            number += len(rows)
+    for kept in _kept():
+        put({"table": kept.name, "columns": kept.c.keys()})
+        for row in _rows_in_batches(connection, kept):
+            put(list(row))
+            number += 1
     file.write(to_json({"rows": number, "sha256": digest.hexdigest()}) + b"\n")
     return {**header, "rows": number}
 
 
-def _verified(path: Path) -> Row:
-    """Read a backup to its end and return its header; raises where it is damaged, cut short, or another program's."""
-    digest, number = hashlib.sha256(), 0
+def _rows_in_batches(connection: Connection, kept: Table) -> Iterator[Any]:
+    """Yield all rows of a table in the order of its key, without holding all of them in memory."""
+    statement = select(kept).order_by(*kept.primary_key.columns)
+    streamed = connection.execution_options(yield_per=BATCH_SIZE)
+    for rows in streamed.execute(statement).partitions():
+        yield from rows
+
+
+def _verify(path: Path) -> Row:
+    """Read a backup to its end and return its header.
+
+    Raises `BadBackup` if it is damaged or incomplete, or if a newer program wrote it.
+    """
+    digest = hashlib.sha256()
+    number = 0
     header: Any = None
-    end: Any = None
-    for line in _lines(path):
-        if end is not None:
-            digest.update(end)
-        number += end is not None and end.startswith(b"[")
+    last: Any = None
+    for text_line in _lines(path):
+        # The last line has the checksum of all others.
+        if last is not None:
+            digest.update(last)
+            number += last.startswith(b"[")
         if header is None:
-            header = _read(path, line)
-        end = line
-    told = _read(path, end or b"null")
+            header = _parse(path, text_line)
+        last = text_line
+    end = _parse(path, last or b"null")
     if not isinstance(header, dict) or "backup" not in header:
         raise BadBackup(f"{path} is not a backup.")
-    if told != {"rows": number, "sha256": digest.hexdigest()}:
+    if end != {"rows": number, "sha256": digest.hexdigest()}:
         raise BadBackup(f"{path} is damaged or was cut short; nothing was stored.")
     _must_be_of_this_age(path, header)
     return {**header, "rows": number}
@@ -173,27 +186,45 @@ def _must_be_of_this_age(path: Path, header: Row) -> None:
 
 
 def _load(connection: Connection, path: Path) -> None:
-    """Insert the rows of a backup. The tables are as the database has them: they may be of an older shape."""
-    shape = MetaData()
-    shape.reflect(connection)
-    connection.execute(delete(table(Serial)))  # The first migration made its row.
-    found: Table | None = None
-    names: list[str] = []
-    rows: list[Row] = []
-    packed: set[str] = set()
-    with closing(_lines(path)) as lines:
-        next(lines)
-        for line in lines:
-            content = _read(path, line)
+    """Insert the rows of a backup. The tables may be of an older schema than this program's."""
+    schema = MetaData()
+    schema.reflect(connection)
+    connection.execute(delete(table(Serial)))  # The first migration inserted its row.
+    current: _TableRows | None = None
+    with closing(_lines(path)) as text_lines:
+        next(text_lines)
+        for text_line in text_lines:
+            content = _parse(path, text_line)
             if isinstance(content, list):
-                row = dict(zip(names, content, strict=True))
-                rows.append(row | {name: base64.urlsafe_b64decode(row[name]) for name in packed})
-            if found is not None and (len(rows) >= BATCH_SIZE or not isinstance(content, list)):
-                insert_rows(connection, found, rows)
-                rows = []
-            if isinstance(content, dict) and "table" in content:
-                found, names = shape.tables[content["table"]], content["columns"]
-                packed = {name for name in names if isinstance(found.c[name].type, LargeBinary)}
+                assert current is not None, "the columns of a table come before its rows"
+                current.add(connection, content)
+                continue
+            if current is not None:
+                current.flush(connection)
+            if "table" in content:
+                current = _TableRows(schema.tables[content["table"]], content["columns"])
+
+
+class _TableRows:
+    """The rows of a table, inserted in batches."""
+
+    def __init__(self, target: Table, names: list[str]) -> None:
+        self.target = target
+        self.names = names
+        self.binary = [name for name in names if isinstance(target.c[name].type, LargeBinary)]
+        self.rows: list[Row] = []
+
+    def add(self, connection: Connection, values: list[Any]) -> None:
+        row = dict(zip(self.names, values, strict=True))
+        for name in self.binary:
+            row[name] = base64.urlsafe_b64decode(row[name])
+        self.rows.append(row)
+        if len(self.rows) >= BATCH_SIZE:
+            self.flush(connection)
+
+    def flush(self, connection: Connection) -> None:
+        insert_rows(connection, self.target, self.rows)
+        self.rows = []
 
 
 def _lines(path: Path) -> Generator[bytes, None, None]:
@@ -208,33 +239,35 @@ def _lines(path: Path) -> Generator[bytes, None, None]:
         raise BadBackup(f"{path}: {error.strerror}.") from None
 
 
-def _read(path: Path, line: bytes) -> Any:
+def _parse(path: Path, text_line: bytes) -> Any:
     try:
-        return from_json(line)
+        return from_json(text_line)
     except ValueError:
         raise BadBackup(f"{path} is damaged or is not a backup; nothing was stored.") from None
 
 
-def _must_be_empty(connection: Connection) -> None:
+def _require_empty(connection: Connection) -> None:
+    """Refuse a database that has content."""
     if schema_version.current(connection) is None:
         return
-    shape = MetaData()
-    shape.reflect(connection)
-    for name, found in sorted(shape.tables.items()):
-        counted = select(func.count()).select_from(found)
+    schema = MetaData()
+    schema.reflect(connection)
+    for name, existing in sorted(schema.tables.items()):
+        # The full-text index has rows even if it is empty.
+        if name == "alembic_version" or index.INDEX_OBJECTS.fullmatch(name):
+            continue
+        rows = select(func.count()).select_from(existing)
         if name == table(Serial).name:
-            counted = counted.where(found.c.value > 0)
-        # The index has rows that say that it is empty.
-        if (
-            name != "alembic_version"
-            and not index.INDEX_OBJECTS.fullmatch(name)
-            and connection.scalar(counted)
-        ):
+            rows = rows.where(existing.c.value > 0)
+        if connection.scalar(rows):
             raise BadBackup(
-                f"The database has content (in the table {name}); a backup comes back into an empty one."
+                f"The database has content (in the table {name});"
+                " a backup comes back into an empty one."
             )
 
 
-def _must_agree(connection: Connection) -> None:
-    if found := list(check(connection)):
-        raise BadBackup("What came back does not agree with itself:\n" + "\n".join(found))
+def _require_consistent(connection: Connection) -> None:
+    """Refuse restored content that does not agree with itself."""
+    problems = list(check(connection))
+    if problems:
+        raise BadBackup("What came back does not agree with itself:\n" + "\n".join(problems))

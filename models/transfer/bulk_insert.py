@@ -1,10 +1,11 @@
-"""Many records at once. What is new and refers to what stands is stored in batches; all else goes through `changes`.
+"""Storing many records at once.
 
-So the rules stand in one place: a record that is there already, or that something is wrong with, is handed to
-`changes.put`, one by one. The batches have the same effect, in a fraction of the time.
+A new record that refers only to records in a fit state is inserted in a batch. Any other one goes
+through `changes.put` by itself, so that the rules for it are in one place. The batches have the
+same effect in a fraction of the time.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -15,9 +16,10 @@ from sqlalchemy import Connection, select, tuple_
 from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
 from models.database.prepared_statements import insert_rows
 from models.projection import claim_loader, derive
-from models.projection import store as store_module
+from models.projection import store as projection
 from models.records.claim import ClaimTopic
 from models.records.record_types import (
+    PART_TYPES,
     RECORD_TYPES,
     RecordType,
     read_records,
@@ -39,14 +41,17 @@ from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
 from models.write.changes import Change, next_revision, put, stamp_claims
 
+# The states of records by type and id.
 KnownStates = dict[tuple[str, str], str]
 
 
 @dataclass
 class LoadRun:
-    """A load under way. Without a `change` everything is restored as the lines say it, stamps and all.
+    """A load in progress. Without a `change`, an export is restored with the stamps in its lines.
 
-    `later` takes what must wait for the rest; `differing` counts claims from whose evidence something else follows here.
+    `later` takes the records that must wait for the rest of the input. `wrong` counts problems
+    besides the `reported` records, and `differing` the claims from whose records something else
+    follows here than their lines say, which is a problem if `expect_same`.
     """
 
     connection: Connection
@@ -66,272 +71,336 @@ class LoadRun:
         for problem in problems:
             self.report(problem)
 
-    def complain(self, where: str, fault: Fault) -> None:
-        """Report what is wrong beside the records themselves."""
+    def complain(self, location: str, fault: Fault) -> None:
+        """Report a problem that is not one of a record."""
         self.wrong += 1
-        self.report(Problem(where, fault))
+        self.report(Problem(location, fault))
+
+
+def _no_rows() -> dict[str, Sequence[Row]]:
+    return {name: [] for name in RECORD_TYPES}
 
 
 @dataclass
 class Batch:
-    """What came of a batch so far: the states that its references need, its new claims, and the rows that were inserted.
+    """The progress of a batch.
 
-    A claim is new no more when something of it was stored by itself: then all of it is read from the tables.
+    `states` has the states of the records that it refers to, `rows` its inserted rows by type, and
+    `sources` its inserted sources as they are shown. `new_claims` are those of which everything was
+    inserted: their documents are derived from these rows, all others from the tables.
     """
 
-    known: KnownStates = field(default_factory=dict)
-    new: set[str] = field(default_factory=set)
-    rows: dict[str, Sequence[Row]] = field(
-        default_factory=lambda: {name: [] for name in RECORD_TYPES}
-    )
+    states: KnownStates = field(default_factory=dict)
+    new_claims: set[str] = field(default_factory=set)
+    rows: dict[str, Sequence[Row]] = field(default_factory=_no_rows)
     sources: dict[str, Row] = field(default_factory=dict)
 
 
 def store_batch(
-    load: LoadRun, records: Sequence[Record], lines: dict[str, tuple[str, bytes]]
+    run: LoadRun, records: Sequence[Record], claim_lines: dict[str, tuple[str, bytes]]
 ) -> None:
-    """Store a batch, in which no record stands twice, and derive the claims that it touches.
+    """Store a batch, in which each record occurs once, and derive the claims that it touches.
 
-    `lines` holds, of each claim that stands here with all its parts, the place and the bytes of its line: where
-    everything is restored, the same must follow from it here.
+    `claim_lines` has the location and the bytes of the line of each claim that is here with all its
+    parts: if an export is restored, the same must follow from the records here.
     """
-    by_kind: dict[str, list[Record]] = {name: [] for name in RECORD_TYPES}
+    by_type: dict[str, list[Record]] = {name: [] for name in RECORD_TYPES}
     for record in records:
-        by_kind[record.kind.name].append(record)
+        by_type[record.kind.name].append(record)
     batch = Batch()
     touched: dict[str, int] = {}
-    for name, found in by_kind.items():
-        if found:
-            touched |= _store_kind(load, RECORD_TYPES[name], found, batch)
-    if load.change is not None:
-        # Everything of a claim that was stored in this batch is in its tag; so `changes.begin` has nothing left to do.
-        for slug, serial in load.change.touched.items():
-            touched[slug] = max(serial, touched.get(slug, 0))
-        batch.new -= load.change.touched.keys()
-        load.change.touched.clear()
-        stamp_claims(load.change, touched)
-        for row in batch.rows["claim"]:
-            row["revision"] = touched.get(row["id"], row["revision"])
-    store_module.refresh(load.connection, touched.keys() - batch.new)
-    _derive_new(load, batch, lines)
+    for name, records_of_type in by_type.items():
+        if records_of_type:
+            touched |= _store_type(run, RECORD_TYPES[name], records_of_type, batch)
+    if run.change is not None:
+        _stamp_touched(run.change, batch, touched)
+    projection.refresh(run.connection, touched.keys() - batch.new_claims)
+    _derive_new(run, batch, claim_lines)
 
 
-def _store_kind(
-    load: LoadRun, kind: RecordType, records: list[Record], batch: Batch
+def _stamp_touched(change: Change, batch: Batch, touched: dict[str, int]) -> None:
+    """Set the revision of every touched claim, so that `changes.begin` has nothing left to do."""
+    for slug, serial in change.touched.items():
+        touched[slug] = max(serial, touched.get(slug, 0))
+    batch.new_claims -= change.touched.keys()
+    change.touched.clear()
+    stamp_claims(change, touched)
+    for row in batch.rows["claim"]:
+        row["revision"] = touched.get(row["id"], row["revision"])
+
+
+def _store_type(
+    run: LoadRun, kind: RecordType, records: list[Record], batch: Batch
 ) -> dict[str, int]:
-    """Store a batch's records of one kind; return which claims it touched, with the serial of their last change."""
-    known, new = batch.known, batch.new
-    # Nothing hangs yet on a claim that came just now.
-    old_ones = [record.id for record in records if not (kind.part and record.body["claim"] in new)]
-    old = dict(read_records(load.connection, kind, old_ones)) if old_ones else {}
-    _look_up(load.connection, records, known)
-    shared = _shared_identifiers(load.connection, records) if kind.name == "source" else set()
-    plain: list[Record] = []
-    rest: list[Record] = []
+    """Store a batch's records of one type.
+
+    Returns the claims that the inserted ones touch, with the serial of the last change to each.
+    """
+    stored = _stored_bodies(run, kind, records, batch)
+    _read_referenced_states(run.connection, records, batch.states)
+    if kind.name == "source":
+        with_shared_identifiers = _sharing_identifiers(run.connection, records)
+    else:
+        with_shared_identifiers = set()
+    inserted: list[Record] = []
+    others: list[Record] = []
     for record in records:
-        before = old.get(record.id)
-        if load.change is None and (problem := check_stamps(record, kind)):
-            load.refuse([problem])
-        elif load.change is not None and before == record.body:
-            load.unchanged[kind.name] += 1
-        elif load.later is not None and _must_wait(record, known):
-            load.later(record)
-        elif before is None and record.id not in shared and _stands(load, record, known):
-            plain.append(record)
+        old = stored.get(record.id)
+        if run.change is None and (problem := check_stamps(record, kind)):
+            run.refuse([problem])
+        elif run.change is not None and old == record.body:
+            run.unchanged[kind.name] += 1
+        elif run.later is not None and _must_wait(record, batch.states):
+            run.later(record)
+        elif (
+            old is None
+            and record.id not in with_shared_identifiers
+            and _is_insertable(run, record, batch.states)
+        ):
+            inserted.append(record)
         else:
-            rest.append(record)
-    touched = _insert(load, kind, plain, batch)
-    for record in plain:
-        known[kind.name, record.id] = record.body["state"]
-    if kind.name == "claim":
-        new |= {record.id for record in plain}
-    for record in rest:
-        new.discard(kind.claim_of(record.body) or "")
-        _one_by_one(load, record, record.id in old, known)
+            others.append(record)
+    touched = _insert(run, kind, inserted, batch)
+    for record in others:
+        batch.new_claims.discard(kind.claim_of(record.body) or "")
+        _store_alone(run, record, record.id in stored, batch.states)
     return touched
 
 
-def _look_up(connection: Connection, records: Iterable[Record], known: KnownStates) -> None:
-    """Add the states of all that these records refer to, of what is stored."""
-    known |= read_states(
-        connection,
-        {each for record in records for each in references_of(record) if each not in known},
-    )
+def _stored_bodies(
+    run: LoadRun, kind: RecordType, records: list[Record], batch: Batch
+) -> dict[str, Row]:
+    """Return those of the records that are stored already, as they are stored."""
+    ids = [
+        record.id
+        for record in records
+        # A claim that is new in this batch has no stored parts.
+        if not (kind.part and record.body["claim"] in batch.new_claims)
+    ]
+    return dict(read_records(run.connection, kind, ids)) if ids else {}
+
+
+def _read_referenced_states(
+    connection: Connection, records: Iterable[Record], states: KnownStates
+) -> None:
+    """Add the states of all stored records that these records refer to."""
+    missing = {
+        reference
+        for record in records
+        for reference in references_of(record)
+        if reference not in states
+    }
+    states |= read_states(connection, missing)
 
 
 def references_of(record: Record) -> list[tuple[str, str]]:
-    """Return what a record refers to, as kind and id."""
+    """Return the type and id of the records that a record refers to."""
     return [
         (kind.name, record_id) for _, kind, record_id in references_in(record.kind, record.body)
     ]
 
 
-def _must_wait(record: Record, known: KnownStates) -> bool:
-    """Say whether a record refers to what may come later in the file: a claim's target, and evidence on a relation."""
+def _must_wait(record: Record, states: KnownStates) -> bool:
+    """Return whether a record refers to what may come later in the input.
+
+    That is the target of a relation, and the relation of a line of evidence.
+    """
     if record.kind.name == "relation":
-        return ("claim", record.body["target"]) not in known
+        return ("claim", record.body["target"]) not in states
     return record.kind.name == "evidence" and record.body["relation_target"] is not None
 
 
-def _stands(load: LoadRun, record: Record, known: KnownStates) -> bool:
-    """Say whether all that a record refers to is there and, for a change, in a state that it may refer to."""
-    state = record.body["state"]
-    for field_name, kind, record_id in references_in(record.kind, record.body):
-        found = known.get((kind.name, record_id))
-        if load.change is None:
-            # The target of a relation may be on a later line; `loading` looks for all of them at the end.
-            if found is None and field_name != "target":
-                return False
-        elif found is None or not may_refer(state, found):
-            return False
-    if record.kind.name == "source" and load.change is not None and state not in STANDING:
-        # What is taken back gives its identifiers up, or some of them; `changes` knows.
+def _is_insertable(run: LoadRun, record: Record, states: KnownStates) -> bool:
+    """Return whether a new record may be inserted: it breaks no rule of `changes`."""
+    body = record.body
+    if record.kind.name == "relation" and body["target"] == body["claim"]:
         return False
-    return not (record.kind.name == "relation" and record.body["target"] == record.body["claim"])
+    if run.change is None:
+        # The target of a relation may come later; `load` checks all of them at the end.
+        return all(
+            (kind.name, record_id) in states
+            for field_name, kind, record_id in references_in(record.kind, body)
+            if field_name != "target"
+        )
+    if record.kind.name == "source" and body["state"] not in STANDING:
+        # `changes` decides which identifiers a source that was taken back keeps.
+        return False
+    found = (states.get(reference) for reference in references_of(record))
+    return all(state is not None and may_refer(body["state"], state) for state in found)
 
 
-def _shared_identifiers(connection: Connection, records: Sequence[Record]) -> set[str]:
-    """Return the ids of those sources that have an identifier in common with another one, stored or in the batch."""
-    owners: dict[tuple[str, str], list[str]] = {}
+def _sharing_identifiers(connection: Connection, records: Sequence[Record]) -> set[str]:
+    """Return the sources that share an identifier with another one, stored or in the batch."""
+    owners: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for record in records:
-        for each in record.body["identifiers"]:
-            owners.setdefault((each["scheme"], each["value"]), []).append(record.id)
+        for identifier in record.body["identifiers"]:
+            owners[identifier["scheme"], identifier["value"]].append(record.id)
     if not owners:
         return set()
     taken = table(SourceIdentifier)
     key = (taken.c.scheme, taken.c.value)
-    for scheme, value in connection.execute(select(*key).where(tuple_(*key).in_(list(owners)))):
-        owners[scheme, value].append("")
-    return {slug for slugs in owners.values() if len(slugs) > 1 for slug in slugs}
+    stored = connection.execute(select(*key).where(tuple_(*key).in_(list(owners)))).all()
+    sharing: set[str] = set()
+    for slugs in owners.values():
+        if len(slugs) > 1:
+            sharing.update(slugs)
+    for scheme, value in stored:
+        sharing.update(owners[scheme, value])
+    return sharing
 
 
 def _insert(
-    load: LoadRun, kind: RecordType, records: Sequence[Record], batch: Batch
+    run: LoadRun, kind: RecordType, records: Sequence[Record], batch: Batch
 ) -> dict[str, int]:
-    """Insert new records with (for a change) their revisions; return the claims that they touch."""
-    columns = table(kind.model).c.keys()
+    """Insert new records and, for a change, their revisions. Return the claims that they touch."""
     rows: list[Row] = []
     revisions: list[Row] = []
     touched: dict[str, int] = {}
     for record in records:
-        stamps = (
-            record.stamps if load.change is None else _revise(load.change, kind, record, revisions)
-        )
-        full = {**record.body, **stamps}
-        if kind.name == "source":
-            source = SourceFields.model_construct(**record.body)
-            full["published"], full["year"] = publication_date(source, stamps["created"])
-        rows.append({name: full[name] for name in columns})
-        load.stored[kind.name] += 1
+        if run.change is None:
+            stamps = record.stamps
+        else:
+            revisions.append(next_revision(run.change, kind, record.body, "create"))
+            serial, at = run.change.serial, run.change.at
+            stamps = {"revision": serial, "created": at, "updated": at}
+        rows.append(_row(kind, record.body, stamps))
         claim = kind.claim_of(record.body)
         if claim is not None and record.body["state"] == "accepted":
             touched[claim] = stamps.get("revision", 0)
-    _insert_rows(load.connection, kind, rows, records)
-    if kind.name == "source":
-        batch.sources = {
-            row["id"]: source_out(each.body, row) for each, row in zip(records, rows, strict=True)
-        }
-    elif kind.name == "claim":
-        rows = [
-            {**row, "topics": each.body["topics"]} for each, row in zip(records, rows, strict=True)
-        ]
-    batch.rows[kind.name] = rows
-    insert_rows(load.connection, table(Revision), revisions)
-    if load.change is not None:
-        load.change.known.clear()  # It knows nothing of these rows.
+        batch.states[kind.name, record.id] = record.body["state"]
+    run.stored[kind.name] += len(records)
+    _insert_rows(run.connection, kind, rows, records)
+    insert_rows(run.connection, table(Revision), revisions)
+    if run.change is not None:
+        # These rows were written past the cache.
+        run.change.cache.clear()
+    _note_inserted(kind, rows, records, batch)
     return touched
 
 
-def _revise(change: Change, kind: RecordType, record: Record, revisions: list[Row]) -> Row:
-    """Add the first revision of a new record, with the next serial; return the stamps of its row."""
-    revisions.append(next_revision(change, kind, record.body, "create"))
-    return {"revision": change.serial, "created": change.at, "updated": change.at}
+def _row(kind: RecordType, body: Row, stamps: Row) -> Row:
+    values = {**body, **stamps}
+    if kind.name == "source":
+        source = SourceFields.model_construct(**body)
+        values["published"], values["year"] = publication_date(source, stamps["created"])
+    names = table(kind.model).c.keys()
+    return {name: values[name] for name in names}
+
+
+def _note_inserted(
+    kind: RecordType, rows: list[Row], records: Sequence[Record], batch: Batch
+) -> None:
+    """Keep what the documents of the batch's new claims are derived from."""
+    batch.rows[kind.name] = rows
+    if kind.name == "source":
+        for record, row in zip(records, rows, strict=True):
+            batch.sources[record.id] = source_out(record.body, row)
+    elif kind.name == "claim":
+        batch.new_claims.update(record.id for record in records)
+        batch.rows["claim"] = [
+            {**row, "topics": record.body["topics"]}
+            for record, row in zip(records, rows, strict=True)
+        ]
 
 
 def _insert_rows(
     connection: Connection, kind: RecordType, rows: list[Row], records: Sequence[Record]
 ) -> None:
+    """Insert rows of one type with those of the tables that belong to them."""
     insert_rows(connection, table(kind.model), rows)
     if kind.name == "claim":
         filed = [
-            {"claim": each.id, "topic": topic} for each in records for topic in each.body["topics"]
+            {"claim": record.id, "topic": topic}
+            for record in records
+            for topic in record.body["topics"]
         ]
         insert_rows(connection, table(ClaimTopic), filed)
     if kind.name == "source":
-        authors = [row for each in records for row in author_rows(each.id, each.body["authors"])]
-        identifiers = [
-            {**identifier, "source": each.id}
-            for each in records
-            for identifier in each.body["identifiers"]
-        ]
+        authors: list[Row] = []
+        identifiers: list[Row] = []
+        for record in records:
+            authors += author_rows(record.id, record.body["authors"])
+            for identifier in record.body["identifiers"]:
+                identifiers.append({**identifier, "source": record.id})
         insert_rows(connection, table(SourceAuthor), authors)
         insert_rows(connection, table(SourceIdentifier), identifiers)
     if kind.name in index.ROWS_OF:
-        index.insert_records(connection, kind.name, [each.body for each in records])
+        index.insert_records(connection, kind.name, [record.body for record in records])
 
 
-def _one_by_one(load: LoadRun, record: Record, there: bool, known: KnownStates) -> None:
-    """Store a record by itself, by the rules of `changes`; or say why it cannot be."""
-    if load.change is None:
-        missing = [
-            f"{name} '{each}'" for name, each in references_of(record) if (name, each) not in known
-        ]
-        detail = (
-            "It stands in the export already."
-            if there
-            else f"There is no {', no '.join(missing) or 'place for it'}."
-        )
-        load.refuse([record.problem(Fault(at="", code="unknown_reference", detail=detail))])
+def _store_alone(run: LoadRun, record: Record, is_stored: bool, states: KnownStates) -> None:
+    """Store a record through `changes`, or report why it cannot be stored."""
+    if run.change is None:
+        detail = _reason_not_restorable(record, is_stored, states)
+        run.refuse([record.problem(Fault(at="", code="unknown_reference", detail=detail))])
         return
     try:
-        done = put(load.change, record.kind, record.body)
+        altered = put(run.change, record.kind, record.body)
     except (InvalidRecord, Conflict, NotFound) as error:
         faults = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
-        load.refuse([record.problem(fault) for fault in faults])
+        run.refuse([record.problem(fault) for fault in faults])
         return
-    known[record.kind.name, record.id] = record.body["state"]
-    (load.stored if done else load.unchanged)[record.kind.name] += 1
+    states[record.kind.name, record.id] = record.body["state"]
+    outcome = run.stored if altered else run.unchanged
+    outcome[record.kind.name] += 1
+
+
+def _reason_not_restorable(record: Record, is_stored: bool, states: KnownStates) -> str:
+    if is_stored:
+        return "It stands in the export already."
+    missing = [
+        f"{name} '{record_id}'"
+        for name, record_id in references_of(record)
+        if (name, record_id) not in states
+    ]
+    return f"There is no {', no '.join(missing) or 'place for it'}."
 
 
 def derive_new_claims(connection: Connection, batch: Batch) -> derive.Rows:
-    """Return the rows of the read model of a batch's new claims, from the rows that were just inserted."""
-    new = batch.new
-    on_claims = {
-        kind.model: [row for row in batch.rows[kind.name] if row["claim"] in new]
-        for kind in RECORD_TYPES.values()
-        if kind.part
+    """Return the read model of a batch's new claims, derived from the rows just inserted."""
+    parts = {
+        kind.model: [row for row in batch.rows[kind.name] if row["claim"] in batch.new_claims]
+        for kind in PART_TYPES
     }
-    claims = sorted((row for row in batch.rows["claim"] if row["id"] in new), key=itemgetter("id"))
-    return derive.derive_from(claim_loader.assemble(connection, claims, on_claims, batch.sources))
+    claims = [row for row in batch.rows["claim"] if row["id"] in batch.new_claims]
+    claims.sort(key=itemgetter("id"))
+    return derive.derive_from(claim_loader.assemble(connection, claims, parts, batch.sources))
 
 
-def _derive_new(load: LoadRun, batch: Batch, lines: dict[str, tuple[str, bytes]]) -> None:
-    if not batch.new:
+def _derive_new(run: LoadRun, batch: Batch, claim_lines: dict[str, tuple[str, bytes]]) -> None:
+    """Derive and store the read model of new claims, and compare restored ones with their lines."""
+    if not batch.new_claims:
         return
-    derived = derive_new_claims(load.connection, batch)
-    store_module.store(load.connection, derived)
-    if load.change is not None:
+    derived = derive_new_claims(run.connection, batch)
+    projection.store(run.connection, derived)
+    if run.change is not None:
         return
     for row in derived["claim_document"]:
-        place, given = lines.get(row["claim"], ("", b""))
-        if given and given != (made := claim_line(row)):
-            fault = _differing(from_json(given), from_json(made))
-            if fault is not None:
-                load.differing += 1
-                if load.expect_same:
-                    load.complain(place, fault)
+        if row["claim"] in claim_lines:
+            where, line = claim_lines[row["claim"]]
+            _compare_with_line(run, where, line, claim_line(row))
 
 
-def _differing(given: Row, made: Row) -> Fault | None:
-    """Return in which fields a line says something else than what follows from its evidence here."""
-    names = [name for name in made if given.get(name) != made[name]]
+def _compare_with_line(run: LoadRun, location: str, line: bytes, derived_line: bytes) -> None:
+    if line == derived_line:
+        return
+    fault = _difference(from_json(line), from_json(derived_line))
+    if fault is not None:
+        run.differing += 1
+        if run.expect_same:
+            run.complain(location, fault)
+
+
+def _difference(line: Row, derived: Row) -> Fault | None:
+    """Return in which fields a claim's line differs from what its records give here, if in any."""
+    names = [name for name in derived if line.get(name) != derived[name]]
     if not names:
         return None
-    shown = "; ".join(
-        f"{name} is {made[name]!r:.80}, the line says {given.get(name)!r:.80}" for name in names
+    differences = "; ".join(
+        f"{name} is {derived[name]!r:.80}, the line says {line.get(name)!r:.80}" for name in names
     )
     return Fault(
         at=names[0],
         code="derived_otherwise",
-        detail=f"From its records follows otherwise: {shown}.",
+        detail=f"From its records follows otherwise: {differences}.",
     )

@@ -1,4 +1,4 @@
-"""Citations from elsewhere: which of them are stored already, and which are new. Nothing is merged silently."""
+"""Matching imported citations with stored sources. Nothing is merged silently."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,9 +16,9 @@ from models.records.serializers import Row, columns_of, sources_by_id, table
 from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
 from models.write import changes
 
-# A record is looked for by these, in this order, and then by title, year and first author.
+# A record is matched by these, in this order, and then by title, year and first author.
 BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn")
-# What an import says nothing about is no difference.
+# Imported records do not have these fields, so they are not compared.
 NOT_COMPARED = (
     "id",
     *REVIEW_FIELDS,
@@ -34,7 +34,7 @@ NOT_COMPARED = (
 
 
 class Difference(Strict):
-    """A field in which a stored source and a record differ."""
+    """A field in which an imported record differs from the stored source that it matches."""
 
     field: str
     stored: Any
@@ -43,7 +43,11 @@ class Difference(Strict):
 
 @dataclass
 class Outcome:
-    """What became of one record: `new`, `matched` (with a stored source) or `reported` (with the faults)."""
+    """The outcome of an imported record: `new`, `matched` or, with its faults, `reported`.
+
+    `line` is the number of its first line in the file, and `dropped` what its format has that a
+    source has not.
+    """
 
     line: int
     outcome: str
@@ -55,24 +59,31 @@ class Outcome:
     source: SourceIn | None = None
 
 
-@dataclass
-class _Taken:
-    """The new sources of a file so far: what each is known by, and the last number behind each stem of a slug."""
+# What identifies a source within a file: an identifier, or the words of its title, year and author.
+_Identity = tuple[Any, ...]
+BY_TITLE = "title, year and first author"
 
-    sources: dict[str, SourceIn] = field(default_factory=dict)
-    slugs: dict[tuple[Any, ...], str] = field(default_factory=dict)
+
+@dataclass
+class _NewSources:
+    """The new sources in a file so far."""
+
+    by_slug: dict[str, SourceIn] = field(default_factory=dict)
+    slugs: dict[_Identity, str] = field(default_factory=dict)
+    # The last number that was appended to each stem of a slug.
     numbers: dict[str, int] = field(default_factory=dict)
 
     def add(self, source: SourceIn) -> None:
-        self.sources[source.id] = source
-        for mark, _ in _marks(source):
-            self.slugs.setdefault(mark, source.id)
+        self.by_slug[source.id] = source
+        for identity, _ in _identities(source):
+            self.slugs.setdefault(identity, source.id)
 
-    def find(self, source: SourceIn) -> tuple[str | None, str | None]:
-        return next(
-            ((self.slugs[mark], by) for mark, by in _marks(source) if mark in self.slugs),
-            (None, None),
-        )
+    def match(self, source: SourceIn) -> tuple[str, str] | None:
+        """Return the slug of the same source and by what it was matched, or None."""
+        for identity, matched_by in _identities(source):
+            if identity in self.slugs:
+                return self.slugs[identity], matched_by
+        return None
 
 
 def reconcile(
@@ -81,137 +92,146 @@ def reconcile(
     *,
     proposed: bool,
 ) -> list[Outcome]:
-    """Say of each record (its line, its fields, what its format could not give us) what it is; stores nothing.
+    """Return the outcome of each imported record, without storing anything.
 
-    Sources that are only proposed are looked at where `proposed` says so: who may not see them learns nothing of them.
-    What was merged into another matches that one.
-    Two records of one file that would become the same source are one `new` and one `matched`.
+    A record is the number of its line, its fields, and what was dropped from it. `proposed` says
+    whether sources that wait for review count: a caller who may not see them must not learn of
+    them. A source that was merged counts as the one that it was merged into. If two records of a
+    file are the same new source, one is `new` and the other `matched`.
     """
+    states = (*(retired.STANDING if proposed else ("accepted",)), "merged")
+    new_sources = _NewSources()
     outcomes: list[Outcome] = []
-    taken = _Taken()
     for line, record, dropped in records:
-        outcomes.append(
-            _outcome(
-                connection,
-                line,
-                record,
-                dropped,
-                taken,
-                retired.STANDING if proposed else ("accepted",),
-            )
-        )
+        outcome = _reconcile_one(connection, line, record, new_sources, states)
+        outcome.dropped = dropped
+        outcomes.append(outcome)
     return outcomes
 
 
 def store_new(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
-    """Store what is new; return how many. Sources that were matched stay as they are."""
-    new = [
-        outcome.source
-        for outcome in outcomes
-        if outcome.outcome == "new" and outcome.source is not None
-    ]
-    return sum(changes.put_source(change, source) for source in new)
+    """Store the new sources and return their number. Matched sources stay as they are."""
+    stored = 0
+    for outcome in outcomes:
+        if outcome.outcome == "new" and outcome.source is not None:
+            stored += changes.put_source(change, outcome.source)
+    return stored
 
 
-def _outcome(
+def _reconcile_one(
     connection: Connection,
     line: int,
     record: Mapping[str, Any],
-    dropped: tuple[str, ...],
-    taken: _Taken,
+    new_sources: _NewSources,
     states: tuple[str, ...],
 ) -> Outcome:
     try:
         source = SourceIn.model_validate({**record, "id": "import"})
     except ValidationError as error:
-        return Outcome(
-            line,
-            "reported",
-            faults=validation_faults(error.errors(), SourceIn.model_fields),
-            dropped=dropped,
-        )
-    slug, by = _find(connection, source, states)
-    stored = sources_by_id(connection, [slug])[slug] if slug else None
-    if stored is None:
-        slug, by = taken.find(source)
-        stored = taken.sources[slug].model_dump() if slug else None
-    if stored is not None and slug is not None:
-        return Outcome(line, "matched", slug, by, _differences(stored, source), dropped=dropped)
-    source.id = _free_slug(connection, source, taken)
-    taken.add(source)
-    return Outcome(line, "new", source.id, dropped=dropped, source=source)
+        faults = validation_faults(error.errors(), SourceIn.model_fields)
+        return Outcome(line, "reported", faults=faults)
+    if match := _match_stored(connection, source, states):
+        slug, matched_by = match
+        stored = sources_by_id(connection, [slug])[slug]
+        return Outcome(line, "matched", slug, matched_by, _differences(stored, source))
+    if match := new_sources.match(source):
+        slug, matched_by = match
+        new = new_sources.by_slug[slug].model_dump()
+        return Outcome(line, "matched", slug, matched_by, _differences(new, source))
+    source.id = _free_slug(connection, source, new_sources)
+    new_sources.add(source)
+    return Outcome(line, "new", source.id, source=source)
 
 
-def _find(
+def _match_stored(
     connection: Connection, source: SourceIn, states: tuple[str, ...]
-) -> tuple[str | None, str | None]:
-    identifier, author, stored = table(SourceIdentifier), table(SourceAuthor), table(Source)
-    owned = select(identifier.c.source).join(stored, stored.c.id == identifier.c.source)
-    given = {each.scheme: each.value for each in source.identifiers}
+) -> tuple[str, str] | None:
+    """Return the slug of the same stored source and by what it was matched, or None."""
+    identifiers = _identifier_values(source)
     for scheme in BY_IDENTIFIER:
-        if scheme in given:
-            named = (identifier.c.scheme == scheme, identifier.c.value == given[scheme])
-            if slug := connection.scalar(
-                owned.where(*named, stored.c.state.in_((*states, "merged")))
-            ):
-                return current_id(connection, RECORD_TYPES["source"], str(slug)), scheme
-    first = (author.c.source == stored.c.id) & (author.c.position == 0)
-    # A work that names nobody, or has no year, is only like one that does not either.
-    like = (
+        if scheme in identifiers:
+            slug = _owner(connection, scheme, identifiers[scheme], states)
+            if slug is not None:
+                return current_id(connection, RECORD_TYPES["source"], slug), scheme
+    for slug, title in _of_same_author_and_year(connection, source, states):
+        if same_title(title, source.title):
+            return current_id(connection, RECORD_TYPES["source"], slug), BY_TITLE
+    return None
+
+
+def _owner(connection: Connection, scheme: str, value: str, states: tuple[str, ...]) -> str | None:
+    """Return the slug of the source with an identifier, or None."""
+    identifier, stored = table(SourceIdentifier), table(Source)
+    owner: str | None = connection.scalar(
+        select(identifier.c.source)
+        .join(stored, stored.c.id == identifier.c.source)
+        .where(identifier.c.scheme == scheme, identifier.c.value == value)
+        .where(stored.c.state.in_(states))
+    )
+    return owner
+
+
+def _of_same_author_and_year(
+    connection: Connection, source: SourceIn, states: tuple[str, ...]
+) -> Iterable[tuple[str, str]]:
+    """Return the slug and title of each source with the same first author and year.
+
+    A source without an author or a year is only like another one without.
+    """
+    author, stored = table(SourceAuthor), table(Source)
+    is_first_author = (author.c.source == stored.c.id) & (author.c.position == 0)
+    similar = (
         select(stored.c.id, stored.c.title)
-        .outerjoin(author, first)
+        .outerjoin(author, is_first_author)
         .where(
-            stored.c.state.in_((*states, "merged")),
+            stored.c.state.in_(states),
             author.c.name_key.is_not_distinct_from(_first_author(source)),
             stored.c.year.is_not_distinct_from(_year(source)),
         )
     )
-    for slug, title in connection.execute(like):
-        if _words(title) == _words(source.title):
-            return current_id(
-                connection, RECORD_TYPES["source"], str(slug)
-            ), "title, year and first author"
-    return None, None
+    return [(slug, title) for slug, title in connection.execute(similar)]
 
 
-def _marks(source: SourceIn) -> list[tuple[tuple[Any, ...], str]]:
-    """Return what a source is known by within a file, each with its name, the surest first."""
-    given = {each.scheme: each.value for each in source.identifiers}
-    known: list[tuple[tuple[Any, ...], str]] = [
-        ((name, given[name]), name) for name in BY_IDENTIFIER if name in given
+def _identities(source: SourceIn) -> list[tuple[_Identity, str]]:
+    """Return what identifies a source within a file, the surest first, each with its name."""
+    identifiers = _identifier_values(source)
+    identities: list[tuple[_Identity, str]] = [
+        ((scheme, identifiers[scheme]), scheme) for scheme in BY_IDENTIFIER if scheme in identifiers
     ]
-    return [
-        *known,
-        (
-            (_words(source.title), _year(source), _first_author(source)),
-            "title, year and first author",
-        ),
-    ]
+    by_title = (_words(source.title), _year(source), _first_author(source))
+    return [*identities, (by_title, BY_TITLE)]
+
+
+def _identifier_values(source: SourceIn) -> dict[str, str]:
+    return {identifier.scheme: identifier.value for identifier in source.identifiers}
 
 
 def _first_author(source: SourceIn) -> str | None:
-    return (
-        name_key(source.authors[0].family or source.authors[0].literal or "")
-        if source.authors
-        else None
-    )
+    if not source.authors:
+        return None
+    first = source.authors[0]
+    return name_key(first.family or first.literal or "")
 
 
 def _differences(stored: Row, source: SourceIn) -> list[Difference]:
-    given = source.model_dump()
-    found = []
-    for name, value in columns_of(given, SourceIn).items():
+    differences = []
+    for name, value in columns_of(source.model_dump(), SourceIn).items():
         if name in NOT_COMPARED or value in (None, [], False):
             continue
         old = stored[name]
         if name == "identifiers":
-            old, value = ({each["scheme"]: each["value"] for each in side} for side in (old, value))
-            value = {scheme: each for scheme, each in value.items() if old.get(scheme) != each}
+            old = _values_by_scheme(old)
+            new_values = _values_by_scheme(value)
+            value = {scheme: new for scheme, new in new_values.items() if old.get(scheme) != new}
             if not value:
                 continue
         if old != value:
-            found.append(Difference(field=name, stored=old, given=value))
-    return found
+            differences.append(Difference(field=name, stored=old, given=value))
+    return differences
+
+
+def _values_by_scheme(identifiers: Iterable[Row]) -> dict[str, str]:
+    return {identifier["scheme"]: identifier["value"] for identifier in identifiers}
 
 
 def _year(source: SourceIn) -> int | None:
@@ -219,23 +239,30 @@ def _year(source: SourceIn) -> int | None:
     return int(date[:4]) if date else None
 
 
-def same_title(one: str, other: str) -> bool:
-    """Say whether two titles have the same words, whatever their case, accents and punctuation."""
-    return _words(one) == _words(other)
+def same_title(title: str, other: str) -> bool:
+    """Return whether two titles have the same words, apart from case, accents and punctuation."""
+    return _words(title) == _words(other)
 
 
 def _words(title: str) -> str:
     return " ".join(re.findall(r"\w+", name_key(title)))
 
 
-def _free_slug(connection: Connection, source: SourceIn, taken: _Taken) -> str:
-    """Return a slug of family name and year that is free, such as `zamboni-2009` or `zamboni-2009-2`."""
-    author = source.authors[0] if source.authors else None
-    who = (author.family or author.literal) if author else source.title
-    stem = "-".join(re.findall(r"[a-z0-9]+", name_key(who or "")))[:60].strip("-") or "source"
-    stem = f"{stem}-{_year(source)}" if _year(source) else stem
+def _free_slug(connection: Connection, source: SourceIn, new_sources: _NewSources) -> str:
+    """Return an unused slug of family name and year: `zamboni-2009` or `zamboni-2009-2`."""
+    stem = _slug_stem(source)
     while True:
-        number = taken.numbers[stem] = taken.numbers.get(stem, 0) + 1
+        number = new_sources.numbers[stem] = new_sources.numbers.get(stem, 0) + 1
         slug = stem if number == 1 else f"{stem}-{number}"
-        if slug not in taken.sources and not sources_by_id(connection, [slug]):
+        if slug not in new_sources.by_slug and not sources_by_id(connection, [slug]):
             return slug
+
+
+def _slug_stem(source: SourceIn) -> str:
+    name: str | None = source.title
+    if source.authors:
+        name = source.authors[0].family or source.authors[0].literal
+    words = re.findall(r"[a-z0-9]+", name_key(name or ""))
+    stem = "-".join(words)[:60].strip("-") or "source"
+    year = _year(source)
+    return f"{stem}-{year}" if year else stem

@@ -1,7 +1,8 @@
-"""What a line of JSON holds: one record, or a claim with all that hangs on it, taken apart and validated.
+"""Reading the records in a line of JSON: one record, or a claim with all its parts.
 
-A line is an object with `record` saying of which kind it is, and the fields of the kind's input class; what the API adds
-in its answers (status, counts, citation …) may stand beside them and is not read, since it follows from the rest.
+A line is an object. Its field `record` says of which type the record is, the others are those of
+the type's input class. What the API adds in its answers (status, counts, citation …) may be there
+too and is ignored, since it follows from the rest.
 """
 
 import re
@@ -11,8 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.core.errors import Fault, validation_faults
-from models.core.errors import join_path as place_in
+from models.core.errors import Fault, join_path, validation_faults
 from models.core.types import is_slug
 from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
@@ -24,7 +24,7 @@ from models.records.source import SourceOut
 from models.status.claim_aggregate import ClaimWhole
 from models.transfer.export import STAMPS
 
-# The parts that stand in a claim's line, in the order in which they are stored.
+# The lists of parts in a claim's line, in the order in which they are stored.
 PART_FIELDS = {kind.plural: kind for kind in RECORD_TYPES.values() if kind.part}
 OUTPUT_CLASSES: dict[str, Any] = {
     "topic": TopicOut,
@@ -35,31 +35,34 @@ OUTPUT_CLASSES: dict[str, Any] = {
     "evidence": EvidenceOut,
     "assessment": AssessmentOut,
 }
-# What may stand in a line and is not validated as a field of the record.
-IGNORED_FIELDS = {
-    name: frozenset(
-        {
-            *OUTPUT_CLASSES[name].model_fields,
-            *STAMPS,
-            "record",
-            *(("claim", "id") if kind.part else ()),
-        }
-    )
-    - frozenset(kind.fields.model_fields)
-    for name, kind in RECORD_TYPES.items()
-}
-EXPORTED_STAMPS = {
-    name: tuple(each for each in STAMPS if each in kind.model.model_fields)
-    for name, kind in RECORD_TYPES.items()
-}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def _ignored_fields(kind: RecordType) -> frozenset[str]:
+    """Return the fields that may be in a line and are not fields of the record."""
+    shown = {*OUTPUT_CLASSES[kind.name].model_fields, *STAMPS, "record"}
+    if kind.part:
+        shown |= {"claim", "id"}
+    return frozenset(shown - set(kind.fields.model_fields))
+
+
+def _exported_stamps(kind: RecordType) -> tuple[str, ...]:
+    return tuple(name for name in STAMPS if name in kind.model.model_fields)
+
+
+IGNORED_FIELDS = {name: _ignored_fields(kind) for name, kind in RECORD_TYPES.items()}
+EXPORTED_STAMPS = {name: _exported_stamps(kind) for name, kind in RECORD_TYPES.items()}
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 @dataclass(slots=True)
 class Record:
-    """A record that was read: where it stands, what a revision of it holds, and the stamps that its line gives."""
+    """A record that was read from a line.
 
-    place: str
+    `location` is the file and line, `pointer` the path of the record in the line, `body` what a
+    revision of it holds, and `stamps` its revision and times, if the line has them.
+    """
+
+    location: str
     pointer: str
     kind: RecordType
     id: str
@@ -67,119 +70,111 @@ class Record:
     stamps: Row
 
     def problem(self, fault: Fault) -> "Problem":
-        """Return what is wrong with this record, with its place in the line."""
-        return Problem(
-            self.place, fault.model_copy(update={"at": place_in(self.pointer, fault.at)})
-        )
+        """Return a fault of this record as a problem of its line."""
+        return _problem(self.location, self.pointer, fault)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a line; the fault's `at` is a path into it."""
+    """One thing wrong with a line. The fault's `at` is a path in the line."""
 
-    place: str
+    location: str
     fault: Fault
 
 
-def parse_line(place: str, given: Any) -> Iterator[Record | list[Problem]]:
-    """Yield each record of a line or, where it is a bad one, what is wrong with it."""
-    name = given.get("record") if isinstance(given, dict) else None
+def _problem(location: str, pointer: str, fault: Fault) -> Problem:
+    """Return a fault of the record at a path in a line as a problem of the line."""
+    return Problem(location, fault.model_copy(update={"at": join_path(pointer, fault.at)}))
+
+
+def parse_line(location: str, content: Any) -> Iterator[Record | list[Problem]]:
+    """Yield each record in the content of a line, or the problems if the record is not valid."""
+    name = content.get("record") if isinstance(content, dict) else None
     kind = RECORD_TYPES.get(name) if isinstance(name, str) else None
     if kind is None:
-        detail = "A line is an object whose 'record' says of which kind it is."
-        yield [
-            Problem(
-                place,
-                Fault(
-                    at="record",
-                    code="unknown_term",
-                    detail=detail,
-                    allowed=[*RECORD_TYPES, "revision"],
-                ),
-            )
-        ]
-        return
-    if kind.name != "claim":
-        yield _validated(place, "", kind, given, given.get("claim"))
-        return
-    claim = given.get("id")
-    yield _validated(place, "", kind, given, None)
-    for plural, part in PART_FIELDS.items():
-        yield from _nested(place, plural, part, given.get(plural, []), claim)
+        fault = Fault(
+            at="record",
+            code="unknown_term",
+            detail="A line is an object whose 'record' says of which kind it is.",
+            allowed=[*RECORD_TYPES, "revision"],
+        )
+        yield [Problem(location, fault)]
+    elif kind.name != "claim":
+        yield _parse_record(location, "", kind, content, content.get("claim"))
+    else:
+        claim = content.get("id")
+        yield _parse_record(location, "", kind, content, None)
+        for plural, part in PART_FIELDS.items():
+            yield from _parse_parts(location, plural, part, content.get(plural, []), claim)
 
 
-def _nested(
-    place: str, at: str, kind: RecordType, given: Any, claim: Any
+def _parse_parts(
+    location: str, pointer: str, kind: RecordType, parts: Any, claim: Any
 ) -> Iterator[Record | list[Problem]]:
-    if not isinstance(given, list):
-        yield [Problem(place, Fault(at=at, code="not_a_list", detail="This is a list of records."))]
+    """Yield the records of a list of a claim's parts, relations with the evidence on them."""
+    if not isinstance(parts, list):
+        fault = Fault(at="", code="not_a_list", detail="This is a list of records.")
+        yield [_problem(location, pointer, fault)]
         return
-    for number, part in enumerate(given):
-        pointer = f"{at}/{number}"
+    for number, part in enumerate(parts):
+        part_pointer = f"{pointer}/{number}"
         if isinstance(part, dict) and part.get("claim", claim) != claim:
-            fault = Fault(
-                at=f"{pointer}/claim",
-                code="other_claim",
-                detail=f"It stands in the line of '{claim}'.",
-            )
-            yield [Problem(place, fault)]
+            detail = f"It stands in the line of '{claim}'."
+            fault = Fault(at="claim", code="other_claim", detail=detail)
+            yield [_problem(location, part_pointer, fault)]
             continue
-        yield _validated(place, pointer, kind, part, claim)
+        yield _parse_record(location, part_pointer, kind, part, claim)
         if kind.name == "relation" and isinstance(part, dict):
-            yield from _nested(
-                place,
-                f"{pointer}/evidence",
-                RECORD_TYPES["evidence"],
-                part.get("evidence", []),
-                claim,
-            )
+            evidence = RECORD_TYPES["evidence"]
+            lines = part.get("evidence", [])
+            yield from _parse_parts(location, f"{part_pointer}/evidence", evidence, lines, claim)
 
 
-def _validated(
-    place: str, pointer: str, kind: RecordType, given: Any, claim: Any
+def _parse_record(
+    location: str, pointer: str, kind: RecordType, content: Any, claim: Any
 ) -> Record | list[Problem]:
-    if not isinstance(given, dict):
-        return [
-            Problem(place, Fault(at=pointer, code="not_a_record", detail="A record is an object."))
-        ]
+    if not isinstance(content, dict):
+        fault = Fault(at="", code="not_a_record", detail="A record is an object.")
+        return [_problem(location, pointer, fault)]
     if kind.part and not is_slug(claim):
         detail = f"The slug of the claim that this {kind.name} belongs to."
-        return [
-            Problem(
-                place, Fault(at=place_in(pointer, "claim"), code="malformed_slug", detail=detail)
-            )
-        ]
+        fault = Fault(at="claim", code="malformed_slug", detail=detail)
+        return [_problem(location, pointer, fault)]
     try:
-        body = validate_fields(kind, given)
+        body = validate_fields(kind, content)
     except ValidationError as error:
         faults = validation_faults(error.errors(), kind.fields.model_fields)
-        return [
-            Problem(place, fault.model_copy(update={"at": place_in(pointer, fault.at)}))
-            for fault in faults
-        ]
+        return [_problem(location, pointer, fault) for fault in faults]
     if kind.part:
         body = {"claim": claim, **body}
-    stamps = {name: given[name] for name in STAMPS if name in given}
-    return Record(place, pointer, kind, kind.id_of(body), body, stamps)
+    stamps = {name: content[name] for name in STAMPS if name in content}
+    return Record(location, pointer, kind, kind.id_of(body), body, stamps)
 
 
-def validate_fields(kind: RecordType, given: Mapping[str, Any]) -> Row:
-    """Return a record's fields as they are stored; raises Pydantic's ValidationError where they break a rule."""
-    beside = IGNORED_FIELDS[kind.name]
-    return kind.validated({name: value for name, value in given.items() if name not in beside})
+def validate_fields(kind: RecordType, content: Mapping[str, Any]) -> Row:
+    """Return a record's fields as they are stored.
+
+    Raises Pydantic's ValidationError if they break a rule.
+    """
+    ignored = IGNORED_FIELDS[kind.name]
+    return kind.validated({name: value for name, value in content.items() if name not in ignored})
 
 
 def check_stamps(record: Record, kind: RecordType) -> Problem | None:
-    """Return what is wrong with the stamps that a record was exported with, if anything is."""
+    """Return what is wrong with the stamps of an exported record, or None."""
     for name in EXPORTED_STAMPS[kind.name]:
         value = record.stamps.get(name)
-        if not (type(value) is int and value > 0 if name == "revision" else is_timestamp(value)):
-            return record.problem(
-                Fault(at=name, code="bad_stamp", detail=f"An exported record has its '{name}'.")
-            )
+        is_valid = _is_serial(value) if name == "revision" else is_timestamp(value)
+        if not is_valid:
+            detail = f"An exported record has its '{name}'."
+            return record.problem(Fault(at=name, code="bad_stamp", detail=detail))
     return None
 
 
+def _is_serial(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
 def is_timestamp(value: Any) -> bool:
-    """Say whether this is a time as this program writes it."""
-    return isinstance(value, str) and _TIME.fullmatch(value) is not None
+    """Return whether a value is a timestamp as this program writes it."""
+    return isinstance(value, str) and _TIMESTAMP.fullmatch(value) is not None

@@ -1,20 +1,20 @@
-"""Loading lines of JSON: an export into an empty database is restored as it was, anything else comes as changes.
+"""Loading JSON Lines. An export into an empty database is restored; anything else comes as changes.
 
-Memory does not grow with what is loaded: lines are taken in batches, references are looked up in the database, and what
-must wait for later lines waits in a temporary file.
+Memory does not grow with the size of the input: it is taken in batches, references are looked up in
+the database, and records that must wait for later lines wait in a temporary file.
 """
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, validation_faults
 from models.database.connections import Database
@@ -39,19 +39,23 @@ from models.write import changes
 
 BATCH_SIZE = 4000
 PROGRESS_EVERY = 500
-# Somebody will mend the first ones first.
+# Nobody reads more of them before fixing the first ones.
 MAX_PROBLEMS = 1000
 
 
 class BadImport(ClaimbaseError):
-    """Something in the file cannot be loaded; nothing was stored."""
+    """Something in the file cannot be loaded. Nothing was stored."""
 
     code = "bad_import"
 
 
 @dataclass
 class LoadResult:
-    """What became of the lines. `records` = stored + unchanged + reported; the rest are revisions."""
+    """What became of the input.
+
+    `records` is the sum of `stored`, `unchanged` and `reported`. `differing` counts the claims from
+    whose records something else follows here than their lines say.
+    """
 
     lines: int = 0
     records: int = 0
@@ -68,8 +72,8 @@ Progress = Callable[[Input, int], None]
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
-    """Let the collector of cycles rest: it would look at every object of every batch, again and again."""
+def _garbage_collection_paused() -> Iterator[None]:
+    """Switch the garbage collector off: it would look at every object of a batch several times."""
     gc.freeze()
     gc.disable()
     try:
@@ -79,7 +83,7 @@ def _few_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-@_few_collections()
+@_garbage_collection_paused()
 def load(
     database: Database,
     source: Input,
@@ -89,200 +93,248 @@ def load(
     skip_bad: bool = False,
     actor: str = "import",
 ) -> LoadResult:
-    """Load lines of JSON, all of them or nothing; each fault is told through `report` as it is found.
+    """Load JSON Lines, all or nothing. Each problem is passed to `report` as soon as it is found.
 
-    With `skip_bad` bad records are left out, and with them all that depends on them. Raises `BadImport`.
+    With `skip_bad`, bad records are left out, and with them all that depends on them. Otherwise
+    raises `BadImport` if there are any.
     """
-    told = LoadResult()
-    lines = _told(source, told, progress)
-    # What was left out would be missing in the restored revisions, so records are then loaded as changes.
+    result = LoadResult()
+    lines = _with_progress(source, result, progress)
     empty = _is_empty(database)
+    # Revisions of skipped records would be missing, so an export is then loaded as changes.
     if source.header is not None and not skip_bad and empty:
-        return _restore(database, source, lines, told, report)
-    comment = f"Imported from {source.name}."
+        return _restore(database, source, lines, result, report)
     with (
-        changes.begin(database, actor=actor, comment=comment, fills=empty) as change,
-        TemporaryFile() as one,
-        TemporaryFile() as two,
+        changes.begin(
+            database, actor=actor, comment=f"Imported from {source.name}.", fills=empty
+        ) as change,
+        TemporaryFile() as relations,
+        TemporaryFile() as evidence,
     ):
-        later = {"relation": Later(one), "evidence": Later(two)}
         prepare_for_many(change.connection)
-        heard = report if skip_bad else _bounded(report)
-        work = LoadRun(
+        waiting = {"relation": WaitingRecords(relations), "evidence": WaitingRecords(evidence)}
+        run = LoadRun(
             change.connection,
             change,
-            heard,
-            later=lambda record: later[record.kind.name].add(record),
+            report if skip_bad else _limited(report),
+            later=lambda record: waiting[record.kind.name].add(record),
         )
-        for batch, given, revisions in _batches(lines, told, work):
-            told.revisions += len(revisions)
-            store_batch(work, batch, given)
+        for batch in _batches(lines, result, run):
+            result.revisions += len(batch.revisions)
+            store_batch(run, list(batch.records.values()), batch.claim_lines)
             gc.collect()
-        work.later = None
-        for waiting in later.values():
-            for batch in waiting.batches():
-                store_batch(work, batch, {})
-        _settle(told, work)
-        if told.reported and not skip_bad:
-            raise BadImport(f"{told.reported} records cannot be loaded; nothing was stored.")
-    return told
+        run.later = None
+        # Relations come before the evidence on them.
+        for records in waiting.values():
+            for waiting_batch in records.batches():
+                store_batch(run, waiting_batch, {})
+        _count(result, run)
+        if result.reported and not skip_bad:
+            raise BadImport(f"{result.reported} records cannot be loaded; nothing was stored.")
+    return result
 
 
 def _restore(
-    database: Database, source: Input, lines: Iterator[TextLine], told: LoadResult, report: Report
+    database: Database,
+    source: Input,
+    lines: Iterator[TextLine],
+    result: LoadResult,
+    report: Report,
 ) -> LoadResult:
-    """Restore an export as it was: serials, times, actors. What follows from it must be what its lines say."""
+    """Restore an export with its serials, times and actors.
+
+    What is derived from the records must be what the lines say, if the same rules derived both.
+    """
     header = source.header or {}
-    told.restored = True
+    result.restored = True
     with database.write(fills=True) as connection:
         if lock_serial(connection):
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
         prepare_for_many(connection)
-        same = header.get("derivation") == DERIVATION
-        work = LoadRun(connection, None, _bounded(report), expect_same=same)
-        for batch, given, revisions in _batches(lines, told, work):
-            store_batch(work, batch, given)
-            told.revisions += _store_revisions(work, revisions, told.revisions)
+        same_rules = header.get("derivation") == DERIVATION
+        run = LoadRun(connection, None, _limited(report), expect_same=same_rules)
+        for batch in _batches(lines, result, run):
+            store_batch(run, list(batch.records.values()), batch.claim_lines)
+            _store_revisions(run, batch.revisions, result.revisions)
+            result.revisions += len(batch.revisions)
             gc.collect()
-        _settle(told, work)
-        _check_whole(connection, header, told, work)
-        connection.execute(update(table(Serial)).values(value=told.revisions))
-        if told.reported or work.wrong:
+        _count(result, run)
+        _check_completeness(header, result, run)
+        _check_relations(run)
+        connection.execute(update(table(Serial)).values(value=result.revisions))
+        if result.reported or run.wrong:
             raise BadImport("The export cannot be restored as it was; nothing was stored.")
-    return told
+    return result
 
 
-def _settle(told: LoadResult, work: LoadRun) -> None:
-    told.stored, told.unchanged = work.stored, work.unchanged
-    told.reported, told.differing = work.reported, work.differing
-    assert told.records == told.stored.total() + told.unchanged.total() + told.reported, (
-        "every record has an outcome"
-    )
+def _count(result: LoadResult, run: LoadRun) -> None:
+    result.stored = run.stored
+    result.unchanged = run.unchanged
+    result.reported = run.reported
+    result.differing = run.differing
+    outcomes = result.stored.total() + result.unchanged.total() + result.reported
+    assert result.records == outcomes, "every record has an outcome"
 
 
-def _check_whole(connection: Connection, header: Row, told: LoadResult, work: LoadRun) -> None:
-    """Report what only the whole shows: lines that are missing at the end, relations that point nowhere."""
-    counts = header.get("counts")
-    whole = isinstance(counts, dict) and all(type(number) is int for number in counts.values())
-    expected = sum(counts.values()) if isinstance(counts, dict) and whole else None
-    if (told.lines, told.revisions) != (expected, header.get("serial")):
-        of = f"{told.lines} lines of {expected}, {told.revisions} revisions of {header.get('serial')}"
-        work.complain(
-            "at the end", Fault(at="", code="cut_short", detail=f"It is not whole: {of}.")
-        )
+def _check_completeness(header: Row, result: LoadResult, run: LoadRun) -> None:
+    """Report if the export has not as many lines and revisions as its header says."""
+    expected = _expected_lines(header.get("counts"))
+    serial = header.get("serial")
+    if (result.lines, result.revisions) != (expected, serial):
+        counted = f"{result.lines} lines of {expected}, {result.revisions} revisions of {serial}"
+        detail = f"It is not whole: {counted}."
+        run.complain("at the end", Fault(at="", code="cut_short", detail=detail))
+
+
+def _expected_lines(counts: Any) -> int | None:
+    if not isinstance(counts, dict):
+        return None
+    numbers = list(counts.values())
+    return sum(numbers) if all(type(number) is int for number in numbers) else None
+
+
+def _check_relations(run: LoadRun) -> None:
+    """Report accepted relations whose target is not in the export."""
     relation, claim = table(Relation), table(Claim)
-    there = select(claim.c.id).where(claim.c.id == relation.c.target)
+    target_exists = select(claim.c.id).where(claim.c.id == relation.c.target).exists()
     key = (relation.c.claim, relation.c.type, relation.c.target)
-    for start, kind, target in connection.execute(
-        select(*key).where(relation.c.state == "accepted", ~there.exists())
-    ):
+    dangling = select(*key).where(relation.c.state == "accepted", ~target_exists)
+    for start, kind, target in run.connection.execute(dangling):
         detail = f"{start} {kind} {target}, which is not a claim."
-        work.complain("at the end", Fault(at="target", code="unknown_reference", detail=detail))
+        run.complain("at the end", Fault(at="target", code="unknown_reference", detail=detail))
 
 
-Batch = tuple[list[Record], dict[str, tuple[str, bytes]], list[tuple[str, Row]]]
+@dataclass
+class InputBatch:
+    """Some of the input, with each record once.
+
+    `claim_lines` has the location and the bytes of each claim's line, and `revisions` the location
+    and the content of each revision.
+    """
+
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    claim_lines: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    revisions: list[tuple[str, Row]] = field(default_factory=list)
+
+    def has_any(self, records: Iterable[Record | list[Problem]]) -> bool:
+        """Return whether one of these records is in the batch."""
+        return any(
+            isinstance(record, Record) and (record.kind.name, record.id) in self.records
+            for record in records
+        )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch is large enough to be stored."""
+        return len(self.records) + len(self.revisions) >= BATCH_SIZE
 
 
-def _batches(lines: Iterator[TextLine], told: LoadResult, work: LoadRun) -> Iterator[Batch]:
-    """Yield batches: records, none of them twice; the lines of claims; revisions."""
-    records: dict[tuple[str, str], Record] = {}
-    given: dict[str, tuple[str, bytes]] = {}
-    revisions: list[tuple[str, Row]] = []
+def _batches(lines: Iterator[TextLine], result: LoadResult, run: LoadRun) -> Iterator[InputBatch]:
+    batch = InputBatch()
     for line in lines:
         where = location(line)
         try:
             content = parse_json(line[2])
         except ValueError as error:
-            told.records += 1
-            work.refuse(
-                [
-                    Problem(
-                        where, Fault(at="", code="not_json", detail=f"This is not JSON: {error}.")
-                    )
-                ]
-            )
+            result.records += 1
+            fault = Fault(at="", code="not_json", detail=f"This is not JSON: {error}.")
+            run.refuse([Problem(where, fault)])
             continue
-        if isinstance(content, dict) and content.get("record") == "revision":
-            revisions.append((where, content))
+        name = content.get("record") if isinstance(content, dict) else None
+        if name == "revision":
+            batch.revisions.append((where, content))
         else:
-            found = list(parse_line(where, content))
-            if any(
-                isinstance(each, Record) and (each.kind.name, each.id) in records for each in found
-            ):
-                yield list(records.values()), given, revisions
-                records, given, revisions = {}, {}, []
-            told.records += len(found)
-            for each in found:
-                if not isinstance(each, Record):
-                    work.refuse(each)
-                elif (each.kind.name, each.id) in records:
-                    detail = "It stands in this line twice."
-                    work.refuse([each.problem(Fault(at="", code="repeated_key", detail=detail))])
-                else:
-                    records[each.kind.name, each.id] = each
-            if isinstance(content, dict) and content.get("record") == "claim":
-                given[str(content.get("id"))] = (where, line[2])
-        if len(records) + len(revisions) >= BATCH_SIZE:
-            yield list(records.values()), given, revisions
-            records, given, revisions = {}, {}, []
-    yield list(records.values()), given, revisions
+            records = list(parse_line(where, content))
+            if batch.has_any(records):
+                yield batch
+                batch = InputBatch()
+            result.records += len(records)
+            _add_records(batch, records, run)
+            if name == "claim":
+                batch.claim_lines[str(content.get("id"))] = (where, line[2])
+        if batch.is_full:
+            yield batch
+            batch = InputBatch()
+    yield batch
 
 
-def _store_revisions(work: LoadRun, found: list[tuple[str, Row]], before: int) -> int:
-    """Store revisions as their lines have them; return how many."""
+def _add_records(
+    batch: InputBatch, records: Iterable[Record | list[Problem]], run: LoadRun
+) -> None:
+    """Add the good records of a line to a batch, and report the others."""
+    for record in records:
+        if not isinstance(record, Record):
+            run.refuse(record)
+        elif (record.kind.name, record.id) in batch.records:
+            fault = Fault(at="", code="repeated_key", detail="It stands in this line twice.")
+            run.refuse([record.problem(fault)])
+        else:
+            batch.records[record.kind.name, record.id] = record
+
+
+def _store_revisions(run: LoadRun, revisions: list[tuple[str, Row]], last_serial: int) -> None:
+    """Store revisions as their lines have them, and report those that are not valid."""
     rows = []
-    for number, (where, given) in enumerate(found, start=before + 1):
+    for serial, (where, content) in enumerate(revisions, start=last_serial + 1):
         try:
-            rows.append(_revision(given, number))
+            rows.append(_revision_row(content, serial))
         except ValidationError as error:
             for fault in validation_faults(error.errors(), RevisionWhole.model_fields):
-                work.complain(where, fault)
+                run.complain(where, fault)
         except InvalidRecord as error:
             for fault in error.faults:
-                work.complain(where, fault)
-    insert_rows(work.connection, table(Revision), rows)
-    return len(found)
+                run.complain(where, fault)
+    insert_rows(run.connection, table(Revision), rows)
 
 
-def _revision(given: Row, number: int) -> Row:
-    """Return the row of a revision; raises where its line is none, or is not the one with this serial."""
-    named = {
-        "record" if name == "of" else name: value
-        for name, value in given.items()
-        if name != "record"
-    }
+def _revision_row(content: Row, serial: int) -> Row:
+    """Return the row of a revision.
+
+    Raises Pydantic's ValidationError or `InvalidRecord` if the line holds no revision, or one with
+    another serial than it should have.
+    """
+    # In a line, `record` is the type of the line, so the revision's record is called `of`.
+    named = {name: value for name, value in content.items() if name != "record"}
+    if "of" in named:
+        named["record"] = named.pop("of")
     row: Row = dict(RevisionWhole.__pydantic_validator__.validate_python(named).__dict__)
-    hidden = row["state"] not in PUBLIC_STATES
-    if hidden:
-        row |= {
-            "record": f"{row['kind']}/{WITHHELD}",
-            "claim": None,
-            "actor": WITHHELD,
-            "comment": None,
-            "body": {},
-        }
-    checks = {
-        "serial": (
-            row["serial"] == number,
-            f"The serial {row['serial']} stands where {number} should.",
-        ),
-        "change": (1 <= row["change"] <= number, "A change begins with a serial up to this one."),
-        "at": (is_timestamp(row["at"]), "A time is written as 2026-11-24T12:00:00.000000Z."),
-        "of": (
-            str(row["record"]).startswith(f"{row['kind']}/"),
-            f"It names a {row['kind']}, as {row['kind']}/…",
-        ),
-        "actor": (row["actor"] is not None, "Only what is withheld has no actor."),
-        "body": (row["body"] is not None, "Only what is withheld has no body."),
-    }
+    if row["state"] not in PUBLIC_STATES:
+        row["record"] = f"{row['kind']}/{WITHHELD}"
+        row |= {"claim": None, "actor": WITHHELD, "comment": None, "body": {}}
     faults = [
-        Fault(at=name, code="bad_revision", detail=said)
-        for name, (right, said) in checks.items()
-        if not right
+        Fault(at=name, code="bad_revision", detail=detail)
+        for name, valid, detail in _revision_checks(row, serial)
+        if not valid
     ]
     if faults:
         raise InvalidRecord(faults[0].detail, faults)
     return row
+
+
+def _revision_checks(row: Row, serial: int) -> Iterator[tuple[str, bool, str]]:
+    """Yield what the types do not check: the field, whether it is valid, and why not."""
+    yield (
+        "serial",
+        row["serial"] == serial,
+        f"The serial {row['serial']} stands where {serial} should.",
+    )
+    yield (
+        "change",
+        1 <= row["change"] <= serial,
+        "A change begins with a serial up to this one.",
+    )
+    yield (
+        "at",
+        is_timestamp(row["at"]),
+        "A time is written as 2026-11-24T12:00:00.000000Z.",
+    )
+    yield (
+        "of",
+        str(row["record"]).startswith(f"{row['kind']}/"),
+        f"It names a {row['kind']}, as {row['kind']}/…",
+    )
+    yield "actor", row["actor"] is not None, "Only what is withheld has no actor."
+    yield "body", row["body"] is not None, "Only what is withheld has no body."
 
 
 def _is_empty(database: Database) -> bool:
@@ -290,49 +342,49 @@ def _is_empty(database: Database) -> bool:
         return not connection.scalar(select(table(Serial).c.value))
 
 
-def _told(source: Input, told: LoadResult, progress: Progress) -> Iterator[TextLine]:
+def _with_progress(source: Input, result: LoadResult, progress: Progress) -> Iterator[TextLine]:
+    """Yield the lines of the input, counting them and reporting progress now and then."""
     for line in source.lines:
-        told.lines += 1
-        if told.lines % PROGRESS_EVERY == 0:
-            progress(source, told.lines)
+        result.lines += 1
+        if result.lines % PROGRESS_EVERY == 0:
+            progress(source, result.lines)
         yield line
 
 
-def _bounded(report: Report) -> Report:
-    """Return a report that gives up where there is no end of problems."""
+def _limited(report: Report) -> Report:
+    """Return a report that gives up after `MAX_PROBLEMS` problems, with `BadImport`."""
     number = 0
 
-    def bounded(problem: Problem) -> None:
+    def limited(problem: Problem) -> None:
         nonlocal number
         number += 1
         report(problem)
         if number >= MAX_PROBLEMS:
             raise BadImport(f"{number} problems so far; nothing was stored.")
 
-    return bounded
+    return limited
 
 
-class Later:
-    """Records that wait for the rest of the file, in a temporary file."""
+class WaitingRecords:
+    """Records that wait for the rest of the input, in a temporary file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
 
     def add(self, record: Record) -> None:
-        """Put a record by."""
-        self.file.write(
-            to_json([record.place, record.pointer, record.kind.name, record.id, record.body])
-            + b"\n"
-        )
+        """Write a record to the file."""
+        fields = [record.location, record.pointer, record.kind.name, record.id, record.body]
+        self.file.write(to_json(fields) + b"\n")
 
     def batches(self) -> Iterator[list[Record]]:
-        """Yield all of them, in their order, none twice in a batch."""
+        """Yield all records in their order, none twice in a batch."""
         self.file.seek(0)
         batch: dict[str, Record] = {}
         for line in self.file:
-            place, pointer, kind, record_id, body = parse_json(line)
+            where, pointer, kind, record_id, body = parse_json(line)
             if record_id in batch or len(batch) >= BATCH_SIZE:
                 yield list(batch.values())
                 batch = {}
-            batch[record_id] = Record(place, pointer, RECORD_TYPES[kind], record_id, body, {})
+            record = Record(where, pointer, RECORD_TYPES[kind], record_id, body, {})
+            batch[record_id] = record
         yield list(batch.values())

@@ -1,4 +1,7 @@
-"""Whether quotes stand in the text of their source: exactly, elsewhere, several times, or not. Nothing is ever re-anchored."""
+"""Checking quotes against the text of their source.
+
+A quote is found exactly, elsewhere, several times, or not at all. Nothing is ever re-anchored.
+"""
 
 import hashlib
 import itertools
@@ -18,16 +21,16 @@ from models.records.serializers import Row, sources_by_id, table
 
 Outcome = Literal["exact", "moved", "ambiguous", "orphan"]
 Span = tuple[int, int]
-# How many places and how much of a lookalike are shown.
-MOST_PLACES = 5
-MOST_SHOWN = 120
-# Below this share of equal characters two passages only happen to have words in common.
-ALIKE = 0.6
+# How many places of a quote, and how many characters of a similar passage, a message shows.
+MAX_PLACES = 5
+MAX_CHARACTERS = 120
+# Below this ratio of difflib, two passages only happen to have words in common.
+MIN_SIMILARITY = 0.6
 
 
 @dataclass(frozen=True)
 class Quote:
-    """What is said to stand in a source: verbatim, with the words around it and its offsets, where they are recorded."""
+    """A verbatim quote of a source, with the words around it and its offsets, if recorded."""
 
     id: str
     quote: str
@@ -39,7 +42,11 @@ class Quote:
 
 @dataclass(frozen=True)
 class Reading:
-    """A text as it is read for comparison: what was done to it, and whether it is then the one that was recorded."""
+    """A text in the form in which it is compared.
+
+    `done` says what was altered, `fits` whether the text is then the recorded one, or None if no
+    SHA-256 is recorded.
+    """
 
     text: str
     done: tuple[str, ...] = ()
@@ -47,14 +54,17 @@ class Reading:
 
     @property
     def sentence(self) -> str:
-        """Return in words how the text compares with the recorded one."""
+        """How the text compares with the recorded one, in words."""
         read = f", read {' and '.join(self.done)}" if self.done else ""
         if self.fits is None:
             return (
                 f"No SHA-256 is recorded for this source's text, so offsets are of this one{read}."
             )
         if not self.fits:
-            return f"This is not the recorded text (its SHA-256 differs); offsets are of this one{read}."
+            return (
+                "This is not the recorded text (its SHA-256 differs); offsets are of this "
+                f"one{read}."
+            )
         if self.done:
             return f"This is the recorded text, but for how it is written: it is the same{read}."
         return "This is the recorded text (its SHA-256 agrees)."
@@ -62,7 +72,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a quote, and where it stands, if that is clear."""
+    """The outcome for a quote, and its place in the text, if that is clear."""
 
     id: str
     outcome: Outcome
@@ -72,217 +82,272 @@ class Verdict:
 
 
 def quotes_of(connection: Connection, source: str) -> list[Quote]:
-    """Return the quotes of every accepted occurrence in a source, and of every accepted line of evidence that has one."""
-    occurrence, evidence = table(Occurrence), table(Evidence)
-    found = []
-    for kind, rows in (("occurrence", occurrence), ("evidence", evidence)):
-        statement = select(rows).where(
-            rows.c.source == source, rows.c.state == "accepted", rows.c.quote.is_not(None)
+    """Return the quotes of a source in all accepted occurrences and lines of evidence."""
+    quotes = []
+    for kind, rows in (("occurrence", table(Occurrence)), ("evidence", table(Evidence))):
+        statement = (
+            select(rows)
+            .where(rows.c.source == source, rows.c.state == "accepted")
+            .where(rows.c.quote.is_not(None))
+            .order_by(rows.c.claim, rows.c.key)
         )
-        for row in connection.execute(statement.order_by(rows.c.claim, rows.c.key)).mappings():
-            anchor = {
-                name: row[name] for name in ("prefix", "suffix", "start", "end") if name in rows.c
-            }
-            found.append(
-                Quote(f"{kind}/{part_id(row['claim'], row['key'])}", row["quote"], **anchor)
-            )
-    return found
+        anchor_fields = [name for name in ("prefix", "suffix", "start", "end") if name in rows.c]
+        for row in connection.execute(statement).mappings():
+            quote_id = f"{kind}/{part_id(row['claim'], row['key'])}"
+            anchor = {name: row[name] for name in anchor_fields}
+            quotes.append(Quote(quote_id, row["quote"], **anchor))
+    return quotes
 
 
 def check_quotes(
     connection: Connection, source: str, content: str
 ) -> tuple[Reading, list[Verdict]]:
-    """Hold every quote of a source against a text of it; the text is read in the way in which it is the recorded one."""
+    """Check every quote of a source against its text."""
     quotes = quotes_of(connection, source)
-    read = read_text(content, sources_by_id(connection, [source])[source]["text_sha256"], quotes)
-    return read, [check_quote(read.text, quote) for quote in quotes]
+    sha256 = sources_by_id(connection, [source])[source]["text_sha256"]
+    reading = read_text(content, sha256, quotes)
+    return reading, [check_quote(reading.text, quote) for quote in quotes]
 
 
 def read_text(content: str, sha256: str | None, quotes: Sequence[Quote]) -> Reading:
-    """Return the text in the way of writing in which it is the recorded one, by its SHA-256.
+    """Return a text in the variant of its line ends, accents and so on that was recorded.
 
-    Where it is not in any, or no SHA-256 is recorded, it is read in the way in which most quotes stand at their offsets, or
-    at least among the words around them, and as it came where that makes no difference.
+    If no variant has the recorded SHA-256, or none is recorded, this is the variant in which most
+    quotes are at their offsets, or at least between the words around them. If that makes no
+    difference, the text is not altered.
     """
     if sha256 is not None:
-        for text, done in _ways(content):
+        for text, done in _variants(content):
             if _sha256(text) == sha256:
                 return Reading(text, done, fits=True)
-    # The first of the best: that with the least done to it.
-    text, done = max(_ways(content), key=lambda way: _fitting(way[0], quotes))
+    # `max` returns the first of the best ones, which is the least altered.
+    text, done = max(_variants(content), key=lambda variant: _count_fitting(variant[0], quotes))
     return Reading(text, done, fits=None if sha256 is None else False)
 
 
-def _fitting(text: str, quotes: Sequence[Quote]) -> tuple[int, int]:
-    """Return how many quotes stand at their offsets, and how many anywhere with all the words around them."""
-    placed = sum(
-        text[each.start : each.end] == each.quote for each in quotes if each.start is not None
-    )
-    return placed, sum(each.prefix + each.quote + each.suffix in text for each in quotes)
+def _count_fitting(text: str, quotes: Sequence[Quote]) -> tuple[int, int]:
+    """Return how many quotes are at their offsets, and how many are between the recorded words."""
+    at_offsets = between_words = 0
+    for quote in quotes:
+        if quote.start is not None:
+            at_offsets += text[quote.start : quote.end] == quote.quote
+        between_words += quote.prefix + quote.quote + quote.suffix in text
+    return at_offsets, between_words
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _ways(content: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield a text in every way in which editors and systems write the same one, the least altered first."""
-    steps: list[dict[str, Callable[[str], str]]] = [
-        {
-            "without its byte order mark": lambda text: text.removeprefix("\ufeff"),
-            "with a byte order mark": lambda text: "\ufeff" + text.removeprefix("\ufeff"),
-        },
-        {
-            "with line ends LF": _line_feeds,
-            "with line ends CRLF": lambda text: _line_feeds(text).replace("\n", "\r\n"),
-        },
-        {
-            "composed (NFC)": lambda text: unicodedata.normalize("NFC", text),
-            "decomposed (NFD)": lambda text: unicodedata.normalize("NFD", text),
-        },
-        {
-            "without a final line end": lambda text: text.rstrip("\r\n"),
-            "with a final line end": lambda text: (
-                text.rstrip("\r\n") + ("\r\n" if "\r\n" in text else "\n")
-            ),
-        },
-    ]
-    combined = itertools.product(*((None, *step.items()) for step in steps))
-    seen = set()
-    for chosen in sorted(combined, key=lambda way: sum(step is not None for step in way)):
-        text, done = content, []
-        for step in chosen:
-            if step is not None and (altered := step[1](text)) != text:
-                text = altered
-                done.append(step[0])
-        if (digest := _sha256(text)) not in seen:
-            seen.add(digest)
-            yield text, tuple(done)
+def _without_mark(text: str) -> str:
+    return text.removeprefix("\ufeff")
 
 
-def _line_feeds(text: str) -> str:
+def _with_mark(text: str) -> str:
+    return "\ufeff" + _without_mark(text)
+
+
+def _with_lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def check_quote(text: str, quote: Quote) -> Verdict:
-    """Say whether a quote stands in a text at its offsets (`exact`), clearly elsewhere (`moved`), or neither.
-
-    A quote without offsets is `exact` where it stands in one place.
-    """
-    places = list(_places(text, quote.quote))
-    if not places:
-        return Verdict(quote.id, "orphan", f"not found.{lookalike(text, quote.quote)}")
-    place = _decided(text, quote, places)
-    if place is None:
-        where = ", ".join(_span(each) for each in places[:MOST_PLACES]) + (
-            ", …" if places[MOST_PLACES:] else ""
-        )
-        if len(places) == 1:
-            return Verdict(
-                quote.id, "ambiguous", f"stands at {where}, but the words around it are others."
-            )
-        why = "do not decide" if quote.prefix or quote.suffix else "are not recorded"
-        return Verdict(
-            quote.id,
-            "ambiguous",
-            f"stands {len(places)} times ({where}), and the words around it {why}.",
-        )
-    sides = _sides(text, quote, place)
-    around = (
-        "" if all(sides) else f"; {'some of ' if any(sides) else ''}the words around it are others"
-    )
-    if quote.start is None or quote.start == place[0]:
-        return Verdict(quote.id, "exact", f"at {_span(place)}{around}.", *place)
-    was = f"{quote.start}-{quote.end}"
-    return Verdict(quote.id, "moved", f"from {was} to {_span(place)}{around}.", *place)
-
-
-def _decided(text: str, quote: Quote, places: Sequence[Span]) -> Span | None:
-    """Return the place that is meant, or None where nothing tells."""
-    recorded = next((place for place in places if place[0] == quote.start), None)
-    if recorded is not None and (len(places) == 1 or all(_sides(text, quote, recorded))):
-        return recorded
-    within = [place for place in places if all(_sides(text, quote, place))]
-    if len(within) == 1:
-        return within[0]
-    # Of a passage that was edited beside the quote, one side is left; with neither, it may be a lookalike.
-    return places[0] if len(places) == 1 and any(_sides(text, quote, places[0])) else None
-
-
-def _sides(text: str, quote: Quote, place: Span) -> list[bool]:
-    """Say of the words recorded before a quote, and of those after it, whether they stand so at a place."""
-    start, end = place
-    # Decomposed text is longer, though by less than this.
-    before, after = (
-        text[max(0, start - 4 * len(quote.prefix)) : start],
-        text[end : end + 4 * len(quote.suffix)],
-    )
-    found = (_composed(before).endswith(quote.prefix), _composed(after).startswith(quote.suffix))
-    return [
-        agrees
-        for agrees, recorded in zip(found, (quote.prefix, quote.suffix), strict=True)
-        if recorded
-    ]
+def _with_crlf(text: str) -> str:
+    return _with_lf(text).replace("\n", "\r\n")
 
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _places(text: str, quote: str) -> Iterator[Span]:
-    """Yield every place of a quote, which is recorded in NFC, also where the text has it decomposed."""
-    found = set()
-    for form in dict.fromkeys((quote, unicodedata.normalize("NFD", quote))):
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
+
+
+def _without_final_line_end(text: str) -> str:
+    return text.rstrip("\r\n")
+
+
+def _with_final_line_end(text: str) -> str:
+    return _without_final_line_end(text) + ("\r\n" if "\r\n" in text else "\n")
+
+
+# What editors and systems alter in a text: of each group, one or none applies.
+_Alteration = tuple[str, Callable[[str], str]]
+_ALTERATIONS: tuple[tuple[_Alteration, ...], ...] = (
+    (
+        ("without its byte order mark", _without_mark),
+        ("with a byte order mark", _with_mark),
+    ),
+    (
+        ("with line ends LF", _with_lf),
+        ("with line ends CRLF", _with_crlf),
+    ),
+    (
+        ("composed (NFC)", _composed),
+        ("decomposed (NFD)", _decomposed),
+    ),
+    (
+        ("without a final line end", _without_final_line_end),
+        ("with a final line end", _with_final_line_end),
+    ),
+)
+
+
+def _combinations() -> list[list[_Alteration]]:
+    """Return every combination of alterations, those with the fewest first."""
+    choices = itertools.product(*((None, *group) for group in _ALTERATIONS))
+    combinations = [
+        [alteration for alteration in choice if alteration is not None] for choice in choices
+    ]
+    return sorted(combinations, key=len)
+
+
+def _variants(content: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each variant of a text with what was altered, the least altered first."""
+    seen: set[str] = set()
+    for combination in _combinations():
+        text = content
+        done: list[str] = []
+        for name, alter in combination:
+            altered = alter(text)
+            if altered != text:
+                text = altered
+                done.append(name)
+        digest = _sha256(text)
+        if digest not in seen:
+            seen.add(digest)
+            yield text, tuple(done)
+
+
+def check_quote(text: str, quote: Quote) -> Verdict:
+    """Return whether a quote is in a text at its offsets (`exact`), clearly elsewhere (`moved`), …
+
+    A quote without offsets is `exact` if it is in one place. If it is not clear which place is
+    meant, it is `ambiguous`; if there is none, it is an `orphan`.
+    """
+    places = _places(text, quote.quote)
+    if not places:
+        return Verdict(quote.id, "orphan", f"not found.{similar_passage(text, quote.quote)}")
+    place = _intended_place(text, quote, places)
+    if place is None:
+        return Verdict(quote.id, "ambiguous", _why_ambiguous(quote, places))
+    context = _describe_context(_context_matches(text, quote, place))
+    if quote.start is None or quote.start == place[0]:
+        return Verdict(quote.id, "exact", f"at {_offsets(place)}{context}.", *place)
+    recorded = f"{quote.start}-{quote.end}"
+    detail = f"from {recorded} to {_offsets(place)}{context}."
+    return Verdict(quote.id, "moved", detail, *place)
+
+
+def _why_ambiguous(quote: Quote, places: Sequence[Span]) -> str:
+    where = ", ".join(_offsets(place) for place in places[:MAX_PLACES])
+    if len(places) > MAX_PLACES:
+        where += ", …"
+    if len(places) == 1:
+        return f"stands at {where}, but the words around it are others."
+    why = "do not decide" if quote.prefix or quote.suffix else "are not recorded"
+    return f"stands {len(places)} times ({where}), and the words around it {why}."
+
+
+def _describe_context(matches: Sequence[bool]) -> str:
+    if all(matches):
+        return ""
+    return f"; {'some of ' if any(matches) else ''}the words around it are others"
+
+
+def _intended_place(text: str, quote: Quote, places: Sequence[Span]) -> Span | None:
+    """Return the place that is meant, or None if that is not clear."""
+    is_only = len(places) == 1
+    in_context = [place for place in places if all(_context_matches(text, quote, place))]
+    for place in places:
+        if place[0] == quote.start and (is_only or place in in_context):
+            return place
+    if len(in_context) == 1:
+        return in_context[0]
+    # If the passage was edited on one side of the quote, the other side still matches. With
+    # neither, this may be another passage with the same words.
+    if is_only and any(_context_matches(text, quote, places[0])):
+        return places[0]
+    return None
+
+
+def _context_matches(text: str, quote: Quote, place: Span) -> list[bool]:
+    """Return whether the recorded words before and after a quote match those at a place.
+
+    The list has no element for a side of which no words are recorded.
+    """
+    start, end = place
+    matches = []
+    # Decomposed text is longer than composed text, but by less than this factor.
+    if quote.prefix:
+        before = text[max(0, start - 4 * len(quote.prefix)) : start]
+        matches.append(_composed(before).endswith(quote.prefix))
+    if quote.suffix:
+        after = text[end : end + 4 * len(quote.suffix)]
+        matches.append(_composed(after).startswith(quote.suffix))
+    return matches
+
+
+def _places(text: str, quote: str) -> list[Span]:
+    """Return every place of a quote, which is recorded in NFC, even if the text is decomposed."""
+    places: set[Span] = set()
+    for form in (quote, _decomposed(quote)):
         start = text.find(form)
         while start >= 0:
             end = start + len(form)
-            # Before an accent of its own, the last letter is another one: «cafe» does not stand in a decomposed «café».
+            # An accent that follows belongs to the last letter: a decomposed «café» has no «cafe».
             if not unicodedata.combining(text[end : end + 1] or " "):
-                found.add((start, end))
+                places.add((start, end))
             start = text.find(form, start + 1)
-    yield from sorted(found)
+    return sorted(places)
 
 
 _WORD = re.compile(r"\S+")
 
 
-def lookalike(text: str, quote: str) -> str:
-    """Return a sentence that shows the passage most like a quote, or nothing where none comes near; for the eye alone.
+def similar_passage(text: str, quote: str) -> str:
+    """Return a sentence that shows the passage most similar to a quote, or an empty text.
 
-    Each word of the quote votes for the place at which the quote would begin if it stood there in the text.
+    The passage is only shown to people. Each word of the quote votes for the places in the text
+    where the quote would have to begin to have the word there.
     """
-    words = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(text)]
-    standing = defaultdict(list)
-    for number, (word, _, _) in enumerate(words):
-        standing[word.casefold()].append(number)
-    wanted = [match.group().casefold() for match in _WORD.finditer(quote)]
-    votes = Counter(number - at for at, word in enumerate(wanted) for number in standing[word])
-    best, shown = 0.0, ""
-    for begin, _ in votes.most_common(MOST_PLACES):
-        first, last = max(0, begin), min(len(words), begin + len(wanted)) - 1
-        start, end = words[first][1], words[last][2]
-        alike = SequenceMatcher(None, text[start:end], quote, autojunk=False).ratio()
-        if alike > best:
-            passage = (
-                text[start:end]
-                if end - start <= MOST_SHOWN
-                else text[start : start + MOST_SHOWN] + "…"
-            )
-            best, shown = (
-                alike,
-                f" Most like it, {int(alike * 100)} %, at {_span((start, end))}: «{' '.join(passage.split())}»",
-            )
-    return shown if best >= ALIKE else ""
+    words = list(_WORD.finditer(text))
+    positions: defaultdict[str, list[int]] = defaultdict(list)
+    for position, word in enumerate(words):
+        positions[word.group().casefold()].append(position)
+    quoted = [word.casefold() for word in _WORD.findall(quote)]
+    votes: Counter[int] = Counter()
+    for offset, quoted_word in enumerate(quoted):
+        votes.update(position - offset for position in positions[quoted_word])
+    best_ratio, best_place = 0.0, (0, 0)
+    for begin, _ in votes.most_common(MAX_PLACES):
+        first, last = max(0, begin), min(len(words), begin + len(quoted)) - 1
+        place = (words[first].start(), words[last].end())
+        passage = text[slice(*place)]
+        ratio = SequenceMatcher(None, passage, quote, autojunk=False).ratio()
+        if ratio > best_ratio:
+            best_ratio, best_place = ratio, place
+    if best_ratio < MIN_SIMILARITY:
+        return ""
+    passage = _shortened(text[slice(*best_place)])
+    return f" Most like it, {int(best_ratio * 100)} %, at {_offsets(best_place)}: «{passage}»"
 
 
-def _span(place: Span) -> str:
+def _shortened(passage: str) -> str:
+    """Return the beginning of a passage on one line."""
+    if len(passage) > MAX_CHARACTERS:
+        passage = passage[:MAX_CHARACTERS] + "…"
+    return " ".join(passage.split())
+
+
+def _offsets(place: Span) -> str:
     return f"{place[0]}-{place[1]}"
 
 
-def report_as_data(read: Reading, verdicts: Sequence[Verdict]) -> Row:
-    """Return the whole report as plain data, for scripts."""
+def report_as_data(reading: Reading, verdicts: Sequence[Verdict]) -> Row:
+    """Return the report of `check_quotes` as plain data, for scripts."""
     return {
-        "fits": read.fits,
-        "read": list(read.done),
+        "fits": reading.fits,
+        "read": list(reading.done),
         "quotes": [asdict(verdict) for verdict in verdicts],
     }

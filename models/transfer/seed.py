@@ -1,7 +1,11 @@
-"""Files → the same input classes → the same changes. Every bad file is reported at once, and then nothing is stored."""
+"""Loading seed files by the input classes and changes of the API.
+
+The faults of all files are reported together; then nothing is stored.
+"""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,15 +13,15 @@ import yaml
 from pydantic import ValidationError
 from sqlmodel import SQLModel
 
-from models.core import errors
 from models.core.errors import (
     ClaimbaseError,
+    Conflict,
     Fault,
     InvalidRecord,
     describe_fault,
+    join_path,
     validation_faults,
 )
-from models.core.errors import join_path as place_in
 from models.database.connections import Database
 from models.records.assessment import AssessmentIn
 from models.records.claim import ClaimIn, OccurrenceIn, TopicIn
@@ -30,12 +34,13 @@ from models.write import changes
 
 In = TypeVar("In", bound=SQLModel)
 FileFault = tuple[Path, Fault]
+Report = Callable[[Path, Fault], None]
 SEED_ACTOR = "seed"
 BROKEN = object()  # Stands for the content of a file that could not be read.
 
 
 class BadSeed(ClaimbaseError):
-    """Some files cannot be loaded; `problems` holds every fault of every file."""
+    """Some files cannot be loaded. `problems` has every fault of every file."""
 
     code = "bad_seed"
 
@@ -51,7 +56,7 @@ class BadSeed(ClaimbaseError):
 
 
 class ClaimFile(ClaimIn):
-    """A claim's file: the claim with everything that hangs on it."""
+    """A claim's file: the claim with its parts."""
 
     occurrences: list[OccurrenceIn] = []
     evidence: list[EvidenceIn] = []
@@ -59,10 +64,11 @@ class ClaimFile(ClaimIn):
     assessments: list[AssessmentIn] = []
 
 
-class _Loader(yaml.BaseLoader):  # A BaseLoader makes text, lists and dicts only, never objects.
-    """Reads every scalar as text, so that `no`, `1e3` and `2009-12` mean what they say; refuses a key given twice.
+class _Loader(yaml.BaseLoader):  # A BaseLoader makes only text, lists and dicts, never objects.
+    """Reads every scalar as text, so that `no`, `1e3` and `2009-12` stay as they are written.
 
-    Nothing, `~` and `null` without quotes mean that the field is left out.
+    An unquoted `~` or `null`, or no value, means that the field is left out. A repeated key is an
+    error.
     """
 
     def construct_scalar(self, node: yaml.ScalarNode) -> Any:
@@ -70,192 +76,205 @@ class _Loader(yaml.BaseLoader):  # A BaseLoader makes text, lists and dicts only
         return None if node.style is None and text in ("", "~", "null") else text
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        if odd := [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]:
-            raise yaml.constructor.ConstructorError(
-                None, None, "a field's name is one word", odd[0].start_mark
-            )
-        keys = [key.value for key, _ in node.value]
-        if twice := [key for key, times in Counter(keys).items() if times > 1]:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key '{twice[0]}' is given twice", node.start_mark
-            )
-        return {
-            name: value
-            for name, value in super().construct_mapping(node, deep=deep).items()
-            if value is not None
-        }
+        keys: list[str] = []
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _yaml_error("a field's name is one word", key)
+            keys.append(key.value)
+        for key, times in Counter(keys).items():
+            if times > 1:
+                raise _yaml_error(f"the key '{key}' is given twice", node)
+        mapping = super().construct_mapping(node, deep=deep)
+        return {name: value for name, value in mapping.items() if value is not None}
+
+
+def _yaml_error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+@dataclass
+class SeedFiles:
+    """The valid records of a folder of seed files, each with its file."""
+
+    topics: list[tuple[Path, TopicIn]]
+    sources: list[tuple[Path, SourceIn]]
+    claims: list[tuple[Path, ClaimFile]]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.topics or self.sources or self.claims)
 
 
 def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
-    """Load a folder of seed files; return how many records of each kind were stored, unchanged, or left as people made them.
+    """Load a folder of seed files. Return the number of records by type and outcome.
 
-    Loading the same files again alters nothing. Raises `BadSeed` with every fault of every file; then nothing is stored.
-    Records that are stored and in no file are left alone.
+    A record is stored, unchanged, or left alone because people changed it here since. Loading the
+    same files again alters nothing, and stored records without a file are left alone. Raises
+    `BadSeed` with every fault of every file; then nothing is stored.
     """
     problems: list[FileFault] = []
-    topics, sources, claims = (
-        list(_topics(root, problems)),
-        list(_sources(root, problems)),
-        list(_claims(root, problems)),
+
+    def report(path: Path, fault: Fault) -> None:
+        problems.append((path, fault))
+
+    files = SeedFiles(
+        topics=list(_read_topics(root, report)),
+        sources=list(read_sources(root, report)),
+        claims=list(_read_claims(root, report)),
     )
-    broken = {path.stem for path, _ in problems}
-    if not problems and not (topics or sources or claims):
+    if not problems and files.is_empty:
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
+    bad_ids = {path.stem for path, _ in problems}
     tally: Counter[tuple[str, str]] = Counter()
     with changes.begin(database, actor=SEED_ACTOR, comment="Loaded from seed files.") as change:
-        for path, place, kind, body in _steps(topics, sources, claims):
+        for path, pointer, kind, body in _records(files):
             try:
-                tally[kind.name, _put(change, kind, body)] += 1
-            except (InvalidRecord, errors.Conflict) as error:
-                # What refers to a broken file is not at fault itself.
-                faults = (fault for fault in error.faults if fault.given not in broken)
-                problems += [
-                    (path, fault.model_copy(update={"at": place_in(place, fault.at)}))
-                    for fault in faults
-                ]
+                tally[kind.name, _store(change, kind, body)] += 1
+            except (InvalidRecord, Conflict) as error:
+                for fault in error.faults:
+                    # A reference to a bad file is not a fault of the file that refers to it.
+                    if fault.given not in bad_ids:
+                        report(path, _located(fault, pointer))
         if problems:
             raise BadSeed(problems, root)
     return tally
 
 
-Read = tuple[Path, In]
-Step = tuple[
-    Path, str, RecordType, Row
-]  # File, place in it, kind of record, the record as it is stored.
+def _records(files: SeedFiles) -> Iterator[tuple[Path, str, RecordType, Row]]:
+    """Yield the file, the path in it, the type and the body of each record.
 
-
-def _steps(
-    topics: list[Read[TopicIn]], sources: list[Read[SourceIn]], claims: list[Read[ClaimFile]]
-) -> Iterator[Step]:
-    """Yield what to store in an order in which everything that is referred to comes first."""
-    for path, topic in topics:
+    Everything that a record refers to comes before it.
+    """
+    for path, topic in files.topics:
         yield path, topic.id, RECORD_TYPES["topic"], topic.model_dump()
-    for path, source in sources:
+    for path, source in files.sources:
         yield path, "", RECORD_TYPES["source"], source.model_dump()
-    for path, file in claims:
-        yield (
-            path,
-            "",
-            RECORD_TYPES["claim"],
-            {name: getattr(file, name) for name in ClaimIn.model_fields},
-        )
-    for path, file in claims:
+    for path, claim in files.claims:
+        fields = {name: getattr(claim, name) for name in ClaimIn.model_fields}
+        yield path, "", RECORD_TYPES["claim"], fields
+    for path, claim in files.claims:
         for kind in PART_TYPES:
-            for place, part in enumerate(getattr(file, kind.plural)):
-                yield path, f"{kind.plural}/{place}", kind, {"claim": file.id, **part.model_dump()}
+            for number, part in enumerate(getattr(claim, kind.plural)):
+                body = {"claim": claim.id, **part.model_dump()}
+                yield path, f"{kind.plural}/{number}", kind, body
 
 
-def _put(change: changes.Change, kind: RecordType, body: Row) -> str:
-    """Store a record and say what became of it. What people have changed or taken back here since is left as it is."""
-    last = changes.last_actor(change.connection, kind, kind.id_of(body))
-    if (
-        last is not None
-        and last != SEED_ACTOR
-        and read_record(change.connection, kind, kind.id_of(body)) != body
-    ):
+def _store(change: changes.Change, kind: RecordType, body: Row) -> str:
+    """Store a record and return the outcome. A record that people changed here is left alone."""
+    record_id = kind.id_of(body)
+    actor = changes.last_actor(change.connection, kind, record_id)
+    by_people = actor not in (None, SEED_ACTOR)
+    if by_people and read_record(change.connection, kind, record_id) != body:
         return "left as it was changed here"
     return "stored" if changes.put(change, kind, body) else "unchanged"
 
 
-def _topics(root: Path, problems: list[FileFault]) -> Iterator[Read[TopicIn]]:
+def _read_topics(root: Path, report: Report) -> Iterator[tuple[Path, TopicIn]]:
     path = root / "vocabularies" / "topics.yaml"
-    if path.exists():
-        content = _load(path, problems)
-        if content is BROKEN:
-            return
-        if not isinstance(content, list):
-            problems.append(
-                (path, Fault(at="", code="not_a_list", detail="This file is a list of topics."))
-            )
-            return
-        for place, record in enumerate(content):
-            if topic := _validate(path, TopicIn, record, problems, str(place)):
-                yield path, topic
+    if not path.exists():
+        return
+    content = _read_yaml(path, report)
+    if content is BROKEN:
+        return
+    if not isinstance(content, list):
+        detail = "This file is a list of topics."
+        report(path, Fault(at="", code="not_a_list", detail=detail))
+        return
+    for number, record in enumerate(content):
+        topic = _validate(path, TopicIn, record, report, str(number))
+        if topic is not None:
+            yield path, topic
 
 
-def _sources(root: Path, problems: list[FileFault]) -> Iterator[Read[SourceIn]]:
-    yield from _files(root / "sources", SourceIn, problems)
+def read_sources(root: Path, report: Report) -> Iterator[tuple[Path, SourceIn]]:
+    """Yield the valid sources in a folder of seed files, each with its file."""
+    return _read_folder(root / "sources", SourceIn, report)
 
 
-def _claims(root: Path, problems: list[FileFault]) -> Iterator[Read[ClaimFile]]:
-    for path, file in _files(root / "claims", ClaimFile, problems):
-        problems += [(path, fault) for fault in _repeated(file)]
-        yield path, file
+def _read_claims(root: Path, report: Report) -> Iterator[tuple[Path, ClaimFile]]:
+    for path, claim in _read_folder(root / "claims", ClaimFile, report):
+        for fault in _repeated_keys(claim):
+            report(path, fault)
+        yield path, claim
 
 
-def _files(folder: Path, model: type[In], problems: list[FileFault]) -> Iterator[Read[In]]:
-    """Read one record a file; the file's name is its id."""
-    paths = sorted(path for path in folder.glob("*") if not path.name.startswith("."))
-    for path in paths:
+def _read_folder(folder: Path, model: type[In], report: Report) -> Iterator[tuple[Path, In]]:
+    """Yield the records in the files of a folder. The name of each file is the id of its record."""
+    for path in sorted(folder.glob("*")):
+        if path.name.startswith("."):
+            continue
         if path.suffix != ".yaml":
-            problems.append(
-                (path, Fault(at="", code="not_yaml", detail="A seed file's name ends in .yaml."))
-            )
+            detail = "A seed file's name ends in .yaml."
+            report(path, Fault(at="", code="not_yaml", detail=detail))
             continue
-        content = _load(path, problems)
+        content = _read_yaml(path, report)
         if content is BROKEN:
             continue
-        if not isinstance(content, dict):
-            problems.append(
-                (
-                    path,
-                    Fault(
-                        at="",
-                        code="not_a_record",
-                        detail="This file is one record of field: value.",
-                    ),
-                )
-            )
+        fault = _check_file(path, content)
+        if fault is not None:
+            report(path, fault)
             continue
-        if content.get("id", path.stem) != path.stem:
-            detail = f"The id is the file's name, '{path.stem}'; leave it out."
-            problems.append(
-                (path, Fault(at="id", code="id_not_filename", detail=detail, suggestion=path.stem))
-            )
-            continue
-        if record := _validate(path, model, {**content, "id": path.stem}, problems):
+        record = _validate(path, model, {**content, "id": path.stem}, report)
+        if record is not None:
             yield path, record
 
 
-def _load(path: Path, problems: list[FileFault]) -> Any:
+def _check_file(path: Path, content: Any) -> Fault | None:
+    """Return what is wrong with a file of one record as a whole, or None."""
+    if not isinstance(content, dict):
+        detail = "This file is one record of field: value."
+        return Fault(at="", code="not_a_record", detail=detail)
+    if content.get("id", path.stem) != path.stem:
+        detail = f"The id is the file's name, '{path.stem}'; leave it out."
+        return Fault(at="id", code="id_not_filename", detail=detail, suggestion=path.stem)
+    return None
+
+
+def _read_yaml(path: Path, report: Report) -> Any:
+    """Return the content of a file, or `BROKEN` after reporting why it cannot be read."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
     except OSError as error:
-        problems.append((path, Fault(at="", code="not_readable", detail=f"{error.strerror}.")))
+        fault = Fault(at="", code="not_readable", detail=f"{error.strerror}.")
     except UnicodeDecodeError as error:
-        problems.append(
-            (path, Fault(at="", code="not_utf8", detail=f"Not UTF-8 at byte {error.start}."))
-        )
+        fault = Fault(at="", code="not_utf8", detail=f"Not UTF-8 at byte {error.start}.")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"line {mark.line + 1}" if mark else ""
-        problems.append((path, Fault(at=place, code="not_yaml", detail=str(error.problem))))
+        where = f"line {mark.line + 1}" if mark else ""
+        fault = Fault(at=where, code="not_yaml", detail=str(error.problem))
     except yaml.YAMLError as error:
-        problems.append((path, Fault(at="", code="not_yaml", detail=str(error))))
+        fault = Fault(at="", code="not_yaml", detail=str(error))
+    report(path, fault)
     return BROKEN
 
 
 def _validate(
-    path: Path, model: type[In], content: Any, problems: list[FileFault], place: str = ""
+    path: Path, model: type[In], content: Any, report: Report, pointer: str = ""
 ) -> In | None:
+    """Return a record, or None after reporting every fault in it."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
         for fault in validation_faults(error.errors(), model.model_fields):
-            problems.append((path, fault.model_copy(update={"at": place_in(place, fault.at)})))
+            report(path, _located(fault, pointer))
         return None
 
 
-def _repeated(file: ClaimFile) -> Iterator[Fault]:
+def _located(fault: Fault, pointer: str) -> Fault:
+    """Return a fault of the record at a path in a file as a fault of the file."""
+    return fault.model_copy(update={"at": join_path(pointer, fault.at)})
+
+
+def _repeated_keys(claim: ClaimFile) -> Iterator[Fault]:
+    """Yield a fault for each key that two parts of a claim have in common."""
     keys = {
-        "occurrences": [part.key for part in file.occurrences],
-        "evidence": [part.key for part in file.evidence],
-        "assessments": [part.key for part in file.assessments],
-        "relations": [f"{part.type} {part.target}" for part in file.relations],
+        "occurrences": [part.key for part in claim.occurrences],
+        "evidence": [part.key for part in claim.evidence],
+        "assessments": [part.key for part in claim.assessments],
+        "relations": [f"{part.type} {part.target}" for part in claim.relations],
     }
     for name, values in keys.items():
         for value, times in Counter(values).items():
             if times > 1:
-                yield Fault(
-                    at=name, code="repeated_key", detail=f"'{value}' is given {times} times."
-                )
+                detail = f"'{value}' is given {times} times."
+                yield Fault(at=name, code="repeated_key", detail=detail)

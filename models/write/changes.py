@@ -1,11 +1,11 @@
-"""The write side: one function for each thing a curator can do. Nothing else writes.
+"""The write side: one function for each thing a curator can do. Nothing else writes content.
 
-Each function takes the `Change` it is a part of, leaves a revision where it altered something, and says whether it
-did. `begin` opens a change, and at its end derives the documents of every claim that was touched, all in one
-transaction: what is committed is whole, or nothing is.
+Each function takes the `Change` that it is part of, stores a revision if it altered something, and
+returns whether it did. `begin` opens a change and, at its end, derives the documents of every claim
+that was touched. All of this is one transaction: either everything is committed or nothing.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from models.records.record_types import (
     RECORD_TYPES,
     REFERENCES,
     RecordType,
+    Reference,
     read_column,
     read_record,
     read_records,
@@ -33,6 +34,7 @@ from models.records.retired import STANDING, may_refer, nearest
 from models.records.revision import Revision, Serial, latest_revision, lock_serial, revision_time
 from models.records.serializers import Row, columns_in, columns_of, table
 from models.records.source import (
+    IdentifierIn,
     Source,
     SourceAuthor,
     SourceFields,
@@ -44,13 +46,16 @@ from models.records.source import (
 from models.search import index
 from models.write import idempotency
 
-# So much a change keeps in mind of what it read; beyond that it begins anew.
+# A change caches this many values that it read; then it starts over with an empty cache.
 MAX_CACHED = 1000
 
 
 @dataclass
 class Change:
-    """A unit of work: who makes it, when, the serial before its first revision and of its last, the claims it touched."""
+    """A unit of work: who makes it, when, and which claims it touched.
+
+    `before` is the serial before its first revision, `serial` that of its last revision so far.
+    """
 
     connection: Connection
     actor: str
@@ -58,42 +63,47 @@ class Change:
     at: str
     before: int
     serial: int
+    # The slug of each touched claim, with the serial of the last revision that touched it.
     touched: dict[str, int] = field(default_factory=dict)
-    # The serial that is written already.
-    settled: int = 0
-    # What it read of records and wrote: nobody else writes meanwhile, so nothing is read twice.
-    known: dict[Hashable, Any] = field(default_factory=dict)
+    # The serial that is already written to the database.
+    flushed_serial: int = 0
+    # Records that were read or written. Nobody else writes meanwhile, so nothing is read twice.
+    cache: dict[Hashable, Any] = field(default_factory=dict)
 
 
 @contextmanager
 def begin(
     database: Database, *, actor: str, comment: str | None = None, fills: bool = False
 ) -> Iterator[Change]:
-    """Open a change; commit it at the end, or roll all of it back where an error leaves the block. See `Database.write`."""
+    """Open a change. Commit it at the end, or roll all of it back if the block raises an error.
+
+    `fills` means that the change loads many records into an empty database (see `Database.write`).
+    """
     with database.write(fills=fills) as connection:
         first = lock_serial(connection)
-        # Times never run against the serials, even where the clock was set back: database time is read by them.
+        # Database time is read along the serials, so a revision is never older than the one before
+        # it, even if the clock was set back.
         at = max(now(), revision_time(connection, first))
-        change = Change(connection, actor, comment, at, first, first, settled=first)
+        change = Change(connection, actor, comment, at, first, first, flushed_serial=first)
         yield change
         flush(change)
 
 
 def flush(change: Change) -> None:
-    """Write what follows from the change so far: the serial, the stamps and documents of the claims that it touched.
+    """Write what follows from the change so far: the serial, and the touched claims' documents.
 
-    `begin` does so at its end; who has to tell of the result before that asks for it earlier.
+    `begin` calls it at the end. Call it earlier to read the result within the same transaction.
     """
-    if change.serial > change.settled:
+    if change.serial > change.flushed_serial:
         change_rows(change.connection, table(Serial), ({}, {"value": change.serial}))
-        change.settled = change.serial
+        change.flushed_serial = change.serial
     stamp_claims(change, change.touched)
     store.refresh(change.connection, change.touched)
     change.touched.clear()
 
 
 def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
-    """Give these claims the serial of the last change to what everybody sees of them."""
+    """Set the revision of claims to the serial of the last change to what everybody may see."""
     stamps = [
         ({"id": slug}, {"revision": number, "updated": change.at})
         for slug, number in touched.items()
@@ -102,41 +112,46 @@ def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
 
 
 def cached_record(change: Change, kind: RecordType, record_id: str) -> Row | None:
-    """Return a record as `kinds.one` does; it is read once in a change."""
-    found: Row | None = _known(
-        change, (kind.name, record_id), lambda: read_record(change.connection, kind, record_id)
+    """Return a record as `read_record` does, reading it at most once in a change."""
+    record: Row | None = _cached(
+        change,
+        (kind.name, record_id),
+        lambda: read_record(change.connection, kind, record_id),
     )
-    return found
+    return record
 
 
 def cached_state(change: Change, kind: RecordType, record_id: str) -> str | None:
-    """Return the state of a record as `kinds.state_of` does; it is read once in a change."""
-    key = (kind.name, record_id, "state")
-    found: str | None = _known(change, key, lambda: read_state(change.connection, kind, record_id))
-    return found
+    """Return the state of a record as `read_state` does, reading it at most once in a change."""
+    state: str | None = _cached(
+        change,
+        (kind.name, record_id, "state"),
+        lambda: read_state(change.connection, kind, record_id),
+    )
+    return state
 
 
 def last_revision(change: Change, kind: RecordType, record_id: str) -> Row | None:
-    """Return the last revision of a record, which is known where this change made it."""
-    record = f"{kind.name}/{record_id}"
-    found: Row | None = _known(change, record, lambda: latest_revision(change.connection, record))
-    return found
+    """Return the last revision of a record, from the cache if this change made it."""
+    name = f"{kind.name}/{record_id}"
+    revision: Row | None = _cached(change, name, lambda: latest_revision(change.connection, name))
+    return revision
 
 
-def _known(change: Change, key: Hashable, read: Callable[[], Any]) -> Any:
-    if key not in change.known:
-        _learn(change, key, read())
-    return change.known[key]
+def _cached(change: Change, key: Hashable, read: Callable[[], Any]) -> Any:
+    if key not in change.cache:
+        _cache(change, key, read())
+    return change.cache[key]
 
 
-def _learn(change: Change, key: Hashable, value: Any) -> None:
-    if len(change.known) >= MAX_CACHED:
-        change.known.clear()
-    change.known[key] = value
+def _cache(change: Change, key: Hashable, value: Any) -> None:
+    if len(change.cache) >= MAX_CACHED:
+        change.cache.clear()
+    change.cache[key] = value
 
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
-    """Make or replace a topic."""
+    """Store a topic. Return whether that altered anything, as all `put` functions do."""
     body = topic.model_dump()
     if not _put(change, RECORD_TYPES["topic"], body, action):
         return False
@@ -145,16 +160,17 @@ def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool
 
 
 def put_source(change: Change, source: SourceIn, action: str | None = None) -> bool:
-    """Make or replace a source with its authors and identifiers; every claim that rests on it is derived anew.
+    """Store a source with its authors and identifiers, and derive every claim that rests on it.
 
-    Each of those claims gets a revision that says what of the source changed, such as a retraction. A source that was
-    taken back gives its identifiers up, so that another may have them; its earlier revisions keep them. One that was
-    merged keeps those that its successor has others for: whoever knows it by them is led on.
+    Each of those claims gets a revision that says what changed in the source, such as a retraction.
+    A source that was taken back gives up its identifiers, so that another source may have them; its
+    earlier revisions keep them. A merged source keeps those of which its successor has different
+    ones, so that a lookup by them leads to the successor.
     """
     source.identifiers.sort(key=lambda identifier: identifier.scheme)
     if source.state not in (*STANDING, "merged"):
         source.identifiers = []
-    _no_shared_identifier(change, source)
+    _refuse_taken_identifiers(change, source)
     body = source.model_dump()
     old = cached_record(change, RECORD_TYPES["source"], source.id)
     if not _put(change, RECORD_TYPES["source"], body, action):
@@ -164,22 +180,17 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
     index.update_record(change.connection, "source", body)
     if old is not None:
-        _derive_what_rests_on(change, source, old)
+        _touch_claims_resting_on(change, source, old)
     return True
 
 
 def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool:
-    """Make or replace a claim; its topics must be stored."""
+    """Store a claim. Its topics must be stored already."""
     claim.topics = sorted(set(claim.topics))
     if not _put(change, RECORD_TYPES["claim"], claim.model_dump(), action):
         return False
-    _replace(
-        change,
-        ClaimTopic,
-        "claim",
-        claim.id,
-        [{"claim": claim.id, "topic": topic} for topic in claim.topics],
-    )
+    filed = [{"claim": claim.id, "topic": topic} for topic in claim.topics]
+    _replace(change, ClaimTopic, "claim", claim.id, filed)
     return True
 
 
@@ -203,40 +214,45 @@ def put(
 
 
 def last_actor(connection: Connection, kind: RecordType, record_id: str) -> str | None:
-    """Return who changed a record last, or None where there is none."""
-    found = latest_revision(
-        connection, f"{kind.name}/{record_id}", table(Revision).c.action != "derive"
-    )
-    return found["actor"] if found else None
+    """Return who changed a record last, or None if there is no such record."""
+    not_derived = table(Revision).c.action != "derive"
+    revision = latest_revision(connection, f"{kind.name}/{record_id}", not_derived)
+    return revision["actor"] if revision else None
 
 
 def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
-    """Take the content of a record out of the table and out of every revision; that there was one remains told."""
+    """Delete the content of a record from its table and from every revision.
+
+    The revisions themselves stay, so that it remains recorded that the record existed.
+    """
     if kind.name == "source":
         _replace(change, SourceAuthor, "source", record_id, [])
-        # One that was merged kept what its successor has others for.
+        # A merged source may have kept some identifiers.
         _replace(change, SourceIdentifier, "source", record_id, [])
     if kind.name == "claim":
         _replace(change, ClaimTopic, "claim", record_id, [])
-    delete_rows(change.connection, table(kind.model), kind.place(record_id))
+    delete_rows(change.connection, table(kind.model), kind.key_of(record_id))
     _revise(change, kind, old, old, "purge")
     idempotency.forget_answers_about(change.connection, record_id)
     index.purge_deleted_words(change.connection)
     revision = table(Revision)
-    change.connection.execute(
-        update(revision)
-        .where(revision.c.record == f"{kind.name}/{record_id}")
-        .values(body={}, comment=change.comment)
-    )
+    of_record = revision.c.record == f"{kind.name}/{record_id}"
+    emptied: Row = {"body": {}, "comment": change.comment}
+    change.connection.execute(update(revision).where(of_record).values(emptied))
     if kind.name == "source":
-        # Its notices were told to the claims that rested on it, in words of its own.
-        told = (
-            revision.c.action == "derive",
-            revision.c.comment.startswith(f"{record_id} is now marked "),
-        )
-        instead = f"{record_id} changed; what was said of it was purged."
-        change.connection.execute(update(revision).where(*told).values(comment=instead))
-    change.known.clear()
+        _purge_notices(change.connection, record_id)
+    change.cache.clear()
+
+
+def _purge_notices(connection: Connection, source: str) -> None:
+    """Replace the comments that quote a source's integrity note in the revisions of claims."""
+    revision = table(Revision)
+    quotes_note = (
+        revision.c.action == "derive",
+        revision.c.comment.startswith(f"{source} is now marked "),
+    )
+    comment = f"{source} changed; what was said of it was purged."
+    connection.execute(update(revision).where(*quotes_note).values(comment=comment))
 
 
 def _not_to_itself(relation: Row) -> None:
@@ -247,49 +263,59 @@ def _not_to_itself(relation: Row) -> None:
 
 
 def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> bool:
-    """Store the row of a record, with a revision, where it differs from what is stored."""
+    """Store the row of a record with a revision, if it differs from what is stored."""
     record_id = kind.id_of(body)
     old = cached_record(change, kind, record_id)
     if old == body:
         return False
     for field_name, other, other_id in references_in(kind, body):
-        _must_stand(change, other, other_id, field_name, body["state"])
+        _require_referable(change, other, other_id, field_name, body["state"])
     if old is not None and old["state"] == "accepted" != body["state"]:
-        _nothing_rests_on(change, kind, record_id)
-    rows = table(kind.model)
+        _refuse_if_in_use(change, kind, record_id)
     stamp = _revise(change, kind, body, old, action)
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
         stamp["published"], stamp["year"] = publication_date(source, stamp["created"])
-    row = {name: value for name, value in (body | stamp).items() if name in columns_in(rows)}
-    if old is None:
-        put_row(change.connection, rows, row)
-    else:
-        # An index is written anew where a column of it is written, whether or not it differs.
-        differs = {
-            name: value for name, value in row.items() if name in stamp or value != old[name]
-        }
-        change_rows(change.connection, rows, (kind.place(record_id), differs))
-    _learn(change, (kind.name, record_id), body)
-    _learn(change, (kind.name, record_id, "state"), body["state"])
+    _write_row(change.connection, kind, body, old, stamp)
+    _cache(change, (kind.name, record_id), body)
+    _cache(change, (kind.name, record_id, "state"), body["state"])
     return True
 
 
-def _derive_what_rests_on(change: Change, source: SourceIn, old: Row) -> None:
-    resting = find_dependents(
-        change.connection, RECORD_TYPES["source"], source.id, ("accepted",), None
+def _write_row(
+    connection: Connection, kind: RecordType, body: Row, old: Row | None, stamp: Row
+) -> None:
+    """Insert the row of a new record, or update the columns in which it differs from `old`."""
+    rows = table(kind.model)
+    names = columns_in(rows)
+    row = {name: value for name, value in (body | stamp).items() if name in names}
+    if old is None:
+        put_row(connection, rows, row)
+        return
+    # A column that is written is written to its indexes too, even if the value is the same.
+    differing = {name: value for name, value in row.items() if name in stamp or value != old[name]}
+    change_rows(connection, rows, (kind.key_of(kind.id_of(body)), differing))
+
+
+def _touch_claims_resting_on(change: Change, source: SourceIn, old: Row) -> None:
+    """Add a revision to each claim that rests on a source that changed."""
+    accepted = ("accepted",)
+    dependents = find_dependents(
+        change.connection, RECORD_TYPES["source"], source.id, accepted, limit=None
     )
-    # The id of a part begins with its claim's.
-    claims = {record_id.partition(":")[0] for _, record_id in resting}
-    for _, body in read_records(change.connection, RECORD_TYPES["claim"], sorted(claims)):
-        _revise(change, RECORD_TYPES["claim"], body, body, "derive", _why(source, old))
+    # The id of a part begins with its claim's id.
+    claims = {record_id.partition(":")[0] for _, record_id in dependents}
+    claim = RECORD_TYPES["claim"]
+    for _, body in read_records(change.connection, claim, sorted(claims)):
+        _revise(change, claim, body, body, "derive", _describe_source_change(source, old))
 
 
-def _why(source: SourceIn, old: Row) -> str:
-    """Say in words what of a source changed."""
+def _describe_source_change(source: SourceIn, old: Row) -> str:
+    """Return in words what changed in a source."""
     body = source.model_dump()
     if source.integrity != old["integrity"]:
-        return f"{source.id} is now marked {source.integrity}: {source.integrity_note or 'the notice was taken back'}"
+        note = source.integrity_note or "the notice was taken back"
+        return f"{source.id} is now marked {source.integrity}: {note}"
     return f"{source.id} changed: {', '.join(name for name in body if body[name] != old[name])}"
 
 
@@ -301,15 +327,15 @@ def _revise(
     action: str | None,
     comment: str | None = None,
 ) -> Row:
-    """Leave a revision with the next serial; return the stamp of the row that it is about.
+    """Store a revision with the next serial. Return the stamp of the record's row.
 
-    A claim is touched by what everybody sees of it: what is only proposed does not alter its document or its tag.
+    This touches the record's claim only if everybody may see the record before or after: a proposal
+    alters neither the claim's document nor its ETag.
     """
-    revision = next_revision(
-        change, kind, body, action or ("create" if old is None else "update"), comment
-    )
+    default_action = "create" if old is None else "update"
+    revision = next_revision(change, kind, body, action or default_action, comment)
     put_row(change.connection, table(Revision), revision)
-    _learn(change, revision["record"], revision)
+    _cache(change, revision["record"], revision)
     claim = revision["claim"]
     if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
         change.touched[claim] = change.serial
@@ -320,7 +346,7 @@ def _revise(
 def next_revision(
     change: Change, kind: RecordType, body: Row, action: str, comment: str | None = None
 ) -> Row:
-    """Take the next serial, and return the revision that is to be stored with it."""
+    """Take the next serial. Return the revision to store under it."""
     change.serial += 1
     return {
         "record": f"{kind.name}/{kind.id_of(body)}",
@@ -351,25 +377,39 @@ def _replace(
     insert_rows(change.connection, table(model), rows)
 
 
-def _must_stand(change: Change, kind: RecordType, record_id: str, at: str, state: str) -> None:
-    """Refuse a reference to what is not there, or was taken back, or is not accepted though what refers to it is."""
-    name, rows = kind.name, table(kind.model)
-    found = cached_state(change, kind, record_id)
-    if found is None:
-        # An id that is only proposed is not for everybody to know.
-        accepted = rows.c.state == "accepted"
-        close = nearest(change.connection, rows.c.id, record_id, accepted) if "id" in rows.c else []
-        fault = Fault(
-            at=at,
-            code="unknown_reference",
-            detail=f"There is no {name} '{record_id}'.",
-            suggestion=close[0] if close else None,
-            given=record_id,
+def _require_referable(
+    change: Change, kind: RecordType, record_id: str, at: str, state: str
+) -> None:
+    """Refuse a reference to a record that is missing, or is in no state to be referred to.
+
+    `at` is the field that refers to it, `state` the state of the record that holds this field.
+    """
+    found_state = cached_state(change, kind, record_id)
+    if found_state is None:
+        raise _unknown_reference(change.connection, kind, record_id, at)
+    if not may_refer(state, found_state):
+        detail = (
+            f"The {kind.name} '{record_id}' is {found_state}; what refers to it cannot be {state}."
         )
-        raise InvalidRecord(fault.detail, [fault])
-    if not may_refer(state, found):
-        detail = f"The {name} '{record_id}' is {found}; what refers to it cannot be {state}."
         raise Conflict(detail, [Fault(at=at, code="not_accepted", detail=detail, given=record_id)])
+
+
+def _unknown_reference(
+    connection: Connection, kind: RecordType, record_id: str, at: str
+) -> InvalidRecord:
+    rows = table(kind.model)
+    close: list[str] = []
+    if "id" in rows.c:
+        # Suggestions must not disclose the ids of proposals.
+        close = nearest(connection, rows.c.id, record_id, rows.c.state == "accepted")
+    fault = Fault(
+        at=at,
+        code="unknown_reference",
+        detail=f"There is no {kind.name} '{record_id}'.",
+        suggestion=close[0] if close else None,
+        given=record_id,
+    )
+    return InvalidRecord(fault.detail, [fault])
 
 
 def find_dependents(
@@ -377,69 +417,94 @@ def find_dependents(
     kind: RecordType,
     record_id: str,
     states: tuple[str, ...],
-    most: int | None = 20,
+    limit: int | None = 20,
 ) -> list[tuple[RecordType, str]]:
-    """Return kind and id of the records in these states that refer to a record: what would be left without it."""
-    found: list[tuple[RecordType, str]] = []
+    """Return the type and id of the records in these states that refer to a record."""
+    dependents: list[tuple[RecordType, str]] = []
     for reference in REFERENCES:
         if reference.to == kind.name:
-            other = RECORD_TYPES[reference.kind]
-            rows = table(other.model)
-            named = dict(zip(reference.columns, kind.place(record_id).values(), strict=True))
-            key = [rows.c[column] for column in other.columns]
-            statement = (
-                select(*key)
-                .filter_by(**named)
-                .where(rows.c.state.in_(states))
-                .order_by(*key)
-                .limit(most)
-            )
-            found += [(other, other.id_of(row)) for row in connection.execute(statement).mappings()]
+            key = tuple(kind.key_of(record_id).values())
+            dependents += _referring(connection, reference, key, states, limit)
     if kind.name == "topic":
-        filed, claim = table(ClaimTopic), table(Claim)
-        under = (
-            select(filed.c.claim)
-            .join(claim, claim.c.id == filed.c.claim)
-            .where(filed.c.topic == record_id)
-        )
-        slugs = connection.scalars(
-            under.where(claim.c.state.in_(states)).order_by(filed.c.claim).limit(most)
-        )
-        found += [(RECORD_TYPES["claim"], slug) for slug in slugs]
-    return found[:most]
+        claims = _claims_under_topic(connection, record_id, states, limit)
+        dependents += [(RECORD_TYPES["claim"], slug) for slug in claims]
+    return dependents[:limit]
 
 
-def _nothing_rests_on(change: Change, kind: RecordType, record_id: str) -> None:
-    if found := find_dependents(change.connection, kind, record_id, ("accepted",)):
-        names = [f"{other.name}/{other_id}" for other, other_id in found]
+def _referring(
+    connection: Connection,
+    reference: Reference,
+    key: tuple[str, ...],
+    states: tuple[str, ...],
+    limit: int | None,
+) -> list[tuple[RecordType, str]]:
+    """Return the records that refer, by one kind of reference, to the record with a key."""
+    referring = RECORD_TYPES[reference.kind]
+    rows = table(referring.model)
+    own_key = [rows.c[column] for column in referring.columns]
+    statement = (
+        select(*own_key)
+        .filter_by(**dict(zip(reference.columns, key, strict=True)))
+        .where(rows.c.state.in_(states))
+        .order_by(*own_key)
+        .limit(limit)
+    )
+    found = connection.execute(statement).mappings()
+    return [(referring, referring.id_of(row)) for row in found]
+
+
+def _claims_under_topic(
+    connection: Connection, topic: str, states: tuple[str, ...], limit: int | None
+) -> Sequence[str]:
+    filed, claim = table(ClaimTopic), table(Claim)
+    statement = (
+        select(filed.c.claim)
+        .join(claim, claim.c.id == filed.c.claim)
+        .where(filed.c.topic == topic, claim.c.state.in_(states))
+        .order_by(filed.c.claim)
+        .limit(limit)
+    )
+    return connection.scalars(statement).all()
+
+
+def _refuse_if_in_use(change: Change, kind: RecordType, record_id: str) -> None:
+    dependents = find_dependents(change.connection, kind, record_id, ("accepted",))
+    if dependents:
+        names = [f"{other.name}/{other_id}" for other, other_id in dependents]
         detail = f"The {kind.name} '{record_id}' is still in use by {', '.join(names)}."
-        raise Conflict(
-            detail,
-            [Fault(at="id", code="in_use", detail=f"{name} refers to it.") for name in names],
-        )
+        faults = [Fault(at="id", code="in_use", detail=f"{name} refers to it.") for name in names]
+        raise Conflict(detail, faults)
 
 
-def _no_shared_identifier(change: Change, source: SourceIn) -> None:
-    taken, rows = table(SourceIdentifier), table(Source)
+def _refuse_taken_identifiers(change: Change, source: SourceIn) -> None:
+    """Refuse a source with an identifier that belongs to another source."""
     faults = []
-    for place, identifier in enumerate(source.identifiers):
-        named = (taken.c.scheme == identifier.scheme, taken.c.value == identifier.value)
-        owners = select(taken.c.source, rows.c.state).join(rows, rows.c.id == taken.c.source)
-        owner = change.connection.execute(owners.where(*named, taken.c.source != source.id)).first()
+    for position, identifier in enumerate(source.identifiers):
+        owner = _owner_of(change.connection, identifier, source.id)
         if owner is not None:
-            # Which one is only proposed is not for everybody to know.
-            waits = owner.state == "submitted"
-            whose = (
-                "a source that waits for review"
-                if waits
-                else f"the source '{owner.source}', which is {owner.state}"
-            )
-            detail = f"{identifier.scheme}:{identifier.value} belongs to {whose}."
-            faults.append(
-                Fault(at=f"identifiers/{place}/value", code="identifier_taken", detail=detail)
-            )
+            detail = f"{identifier.scheme}:{identifier.value} belongs to {owner}."
+            at = f"identifiers/{position}/value"
+            faults.append(Fault(at=at, code="identifier_taken", detail=detail))
     if faults:
         raise InvalidRecord("Another source has this identifier.", faults)
+
+
+def _owner_of(connection: Connection, identifier: IdentifierIn, source: str) -> str | None:
+    """Return in words which other source has an identifier, or None if there is none."""
+    taken, rows = table(SourceIdentifier), table(Source)
+    owners = (
+        select(taken.c.source, rows.c.state)
+        .join(rows, rows.c.id == taken.c.source)
+        .where(taken.c.scheme == identifier.scheme, taken.c.value == identifier.value)
+        .where(taken.c.source != source)
+    )
+    owner = connection.execute(owners).first()
+    if owner is None:
+        return None
+    if owner.state == "submitted":
+        # The id of a proposal is not disclosed.
+        return "a source that waits for review"
+    return f"the source '{owner.source}', which is {owner.state}"
 
 
 PUT_BY_TYPE: dict[str, Callable[..., bool]] = {

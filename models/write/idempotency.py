@@ -1,9 +1,19 @@
-"""Answers kept for a while, so that a request that is sent again is not carried out again (`Idempotency-Key`)."""
+"""Answers kept for a day, so that a request that is sent again is not carried out twice."""
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Index, LargeBinary, Select, bindparam, delete, select
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Delete,
+    Index,
+    LargeBinary,
+    Select,
+    bindparam,
+    delete,
+    select,
+)
 from sqlmodel import Field
 
 from models.core.errors import ClaimbaseError
@@ -12,18 +22,19 @@ from models.database.prepared_statements import first, put_row, run
 from models.records.serializers import table
 
 RETENTION_HOURS = 24
-BATCH = 500
+BATCH_SIZE = 500
 
 
 class Idempotency(Strict, table=True):
-    """The answer to a request, by who sent it and the key that they gave it; stored in the request's own transaction."""
+    """The answer to a request, by its actor and key. Stored in the request's own transaction."""
 
     __table_args__ = (Index(None, "at"),)
 
     actor: str = Field(primary_key=True)
     key: str = Field(primary_key=True, max_length=200)
     request: str = Field(
-        description="SHA-256 of method, path and body: the same key on another request is a mistake."
+        description="SHA-256 of method, path and body: "
+        "the same key on another request is a mistake."
     )
     status: int
     headers: dict[str, str] = Field(sa_type=JSON)
@@ -32,7 +43,7 @@ class Idempotency(Strict, table=True):
 
 
 class KeyReused(ClaimbaseError):
-    """The same key came with another request."""
+    """The same key was sent with another request."""
 
     code = "idempotency_key_reused"
 
@@ -40,19 +51,22 @@ class KeyReused(ClaimbaseError):
 def recall(
     connection: Connection, actor: str, at: str, key: str, request: str
 ) -> Idempotency | None:
-    """Return the answer that somebody got for a key within the last day, or None where it is new; refuse it on another request.
+    """Return the answer that an actor got for a key within the last day, or None if the key is new.
 
-    The caller holds the writers' lock, so that of two at once the second one finds the first one's answer.
+    The caller holds the writers' lock, so the second of two simultaneous requests finds the answer
+    to the first. Raises `KeyReused` if the key was sent with another request.
     """
     kept = table(Idempotency)
 
     def build() -> Select[Any]:
-        mine = (kept.c[name] == bindparam(name) for name in ("actor", "key"))
-        return select(kept).where(*mine, kept.c.at > bindparam("oldest"))
+        return select(kept).where(
+            kept.c.actor == bindparam("actor"),
+            kept.c.key == bindparam("key"),
+            kept.c.at > bindparam("oldest"),
+        )
 
-    row = first(
-        connection, "kept answer", build, {"actor": actor, "key": key, "oldest": _oldest(at)}
-    )
+    values = {"actor": actor, "key": key, "oldest": _oldest(at)}
+    row = first(connection, "kept answer", build, values)
     if row is None:
         return None
     if row["request"] != request:
@@ -63,23 +77,23 @@ def recall(
 
 
 def remember(connection: Connection, answer: Idempotency) -> None:
-    """Keep an answer for a day; those that are older go."""
+    """Keep an answer for a day, and delete the answers that are older than that."""
     kept = table(Idempotency)
-    old = {"oldest": _oldest(answer.at)}
-    run(
-        connection, "old answers", lambda: delete(kept).where(kept.c.at <= bindparam("oldest")), old
-    )
+
+    def build() -> Delete:
+        return delete(kept).where(kept.c.at <= bindparam("oldest"))
+
+    run(connection, "old answers", build, {"oldest": _oldest(answer.at)})
     put_row(connection, kept, answer.model_dump())
 
 
-def forget_answers_about(connection: Connection, named: str) -> None:
-    """Let go of every kept answer that names a record: it may hold its content, or what was said of it."""
+def forget_answers_about(connection: Connection, record_id: str) -> None:
+    """Delete every kept answer that names a record, since it may quote the record's content."""
     kept = table(Idempotency)
-    rows = connection.execute(
-        select(kept.c.actor, kept.c.key, kept.c.body).execution_options(yield_per=BATCH)
-    )
-    holding = [(actor, key) for actor, key, body in rows if named.encode() in bytes(body)]
-    for actor, key in holding:
+    answers = select(kept.c.actor, kept.c.key, kept.c.body)
+    rows = connection.execute(answers.execution_options(yield_per=BATCH_SIZE))
+    naming = [(actor, key) for actor, key, body in rows if record_id.encode() in bytes(body)]
+    for actor, key in naming:
         connection.execute(delete(kept).where(kept.c.actor == actor, kept.c.key == key))
 
 

@@ -1,5 +1,6 @@
-"""Making two records one, and taking a change back, which loses nothing; and purging, which is for what must not be kept."""
+"""Merging two records, undoing a change, and purging a record. Only a purge loses anything."""
 
+from collections import defaultdict
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,161 +29,191 @@ from models.write.review import (
 
 
 def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) -> None:
-    """Make one record of two: what hangs on `old` hangs on `into` afterwards, and whoever asks for `old` is sent there.
+    """Merge a claim or source into another one.
 
-    For claims and sources. What `into` has already (the same source cited the same way, the same tie) is not doubled.
+    Whatever refers to `old` refers to `into` afterwards, and a request for `old` is redirected
+    there. What `into` has already (the same source cited the same way, the same relation) is not
+    doubled.
     """
     if kind.name not in MERGERS:
         raise InvalidRecord(f"Only {' and '.join(MERGERS)} can be merged, not a {kind.name}.")
     require_role(caller, "curator", "merge records")
-    bodies = [find_visible(change.connection, caller, kind, record_id) for record_id in (old, into)]
+    old_body = find_visible(change.connection, caller, kind, old)
+    into_body = find_visible(change.connection, caller, kind, into)
     if old == into:
-        raise InvalidRecord(
-            f"'{old}' cannot be merged into itself.",
-            [Fault(at="into", code="same", detail="The same record.")],
-        )
-    for record_id, body in zip((old, into), bodies, strict=True):
+        fault = Fault(at="into", code="same", detail="The same record.")
+        raise InvalidRecord(f"'{old}' cannot be merged into itself.", [fault])
+    for record_id, body in ((old, old_body), (into, into_body)):
         if body["state"] != "accepted":
             raise Conflict(
-                f"The {kind.name} '{record_id}' is {body['state']}; only accepted ones can be merged."
+                f"The {kind.name} '{record_id}' is {body['state']};"
+                " only accepted ones can be merged."
             )
         refuse_own_proposals(change.connection, caller, [(kind, record_id)], "merge")
-    MERGERS[kind.name](change, caller, *bodies)
+    MERGERS[kind.name](change, caller, old_body, into_body)
 
 
 def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
-    """Move the parts, then the ties that point to the claim, then the claim itself. Proposals on it are rejected."""
+    """Move the claim's parts, then the relations that point to it, then the claim itself.
+
+    Proposals on the claim are rejected.
+    """
     claim = RECORD_TYPES["claim"]
     topics = sorted({*old["topics"], *into["topics"]})
     if topics != into["topics"]:
-        changes.put(change, claim, {**into, "topics": topics}, "merge")
+        _put(change, claim, {**into, "topics": topics})
     for kind, body in parts_of_claim(change.connection, old["id"], "submitted"):
-        changes.put(change, kind, {**body, "state": "rejected"}, "merge")
-    moved = parts_of_claim(change.connection, old["id"], "accepted")
-    refuse_own_proposals(
-        change.connection, caller, [(kind, kind.id_of(body)) for kind, body in moved], "merge"
-    )
-    places = [_move(change, kind, {**body, "claim": into["id"]}) for kind, body in reversed(moved)]
-    for (kind, body), place in zip(moved, reversed(places), strict=True):
-        changes.put(change, kind, {**body, **_left(place)}, "merge")
+        _put(change, kind, {**body, "state": "rejected"})
+    _move_parts(change, caller, old["id"], into["id"])
     _retarget(change, caller, old["id"], into["id"])
-    changes.put(change, claim, {**old, "state": "merged", "replaced_by": into["id"]}, "merge")
+    _put(change, claim, {**old, "state": "merged", "replaced_by": into["id"]})
 
 
-def _left(place: str | None) -> Row:
-    """Return where a part stands that went to another place, or that has none there."""
-    return {"state": "merged" if place else "retracted", "replaced_by": place}
+def _put(change: Change, kind: RecordType, body: Row) -> None:
+    changes.put(change, kind, body, "merge")
+
+
+def _move_parts(change: Change, caller: Key, old: str, into: str) -> None:
+    """Copy the accepted parts of a claim to another claim, and mark the old ones as merged."""
+    parts = parts_of_claim(change.connection, old, "accepted")
+    for kind, body in parts:
+        _refuse_own(change, caller, kind, body)
+    new_ids: list[str | None] = []
+    # A part comes before those that it refers to, which must be copied first.
+    for kind, body in reversed(parts):
+        new_ids.append(_move(change, kind, {**body, "claim": into}))
+    for (kind, body), new_id in zip(parts, reversed(new_ids), strict=True):
+        _put(change, kind, {**body, **_retired_as(new_id)})
+
+
+def _refuse_own(change: Change, caller: Key, kind: RecordType, body: Row) -> None:
+    """Refuse to merge an accepted record that the caller proposed."""
+    if body["state"] == "accepted":
+        record = (kind, kind.id_of(body))
+        refuse_own_proposals(change.connection, caller, [record], "merge")
+
+
+def _retired_as(new_id: str | None) -> Row:
+    """Return the state of a part that was merged into another one, or that has no place there."""
+    return {"state": "merged" if new_id else "retracted", "replaced_by": new_id}
 
 
 def _move(change: Change, kind: RecordType, body: Row) -> str | None:
-    """Store a part under its new claim and return its id, or that of the same part which is there; None where it cannot be."""
+    """Store a part under its new claim, unless the same part is there already.
+
+    Returns the part's id, or None if it cannot be there: a claim is not related to itself.
+    """
     if kind.name == "relation" and body["target"] == body["claim"]:
         return None
     if kind.name == "evidence" and body["relation_target"] == body["claim"]:
         return None
+    if kind.name == "relation":
+        return _move_relation(change, kind, body)
+    first_key = body["key"]
     number = 1
-    stem = body.get("key", "")
     while True:
         record_id = kind.id_of(body)
-        there = read_record(change.connection, kind, record_id)
-        if there is None or there["state"] in ("rejected", "withdrawn") or kind.name == "relation":
-            # The same tie is there already, or was and is again.
-            changes.put(
-                change,
-                kind,
-                body if there is None or there["state"] != "accepted" else there,
-                "merge",
-            )
+        existing = read_record(change.connection, kind, record_id)
+        if existing is None or existing["state"] in ("rejected", "withdrawn"):
+            _put(change, kind, body)
             return record_id
-        if {**there, "key": stem} == {**body, "key": stem}:
+        if {**existing, "key": first_key} == {**body, "key": first_key}:
             return record_id
         number += 1
-        body = {**body, "key": f"{stem[: SLUG_LENGTH - 5].rstrip('-')}-{number}"}
+        body = {**body, "key": f"{first_key[: SLUG_LENGTH - 5].rstrip('-')}-{number}"}
+
+
+def _move_relation(change: Change, kind: RecordType, body: Row) -> str:
+    """Store a relation under its new claim: a new one, or again one that was taken back."""
+    record_id = kind.id_of(body)
+    existing = read_record(change.connection, kind, record_id)
+    if existing is None or existing["state"] != "accepted":
+        _put(change, kind, body)
+    return record_id
 
 
 def _retarget(change: Change, caller: Key, old: str, into: str) -> None:
-    """Let the ties of other claims that pointed to the one point to the other, with the evidence on them."""
-    relation, evidence = RECORD_TYPES["relation"], RECORD_TYPES["evidence"]
-    # Its own parts stand no more by now, so that what still names it are the ties of others.
-    pointing = [
-        record_id
-        for _, record_id in changes.find_dependents(
-            change.connection, RECORD_TYPES["claim"], old, STANDING, None
-        )
-    ]
-    for tie, body in list(read_records(change.connection, relation, pointing)):
-        accepted = body["state"] == "accepted"
-        refuse_own_proposals(
-            change.connection, caller, [(relation, tie)] if accepted else [], "merge"
-        )
-        new = _move(change, relation, {**body, "target": into}) if accepted else None
-        on_tie = [
-            record_id
-            for _, record_id in changes.find_dependents(
-                change.connection, relation, tie, STANDING, None
-            )
-        ]
-        for line_id, line in list(read_records(change.connection, evidence, on_tie)):
-            refuse_own_proposals(
-                change.connection,
-                caller,
-                [(evidence, line_id)] if line["state"] == "accepted" else [],
-                "merge",
-            )
-            taken_back = {"state": "retracted" if line["state"] == "accepted" else "rejected"}
-            changes.put(
-                change,
-                evidence,
-                {**line, **({"relation_target": into} if new else taken_back)},
-                "merge",
-            )
-        changes.put(
-            change,
-            relation,
-            {**body, **(_left(new) if accepted else {"state": "rejected"})},
-            "merge",
-        )
+    """Let other claims' relations to `old` point to `into`, with the evidence on them."""
+    relation = RECORD_TYPES["relation"]
+    # The parts of `old` are retired by now, so all that refers to it are relations of other claims.
+    pointing = _standing_dependents(change, RECORD_TYPES["claim"], old)
+    for relation_id, body in list(read_records(change.connection, relation, pointing)):
+        _refuse_own(change, caller, relation, body)
+        if body["state"] == "accepted":
+            new_id = _move(change, relation, {**body, "target": into})
+            retired = _retired_as(new_id)
+        else:
+            new_id = None
+            retired = {"state": "rejected"}
+        _retarget_evidence(change, caller, relation_id, into if new_id else None)
+        _put(change, relation, {**body, **retired})
+
+
+def _retarget_evidence(
+    change: Change, caller: Key, relation_id: str, new_target: str | None
+) -> None:
+    """Let the evidence on a relation bear on the relation to another target, or take it back."""
+    evidence = RECORD_TYPES["evidence"]
+    on_relation = _standing_dependents(change, RECORD_TYPES["relation"], relation_id)
+    for _, line in list(read_records(change.connection, evidence, on_relation)):
+        _refuse_own(change, caller, evidence, line)
+        if new_target is not None:
+            altered = {"relation_target": new_target}
+        else:
+            altered = {"state": "retracted" if line["state"] == "accepted" else "rejected"}
+        _put(change, evidence, {**line, **altered})
+
+
+def _standing_dependents(change: Change, kind: RecordType, record_id: str) -> list[str]:
+    """Return the ids of all submitted and accepted records that refer to a record."""
+    dependents = changes.find_dependents(change.connection, kind, record_id, STANDING, limit=None)
+    return [dependent_id for _, dependent_id in dependents]
 
 
 def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
-    """Let what rests on the one rest on the other, then give over the identifiers that the other has none of."""
+    """Let whatever rests on `old` rest on `into`, and move the identifiers that `into` lacks."""
     source = RECORD_TYPES["source"]
     if old["integrity"] != into["integrity"]:
-        detail = f"One is marked {old['integrity']}, the other {into['integrity']}; say of both the same first."
+        detail = (
+            f"One is marked {old['integrity']}, the other {into['integrity']};"
+            " say of both the same first."
+        )
         raise Conflict(detail, [Fault(at="into", code="integrity", detail=detail)])
-    _no_group_twice(change, old["id"], into["id"])
-    for kind, record_id in changes.find_dependents(
-        change.connection, source, old["id"], STANDING, None
-    ):
+    _refuse_to_split_groups(change.connection, old["id"], into["id"])
+    dependents = changes.find_dependents(change.connection, source, old["id"], STANDING, limit=None)
+    for kind, record_id in dependents:
         body = read_record(change.connection, kind, record_id)
         assert body is not None, "it was read in this transaction"
-        refuse_own_proposals(
-            change.connection,
-            caller,
-            [(kind, record_id)] if body["state"] == "accepted" else [],
-            "merge",
-        )
-        changes.put(change, kind, {**body, "source": into["id"]}, "merge")
+        _refuse_own(change, caller, kind, body)
+        _put(change, kind, {**body, "source": into["id"]})
     schemes = {identifier["scheme"] for identifier in into["identifiers"]}
-    more = [identifier for identifier in old["identifiers"] if identifier["scheme"] not in schemes]
+    moved = [identifier for identifier in old["identifiers"] if identifier["scheme"] not in schemes]
     kept = [identifier for identifier in old["identifiers"] if identifier["scheme"] in schemes]
-    after = {"state": "merged", "replaced_by": into["id"], "identifiers": kept}
-    changes.put(change, source, {**old, **after}, "merge")
-    if more:
-        changes.put(change, source, {**into, "identifiers": [*into["identifiers"], *more]}, "merge")
+    retired = {"state": "merged", "replaced_by": into["id"], "identifiers": kept}
+    _put(change, source, {**old, **retired})
+    if moved:
+        _put(change, source, {**into, "identifiers": [*into["identifiers"], *moved]})
 
 
-def _no_group_twice(change: Change, old: str, into: str) -> None:
-    """Refuse to let one work count as two: its lines on one claim, or on one tie, must be of one independence group."""
+def _refuse_to_split_groups(connection: Connection, old: str, into: str) -> None:
+    """Refuse a merger after which one work would count as two independent ones.
+
+    Both works' lines on a claim, or on a relation, must be of the same independence group.
+    """
     rows = table(Evidence)
     lines = select(rows).where(rows.c.source.in_((old, into)), rows.c.state == "accepted")
-    groups: dict[tuple[Any, ...], set[tuple[str, str]]] = {}
-    for row in change.connection.execute(lines).mappings():
-        about = (row["claim"], row["relation_type"], row["relation_target"])
-        groups.setdefault(about, set()).add((row["source"], row["independence_group"]))
-    for (claim, *_), found in groups.items():
-        if len({source for source, _ in found}) == 2 and len({group for _, group in found}) > 1:
-            detail = f"Both have lines on '{claim}', of different independence groups; give them one group first."
+    sources: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
+    groups: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for line in connection.execute(lines).mappings():
+        subject = (line["claim"], line["relation_type"], line["relation_target"])
+        sources[subject].add(line["source"])
+        groups[subject].add(line["independence_group"])
+    for subject in sources:
+        if len(sources[subject]) == 2 and len(groups[subject]) > 1:
+            detail = (
+                f"Both have lines on '{subject[0]}', of different independence groups;"
+                " give them one group first."
+            )
             raise Conflict(detail, [Fault(at="into", code="independence_group", detail=detail)])
 
 
@@ -190,97 +221,128 @@ MERGERS = {"claim": _merge_claims, "source": _merge_sources}
 
 
 def undo(change: Change, caller: Key, serial: int) -> list[str]:
-    """Take back the whole change that a revision belongs to; return the names of the records that are as before.
+    """Undo the whole change that a revision belongs to. Return the names of the restored records.
 
-    Refused where a record was changed again since, or was purged, and for what is only proposed. What the change had made
-    new is taken back; what a program loaded, only an admin takes back.
+    A record that the change created is retracted. Refused if a record was changed again since or
+    was purged, and for a change that only proposed something. Only an admin may undo what a program
+    loaded.
     """
     require_role(caller, "curator", "undo a change")
     require_comment(change, "undo")
-    revision = table(Revision)
-    number = change.connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
-    if number is None:
-        raise NotFound(f"There is no revision {serial}.")
-    made = select(revision).where(revision.c.change == number, revision.c.action != "derive")
-    made = made.order_by(revision.c.serial.desc())
-    steps = [dict(row) for row in change.connection.execute(made).mappings()]
-    records = list(dict.fromkeys(step["record"] for step in steps))
-    made_by = {step["record"]: step["action"] for step in steps}
-    before = {record: _before(change.connection, record, number) for record in records}
-    _must_be_undoable(change, caller, steps)
-    for record in records:
-        kind = RECORD_TYPES[record.partition("/")[0]]
-        now = read_record(change.connection, kind, record.partition("/")[2])
-        assert now is not None, "what was purged is refused before"
-        old = before[record]
-        # What a merger made under another id nobody ever retracted; its place is free again.
-        unmade = "withdrawn" if made_by[record] == "merge" else "retracted"
-        body = {**now, "state": unmade} if old is None else with_current_fields(kind.name, old)
-        if body["state"] not in STANDING:
-            close_dependent_proposals(change, caller, kind, kind.id_of(body))
-        try:
-            changes.put(change, kind, body, "undo")
-        except ValidationError as error:
-            raise Conflict(
-                f"{record} was, before the change, what a rule forbids today: {error.errors()[0]['msg']}"
-            ) from None
+    number, steps = _steps_of_change(change.connection, serial)
+    # The last step of a record comes first, so that what refers to others is undone before them.
+    actions = {step["record"]: step["action"] for step in steps}
+    records = list(actions)
+    before = {name: _body_before(change.connection, name, number) for name in records}
+    _require_undoable(change, caller, steps)
+    for name in records:
+        _restore(change, caller, name, before[name], actions[name])
     return records
 
 
-def _before(connection: Connection, record: str, number: int) -> Row | None:
-    """Return the record as it was before a change, None where the change made it."""
-    found = latest_revision(connection, record, table(Revision).c.serial < number)
-    # After a purge an id is new again.
-    return None if found is None or found["action"] == "purge" else found["body"]
-
-
-def _must_be_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
+def _steps_of_change(connection: Connection, serial: int) -> tuple[int, list[Row]]:
+    """Return the change that a revision belongs to: its number and its revisions, latest first."""
     revision = table(Revision)
-    last = {step["record"]: step["serial"] for step in reversed(steps)}
-    for record, serial in last.items():
-        later = latest_revision(
-            change.connection, record, revision.c.serial > serial, revision.c.action != "derive"
-        )
-        if later is not None:
-            raise Conflict(
-                f"{record} was changed since, by revision {later['serial']}; undo that first."
-            )
+    number = connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
+    if number is None:
+        raise NotFound(f"There is no revision {serial}.")
+    of_change = select(revision).where(revision.c.change == number, revision.c.action != "derive")
+    rows = connection.execute(of_change.order_by(revision.c.serial.desc())).mappings()
+    return number, [dict(row) for row in rows]
+
+
+def _restore(change: Change, caller: Key, name: str, old: Row | None, action: str) -> None:
+    """Store a record as it was before an action, or take it back if it did not exist."""
+    kind, record_id = _type_and_id(name)
+    if old is None:
+        current = read_record(change.connection, kind, record_id)
+        assert current is not None, "undoing what was purged has been refused"
+        # A copy that a merger made is withdrawn, so that its id is free again.
+        body = {**current, "state": "withdrawn" if action == "merge" else "retracted"}
+    else:
+        body = with_current_fields(kind.name, old)
+    if body["state"] not in STANDING:
+        close_dependent_proposals(change, caller, kind, kind.id_of(body))
+    try:
+        changes.put(change, kind, body, "undo")
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        raise Conflict(
+            f"{name} was, before the change, what a rule forbids today: {message}"
+        ) from None
+
+
+def _type_and_id(name: str) -> tuple[RecordType, str]:
+    """Split a record's name, such as `source/doepp-2010`."""
+    kind, _, record_id = name.partition("/")
+    return RECORD_TYPES[kind], record_id
+
+
+def _body_before(connection: Connection, name: str, change_number: int) -> Row | None:
+    """Return a record as it was before a change, or None if the change created it."""
+    last = latest_revision(connection, name, table(Revision).c.serial < change_number)
+    # A purged record's id is new again.
+    return None if last is None or last["action"] == "purge" else last["body"]
+
+
+def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
+    _refuse_if_changed_since(change.connection, steps)
     if any(step["actor"].casefold() in RESERVED_NAMES for step in steps):
         require_role(caller, "admin", "undo what a program loaded")
     for step in steps:
         if step["action"] == "purge":
             raise Conflict(f"{step['record']} was purged; its content is gone.")
-        # A merger may have moved what waits; that is not its proposer's doing.
+        # A merger may move proposals too, but that is not their proposer's doing.
         proposed = step["state"] == "submitted" and step["action"] in ("create", "update")
         if proposed or step["action"] == "withdraw":
             raise Conflict(
-                f"{step['record']} was only proposed, or withdrawn, by this change: that is its proposer's affair."
+                f"{step['record']} was only proposed, or withdrawn, by this change:"
+                " that is its proposer's affair."
             )
-    parted = [step["record"].partition("/") for step in steps]
-    refuse_own_proposals(
-        change.connection,
-        caller,
-        [(RECORD_TYPES[kind], record_id) for kind, _, record_id in parted],
-        "undo what was done to",
-    )
+    records = [_type_and_id(step["record"]) for step in steps]
+    refuse_own_proposals(change.connection, caller, records, "undo what was done to")
+
+
+def _refuse_if_changed_since(connection: Connection, steps: list[Row]) -> None:
+    """Refuse to undo a change if one of its records has a later revision of another change."""
+    revision = table(Revision)
+    last_serials = {step["record"]: step["serial"] for step in reversed(steps)}
+    for record, serial in last_serials.items():
+        later = latest_revision(
+            connection, record, revision.c.serial > serial, revision.c.action != "derive"
+        )
+        if later is not None:
+            raise Conflict(
+                f"{record} was changed since, by revision {later['serial']}; undo that first."
+            )
 
 
 def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:
-    """Take the content of a record that no longer stands out of everything that is stored; an admin's last resort."""
+    """Delete the content of a record from everything that is stored; an admin's last resort.
+
+    The record must have been taken back before, and nothing may refer to it any more.
+    """
     require_role(caller, "admin", "purge a record")
     old = find_visible(change.connection, caller, kind, record_id)
     if old["state"] in STANDING:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
     require_comment(change, "purge")
-    named = changes.find_dependents(change.connection, kind, record_id, tuple(v.REVIEW_STATES.ids))
-    # What was merged into it holds the same words.
-    rows = table(kind.model)
-    merged = select(*(rows.c[name] for name in kind.columns)).where(rows.c.replaced_by == record_id)
-    found = change.connection.execute(merged.where(rows.c.state == "merged")).mappings()
-    named += [(kind, kind.id_of(row)) for row in found]
-    if named:
-        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in named)
+    all_states = tuple(v.REVIEW_STATES.ids)
+    naming = changes.find_dependents(change.connection, kind, record_id, all_states)
+    naming += _merged_into(change.connection, kind, record_id)
+    if naming:
+        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in naming)
         raise Conflict(
             f"The {kind.name} '{record_id}' is still named by {names}; purge those first."
         )
     changes.purge(change, kind, record_id, old)
+
+
+def _merged_into(
+    connection: Connection, kind: RecordType, record_id: str
+) -> list[tuple[RecordType, str]]:
+    """Return the records that were merged into a record: they hold the same content."""
+    rows = table(kind.model)
+    key = [rows.c[name] for name in kind.columns]
+    merged = select(*key).where(rows.c.replaced_by == record_id, rows.c.state == "merged")
+    return [(kind, kind.id_of(row)) for row in connection.execute(merged).mappings()]

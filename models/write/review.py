@@ -1,6 +1,6 @@
-"""Review: a second person accepts what one proposes. Who may see what, who may do what, and the decisions."""
+"""Review: one person proposes a record, and a second person decides whether it is accepted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -19,7 +19,14 @@ from models.access.proposal_ownership import (
     visibility_condition,
 )
 from models.core import vocabularies as v
-from models.core.errors import Conflict, Fault, InvalidRecord, NotFound, validation_faults
+from models.core.errors import (
+    ClaimbaseError,
+    Conflict,
+    Fault,
+    InvalidRecord,
+    NotFound,
+    validation_faults,
+)
 from models.core.types import REVIEW_FIELDS, Strict, is_slug, parse_timestamp
 from models.core.vocabulary import OneOf
 from models.records.record_types import (
@@ -63,30 +70,36 @@ class RecordOut(Strict):
 
 @dataclass(frozen=True)
 class Decision:
-    """What a decision does: between which states, by whom (the proposer, or somebody else), and whether it says why."""
+    """A decision on a record: from which state to which.
+
+    It is made by the record's proposer or else by another person, who may have to give a reason.
+    """
 
     action: str
     before: str
     after: str
     by_proposer: bool
-    comment: bool
+    needs_comment: bool
 
 
-DECISIONS = {
-    decision.action: decision
-    for decision in (
-        Decision("accept", "submitted", "accepted", by_proposer=False, comment=False),
-        Decision("reject", "submitted", "rejected", by_proposer=False, comment=True),
-        Decision("withdraw", "submitted", "withdrawn", by_proposer=True, comment=False),
-        Decision("retract", "accepted", "retracted", by_proposer=False, comment=True),
-    )
-}
+_DECISIONS = (
+    Decision("accept", "submitted", "accepted", by_proposer=False, needs_comment=False),
+    Decision("reject", "submitted", "rejected", by_proposer=False, needs_comment=True),
+    Decision("withdraw", "submitted", "withdrawn", by_proposer=True, needs_comment=False),
+    Decision("retract", "accepted", "retracted", by_proposer=False, needs_comment=True),
+)
+DECISIONS = {decision.action: decision for decision in _DECISIONS}
+# A record in one of these states may be proposed again under its id.
+_FREE_STATES = ("rejected", "withdrawn")
 
 
 def find_visible(
     connection: Connection, caller: Key | None, kind: RecordType, record_id: str
 ) -> Row:
-    """Return a record that somebody may see, in whatever state; raise `NotFound` as if there were none where they may not."""
+    """Return a record in whatever state.
+
+    Raises `NotFound` if there is none, and in the same words if the caller may not see it.
+    """
     body = read_record(connection, kind, record_id)
     if body is None or not may_see(connection, caller, kind, record_id, body["state"]):
         raise missing(connection, kind, record_id)
@@ -94,47 +107,62 @@ def find_visible(
 
 
 def etag_revision(connection: Connection, kind: RecordType, record_id: str, body: Row) -> int:
-    """Return the number that a record's ETag holds: its claim's where it shows in the claim, else that of its last revision."""
-    return _version(connection, kind, body, lambda: _latest(connection, kind, record_id))
+    """Return the number in a record's ETag.
+
+    It is the claim's revision for a record that is part of the claim's document, otherwise the
+    serial of the record's own last revision.
+    """
+    if _is_in_document(kind, body):
+        return _claim_revision(connection, kind, body)
+    return int(_latest(connection, kind, record_id)["serial"])
 
 
-def _version(connection: Connection, kind: RecordType, body: Row, last: Callable[[], Row]) -> int:
-    if kind.name == "claim" or (kind.part and body["state"] == "accepted"):
-        return int(
-            read_column(connection, RECORD_TYPES["claim"], str(kind.claim_of(body)), "revision")
-            or 0
-        )
-    return int(last()["serial"])
+def _is_in_document(kind: RecordType, body: Row) -> bool:
+    return kind.name == "claim" or (kind.part and body["state"] == "accepted")
+
+
+def _claim_revision(connection: Connection, kind: RecordType, body: Row) -> int:
+    claim = str(kind.claim_of(body))
+    return int(read_column(connection, RECORD_TYPES["claim"], claim, "revision") or 0)
 
 
 def describe_after_change(change: Change, kind: RecordType, record_id: str) -> RecordOut:
-    """Return a record with where it stands after a change that is settled."""
+    """Return a record with its state in review, after a change that was flushed."""
     body = changes.cached_record(change, kind, record_id)
     assert body is not None, "it was written in this transaction"
-    return describe_record(
-        change.connection, kind, record_id, body, changes.last_revision(change, kind, record_id)
-    )
+    last = changes.last_revision(change, kind, record_id)
+    return describe_record(change.connection, kind, record_id, body, last)
 
 
 def describe_record(
-    connection: Connection, kind: RecordType, record_id: str, body: Row, made: Row | None = None
+    connection: Connection,
+    kind: RecordType,
+    record_id: str,
+    body: Row,
+    last: Row | None = None,
 ) -> RecordOut:
-    """Return a record with where it stands; `made` is its last revision, where that is known."""
-    made = made or _latest(connection, kind, record_id)
-    proposed = made["action"] == "create" and made["state"] == "submitted"
-    whose = made["actor"] if proposed else next(iter(proposers(connection, kind, record_id)), None)
-    return _out(made, body, whose, _version(connection, kind, body, lambda: made))
+    """Return a record with its state in review. `last` is its last revision, if already read."""
+    last = last or _latest(connection, kind, record_id)
+    if last["action"] == "create" and last["state"] == "submitted":
+        proposer = last["actor"]
+    else:
+        proposer = next(iter(proposers(connection, kind, record_id)), None)
+    if _is_in_document(kind, body):
+        number = _claim_revision(connection, kind, body)
+    else:
+        number = int(last["serial"])
+    return _record_out(last, body, proposer, number)
 
 
-def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOut:
+_OF_REVISION = ("kind", "claim", "state", "serial", "action", "actor", "at", "comment")
+
+
+def _record_out(last: Any, body: Row, proposer: str | None, etag: int) -> RecordOut:
     return RecordOut(
-        **{
-            name: made[name]
-            for name in ("kind", "claim", "state", "serial", "action", "actor", "at", "comment")
-        },
-        id=made["record"].partition("/")[2],
-        proposed_by=proposed_by,
-        revision=number,
+        **{name: last[name] for name in _OF_REVISION},
+        id=last["record"].partition("/")[2],
+        proposed_by=proposer,
+        revision=etag,
         record=body,
     )
 
@@ -142,9 +170,10 @@ def _out(made: Any, body: Row, proposed_by: str | None, number: int) -> RecordOu
 def pending_query(
     connection: Connection, caller: Key | None
 ) -> tuple[Select[Any], list[ColumnElement[bool]]]:
-    """Return the statement that reads revisions with who proposed their record, and the conditions that leave the last one
+    """Return how to read the proposals that wait for review and that the caller may see.
 
-    of each record that waits for review and that somebody may see.
+    The statement reads revisions with the proposer of their record; the conditions restrict it to
+    the last revision of each pending record.
     """
     later = revision.alias()
     newer = select(later.c.serial).where(
@@ -158,9 +187,9 @@ def pending_query(
     return select(revision, proposed_by.label("proposed_by")), conditions
 
 
-def describe_pending(made: Any) -> RecordOut:
-    """Return a row of `waiting` as it is shown."""
-    return _out(made, made["body"], made["proposed_by"], made["serial"])
+def describe_pending(row: Any) -> RecordOut:
+    """Return the proposal in a row of `pending_query`."""
+    return _record_out(row, row["body"], row["proposed_by"], row["serial"])
 
 
 def age_days(at: str) -> float:
@@ -169,31 +198,25 @@ def age_days(at: str) -> float:
 
 
 def describe_purged(connection: Connection, serial: int) -> RecordOut:
-    """Return what is left of a record after the revision that purged it."""
-    made = connection.execute(select(revision).where(revision.c.serial == serial)).mappings().one()
-    return _out(made, {}, None, serial)
+    """Return a record without its content, from the revision that purged it."""
+    purging = select(revision).where(revision.c.serial == serial)
+    row = connection.execute(purging).mappings().one()
+    return _record_out(row, {}, None, serial)
 
 
 def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str]:
-    """Propose records of any kind, each with `record` saying which, in their order; return their names.
+    """Propose records in their order. Return their names, such as `source/doepp-2010`.
 
-    Raises `InvalidRecord` with every fault of every record, each under `records/` and its place from 0.
+    The field `record` of each says of which type it is. Raises `InvalidRecord` with every fault of
+    every record; where a fault is begins with `records/` and the record's position from 0.
     """
     names: list[str] = []
     faults: list[Fault] = []
-    for place, record in enumerate(records):
+    for position, record in enumerate(records):
         try:
-            kind = _kind_of(record)
-            fields = {name: value for name, value in record.items() if name != "record"}
-            names.append(f"{kind.name}/{propose(change, caller, kind, fields)}")
+            names.append(_propose_named(change, caller, record))
         except (InvalidRecord, Conflict, NotFound) as error:
-            found = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
-            faults += [
-                fault.model_copy(
-                    update={"at": f"records/{place}/{fault.at.strip('/')}".rstrip("/")}
-                )
-                for fault in found
-            ]
+            faults += _faults_in_record(error, position)
     if faults:
         raise InvalidRecord(
             f"{len(faults)} faults; nothing was stored. The first: {faults[0].detail}", faults
@@ -201,54 +224,81 @@ def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str
     return names
 
 
-def _kind_of(record: Any) -> RecordType:
+def _propose_named(change: Change, caller: Key, record: Any) -> str:
+    kind = _type_of(record)
+    fields = {name: value for name, value in record.items() if name != "record"}
+    return f"{kind.name}/{propose(change, caller, kind, fields)}"
+
+
+def _faults_in_record(error: ClaimbaseError, position: int) -> list[Fault]:
+    """Return what is wrong with one of several records, located by its position."""
+    faults = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
+    return [
+        fault.model_copy(update={"at": f"records/{position}/{fault.at.strip('/')}".rstrip("/")})
+        for fault in faults
+    ]
+
+
+def _type_of(record: Any) -> RecordType:
     name = record.get("record") if isinstance(record, dict) else None
-    if not isinstance(name, str) or name not in RECORD_TYPES:
-        detail = f"'record' says of which kind it is: {', '.join(RECORD_TYPES)}."
-        raise InvalidRecord(
-            detail,
-            [Fault(at="record", code="unknown_term", detail=detail, allowed=list(RECORD_TYPES))],
-        )
-    return RECORD_TYPES[name]
+    if isinstance(name, str) and name in RECORD_TYPES:
+        return RECORD_TYPES[name]
+    detail = f"'record' says of which kind it is: {', '.join(RECORD_TYPES)}."
+    fault = Fault(at="record", code="unknown_term", detail=detail, allowed=list(RECORD_TYPES))
+    raise InvalidRecord(detail, [fault])
 
 
 def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:
-    """Store a new record as a proposal and return its id; an assessment, which is a decision itself, as accepted.
+    """Store a new record as a proposal and return its id.
 
-    What was rejected or withdrawn its proposer may propose anew under its id. Raises `InvalidRecord` with every fault.
+    An assessment is itself a decision, so it is stored as accepted. A rejected or withdrawn record
+    may be proposed again under its id by its proposer. Raises `InvalidRecord` with every fault.
     """
     state = "submitted"
     if kind.name == "assessment":
         state = "accepted"
         require_role(caller, "curator", "record an assessment")
-    body = validate_record(
-        kind, {**body, "state": body.get("state", state), "replaced_by": body.get("replaced_by")}
-    )
-    for name, given in (("state", state), ("replaced_by", None)):
-        if body[name] != given:
-            raise _decided_elsewhere(name)
-    _must_see(change, caller, kind, body)
+    review_fields = {
+        "state": body.get("state", state),
+        "replaced_by": body.get("replaced_by"),
+    }
+    body = validate_record(kind, {**body, **review_fields})
+    _require_review_fields(body, {"state": state, "replaced_by": None})
+    _require_visible_references(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = changes.cached_record(change, kind, record_id)
-    anew = old is not None and old["state"] in ("rejected", "withdrawn")
-    nobodys = anew and not proposers(change.connection, kind, record_id)
-    if old is not None and not (
-        nobodys or (anew and is_own_proposal(change.connection, caller, kind, record_id))
-    ):
-        detail = f"The {kind.name} '{record_id}' is there already, and is {old['state']}."
-        if not may_see(change.connection, caller, kind, record_id, old["state"]):
-            detail = f"The id '{record_id}' is taken; choose another."
-        raise Conflict(
-            detail,
-            [Fault(at=kind.key[0], code="already_exists", detail=detail)],
-            code="already_exists",
-        )
+    if old is not None and not _may_propose_again(change, caller, kind, record_id, old):
+        raise _already_exists(change, caller, kind, record_id, old)
     changes.put(change, kind, body, "create", valid=True)
     return record_id
 
 
+def _may_propose_again(
+    change: Change, caller: Key, kind: RecordType, record_id: str, old: Row
+) -> bool:
+    """Return whether the id is free for the caller: it was their own proposal, or nobody's."""
+    if old["state"] not in _FREE_STATES:
+        return False
+    if not proposers(change.connection, kind, record_id):
+        return True
+    return is_own_proposal(change.connection, caller, kind, record_id)
+
+
+def _already_exists(
+    change: Change, caller: Key, kind: RecordType, record_id: str, old: Row
+) -> Conflict:
+    detail = f"The {kind.name} '{record_id}' is there already, and is {old['state']}."
+    if not may_see(change.connection, caller, kind, record_id, old["state"]):
+        detail = f"The id '{record_id}' is taken; choose another."
+    fault = Fault(at=kind.key[0], code="already_exists", detail=detail)
+    return Conflict(detail, [fault], code="already_exists")
+
+
 def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body: Row) -> bool:
-    """Store a new version of a record: its proposer while it waits, a curator once it is accepted. Says whether it differs."""
+    """Store a new version of a record and return whether it differs from the old one.
+
+    A proposal is changed by its proposer, an accepted record by a curator.
+    """
     old = find_visible(change.connection, caller, kind, record_id)
     if old["state"] == "submitted":
         if not is_own_proposal(change.connection, caller, kind, record_id):
@@ -260,18 +310,17 @@ def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body:
         refuse_own_proposals(change.connection, caller, [(kind, record_id)], "change")
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
-    body = validate_record(kind, {**{name: old[name] for name in REVIEW_FIELDS}, **body})
+    review_fields = {name: old[name] for name in REVIEW_FIELDS}
+    body = validate_record(kind, {**review_fields, **body})
     require_same_key(kind, record_id, body)
-    for name in REVIEW_FIELDS:
-        if body[name] != old[name]:
-            raise _decided_elsewhere(name)
-    _must_see(change, caller, kind, body)
+    _require_review_fields(body, review_fields)
+    _require_visible_references(change, caller, kind, body)
     return changes.put(change, kind, body, valid=True)
 
 
 def require_same_key(kind: RecordType, record_id: str, body: Row) -> None:
-    """Refuse a record that says that it is another one than the one that is meant."""
-    for name, value in kind.place(record_id).items():
+    """Refuse a body whose key is not that of the record to be changed."""
+    for name, value in kind.key_of(record_id).items():
         if body[name] != value:
             detail = f"'{name}' is a part of the id and cannot be changed: propose another record."
             raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
@@ -285,44 +334,63 @@ def decide(
     action: str,
     replaced_by: str | None = None,
 ) -> None:
-    """Accept, reject, withdraw or retract a record; a claim takes its parts along where it is not accepted any more."""
+    """Accept, reject, withdraw or retract a record.
+
+    Proposals that refer to a record that is no longer accepted are closed, and a retracted claim's
+    accepted parts are retracted with it.
+    """
     decision = DECISIONS[action]
     old = find_visible(change.connection, caller, kind, record_id)
-    if decision.by_proposer:
-        if not is_own_proposal(change.connection, caller, kind, record_id):
-            raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
-    else:
-        require_role(caller, "curator", f"{action} a record")
-        refuse_own_proposals(change.connection, caller, [(kind, record_id)], action)
+    _require_decider(change, caller, decision, kind, record_id)
     if old["state"] != decision.before:
         raise Conflict(
-            f"The {kind.name} '{record_id}' is {old['state']}; only a {decision.before} one can be {decision.after}."
+            f"The {kind.name} '{record_id}' is {old['state']};"
+            f" only a {decision.before} one can be {decision.after}."
         )
-    if decision.comment:
+    if decision.needs_comment:
         require_comment(change, action)
     if replaced_by is not None:
-        _must_replace(change, kind, record_id, replaced_by)
+        _require_replacement(change, kind, record_id, replaced_by)
     if decision.after != "accepted":
         close_dependent_proposals(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
-        parts = parts_of_claim(change.connection, record_id, "accepted")
-        refuse_own_proposals(
-            change.connection, caller, [(part, part.id_of(body)) for part, body in parts], action
-        )
-        for part, body in parts:
-            changes.put(change, part, {**body, "state": decision.after}, action)
+        _retract_parts(change, caller, record_id)
     changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
+
+
+def _require_decider(
+    change: Change, caller: Key, decision: Decision, kind: RecordType, record_id: str
+) -> None:
+    """Refuse a decision that the caller may not make on this record."""
+    if not decision.by_proposer:
+        require_role(caller, "curator", f"{decision.action} a record")
+        refuse_own_proposals(change.connection, caller, [(kind, record_id)], decision.action)
+    elif not is_own_proposal(change.connection, caller, kind, record_id):
+        raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
+
+
+def _retract_parts(change: Change, caller: Key, claim: str) -> None:
+    parts = parts_of_claim(change.connection, claim, "accepted")
+    names = [(part, part.id_of(body)) for part, body in parts]
+    refuse_own_proposals(change.connection, caller, names, "retract")
+    for part, body in parts:
+        changes.put(change, part, {**body, "state": "retracted"}, "retract")
 
 
 def close_dependent_proposals(
     change: Change, caller: Key, kind: RecordType, record_id: str
 ) -> None:
-    """Reject the proposals that refer to what is being taken back, since nobody could accept them; one's own are withdrawn."""
-    for other, other_id in changes.find_dependents(
-        change.connection, kind, record_id, ("submitted",), None
-    ):
+    """Close the proposals that refer to a record that is being taken back.
+
+    Nobody could accept them any more. The caller's own are withdrawn, all others rejected.
+    """
+    dependents = changes.find_dependents(
+        change.connection, kind, record_id, ("submitted",), limit=None
+    )
+    for other, other_id in dependents:
         close_dependent_proposals(change, caller, other, other_id)
         body = read_record(change.connection, other, other_id)
+        # The recursion may have closed it already.
         if body is not None and body["state"] == "submitted":
             own = is_own_proposal(change.connection, caller, other, other_id)
             action = "withdraw" if own else "reject"
@@ -332,79 +400,94 @@ def close_dependent_proposals(
 def parts_of_claim(
     connection: Connection, claim: str, *states: str
 ) -> list[tuple[RecordType, Row]]:
-    """Return the parts of a claim in these states, each before what it rests on: evidence on a relation before the relation."""
-    found: list[tuple[RecordType, Row]] = []
+    """Return the parts of a claim in these states.
+
+    A part comes before those that it refers to: evidence on a relation before the relation.
+    """
+    parts: list[tuple[RecordType, Row]] = []
     for kind in reversed(PART_TYPES):
         rows = table(kind.model)
         key = [rows.c[name] for name in kind.columns]
-        statement = (
-            select(*key).where(rows.c.claim == claim, rows.c.state.in_(states)).order_by(*key)
-        )
-        ids = [kind.id_of(row) for row in connection.execute(statement).mappings()]
-        found += [(kind, body) for _, body in read_records(connection, kind, ids)]
-    return found
+        of_claim = select(*key).where(rows.c.claim == claim, rows.c.state.in_(states))
+        found = connection.execute(of_claim.order_by(*key)).mappings()
+        ids = [kind.id_of(row) for row in found]
+        parts += [(kind, body) for _, body in read_records(connection, kind, ids)]
+    return parts
 
 
 def validate_record(kind: RecordType, body: Row) -> Row:
-    """Return a record as it is stored, with every default; raise `InvalidRecord` with every fault."""
-    claim = body.get("claim")
-    # It stands in no input class: a claim's file names it, and so does an address.
-    if kind.part and not is_slug(claim):
-        detail = "'claim' is the slug of the claim that the record is a part of."
-        raise InvalidRecord(detail, [Fault(at="claim", code="malformed_slug", detail=detail)])
-    fields = {name: value for name, value in body.items() if not (kind.part and name == "claim")}
+    """Return a record as it is stored, with every default.
+
+    Raises `InvalidRecord` with every fault.
+    """
+    own_fields = dict(body)
+    key: Row = {}
+    if kind.part:
+        # The input classes have no field for the claim: the path of a request names it.
+        claim = own_fields.pop("claim", None)
+        if not is_slug(claim):
+            detail = "'claim' is the slug of the claim that the record is a part of."
+            raise InvalidRecord(detail, [Fault(at="claim", code="malformed_slug", detail=detail)])
+        key = {"claim": claim}
     try:
-        record = kind.validated(fields)
+        return {**key, **kind.validated(own_fields)}
     except ValidationError as error:
         faults = validation_faults(error.errors(), kind.fields.model_fields)
         raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
-    return {**({"claim": body["claim"]} if kind.part else {}), **record}
 
 
-def _must_see(change: Change, caller: Key, kind: RecordType, body: Row) -> None:
-    """Refuse a reference to another's proposal as if it were not there."""
+def _require_visible_references(change: Change, caller: Key, kind: RecordType, body: Row) -> None:
+    """Refuse a reference to a record that the caller may not see, as if it did not exist."""
     for field, other, other_id in references_in(kind, body):
-        found = changes.cached_state(change, other, other_id)
-        if found is None or not may_see(change.connection, caller, other, other_id, found):
+        state = changes.cached_state(change, other, other_id)
+        if state is None or not may_see(change.connection, caller, other, other_id, state):
             error = missing(change.connection, other, other_id)
             if field == "claim":
                 raise error
-            close = error.faults[0].suggestion if error.faults else None
             fault = Fault(
                 at=field,
                 code="unknown_reference",
                 detail=error.detail,
-                suggestion=close,
+                suggestion=error.faults[0].suggestion if error.faults else None,
                 given=other_id,
             )
             raise InvalidRecord(error.detail, [fault])
 
 
-def _must_replace(change: Change, kind: RecordType, record_id: str, replaced_by: str) -> None:
-    such = replaced_by != record_id and replaced_by.count(":") + 1 == len(kind.columns)
-    other = read_record(change.connection, kind, replaced_by) if such else None
+def _require_replacement(
+    change: Change, kind: RecordType, record_id: str, replaced_by: str
+) -> None:
+    """Refuse a replacement that is not another accepted record of the same type."""
+    could_be = replaced_by != record_id and replaced_by.count(":") + 1 == len(kind.columns)
+    other = read_record(change.connection, kind, replaced_by) if could_be else None
     if other is None or other["state"] != "accepted":
         detail = f"There is no other accepted {kind.name} '{replaced_by}' to stand in its place."
-        raise InvalidRecord(
-            detail, [Fault(at="replaced_by", code="unknown_reference", detail=detail)]
-        )
+        fault = Fault(at="replaced_by", code="unknown_reference", detail=detail)
+        raise InvalidRecord(detail, [fault])
+
+
+def _require_review_fields(body: Row, expected: Row) -> None:
+    """Refuse a body that sets its own state: that takes a decision."""
+    for name, value in expected.items():
+        if body[name] != value:
+            detail = (
+                "Where a record stands in review is decided, not written:"
+                " see accept, reject, retract and merge."
+            )
+            raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
 
 
 def require_comment(change: Change, action: str) -> None:
-    """Refuse what nobody may do without a reason."""
+    """Refuse an action that needs a reason if the change has none."""
     if not (change.comment or "").strip():
         detail = f"Say why: to {action} needs a comment."
         raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
 
 
-def require_role(caller: Key, role: str, what: str) -> None:
-    """Refuse a role that is too low."""
+def require_role(caller: Key, role: str, action: str) -> None:
+    """Refuse a caller whose role is too low for an action."""
     if not caller.may(role):
         raise Forbidden(
-            f"To {what} needs a key of the role {role} or higher; this one's role is {caller.role}."
+            f"To {action} needs a key of the role {role} or higher;"
+            f" this one's role is {caller.role}."
         )
-
-
-def _decided_elsewhere(field: str) -> InvalidRecord:
-    detail = "Where a record stands in review is decided, not written: see accept, reject, retract and merge."
-    return InvalidRecord(detail, [Fault(at=field, code="fixed_field", detail=detail)])

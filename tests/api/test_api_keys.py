@@ -177,7 +177,7 @@ def test_why_a_key_is_refused_stands_in_the_record_alone(
         body = problem(answer)
         told[reason] = (body["code"], body["detail"])
         assert denials(caplog)[-1]["reason"] == reason
-    assert set(told.values()) == {("invalid_key", api_keys.BadKey.wording)}
+    assert set(told.values()) == {("invalid_key", api_keys.BadKey.message)}
     assert denials(caplog)[-1]["key_name"] == "The curator"
     # Whose id a forged key bears has nothing to do with it.
     assert "key_name" not in denials(caplog)[-2]

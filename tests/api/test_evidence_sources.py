@@ -356,7 +356,7 @@ def test_a_walk_in_a_circle_ends(empty: Store) -> None:
 def test_a_walk_stops_at_its_limit_of_claims_and_says_so(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relation_graph, "MOST_NODES", 5)
+    monkeypatch.setattr(relation_graph, "MAX_NODES", 5)
     walk = get_json(client, "/v1/claims/ccsvi-causes-ms/relations?depth=10")
     assert len(walk["claims"]) == 5
     assert walk["truncated"] is True

@@ -15,7 +15,7 @@ from models.core import vocabularies as v
 from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row, source_out
 from models.records.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication_date
-from models.transfer.seed import FileFault, _sources
+from models.transfer.seed import FileFault, read_sources
 
 SEED_DATA = Path(__file__).parents[2] / "seed_data"
 RECORDED = "2026-01-02T03:04:05.000006Z"
@@ -53,7 +53,8 @@ def out(source: SourceIn, recorded: str = RECORDED, revision: int = 7) -> Row:
 @cache
 def _seeded() -> tuple[SourceIn, ...]:
     problems: list[FileFault] = []
-    sources = tuple(source for _, source in _sources(SEED_DATA, problems))
+    found = read_sources(SEED_DATA, lambda path, fault: problems.append((path, fault)))
+    sources = tuple(source for _, source in found)
     assert not problems
     return sources
 

@@ -52,7 +52,7 @@ def load(
     source: Any = content if isinstance(content, Path) else io.BufferedReader(io.BytesIO(content))
 
     def report(problem: Any) -> None:
-        told.append(describe_fault(problem.place, problem.fault))
+        told.append(describe_fault(problem.location, problem.fault))
 
     with jsonl_reader.open_input(source, "test") as opened:
         try:

@@ -1,4 +1,4 @@
-"""Keys: made once, found by their hash, good for nothing once revoked or expired, and never to be read again."""
+"""API keys: created once, stored as a hash, refused once revoked or expired, never shown again."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ def make(
         )
 
 
-def test_a_key_is_found_and_only_its_hash_is_stored(empty: Store) -> None:
+def test_a_key_authenticates_and_only_its_hash_is_stored(empty: Store) -> None:
     made, plain = make(empty)
     assert re.fullmatch(r"claimbase_[0-9A-Za-z]{8}_[0-9A-Za-z]{32}_[0-9A-Za-z]{6}", plain)
     with empty.database.read() as connection:
@@ -35,7 +35,7 @@ def test_a_key_is_found_and_only_its_hash_is_stored(empty: Store) -> None:
     assert secret not in repr(made)
 
 
-def test_no_two_keys_are_alike(empty: Store) -> None:
+def test_keys_are_unique(empty: Store) -> None:
     made = [make(empty) for _ in range(20)]
     assert len({plain for _, plain in made}) == len({key.id for key, _ in made}) == 20
     with empty.database.read() as connection:
@@ -48,7 +48,7 @@ def other(character: str) -> str:
     return "a" if character != "a" else "b"
 
 
-def test_every_single_mistyped_character_is_told_without_the_database(empty: Store) -> None:
+def test_a_mistyped_key_is_detected_without_the_database(empty: Store) -> None:
     _, plain = make(empty)
     for place in range(len(plain)):
         mistyped = plain[:place] + other(plain[place]) + plain[place + 1 :]
@@ -76,7 +76,7 @@ def forged(plain: str) -> str:
     return f"{begun}_{api_keys._checksum(begun)}"
 
 
-def test_a_forged_secret_and_an_id_that_is_not_stored_are_unknown(empty: Store) -> None:
+def test_a_forged_secret_and_an_unknown_id_are_unknown_keys(empty: Store) -> None:
     _, plain = make(empty)
     elsewhere = "claimbase_AAAAAAAA_" + "B" * 32
     for wrong in (forged(plain), f"{elsewhere}_{api_keys._checksum(elsewhere)}"):
@@ -86,7 +86,7 @@ def test_a_forged_secret_and_an_id_that_is_not_stored_are_unknown(empty: Store) 
         assert caught.value.key is None
 
 
-def test_a_revoked_key_is_good_for_nothing_and_stays_revoked_since_then(empty: Store) -> None:
+def test_a_revoked_key_is_refused_and_keeps_its_time_of_revocation(empty: Store) -> None:
     made, plain = make(empty)
     with empty.database.write() as connection:
         revoked = api_keys.revoke_key(connection, made.id)
@@ -100,7 +100,7 @@ def test_a_revoked_key_is_good_for_nothing_and_stays_revoked_since_then(empty: S
         api_keys.revoke_key(connection, "AAAAAAAA")
 
 
-def test_an_expired_key_is_good_for_nothing(empty: Store) -> None:
+def test_an_expired_key_is_refused(empty: Store) -> None:
     made, plain = make(empty, expires="1d")
     with empty.database.read() as connection:
         assert api_keys.authenticate(connection, plain).id == made.id
@@ -114,7 +114,7 @@ def test_an_expired_key_is_good_for_nothing(empty: Store) -> None:
         api_keys.authenticate(connection, plain)
 
 
-def test_what_is_told_of_a_bad_key_is_the_same_but_for_an_expired_one() -> None:
+def test_all_bad_keys_get_the_same_message_except_expired_ones() -> None:
     told = {kind: kind().detail for kind in (MalformedKey, UnknownKey, RevokedKey, ExpiredKey)}
     assert told[MalformedKey] == told[UnknownKey] == told[RevokedKey] != told[ExpiredKey]
     assert len({kind.reason for kind in told}) == 4
@@ -124,7 +124,7 @@ def test_what_is_told_of_a_bad_key_is_the_same_but_for_an_expired_one() -> None:
 @pytest.mark.parametrize(
     "name", ["Anna", "x", "é" * 100, "build script 2", "李雷", "O'Neil, PhD", "administrator"]
 )
-def test_a_name_that_will_do(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     assert api_keys.parse_key_request({"name": name, "role": "admin"}).name == name
 
 
@@ -148,13 +148,13 @@ def test_a_name_that_will_do(name: str) -> None:
         *("claimbase", "Claimbase bot", "admin-cli", "migrate", "\ud800", None, 5, ["Anna"]),
     ],
 )
-def test_a_name_that_will_not_do(name: object) -> None:
+def test_invalid_names_are_refused(name: object) -> None:
     with pytest.raises(InvalidRecord) as caught:
         api_keys.parse_key_request({"name": name, "role": "admin"})
     assert [fault.at for fault in caught.value.faults] == ["/name"]
 
 
-def test_an_unknown_role_names_the_roles() -> None:
+def test_the_error_for_an_unknown_role_lists_the_roles() -> None:
     with pytest.raises(InvalidRecord) as caught:
         api_keys.parse_key_request({"name": "Anna", "role": "currator"})
     (fault,) = caught.value.faults
@@ -165,13 +165,13 @@ def test_an_unknown_role_names_the_roles() -> None:
 @pytest.mark.parametrize(
     "given", [None, [], "text", 5, {}, {"name": "Anna"}, {"name": "A", "role": "admin", "id": "x"}]
 )
-def test_what_is_no_key_at_all_is_refused(given: object) -> None:
+def test_an_invalid_description_of_a_key_is_refused(given: object) -> None:
     with pytest.raises(InvalidRecord) as caught:
         api_keys.parse_key_request(given)
     assert caught.value.faults
 
 
-def test_a_day_a_time_or_a_number_of_days_ends_a_key() -> None:
+def test_an_expiry_is_a_day_a_time_or_a_number_of_days() -> None:
     def until(expires: str) -> str | None:
         return api_keys.parse_key_request(
             {"name": "Anna", "role": "admin", "expires": expires}
@@ -209,7 +209,7 @@ def test_roles_are_ranked(empty: Store) -> None:
     }
 
 
-def test_no_part_of_a_key_but_its_id_is_left_in_a_text(empty: Store) -> None:
+def test_only_the_id_of_a_key_remains_in_a_redacted_text(empty: Store) -> None:
     made, plain = make(empty)
     secret = plain.split("_")[2]
     encoded = plain.replace("_", "%5F")

@@ -1,4 +1,4 @@
-"""Backups: all that is not derived comes back, on both kinds of database, from one moment, and never half."""
+"""Backups: all that is not derived is restored, in both kinds of database, all or nothing."""
 
 import gzip
 import os
@@ -37,7 +37,7 @@ ANSWER = {
 
 
 def content(store: Store) -> dict[str, list[Any]]:
-    """Return every row of every table, but for its place in an index, which only one kind of database has."""
+    """Return every row of every table, without numbers in an index: not all databases have them."""
     with store.database.read() as connection:
         found = {}
         for each in [table(model) for model in tables]:
@@ -55,7 +55,9 @@ def fill(store: Store) -> None:
         connection.execute(insert(table(Idempotency)), ANSWER)
 
 
-def test_all_of_it_comes_back_into_either_kind(seeded: Store, other: Store, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_either_kind_of_database(
+    seeded: Store, other: Store, tmp_path: Path
+) -> None:
     fill(seeded)
     file = tmp_path / "a.backup"
     header = backup.write_backup(seeded.database, file)
@@ -72,7 +74,7 @@ def test_all_of_it_comes_back_into_either_kind(seeded: Store, other: Store, tmp_
     assert again.read_bytes() == file.read_bytes()
 
 
-def test_it_holds_every_table_that_is_not_derived(seeded: Store, tmp_path: Path) -> None:
+def test_a_backup_holds_every_table_that_is_not_derived(seeded: Store, tmp_path: Path) -> None:
     fill(seeded)
     file = tmp_path / "a.backup"
     backup.write_backup(seeded.database, file)
@@ -83,7 +85,7 @@ def test_it_holds_every_table_that_is_not_derived(seeded: Store, tmp_path: Path)
     assert b"secret-proposal" in gzip.decompress(file.read_bytes())
 
 
-def test_a_backup_is_never_written_over(seeded: Store, tmp_path: Path) -> None:
+def test_a_backup_is_never_overwritten(seeded: Store, tmp_path: Path) -> None:
     file = tmp_path / "a.backup"
     file.write_bytes(b"precious")
     with pytest.raises(backup.BadBackup, match="never written over"):
@@ -96,7 +98,7 @@ def test_a_backup_is_never_written_over(seeded: Store, tmp_path: Path) -> None:
         backup.write_backup(seeded.database, tmp_path / "none" / "c.backup")
 
 
-def test_a_backup_that_fails_leaves_nothing(
+def test_a_failed_backup_leaves_no_file(
     seeded: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_handle: int) -> None:
@@ -111,7 +113,7 @@ def test_a_backup_that_fails_leaves_nothing(
 @pytest.mark.parametrize(
     "damage", ["cut", "cut at a line", "changed", "without its end", "text", "empty", "other"]
 )
-def test_a_damaged_one_is_refused_before_anything_is_stored(
+def test_a_damaged_backup_is_refused_before_anything_is_stored(
     damage: str, empty: Store, tmp_path: Path
 ) -> None:
     with changes.begin(empty.database, actor="ada") as change:
@@ -135,7 +137,7 @@ def test_a_damaged_one_is_refused_before_anything_is_stored(
         backup.restore_backup(empty.database, file)
 
 
-def test_one_of_a_newer_program_is_refused(
+def test_a_backup_of_a_newer_program_is_refused(
     empty: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.backup"
@@ -145,7 +147,7 @@ def test_one_of_a_newer_program_is_refused(
         backup.restore_backup(empty.database, file)
 
 
-def test_it_comes_back_into_an_empty_database_only(
+def test_a_backup_is_restored_only_into_an_empty_database(
     seeded: Store, templates: Templates, kind: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.backup"
@@ -164,9 +166,7 @@ def test_it_comes_back_into_an_empty_database_only(
     templates.drop(url)
 
 
-def test_one_that_does_not_agree_with_itself_is_refused(
-    empty: Store, other: Store, tmp_path: Path
-) -> None:
+def test_an_inconsistent_backup_is_refused(empty: Store, other: Store, tmp_path: Path) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_claim(change, a_claim())
     with empty.database.write() as connection:
@@ -178,7 +178,7 @@ def test_one_that_does_not_agree_with_itself_is_refused(
     assert content(other)["claim"] == []
 
 
-def test_one_of_an_older_shape_is_brought_to_the_newest(
+def test_a_backup_of_an_older_schema_is_migrated(
     seeded: Store, other: Store, tmp_path: Path
 ) -> None:
     file = tmp_path / "old.backup"
@@ -212,7 +212,7 @@ def test_one_from_before_the_first_release_is_told_what_to_do(
     )
 
 
-def test_it_shows_one_moment_while_a_writer_writes(
+def test_a_backup_is_consistent_while_others_write(
     seeded: Store, other: Store, tmp_path: Path
 ) -> None:
     stop = threading.Event()

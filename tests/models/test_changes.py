@@ -1,4 +1,4 @@
-"""The write side: a revision for each change, none for none, the document in the same transaction, nothing half done."""
+"""The write side: a revision for each change, with the document, in one transaction."""
 
 import json
 import threading
@@ -43,7 +43,7 @@ def serials(store: Store) -> list[int]:
         )
 
 
-def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> None:
+def test_each_change_stores_a_revision_with_the_whole_record(empty: Store) -> None:
     store_one_claim(empty)
     with empty.database.read() as connection:
         rows = (
@@ -64,7 +64,7 @@ def test_each_change_leaves_a_revision_with_the_whole_record(empty: Store) -> No
     assert disagreements(empty) == []
 
 
-def test_the_same_again_leaves_nothing(empty: Store) -> None:
+def test_storing_the_same_again_makes_no_revision(empty: Store) -> None:
     store_one_claim(empty)
     before = whole(empty)
     with changes.begin(empty.database, actor="bob") as change:
@@ -98,7 +98,7 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
     assert disagreements(empty) == []
 
 
-def test_a_retracted_source_counts_no_more_and_the_claim_shows_it(empty: Store) -> None:
+def test_evidence_of_a_retracted_source_does_not_count(empty: Store) -> None:
     store_one_claim(empty)
     with changes.begin(empty.database, actor="bob") as change:
         changes.put_source(
@@ -150,7 +150,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("put", "at", "suggestion"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
 )
-def test_what_refers_to_nothing_is_refused_by_name(
+def test_a_dangling_reference_is_refused_with_the_name_of_its_field(
     empty: Store, put: Any, at: str, suggestion: str | None
 ) -> None:
     store_one_claim(empty)
@@ -177,7 +177,7 @@ def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:
     assert "smith-2020" in caught.value.faults[0].detail
 
 
-def test_every_kind_of_record_goes_round(empty: Store) -> None:
+def test_every_type_of_record_is_read_as_it_was_written(empty: Store) -> None:
     store_one_claim(empty)
     author = {"family": "Berg", "given": "René", "particle": "van den", "suffix": "Jr"}
     identifiers = [
@@ -233,7 +233,7 @@ def test_every_kind_of_record_goes_round(empty: Store) -> None:
     assert disagreements(empty) == []
 
 
-def test_writers_at_once_leave_serials_without_gap_and_no_lost_change(empty: Store) -> None:
+def test_concurrent_writers_lose_no_change_and_no_serial(empty: Store) -> None:
     store_one_claim(empty)
     failures: list[Exception] = []
 
@@ -287,7 +287,7 @@ CHECKED = [
 ]
 
 
-def test_the_database_itself_refuses_a_word_outside_each_vocabulary(seeded: Store) -> None:
+def test_the_database_refuses_terms_outside_each_vocabulary(seeded: Store) -> None:
     with changes.begin(seeded.database, actor="ada") as change:
         decision = {
             "key": "a",
@@ -312,7 +312,7 @@ def test_the_database_itself_refuses_a_word_outside_each_vocabulary(seeded: Stor
             connection.execute(update(rows).values({column: "nonsense"}))
 
 
-def test_the_database_itself_refuses_rows_that_point_nowhere(seeded: Store) -> None:
+def test_the_database_refuses_dangling_rows(seeded: Store) -> None:
     with seeded.database.read() as connection:
         line = dict(connection.execute(select(table(Evidence)).limit(1)).mappings().one())
     for column in ("claim", "source"):
@@ -343,24 +343,44 @@ def test_keys_begin_with_the_claim() -> None:
 
 SPOILED = [
     ("document", lambda: update(table(ClaimDocument)).values(derived=b"{}"), "claim_document of"),
-    ("status", lambda: update(table(ClaimDocument)).where(table(ClaimDocument).c.claim == "ccsvi-causes-ms").values(status="supported"), "ccsvi-causes-ms does not agree"),
-    ("table", lambda: update(table(Claim)).where(table(Claim).c.id == "ccsvi-causes-ms").values(statement="CCSVI cures MS."), "claim/ccsvi-causes-ms differs from its last revision"),
+    (
+        "status",
+        lambda: (
+            update(table(ClaimDocument))
+            .where(table(ClaimDocument).c.claim == "ccsvi-causes-ms")
+            .values(status="supported")
+        ),
+        "ccsvi-causes-ms does not agree",
+    ),
+    (
+        "table",
+        lambda: (
+            update(table(Claim))
+            .where(table(Claim).c.id == "ccsvi-causes-ms")
+            .values(statement="CCSVI cures MS.")
+        ),
+        "claim/ccsvi-causes-ms differs from its last revision",
+    ),
     ("serial", lambda: update(table(Serial)).values(value=999), "The serial stands at 999"),
-    ("gap", lambda: update(table(Revision)).where(table(Revision).c.serial == 7).values(serial=8), "gap or repetition"),
-]  # fmt: skip
+    (
+        "gap",
+        lambda: update(table(Revision)).where(table(Revision).c.serial == 7).values(serial=8),
+        "gap or repetition",
+    ),
+]
 
 
 @pytest.mark.parametrize(
     ("spoil", "told"), [case[1:] for case in SPOILED], ids=[case[0] for case in SPOILED]
 )
-def test_check_tells_what_disagrees(seeded: Store, spoil: Any, told: str) -> None:
+def test_check_reports_every_disagreement(seeded: Store, spoil: Any, told: str) -> None:
     assert disagreements(seeded) == []
     with seeded.database.write() as connection:
         connection.execute(spoil())
     assert any(told in line for line in disagreements(seeded)), disagreements(seeded)
 
 
-def test_rebuild_mends_the_read_model(seeded: Store) -> None:
+def test_rebuild_repairs_the_read_model(seeded: Store) -> None:
     before = whole(seeded, "ccsvi-causes-ms")
     with seeded.database.write() as connection:
         connection.execute(update(table(ClaimDocument)).values(derived=b"{}", status="supported"))
@@ -370,7 +390,7 @@ def test_rebuild_mends_the_read_model(seeded: Store) -> None:
     assert disagreements(seeded) == []
 
 
-def test_a_change_of_nothing_takes_no_serial(seeded: Store) -> None:
+def test_an_empty_change_takes_no_serial(seeded: Store) -> None:
     with changes.begin(seeded.database, actor="ada"):
         pass
     with seeded.database.read() as connection:

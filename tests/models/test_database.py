@@ -1,4 +1,4 @@
-"""Writers one after the other: in the order in which they came, for so long and no longer, without a connection meanwhile."""
+"""Writers wait for each other, in order, for a bounded time and without a connection."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def start(work: Callable[[], None], queue: WriterQueue) -> threading.Thread:
     return thread
 
 
-def test_writers_come_in_the_order_in_which_they_asked(empty: Store) -> None:
+def test_writers_write_in_the_order_of_their_arrival(empty: Store) -> None:
     database, came = empty.database, list[int]()
 
     def write(n: int) -> None:
@@ -52,7 +52,7 @@ def test_writers_come_in_the_order_in_which_they_asked(empty: Store) -> None:
     with database.write() as connection:
         lock_serial(connection)
         threads = [start(lambda n=n: write(n), database.queue) for n in range(30)]  # type: ignore[misc]
-        # More than the pool has; none of them holds a connection, so that nobody else waits for one.
+        # More than the pool has. None of them holds a connection, so nobody else waits for one.
         assert database.writer.pool.checkedout() == 1  # type: ignore[attr-defined]
         assert came == []
     for thread in threads:
@@ -61,9 +61,7 @@ def test_writers_come_in_the_order_in_which_they_asked(empty: Store) -> None:
     assert waiting(database.queue) == 0
 
 
-def test_a_writer_waits_so_long_and_no_longer(
-    empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_waits_for_a_bounded_time(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.database.connections.BUSY_SECONDS", 0.3)
     with empty.database.write():
         begun = time.monotonic()
@@ -75,7 +73,7 @@ def test_a_writer_waits_so_long_and_no_longer(
         lock_serial(connection)
 
 
-def test_one_who_gives_up_does_not_let_the_next_one_in() -> None:
+def test_a_writer_that_gives_up_does_not_admit_the_next_one() -> None:
     queue, came = WriterQueue(), list[str]()
 
     def take(name: str, seconds: float) -> None:
@@ -95,14 +93,14 @@ def test_one_who_gives_up_does_not_let_the_next_one_in() -> None:
     assert came == ["not early", "late"]
 
 
-def test_an_error_ends_a_turn(empty: Store) -> None:
+def test_an_error_ends_the_writers_turn(empty: Store) -> None:
     for way in (empty.database.write, empty.database.reshape):
         with pytest.raises(LookupError), way():
             raise LookupError
     assert waiting(empty.database.queue) == 0
 
 
-def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
+def test_time_waited_in_the_queue_counts_for_the_whole_wait(
     empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.database.connections.BUSY_SECONDS", 2)
@@ -126,9 +124,7 @@ def test_what_was_waited_for_this_process_is_not_waited_for_others_again(
 
 
 @pytest.mark.parametrize("way", ["reader", "writer", "inline"])
-def test_a_new_file_has_pages_for_documents_whoever_opens_it_first(
-    tmp_path: Path, way: str
-) -> None:
+def test_a_new_file_has_large_pages_whoever_opens_it_first(tmp_path: Path, way: str) -> None:
     database = connect(file_url(tmp_path / "new.db"))
     with getattr(database, way).connect():
         pass
@@ -144,7 +140,7 @@ def journal(connection: Connection) -> str | None:
     return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
 
 
-def test_an_empty_database_is_filled_past_the_log(empty: Store) -> None:
+def test_an_empty_database_is_filled_without_the_log(empty: Store) -> None:
     database = empty.database
     usual = None if database.inline is None else "wal"
     with database.write(fills=True) as connection:
@@ -157,7 +153,7 @@ def test_an_empty_database_is_filled_past_the_log(empty: Store) -> None:
         assert listings.serial(connection) == 0
 
 
-def test_where_somebody_has_the_file_open_it_is_filled_by_the_log(empty: Store) -> None:
+def test_a_file_that_is_open_elsewhere_is_filled_through_the_log(empty: Store) -> None:
     other = connect(empty.url)
     with other.read() as looking, empty.database.write(fills=True) as connection:
         assert journal(connection) == journal(looking)
@@ -173,8 +169,8 @@ from models.records.claim import Topic
 from models.records.serializers import table
 
 rows.BULK_CACHE_KB = 100
-topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": [], "state": "accepted",
-           "revision": 1, "created": "", "updated": ""}
+topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": [],
+           "state": "accepted", "revision": 1, "created": "", "updated": ""}
           for n in range(5000)]
 with connect(sys.argv[1]).write(fills=True) as connection:
     rows.prepare_for_many(connection)
@@ -184,7 +180,7 @@ with connect(sys.argv[1]).write(fills=True) as connection:
 """
 
 
-def test_who_is_killed_while_filling_leaves_nothing_behind(empty: Store) -> None:
+def test_a_writer_killed_while_filling_leaves_nothing_behind(empty: Store) -> None:
     url = empty.database.writer.url.render_as_string(hide_password=False)
     child = subprocess.Popen(
         [sys.executable, "-c", FILLING, url], stdout=subprocess.PIPE, text=True, cwd=ROOT

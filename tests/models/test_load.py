@@ -1,4 +1,4 @@
-"""Loading lines of JSON: as changes, all or nothing, each fault with its line, the same as if each were put by itself."""
+"""Loading JSON Lines: as changes, all or nothing, each fault with its line."""
 
 import json
 from itertools import pairwise
@@ -49,7 +49,7 @@ FLAT = {"record": "evidence", "claim": "x-causes-y", **LINE}
 
 
 def tables(store: Store) -> dict[str, Any]:
-    """Return the content of all tables, without times and serials, which differ between two ways of storing the same."""
+    """Return the content of all tables, without what depends on the way of storing it."""
     with store.database.read() as connection:
         kept = {
             f"{kind.name}/{each}": body
@@ -78,7 +78,7 @@ def tables(store: Store) -> dict[str, Any]:
     return {"records": kept, "terms": terms, "periods": periods, "cores": cores}
 
 
-def test_records_come_as_changes(empty: Store) -> None:
+def test_records_are_loaded_as_changes(empty: Store) -> None:
     told, reported = load(
         empty,
         as_lines(TOPIC, SOURCE, {**CLAIM, "evidence": [LINE], "occurrences": [dict(occurrence())]}),
@@ -120,10 +120,10 @@ def whole_claim(store: Store, slug: str) -> Any:
     return row and json.loads(documents_module.served(dict(row)))
 
 
-def test_a_load_in_batches_is_what_changes_make_one_by_one(
+def test_a_load_in_batches_equals_one_by_one_changes(
     empty: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In small batches and with everything in odd places: the same tables as from `changes`, record by record."""
+    """Small batches in an unusual order give the same tables as `changes`, record by record."""
     given = list(data.records(30, data.sentences(None)))
     flat = [line for record in given for line in flattened(record)]
     monkeypatch.setattr(loading, "BATCH_SIZE", 7)
@@ -156,9 +156,7 @@ def flattened(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in record.items() if name not in plurals}, *parts]
 
 
-def test_an_export_into_a_database_with_content_comes_as_changes(
-    seeded: Store, other: Store
-) -> None:
+def test_an_export_into_a_filled_database_is_loaded_as_changes(seeded: Store, other: Store) -> None:
     in_every_state(seeded)
     content = exported(seeded)
     store_one_claim(other)
@@ -179,7 +177,7 @@ def test_an_export_into_a_database_with_content_comes_as_changes(
     assert (again.stored.total(), again.unchanged.total()) == (0, told.records)
 
 
-def test_what_is_stored_already_is_changed_or_left(seeded: Store) -> None:
+def test_stored_records_are_changed_or_left_unchanged(seeded: Store) -> None:
     load(seeded, as_lines(SOURCE, OTHER))
     told, _ = load(
         seeded,
@@ -331,7 +329,9 @@ def test_bad_records_are_skipped_with_what_depends_on_them(empty: Store) -> None
     assert whole_claim(empty, "x-causes-y")["counts"]["evidence"] == 1
 
 
-def test_an_export_with_bad_records_left_out_comes_as_changes(seeded: Store, other: Store) -> None:
+def test_an_export_without_its_bad_records_is_loaded_as_changes(
+    seeded: Store, other: Store
+) -> None:
     content = exported(seeded).replace(b'"kind":"causal_hypothesis"', b'"kind":"fact"', 1)
     told, reported = load(other, content, skip_bad=True)
     assert told.restored is False
@@ -340,7 +340,7 @@ def test_an_export_with_bad_records_left_out_comes_as_changes(seeded: Store, oth
     assert disagreements(other) == []
 
 
-def test_two_sources_cannot_have_one_identifier(empty: Store) -> None:
+def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:
     one_doi = [identifier("10.1000/one")]
     first, second = (
         {**SOURCE, "identifiers": one_doi},
@@ -353,14 +353,14 @@ def test_two_sources_cannot_have_one_identifier(empty: Store) -> None:
         load(empty, as_lines(first, second))
 
 
-def test_the_same_record_twice_is_a_change_of_it(empty: Store) -> None:
+def test_a_record_that_occurs_twice_is_changed(empty: Store) -> None:
     told, _ = load(empty, as_lines(OTHER, {**OTHER, "statement": "Y causes Z, often."}, OTHER))
     assert told.stored == {"claim": 3}
     assert whole_claim(empty, "y-causes-z")["statement"] == "X causes Y."
     assert disagreements(empty) == []
 
 
-def test_a_proposal_stays_one(empty: Store) -> None:
+def test_a_proposal_is_loaded_as_a_proposal(empty: Store) -> None:
     load(
         empty,
         as_lines(
@@ -373,7 +373,7 @@ def test_a_proposal_stays_one(empty: Store) -> None:
     assert disagreements(empty) == []
 
 
-def test_problems_have_an_end(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_problems_is_bounded(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "MAX_PROBLEMS", 5)
     with pytest.raises(BadImport, match="5 problems so far; nothing was stored"):
         load(empty, b"?\n" * 100)
@@ -381,7 +381,7 @@ def test_problems_have_an_end(empty: Store, monkeypatch: pytest.MonkeyPatch) -> 
     assert told.reported == len(reported) == 100
 
 
-def test_an_empty_file_a_gzipped_one_and_blank_lines(
+def test_empty_files_gzipped_files_and_blank_lines(
     empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(BadFile, match="is empty"):
@@ -411,13 +411,13 @@ def test_memory_does_not_grow_with_the_file(empty: Store, monkeypatch: pytest.Mo
 def test_new_claims_are_derived_the_same_as_from_the_tables(
     empty: Store, seeded: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What follows from a batch's own rows is what follows from the tables, in a load and where an export is restored."""
+    """A batch's own rows give the same documents as the tables, also in a restored export."""
     ours = bulk_insert.derive_new_claims
     seen: list[str] = []
 
     def both(connection: Any, batch: bulk_insert.Batch) -> derive.Rows:
         derived = ours(connection, batch)
-        assert derived == derive.derive(connection, sorted(batch.new))
+        assert derived == derive.derive(connection, sorted(batch.new_claims))
         seen.extend(row["claim"] for row in derived["claim_document"])
         return derived
 

@@ -34,7 +34,7 @@ def test_head_is_the_head_of_the_tree(empty: Store) -> None:
     assert tree.get_heads() == [schema_version.HEAD]
 
 
-def test_every_constraint_has_the_name_that_the_classes_give_it(empty: Store) -> None:
+def test_constraints_are_named_as_in_the_classes(empty: Store) -> None:
     with empty.database.read() as connection:
         seen = inspect(connection)
         for model in tables.tables:
@@ -68,7 +68,7 @@ def test_the_database_keeps_columns_inside_their_vocabularies(seeded: Store) -> 
     assert checked > 25
 
 
-def test_a_file_checks_vocabularies_the_fast_way(tmp_path: Path) -> None:
+def test_the_checks_of_vocabularies_do_without_in(tmp_path: Path) -> None:
     """The checks are written as the classes have them, also after a way down and up again."""
     database = connect(file_url(tmp_path / "a.db"))
     migrations.migrate(database)
@@ -164,12 +164,12 @@ def test_an_unknown_revision_is_refused(empty: Store) -> None:
         ("sqlite:///:memory:", "cannot be shared"),
     ],
 )
-def test_an_address_that_will_not_do_says_what_will(url: str, told: str) -> None:
+def test_the_error_for_a_bad_url_says_what_is_valid(url: str, told: str) -> None:
     with pytest.raises(BadDatabaseUrl, match=told):
         connect(url)
 
 
-def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:
+def test_the_folder_of_a_database_file_is_created(tmp_path: Path) -> None:
     database = connect(file_url(tmp_path / "new" / "folder" / "a.db"))
     migrations.migrate(database)
     seed(database, ROOT / "seed_data")

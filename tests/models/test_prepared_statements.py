@@ -1,4 +1,4 @@
-"""Statements kept in the database's own words: what they write is what SQLAlchemy would, and only what differs is written."""
+"""Prepared statements write what SQLAlchemy would, and only what differs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Quotes and their places: exact, moved, ambiguous, orphan, on the article and on texts that are made up."""
+"""Quotes and their places: exact, moved, ambiguous or orphan, in the article and other texts."""
 
 import hashlib
 import unicodedata
@@ -74,7 +74,7 @@ def test_a_doubled_passage_is_ambiguous_unless_the_words_around_it_decide(
 
 
 @given(words, words, words, st.integers(min_value=0))
-def test_a_changed_word_is_an_orphan_that_shows_its_lookalike_and_takes_no_place(
+def test_a_changed_quote_is_an_orphan_shown_with_the_most_similar_passage(
     before: str, quote: str, after: str, which: int
 ) -> None:
     changed = quote.split(" ")
@@ -92,7 +92,7 @@ def verdict(text: str, **quote: Any) -> Verdict:
 @pytest.mark.parametrize(
     ("text", "quote", "outcome", "start"),
     [
-        # At its offsets, with other words around it, it is still there; it is told that they are others.
+        # At its offsets it is exact; that the words around it are others is said.
         ("A vein is narrow now.", Quote("x", "is narrow", "A nerve ", " then.", 7, 16), "exact", 7),
         # Twice, but the recorded place has the recorded words around it.
         ("It is so. It is so.", Quote("x", "is so", "It ", ".", 3, 8), "exact", 3),
@@ -121,12 +121,14 @@ def verdict(text: str, **quote: Any) -> Verdict:
         ("Les cafe\u0301s", Quote("x", "cafe"), "orphan", None),
     ],
 )
-def test_where_a_quote_stands(text: str, quote: Quote, outcome: str, start: int | None) -> None:
+def test_the_outcome_and_place_of_a_quote(
+    text: str, quote: Quote, outcome: str, start: int | None
+) -> None:
     found = check_quote(text, quote)
     assert (found.outcome, found.start) == (outcome, start)
 
 
-def test_what_a_verdict_says() -> None:
+def test_the_message_of_a_verdict() -> None:
     text = "The vein is narrow. It was found in 56 people with the disease, not in 20 without."
     assert verdict(text, quote="vein is", start=4, end=11).detail == "at 4-11."
     assert verdict(text, quote="vein is", start=14, end=21).detail == "from 14-21 to 4-11."
@@ -165,16 +167,14 @@ SHA256 = hashlib.sha256(RECORDED.encode()).hexdigest()
         ),
     ],
 )
-def test_a_text_that_is_only_written_in_another_way_is_read_as_the_recorded_one(
-    content: str, done: tuple[str, ...]
-) -> None:
+def test_a_variant_of_the_recorded_text_is_recognised(content: str, done: tuple[str, ...]) -> None:
     found = read_text(content, SHA256, [])
     assert (found.text, found.done, found.fits) == (RECORDED, done, True)
     assert all(way in found.sentence for way in done)
 
 
 @pytest.mark.parametrize("written", ["\r\n", "\n"])
-def test_the_recorded_text_may_be_the_one_with_the_other_line_ends(written: str) -> None:
+def test_the_recorded_text_may_have_other_line_ends(written: str) -> None:
     recorded = "\ufeffOne\r\ntwo\r\n"
     found = read_text(
         f"One{written}two{written}", hashlib.sha256(recorded.encode()).hexdigest(), []
@@ -183,7 +183,9 @@ def test_the_recorded_text_may_be_the_one_with_the_other_line_ends(written: str)
 
 
 @pytest.mark.parametrize("sha256", [None, "0" * 64])
-def test_without_the_recorded_text_it_is_read_as_most_anchors_fit(sha256: str | None) -> None:
+def test_without_a_recorded_text_the_variant_with_most_fitting_anchors_is_used(
+    sha256: str | None,
+) -> None:
     quotes = [anchored(RECORDED, 14, 23), anchored(RECORDED, 0, 5)]
     found = read_text(RECORDED.replace("\n", "\r\n") + "More.", sha256, quotes)
     assert (found.text, found.done) == (RECORDED + "More.", ("with line ends LF",))
@@ -207,7 +209,7 @@ def an_occurrence(text: str, key: str, quote: str, **more: Any) -> OccurrenceIn:
     )
 
 
-def test_the_accepted_quotes_of_a_source_are_checked_and_nothing_is_written(empty: Store) -> None:
+def test_only_accepted_quotes_are_checked_and_nothing_is_written(empty: Store) -> None:
     text = "It is said that veins are narrow. Others say that they are not."
     page = {
         "id": "page",

@@ -1,4 +1,4 @@
-"""Walks along the relations: what hangs on a claim, evidence on the ties themselves, and cycles that end."""
+"""Walks along relations: dependents of a claim, evidence on relations, and cycles."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def stored(store: Store, slug: str) -> Any:
     return from_json(documents.served(row, claim_aggregate.PARTS))
 
 
-def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: Store) -> None:
+def test_evidence_on_a_relation_counts_for_the_relation_and_not_the_claim(seeded: Store) -> None:
     start, target = "collaterals-make-abnormal-flow", "inefficient-venous-outflow"
     before = stored(seeded, start)
     record = {
@@ -73,7 +73,7 @@ def test_evidence_on_a_relation_judges_the_relation_and_not_the_claim(seeded: St
         put_part(change, start, EvidenceIn.model_validate({**record, "relation_type": "rivals"}))
 
 
-def test_if_the_narrowing_falls_the_causal_claim_loses_support_along_the_chain(
+def test_a_refuted_cause_takes_support_from_its_effects(
     shared: Store,
 ) -> None:
     with shared.database.read() as connection:
@@ -104,7 +104,7 @@ def test_if_the_narrowing_falls_the_causal_claim_loses_support_along_the_chain(
     assert not any(node["loses_support"] for node in short["claims"])
 
 
-def test_cycles_end(empty: Store) -> None:
+def test_walks_end_in_spite_of_cycles(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         for slug in "abcd":
             changes.put_claim(change, ClaimIn(id=slug, statement=f"{slug}.", kind="mechanism"))
@@ -119,7 +119,7 @@ def test_cycles_end(empty: Store) -> None:
     assert not around["truncated"]
 
 
-def test_a_refuted_tie_passes_nothing_on_and_a_cycle_is_told_once(empty: Store) -> None:
+def test_a_refuted_relation_blocks_and_a_cycle_occurs_once(empty: Store) -> None:
     study = {
         "id": "s",
         "type": "article-journal",

@@ -1,4 +1,4 @@
-"""SciFact: every claim and every abstract is there afterwards, and nothing that the files do not say."""
+"""SciFact: every claim and every abstract is loaded, and nothing that the files do not say."""
 
 import hashlib
 import json
@@ -47,13 +47,13 @@ def brought_in(store: Store, claims: Path, corpus: Path) -> loading.LoadResult:
         loaded = loading.load(
             store.database,
             source,
-            report=lambda each: told.append(describe_fault(each.place, each.fault)),
+            report=lambda each: told.append(describe_fault(each.location, each.fault)),
         )
     assert told == []
     return loaded
 
 
-def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
+def test_a_small_sample_becomes_sources_and_claims(empty: Store, files: tuple[Path, Path]) -> None:
     loaded = brought_in(empty, *files)
     assert loaded.stored == {"source": 3, "claim": 1, "evidence": 4}
     # Its licences are its own, so that no single one holds for all.
@@ -131,7 +131,7 @@ def test_a_small_sample(empty: Store, files: tuple[Path, Path]) -> None:
         ({"doc_id": 1}, "line 1: not SciFact's: id"),
     ],
 )
-def test_what_is_not_scifact_is_refused(
+def test_other_files_are_refused(
     claim: dict[str, Any], told: str, empty: Store, files: tuple[Path, Path]
 ) -> None:
     files[0].write_bytes(as_lines(claim))
@@ -140,16 +140,14 @@ def test_what_is_not_scifact_is_refused(
     assert exported(empty).count(b"\n") == 1
 
 
-def test_an_abstract_that_is_cited_and_missing_is_reported(
-    empty: Store, files: tuple[Path, Path]
-) -> None:
+def test_a_missing_abstract_is_reported(empty: Store, files: tuple[Path, Path]) -> None:
     files[1].write_bytes(as_lines(ABSTRACT, TRANSLATED))
     with scifact.open_input(*files) as source, pytest.raises(loading.BadImport):
         told: list[str] = []
         loading.load(
             empty.database,
             source,
-            report=lambda each: told.append(describe_fault(each.place, each.fault)),
+            report=lambda each: told.append(describe_fault(each.location, each.fault)),
         )
     assert len(told) == 1
     assert told[0].startswith(
@@ -158,7 +156,7 @@ def test_an_abstract_that_is_cited_and_missing_is_reported(
 
 
 @pytest.mark.parametrize("words", [1, 3, 60])
-def test_a_slug_is_of_whole_words_and_ends_in_the_number(words: int) -> None:
+def test_a_slug_has_whole_words_and_ends_in_the_number(words: int) -> None:
     claim = scifact.Claim(id=12, claim=" ".join(["Überlänge"] * words), doc_ids=[], evidence={})
     slug = scifact.claim_slug(claim)
     assert slug.endswith("uberlange-scifact-12")

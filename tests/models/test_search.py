@@ -1,4 +1,4 @@
-"""The same queries find the same on SQLite, on PostgreSQL, and by a plain reading of what they mean."""
+"""A query finds the same in SQLite, in PostgreSQL, and by the plain definition of its meaning."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -70,7 +70,7 @@ ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_siz
 
 def found(connection: Connection, query: Query) -> set[str]:
     """Return what the database finds; every score is a whole number."""
-    asked = {"asked": full_text.query_text(connection, query)}
+    asked = {"search_query": full_text.query_text(connection, query)}
     rows = connection.execute(
         select(full_text.matches(connection, claim_search, "claim")), asked
     ).all()
@@ -96,7 +96,7 @@ def with_claims(store: Store) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("examples", [40, pytest.param(400, marks=pytest.mark.slow)])
-def test_every_database_finds_what_is_meant(examples: int, empty: Store, other: Store) -> None:
+def test_every_database_finds_the_same_records(examples: int, empty: Store, other: Store) -> None:
     with_claims(empty)
     with_claims(other)
     asked = hits = 0
@@ -124,7 +124,7 @@ def test_every_database_finds_what_is_meant(examples: int, empty: Store, other: 
     assert hits > asked / 20
 
 
-def test_long_texts_are_found_alike(empty: Store) -> None:
+def test_long_texts_are_found_in_every_database(empty: Store) -> None:
     """What PostgreSQL cannot hold (places, places of one word, bytes) is left out on both."""
     with_claims(empty)
     many = " ".join(f"word{number}x{'y' * 60}" for number in range(20_000))
@@ -137,7 +137,7 @@ def test_long_texts_are_found_alike(empty: Store) -> None:
         fill_with(connection, records)
         assert found(connection, parse_query(f"word7x{'y' * 60}", {})) == {"c0"}
         assert found(connection, parse_query(f"word19000x{'y' * 60}", {})) == set()
-        # Its two hundred and fiftieth place is the last that a phrase sees; the word itself is there.
+        # A phrase sees no more than 250 positions of a word; the word itself is found.
         assert found(connection, parse_query("vein valve", {})) == {"c1"}
         assert found(connection, parse_query('"iron vein"', {})) == set()
         assert found(connection, parse_query('"vein vein"', {})) == {"c1"}
@@ -159,7 +159,7 @@ def test_the_longest_queries_are_answered(typed: str, empty: Store) -> None:
         assert found(connection, parse_query(typed[:500], KNOWN)) == set()
 
 
-def test_the_title_counts_more(empty: Store) -> None:
+def test_words_in_the_title_count_more(empty: Store) -> None:
     with_claims(empty)
     filler = "and then much else was said of other things that do not matter here"
     records: list[tuple[str, list[str]]] = [(filler, ["iron"]), ("iron", [filler])] + [
@@ -168,7 +168,7 @@ def test_the_title_counts_more(empty: Store) -> None:
     with empty.database.write() as connection:
         fill_with(connection, records)
         rows = full_text.matches(connection, claim_search, "claim")
-        asked = {"asked": full_text.query_text(connection, parse_query("iron", {}))}
+        asked = {"search_query": full_text.query_text(connection, parse_query("iron", {}))}
         ranked = connection.scalars(select(rows.c.record).order_by(rows.c.score), asked).all()
     assert ranked == ["c1", "c0"]
 
@@ -181,7 +181,7 @@ def sought(store: Store, typed: str, kind: str = "claim") -> set[str]:
         return set(
             connection.scalars(
                 select(found.c.record),
-                {"asked": full_text.query_text(connection, parse_query(typed, {}))},
+                {"search_query": full_text.query_text(connection, parse_query(typed, {}))},
             )
         )
 
@@ -194,7 +194,7 @@ def suggested(store: Store, typed: str) -> set[tuple[str, str]]:
         }
 
 
-def test_changes_are_found_at_once(empty: Store) -> None:
+def test_changes_are_searchable_at_once(empty: Store) -> None:
     with changes.begin(empty.database, actor="ada") as change:
         changes.put_source(change, a_source(note="Zebra fish."))
         changes.put_claim(change, a_claim())
@@ -236,7 +236,8 @@ def tokens_of_the_index(connection: Connection) -> set[str]:
     if connection.dialect.name == "sqlite":
         connection.execute(
             text(
-                "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, claim_search_index, row)"
+                "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, claim_search_index, "
+                "row)"
             )
         )
         return set(connection.scalars(text("SELECT term FROM temp.vocabulary")))
@@ -245,7 +246,7 @@ def tokens_of_the_index(connection: Connection) -> set[str]:
     )
 
 
-def test_what_was_taken_back_is_gone_from_the_index(empty: Store) -> None:
+def test_retracted_records_leave_the_index(empty: Store) -> None:
     for statement in ("Secret Zebedee.", "Something else."):
         with changes.begin(empty.database, actor="ada") as change:
             changes.put_claim(change, a_claim(statement=statement))
@@ -255,16 +256,34 @@ def test_what_was_taken_back_is_gone_from_the_index(empty: Store) -> None:
 
 
 SPOILED: list[tuple[Any, str]] = [
-    (lambda: update(claim_search).where(claim_search.c.claim == "ccsvi-causes-ms").values(words="x"), "claim ccsvi-causes-ms"),
+    (
+        lambda: (
+            update(claim_search).where(claim_search.c.claim == "ccsvi-causes-ms").values(words="x")
+        ),
+        "claim ccsvi-causes-ms",
+    ),
     (lambda: delete(table(search.SourceSearch)), "source doepp-2010"),
-    (lambda: update(search.beginning).where(search.beginning.c.record == "iron").values(text="x"), "topic iron"),
-    (lambda: delete(search.beginning).where(search.beginning.c.kind == "claim"), "claim ccsvi-causes-ms"),
-    (lambda: update(search.beginning).where(search.beginning.c.record == "iron").values(record="no"), "rows of no, not"),
-]  # fmt: skip
+    (
+        lambda: (
+            update(search.beginning).where(search.beginning.c.record == "iron").values(text="x")
+        ),
+        "topic iron",
+    ),
+    (
+        lambda: delete(search.beginning).where(search.beginning.c.kind == "claim"),
+        "claim ccsvi-causes-ms",
+    ),
+    (
+        lambda: (
+            update(search.beginning).where(search.beginning.c.record == "iron").values(record="no")
+        ),
+        "rows of no, not",
+    ),
+]
 
 
 @pytest.mark.parametrize(("spoil", "told"), SPOILED, ids=[told for _, told in SPOILED])
-def test_check_tells_and_rebuild_mends(spoil: Any, told: str, seeded: Store) -> None:
+def test_check_reports_and_rebuild_repairs_the_index(spoil: Any, told: str, seeded: Store) -> None:
     before = sought(seeded, "iron"), sought(seeded, "iron", "source"), suggested(seeded, "iron")
     assert all(before)
     with seeded.database.write() as connection:
@@ -280,7 +299,7 @@ def test_check_tells_and_rebuild_mends(spoil: Any, told: str, seeded: Store) -> 
     )
 
 
-def test_check_tells_of_an_index_that_lost_its_rows(seeded: Store) -> None:
+def test_check_reports_an_index_that_lost_rows(seeded: Store) -> None:
     with seeded.database.write() as connection:
         connection.execute(
             update(table(ClaimSearch)).values(number=table(ClaimSearch).c.number + 1000)

@@ -69,7 +69,7 @@ MS_TERM: Term = ((MS,), (("multipl", "sclerosi"),))
         ),
     ],
 )
-def test_what_is_asked_for(text: str, branches: list[Branch]) -> None:
+def test_queries_are_parsed(text: str, branches: list[Branch]) -> None:
     assert list(parse_query(text, KNOWN)) == branches
 
 
@@ -78,7 +78,7 @@ def test_what_is_asked_for(text: str, branches: list[Branch]) -> None:
     | st.text(max_size=40)
 )
 @settings(max_examples=500, deadline=None)
-def test_nothing_that_is_typed_fails(text: str) -> None:
+def test_no_text_fails_as_a_query(text: str) -> None:
     for branch in parse_query(text, KNOWN):
         assert branch.wanted
         for term in (*branch.wanted, *branch.unwanted):
@@ -111,7 +111,7 @@ def test_the_longest_wording_has_the_synonyms() -> None:
         ("", "iron", None),
     ],
 )
-def test_marks(text: str, query: str, html: str | None) -> None:
+def test_matches_are_highlighted(text: str, query: str, html: str | None) -> None:
     assert highlight(text, parse_query(query, KNOWN)) == html
 
 
@@ -125,7 +125,7 @@ def test_a_label_is_found_by_each_of_its_words() -> None:
     assert normalise_prefix("word " * 100) == first
 
 
-def test_the_seeds_synonyms() -> None:
+def test_the_synonyms_of_the_seed_files_are_valid() -> None:
     known = read_synonyms(ROOT / "seed_data")
     assert known["ms",] == (("ms",), ("multipl", "sclerosi"))
     assert ("chronic", "cerebrospin", "venous", "insuffici") in known["ccsvi",]
@@ -148,7 +148,7 @@ def test_a_folder_without_synonyms_has_none(tmp_path: Path) -> None:
         "- [a, \udcff]",
     ],
 )
-def test_bad_synonyms_are_told(content: str, tmp_path: Path) -> None:
+def test_invalid_synonyms_are_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "vocabularies").mkdir()
     path = tmp_path / "vocabularies" / "synonyms.yaml"
     path.write_bytes(content.encode(errors="surrogateescape"))

@@ -119,12 +119,12 @@ CASES = [
 @pytest.mark.parametrize(
     ("lines", "status", "rule"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_rule(lines: list[Line], status: str, rule: str) -> None:
+def test_each_rule_decides_its_cases(lines: list[Line], status: str, rule: str) -> None:
     decision = decide("causal_hypothesis", lines)
     assert (decision.status, decision.rule) == (status, rule)
 
 
-def test_a_definition_in_use_by_three_groups_is_established_until_somebody_disputes_it() -> None:
+def test_a_definition_used_by_three_groups_is_established_until_it_is_disputed() -> None:
     used = [pro("not_gradable", group) for group in "abc"]
     assert decide("definition", used).rule == "definition_in_use"
     assert decide("definition", used).certainty is None
@@ -133,7 +133,7 @@ def test_a_definition_in_use_by_three_groups_is_established_until_somebody_dispu
     assert decide("definition", [*used, con("not_gradable")]).status == "contested"
 
 
-def test_a_search_that_found_nothing_is_told_only_while_nothing_takes_a_side() -> None:
+def test_a_fruitless_search_shows_only_while_nothing_takes_a_side() -> None:
     search = line("inconclusive", "not_gradable", searched_found_none=True)
     assert decide("finding", [search]).searched_found_none
     assert not decide("finding", [search, pro("4")]).searched_found_none
@@ -155,7 +155,7 @@ CERTAINTIES = [
 
 
 @pytest.mark.parametrize(("lines", "certainty"), CERTAINTIES)
-def test_certainty(lines: list[Line], certainty: str | None) -> None:
+def test_the_certainty_of_each_case(lines: list[Line], certainty: str | None) -> None:
     decision = decide("causal_hypothesis", lines)
     assert decision.certainty == certainty
     assert set(decision.certainty_reasons) <= set(CERTAINTY_REASONS)
@@ -232,7 +232,7 @@ def test_a_second_report_from_the_same_group_changes_nothing(
     few=FEW,
     many=MANY,
 )
-def test_more_support_never_makes_a_status_worse_nor_more_dispute_better(
+def test_more_support_never_lowers_a_status_and_more_dispute_never_raises_it(
     kind: str, lines: list[Line], level: str, group: str, direct: bool
 ) -> None:
     before = v.STATUSES.rank(decide(kind, lines).status)
@@ -244,7 +244,9 @@ def test_more_support_never_makes_a_status_worse_nor_more_dispute_better(
 
 
 @generated(kinds, lines_of, few=FEW, many=MANY)
-def test_exactly_one_rule_decides_and_its_status_is_a_term(kind: str, lines: list[Line]) -> None:
+def test_exactly_one_rule_decides_with_a_status_of_the_vocabulary(
+    kind: str, lines: list[Line]
+) -> None:
     decision = decide(kind, lines)
     first = next(rule for rule in RULES if rule.holds(decision.case))
     assert decision.rule == first.name
@@ -254,7 +256,7 @@ def test_exactly_one_rule_decides_and_its_status_is_a_term(kind: str, lines: lis
 
 
 @generated(kinds, lines_of, st.dates().map(str), st.dates().map(str), few=FEW, many=MANY)
-def test_periods_agree_with_the_rules_on_every_day_and_neither_overlap_nor_gap(
+def test_periods_agree_with_the_rules_without_overlap_or_gap(
     kind: str, lines: list[Line], stated: str, day: str
 ) -> None:
     runs = status_periods(kind, lines, stated)

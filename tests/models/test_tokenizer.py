@@ -29,17 +29,17 @@ from models.search.tokenizer import BREAK, folded_words, index_text, token_spans
         ("", []),
     ],
 )
-def test_what_text_becomes(text: str, found: list[str]) -> None:
+def test_text_becomes_tokens(text: str, found: list[str]) -> None:
     assert tokenize(text) == found
 
 
-def test_words_as_they_were_written() -> None:
+def test_folded_words_are_not_stemmed() -> None:
     assert folded_words("Multiple Scleroses, 2009") == ["multiple", "scleroses", "2009"]
 
 
 @given(st.text(max_size=60))
 @settings(max_examples=400, deadline=None)
-def test_every_token_is_taken_alike_by_every_index(text: str) -> None:
+def test_every_index_takes_tokens_alike(text: str) -> None:
     found = tokenize(text)
     assert all(re.fullmatch(r"[a-z][a-z0-9]{0,59}", token) for token in found)
     assert [token for token, _, _ in token_spans(text)] == found
@@ -52,7 +52,7 @@ def test_every_token_is_taken_alike_by_every_index(text: str) -> None:
     )
 
 
-def test_where_words_stand() -> None:
+def test_tokens_have_the_spans_of_their_words() -> None:
     text = "Über «naïve» cafe\u0301s: 多発"
     assert [text[start:end] for _, start, end in token_spans(text)] == [
         "Über",
@@ -63,16 +63,18 @@ def test_where_words_stand() -> None:
     ]
 
 
-def test_no_phrase_goes_from_one_text_into_the_next() -> None:
+def test_no_phrase_runs_from_one_text_into_the_next() -> None:
     assert index_text("A title", ["one two", "three"]) == (
         "a titl",
         f"{BREAK} one two {BREAK} three",
     )
 
 
-def test_what_no_index_could_hold_is_left_out_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "MOST_TOKENS", 6)
-    monkeypatch.setattr(tokenizer, "MOST_PLACES", 2)
+def test_text_beyond_the_limits_of_an_index_is_left_out_everywhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokenizer, "MAX_TOKENS", 6)
+    monkeypatch.setattr(tokenizer, "MAX_POSITIONS", 2)
     assert index_text("vein", ["vein vein vein", "iron", "lost"]) == (
         "vein",
         f"{BREAK} vein {BREAK} {BREAK} {BREAK}",
@@ -83,8 +85,8 @@ def test_what_no_index_could_hold_is_left_out_everywhere(monkeypatch: pytest.Mon
     )
 
 
-def test_what_is_known_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "MOST_KNOWN", 50)
+def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MAX_CACHED", 50)
     monkeypatch.setattr(tokenizer, "_TOKENS", tokenizer._Tokens())
     for number in range(200):
         assert tokenize(f"veins w{number}") == ["vein", f"w{number}"]
