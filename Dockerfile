@@ -39,8 +39,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     CLAIMBASE_DATABASE_URL=sqlite:////data/claimbase.db \
     CLAIMBASE_SEED_DIR=/app/seed_data \
     CLAIMBASE_HOST=0.0.0.0 \
-    CLAIMBASE_PORT=8000 \
-    CLAIMBASE_SHUTDOWN_SECONDS=8
+    CLAIMBASE_PORT=8000
 EXPOSE 8000
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \

@@ -11,21 +11,20 @@ from threading import BoundedSemaphore
 
 import fastapi_offline
 from anyio import CapacityLimiter
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
+from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api.http import errors, openapi, write_transaction
+from api.http import errors, openapi, rate_limits, write_transaction
+from api.http import middleware as envelope
+from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
-from api.http.middleware import Envelope, Sealed
 from api.http.rate_limits import Limit, Limits
-from api.http.read_route import Lane
+from api.http.read_route import ReadRoute
 from api.http.response_cache import Cache
-from api.http.write_route import Door
 from api.routes import (
     api_keys,
     changes,
@@ -51,7 +50,7 @@ from models.database.connections import POOL_SIZE, connect
 from models.search.query import read_synonyms
 
 # The first one that fits answers, so that those that are asked for the most come first.
-READING = (
+MODULES = (
     claims,
     index,
     health,
@@ -66,15 +65,65 @@ READING = (
     topics,
     changes,
     vocabularies,
+    export,
+    review,
+    curate,
+    api_keys,
 )
-MODULES = (*READING, export, review, curate, api_keys)
-# A shorter answer would hardly become shorter.
-COMPRESSED_FROM = 1000
-ROUTERS = (*(module.router for module in MODULES), history.worded, changes.streamed)
+ROUTERS = (
+    *(module.router for module in MODULES),
+    history.worded,
+    changes.streamed,
+    review.reads,
+    api_keys.reads,
+)
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+SENT_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "X-Request-ID",
+]
+SHOWN_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+]
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """Return what every request passes, the outermost first."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=METHODS,
+        allow_headers=SENT_HEADERS,
+        expose_headers=SHOWN_HEADERS,
+    )
+    return [
+        Middleware(envelope.SecurityHeadersMiddleware),
+        cors,  # Outside all that refuses, so that the browser may read errors too.
+        Middleware(envelope.RequestIdMiddleware),
+        Middleware(envelope.AccessLogMiddleware),
+        Middleware(envelope.StateHeadersMiddleware),
+        Middleware(envelope.HeadMiddleware),
+        Middleware(envelope.ServerErrorMiddleware),
+        Middleware(envelope.AddressMiddleware),
+        Middleware(envelope.BodyMiddleware),
+        Middleware(CompressionMiddleware),
+    ]
 
 
 class Application(FastAPI):
-    """The application, behind the answers that it gave before and those that it can give at once."""
+    """The application behind its cache of answers, which nothing but what it holds passes by the middleware."""
 
     cache: Cache
 
@@ -85,12 +134,7 @@ class Application(FastAPI):
 def create_app(settings: Settings) -> Application:
     """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
-    streams = Streams(
-        database,
-        settings.stream_limit,
-        settings.stream_poll_seconds,
-        settings.stream_heartbeat_seconds,
-    )
+    streams = Streams(database, settings.stream_limit)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -107,9 +151,10 @@ def create_app(settings: Settings) -> Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
-        dependencies=[Depends(errors.check_names)],
+        middleware=middleware(settings),
+        # Not included, since FastAPI then goes through each router for each request.
+        routes=[route for router in ROUTERS for route in router.routes],
     )
     app.state.database = database
     app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
@@ -121,46 +166,13 @@ def create_app(settings: Settings) -> Application:
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),
-        Limit(settings.failed_keys_per_minute),
-        Limit(settings.address_files_per_minute),
+        Limit(rate_limits.FAILED_KEYS_PER_MINUTE),
+        Limit(rate_limits.FILES_PER_MINUTE),
     )
     errors.install(app)
-    for router in ROUTERS:
-        app.include_router(router)
     _offline_docs(app)
     openapi.install(app)
-    routes = [route for router in ROUTERS for route in router.routes]
-    app.router.middleware_stack = Door(app.router.middleware_stack, routes)
-    # The last one added is the outermost, so that the browser may read errors too.
-    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5)
-    app.add_middleware(Envelope, body_seconds=settings.body_seconds)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-Match",
-            "If-None-Match",
-            "Last-Event-ID",
-            "X-Request-ID",
-        ],
-        expose_headers=[
-            "ETag",
-            "Idempotency-Replayed",
-            "Link",
-            "Location",
-            "RateLimit",
-            "RateLimit-Policy",
-            "Retry-After",
-            "X-Request-ID",
-        ],
-    )
-    app.add_middleware(Sealed)
-    lane = Lane(super(Application, app).__call__, app, routes, COMPRESSED_FROM)
-    app.cache = Cache(lane, database, settings.cache_mb * 2**20)
+    app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
     return app
 
 
@@ -195,6 +207,4 @@ def _offline_docs(app: FastAPI) -> None:
         )
     )
 
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> HTMLResponse:
-        return page
+    app.router.routes.append(ReadRoute("/docs", lambda: page, name="docs", include_in_schema=False))

@@ -60,18 +60,6 @@ class Settings(BaseSettings):
     limit_concurrency: int = Field(
         default=500, ge=1, description="Connections at once; beyond it 503."
     )
-    shutdown_seconds: int = Field(
-        default=20, ge=1, description="How long a stop waits for requests under way."
-    )
-    keep_alive_seconds: int = Field(
-        default=5, ge=1, description="How long an idle connection stays open."
-    )
-    header_seconds: float = Field(
-        default=10, gt=0, description="How long a client may take to send a request's headers."
-    )
-    body_seconds: float = Field(
-        default=30, gt=0, description="How long a client may take to send a request's body."
-    )
     trusted_proxies: list[str] = Field(
         default=["127.0.0.1", "::1"],
         description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed, as a JSON list.",
@@ -82,22 +70,6 @@ class Settings(BaseSettings):
     address_writes_per_minute: int = Field(
         default=1200, ge=1, description="Writes a minute from one address; beyond it 429."
     )
-    address_files_per_minute: int = Field(
-        default=120,
-        ge=1,
-        description="Files of citations read a minute for one address; beyond it 429.",
-    )
-    failed_keys_per_minute: int = Field(
-        default=30,
-        ge=1,
-        description="Bad keys a minute from one address; beyond it 429 for any key.",
-    )
     stream_limit: int = Field(
         default=100, ge=0, description="Streams of changes at once; beyond it 503."
-    )
-    stream_poll_seconds: float = Field(
-        default=1.0, gt=0, description="How often to look for changes to stream."
-    )
-    stream_heartbeat_seconds: float = Field(
-        default=15.0, gt=0, description="After how much silence a stream beats."
     )

@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from api.settings import ROOT
 
@@ -42,11 +43,18 @@ def get(port: int, path: str) -> bytes:
 
 
 @contextmanager
-def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
-    """Give the port and the process of a server that is ready, and the seconds that it took."""
+def serving(
+    url: str, constants: Mapping[str, float] = MappingProxyType({})
+) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
+    """Yield the port and the process of a server that is ready, and the seconds that it took.
+
+    `constants` replaces constants of `api.http` in that process, such as `server.SHUTDOWN_SECONDS`.
+    """
     port = free_port()
     begun = time.monotonic()
-    arguments = [*COMMAND, "serve", "--port", str(port), "--database-url", url]
+    changed = "; ".join(f"api.http.{name} = {value}" for name, value in constants.items())
+    program = f"import api.http.server, api.http.event_stream; {changed or 'pass'}; {COMMAND[-1]}"
+    arguments = [*COMMAND[:-1], program, "serve", "--port", str(port), "--database-url", url]
     with subprocess.Popen(
         arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -57,7 +65,7 @@ def serving(url: str) -> Iterator[tuple[int, subprocess.Popen[str], float]]:
                     break
                 except OSError:
                     assert process.poll() is None, process.communicate()
-                    assert time.monotonic() - begun < 30
+                    assert time.monotonic() - begun < 120
                     time.sleep(0.02)
             yield port, process, time.monotonic() - begun
         finally:

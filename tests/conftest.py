@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from api.http.rate_limits import Limit
 from api.main import create_app
 from api.settings import Settings
 from tests.databases import DATABASES, Store, Templates, store_of
@@ -55,8 +56,9 @@ def shared(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Sto
 def client(shared: Store) -> Iterator[TestClient]:
     """Give a client of the API on the seed content, for tests that only read."""
     # More files of citations come from the one address of all tests than from one of the world.
-    settings = Settings(database_url=shared.url, address_files_per_minute=10**6)
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    app = create_app(Settings(database_url=shared.url))
+    app.state.limits.files_by_address = Limit(10**6)
+    with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from sqlalchemy import create_engine, make_url, text
 
 from api.settings import ROOT
+from benchmarks import copying, data
 from models import migrations
 from models.database.connections import Database, connect, file_url
+from models.transfer import jsonl_reader, load
 from models.transfer.seed import seed
 
 DATABASES = ("sqlite", "postgresql")
@@ -34,6 +36,7 @@ class Templates:
         self.folder = folder
         self.uri: str | None = None
         self.made: dict[tuple[str, bool], str] = {}
+        self.files: dict[int, str] = {}
 
     def copy(self, kind: str, *, seeded: bool) -> str:
         """Return the address of a fresh copy."""
@@ -46,6 +49,25 @@ class Templates:
             database.close()
             self.made[kind, seeded] = url
         return self._new(kind, self.made[kind, seeded])
+
+    def filled(self, kind: str, size: int) -> str:
+        """Return the address of a seeded database with this many made-up claims more.
+
+        They are loaded once for each size; PostgreSQL gets a copy of the rows.
+        """
+        if size not in self.files:
+            made = self.copy("sqlite", seeded=True)
+            self.files[size] = made
+            source, database = self.folder / f"{size}.jsonl", connect(made)
+            source.write_bytes(b"".join(data.lines(size, None)))
+            with jsonl_reader.open_input(source) as opened:
+                load.load(database, opened, report=print)
+            database.close()
+        if kind == "sqlite":
+            return self._new(kind, self.files[size])
+        url = self._new(kind, None)
+        copying.copy(Path(str(make_url(self.files[size]).database)), url)
+        return url
 
     def _new(self, kind: str, template: str | None) -> str:
         name = f"t_{uuid.uuid4().hex}"

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from sqlalchemy import make_url
 
 from api.cli.app import app as commands
+from api.http import server
 from api.main import ROUTERS
 from api.settings import ROOT, Settings
 from models.database.connections import connect
@@ -112,7 +113,7 @@ def test_the_image_keeps_its_data_on_its_volume_and_finds_the_content() -> None:
     assert str(settings.seed_dir) == f"{last('WORKDIR')}/seed_data"
     assert str(settings.port) == last("EXPOSE")
     assert settings.host == "0.0.0.0"  # noqa: S104
-    assert settings.shutdown_seconds < 10, "Docker kills ten seconds after it asked"
+    assert server.SHUTDOWN_SECONDS < 10, "Docker kills ten seconds after it asked"
 
 
 def test_the_image_starts_a_command_that_there_is() -> None:

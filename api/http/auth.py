@@ -1,12 +1,14 @@
-"""What routes ask for: a connection that can only read, who is asking, and the terms of the conversation."""
+"""What a route's function may ask for beside its path and query: a connection, a key, a client that takes JSON.
 
-from collections.abc import Callable, Iterator
+FastAPI reads these markers for the OpenAPI document; `api.reading` finds what they stand for.
+"""
+
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import anyio.to_thread
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
-from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -19,13 +21,29 @@ from models.access import api_keys
 from models.access.api_keys import BadKey, Forbidden, Key, MalformedKey
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError
-from models.database.connections import POOL_SIZE, Database
-from models.database.driver_errors import must_wait
+from models.database.connections import Database
+from models.database.driver_errors import TooLong, must_wait
 
 READING = ("GET", "HEAD")
-# About two milliseconds of work; what takes longer is begun anew in a thread.
+# About two milliseconds of the database's work in the event loop.
 THOUSAND_STEPS = 20
+OFFERED = ("application/json",)
 Result = TypeVar("Result")
+
+
+class Lent:
+    """The marker of a parameter that is given a connection which can only read."""
+
+    def __init__(self, *, in_thread: bool) -> None:
+        self.in_thread = in_thread
+
+    def __call__(self) -> None:
+        raise NotImplementedError("a route class lends the connection")
+
+
+# `Reader` may be lent in the event loop, where nothing may take long; `ThreadReader` is for work that is known to.
+Reader = Annotated[Connection, Depends(Lent(in_thread=False))]
+ThreadReader = Annotated[Connection, Depends(Lent(in_thread=True))]
 
 
 def database(request: Request) -> Database:
@@ -34,50 +52,40 @@ def database(request: Request) -> Database:
     return found
 
 
-def read_connection(request: Request) -> Iterator[Connection]:
-    """Lend a connection that can only read."""
-    with database(request).read() as connection:
-        yield connection
-
-
 async def read(
-    request: Request, work: Callable[[Connection], Result], *, long: bool = False
+    request: Request, work: Callable[[Connection], Result], *, in_thread: bool = False
 ) -> Result:
-    """Do work that only reads: here and now where it is short and needs no network, else in a thread."""
+    """Return the result of work that only reads: done in the event loop within a bound, else in a thread.
+
+    What the bound cuts off begins anew in a thread, once.
+    """
     base = database(request)
-    if not long and base.inline is not None:
+    if not in_thread and base.inline is not None:
         try:
             with base.read_inline(THOUSAND_STEPS) as connection:
                 return work(connection)
+        except TooLong:
+            pass
         except DBAPIError as error:
             if not must_wait(error):
                 raise
 
-    def patiently() -> Result:
+    def read_in_thread() -> Result:
         with base.read() as connection:
             return work(connection)
 
-    return await anyio.to_thread.run_sync(patiently, limiter=request.app.state.readers)
-
-
-# `scope="function"` gives the connection back before the answer is sent, so that a slow client holds none. Requests
-# beyond the pool wait here without a thread each, so that a route that needs no database stays fast.
-Reader = Annotated[
-    Connection, Depends(read_connection, scope="function", max_concurrency=POOL_SIZE)
-]
-
-
-OFFERED = ("application/json",)
+    # Requests beyond the pool of connections wait here without a thread each.
+    return await anyio.to_thread.run_sync(read_in_thread, limiter=request.app.state.readers)
 
 
 class KeyRequired(ClaimbaseError):
-    """Nobody in particular asks for what needs a key."""
+    """The request has no key, and needs one."""
 
     code = "key_required"
 
 
 class Bearer(SecurityBase):
-    """Reads the key, from `Authorization: Bearer` alone; another scheme counts as none."""
+    """The marker of a parameter that is given the request's key, and how OpenAPI declares it."""
 
     def __init__(self) -> None:
         self.model = HTTPBearer(
@@ -85,27 +93,41 @@ class Bearer(SecurityBase):
         )
         self.scheme_name = "bearer"
 
-    async def __call__(self, request: Request) -> str | None:
-        given = request.headers.getlist("authorization")
-        schemes = [line.partition(" ")[0].lower() for line in given]
-        # From here on the answer depends on it, which the envelope tells caches.
-        request.state.keyed = "bearer" in schemes
-        if not request.state.keyed:
-            return None
-        if len(given) > 1:
-            # Which of them holds is anybody's guess.
-            raise MalformedKey
-        return given[0].partition(" ")[2].strip(" ")
+    def __call__(self) -> None:
+        raise NotImplementedError("a route class looks the key up")
 
 
 bearer = Bearer()
+Caller = Annotated[Key | None, Depends(bearer)]
 
 
-async def caller(request: Request, presented: Annotated[str | None, Depends(bearer)]) -> Key | None:
-    """Return whose key came with the request, None where none did; raise where it is good for nothing.
+def needs(role: str) -> Any:
+    """Return the marker of a key of this role or a higher one: `Annotated[Key, needs("curator")]`."""
+    assert role in v.ROLES.ids, role
+    return Security(bearer, scopes=[role])
 
-    It is looked up each time, so that a key that is revoked is good for nothing at once.
+
+def _presented(request: Request) -> str | None:
+    """Return the key as it stands in `Authorization: Bearer`, or None; another scheme counts as none."""
+    headers: list[tuple[bytes, bytes]] = request.scope["headers"]
+    given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    schemes = [line.partition(" ")[0].lower() for line in given]
+    # From here on the answer depends on it, which `envelope.StateHeadersMiddleware` tells caches.
+    request.state.keyed = "bearer" in schemes
+    if not request.state.keyed:
+        return None
+    if len(given) > 1:
+        # Which of them holds is anybody's guess.
+        raise MalformedKey
+    return given[0].partition(" ")[2].strip(" ")
+
+
+async def key_of(request: Request) -> Key | None:
+    """Return the API key, or None if the request has none. Raises BadKey if it is unknown, revoked or expired.
+
+    It is looked up each time, so that a key that is revoked is refused at once.
     """
+    presented = _presented(request)
     if presented is None:
         return None
     limits: Limits = request.app.state.limits
@@ -120,48 +142,24 @@ async def caller(request: Request, presented: Annotated[str | None, Depends(bear
     return key
 
 
-Caller = Annotated[Key | None, Depends(caller, max_concurrency=POOL_SIZE)]
-
-
-async def permitted(request: Request, caller: Caller, wanted: SecurityScopes) -> Key:
-    """Return who asks, or refuse: no key, too low a role, too many writes."""
+async def permitted_key(request: Request, role: str) -> Key:
+    """Return the API key. Raises KeyRequired or Forbidden, or TooManyRequests if it is a write too many."""
+    key = await key_of(request)
     if request.method not in READING:
-        request.app.state.limits.count_write(request, caller.id if caller else None)
-    (role,) = wanted.scopes
-    if caller is None:
+        request.app.state.limits.count_write(request, key.id if key else None)
+    if key is None:
         raise KeyRequired("This needs a key; send it as Authorization: Bearer …")
-    if not caller.may(role):
+    if not key.may(role):
         raise Forbidden(
-            f"This needs a key of the role {role} or higher; this one's role is {caller.role}."
+            f"This needs a key of the role {role} or higher; this one's role is {key.role}."
         )
-    return caller
+    return key
 
 
-async def admit(request: Request, role: str) -> Key:
-    """Return who asks, or refuse, as the dependency of `needs` does; without FastAPI, which takes longer to find that out."""
-    return await permitted(
-        request, await caller(request, await bearer(request)), SecurityScopes([role])
-    )
-
-
-def needs(role: str) -> Any:
-    """Return the dependency of a route that asks for a key of this role or a higher one: `Annotated[Key, needs("curator")]`.
-
-    It counts the request against the limits, unless it only reads, and puts the role into the OpenAPI document.
-    """
-    assert role in v.ROLES.ids, role
-    return Security(permitted, scopes=[role])
-
-
-async def json_accepted(request: Request) -> None:
+def json_accepted(request: Request) -> None:
     """Refuse a client that does not take JSON."""
-    if not takes_json(request):
+    if negotiate(header(request, "accept"), OFFERED) is None:
         raise not_acceptable(OFFERED)
-
-
-def takes_json(request: Request) -> bool:
-    """Say whether a client takes JSON."""
-    return negotiate(header(request, "accept"), OFFERED) is not None
 
 
 JsonAccepted = Depends(json_accepted)

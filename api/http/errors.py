@@ -3,10 +3,10 @@
 import logging
 import re
 import uuid
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, get_origin
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -25,123 +25,233 @@ from models.database.driver_errors import cut_off, storage_full, unusable
 from models.records.retired import Moved
 
 MEDIA_TYPE = "application/problem+json"
+UNAVAILABLE = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
 log = logging.getLogger("claimbase.database")
 
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A kind of error: its code and title, the status and headers of the answer, and what it means."""
+
+    code: str
+    status: int
+    title: str
+    definition: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# By themselves both may be kept for ever, but a merger or a retraction can be undone.
+_NOT_FOR_EVER = {"Cache-Control": "no-cache"}
+_AFTER_SECONDS = {"Retry-After": "5"}
+_AFTER_A_MINUTE = {"Retry-After": "60"}
+
+
+def _challenge(more: str = "") -> dict[str, str]:
+    """Return how a client is told what its key lacks (RFC 6750 section 3)."""
+    return {"WWW-Authenticate": f'Bearer realm="claimbase"{more}'}
+
+
+_EXPIRED = ', error="invalid_token", error_description="The key is expired."'
+PROBLEM_TYPES = {
+    each.code: each
+    for each in (
+        ProblemType(
+            "invalid_parameter",
+            400,
+            "invalid parameter",
+            "A parameter has a value that will not do; `errors` names it.",
+        ),
+        ProblemType(
+            "unknown_parameter",
+            400,
+            "unknown parameter",
+            "There is no such parameter here; `errors` offers the nearest.",
+        ),
+        ProblemType(
+            "unknown_value", 400, "unknown value", "A parameter names a record that is not stored."
+        ),
+        ProblemType(
+            "malformed_identifier", 400, "malformed identifier", "Not a DOI, PMID, PMCID or ISBN."
+        ),
+        ProblemType(
+            "bad_cursor",
+            400,
+            "bad cursor",
+            "The cursor is damaged, or belongs to another list, other filters or another sort.",
+        ),
+        ProblemType(
+            "bad_encoding", 400, "bad encoding", "The address is not percent-encoded UTF-8."
+        ),
+        ProblemType(
+            "address_too_long",
+            414,
+            "address too long",
+            "Path and query have more than 8,192 bytes.",
+        ),
+        ProblemType(
+            "body_too_large",
+            413,
+            "body too large",
+            "The request's body has more than 2,000,000 bytes.",
+        ),
+        ProblemType(
+            "malformed_request", 400, "malformed request", "This is not HTTP as it should be."
+        ),
+        ProblemType(
+            "request_timeout",
+            408,
+            "request timeout",
+            "The request, or its body, was not complete in time.",
+            {"Connection": "close"},
+        ),
+        ProblemType(
+            "unsupported_media_type",
+            415,
+            "unsupported media type",
+            "The body is not of a type that is taken here.",
+        ),
+        ProblemType(
+            "malformed_json",
+            400,
+            "malformed JSON",
+            "The body is not JSON, or JSON that could mean two things.",
+        ),
+        ProblemType(
+            "key_required",
+            401,
+            "key required",
+            "This needs a key: Authorization: Bearer and the key.",
+            _challenge(),
+        ),
+        ProblemType(
+            "invalid_key",
+            401,
+            "invalid key",
+            "The key is mistyped, unknown or revoked.",
+            _challenge(', error="invalid_token"'),
+        ),
+        ProblemType(
+            "expired_key",
+            401,
+            "expired key",
+            "The key was good, and its time is over.",
+            _challenge(_EXPIRED),
+        ),
+        ProblemType(
+            "forbidden",
+            403,
+            "forbidden",
+            "The key is good, but its owner may not do this.",
+            _challenge(', error="insufficient_scope"'),
+        ),
+        ProblemType(
+            "too_many_requests",
+            429,
+            "too many requests",
+            "A limit is used up; Retry-After says when to come back.",
+        ),
+        ProblemType(
+            "invalid_record",
+            422,
+            "invalid record",
+            "A record breaks a rule; `errors` names the field.",
+        ),
+        ProblemType(
+            "not_yet_stated", 404, "not yet stated", "The claim was not stated by the day `as_of`."
+        ),
+        ProblemType(
+            "not_yet_recorded",
+            404,
+            "not yet recorded",
+            "The claim was not recorded here by the time `known_at`.",
+        ),
+        ProblemType(
+            "gone",
+            410,
+            "gone",
+            "The record was retracted; the detail says why, `errors` what stands in its place.",
+            _NOT_FOR_EVER,
+        ),
+        ProblemType(
+            "moved",
+            308,
+            "moved",
+            "The record was merged into another; `Location` leads there.",
+            _NOT_FOR_EVER,
+        ),
+        ProblemType(
+            "conflict", 409, "conflict", "What is stored stands against it; the detail says what."
+        ),
+        ProblemType(
+            "already_exists",
+            409,
+            "already exists",
+            "There is such a record already, or its id is taken.",
+        ),
+        ProblemType(
+            "precondition_required",
+            428,
+            "precondition required",
+            "Send If-Match with the ETag that you read.",
+        ),
+        ProblemType(
+            "precondition_failed",
+            412,
+            "precondition failed",
+            "The record was changed since; read it again.",
+        ),
+        ProblemType(
+            "idempotency_key_reused",
+            422,
+            "idempotency key reused",
+            "The same key came with another request.",
+        ),
+        ProblemType("not_found", 404, "not found", "There is no such record or path."),
+        ProblemType(
+            "method_not_allowed",
+            405,
+            "method not allowed",
+            "The path exists; `Allow` lists its methods.",
+        ),
+        ProblemType(
+            "not_acceptable",
+            406,
+            "not acceptable",
+            "None of the accepted media types is offered; `errors` lists what is.",
+            {"Vary": "Accept"},
+        ),
+        ProblemType(
+            "storage_full",
+            507,
+            "storage full",
+            "There is no room left to write; reading goes on.",
+            _AFTER_A_MINUTE,
+        ),
+        ProblemType(
+            "unavailable",
+            503,
+            "unavailable",
+            "The database cannot be reached or is not migrated; try again.",
+            _AFTER_SECONDS,
+        ),
+        ProblemType(
+            "too_slow",
+            503,
+            "too slow",
+            "The database was asked for more than it could find in time; ask for less.",
+            _AFTER_SECONDS,
+        ),
+        ProblemType(
+            "internal_error", 500, "internal error", "A fault of ours; tell us the request_id."
+        ),
+        ProblemType("http_error", 400, "other error", "Any other error of HTTP."),
+    )
+}
 PROBLEMS = Vocabulary(
     "problems",
     "Problems",
     "The codes that an answer with an error may carry; `type` points here.",
-    (
-        Term(
-            "invalid_parameter",
-            "invalid parameter",
-            "A parameter has a value that will not do; `errors` names it.",
-        ),
-        Term(
-            "unknown_parameter",
-            "unknown parameter",
-            "There is no such parameter here; `errors` offers the nearest.",
-        ),
-        Term("unknown_value", "unknown value", "A parameter names a record that is not stored."),
-        Term("malformed_identifier", "malformed identifier", "Not a DOI, PMID, PMCID or ISBN."),
-        Term(
-            "bad_cursor",
-            "bad cursor",
-            "The cursor is damaged, or belongs to another list, other filters or another sort.",
-        ),
-        Term("bad_encoding", "bad encoding", "The address is not percent-encoded UTF-8."),
-        Term("address_too_long", "address too long", "Path and query have more than 8,192 bytes."),
-        Term(
-            "body_too_large", "body too large", "The request's body has more than 2,000,000 bytes."
-        ),
-        Term("malformed_request", "malformed request", "This is not HTTP as it should be."),
-        Term(
-            "request_timeout",
-            "request timeout",
-            "The request, or its body, was not complete in time.",
-        ),
-        Term(
-            "unsupported_media_type",
-            "unsupported media type",
-            "The body is not of a type that is taken here.",
-        ),
-        Term(
-            "malformed_json",
-            "malformed JSON",
-            "The body is not JSON, or JSON that could mean two things.",
-        ),
-        Term(
-            "key_required", "key required", "This needs a key: Authorization: Bearer and the key."
-        ),
-        Term("invalid_key", "invalid key", "The key is mistyped, unknown or revoked."),
-        Term("expired_key", "expired key", "The key was good, and its time is over."),
-        Term("forbidden", "forbidden", "The key is good, but its owner may not do this."),
-        Term(
-            "too_many_requests",
-            "too many requests",
-            "A limit is used up; Retry-After says when to come back.",
-        ),
-        Term(
-            "invalid_record", "invalid record", "A record breaks a rule; `errors` names the field."
-        ),
-        Term("not_yet_stated", "not yet stated", "The claim was not stated by the day `as_of`."),
-        Term(
-            "not_yet_recorded",
-            "not yet recorded",
-            "The claim was not recorded here by the time `known_at`.",
-        ),
-        Term(
-            "gone",
-            "gone",
-            "The record was retracted; the detail says why, `errors` what stands in its place.",
-        ),
-        Term("moved", "moved", "The record was merged into another; `Location` leads there."),
-        Term("conflict", "conflict", "What is stored stands against it; the detail says what."),
-        Term(
-            "already_exists",
-            "already exists",
-            "There is such a record already, or its id is taken.",
-        ),
-        Term(
-            "precondition_required",
-            "precondition required",
-            "Send If-Match with the ETag that you read.",
-        ),
-        Term(
-            "precondition_failed",
-            "precondition failed",
-            "The record was changed since; read it again.",
-        ),
-        Term(
-            "idempotency_key_reused",
-            "idempotency key reused",
-            "The same key came with another request.",
-        ),
-        Term("not_found", "not found", "There is no such record or path."),
-        Term(
-            "method_not_allowed",
-            "method not allowed",
-            "The path exists; `Allow` lists its methods.",
-        ),
-        Term(
-            "not_acceptable",
-            "not acceptable",
-            "None of the accepted media types is offered; `errors` lists what is.",
-        ),
-        Term("storage_full", "storage full", "There is no room left to write; reading goes on."),
-        Term(
-            "unavailable",
-            "unavailable",
-            "The database cannot be reached or is not migrated; try again.",
-        ),
-        Term(
-            "too_slow",
-            "too slow",
-            "The database was asked for more than it could find in time; ask for less.",
-        ),
-        Term("internal_error", "internal error", "A fault of ours; tell us the request_id."),
-        Term("http_error", "other error", "Any other error of HTTP."),
-    ),
+    tuple(Term(each.code, each.title, each.definition) for each in PROBLEM_TYPES.values()),
     reference="RFC 9457, Problem Details for HTTP APIs",
 )
 
@@ -170,13 +280,17 @@ class Problem(BaseModel):
 
 
 def problem_body(
-    status: int, code: str, detail: str, errors: Sequence[ProblemError] = (), request_id: str = ""
+    code: str,
+    detail: str,
+    errors: Sequence[ProblemError] = (),
+    request_id: str = "",
+    status: int | None = None,
 ) -> Problem:
     """Return the one shape of errors; with an id of its own where it never became a request."""
     return Problem(
         type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
-        title=next(term.label for term in PROBLEMS.terms if term.id == code),
-        status=status,
+        title=PROBLEM_TYPES[code].title,
+        status=status or PROBLEM_TYPES[code].status,
         detail=detail,
         code=code,
         errors=list(errors),
@@ -186,20 +300,20 @@ def problem_body(
 
 def problem(
     request: Request,
-    status: int,
     code: str,
     detail: str,
     errors: Sequence[ProblemError] = (),
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    status: int | None = None,
 ) -> Response:
-    """Return an answer in the one shape of errors."""
-    body = problem_body(
-        status, code, detail, errors, request.scope.get("state", {}).get("request_id", "")
-    )
+    """Return an answer in the one shape of errors; its status is the code's, unless another one is given."""
+    state = request.scope.setdefault("state", {})
+    body = problem_body(code, detail, errors, state.get("request_id", ""), status)
     # What a client sent may be shown to it again, but a key in the wrong place is not: answers are kept and passed on.
     content = redact_keys(to_json(body, exclude_none=True).decode()).encode()
-    request.scope.setdefault("state", {}).setdefault("denied", code)
-    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    state.setdefault("denied", code)
+    sent = {**PROBLEM_TYPES[code].headers, **(headers or {})}
+    return Response(content, status_code=body.status, media_type=MEDIA_TYPE, headers=sent)
 
 
 class ParameterError(ClaimbaseError):
@@ -214,16 +328,18 @@ class NotAcceptable(ClaimbaseError):
     code = "not_acceptable"
 
 
-def not_acceptable(offered: Sequence[str]) -> NotAcceptable:
+def not_acceptable(
+    offered: Sequence[str], header: str = "Accept", what: str = "media types"
+) -> NotAcceptable:
     """Return the error that says what is offered."""
     fault = Fault(
-        at="Accept",
+        at=header,
         code="not_acceptable",
         detail="None of it is offered here.",
         allowed=list(offered),
     )
     return NotAcceptable(
-        "None of the media types in Accept is offered here; errors lists what is.", [fault]
+        f"None of the {what} in {header} is offered here; errors lists what is.", [fault]
     )
 
 
@@ -233,63 +349,12 @@ class Unavailable(ClaimbaseError):
     code = "unavailable"
 
 
-STATUS_OF_CODE = {
-    "key_required": 401,
-    "invalid_key": 401,
-    "expired_key": 401,
-    "forbidden": 403,
-    "moved": 308,
-    "conflict": 409,
-    "already_exists": 409,
-    "gone": 410,
-    "precondition_failed": 412,
-    "precondition_required": 428,
-    "idempotency_key_reused": 422,
-    "request_timeout": 408,
-    "body_too_large": 413,
-    "unsupported_media_type": 415,
-    "too_many_requests": 429,
-    "unavailable": 503,
-    "storage_full": 507,
-    "not_found": 404,
-    "not_yet_stated": 404,
-    "not_yet_recorded": 404,
-    "not_acceptable": 406,
-    "invalid_record": 422,
-}
-
-
-HEADERS_OF_STATUS = {
-    # By themselves both may be kept for ever, but a merger or a retraction can be undone.
-    308: {"Cache-Control": "no-cache"},
-    410: {"Cache-Control": "no-cache"},
-    406: {"Vary": "Accept"},
-    408: {"Connection": "close"},
-    503: {"Retry-After": "5"},
-    507: {"Retry-After": "60"},
-}
-# How a client is told what its key lacks (RFC 6750 section 3).
-_BEARER = 'Bearer realm="claimbase"'
-CHALLENGES = {
-    "key_required": _BEARER,
-    "invalid_key": f'{_BEARER}, error="invalid_token"',
-    "expired_key": f'{_BEARER}, error="invalid_token", error_description="The key is expired."',
-    "forbidden": f'{_BEARER}, error="insufficient_scope"',
-}
-
-
-def on_domain_error(request: Request, error: Exception) -> Response:
-    """Render an error of the domain: 404 where a record is missing, else 400."""
-    assert isinstance(error, ClaimbaseError)
-    status = STATUS_OF_CODE.get(error.code, 400)
+def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
+    """Return the answer to an error of the domain."""
     errors = [_of_fault(fault) for fault in error.faults]
-    headers = dict(HEADERS_OF_STATUS.get(status, {}))
-    if error.code in CHALLENGES:
-        headers["WWW-Authenticate"] = CHALLENGES[error.code]
-    if isinstance(error, Moved):
-        headers["Location"] = _moved(request, error)
+    headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
-    return problem(request, status, error.code, error.detail, errors, headers)
+    return problem(request, error.code, error.detail, errors, headers)
 
 
 def _moved(request: Request, error: Moved) -> str:
@@ -312,9 +377,8 @@ def _of_fault(fault: Fault) -> ProblemError:
     )
 
 
-def on_validation_error(request: Request, error: Exception) -> Response:
-    """Render all that FastAPI found wrong with parameters, with the valid names or values."""
-    assert isinstance(error, RequestValidationError)
+def on_validation_error(request: Request, error: RequestValidationError) -> Response:
+    """Return the answer to parameters of which something is wrong, with the valid names or values."""
     faults = validation_faults(
         ({**each, "loc": each["loc"][1:]} for each in error.errors()), _parameters(request)
     )
@@ -325,7 +389,7 @@ def on_validation_error(request: Request, error: Exception) -> Response:
     code = "unknown_parameter" if first.code == "unknown_parameter" else "invalid_parameter"
     detail = first.detail if code == "unknown_parameter" else f"{first.at}: {first.detail}"
     hint = f" Did you mean '{first.suggestion}'?" if first.suggestion else ""
-    return problem(request, 400, code, detail + hint, [_of_fault(fault) for fault in named])
+    return problem(request, code, detail + hint, [_of_fault(fault) for fault in named])
 
 
 def _of_value(fault: Fault) -> Fault:
@@ -338,44 +402,30 @@ def _unknown(fault: Fault) -> Fault:
     )
 
 
-async def check_names(request: Request) -> None:
-    """Refuse what FastAPI lets pass: a parameter where a route has none, and one given twice of which it takes one."""
-    known = _parameters(request)
-    faults = []
-    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
-        if not known:
-            faults.append(_unknown(Fault(at=name, code="unknown_field", detail="")))
-        elif times > 1 and known.get(name) is False:
-            detail = f"'{name}' is given {times} times; it takes one value."
-            faults.append(Fault(at=name, code="repeated_parameter", detail=detail))
-    if faults:
-        raise ParameterError(faults[0].detail, faults, code=None if known else "unknown_parameter")
-
-
-def _parameters(request: Request) -> dict[str, bool]:
-    """Return the names of the query parameters of the route that was asked for, each with whether it takes several values."""
+def _parameters(request: Request) -> list[str]:
+    """Return the names of the query parameters of the route that was asked for."""
     dependant = getattr(request.scope.get("route"), "dependant", None)
-    names: dict[str, bool] = {}
-    for field in dependant.query_params if dependant else ():
-        for name, info in field.field_info.annotation.model_fields.items():
-            names[info.alias or name] = get_origin(info.annotation) is list
-    return names
+    models = [
+        query.field_info.annotation for query in (dependant.query_params if dependant else ())
+    ]
+    return [info.alias or name for model in models for name, info in model.model_fields.items()]
 
 
-def on_http_error(request: Request, error: Exception) -> Response:
-    """Render an error that Starlette raised: unknown path, wrong method."""
-    assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    details = {
-        404: f"There is nothing at {request.url.path}; see /v1 for what there is.",
-        405: f"{request.method} is not offered here.",
-    }
-    code = codes.get(error.status_code, "http_error")
-    detail = details.get(error.status_code, error.detail)
+def on_http_error(request: Request, error: HTTPException) -> Response:
+    """Return the answer to an error that Starlette raised: unknown path, wrong method."""
     headers = dict(error.headers or {})
+    if error.status_code == 404:
+        return problem(
+            request,
+            "not_found",
+            f"There is nothing at {request.url.path}; see /v1 for what there is.",
+        )
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))
-    return problem(request, error.status_code, code, detail, headers=headers)
+        return problem(
+            request, "method_not_allowed", f"{request.method} is not offered here.", headers=headers
+        )
+    return problem(request, "http_error", error.detail, headers=headers, status=error.status_code)
 
 
 def _allowed(request: Request) -> list[str]:
@@ -398,11 +448,9 @@ def _allowed(request: Request) -> list[str]:
     )
 
 
-def on_database_error(request: Request, error: Exception) -> Response:
-    """Say that the database is gone or full, where it is; any other database error is a fault of ours and goes on."""
-    cause = getattr(error, "orig", error)
-    status, code = 503, "unavailable"
-    detail = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
+def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Response:
+    """Return the answer where the database is gone, full or too slow; any other error of it is a fault of ours."""
+    code, detail = "unavailable", UNAVAILABLE
     if isinstance(error, DBAPIError):
         if cut_off(error):
             code, detail = (
@@ -410,25 +458,45 @@ def on_database_error(request: Request, error: Exception) -> Response:
                 "This takes longer than the server lets a question take. Ask for less of it.",
             )
         elif storage_full(error):
-            status, code = 507, "storage_full"
-            detail = "There is no room left to write; reading goes on. Try again later."
+            code, detail = (
+                "storage_full",
+                "There is no room left to write; reading goes on. Try again later.",
+            )
         elif not unusable(error):
             raise error
     # What it is exactly is for whoever runs this, not for whoever asks.
+    cause = getattr(error, "orig", error)
     log.warning(
         code,
         extra={"request_id": request.state.request_id, "cause": f"{type(cause).__name__}: {cause}"},
     )
-    return problem(request, status, code, detail, headers=HEADERS_OF_STATUS[status])
+    return problem(request, code, detail)
+
+
+HANDLERS: dict[type[Exception], Callable[[Request, Any], Response]] = {
+    ClaimbaseError: on_domain_error,
+    RequestValidationError: on_validation_error,
+    HTTPException: on_http_error,
+    DBAPIError: on_database_error,
+    PoolTimeout: on_database_error,
+}
 
 
 def install(app: FastAPI) -> None:
-    """Attach the handlers; a fault that none of them knows becomes a 500 in `api.envelope`."""
-    app.add_exception_handler(ClaimbaseError, on_domain_error)
-    app.add_exception_handler(RequestValidationError, on_validation_error)
-    app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(DBAPIError, on_database_error)
-    app.add_exception_handler(PoolTimeout, on_database_error)
+    """Attach the handlers; an error that none of them knows becomes a 500 in `api.envelope`."""
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, _in_event_loop(handler))
+
+
+def _in_event_loop(
+    handler: Callable[[Request, Any], Response],
+) -> Callable[[Request, Any], Awaitable[Response]]:
+    """Return a handler as a coroutine, since Starlette calls an ordinary function in a thread, which takes longer."""
+
+    async def handle(request: Request, error: Any) -> Response:
+        return handler(request, error)
+
+    return handle
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

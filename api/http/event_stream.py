@@ -21,6 +21,9 @@ from models.read import listings
 from models.read.change_feed import Batch
 
 RETRY_MILLISECONDS = 3000
+# How often to look for changes, and after how much silence a stream beats.
+POLL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 15.0
 # What a stream reads at once, and so the most that waits in memory for a client that is slow to take it.
 BATCH = 100
 # A client that takes nothing for so long, though there is something, is given up.
@@ -43,8 +46,6 @@ class Streams:
 
     database: Database
     most: int
-    poll_seconds: float
-    heartbeat_seconds: float
     open: int = 0
     closed: bool = False
     seen: int = 0
@@ -65,7 +66,7 @@ class Streams:
 
     async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(self.poll_seconds)
+            await asyncio.sleep(POLL_SECONDS)
             if not self.open:
                 continue
             try:
@@ -126,7 +127,7 @@ class Streams:
                     continue
             while not self.closed and not news.is_set():
                 try:
-                    async with asyncio.timeout(self.heartbeat_seconds):
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
                         await news.wait()
                 except TimeoutError:
                     # An id without data is no event, but tells the client where to go on past what its filters held back.

@@ -25,6 +25,11 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     return best[1]
 
 
+def qualities(header: str) -> dict[str, float]:
+    """Return how much each value of an Accept header is liked: its q-value (RFC 9110 section 12.4.2)."""
+    return dict(_range(part) for part in header.split(",") if part.strip())
+
+
 def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
     """Return the parameters (but q) that an Accept header gives with a media type: `text/x-bibliography; style=apa`."""
     for part in (accept or "").split(","):

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
-from api.http.errors import MEDIA_TYPE, PROBLEMS, Problem, responses
+from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, Problem, responses
 
 # The responses that are shown as examples: `make examples` writes them, and a test compares them
 # with the API.
@@ -60,7 +60,7 @@ PROBLEM_OF_STATUS = {
 def problem_example(status: str) -> dict[str, Any]:
     """Return an example of a problem with this status."""
     code, detail = PROBLEM_OF_STATUS[status]
-    title = next(term.label for term in PROBLEMS.terms if term.id == code)
+    title = PROBLEM_TYPES[code].title
     return {
         "type": f"/v1/vocabularies/problems#{code}",
         "title": title,

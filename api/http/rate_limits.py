@@ -20,6 +20,8 @@ from fastapi import Request
 from models.core.errors import ClaimbaseError
 
 WINDOW = 60
+FAILED_KEYS_PER_MINUTE = 30
+FILES_PER_MINUTE = 120
 MOST_BUCKETS = 50_000
 MOST_ADDRESSES = 1000
 # Less than any unit or second that matters, and more than floating point is off by.

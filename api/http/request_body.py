@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 import anyio
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Message, Receive, Scope
+from starlette.types import Message, Receive
 
 from models.core.errors import ClaimbaseError, Fault
 
 MOST_BYTES = 2_000_000
-# Paths that take a body of any length, piece by piece: it may take its time, but it must not stall.
-STREAMED: frozenset[str] = frozenset()
+# How long a client may take to send a body.
+BODY_SECONDS = 30.0
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 DEEPEST = 32
 # Beyond 2^53 a JSON number is not the same one for every reader (RFC 7493 section 2.2).
@@ -63,14 +63,13 @@ def has_body(request: Request) -> bool:
 def refuse_by_length(request: Request) -> None:
     """Refuse a body that is said to be too large, before any of it is read."""
     length = request.headers.get("content-length", "0")
-    if request.scope["path"] not in STREAMED and length.isdecimal() and int(length) > MOST_BYTES:
+    if length.isdecimal() and int(length) > MOST_BYTES:
         raise BodyTooLarge
 
 
-def guarded(scope: Scope, receive: Receive, seconds: float) -> Receive:
-    """Return a `receive` that counts the body and looks at the clock: all of it in so many seconds, a stream each piece."""
-    streamed = scope["path"] in STREAMED
-    end, taken, complete = time.monotonic() + seconds, 0, False
+def guarded(receive: Receive) -> Receive:
+    """Return a `receive` that counts the body and looks at the clock."""
+    end, taken, complete = time.monotonic() + BODY_SECONDS, 0, False
 
     async def receive_in_time() -> Message:
         nonlocal taken, complete
@@ -78,13 +77,13 @@ def guarded(scope: Scope, receive: Receive, seconds: float) -> Receive:
             # Whoever asks again waits for the client to go, which may take as long as the answer does.
             return await receive()
         message = None
-        with anyio.move_on_after(seconds if streamed else end - time.monotonic()):
+        with anyio.move_on_after(end - time.monotonic()):
             message = await receive()
         if message is None:
-            raise BodyTooSlow(f"The body was not complete within {seconds:g} seconds.")
+            raise BodyTooSlow(f"The body was not complete within {BODY_SECONDS:g} seconds.")
         complete = not message.get("more_body", False)
         taken += len(message.get("body", b""))
-        if taken > MOST_BYTES and not streamed:
+        if taken > MOST_BYTES:
             raise BodyTooLarge
         return message
 

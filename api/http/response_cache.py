@@ -1,21 +1,22 @@
 """Answers that were given before, as they went out: compressed once, and good for as long as nothing was changed."""
 
 import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import middleware
+from api.http.compression import preferred_coding
 from models.database.connections import Database
 from models.read import listings
 
 # What an answer depends on besides its address; and what asks for more than the public answer to a plain GET.
-VARYING = frozenset([b"accept", b"accept-encoding", b"host", b"if-none-match", b"origin"])
+VARYING = frozenset([b"accept", b"host", b"if-none-match", b"origin"])
 BARRING = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
 # No answer takes more than this part of all there is room for.
 LARGEST = 1 / 16
@@ -63,17 +64,27 @@ class Cache:
         begun = time.perf_counter()
         if not self._looked:
             await self._look()
-        varying, given = [], b""
+        varying: list[Any] = []
+        given, accepted = b"", None
         for header in scope["headers"]:
-            name = header[0]
+            name, value = header
             if name in VARYING:
                 varying.append(header)
+            elif name == b"accept-encoding":
+                accepted = value if accepted is None else accepted + b", " + value
             elif name == b"x-request-id":
-                given = header[1]
+                given = value
             elif name in BARRING:
                 await self.app(scope, receive, send)
                 return
-        key = scope["scheme"], scope.get("raw_path"), scope["query_string"], tuple(varying)
+        # Each coding is kept once, in whatever words clients ask for it.
+        key = (
+            scope["scheme"],
+            scope.get("raw_path"),
+            scope["query_string"],
+            preferred_coding(accepted),
+            *varying,
+        )
         found = self.kept.get(key)
         if found is None:
             token = self.token
@@ -82,12 +93,11 @@ class Cache:
             )
             return
         self.kept.move_to_end(key)
-        request_id = middleware.identify(given.decode("latin-1"))
+        request_id = middleware.request_id_of(given)
         headers = [*found.headers, (b"x-request-id", request_id.encode())]
         await send({"type": "http.response.start", "status": found.status, "headers": headers})
         await send({"type": "http.response.body", "body": found.body})
-        if middleware.log.isEnabledFor(logging.INFO):
-            middleware.tell(scope, request_id, found.status, begun)
+        middleware.log_request(scope, request_id, found.status, begun)
 
     def keep(self, token: Hashable, key: Hashable, answer: Kept) -> None:
         """Keep an answer that was begun when this token held; not where it was overtaken."""

@@ -18,13 +18,22 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from api.http.errors import HEADERS_OF_STATUS, MEDIA_TYPE, problem_body
-from api.http.middleware import SECURITY_HEADERS, Sealed
+from api.http import request_body
+from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, problem_body
+from api.http.middleware import SECURITY_HEADERS, SecurityHeadersMiddleware
 from api.settings import Settings
 from models.access.api_keys import redact_keys
 
 # How long the rest of a body is read and thrown away that was answered already, so that the client gets the answer.
 LINGER_SECONDS = 5
+# How long a client may take to send a request's headers, and how long an idle connection stays open.
+HEADER_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 5
+# How long a stop waits for requests under way: a container's runtime kills ten seconds after it asked.
+SHUTDOWN_SECONDS = 8
+# How long a process of several may take to answer its supervisor, which else kills it: also while it still starts, and
+# on a slow machine that takes longer than uvicorn's five seconds.
+WORKER_SECONDS = 60
 
 
 class Clock:
@@ -92,18 +101,18 @@ class Impatient(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         self.reading, self.writing = Clock(self.loop), Clock(self.loop)
         super().connection_made(transport)
-        self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
+        self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
         if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
-            self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
+            self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if not self.reading.running and self._idle():
-            self.reading.set(self.config.settings.header_seconds, self._headers_too_late)
+            self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def on_headers_complete(self) -> None:
         self.reading.stop()
@@ -118,7 +127,7 @@ class Impatient(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             # It closes once the client has taken what is written.
-            self.reading.set(self.config.settings.body_seconds, self.transport.abort)
+            self.reading.set(request_body.BODY_SECONDS, self.transport.abort)
         elif self.in_body:
             self._unset_keepalive_if_required()
             self.reading.set(LINGER_SECONDS, self.transport.close)
@@ -130,7 +139,7 @@ class Impatient(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
-        self.reading.set(self.config.settings.body_seconds, self.transport.abort)
+        self.reading.set(request_body.BODY_SECONDS, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.reading.let_go()
@@ -141,7 +150,7 @@ class Impatient(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         # `abort`, since `close` would wait until the client has taken what is written.
-        self.writing.set(self.config.settings.body_seconds, self.transport.abort)
+        self.writing.set(request_body.BODY_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         self.writing.stop()
@@ -152,22 +161,20 @@ class Impatient(HttpToolsProtocol):
         super()._start_asgi_task(cycle, ours)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "malformed_request", msg)
+        self._refuse("malformed_request", msg)
 
     def _idle(self) -> bool:
         return not self.in_body and (self.cycle is None or self.cycle.response_complete)
 
     def _headers_too_late(self) -> None:
-        detail = (
-            f"The headers were not complete within {self.config.settings.header_seconds:g} seconds."
-        )
-        self._refuse(408, "request_timeout", detail)
+        detail = f"The headers were not complete within {HEADER_SECONDS:g} seconds."
+        self._refuse("request_timeout", detail)
 
-    def _refuse(self, status: int, code: str, detail: str) -> None:
+    def _refuse(self, code: str, detail: str) -> None:
         """Answer what never became a request, and hang up."""
         if self.transport.is_closing():
             return
-        content = to_json(problem_body(status, code, detail))
+        content = to_json(problem_body(code, detail))
         headers = {
             **SECURITY_HEADERS,
             "Content-Type": MEDIA_TYPE,
@@ -175,17 +182,15 @@ class Impatient(HttpToolsProtocol):
             "Connection": "close",
         }
         lines = [*(f"{name}: {value}".encode() for name, value in headers.items()), b"", content]
-        self.transport.write(STATUS_LINE[status] + b"\r\n".join(lines))
+        self.transport.write(STATUS_LINE[PROBLEM_TYPES[code].status] + b"\r\n".join(lines))
         self.transport.close()
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer while there are as many connections as may be."""
-    content = to_json(
-        problem_body(503, "unavailable", "Too many connections at once. Try again later.")
-    )
+    content = to_json(problem_body("unavailable", "Too many connections at once. Try again later."))
     headers = {
-        **HEADERS_OF_STATUS[503],
+        **PROBLEM_TYPES["unavailable"].headers,
         "Content-Type": MEDIA_TYPE,
         "Content-Length": str(len(content)),
         "Connection": "close",
@@ -196,7 +201,7 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 503, "headers": raw})
         await send({"type": "http.response.body", "body": content})
 
-    await Sealed(answer)(scope, receive, send)
+    await SecurityHeadersMiddleware(answer)(scope, receive, send)
 
 
 class Config(uvicorn.Config):
@@ -224,8 +229,9 @@ class Config(uvicorn.Config):
             server_header=False,
             forwarded_allow_ips=settings.trusted_proxies,
             limit_concurrency=settings.limit_concurrency,
-            timeout_keep_alive=settings.keep_alive_seconds,
-            timeout_graceful_shutdown=settings.shutdown_seconds,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_worker_healthcheck=WORKER_SECONDS,
         )
 
     def load(self) -> None:

@@ -1,6 +1,6 @@
 """Keys, for admins: who may write, and since when no more."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from api.http.auth import JsonAccepted, Reader, database, needs
 from api.http.errors import KEY_ERRORS, ParameterError, responses
+from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
 from api.http.write_transaction import in_turn
 from models.access import api_keys
@@ -15,7 +16,9 @@ from models.access.api_keys import Key, KeyIn
 from models.core.errors import Fault
 from models.core.types import Text
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"], dependencies=[JsonAccepted])
+SHARED: dict[str, Any] = {"prefix": "/v1/keys", "tags": ["keys"], "dependencies": [JsonAccepted]}
+reads = APIRouter(**SHARED, route_class=ReadRoute)
+router = APIRouter(**SHARED, route_class=ParsedRoute)
 
 Admin = Annotated[Key, needs("admin")]
 KeyId = Annotated[
@@ -42,7 +45,7 @@ def _answer(
     return Response(to_json(content), status, headers, "application/json")
 
 
-@router.get("", response_model=KeyList, responses=KEY_ERRORS)
+@reads.get("", response_model=KeyList, responses=KEY_ERRORS)
 def list_keys(connection: Reader, _admin: Admin) -> Response:
     """List the keys, also those that are good for nothing any more.
 
@@ -51,7 +54,7 @@ def list_keys(connection: Reader, _admin: Admin) -> Response:
     return _answer(KeyList(data=api_keys.list_keys(connection)))
 
 
-@router.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
+@reads.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
 def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     """Give what may be told of one key."""
     return _answer(api_keys.get_key(connection, key))

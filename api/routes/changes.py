@@ -10,11 +10,12 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from api.http import pagination
-from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.auth import Caller, JsonAccepted, ThreadReader
 from api.http.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
 from api.http.event_stream import BATCH, HEADERS, EventStream
 from api.http.negotiation import negotiate
 from api.http.pagination import choices
+from api.http.read_route import ReadRoute
 from models.access.proposal_ownership import visibility_condition
 from models.core.types import MAX_INTEGER
 from models.read import change_feed, listings
@@ -22,8 +23,10 @@ from models.read.change_feed import Batch, ChangeFilters
 from models.read.filters import NONE, Many, given
 from models.records.revision import RevisionOut, RevisionWhole
 
-router = APIRouter(prefix="/v1", tags=["changes"], dependencies=[JsonAccepted])
-streamed = APIRouter(prefix="/v1", tags=["changes"])
+router = APIRouter(
+    prefix="/v1", tags=["changes"], dependencies=[JsonAccepted], route_class=ReadRoute
+)
+streamed = APIRouter(prefix="/v1", tags=["changes"], route_class=ReadRoute)
 
 STREAM = "text/event-stream"
 STREAM_EXAMPLE = (
@@ -94,7 +97,7 @@ def asked_for(query: Included) -> tuple[dict[str, Any], bool]:
 @router.get("/changes", response_model=ChangePage, responses=LIST_ERRORS)
 def list_changes(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     caller: Caller,
     query: Annotated[ChangeParameters, Query()],
 ) -> Response:
@@ -142,7 +145,7 @@ def _next_link(request: Request, batch: Batch) -> dict[str, str]:
 )
 def stream_changes(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     query: Annotated[StreamParameters, Query()],
     last_event_id: Annotated[
         int | None,

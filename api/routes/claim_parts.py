@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from api.http import pagination
 from api.http.auth import JsonAccepted, Reader
 from api.http.errors import RECORD_ERRORS
-from api.http.read_route import ShortRoute
+from api.http.read_route import ReadRoute
 from models.core.types import Text
 from models.read import listings
 from models.records.assessment import AssessmentOut
@@ -18,7 +18,7 @@ from models.records.claim import OccurrenceOut
 from models.records.relation import RelationOut
 
 router = APIRouter(
-    prefix="/v1", tags=["claims"], dependencies=[JsonAccepted], route_class=ShortRoute
+    prefix="/v1", tags=["claims"], dependencies=[JsonAccepted], route_class=ReadRoute
 )
 
 PartId = Annotated[

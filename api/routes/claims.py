@@ -14,7 +14,7 @@ from api.http.auth import Caller, JsonAccepted, Reader
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.http.list_formats import FormatParameters, ListFormatParameters
 from api.http.pagination import Page, Paging, choices
-from api.http.read_route import ShortRoute
+from api.http.read_route import ReadRoute
 from models.core.errors import Fault
 from models.core.types import Text
 from models.projection import documents
@@ -38,7 +38,7 @@ from models.records.source import SourceOut
 from models.status import claim_aggregate
 from models.status.claim_aggregate import PARTS, ClaimOut, ClaimWhole
 
-router = APIRouter(prefix="/v1/claims", tags=["claims"], route_class=ShortRoute)
+router = APIRouter(prefix="/v1/claims", tags=["claims"], route_class=ReadRoute)
 
 ClaimSlug = Annotated[
     Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])
@@ -116,12 +116,21 @@ class EvidencePage(pending_proposals.WithProposals):
     page: Page
 
 
+# A filter by one of these leaves few claims to count.
+FEW = frozenset({"topic", "document", "source", "asserted_by"})
+
+
 class FacetParameters(ClaimFilters):
     """Which claims, and what to count them by."""
 
     by: Many[Annotated[str, choices("by", facets.FACETS)]] = Field(
         NONE, description="What to count by; all by default."
     )
+
+    @property
+    def takes_long(self) -> bool:
+        """Say whether many claims are to be counted: all of them, or all that a search finds or that stood on a day."""
+        return self.q is not None or self.as_of is not None or not self.model_fields_set & FEW
 
 
 class TermCount(BaseModel):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.http.auth import JsonAccepted, needs
-from api.http.write_route import WriteRoute
+from api.http.read_route import ParsedRoute
 from api.http.write_transaction import (
     IF_MATCH,
     NEW_ERRORS,
@@ -36,7 +36,7 @@ from models.write.changes import Change
 from models.write.review import RecordOut
 
 router = APIRouter(
-    prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute
+    prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=ParsedRoute
 )
 
 Contributor = Annotated[Key, needs("contributor")]

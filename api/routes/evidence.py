@@ -8,7 +8,7 @@ from api.http import list_formats, pagination, pending_proposals
 from api.http.auth import Caller, JsonAccepted, Reader
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import LinesParameters
-from api.http.read_route import ShortRoute
+from api.http.read_route import ReadRoute
 from api.routes.claims import (
     EvidencePage,
     EvidenceParameters,
@@ -21,7 +21,7 @@ from models.read import listings
 from models.read.filters import AllEvidenceFilters
 from models.records.evidence import EvidenceOut
 
-router = APIRouter(prefix="/v1/evidence", tags=["evidence"], route_class=ShortRoute)
+router = APIRouter(prefix="/v1/evidence", tags=["evidence"], route_class=ReadRoute)
 
 EvidenceId = Annotated[
     Text,

@@ -6,16 +6,18 @@ from threading import BoundedSemaphore
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
 from api.http.auth import database
 from api.http.body_chunks import ahead, pieces
 from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
 from api.http.negotiation import negotiate
+from api.http.read_route import ReadRoute
 from models.database.connections import Database
 from models.transfer import export as exporting
 
-router = APIRouter(prefix="/v1", tags=["export"])
+router = APIRouter(prefix="/v1", tags=["export"], route_class=ReadRoute)
 
 MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
 AT_ONCE = 2
@@ -39,7 +41,7 @@ EXPORT = {
 
 
 @router.get("/export", response_class=Response, responses=EXPORT)
-def export(request: Request) -> Response:
+async def export(request: Request) -> Response:
     """Send everything that is public as it stands at one moment, a record a line, in an order that
     loads.
 
@@ -50,11 +52,11 @@ def export(request: Request) -> Response:
     content = _content(database(request), request.app.state.exports)
     # The tag is of the same snapshot as the content. From here on the content gives back what it
     # holds, whatever happens.
-    etag = next(content).decode()
+    etag = (await run_in_threadpool(next, content)).decode()
     if unchanged := pagination.not_modified(request, etag):
         content.close()
         return unchanged
-    first = next(content)
+    first = await run_in_threadpool(next, content)
     serial = "".join(character for character in etag if character.isdigit())
     named = f'attachment; filename="claimbase-{serial}.jsonl"'
     headers = {"ETag": etag, "Content-Disposition": named, **pagination.CACHE}

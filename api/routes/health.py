@@ -2,14 +2,16 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
+from pydantic_core import to_json
 
-from api.http.auth import Reader
+from api.http.auth import ThreadReader
 from api.http.errors import PLAIN_ERRORS, Unavailable
+from api.http.read_route import ReadRoute
 from models.database import schema_version
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=ReadRoute)
 
 
 class Health(BaseModel):
@@ -18,14 +20,18 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-@router.get("/healthz", responses=PLAIN_ERRORS)
-async def healthz() -> Health:
+def _ok() -> Response:
+    return Response(to_json(Health()), media_type="application/json")
+
+
+@router.get("/healthz", response_model=Health, responses=PLAIN_ERRORS)
+def healthz() -> Response:
     """Say that the process lives. Touches no database."""
-    return Health()
+    return _ok()
 
 
-@router.get("/readyz", responses=PLAIN_ERRORS)
-def readyz(connection: Reader) -> Health:
+@router.get("/readyz", response_model=Health, responses=PLAIN_ERRORS)
+def readyz(connection: ThreadReader) -> Response:
     """Say that the database is reachable and migrated; else 503."""
     at = schema_version.current(connection)
     if at != schema_version.HEAD:
@@ -33,4 +39,4 @@ def readyz(connection: Reader) -> Health:
             f"The database is at migration {at}, this program at {schema_version.HEAD}: run"
             " claimbase migrate."
         )
-    return Health()
+    return _ok()

@@ -9,10 +9,11 @@ from sqlalchemy import select
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.http import pagination
-from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.auth import Caller, JsonAccepted, ThreadReader
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
 from api.http.negotiation import negotiate
 from api.http.pagination import Page, Paging, choices
+from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, Times
 from models.access.proposal_ownership import may_see
 from models.core.errors import Fault
@@ -25,8 +26,8 @@ from models.records.serializers import columns_of
 from models.status import explanation
 from models.status.explanation import Difference, Explanation, Timeline
 
-router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted])
-worded = APIRouter(prefix="/v1", tags=["time"])
+router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted], route_class=ReadRoute)
+worded = APIRouter(prefix="/v1", tags=["time"], route_class=ReadRoute)
 
 PLAIN = "text/plain"
 
@@ -87,7 +88,7 @@ class RevisionPage(BaseModel):
 
 
 @router.get("/claims/{claim}/timeline", response_model=Timeline, responses=RECORD_ERRORS)
-def get_timeline(request: Request, connection: Reader, claim: ClaimSlug) -> Response:
+def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -> Response:
     """Tell the periods of a claim's status over evidence time, each with the evidence that made the
     change.
     """
@@ -104,7 +105,7 @@ def get_timeline(request: Request, connection: Reader, claim: ClaimSlug) -> Resp
     responses={**RECORD_ERRORS, 200: {"content": {PLAIN: {"schema": {"type": "string"}}}}},
 )
 def explain_status(
-    request: Request, connection: Reader, claim: ClaimSlug, query: Annotated[Times, Query()]
+    request: Request, connection: ThreadReader, claim: ClaimSlug, query: Annotated[Times, Query()]
 ) -> Response:
     """Tell why a claim has its status: the rule, what every line of evidence did, and which groups
     it hangs on.
@@ -133,7 +134,7 @@ def explain_status(
 @router.get("/claims/{claim}/diff", response_model=Difference, responses=RECORD_ERRORS)
 def compare_days(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     claim: ClaimSlug,
     query: Annotated[DifferenceParameters, Query()],
 ) -> Response:
@@ -152,7 +153,7 @@ def compare_days(
 
 @router.get("/statuses/history", response_model=History, responses=LIST_ERRORS)
 def status_history(
-    request: Request, connection: Reader, query: Annotated[HistoryParameters, Query()]
+    request: Request, connection: ThreadReader, query: Annotated[HistoryParameters, Query()]
 ) -> Response:
     """Tell how many claims had each status at the end of each year of evidence time."""
     topics = references.resolve_references(connection, given(query)).get("topic", [])
@@ -168,7 +169,7 @@ def status_history(
 @router.get("/claims/{claim}/revisions", response_model=RevisionPage, responses=RECORD_ERRORS)
 def list_claim_revisions(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     claim: ClaimSlug,
     query: Annotated[RevisionParameters, Query()],
 ) -> Response:
@@ -194,7 +195,7 @@ def list_claim_revisions(
 @router.get("/revisions/{serial:serial}", response_model=RevisionWhole, responses=RECORD_ERRORS)
 def get_revision(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     caller: Caller,
     serial: Annotated[int, Path(ge=1, le=2**31 - 1)],
 ) -> Response:

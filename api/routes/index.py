@@ -7,10 +7,11 @@ from pydantic_core import to_json
 from api.http import pagination
 from api.http.auth import JsonAccepted, Reader
 from api.http.errors import LIST_ERRORS
+from api.http.read_route import ReadRoute
 from api.settings import NOTICE, installed_version
 from models.read import listings
 
-router = APIRouter(tags=["index"], dependencies=[JsonAccepted])
+router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
 
 
 class Licences(BaseModel):

@@ -13,12 +13,15 @@ from api.citations.parse_result import EntryProblem, ParsedFile
 from api.http.auth import JsonAccepted, database
 from api.http.errors import LIST_ERRORS, ParameterError, ProblemError, responses
 from api.http.pagination import choices
+from api.http.read_route import ParsedRoute
 from models.core.errors import Fault
 from models.read.filters import Filters
 from models.transfer import citation_matching
 from models.transfer.citation_matching import Difference
 
-router = APIRouter(prefix="/v1", tags=["sources"], dependencies=[JsonAccepted])
+router = APIRouter(
+    prefix="/v1", tags=["sources"], dependencies=[JsonAccepted], route_class=ParsedRoute
+)
 
 READABLE = list(formats.READ)
 

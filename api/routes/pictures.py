@@ -7,9 +7,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.http import pagination
-from api.http.auth import Reader
+from api.http.auth import ThreadReader
 from api.http.errors import RECORD_ERRORS, not_acceptable
 from api.http.negotiation import negotiate
+from api.http.read_route import ReadRoute
 from api.pictures.badge import badge_svg
 from api.pictures.chain import chain_svg
 from api.pictures.timeline import timeline_svg
@@ -18,7 +19,7 @@ from models.read import listings, relation_graph
 from models.read.filters import AS_OF, Day, Filters
 from models.status import claim_aggregate, explanation
 
-router = APIRouter(prefix="/v1/claims", tags=["pictures"])
+router = APIRouter(prefix="/v1/claims", tags=["pictures"], route_class=ReadRoute)
 
 SVG = "image/svg+xml"
 PICTURE = {
@@ -46,7 +47,7 @@ def _accepts_pictures(request: Request) -> None:
 
 
 @router.get("/{claim}/timeline.svg", response_class=Response, responses=PICTURE)
-def draw_timeline(request: Request, connection: Reader, claim: PicturedClaim) -> Response:
+def draw_timeline(request: Request, connection: ThreadReader, claim: PicturedClaim) -> Response:
     """Draw how a claim's status ran over the years, with its evidence: support above, dispute
     below, sized by level.
     """
@@ -62,7 +63,7 @@ def draw_timeline(request: Request, connection: Reader, claim: PicturedClaim) ->
 
 
 @router.get("/{claim}/chain.svg", response_class=Response, responses=PICTURE)
-def draw_chain(request: Request, connection: Reader, claim: PicturedClaim) -> Response:
+def draw_chain(request: Request, connection: ThreadReader, claim: PicturedClaim) -> Response:
     """Draw the causal chain through a claim: what leads to it and what it leads to, each with its
     status.
     """
@@ -84,7 +85,7 @@ class BadgeParameters(Filters):
 @router.get("/{claim}/badge.svg", response_class=Response, responses=PICTURE)
 def draw_badge(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     claim: PicturedClaim,
     query: Annotated[BadgeParameters, Query()],
 ) -> Response:

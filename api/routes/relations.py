@@ -7,16 +7,19 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, Reader
+from api.http.auth import JsonAccepted, ThreadReader
 from api.http.errors import RECORD_ERRORS
 from api.http.pagination import choices
+from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug
 from models.core import vocabularies as v
 from models.read import listings, relation_graph
 from models.read.filters import NONE, Filters, Many
 from models.records.relation import RelationIn
 
-router = APIRouter(prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted])
+router = APIRouter(
+    prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted], route_class=ReadRoute
+)
 
 Depth = Annotated[int, Field(ge=1, le=relation_graph.MAX_STEPS, description="Steps at the most.")]
 
@@ -116,7 +119,7 @@ class Impact(BaseModel):
 @router.get("/{claim}/relations", response_model=Walk, responses=RECORD_ERRORS)
 def walk_relations(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     claim: ClaimSlug,
     query: Annotated[WalkParameters, Query()],
 ) -> Response:
@@ -134,7 +137,7 @@ def walk_relations(
 @router.get("/{claim}/impact", response_model=Impact, responses=RECORD_ERRORS)
 def get_impact(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     claim: ClaimSlug,
     query: Annotated[ImpactParameters, Query()],
 ) -> Response:

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
-from api.http.auth import Caller, JsonAccepted, Reader, database, needs
+from api.http.auth import Caller, JsonAccepted, Reader, ThreadReader, database, needs
 from api.http.errors import KEY_ERRORS, RECORD_ERRORS, responses
 from api.http.pagination import Page, Paging, choices
-from api.http.write_route import WriteRoute
+from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.write_transaction import (
     IF_MATCH,
     NEW_ERRORS,
@@ -41,9 +41,9 @@ from models.write.changes import Change
 from models.write.preview import preview
 from models.write.review import RecordOut
 
-router = APIRouter(
-    prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=WriteRoute
-)
+SHARED: dict[str, Any] = {"prefix": "/v1", "tags": ["curating"], "dependencies": [JsonAccepted]}
+reads = APIRouter(**SHARED, route_class=ReadRoute)
+router = APIRouter(**SHARED, route_class=ParsedRoute)
 
 Contributor = Annotated[Key, needs("contributor")]
 Curator = Annotated[Key, needs("curator")]
@@ -152,10 +152,10 @@ def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
     return taking(*headers, ONCE, body={"application/json": model.model_json_schema})
 
 
-@router.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})
+@reads.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})
 def list_reviews(
     request: Request,
-    connection: Reader,
+    connection: ThreadReader,
     caller: Contributor,
     query: Annotated[ReviewParameters, Query()],
 ) -> Response:
@@ -183,7 +183,7 @@ def _aged(row: Row) -> Review:
     return Review(**review.describe_pending(row).model_dump(), age_days=review.age_days(row["at"]))
 
 
-@router.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
+@reads.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
 def get_record(connection: Reader, caller: Caller, kind: KindName, record: RecordId) -> Response:
     """Give a record of any kind, in whatever state, as it is stored: what is public, one's own
     proposals, curators all.
@@ -362,9 +362,9 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
     return await write(request, caller, work, given.comment)
 
 
-@router.post("/evidence/{evidence}:preview", response_model=Preview, responses=NEW_ERRORS)
+@reads.post("/evidence/{evidence}:preview", response_model=Preview, responses=NEW_ERRORS)
 def preview_evidence(
-    connection: Reader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
+    connection: ThreadReader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
 ) -> Response:
     """Tell the status and its explanation as they would be if a line of evidence were accepted.
 

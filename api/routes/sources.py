@@ -14,7 +14,7 @@ from api.http.auth import Caller, Reader
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import FormatParameters, ListFormatParameters
 from api.http.pagination import Page, Paging
-from api.http.read_route import ShortRoute
+from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models.core.types import Text
 from models.read import listings
@@ -23,7 +23,7 @@ from models.read.search_results import RELEVANCE
 from models.records.serializers import Row, sources_out
 from models.records.source import SourceOut
 
-router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ShortRoute)
+router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ReadRoute)
 
 
 class ReferenceConvertor(PathConvertor):

@@ -7,12 +7,13 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, Reader
+from api.http.auth import JsonAccepted, ThreadReader
 from api.http.errors import LIST_ERRORS
+from api.http.read_route import ReadRoute
 from models.read import search_results
 from models.read.filters import NONE, Filters, Many, Sought
 
-router = APIRouter(tags=["index"], dependencies=[JsonAccepted])
+router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
 
 KINDS = ("topic", "claim", "source")
 
@@ -51,7 +52,7 @@ class Suggestions(BaseModel):
 
 @router.get("/v1/suggest", response_model=Suggestions, responses=LIST_ERRORS)
 def suggest(
-    request: Request, connection: Reader, query: Annotated[SuggestParameters, Query()]
+    request: Request, connection: ThreadReader, query: Annotated[SuggestParameters, Query()]
 ) -> Response:
     """Suggest topics, claims and sources while somebody types: those in whose labels words begin
     so.

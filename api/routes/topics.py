@@ -11,7 +11,7 @@ from api.http import pagination
 from api.http.auth import JsonAccepted, Reader
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.pagination import Page, Paging
-from api.http.read_route import ShortRoute
+from api.http.read_route import ReadRoute
 from models.core.types import Text
 from models.read import listings
 from models.read.filters import Filters
@@ -19,7 +19,7 @@ from models.records.claim import TopicOut
 from models.records.serializers import columns_of
 
 router = APIRouter(
-    prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted], route_class=ShortRoute
+    prefix="/v1/topics", tags=["vocabularies"], dependencies=[JsonAccepted], route_class=ReadRoute
 )
 
 

@@ -12,13 +12,19 @@ from pydantic_core import to_json
 from api.http import pagination
 from api.http.auth import JsonAccepted
 from api.http.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
+from api.http.read_route import ReadRoute
 from models.core import vocabularies as v
 from models.core.errors import Fault, NotFound, close_matches
 from models.core.types import Text
 from models.core.vocabulary import Term, Vocabulary
 from models.status import explanation, rules
 
-router = APIRouter(prefix="/v1/vocabularies", tags=["vocabularies"], dependencies=[JsonAccepted])
+router = APIRouter(
+    prefix="/v1/vocabularies",
+    tags=["vocabularies"],
+    dependencies=[JsonAccepted],
+    route_class=ReadRoute,
+)
 
 STATUS_RULES = Vocabulary(
     "status-rules",

@@ -26,7 +26,7 @@ from sqlalchemy.exc import (
 )
 
 from models.core.errors import ClaimbaseError
-from models.database.prepared_statements import told
+from models.database.prepared_statements import Translated, translated
 from models.database.writer_queue import WriterQueue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
@@ -112,12 +112,14 @@ class Database:
         leash.steps = thousand_steps
         # SQLAlchemy has it in a transaction all the time; those of SQLite are ours, at a tenth of the price.
         driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN")
+        with Translated(connection, "BEGIN"):
+            driver.execute("BEGIN")
         try:
             yield connection
         finally:
             if not connection.invalidated:
-                driver.commit()
+                with Translated(connection, "COMMIT"):
+                    driver.commit()
 
     @contextmanager
     def write(self, *, fills: bool = False) -> Iterator[Connection]:
@@ -320,6 +322,7 @@ def _sqlite(url: URL, met: Event, *, writes: bool, inline: bool = False) -> Engi
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
         met.set()
+        record.info["inline"] = inline
         if not writes:
             record.info["leash"] = leash = Leash()
             connection.set_progress_handler(leash.ends, STEPS)
@@ -351,7 +354,8 @@ def _sqlite(url: URL, met: Event, *, writes: bool, inline: bool = False) -> Engi
             _take_write_lock(connection)
         elif not inline:
             # It waits for nothing and cannot fail, so it goes the short way.
-            connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
+            with Translated(connection, "BEGIN"):
+                connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
     return engine
 
@@ -370,7 +374,7 @@ def _take_write_lock(connection: Connection) -> None:
             # The lowest byte is the error, the others say why.
             busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > until:
-                raise told(connection, error, "BEGIN IMMEDIATE") from error
+                raise translated(connection, error, "BEGIN IMMEDIATE") from error
             time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
         else:
             return

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 UNDEFINED_TABLE = "42P01"
@@ -32,3 +33,13 @@ def unusable(error: DBAPIError) -> bool:
     """Say whether a database error means that the database is gone, busy or not migrated, not that a statement is wrong."""
     gone = isinstance(error, OperationalError | InterfaceError)
     return gone or getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE
+
+
+class TooLong(Exception):
+    """Work was begun in the event loop that is known to take longer than it may there."""
+
+
+def leave_event_loop(connection: Connection) -> None:
+    """Raise TooLong where `read_inline` lent the connection: what follows keeps Python busy, which no bound cuts off."""
+    if connection.info.get("inline"):
+        raise TooLong

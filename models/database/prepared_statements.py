@@ -63,7 +63,7 @@ def fetch(
     and goes to the driver directly.
     """
     found = prepared(connection, key, build, values)
-    rows = _sent(connection, found.text, found.arguments(values)).fetchall()
+    rows = _sent(connection, found.text, found.arguments(values), fetch=True)
     for place, make in found.made:
         rows = [(*row[:place], make(row[place]), *row[place + 1 :]) for row in rows]
     return found.columns, rows
@@ -179,26 +179,47 @@ def _named(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{what}_{name}": value for name, value in values.items()}
 
 
-def _sent(connection: Connection, text: str, *given: Any) -> Any:
-    """Give a statement to the driver, once with each of these arguments; return its cursor, or raise what SQLAlchemy would."""
+def _sent(
+    connection: Connection, text: str, *given: Any, fetch: bool = False
+) -> list[tuple[Any, ...]]:
+    """Give a statement to the driver, once with each of these arguments; return its rows if they are to be fetched.
+
+    An error of the driver is translated, also one that comes while rows are fetched: SQLite finds most of them then.
+    """
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.driver_connection
-    try:
-        return (
-            driver.execute(text, given[0])
-            if len(given) == 1
-            else driver.cursor().executemany(text, given)
-        )
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise told(connection, error, text, given[0]) from error
+    with Translated(connection, text, given[0]):
+        if len(given) > 1:
+            driver.cursor().executemany(text, given)
+            return []
+        cursor = driver.execute(text, given[0])
+        return list(cursor.fetchall()) if fetch else []
 
 
-def told(connection: Connection, error: Any, text: str, arguments: Any = None) -> BaseException:
-    """Return an error of the driver as SQLAlchemy tells it."""
-    fault = connection.dialect.loaded_dbapi.Error
+class Translated:
+    """Raises an error of the driver, wherever it comes from, as SQLAlchemy would."""
+
+    __slots__ = ("arguments", "connection", "text")
+
+    def __init__(self, connection: Connection, text: str, arguments: Any = None) -> None:
+        self.connection, self.text, self.arguments = connection, text, arguments
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
+        if isinstance(error, self.connection.dialect.loaded_dbapi.Error):
+            raise translated(self.connection, error, self.text, self.arguments) from error
+
+
+def translated(
+    connection: Connection, error: Any, text: str, arguments: Any = None
+) -> BaseException:
+    """Return an error of the driver as SQLAlchemy's."""
+    kind = connection.dialect.loaded_dbapi.Error
     raised: BaseException = DBAPIError.instance(
-        text, arguments, error, fault, dialect=connection.dialect
+        text, arguments, error, kind, dialect=connection.dialect
     )
     return raised
 
@@ -271,7 +292,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         connection.exec_driver_sql(statement, [tuple(row) for row in values])
         return
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+    statement = f"COPY {into} FROM STDIN"
+    with (
+        Translated(connection, statement),
+        driver.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
         for row in values:
             copy.write_row(row)
 

@@ -111,13 +111,13 @@ def require_known(
     """Refuse claims and topics of which no revision can be seen: most likely they are mistyped."""
     faults = []
     for name, ids in (("claim", document.c.claim), ("topic", topic.c.id)):
-        conditions = [topic.c.state == "accepted"] if name == "topic" else []
+        where = {"state": "accepted"} if name == "topic" else {}
         for slug in parameters.get(name, ()):
             visible = select(revision.c.serial).where(
                 revision.c.record == f"{name}/{slug}", may_see
             )
             if connection.scalar(visible.limit(1)) is None:
-                faults.append(unknown_value(connection, name, slug, ids, *conditions))
+                faults.append(unknown_value(connection, name, slug, ids, **where))
     if faults:
         raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
 

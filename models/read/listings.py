@@ -23,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from models.core.errors import NotFound, close_matches
+from models.core.errors import NotFound
 from models.database.join_order import in_front
 from models.database.prepared_statements import fetch, first
 from models.projection import claim_loader
@@ -33,6 +33,7 @@ from models.read import filters as f
 from models.read.references import find_source
 from models.records import retired
 from models.records.claim import Occurrence, Topic
+from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES
 from models.records.retired import Moved, not_found, tell_if_taken_back
 from models.records.revision import PUBLIC_STATES, Revision, Serial
@@ -393,8 +394,8 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
     if found := first(connection, "one line", build, {"slug": claim_slug, "its_key": key}):
         return found
     tell_if_taken_back(connection, RECORD_TYPES["evidence"], public_id)
-    keys = connection.scalars(select(line.c.key).where(line.c.claim == claim_slug))
-    close = [f"{claim_slug}:{other}" for other in close_matches(key, keys)]
+    keys = nearest(connection, line.c.key, key, claim=claim_slug)
+    close = [f"{claim_slug}:{other}" for other in keys]
     raise not_found(RECORD_TYPES["evidence"], public_id, close)
 
 

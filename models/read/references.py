@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from models.core.errors import Fault, Gone, InvalidRecord
 from models.database.prepared_statements import fetch, first
 from models.read.filters import REFERENCES, compared, term
+from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType, current_id, read_state
-from models.records.retired import nearest, tell_if_taken_back
+from models.records.retired import tell_if_taken_back
 from models.records.serializers import table
 from models.records.source import IDENTIFIER_FORMATS, Source, SourceIdentifier, normalise_identifier
 
@@ -100,8 +101,7 @@ def resolve_references(connection: Connection, parameters: Mapping[str, Any]) ->
     for parameter, values in parameters.items():
         name = parameter.partition(".")[0]
         if name == "asserted_by":
-            of_field = term.c.field == name
-            faults += _unknown_values(connection, parameter, values, term.c.value, of_field)
+            faults += _unknown_values(connection, parameter, values, term.c.value, field=name)
         elif name in REFERENCES and isinstance(values, list):
             slugs = [value for value in values if ":" not in value]
             identifiers = [value for value in values if ":" in value]
@@ -120,10 +120,10 @@ def _resolve_slugs(
     """Return current slugs. Adds a fault for each slug that has none."""
     name = parameter.partition(".")[0]
     ids = REFERENCES[name]
-    accepted = [ids.table.c.state == "accepted"] if "state" in ids.table.c else []
+    where = {"state": "accepted"} if "state" in ids.table.c else {}
     kind = RECORD_TYPES["source" if name == "document" else name]
     current = {slug: slug for slug in slugs}
-    for absent in _unknown_values(connection, parameter, list(current), ids, *accepted):
+    for absent in _unknown_values(connection, parameter, list(current), ids, **where):
         successor = follow_merge(connection, kind, absent)
         if isinstance(successor, Fault):
             faults.append(successor)
@@ -153,17 +153,18 @@ def _unknown_values(
     connection: Connection,
     parameter: str,
     values: Sequence[str],
-    ids: ColumnElement[str],
-    *conditions: ColumnElement[bool],
+    ids: Column[str],
+    **where: str,
 ) -> list[Fault]:
     """Return a fault for each value that is not in a column under these conditions."""
     key = ("known", parameter.partition(".")[0])
 
     def build() -> Select[Any]:
-        return select(ids).where(ids == bindparam("value"), *conditions).limit(1)
+        same = [ids.table.c[name] == value for name, value in where.items()]
+        return select(ids).where(ids == bindparam("value"), *same).limit(1)
 
     return [
-        unknown_value(connection, parameter, value, ids, *conditions)
+        unknown_value(connection, parameter, value, ids, **where)
         for value in values
         if not fetch(connection, key, build, {"value": value})[1]
     ]
@@ -173,11 +174,11 @@ def unknown_value(
     connection: Connection,
     parameter: str,
     value: str,
-    ids: ColumnElement[str],
-    *conditions: ColumnElement[bool],
+    ids: Column[str],
+    **where: str,
 ) -> Fault:
     """Return the fault that a parameter names an absent record, with the most similar id."""
-    close = nearest(connection, ids, value, *conditions)
+    close = nearest(connection, ids, value, **where)
     return Fault(
         at=parameter,
         code="unknown_value",

@@ -2,21 +2,15 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection
 
-from models.core.errors import ClaimbaseError, Fault, Gone, NotFound, close_matches
+from models.core.errors import ClaimbaseError, Fault, Gone, NotFound
+from models.records.near_matches import (
+    nearest,
+)
 from models.records.record_types import RecordType, read_record
 from models.records.revision import latest_revision
 from models.records.serializers import Row, table
-
-
-def nearest(
-    connection: Connection, ids: ColumnElement[str], given: str, *where: ColumnElement[bool]
-) -> list[str]:
-    """Return up to three stored ids that come near a mistyped one; looks at no more than 2,000 with its first letter."""
-    first = given[:1].lower()
-    alike = select(ids).where(ids >= first, ids < first + "~", *where).distinct().limit(2000)
-    return close_matches(given, connection.scalars(alike))
 
 
 class Moved(ClaimbaseError):
@@ -32,9 +26,7 @@ class Moved(ClaimbaseError):
 def missing(connection: Connection, kind: RecordType, record_id: str) -> NotFound:
     """Return the error that says so and offers what comes near, of what everybody may see."""
     rows = table(kind.model)
-    close = (
-        [] if kind.part else nearest(connection, rows.c.id, record_id, rows.c.state == "accepted")
-    )
+    close = [] if kind.part else nearest(connection, rows.c.id, record_id, state="accepted")
     return not_found(kind, record_id, close)
 
 

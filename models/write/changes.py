@@ -19,6 +19,7 @@ from models.database.connections import Database
 from models.database.prepared_statements import change_rows, delete_rows, insert_rows, put_row
 from models.projection import store
 from models.records.claim import Claim, ClaimIn, ClaimTopic, TopicIn
+from models.records.near_matches import nearest
 from models.records.record_types import (
     RECORD_TYPES,
     REFERENCES,
@@ -30,7 +31,7 @@ from models.records.record_types import (
     read_state,
     references_in,
 )
-from models.records.retired import STANDING, may_refer, nearest
+from models.records.retired import STANDING, may_refer
 from models.records.revision import Revision, Serial, latest_revision, lock_serial, revision_time
 from models.records.serializers import Row, columns_in, columns_of, table
 from models.records.source import (
@@ -401,7 +402,7 @@ def _unknown_reference(
     close: list[str] = []
     if "id" in rows.c:
         # Suggestions must not disclose the ids of proposals.
-        close = nearest(connection, rows.c.id, record_id, rows.c.state == "accepted")
+        close = nearest(connection, rows.c.id, record_id, state="accepted")
     fault = Fault(
         at=at,
         code="unknown_reference",

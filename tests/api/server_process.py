@@ -28,6 +28,8 @@ from api.main import create_app
 from api.settings import Settings
 
 settings = Settings(**json.loads(sys.argv[1]))
+for name, value in json.loads(sys.argv[2]).items():
+    setattr(request_body if name.startswith("BODY") else server, name, value)
 logging.config.dictConfig(server.logs(settings))
 server.LINGER_SECONDS, models.database.connections.BUSY_SECONDS = 1, 3
 app = create_app(settings)
@@ -51,12 +53,6 @@ async def flood():
 app.get("/heeding")(lambda: StreamingResponse(heeding()))
 app.get("/endless")(lambda: StreamingResponse(endless()))
 app.get("/flood")(lambda: StreamingResponse(flood()))
-request_body.STREAMED = frozenset(["/drain"])
-
-async def drain(request: request_body.Request):
-    return {"bytes": sum([len(piece) async for piece in request.stream()])}
-
-app.post("/drain")(drain)
 server.run(app, settings)
 """
 
@@ -93,13 +89,14 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
     migrations.migrate(database)
     database.close()
     times = {
-        "header_seconds": 0.7,
-        "body_seconds": 1,
-        "keep_alive_seconds": 1,
-        "shutdown_seconds": 2,
+        "HEADER_SECONDS": 0.7,
+        "BODY_SECONDS": 1,
+        "KEEP_ALIVE_SECONDS": 1,
+        "SHUTDOWN_SECONDS": 2,
     }
-    given = json.dumps({"database_url": url, "port": 0, **times, **settings})
-    command = [sys.executable, "-c", PROGRAM, given]
+    constants = times | {name: settings.pop(name) for name in [*settings] if name in times}
+    given = json.dumps({"database_url": url, "port": 0, **settings})
+    command = [sys.executable, "-c", PROGRAM, given, json.dumps(constants)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

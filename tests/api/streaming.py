@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import uvicorn
 
 from api.http.event_stream import Streams
@@ -17,7 +18,8 @@ from api.main import create_app
 from api.settings import Settings
 from tests.databases import Store
 
-QUICK = {"stream_poll_seconds": 0.05, "stream_heartbeat_seconds": 0.3}
+# What is a constant for everybody is short here.
+QUICK = {"POLL_SECONDS": 0.05, "HEARTBEAT_SECONDS": 0.3}
 
 
 @dataclass
@@ -33,9 +35,21 @@ class Running:
 
 
 @contextmanager
-def running(store: Store, **settings: Any) -> Iterator[Running]:
+def running(
+    store: Store, poll_seconds: float = QUICK["POLL_SECONDS"], **settings: Any
+) -> Iterator[Running]:
     """Serve a store over a real socket; at the end the server must stop in time, whatever streams are open."""
-    how = Settings(database_url=store.url, port=0, shutdown_seconds=5, **{**QUICK, **settings})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (QUICK | {"POLL_SECONDS": poll_seconds}).items():
+            patch.setattr(f"api.http.event_stream.{name}", value)
+        patch.setattr("api.http.server.SHUTDOWN_SECONDS", 5)
+        with _running(store, **settings) as server:
+            yield server
+
+
+@contextmanager
+def _running(store: Store, **settings: Any) -> Iterator[Running]:
+    how = Settings(database_url=store.url, port=0, **settings)
     application = create_app(how)
     server = uvicorn.Server(Config(application, how, logged=False))
     thread = threading.Thread(target=server.run)

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.http.openapi import FOLDER, example
+from api.http.rate_limits import Limit
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys
@@ -60,8 +61,9 @@ def desk(empty: Store) -> Iterator[Desk]:
                 connection, api_keys.parse_key_request({"name": f"The {role}", "role": role})
             )
             ids[role] = made.id
-    settings = Settings(database_url=empty.url, failed_keys_per_minute=5)
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    app = create_app(Settings(database_url=empty.url))
+    app.state.limits.failed_keys = Limit(5)
+    with TestClient(app, raise_server_exceptions=False) as client:
         yield Desk(empty, client, plain, ids)
 
 

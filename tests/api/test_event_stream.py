@@ -132,7 +132,7 @@ def test_no_event_is_missed_or_repeated_by_clients_that_are_cut_off_while_writer
 
 def test_many_idle_streams_cost_one_poll(empty: Store) -> None:
     fill(empty)
-    with running(empty, stream_poll_seconds=0.1) as server:
+    with running(empty, poll_seconds=0.1) as server:
         clients = [Client(server.port) for _ in range(20)]
         until(lambda: server.streams.open == 20)
         for client in clients:
@@ -227,13 +227,13 @@ def test_a_stream_outlives_a_database_that_is_away(
 
 
 @pytest.mark.parametrize("how", ["reading", "taking nothing"])
-def test_the_process_stops_in_time_with_streams_open(
-    how: str, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**QUICK, "shutdown_seconds": 3}.items():
-        monkeypatch.setenv(f"CLAIMBASE_{name.upper()}", str(value))
+def test_the_process_stops_in_time_with_streams_open(how: str, empty: Store) -> None:
+    constants = {
+        **{f"event_stream.{name}": value for name, value in QUICK.items()},
+        "server.SHUTDOWN_SECONDS": 3,
+    }
     fill(empty)
-    with serving(empty.url) as (port, process, _):
+    with serving(empty.url, constants) as (port, process, _):
         clients = [Client(port) for _ in range(20)]
         for client in clients:
             assert client.block() is not None

@@ -205,10 +205,9 @@ def test_the_limits_can_be_set_for_thousands_of_writes(empty: Store) -> None:
 
 
 def test_files_to_be_read_are_limited_by_address(empty: Store) -> None:
-    settings = Settings(
-        database_url=empty.url, address_files_per_minute=2, address_writes_per_minute=1
-    )
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    app = create_app(Settings(database_url=empty.url, address_writes_per_minute=1))
+    app.state.limits.files_by_address = Limit(2)
+    with TestClient(app, raise_server_exceptions=False) as client:
         for left in (1, 0):
             answer = client.post("/v1/sources:parse", content="@book{a, title={T}}")
             assert answer.status_code == 200

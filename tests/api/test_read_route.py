@@ -1,159 +1,32 @@
-"""The short way of a plain read answers as FastAPI's own way does; what takes too long is cut off, and holds nobody up."""
+"""A read is done in the event loop where it is short, and in a thread where it is long; what takes too long is cut off."""
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-from fastapi.routing import APIRoute
+from fastapi import routing
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from api.http import read_route
 from api.main import create_app
 from api.settings import Settings
 from models.core.types import now
 from models.database.connections import POOL_SIZE, Database, connect
 from models.database.driver_errors import cut_off
-from models.read import listings
+from models.database.prepared_statements import fetch
+from models.read import facets, listings
+from models.records import near_matches, serializers
+from tests.api.curating import CLAIM, LINE, Desk
 from tests.api.requests import problem
 from tests.api.server_process import running
 from tests.databases import Store
+from tests.endless_statement import endless
 
 ENDLESS = "WITH RECURSIVE step(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM step) SELECT count(*) FROM step"
-QUESTIONS = (
-    "/v1/claims",
-    "/v1/claims?",
-    "/v1/claims?status=refuted&include=evidence,sources&count=exact",
-    "/v1/claims?status=refuted&status=contested",
-    "/v1/claims?status=refuted,contested&sort=-evidence_count,status&limit=3",
-    "/v1/claims?limit=3&limit=4",
-    "/v1/claims?limit=0",
-    "/v1/claims?limit=",
-    "/v1/claims?limit=1e3",
-    "/v1/claims?staus=refuted",
-    "/v1/claims?status=refutd",
-    "/v1/claims?topic=",
-    "/v1/claims?topic=no-such-topic",
-    "/v1/claims?cited_source=doi:10.1002/ana.22228",
-    "/v1/claims?cited_source=doi%3A10.1002%2FANA.22228",
-    "/v1/claims?kind=%C3%A9",
-    "/v1/claims?kind=%FF",
-    "/v1/claims?kind=+causal",
-    "/v1/claims?has_retracted_source=true",
-    "/v1/claims?has_retracted_source=on&fields=id,status",
-    "/v1/claims?evidence_level.lte=2&evidence_level=1",
-    "/v1/claims?as_of=2010-01-01",
-    "/v1/claims?as_of=2010-13-01",
-    "/v1/claims?cursor=nonsense",
-    "/v1/claims?cursor=",
-    "/v1/claims?cursor=a&cursor=b",
-    "/v1/claims?limit=1&cursor=WyI",
-    "/v1/topics?limit=1&cursor=WyI&sort=id",
-    "/v1/claims?include=everything",
-    "/v1/claims?status.not=refuted",
-    "/v1/claims?__proto__=1&=2&&",
-    "/v1/claims?format=bibtex",
-    "/v1/claims/facets?by=status,topic&kind=causal",
-    "/v1/claims/facets?by=nothing",
-    "/v1/claims/ccsvi-causes-ms",
-    "/v1/claims/ccsvi-causes-ms?include=evidence,occurrences",
-    "/v1/claims/ccsvi-causes-ms?as_of=2009-12-31&fields=status",
-    "/v1/claims/ccsvi-causes-m",
-    "/v1/claims/CCSVI%20causes",
-    "/v1/claims/ccsvi-causes-ms/evidence?level.lte=2&sort=-published&limit=2",
-    "/v1/claims/ccsvi-causes-ms/sources",
-    "/v1/evidence?direction=contradicts&limit=2",
-    "/v1/sources?author=zamboni&limit=2",
-    "/v1/sources/doepp-2010",
-    "/v1/sources/pmid:1",
-    "/v1/topics",
-    "/v1/topics/multiple-sclerosis",
-    "/v1/topics?limit=1&unknown=2",
-)
-ACCEPTED = ("application/json", "text/html", "*/*;q=0.1", "application/x-bibtex")
-
-
-@pytest.fixture
-def both(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestClient, TestClient]]:
-    """Give a client of the application, and one of the same without the short way and the lane in front of it."""
-    settings = Settings(database_url=seeded.url)
-    short = create_app(settings)
-    monkeypatch.setattr(read_route.ShortRoute, "get_route_handler", APIRoute.get_route_handler)
-    usual = create_app(settings)
-    usual.cache.app = usual.cache.app.app  # type: ignore[attr-defined]
-    with TestClient(short) as one, TestClient(usual) as other:
-        yield one, other
-
-
-def told(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
-    """Return an answer without what no two have in common."""
-    # An error holds the request's id, which is compressed to this length or that.
-    apart = {"x-request-id", "content-length"} if answer.is_error else {"x-request-id"}
-    headers = {name: value for name, value in answer.headers.items() if name not in apart}
-    return answer.status_code, headers, answer.text.replace(answer.headers["x-request-id"], "…")
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_it_answers_as_fastapi_does(both: tuple[TestClient, TestClient], encoding: str) -> None:
-    short, usual = both
-    for client in both:
-        client.headers["Accept-Encoding"] = encoding
-    statuses = set()
-    for question in QUESTIONS:
-        for accept in ACCEPTED:
-            for _again in range(2):
-                answer = short.get(question, headers={"Accept": accept})
-                assert told(answer) == told(usual.get(question, headers={"Accept": accept})), (
-                    question
-                )
-                statuses.add(answer.status_code)
-            if "etag" in answer.headers:
-                known = {"Accept": accept, "If-None-Match": answer.headers["etag"]}
-                assert told(short.get(question, headers=known)) == told(
-                    usual.get(question, headers=known)
-                ), question
-    assert {200, 400, 404, 406} <= statuses
-
-
-def test_pages_are_walked_alike(both: tuple[TestClient, TestClient]) -> None:
-    for path in (
-        "/v1/claims?status=disputed,contested&sort=-evidence_count&limit=3",
-        "/v1/evidence?limit=40",
-    ):
-        asked = path
-        for _ in range(4):
-            one, other = (
-                client.get(asked, headers={"Accept-Encoding": "identity"}) for client in both
-            )
-            assert told(one) == told(other)
-            if (cursor := one.json()["page"]["next"]) is None:
-                break
-            asked = (
-                f"{path}&cursor={cursor}"
-                if "limit=3" in path
-                else path.replace("?", f"?cursor={cursor}&")
-            )
-
-
-def test_who_has_a_key_is_asked_for_it(both: tuple[TestClient, TestClient]) -> None:
-    short, usual = both
-    for question in (
-        "/v1/claims",
-        "/v1/claims?status=refuted",
-        "/v1/claims/ccsvi-causes-ms",
-        "/v1/sources/doepp-2010",
-    ):
-        refused = short.get(question, headers={"Authorization": "Bearer nonsense"})
-        assert told(refused) == told(
-            usual.get(question, headers={"Authorization": "Bearer nonsense"})
-        )
-        # A route that nobody sees more of with a key does not ask for one.
-        assert refused.status_code == (200 if "sources" in question else 401)
 
 
 def slowly(connection: Connection, *_: Any) -> Any:
@@ -178,6 +51,21 @@ def test_a_question_that_takes_too_long_is_cut_off(
                 assert int(answer.headers["retry-after"]) > 0
             assert 0.3 * POOL_SIZE < time.monotonic() - begun < 4 * POOL_SIZE
         assert client.get(path).status_code == 200
+
+
+def test_what_is_cut_off_while_rows_are_fetched_is_too_slow(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetching(connection: Connection, *_: Any) -> Any:
+        return fetch(connection, "endless", endless, {})
+
+    monkeypatch.setattr(facets, "facets", fetching)
+    settings = Settings(database_url=seeded.url, read_seconds=0.3)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        for asked in ({"Accept-Encoding": "gzip"}, {"Origin": "https://app.example"}, {}):
+            for query in ("", "?topic=multiple-sclerosis"):
+                answer = client.get(f"/v1/claims/facets{query}", headers=asked)
+                assert (answer.status_code, problem(answer)["code"]) == (503, "too_slow")
 
 
 def test_five_seconds_are_what_a_question_may_take() -> None:
@@ -231,7 +119,7 @@ AT_ONCE = (
     "/v1/claims?status=refuted&include=evidence",
     "/v1/claims?as_of=2012-01-01",
     "/v1/claims/ccsvi-causes-ms",
-    "/v1/claims/facets?by=status",
+    "/v1/claims/facets?by=status&topic=multiple-sclerosis",
     "/v1/sources?limit=3",
 )
 NOT_WHERE_OTHERS_WAIT = (
@@ -242,7 +130,15 @@ NOT_WHERE_OTHERS_WAIT = (
     "/v1/claims/ccsvi-causes-ms?known_at={now}",
     "/v1/claims/ccsvi-causes-ms/evidence?known_at={now}",
     "/v1/claims/facets?q=iron",
+    "/v1/claims/facets",
+    "/v1/claims/facets?by=status",
     "/v1/claims/facets?as_of=2012-01-01",
+    "/v1/claims/ccsvi-causes-ms/relations?depth=3",
+    "/v1/claims/ccsvi-causes-ms/timeline",
+    "/v1/claims/ccsvi-causes-ms/explanation",
+    "/v1/claims/ccsvi-causes-ms/chain.svg",
+    "/v1/changes",
+    "/v1/suggest?q=mult",
     "/v1/sources?q=iron",
 )
 
@@ -278,7 +174,7 @@ def test_many_clients_on_few_connections_leave_room_for_others(
     statuses: list[int] = []
     waited: list[float] = []
     over = threading.Event()
-    with running(tmp_path, keep_alive_seconds=30) as server:
+    with running(tmp_path, KEEP_ALIVE_SECONDS=30) as server:
         address = f"http://127.0.0.1:{server.port}"
 
         def ask() -> None:
@@ -324,6 +220,48 @@ def test_what_was_answered_at_once_is_logged_with_the_id_that_was_given(
         "status": 200,
     }
     assert {name: told[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/claims/ccsvi-cause-ms", "/v1/claims?topic=irn", "/v1/topics/irn"]
+)
+def test_near_matches_are_looked_for_in_a_thread_once(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    where: list[bool] = []
+    usual = near_matches._neighbours
+
+    def noting(*given: Any, **named: Any) -> Any:
+        where.append(threading.current_thread().name.startswith("AnyIO"))
+        return usual(*given, **named)
+
+    monkeypatch.setattr(serializers, "_neighbours", noting)
+    with TestClient(create_app(Settings(database_url=seeded.url))) as client:
+        answer = client.get(path)
+    assert problem(answer)["errors"][0]["suggestion"] in ("ccsvi-causes-ms", "iron")
+    assert where == [True, True], "the neighbours before and after"
+
+
+def test_no_request_goes_by_fastapis_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: Any, **__: Any) -> Any:
+        raise AssertionError("FastAPI solves dependencies")
+
+    monkeypatch.setattr(routing, "solve_dependencies", asked)
+    for who in (None, "cleo"):
+        for path in (
+            "/v1/claims?limit=1",
+            "/v1/claims?limt=1",
+            "/v1/claims/ccsvi-causes-ms",
+            "/healthz",
+            "/docs",
+        ):
+            assert desk.ask(who, "GET", path).status_code in (200, 400)
+    desk.must(
+        201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence?comment=why", {**LINE, "key": "one"}
+    )
+    desk.must(
+        400, "anna", "POST", f"/v1/claims/{CLAIM}/evidence?coment=why", {**LINE, "key": "two"}
+    )
 
 
 def test_a_connection_that_is_lost_is_opened_anew(seeded: Store) -> None:

@@ -3,7 +3,10 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from api.http.response_cache import POLL_SECONDS
+from models.database.connections import file_url
 from tests.databases import Store
 from tests.drills.serving import must_agree, people, serving, together
 
@@ -51,3 +54,29 @@ def test_what_one_process_writes_the_others_show(seeded: Store, tmp_path: Path) 
         assert server.log.read_text("utf-8").count("Finished server process") == 2
     assert len(done) == WRITERS * writes
     must_agree(seeded.database)
+
+
+# What Python runs first in every process: those that serve wait there, as on a machine that takes long to read the program.
+SLOW = """
+import sys, time
+if any("multiprocessing.spawn" in each for each in sys.orig_argv):
+    time.sleep(7)
+"""
+
+
+def test_processes_that_are_slow_to_start_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with serving(file_url(tmp_path / "a.db"), tmp_path, "--workers", "2") as server:
+        until = time.monotonic() + 60
+        while server.log.read_text("utf-8").count("Application startup complete") < 2:
+            assert time.monotonic() < until, server.log.read_text("utf-8")
+            time.sleep(0.1)
+        assert server.client().ask("GET", "/v1").status == 200
+        server.process.terminate()
+        assert server.process.wait(40) == 0
+        log = server.log.read_text("utf-8")
+    assert log.count("Started server process") == log.count("Finished server process") == 2
+    assert "died" not in log

@@ -26,9 +26,9 @@ from models.records.serializers import table
 SETTINGS = {
     "KEY_WRITES_PER_MINUTE": "1000000",
     "ADDRESS_WRITES_PER_MINUTE": "1000000",
-    "KEEP_ALIVE_SECONDS": "60",
     "PORT": "0",
 }
+PROGRAM = "from api.http import server; server.KEEP_ALIVE_SECONDS = 60; from api.cli.app import app; app()"
 LISTENS = "running on http://127.0.0.1:"
 
 
@@ -60,15 +60,7 @@ def serving(url: str, folder: Path, *options: str) -> Iterator[Server]:
     """Run `claimbase serve` on a database, with these options, and kill it at the end."""
     log = folder / f"serve-{time.monotonic_ns()}.log"
     environment = {**os.environ, **{f"CLAIMBASE_{name}": value for name, value in SETTINGS.items()}}
-    command = [
-        sys.executable,
-        "-c",
-        "from api.cli.app import app; app()",
-        "serve",
-        "--database-url",
-        url,
-        *options,
-    ]
+    command = [sys.executable, "-c", PROGRAM, "serve", "--database-url", url, *options]
     with log.open("wb") as written:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=written

@@ -1,17 +1,21 @@
 """Prepared statements write what SQLAlchemy would, and only what differs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, literal, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models.database import prepared_statements
+from models.database.connections import connect
+from models.database.driver_errors import cut_off, must_wait
 from models.projection.tables import StatusPeriod
 from models.records.revision import Revision
 from models.records.serializers import table
 from models.write.idempotency import Idempotency
 from tests.databases import Store
+from tests.endless_statement import endless
 
 CLAIM = "ccsvi-causes-ms"
 REVISION = {
@@ -81,10 +85,10 @@ def test_only_what_differs_is_written(
     written: list[str] = []
     usual = prepared_statements._sent
 
-    def noting(connection: Any, statement: str, *given: Any) -> Any:
+    def noting(connection: Any, statement: str, *given: Any, **how: Any) -> Any:
         if not statement.startswith("SELECT"):
             written.append(statement.split()[0])
-        return usual(connection, statement, *given)
+        return usual(connection, statement, *given, **how)
 
     monkeypatch.setattr(prepared_statements, "_sent", noting)
     periods = table(StatusPeriod)
@@ -109,3 +113,34 @@ def test_only_what_differs_is_written(
         assert stored() == wanted
         prepared_statements.replace_rows(connection, periods, "claim", among, [], status="refuted")
         assert stored() == [row for row in wanted if row["status"] != "refuted"] != wanted
+
+
+FETCHED: dict[str, Callable[[Connection], Any]] = {
+    "fetch": lambda connection: prepared_statements.fetch(connection, "endless", endless, {}),
+    "all": lambda connection: connection.execute(endless()).all(),
+    "mappings": lambda connection: connection.execute(endless()).mappings().all(),
+    "scalars": lambda connection: connection.scalars(endless()).all(),
+    "one by one": lambda connection: list(connection.execute(endless())),
+}
+
+
+@pytest.mark.parametrize("how", FETCHED)
+def test_what_is_cut_off_while_rows_are_fetched_is_told_apart(seeded: Store, how: str) -> None:
+    database = connect(seeded.url, read_seconds=0.2)
+    with pytest.raises(DBAPIError) as error, database.read() as connection:
+        FETCHED[how](connection)
+    assert cut_off(error.value)
+    if database.inline is not None:
+        with pytest.raises(DBAPIError) as error, database.read_inline(20) as connection:
+            FETCHED[how](connection)
+        assert must_wait(error.value)
+        with database.read_inline(20) as connection:
+            assert prepared_statements.fetch(connection, "one", lambda: select(literal(1)), {})[
+                1
+            ] == [(1,)]
+    database.close()
+
+
+def test_many_rows_that_cannot_be_stored_are_an_error_of_sqlalchemy(seeded: Store) -> None:
+    with pytest.raises(IntegrityError), seeded.database.write() as connection:
+        prepared_statements.insert_rows(connection, table(Revision), [REVISION, REVISION])
