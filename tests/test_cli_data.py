@@ -32,7 +32,8 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
         in loaded.stdout
     )
     assert "Restored as it was, up to serial 196." in loaded.stdout
-    # The longer form, standard input, options in front, and what happens in a database that has content.
+    # The longer form, standard input, options in front, and what happens in a database that has
+    # content.
     file = tmp_path / "sources"
     file.write_bytes(
         (folder / "sources.jsonl").read_bytes() + (folder / "revisions.jsonl").read_bytes()

@@ -124,7 +124,9 @@ class Desk:
         return self.client.request(method, path, headers=given, follow_redirects=False, **more)
 
     def _tag_now(self, path: str) -> str:
-        """Return the tag of the record at an address as it is stored, a made-up one where there is none."""
+        """Return the tag of the record at an address as it is stored, a made-up one where there is
+        none.
+        """
         parts = path.partition("?")[0].removeprefix("/v1/").removeprefix("records/").split("/", 1)
         (kind,) = (kind for kind in RECORD_TYPES.values() if parts[0] in (kind.name, kind.plural))
         record = re.sub(":(accept|reject|purge|merge)$", "", parts[1])

@@ -1,4 +1,6 @@
-"""The badge: the status in words and colour, legible, named, whole whatever its label; and fresh for embedding pages."""
+"""The badge: the status in words and colour, legible, named, whole whatever its label; and fresh
+for embedding pages.
+"""
 
 import pytest
 from fastapi.testclient import TestClient

@@ -1,4 +1,6 @@
-"""Citations over HTTP: which format is wanted, that lists stream whole, what is citable, and files read back in."""
+"""Citations over HTTP: which format is wanted, that lists stream whole, what is citable, and files
+read back in.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""What was known when, over HTTP: both times, explanations, differences, revisions, what hangs on a claim, pictures."""
+"""What was known when, over HTTP: both times, explanations, differences, revisions, what hangs on a
+claim, pictures.
+"""
 
 import xml.etree.ElementTree as ET
 from collections import Counter

@@ -16,7 +16,8 @@ from tests.databases import Store
 # They differ from one database to the next.
 VARYING = ("created", "updated", "version", "at")
 
-# Writes that tell the record after them share the example of a record; keys have examples of their own.
+# Writes that tell the record after them share the example of a record; keys have examples of their
+# own.
 TELLING = {
     "create",
     "replace",
@@ -88,7 +89,8 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
 
 
 def test_simultaneous_first_requests_all_succeed(seeded: Store) -> None:
-    # A 405 looks into the document, too, so that a fresh server may be asked for it by several at once.
+    # A 405 looks into the document, too, so that a fresh server may be asked for it by several at
+    # once.
     app = create_app(Settings(database_url=seeded.url))
     with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: client.post("/v1/claims/ccsvi-causes-ms"), range(8)))

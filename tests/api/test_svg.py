@@ -1,4 +1,6 @@
-"""What both pictures share, and the timeline: well-formed, told in words, legible, nothing over another."""
+"""What both pictures share, and the timeline: well-formed, told in words, legible, nothing over
+another.
+"""
 
 import itertools
 import re

@@ -1,4 +1,6 @@
-"""Identifiers are looked up politely, and what is answered is treated as hostile: against a local stand-in."""
+"""Identifiers are looked up politely, and what is answered is treated as hostile: against a local
+stand-in.
+"""
 
 import json
 import threading

@@ -1,4 +1,5 @@
-"""Sources to write and read back: those of the seed files, and generated ones with what citation formats choke on.
+"""Sources to write and read back: those of the seed files, and generated ones with what citation
+formats choke on.
 
 All are rows exactly as `models.records.source_out` gives them, and valid by `SourceIn`.
 """
@@ -22,7 +23,9 @@ RECORDED = "2026-01-02T03:04:05.000006Z"
 
 
 def row(recorded: str = RECORDED, revision: int = 7, **fields: Any) -> Row:
-    """Return a source as the API gives it, from the fields that a person would write; they are validated."""
+    """Return a source as the API gives it, from the fields that a person would write; they are
+    validated.
+    """
     return out(SourceIn.model_validate(fields), recorded, revision)
 
 
@@ -234,7 +237,9 @@ slugs = st.lists(
 
 @st.composite
 def sources(draw: st.DrawFn, *, paragraphs: bool = False) -> Row:
-    """Generate one valid source as the API gives it; with `paragraphs` its notes may have several lines."""
+    """Generate one valid source as the API gives it; with `paragraphs` its notes may have several
+    lines.
+    """
     fields: dict[str, Any] = {
         "id": draw(slugs),
         "type": draw(st.sampled_from(v.SOURCE_TYPES.ids)),
@@ -290,7 +295,8 @@ def source_lists(most: int = 5, *, paragraphs: bool = False) -> st.SearchStrateg
 
 
 def as_read_back(source: Row, *without: str) -> Row:
-    """Return what a reader should find of a written source, ready to compare: no `id`, none of the fields named.
+    """Return what a reader should find of a written source, ready to compare: no `id`, none of the
+    fields named.
 
     Whatever a file says of an identifier, a reader gives it as unverified.
     """
@@ -310,7 +316,9 @@ DEFAULTS = {"authors_complete": True, "issued_inferred": False, "integrity": "no
 
 
 def compared(record: Row) -> Row:
-    """Return a record without fields that are empty or at their default, and with its identifiers in order."""
+    """Return a record without fields that are empty or at their default, and with its identifiers
+    in order.
+    """
     kept = {name: value for name, value in record.items() if value not in (None, [], "")}
     if "authors" in kept:
         kept["authors"] = [

@@ -1,4 +1,6 @@
-"""Formatted bibliographies: each style against expected lines, checked by hand with the rules of the style."""
+"""Formatted bibliographies: each style against expected lines, checked by hand with the rules of
+the style.
+"""
 
 import re
 import subprocess
@@ -19,9 +21,9 @@ from tests.citations.sources import row, seed_source, seed_sources, sources
 from tests.generated import generated
 
 EXPECTED = Path(__file__).parent / "expected"
-# The article's three; a group; particles and one page; one page and a question in the title; an e-locator; persons with
-# a group; no authors; an article's number; a correction and a list that goes on; a bracketed title; neither author nor
-# date; pages with letters.
+# The article's three; a group; particles and one page; one page and a question in the title; an
+# e-locator; persons with a group; no authors; an article's number; a correction and a list that
+# goes on; a bracketed title; neither author nor date; pages with letters.
 CHOSEN = (
     "zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr", "fda-2012", "wattjes-2011", "mayer-2011", "leone-2013",
     "zamboni-2018", "article-ccsvi-explained", "gandhi-2019", "siddiqui-2014", "bjornevik-2022", "cirse-2010",

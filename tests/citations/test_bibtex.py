@@ -1,4 +1,6 @@
-"""BibTeX: what is written, what other programs read of it, and that nothing in a file is lost without a word."""
+"""BibTeX: what is written, what other programs read of it, and that nothing in a file is lost
+without a word.
+"""
 
 import re
 from typing import Any

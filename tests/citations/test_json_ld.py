@@ -99,7 +99,9 @@ def written(*given: Row) -> Any:
 
 
 def nodes_of(value: Any) -> Iterator[Row]:
-    """Yield every object within a plain or an expanded document, but not the context and bare values."""
+    """Yield every object within a plain or an expanded document, but not the context and bare
+    values.
+    """
     if isinstance(value, list):
         for one in value:
             yield from nodes_of(one)
@@ -112,7 +114,9 @@ def nodes_of(value: Any) -> Iterator[Row]:
 
 
 def check(document: Any) -> list[Row]:
-    """Expand, and hold the result against the document: every node with its type, every term in its place."""
+    """Expand, and hold the result against the document: every node with its type, every term in its
+    place.
+    """
     expanded: list[Row] = jsonld.expand(document)
     plain = [node for node in nodes_of(document) if "@graph" not in node]
     # A link alone is an object after expansion, and none before.

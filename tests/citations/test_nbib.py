@@ -1,4 +1,6 @@
-"""NBIB, as PubMed gives it: names, dates, pages, identifiers, notices; no file makes the reader stop or lose an entry."""
+"""NBIB, as PubMed gives it: names, dates, pages, identifiers, notices; no file makes the reader
+stop or lose an entry.
+"""
 
 import pytest
 from hypothesis import strategies as st

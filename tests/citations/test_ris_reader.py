@@ -227,7 +227,9 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 def entries(content: bytes) -> int:
-    """Count what a file in this module's own plain form (`TY  - `, `ER  - `) holds: records, and text outside them."""
+    """Count what a file in this module's own plain form (`TY  - `, `ER  - `) holds: records, and
+    text outside them.
+    """
     count, state = 0, "outside"
     for line in content.decode().split("\r\n"):
         if line.startswith("TY  - "):
