@@ -119,6 +119,9 @@ def test_up_and_down_with_data(seeded: Store, tmp_path: Path) -> None:
             migrations.migrate(seeded.database, here)
             number, columns = revisions_and_columns()
             assert (number, "nickname" in columns) == (196, False)
+    for target in (schema_version.OLDEST, "head"):
+        migrations.migrate(seeded.database, target)
+        assert revisions_and_columns()[0] == 196
     with seeded.database.read() as connection:
         assert list(check(connection)) == []
     migrations.migrate(seeded.database, "base")
