@@ -176,10 +176,11 @@ def _load(stores: Stores, store: str) -> Loading:
 
 def _documents(stores: Stores) -> Iterator[dict[str, Any]]:
     connection = sqlite3.connect(stores.file)
-    rows = connection.execute("SELECT core, evidence, sources FROM claim_document ORDER BY claim")
-    for core, evidence, sources in rows:
-        parts = {"evidence": json.loads(evidence), "sources": json.loads(sources)}
-        yield json.loads(core) | parts
+    columns = "fields, derived, stamps, evidence, sources"
+    rows = connection.execute(f"SELECT {columns} FROM claim_document ORDER BY claim")  # noqa: S608
+    for row in rows:
+        fields, derived, stamps, evidence, sources = map(json.loads, row)
+        yield fields | derived | stamps | {"evidence": evidence, "sources": sources}
     connection.close()
 
 

@@ -141,7 +141,7 @@ def rows_of_any(
         return [dict(zip(names, row, strict=True)) for row in found]
     result = connection.execute(select(table).where(table.c[column].in_(values), *same))
     names = tuple(result.keys())
-    return [dict(zip(names, row, strict=True)) for row in result]
+    return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
 def replace_rows(

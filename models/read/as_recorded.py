@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, func, or_, select, tuple_
 
 from models.core.errors import NotFound
 from models.records.record_types import RECORD_TYPES
@@ -114,22 +114,24 @@ def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dic
 
 
 def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, str]:
-    """Return serial and time of the last revision by then that altered what everybody sees of a claim (as `changes` tells)."""
+    """Return serial and time of the last revision by then that altered what everybody sees of a claim (see `changes`)."""
+    steps = _steps_of(claim, moment).subquery()
+    seen = or_(steps.c.state == "accepted", steps.c.before == "accepted")
+    newest = select(steps.c.serial, steps.c.at).where(seen).order_by(steps.c.serial.desc()).limit(1)
+    row = connection.execute(newest).one()
+    return row.serial, row.at
+
+
+def _steps_of(claim: str, moment: str) -> Select[Any]:
+    """Return the statement of a claim's revisions by a moment, each with the state of its record `before` it."""
     revision = table(Revision)
     before = func.lag(revision.c.state).over(
         partition_by=revision.c.record, order_by=revision.c.serial
     )
-    steps = select(revision.c.serial, revision.c.at, revision.c.state, before.label("before"))
-    by_then = steps.where(revision.c.claim == claim, revision.c.at <= f"{moment}~").subquery()
-    seen = or_(by_then.c.state == "accepted", by_then.c.before == "accepted")
-    newest = (
-        select(by_then.c.serial, by_then.c.at)
-        .where(seen)
-        .order_by(by_then.c.serial.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).one()
-    return row.serial, row.at
+    columns = [revision.c[name] for name in ("serial", "at", "state")]
+    # A «~» sorts after whatever may follow the beginning of a time.
+    by_then = revision.c.at <= f"{moment}~"
+    return select(*columns, before.label("before")).where(revision.c.claim == claim, by_then)
 
 
 def _last(connection: Connection, moment: str, which: Any) -> list[Row]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    Subquery,
     and_,
     bindparam,
     exists,
@@ -151,26 +152,9 @@ def page(
     """
 
     def build(places: Mapping[str, Any]) -> Select[Any]:
-        walked = driven(listing, places, by_id=all(name.removeprefix("-") == "id" for name in sort))
-        columns = ordering(walked, sort)
-        marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
-        keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
-        chosen = select(*keys, *marks).select_from(walked.rows).where(*walked.conditions(places))
-        if after is not None:
-            passed = [
-                bindparam(f"after_{place}", type_=part.type)
-                for place, (part, _) in enumerate(columns)
-            ]
-            chosen = chosen.where(_not_before(columns[0], passed[0]), _beyond(columns, passed))
-        # By the names of what is selected: what has to be counted for it is not counted twice.
-        ordered = [
-            mark.desc() if down else mark.asc()
-            for mark, (_, down) in zip(marks, columns, strict=True)
-        ]
-        # Which ones first, so that nothing large is sorted; then those alone are read.
-        some = chosen.order_by(*ordered).limit(bindparam("most", type_=Integer)).subquery()
-        same = [part == some.c[key.name] for part, key in zip(listing.id, keys, strict=True)]
-        return statement.join(some, and_(*same)).add_columns(*(some.c[mark.name] for mark in marks))
+        chosen, keys, marks = _chosen(listing, places, sort, goes_on=after is not None)
+        same = [part == chosen.c[key] for part, key in zip(listing.id, keys, strict=True)]
+        return statement.join(chosen, and_(*same)).add_columns(*(chosen.c[mark] for mark in marks))
 
     more_values = {
         "most": limit + 1,
@@ -187,6 +171,37 @@ def page(
     return rows, [
         value for name, value in rows[-1].items() if name.startswith("mark_")
     ] if more else None
+
+
+def _chosen(
+    listing: Listing, places: Mapping[str, Any], sort: Sequence[str], *, goes_on: bool
+) -> tuple[Subquery, list[str], list[str]]:
+    """Return a statement of the rows on a page, with the names of its columns that make the id and of its sort values.
+
+    It finds which rows these are, so that nothing large is sorted; then those alone are read.
+    """
+    by_id = all(name.removeprefix("-") == "id" for name in sort)
+    walked = driven(listing, places, by_id=by_id)
+    columns = ordering(walked, sort)
+    keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
+    marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
+    found = select(*keys, *marks).select_from(walked.rows).where(*walked.conditions(places))
+    if goes_on:
+        found = found.where(*_after(columns))
+    # By the names of what is selected: what has to be counted for it is not counted twice.
+    ordered = [
+        mark.desc() if down else mark.asc() for mark, (_, down) in zip(marks, columns, strict=True)
+    ]
+    some = found.order_by(*ordered).limit(bindparam("most", type_=Integer)).subquery()
+    return some, [key.name for key in keys], [mark.name for mark in marks]
+
+
+def _after(columns: Sequence[tuple[ColumnElement[Any], bool]]) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row comes after the values of the placeholders `after_0`, `after_1` ... in this order."""
+    passed = [
+        bindparam(f"after_{place}", type_=column.type) for place, (column, _) in enumerate(columns)
+    ]
+    return [_not_before(columns[0], passed[0]), _beyond(columns, passed)]
 
 
 def listed(

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, func, inspect, select, update
+from sqlalchemy import CheckConstraint, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.settings import ROOT
@@ -13,10 +14,12 @@ from models import migrations
 from models.database import schema_version
 from models.database.connections import BadDatabaseUrl, Database, connect, file_url
 from models.migrations import tables
+from models.projection import documents as documents_module
 from models.projection import rebuild
+from models.projection import tables as tables_module
 from models.projection.integrity_check import check
-from models.records.revision import Revision
-from models.records.serializers import table
+from models.records.revision import Revision, Serial
+from models.records.serializers import Row, table
 from models.transfer.seed import seed
 from models.write import changes
 from tests.databases import Store
@@ -151,6 +154,49 @@ def test_the_oldest_is_the_root_of_the_tree(empty: Store) -> None:
     with empty.database.write() as connection:
         tree = ScriptDirectory.from_config(migrations.alembic_config(connection))
     assert tree.get_bases() == [schema_version.OLDEST]
+
+
+def test_documents_of_the_older_shape_tell_which_claims_come_out_differently(seeded: Store) -> None:
+    """What lists served before is kept: a claim whose document is the same after it gets no revision, another does."""
+    documents = table(tables_module.ClaimDocument)
+    with seeded.database.read() as connection:
+        stored = [dict(row) for row in connection.execute(select(documents)).mappings()]
+    migrations.migrate(seeded.database, "0011")
+    with seeded.database.write() as connection:
+        connection.execute(update(table(Serial)).values(derivation="older"))
+        connection.execute(insert(_older_documents()), [_older(row) for row in stored])
+    migrations.migrate(seeded.database)
+    with seeded.database.read() as connection:
+        assert list(check(connection)) == []
+        new = (
+            connection.execute(select(table(Revision)).where(table(Revision).c.serial > 196))
+            .mappings()
+            .all()
+        )
+    assert [(row["record"], row["action"]) for row in new] == [("claim/ccsvi-causes-ms", "derive")]
+
+
+def _older_documents() -> sa.TableClause:
+    names = (
+        "status_rank",
+        "certainty_rank",
+        "evidence_level",
+        "evidence_count",
+        "has_conflict",
+        "traits",
+    )
+    kept = ("claim", "kind", "status", "certainty", "statement", "revision", "updated")
+    blobs = ("core", "past", "occurrences", "evidence", "sources", "relations", "assessments")
+    return sa.table("claim_document", *map(sa.column, (*names, *kept, *blobs)))
+
+
+def _older(row: Row) -> Row:
+    """Return a document as the program before stored it, one of them with another status than follows from the rules now."""
+    core = documents_module.served(row)
+    if row["claim"] == "ccsvi-causes-ms":
+        core = core.replace(b'"status":"refuted"', b'"status":"disputed"')
+    kept = {name: value for name, value in row.items() if name in _older_documents().c}
+    return {**kept, "traits": 0, "core": core, "past": b""}
 
 
 def test_an_unknown_revision_is_refused(empty: Store) -> None:

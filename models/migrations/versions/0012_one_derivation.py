@@ -224,7 +224,8 @@ def _keep_what_was_served() -> None:
     )
     columns = (
         *("claim", "status", "status_rank", "certainty_rank", "evidence_level", "evidence_count"),
-        *("has_conflict", "kind", "statement", "revision", "updated", "settled"),
+        *("has_conflict", "kind", "levels", "directions", "statement", "revision"),
+        *("updated", "settled"),
         *("fields", "derived", "stamps"),
         *("occurrences", "evidence", "sources", "relations", "assessments"),
     )
@@ -247,6 +248,8 @@ def _split(claim: str, core: dict[str, Any]) -> dict[str, Any]:
         "evidence_count": 0,
         "has_conflict": False,
         "kind": core["kind"],
+        "levels": "",
+        "directions": "",
         "statement": core["statement"],
         "revision": core["revision"],
         "updated": core["updated"],

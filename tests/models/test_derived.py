@@ -1,0 +1,131 @@
+"""What follows from a claim's evidence: declared and computed in one place, stored for each day, and said once."""
+
+from typing import Any
+
+import pytest
+from pydantic_core import from_json
+from sqlalchemy import select
+
+from models.projection import claim_loader, compare, documents, rebuild, tables
+from models.read import listings
+from models.records.claim import ClaimIn
+from models.records.serializers import Row, table
+from models.status import claim_aggregate
+from tests.databases import Store
+from tests.models.exports import disagreements, exported, records
+
+CAUSAL = "ccsvi-causes-ms"
+
+
+class Wider(claim_aggregate.Derived, frozen=True):
+    """With one field more."""
+
+    lines_on_record: int
+
+
+class WiderOut(claim_aggregate.ClaimStamps, Wider, ClaimIn):
+    """A claim as a list would give it then."""
+
+
+def add_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do what somebody does who declares a field in `Derived` and computes it in `derived_on`."""
+    usual = claim_aggregate.derived_on
+
+    def derived_on(day: str, since: str, tally: Any, published: Any) -> Wider:
+        found = usual(day, since, tally, published)
+        return Wider(**dict(found), lines_on_record=len(published.evidence))
+
+    monkeypatch.setattr(claim_aggregate, "derived_on", derived_on)
+    monkeypatch.setattr(claim_aggregate, "ClaimOut", WiderOut)
+    monkeypatch.setattr(rebuild, "DERIVATION", "wider")
+
+
+def rebuilt(store: Store) -> None:
+    with store.database.write() as connection:
+        rebuild.rebuild(connection)
+
+
+def test_a_field_that_is_declared_and_computed_is_stored_served_and_exported(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_a_field(monkeypatch)
+    rebuilt(seeded)
+    assert disagreements(seeded) == []
+    with seeded.database.read() as connection:
+        row = listings.claim(connection, CAUSAL, ())
+        core = from_json(documents.served(row))
+        (claim,) = claim_loader.load(connection, [CAUSAL])
+        assert core == claim_aggregate.core(claim).model_dump()
+        days = _on_each_day(connection)
+        then = _listed(connection, "2009-12-31")
+        assert (
+            then["lines_on_record"]
+            == claim_aggregate.core(claim_aggregate.as_of(claim, "2009-12-31")).model_dump()[
+                "lines_on_record"
+            ]
+        )
+    names = list(core)
+    assert (
+        names.index("notices") + 1 == names.index("lines_on_record") == names.index("revision") - 1
+    )
+    assert core["lines_on_record"] == days[-1] > then["lines_on_record"] > days[0] > 0
+    assert then["lines_on_record"] in days
+    (line,) = (each for each in records(exported(seeded)) if each.get("id") == CAUSAL)
+    assert line["lines_on_record"] == core["lines_on_record"]
+
+
+def _on_each_day(connection: Any) -> list[int]:
+    period = table(tables.StatusPeriod)
+    mine = select(period.c.derived).where(period.c.claim == CAUSAL).order_by(period.c.starts)
+    return [from_json(derived)["lines_on_record"] for derived in connection.scalars(mine)]
+
+
+def _listed(connection: Any, day: str) -> Row:
+    """Return the claim as a list as of a day has it."""
+    statement = listings.claims_as_of_statement()
+    rows, _ = listings.page(
+        connection, listings.CLAIMS_AS_OF, statement, {"as_of": day}, (), None, 100
+    )
+    (found,) = (row for row in rows if row["claim"] == CAUSAL)
+    core: Row = from_json(documents.served(found))
+    return core
+
+
+def test_check_sees_a_document_that_says_a_thing_twice(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A derived field that stands among those that do not change as well: all agrees with what the program derives."""
+    usual = claim_aggregate.fields
+    monkeypatch.setattr(
+        claim_aggregate, "fields", lambda claim: {**usual(claim), "status": "refuted"}
+    )
+    rebuilt(seeded)
+    found = disagreements(seeded)
+    assert len(found) == 21
+    assert all("has a member twice" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("content", "twice"),
+    [
+        (b'{"a":1,"b":2}', False),
+        (b'{"a":1,"b":2,"a":1}', True),
+        (b'{"a":[{"b":1,"b":1}]}', True),
+        (b'{"a":[{"b":1},{"b":1}]}', False),
+        ('{"a":"\\"b\\":1 \u00e9 \\n"}'.encode(), False),
+    ],
+)
+def test_a_member_that_stands_twice(content: bytes, twice: bool) -> None:
+    assert compare.says_twice(content) is twice
+
+
+def test_each_day_s_value_is_stored_whole(shared: Store) -> None:
+    """What is stored for a day are all members that lists serve of it."""
+    period = table(tables.StatusPeriod)
+    with shared.database.read() as connection:
+        stored = connection.execute(select(period.c.derived, period.c.status, period.c.rule)).all()
+    assert len(stored) > 60
+    for derived, status, rule in stored:
+        value = claim_aggregate.Derived.model_validate_json(derived)
+        assert (value.status, value.status_rule) == (status, rule)
+        assert list(from_json(derived)) == list(claim_aggregate.Derived.model_fields)
