@@ -4,6 +4,7 @@ What the program has and no document names fails, and so does what a document na
 """
 
 import contextlib
+import importlib
 import io
 import re
 import shlex
@@ -245,6 +246,25 @@ def test_every_room_is_in_the_architecture() -> None:
     assert [
         room for room in rooms if f"| `{room}` |" not in ARCHITECTURE and room != "api/examples/"
     ] == []
+
+
+def test_every_name_in_the_architecture_exists() -> None:
+    """A name such as `changes.put` is one of a module of ours, or a column of a table."""
+    named = re.findall(r"`([a-z_]+)\.([A-Za-z_]+)`", ARCHITECTURE)
+    files = ("json", "jsonl", "md", "py", "svg", "toml", "yaml")
+    absent = [f"{first}.{second}" for first, second in named if second not in files]
+    assert [name for name in absent if not defined(*name.split("."))] == []
+
+
+def defined(first: str, second: str) -> bool:
+    """Return whether a module of this name defines the second one, or a table has it as a column."""
+    for house in ("api", "models"):
+        for path in (ROOT / house).rglob(f"{first}.py"):
+            module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+            if hasattr(module, second):
+                return True
+    found = {model.__tablename__: table(model).c for model in tables.tables}
+    return first in found and second in found[first]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
