@@ -6,6 +6,7 @@ import json
 import shutil
 import statistics
 import subprocess
+import threading
 import time
 import zlib
 from collections.abc import Callable, Collection, Sequence
@@ -20,6 +21,9 @@ from benchmarks.machine import LOAD_CPU, cpu_seconds, on, pinned
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 8
 MOST_SECONDS = 60
+# Processor time is counted in hundredths of a second.
+IDLE_INTERVAL = 0.05
+MOST_IDLE_WAIT = 10
 # An answer of at least so many bytes must come compressed to a client that takes it compressed.
 # Starlette's middleware begins at 500 bytes, ours and FastAPI's tutorial at 1,000.
 COMPRESSED_FROM = 1000
@@ -256,22 +260,50 @@ def _in_python(load: HttpLoad, seconds: float) -> Sample:
     )
 
 
+def wait_until_idle(load: Load) -> None:
+    """Wait until a server has finished the requests that were under way when a drive ended.
+
+    It would work on them beside the next contender otherwise.
+    """
+    if isinstance(load, LocalLoad):
+        return
+    until = time.monotonic() + MOST_IDLE_WAIT
+    while time.monotonic() < until:
+        before = cpu_seconds(load.processes())
+        time.sleep(IDLE_INTERVAL)
+        used = _difference(before, cpu_seconds(load.processes()))
+        if used < IDLE_INTERVAL / 2:
+            return
+
+
 def in_turn(loads: Collection[Load], rounds: int, seconds: float) -> None:
     """Drive all in turn, A B A B, and add to their samples. So whatever else the machine does
     hits all alike."""
     for load in loads:
         load.drive(min(seconds, 1))
+        wait_until_idle(load)
     for _ in range(rounds):
         for load in loads:
             load.samples.append(load.drive(seconds))
+            wait_until_idle(load)
 
 
 def beside(load: HttpLoad, others: HttpLoad, seconds: float) -> Sample:
     """Drive a server while others drive it, too."""
-    # The others begin before and end after.
+    finished = threading.Event()
+
+    def drive_others() -> None:
+        # Once is enough, unless the server answers nothing in time, so that `load` goes on.
+        while not finished.is_set():
+            others.drive(seconds + 1)
+
     with ThreadPoolExecutor(1) as executor:
-        running = executor.submit(others.drive, seconds + 1)
+        running = executor.submit(drive_others)
         time.sleep(min(seconds, 0.3))
-        sample = load.drive(seconds)
+        try:
+            sample = load.drive(seconds)
+        finally:
+            finished.set()
         running.result()
+    wait_until_idle(load)
     return sample

@@ -16,13 +16,13 @@ from models.records.serializers import Row, sources_by_id
 PAGES = 300
 # Topics with a status, those first that have about a page of claims.
 GROUPS = (
-    "SELECT value, status FROM claim_term JOIN claim_document USING (claim)"
+    "SELECT value, status FROM claim_term"
     " WHERE field = 'topic' AND value LIKE 'topic-%'"
     " GROUP BY value, status ORDER BY abs(count(*) - ?), value, status LIMIT ?"
 )
 GROUP_SOURCES = (
     "SELECT sources FROM claim_term JOIN claim_document USING (claim)"
-    " WHERE field = 'topic' AND value = ? AND status = ?"
+    " WHERE field = 'topic' AND value = ? AND claim_term.status = ?"
 )
 # The sources of each page, by its topic and its status.
 Groups = dict[tuple[str, str], list[str]]

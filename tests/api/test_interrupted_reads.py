@@ -25,7 +25,7 @@ ORIGIN = {"Origin": "https://app.example"}
         (facets, "facets", "/v1/claims/facets"),
         (relation_graph, "walk", "/v1/claims/ccsvi-causes-ms/relations"),
         (listings, "serial", "/v1"),
-        (listings, "source_slug", "/v1/sources/doepp-2010"),
+        (listings, "source_named", "/v1/sources/doepp-2010"),
     ],
 )
 def test_a_fault_of_ours_is_a_500_without_its_inside(

@@ -19,7 +19,7 @@ from models.database.connections import POOL_SIZE, Database, connect
 from models.database.driver_errors import cut_off
 from models.database.prepared_statements import fetch
 from models.read import facets, listings
-from models.records import near_matches, serializers
+from models.records import near_matches
 from tests.api.curating import CLAIM, LINE, Desk
 from tests.api.requests import problem
 from tests.api.server_process import running
@@ -235,7 +235,7 @@ def test_near_matches_are_looked_for_in_a_thread_once(
         where.append(threading.current_thread().name.startswith("AnyIO"))
         return usual(*given, **named)
 
-    monkeypatch.setattr(serializers, "_neighbours", noting)
+    monkeypatch.setattr(near_matches, "_neighbours", noting)
     with TestClient(create_app(Settings(database_url=seeded.url))) as client:
         answer = client.get(path)
     assert problem(answer)["errors"][0]["suggestion"] in ("ccsvi-causes-ms", "iron")
