@@ -26,7 +26,7 @@ from sqlalchemy.exc import (
 )
 
 from models.core.errors import ClaimbaseError
-from models.database.prepared_statements import Translated, translated
+from models.database.prepared_statements import TranslatedErrors, translate_error
 from models.database.writer_queue import WriterQueue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
@@ -40,7 +40,7 @@ JSON_TEXT: dict[str, Any] = {
 # for its writers.
 BUSY_SECONDS = 20
 # After so many steps of a statement it is asked whether it may go on.
-STEPS = 1000
+STEPS_PER_CHECK = 1000
 # As much of a file is read as memory by the one connection that the event loop waits for: a page of claims lies on dozens of
 # pages of the file, and to copy each of them by a call takes as long as all the rest of the statement.
 MAPPED_BYTES = 2**31 - 2**16
@@ -56,7 +56,7 @@ class BadDatabaseUrl(ClaimbaseError):
 
 
 @dataclass
-class Leash:
+class ReadLimit:
     """How far a connection's reading may go: until a moment of the monotonic clock, and so many thousand steps."""
 
     until: float = float("inf")
@@ -73,7 +73,7 @@ class Database:
     """Ways into one database: `reader` cannot write, `writer` holds the write lock from its first statement.
 
     `inline` reads, too, for work so short that it may be done where nothing may wait; None where a read is a round trip.
-    A statement of a reader that takes longer than `read_seconds` is cut off (see `cut_off`).
+    A statement of a reader that takes longer than `read_seconds` is cut off (see `is_timeout`).
     """
 
     reader: Engine
@@ -89,15 +89,15 @@ class Database:
     queue: WriterQueue = field(default_factory=WriterQueue)
 
     @property
-    def shown(self) -> str:
+    def display_url(self) -> str:
         """Return the address without its password."""
         return self.writer.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def read(self, *, patient: bool = False) -> Iterator[Connection]:
-        """Give a connection in a read-only transaction; a `patient` one may take as long as it takes."""
+    def read(self, *, unlimited: bool = False) -> Iterator[Connection]:
+        """Give a connection in a read-only transaction; an `unlimited` one has no time limit."""
         with self.reader.connect() as connection, connection.begin():
-            _let_go(connection, None if patient else self.read_seconds)
+            _let_go(connection, None if unlimited else self.read_seconds)
             yield connection
 
     @contextmanager
@@ -108,38 +108,38 @@ class Database:
             with self.read() as usual:  # The file is not there, which is told soon.
                 yield usual
             return
-        leash: Leash = connection.info["leash"]
+        leash: ReadLimit = connection.info["leash"]
         leash.steps = thousand_steps
         # SQLAlchemy has it in a transaction all the time; those of SQLite are ours, at a tenth of the price.
         driver: Any = connection.connection.driver_connection
-        with Translated(connection, "BEGIN"):
+        with TranslatedErrors(connection, "BEGIN"):
             driver.execute("BEGIN")
         try:
             yield connection
         finally:
             if not connection.invalidated:
-                with Translated(connection, "COMMIT"):
+                with TranslatedErrors(connection, "COMMIT"):
                     driver.commit()
 
     @contextmanager
-    def write(self, *, fills: bool = False) -> Iterator[Connection]:
+    def write(self, *, bulk: bool = False) -> Iterator[Connection]:
         """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it.
 
-        One that `fills` an empty database goes straight into SQLite's file, where nobody else has it open: its log would hold
+        A `bulk` one fills an empty database goes straight into SQLite's file, where nobody else has it open: its log would hold
         everything a second time, and takes the longer to find a page in the more it holds. Who comes meanwhile is told that
         it is locked.
         """
-        if fills:
+        if bulk:
             self.reader.dispose()  # What it has open, but nobody uses.
         with (
             self._writing() as connection,
-            _past_the_log(connection) if fills else nullcontext(),
+            _past_the_log(connection) if bulk else nullcontext(),
             connection.begin(),
         ):
             yield connection
         self.commits += 1
 
-    def pulse(self) -> Hashable:
+    def change_token(self) -> Hashable:
         """Return what is another thing after every commit, whoever made it; None where only a statement would tell."""
         try:
             connection = self._watched()
@@ -173,7 +173,7 @@ class Database:
         self._watching = self._file = None
 
     @contextmanager
-    def reshape(self) -> Iterator[Connection]:
+    def write_schema(self) -> Iterator[Connection]:
         """Give a connection as `write` does, for migrations: SQLite changes a table by making it anew, which its foreign
         keys would forbid, so they rest meanwhile and are checked before the commit."""
         with self._writing() as connection:
@@ -189,7 +189,7 @@ class Database:
                 _enforce_keys(connection, on=True)
         self.commits += 1
 
-    def scrub(self) -> bool:
+    def purge_log(self) -> bool:
         """Take what was deleted out of SQLite's write-ahead log, too, where nobody is reading; say whether it is out.
 
         Of the file itself it is out already (`secure_delete`). PostgreSQL has its own ways; see docs/operations.md.
@@ -257,7 +257,7 @@ def connect(address: str, read_seconds: float | None = None) -> Database:
         options = {
             "pool_size": POOL_SIZE,
             "pool_pre_ping": True,
-            "connect_args": _REACHABLE,
+            "connect_args": _KEEPALIVE,
             **JSON_TEXT,
         }
         # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
@@ -265,7 +265,7 @@ def connect(address: str, read_seconds: float | None = None) -> Database:
         writer = create_engine(url, **options)
         if read_seconds is not None:
             options["connect_args"] = {
-                **_REACHABLE,
+                **_KEEPALIVE,
                 "options": f"-c statement_timeout={round(read_seconds * 1000)}",
             }
         reader = create_engine(url, **options).execution_options(**snapshot)
@@ -278,7 +278,7 @@ def connect(address: str, read_seconds: float | None = None) -> Database:
 
 
 # A server that does not answer at all is given up, when connecting and later.
-_REACHABLE = {
+_KEEPALIVE = {
     "connect_timeout": 5,
     "keepalives_idle": 20,
     "keepalives_interval": 5,
@@ -324,8 +324,8 @@ def _sqlite(url: URL, met: Event, *, writes: bool, inline: bool = False) -> Engi
         met.set()
         record.info["inline"] = inline
         if not writes:
-            record.info["leash"] = leash = Leash()
-            connection.set_progress_handler(leash.ends, STEPS)
+            record.info["leash"] = leash = ReadLimit()
+            connection.set_progress_handler(leash.ends, STEPS_PER_CHECK)
         record.info["file"] = _identity(file)
         # The driver's own transactions begin too late (at the first write), so ours are begun below, or by `read_inline`.
         connection.isolation_level = None
@@ -354,7 +354,7 @@ def _sqlite(url: URL, met: Event, *, writes: bool, inline: bool = False) -> Engi
             _take_write_lock(connection)
         elif not inline:
             # It waits for nothing and cannot fail, so it goes the short way.
-            with Translated(connection, "BEGIN"):
+            with TranslatedErrors(connection, "BEGIN"):
                 connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
 
     return engine
@@ -374,7 +374,7 @@ def _take_write_lock(connection: Connection) -> None:
             # The lowest byte is the error, the others say why.
             busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
             if not busy or time.monotonic() > until:
-                raise translated(connection, error, "BEGIN IMMEDIATE") from error
+                raise translate_error(connection, error, "BEGIN IMMEDIATE") from error
             time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
         else:
             return
@@ -390,7 +390,7 @@ def _let_go(connection: Connection, seconds: float | None) -> None:
     if leash := connection.info.get("leash"):
         # Who may take as long as it takes need not be asked, either: each time it would wait for its turn in Python.
         driver: Any = connection.connection.driver_connection
-        driver.set_progress_handler(None if seconds is None else leash.ends, STEPS)
+        driver.set_progress_handler(None if seconds is None else leash.ends, STEPS_PER_CHECK)
         leash.until, leash.steps = (
             float("inf") if seconds is None else time.monotonic() + seconds,
             float("inf"),

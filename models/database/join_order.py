@@ -24,15 +24,15 @@ def _cross_join(join: _InOrder, compiler: Any, **options: Any) -> str:
     return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"
 
 
-def in_order(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
+def ordered_join(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
     """Return a join whose left side comes first on SQLite too, which does not know how few rows are left of it."""
     return _InOrder(left, right, on)
 
 
-def in_front(
+def prepend_to_join(
     first: FromClause, key: ColumnElement[Any], rows: FromClause, record: ColumnElement[Any]
 ) -> FromClause:
     """Return rows with only those whose record is a key of others, which are gone through first."""
     if isinstance(rows, Join):
-        return Join(in_front(first, key, rows.left, record), rows.right, rows.onclause)
-    return in_order(first, rows, key == record)
+        return Join(prepend_to_join(first, key, rows.left, record), rows.right, rows.onclause)
+    return ordered_join(first, rows, key == record)

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-MOST_PREPARED = 1000
-Written = Insert | Update | Delete
+MAX_PREPARED = 1000
+WriteStatement = Insert | Update | Delete
 BULK_CACHE_KB = 64 * 1024
 
 
@@ -62,14 +62,14 @@ def fetch(
     To build and compile a statement takes several times as long as to run it, so it is kept in the database's own words,
     and goes to the driver directly.
     """
-    found = prepared(connection, key, build, values)
-    rows = _sent(connection, found.text, found.arguments(values), fetch=True)
+    found = get_prepared(connection, key, build, values)
+    rows = _execute(connection, found.text, found.arguments(values), fetch=True)
     for place, make in found.made:
         rows = [(*row[:place], make(row[place]), *row[place + 1 :]) for row in rows]
     return found.columns, rows
 
 
-def first(
+def fetch_first(
     connection: Connection,
     key: Hashable,
     build: Callable[[], Select[Any]],
@@ -80,50 +80,53 @@ def first(
     return dict(zip(names, rows[0], strict=True)) if rows else None
 
 
-def run(
-    connection: Connection, key: Hashable, build: Callable[[], Written], *rows: Mapping[str, Any]
+def execute(
+    connection: Connection,
+    key: Hashable,
+    build: Callable[[], WriteStatement],
+    *rows: Mapping[str, Any],
 ) -> None:
     """Carry out a statement that writes, once for each row of values, kept as `fetch` keeps those that read.
 
     An insert takes its values by the names of its columns.
     """
     if rows:
-        found = prepared(connection, key, build, rows[0])
-        _sent(connection, found.text, *map(found.arguments, rows))
+        found = get_prepared(connection, key, build, rows[0])
+        _execute(connection, found.text, *map(found.arguments, rows))
 
 
-def put_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert one row."""
-    run(connection, ("insert", table.name, *row), lambda: insert(table), row)
+    execute(connection, ("insert", table.name, *row), lambda: insert(table), row)
 
 
-def change_rows(
+def update_rows(
     connection: Connection, table: Table, *changes: tuple[Mapping[str, Any], Mapping[str, Any]]
 ) -> None:
     """Give the rows that have the values of a place these others; the changes name the same columns."""
-    values = [{**_named("at", place), **_named("to", row)} for place, row in changes]
+    values = [{**_prefixed("at", place), **_prefixed("to", row)} for place, row in changes]
 
     def build() -> Update:
         place, row = changes[0]
         changed = update(table).values({name: bindparam(f"to_{name}") for name in row})
         return changed.where(*(table.c[name] == bindparam(f"at_{name}") for name in place))
 
-    run(connection, ("update", table.name, *(values[0] if values else ())), build, *values)
+    execute(connection, ("update", table.name, *(values[0] if values else ())), build, *values)
 
 
 def delete_rows(connection: Connection, table: Table, *places: Mapping[str, Any]) -> None:
     """Delete the rows that have the values of a place; the places name the same columns."""
-    values = [_named("at", place) for place in places]
+    values = [_prefixed("at", place) for place in places]
 
     def build() -> Delete:
         return delete(table).where(
             *(table.c[name] == bindparam(f"at_{name}") for name in places[0])
         )
 
-    run(connection, ("delete", table.name, *(values[0] if values else ())), build, *values)
+    execute(connection, ("delete", table.name, *(values[0] if values else ())), build, *values)
 
 
-def rows_of_any(
+def select_rows(
     connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
 ) -> list[dict[str, Any]]:
     """Return the rows that have one of these values in a column, and those of `also` in others."""
@@ -137,7 +140,9 @@ def rows_of_any(
                 *(table.c[name] == bindparam(f"at_{name}") for name in where)
             )
 
-        names, found = fetch(connection, ("rows", table.name, *where), build, _named("at", where))
+        names, found = fetch(
+            connection, ("rows", table.name, *where), build, _prefixed("at", where)
+        )
         return [dict(zip(names, row, strict=True)) for row in found]
     result = connection.execute(select(table).where(table.c[column].in_(values), *same))
     names = tuple(result.keys())
@@ -156,7 +161,7 @@ def replace_rows(
     key = [each.name for each in table.primary_key]
     there = {
         tuple(row[name] for name in key): row
-        for row in rows_of_any(connection, table, column, values, **also)
+        for row in select_rows(connection, table, column, values, **also)
     }
     new: list[Mapping[str, Any]] = []
     # What differs in the same columns is sent together, since each statement may be a round trip.
@@ -169,17 +174,17 @@ def replace_rows(
         elif differs := {name: value for name, value in row.items() if value != old[name]}:
             changes.setdefault(tuple(differs), []).append((place, differs))
     for alike in changes.values():
-        change_rows(connection, table, *alike)
+        update_rows(connection, table, *alike)
     delete_rows(connection, table, *(dict(zip(key, place, strict=True)) for place in there))
     insert_rows(connection, table, new)
 
 
-def _named(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _prefixed(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
     # SQLAlchemy keeps the bare names of columns for itself.
     return {f"{what}_{name}": value for name, value in values.items()}
 
 
-def _sent(
+def _execute(
     connection: Connection, text: str, *given: Any, fetch: bool = False
 ) -> list[tuple[Any, ...]]:
     """Give a statement to the driver, once with each of these arguments; return its rows if they are to be fetched.
@@ -189,7 +194,7 @@ def _sent(
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.driver_connection
-    with Translated(connection, text, given[0]):
+    with TranslatedErrors(connection, text, given[0]):
         if len(given) > 1:
             driver.cursor().executemany(text, given)
             return []
@@ -197,7 +202,7 @@ def _sent(
         return list(cursor.fetchall()) if fetch else []
 
 
-class Translated:
+class TranslatedErrors:
     """Raises an error of the driver, wherever it comes from, as SQLAlchemy would."""
 
     __slots__ = ("arguments", "connection", "text")
@@ -210,10 +215,10 @@ class Translated:
 
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         if isinstance(error, self.connection.dialect.loaded_dbapi.Error):
-            raise translated(self.connection, error, self.text, self.arguments) from error
+            raise translate_error(self.connection, error, self.text, self.arguments) from error
 
 
-def translated(
+def translate_error(
     connection: Connection, error: Any, text: str, arguments: Any = None
 ) -> BaseException:
     """Return an error of the driver as SQLAlchemy's."""
@@ -224,10 +229,10 @@ def translated(
     return raised
 
 
-def prepared(
+def get_prepared(
     connection: Connection,
     key: Hashable,
-    build: Callable[[], Select[Any] | Written],
+    build: Callable[[], Select[Any] | WriteStatement],
     values: Mapping[str, Any],
 ) -> Prepared:
     """Return the statement of a key in the database's own words; it is built where it is not kept yet."""
@@ -236,14 +241,14 @@ def prepared(
         known = _prepared.setdefault(connection.dialect, {})
     found = known.get(key)
     if found is None:
-        if len(known) >= MOST_PREPARED:
+        if len(known) >= MAX_PREPARED:
             known.clear()
         found = known[key] = _prepare(connection, build(), values)
     return found
 
 
 def _prepare(
-    connection: Connection, statement: Select[Any] | Written, values: Mapping[str, Any]
+    connection: Connection, statement: Select[Any] | WriteStatement, values: Mapping[str, Any]
 ) -> Prepared:
     used = connection.dialect
     compiled: Any = statement.compile(
@@ -276,7 +281,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """Insert many rows, which name the same columns, by the driver's fastest way."""
     if len(rows) < 2:
         for row in rows:
-            put_row(connection, table, row)
+            insert_row(connection, table, row)
         return
     names = list(rows[0])
     texts = {name for name in names if isinstance(table.c[name].type, JSON)}
@@ -294,7 +299,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     driver: Any = connection.connection.driver_connection
     statement = f"COPY {into} FROM STDIN"
     with (
-        Translated(connection, statement),
+        TranslatedErrors(connection, statement),
         driver.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
@@ -302,7 +307,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
             copy.write_row(row)
 
 
-def prepare_for_many(connection: Connection) -> None:
+def prepare_for_bulk_write(connection: Connection) -> None:
     """Make room for a transaction that writes much: without it, SQLite writes each page out several times."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA cache_size = -{BULK_CACHE_KB}")

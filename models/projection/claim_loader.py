@@ -14,24 +14,24 @@ from models.records.claim import Claim, ClaimTopic, Occurrence
 from models.records.evidence import Evidence
 from models.records.relation import Relation
 from models.records.serializers import Row
-from models.status.claim_aggregate import Whole
+from models.status.claim_aggregate import ClaimAggregate
 
 # What hangs on a claim, which of it names sources, and in which order it stands on a claim, whatever a database takes for one.
-ON_CLAIMS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
+PART_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
 
 
-CITING: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
+CITING_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
 
 
 _KEYS = {
-    model: itemgetter(*serializers.table(model).primary_key.columns.keys()) for model in ON_CLAIMS
+    model: itemgetter(*serializers.table(model).primary_key.columns.keys()) for model in PART_MODELS
 }
 
 
-def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
+def load(connection: Connection, claims: Sequence[str]) -> list[ClaimAggregate]:
     """Read these claims whole from the tables, in the order of their slugs."""
-    rows = {model: claim_rows(connection, model, claims) for model in ON_CLAIMS}
-    topics = by_claim(claim_rows(connection, ClaimTopic, claims))
+    rows = {model: claim_rows(connection, model, claims) for model in PART_MODELS}
+    topics = group_by_claim(claim_rows(connection, ClaimTopic, claims))
     table = serializers.table(Claim)
     found = connection.execute(
         select(table).where(table.c.id.in_(claims)).order_by(table.c.id)
@@ -45,16 +45,16 @@ def assemble(
     claims: Iterable[Row],
     rows: Mapping[type[SQLModel], Sequence[Row]],
     sources: Mapping[str, Row],
-) -> list[Whole]:
+) -> list[ClaimAggregate]:
     """Return claims, given with their topics, whole with all rows that hang on them; sources that are not given are read."""
-    cited = {row["source"] for model in CITING for row in rows[model] if row["source"]}
+    cited = {row["source"] for model in CITING_MODELS for row in rows[model] if row["source"]}
     known = {**sources, **serializers.sources_by_id(connection, cited - sources.keys())}
-    of = {model: by_claim(sorted(rows[model], key=_KEYS[model])) for model in ON_CLAIMS}
+    of = {model: group_by_claim(sorted(rows[model], key=_KEYS[model])) for model in PART_MODELS}
     targets = first_days(
         connection, {row["target"] for row in rows[Relation] if row["state"] == "accepted"}
     )
     return [
-        Whole(
+        ClaimAggregate(
             claim,
             _accepted(of[Occurrence][claim["id"]]),
             [serializers.line_out(row, known[row["source"]]) for row in of[Evidence][claim["id"]]],
@@ -92,7 +92,7 @@ def _accepted(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row["state"] == "accepted"]
 
 
-def by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+def group_by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
     """Group rows by their claim."""
     grouped: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:

@@ -14,8 +14,8 @@ from sqlalchemy import (
 
 from models.core.types import now
 from models.projection import claim_loader
-from models.projection.documents import served
-from models.projection.store import _batches, refresh
+from models.projection.documents import claim_json
+from models.projection.store import in_batches, refresh
 from models.projection.tables import DERIVED, ClaimDocument
 from models.records import serializers
 from models.records.claim import Claim, ClaimIn
@@ -40,7 +40,7 @@ def rebuild(connection: Connection) -> int:
     accepted = select(claim.c.id).where(claim.c.state == "accepted")
     claims = connection.scalars(accepted.order_by(claim.c.id)).all()
     index.clear(connection)
-    for batch in _batches(claims):
+    for batch in in_batches(claims):
         if refined:
             serial = _revise_what_differs(connection, batch, at, first, serial)
         refresh(connection, batch)
@@ -67,7 +67,7 @@ def _revise_what_differs(
     claim, document = serializers.table(Claim), serializers.table(ClaimDocument)
     columns = [document.c[name] for name in ("claim", "fields", "derived", "stamps")]
     stored = connection.execute(select(*columns).where(document.c.claim.in_(claims))).mappings()
-    before = {row["claim"]: served(dict(row)) for row in stored}
+    before = {row["claim"]: claim_json(dict(row)) for row in stored}
     for found in claim_loader.load(connection, claims):
         slug, core = found.claim["id"], to_json(claim_aggregate.core(found))
         if before.get(slug, core) == core:

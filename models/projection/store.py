@@ -17,7 +17,7 @@ BATCH = 500
 
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
     """Derive the documents, terms and periods of these claims anew from the tables, and write what differs."""
-    for batch in _batches(sorted(claims)):
+    for batch in in_batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
             table = serializers.table(model)
@@ -33,6 +33,6 @@ def store(connection: Connection, derived: Rows) -> None:
     index.insert_search_rows(connection, "claim", [derived])
 
 
-def _batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(claims), BATCH):
         yield claims[start : start + BATCH]

@@ -17,7 +17,7 @@ SUMMARY = ("status", "kind", "certainty", "levels", "directions")
 
 
 class Standing(Strict):
-    """What lists of claims filter and sort by, of what follows from the evidence on a day; see `standing_of`."""
+    """What lists of claims filter and sort by, of what follows from the evidence on a day; see `standing_columns`."""
 
     status: str
     status_rank: int
@@ -61,7 +61,9 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
     )
 
     kind: str
-    levels: str = Field(description="The levels of its lines that count, as `set_of` writes them.")
+    levels: str = Field(
+        description="The levels of its lines that count, as `encode_set` writes them."
+    )
     directions: str = Field(description="Their directions, likewise.")
     statement: str
     revision: int

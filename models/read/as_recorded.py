@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Select, func, or_, select, tuple_
 from models.core.errors import NotFound
 from models.records.record_types import RECORD_TYPES
 from models.records.recorded_body import with_current_fields
-from models.records.retired import tell_if_out_of_use
+from models.records.retired import require_body_not_retired
 from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import Row, line_out, source_out, table
 from models.records.source import SourceIn, publication_date
-from models.status.claim_aggregate import Whole
+from models.status.claim_aggregate import ClaimAggregate
 
 # What is told of a source whose content was purged since.
 PURGED = {
@@ -24,7 +24,7 @@ PURGED = {
 }
 
 
-def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
+def load_as_recorded(connection: Connection, claim: str, moment: str) -> ClaimAggregate:
     """Return a claim with everything that hung on it at a moment (UTC, the beginning of a time means all of it).
 
     What was merged or retracted by then is told as it was told then: raises `Moved` or `Gone`, and `NotFound` where the
@@ -33,14 +33,16 @@ def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
     records = _last(connection, moment, table(Revision).c.record == f"claim/{claim}")
     if not records or records[0]["state"] not in PUBLIC_STATES:
         raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
-    tell_if_out_of_use(RECORD_TYPES["claim"], claim, records[0]["body"], records[0]["comment"])
+    require_body_not_retired(
+        RECORD_TYPES["claim"], claim, records[0]["body"], records[0]["comment"]
+    )
     (found,) = _wholes(connection, [claim], moment)
     # From when on a tie's other claim is there follows from what was recorded of it by then, too.
     tied = _wholes(connection, {row["target"] for row in found.relations}, moment)
     return replace(found, targets={other.claim["id"]: other.exists_from for other in tied})
 
 
-def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[Whole]:
+def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[ClaimAggregate]:
     """Return those of these claims that were accepted at a moment, each whole but for what its ties point to."""
     if not claims:
         return []
@@ -70,9 +72,9 @@ def _whole(
     kinds: Mapping[str, list[Row]],
     sources: dict[str, Row],
     moment: str,
-) -> Whole:
+) -> ClaimAggregate:
     serial, updated = _last_seen(connection, slug, moment)
-    return Whole(
+    return ClaimAggregate(
         {**kinds["claim"][0], "revision": serial, "updated": updated},
         _sorted(_unstamped(kinds["occurrence"]), "key"),
         [line_out(line, sources[line["source"]]) for line in _sorted(kinds["evidence"], "key")],

@@ -22,18 +22,18 @@ def nearest(connection: Connection, ids: Column[str], given: str, **where: str) 
     neighbours += _neighbours(connection, ids, given, where, after=True)
     wanted = _pairs(given)
     alike = sorted(((_likeness(wanted, _pairs(each)), each) for each in neighbours), reverse=True)
-    return [each for likeness, each in alike[:MOST_NEAREST] if likeness >= LEAST_LIKENESS]
+    return [each for likeness, each in alike[:MAX_SUGGESTIONS] if likeness >= MIN_SIMILARITY]
 
 
 # Of an id that is not stored: so many neighbours on either side are compared with it, and so many are offered that have
 # at least this part of their letters' pairs in common.
-NEIGHBOURS = 10
+NEIGHBOURS_PER_SIDE = 10
 
 
-MOST_NEAREST = 3
+MAX_SUGGESTIONS = 3
 
 
-LEAST_LIKENESS = 0.5
+MIN_SIMILARITY = 0.5
 
 
 def _neighbours(
@@ -50,7 +50,7 @@ def _neighbours(
             .where(beyond, *same)
             .distinct()
             .order_by(order)
-            .limit(literal_column(str(NEIGHBOURS)))
+            .limit(literal_column(str(NEIGHBOURS_PER_SIDE)))
         )
 
     values = {"given": given, **{f"same_{name}": value for name, value in where.items()}}

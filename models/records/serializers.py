@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table
 from sqlmodel import SQLModel
 
-from models.database.prepared_statements import rows_of_any
+from models.database.prepared_statements import select_rows
 from models.records.claim import part_id
 from models.records.evidence import EvidenceIn
 from models.records.source import (
@@ -64,7 +64,7 @@ def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
     authors = _of_sources(connection, SourceAuthor, AuthorIn, wanted, "position")
     identifiers = _of_sources(connection, SourceIdentifier, IdentifierIn, wanted, "scheme")
     found = {}
-    for row in rows_of_any(connection, table(Source), "id", wanted):
+    for row in select_rows(connection, table(Source), "id", wanted):
         slug = row["id"]
         parts = {"authors": authors[slug], "identifiers": identifiers[slug]}
         found[slug] = source_out({**columns_of(row, SourceFields), **parts}, row)
@@ -79,7 +79,7 @@ def _of_sources(
     order: str,
 ) -> dict[str, list[Row]]:
     """Return the fields of the rows that belong to each of these sources, in the order of a column."""
-    rows = rows_of_any(connection, table(model), "source", slugs)
+    rows = select_rows(connection, table(model), "source", slugs)
     rows.sort(key=itemgetter(order))
     found = defaultdict(list)
     for row in rows:
