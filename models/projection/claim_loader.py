@@ -1,4 +1,4 @@
-"""Claims with everything that hangs on them, read from the tables."""
+"""Loads claims with their parts from the tables."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from models.records.relation import Relation
 from models.records.serializers import Row
 from models.status.claim_aggregate import ClaimAggregate
 
-# What hangs on a claim, which of it names sources, and in which order it stands on a claim, whatever a database takes for one.
+# The tables of the parts of a claim, and those of them that name sources.
 PART_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
 
 
@@ -29,7 +29,7 @@ _KEYS = {
 
 
 def load(connection: Connection, claims: Sequence[str]) -> list[ClaimAggregate]:
-    """Read these claims whole from the tables, in the order of their slugs."""
+    """Load these claims with all their parts, in the order of their slugs."""
     rows = {model: claim_rows(connection, model, claims) for model in PART_MODELS}
     topics = group_by_claim(claim_rows(connection, ClaimTopic, claims))
     table = serializers.table(Claim)
@@ -46,7 +46,10 @@ def assemble(
     rows: Mapping[type[SQLModel], Sequence[Row]],
     sources: Mapping[str, Row],
 ) -> list[ClaimAggregate]:
-    """Return claims, given with their topics, whole with all rows that hang on them; sources that are not given are read."""
+    """Return claims (rows with their topics) with the rows of their parts.
+
+    Sources that are missing in `sources` are read.
+    """
     cited = {row["source"] for model in CITING_MODELS for row in rows[model] if row["source"]}
     known = {**sources, **serializers.sources_by_id(connection, cited - sources.keys())}
     of = {model: group_by_claim(sorted(rows[model], key=_KEYS[model])) for model in PART_MODELS}
@@ -68,7 +71,7 @@ def assemble(
 
 
 def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str]:
-    """Return from when each of these claims exists in evidence time, as far as the stored periods tell."""
+    """Return the first day of evidence time of each of these claims that has stored periods."""
     if not claims:
         return {}
     # By name, since the class of the table is derived from this module's.

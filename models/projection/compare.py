@@ -41,10 +41,16 @@ def differences(connection: Connection) -> Iterator[str]:
             wanted = claim_loader.group_by_claim(derived[table.name])
             for claim in batch:
                 if _comparable(stored[claim]) != _comparable(wanted[claim]):
-                    yield f"{table.name} of {claim} does not agree with the tables; run claimbase rebuild"
+                    yield (
+                        f"{table.name} of {claim} does not agree with the tables;"
+                        " run claimbase rebuild"
+                    )
         for row in derived["claim_document"]:
             if has_duplicate_members(claim_json(row, claim_aggregate.PARTS)):
-                yield f"the document of {row['claim']} has a member twice; the program derives it wrongly"
+                yield (
+                    f"the document of {row['claim']} has a member twice;"
+                    " the program derives it wrongly"
+                )
         yield from index.claim_differences(connection, batch, derived)
 
 
@@ -53,5 +59,5 @@ def _comparable(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def has_duplicate_members(document: bytes) -> bool:
-    """Return whether an object in this JSON has a member twice, of which a reader would keep the last one alone."""
+    """Return whether an object in this JSON has the same member twice; readers keep the last."""
     return to_json(from_json(document)) != document

@@ -1,7 +1,7 @@
 """The read model: one stored document a claim, its terms for filtering, and its status periods.
 
-All of it is derived from the tables by `refresh`, in the transaction of the change that altered them. `rebuild` makes
-it anew and `differences` proves that it agrees.
+`refresh` derives it from the tables in the transaction of each change, `rebuild` derives all of it
+again, and `differences` checks that it agrees with the tables.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,8 +23,9 @@ from models.search import index
 from models.status import claim_aggregate
 
 NO_CERTAINTY = -1  # Sorts before every certainty.
-ALWAYS = "0001-01-01"  # From when a claim has its topics: they belong to what it says.
-# The value of a claim without terms in one of these fields; on no day of evidence time does it have it.
+# A claim has its topics from this day on, because they belong to its statement.
+ALWAYS = "0001-01-01"
+# The value of a claim without terms in one of these fields, and its first day, which never comes.
 NO_TERM, NEVER = "", "never"
 COUNTED_WITHOUT = ("topic", "asserted_by")
 LINE_TERMS = (("evidence_level", "level"), ("direction", "direction"))
@@ -87,7 +88,7 @@ def _derive_one(rows: Rows, claim: claim_aggregate.ClaimAggregate) -> None:
 
 
 def encode_set(terms: Iterable[str]) -> str:
-    """Return terms as text in which each stands between commas, in their order: `,2,4,`; empty if there are none."""
+    """Return terms in their order between commas, such as `,2,4,`, or an empty text."""
     found = sorted(set(terms))
     return f",{','.join(found)}," if found else ""
 
@@ -109,7 +110,7 @@ def standing_columns(derived: claim_aggregate.Derived) -> dict[str, Any]:
 def _first_days_of_terms(
     claim: claim_aggregate.ClaimAggregate, served: Mapping[str, Any]
 ) -> dict[tuple[str, str], str]:
-    """Return the terms that a claim has in fields with many values, each with the first day on which it has it."""
+    """Return a claim's terms in fields with many values, and the first day of each."""
     evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
     stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
     terms = [
@@ -165,7 +166,10 @@ def _line_rows(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
 
 
 def _counts_until(row: Mapping[str, Any]) -> str | None:
-    """Return the day from which a line does not count: the first of all days if its retraction is undated."""
+    """Return the day from which a line does not count, or None.
+
+    It is the first of all days if the retraction is undated.
+    """
     if row["integrity"] != "retracted":
         return None
     return last_day_of(row["integrity_date"]) if row["integrity_date"] else ALWAYS

@@ -16,7 +16,10 @@ PART_PREFIXES = {part: f'"{part}":'.encode() for part in claim_aggregate.PARTS}
 
 
 def claim_json(row: Mapping[str, Any], parts: Iterable[str] = ()) -> bytes:
-    """Return the JSON of a claim with these parts, from a row with its `fields`, `derived`, `stamps` and the parts."""
+    """Return the JSON of a claim with these parts.
+
+    The row has `fields`, `derived`, `stamps` and the parts.
+    """
     members = [row["fields"][1:-1], row["derived"][1:-1], row["stamps"][1:-1]]
     members += [PART_PREFIXES[part] + row[part] for part in parts]
     return b"{" + b",".join(members) + b"}"
@@ -25,7 +28,7 @@ def claim_json(row: Mapping[str, Any], parts: Iterable[str] = ()) -> bytes:
 def parts_as_of(
     connection: Connection, rows: Sequence[Mapping[str, Any]], parts: Sequence[str], day: str
 ) -> list[dict[str, Any]]:
-    """Return these rows of documents, with these parts as they were with what had been published by a day.
+    """Return these rows of documents, with these parts as published by a day.
 
     Args: the rows have `fields`, `stamps`, `settled` and all parts.
     """
@@ -35,7 +38,7 @@ def parts_as_of(
 def _parts_then(
     connection: Connection, row: Mapping[str, Any], parts: Sequence[str], day: str
 ) -> dict[str, bytes]:
-    # Whether a relation is there depends on when its target begins, which is not a matter of this claim.
+    # Whether a relation exists depends on the first day of its target, which is another claim.
     related = "relations" in parts and row["relations"] != b"[]"
     if row["settled"] <= day and not related:
         return {}

@@ -16,7 +16,7 @@ BATCH = 500
 
 
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
-    """Derive the documents, terms and periods of these claims anew from the tables, and write what differs."""
+    """Derive the read model of these claims again, and write the differences."""
     for batch in in_batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
@@ -26,7 +26,7 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
 
 
 def store(connection: Connection, derived: Rows) -> None:
-    """Store what `derive` gave of claims that have no rows in the read model yet."""
+    """Store the rows from `derive` for claims that have no rows in the read model yet."""
     for model in DERIVED:
         table = serializers.table(model)
         insert_rows(connection, table, derived[table.name])

@@ -1,4 +1,4 @@
-"""What a record may refer to, and what became of one that is gone, was moved, or never was."""
+"""References between records, and errors for retired, merged and missing records."""
 
 from collections.abc import Sequence
 
@@ -63,7 +63,7 @@ def require_not_retired(connection: Connection, kind: RecordType, record_id: str
 def require_body_not_retired(
     kind: RecordType, record_id: str, body: Row, comment: str | None
 ) -> None:
-    """Raise `Gone` or `Moved` where this is the record of what was retracted, with its reason, or merged."""
+    """Raise `Gone`, with the reason, or `Moved` if this record is retracted or merged."""
     if body["state"] == "merged":
         raise Moved(kind, record_id, body["replaced_by"])
     if body["state"] == "retracted":
@@ -95,5 +95,8 @@ STANDING = ("submitted", "accepted")
 
 
 def may_refer(state: str, to: str) -> bool:
-    """Say whether a record in one state may refer to one in the other: what is accepted rests on what is accepted alone."""
+    """Return whether a record in a state may refer to one in another state.
+
+    Accepted records refer only to accepted ones.
+    """
     return state not in STANDING or to == "accepted" or (state == "submitted" and to in STANDING)

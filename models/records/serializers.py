@@ -1,4 +1,4 @@
-"""Whole records read from the normalised tables, in the shape in which documents and answers show them."""
+"""Reads sources and lines of evidence in the shape in which answers show them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,7 +78,7 @@ def _of_sources(
     slugs: Sequence[str],
     order: str,
 ) -> dict[str, list[Row]]:
-    """Return the fields of the rows that belong to each of these sources, in the order of a column."""
+    """Return the fields of the rows of each of these sources, in the order of a column."""
     rows = select_rows(connection, table(model), "source", slugs)
     rows.sort(key=itemgetter(order))
     found = defaultdict(list)
@@ -88,7 +88,7 @@ def _of_sources(
 
 
 def source_out(body: Row, stamp: Any) -> Row:
-    """Return a source as `SourceOut` gives it, from its record and the year, dates and revision that go with it."""
+    """Return a source in the shape of `SourceOut`, from its fields and its stamps."""
     cited = short_citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
     stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
     return {**body, "citation": cited, **stamps}

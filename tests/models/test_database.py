@@ -173,7 +173,7 @@ topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": 
            "state": "accepted", "revision": 1, "created": "", "updated": ""}
           for n in range(5000)]
 with connect(sys.argv[1]).write(bulk=True) as connection:
-    rows.prepare_for_many(connection)
+    rows.prepare_for_bulk_write(connection)
     rows.insert_rows(connection, table(Topic), topics)
     print("written", flush=True)
     time.sleep(60)
