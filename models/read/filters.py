@@ -1,6 +1,7 @@
-"""What can be asked of each resource: one typed class a resource, and the condition behind each name.
+"""The filters of each resource: one typed class each, and the condition of each name.
 
-A parameter is `field`, or `field.ne`, `field.gte`, `field.lte`. Several values (repeated or with commas) mean any of them;
+A parameter is `field`, or `field.ne`, `field.gte`, `field.lte`. Several values (repeated or with
+commas) mean any of them;
 several parameters must all hold.
 """
 
@@ -38,7 +39,7 @@ _BEFORE_SCHEME = re.compile(r",(?=(?:doi|pmid|pmcid|isbn):)", re.IGNORECASE)
 
 
 def split(value: object) -> object:
-    """Split text at its commas, each item of a list too; a DOI may contain commas, so only before the next identifier."""
+    """Split text, or each item of a list, at commas; with a DOI only before the next identifier."""
     if isinstance(value, str):
         return _BEFORE_SCHEME.split(value) if value.lower().startswith("doi:") else value.split(",")
     if not isinstance(value, list):
@@ -335,7 +336,7 @@ REFERENCES: Mapping[str, Any] = {
 
 
 def requested_parameters(filters: BaseModel) -> dict[str, Any]:
-    """Return the parameters that were given, under the names in which they were given."""
+    """Return the parameters of a request under their names in the request."""
     fields = type(filters).model_fields
     return {
         fields[name].alias or name: value
@@ -409,7 +410,7 @@ def bind_parameters(
 def conditions(
     parameters: Mapping[str, Any], known: Mapping[str, Condition]
 ) -> list[ColumnElement[bool]]:
-    """Return a condition for each parameter (`name` or `name.operator`) that this table of conditions knows."""
+    """Return a condition for each parameter (`name` or `name.operator`) in this table."""
     made = []
     for parameter, value in parameters.items():
         name, _, operator = parameter.partition(".")
@@ -419,7 +420,7 @@ def conditions(
 
 
 def counted_line_conditions(day: Any = None) -> list[ColumnElement[bool]]:
-    """Return the conditions of the lines on the claim itself that count, or counted on a day (or its placeholder)."""
+    """Return the conditions of the lines that count for a claim, today or on a day."""
     own = [line.c.claim == document.c.claim, line.c.on_relation == false()]
     standing = line.c.counts_until.is_(None)
     if day is None:
@@ -428,7 +429,7 @@ def counted_line_conditions(day: Any = None) -> list[ColumnElement[bool]]:
 
 
 def same_line_parameters(parameters: Mapping[str, Any]) -> list[str]:
-    """Return those parameters that one and the same line must meet; none if a set of the claim says as much."""
+    """Return the parameters that one line must meet together, unless a set answers them."""
     names = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
     return [] if len(names) == 1 and names[0].partition(".")[0] in SET_COLUMNS else names
 
@@ -451,7 +452,7 @@ def split_by_summary(
 
 
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
+    """Return the conditions on claims; a single accepted line must meet all those on evidence."""
     answered, left = split_by_summary(parameters, document)
     return answered + _conditions_on_claims(left, CLAIM_CONDITIONS)
 

@@ -1,4 +1,4 @@
-"""The read side: filters and sorts become statements; each function takes a connection and returns plain rows."""
+"""Statements for lists and single records, built from filters and sorts."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,12 +54,12 @@ term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision
 
 @dataclass(frozen=True)
 class Listing:
-    """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id.
+    """Rows that can be listed, with their conditions, sorts by name, and id columns.
 
-    `name` is that of a listing which is the same for every request, so that its statements are kept; `extra_values` holds what
-    yet differs from one to the next. `index_id` is the id once more, as it stands in an index that gives the rows in their
-    order. `default` is how it is sorted where nobody says. `summary` is where the columns of `tables.SUMMARY` stand, if
-    they are of the time that is asked about.
+    Statements of a listing with a `name` are cached; `extra_values` are its values that differ from
+    request to request. `index_id` is the id as columns of an index that has the rows in order.
+    `default` is the default sort. `summary` is the table with the columns of `tables.SUMMARY`, if
+    they are of the requested time.
     """
 
     rows: FromClause
@@ -74,7 +74,7 @@ class Listing:
 
 
 def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
-    """Return the sorts of claims, with the columns of `Standing` from the documents or from the periods of a day."""
+    """Return the sorts of claims, by the `Standing` columns of documents or of periods."""
     return {
         "updated": document.c.updated,
         "status": standing.c.status_rank,
@@ -92,7 +92,7 @@ CLAIMS = Listing(
     "claims",
     summary=document,
 )
-# With what had been published by the day that `as_of` names: each claim beside its period of that day.
+# As published by the day `as_of`: each claim joined to its period of that day.
 CLAIMS_AS_OF = Listing(
     document.join(f.period, f.period.c.claim == document.c.claim),
     f.claim_conditions_as_of,
@@ -127,7 +127,7 @@ TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (
 
 
 def sort_columns(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
-    """Return the columns to sort by, each with whether it descends. No two have the same id, so nothing comes after it."""
+    """Return the columns to sort by, each with whether it descends. The unique id comes last."""
     columns: list[tuple[ColumnElement[Any], bool]] = []
     for name in (*sort, "id"):
         descending = name.startswith("-")
@@ -146,7 +146,7 @@ def read_page(
     after: Sequence[Any] | None,
     limit: int,
 ) -> tuple[list[Row], list[Any] | None]:
-    """Return one page of rows, and where the next one starts (the sort values of the last row), or None at the end.
+    """Return a page of rows, and the sort values of the last one, or None if no page follows.
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
@@ -163,7 +163,8 @@ def read_page(
     what = ("page", statement, tuple(sort), after is None)
     names, found = fetch_listing(connection, listing, parameters, what, build, more_values)
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    # Here, since the database would copy every document once more to sort so few. Text sorts as it does there, by code points.
+    # Sorting in the database would copy every document once more. Text sorts by code points there
+    # too.
     for place, (_, down) in reversed(list(enumerate(sort_columns(listing, sort)))):
         rows.sort(key=itemgetter(f"mark_{place}"), reverse=down)
     more = len(rows) > limit
@@ -176,7 +177,7 @@ def read_page(
 def _chosen(
     listing: Listing, places: Mapping[str, Any], sort: Sequence[str], *, goes_on: bool
 ) -> tuple[Subquery, list[str], list[str]]:
-    """Return a statement of the rows on a page, with the names of its columns that make the id and of its sort values.
+    """Return the subquery of a page, with the names of its id columns and its sort columns.
 
     It finds which rows these are, so that nothing large is sorted; then those alone are read.
     """
@@ -197,7 +198,7 @@ def _chosen(
 
 
 def _after(columns: Sequence[tuple[ColumnElement[Any], bool]]) -> list[ColumnElement[bool]]:
-    """Return the conditions that a row comes after the values of the placeholders `after_0`, `after_1` ... in this order."""
+    """Return the conditions that a row comes after the placeholders `after_0`, `after_1` …."""
     passed = [
         bindparam(f"after_{place}", type_=column.type) for place, (column, _) in enumerate(columns)
     ]
@@ -212,10 +213,10 @@ def fetch_listing(
     build: Callable[[Mapping[str, Any]], Select[Any]],
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return names and rows of a statement on a listing, which `build` makes from the parameters with a place for each value.
+    """Return the names and rows of a statement, built from parameters with placeholders.
 
-    It is kept under `what` it is and the shape of the parameters, where the listing is the same each time. `more` are the
-    values of other places.
+    It is cached by `what` and the shape of the parameters if the listing has a name. `more` has
+    the values of other placeholders.
     """
     shape, places, values = f.bind_parameters(parameters)
     values = {**values, **listing.extra_values, **more}
@@ -225,18 +226,17 @@ def fetch_listing(
     return tuple(found.keys()), found.all()
 
 
-# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What the
-# summary says, too, hardly narrows it, but by one value of it the claims stand in their order.
+# Fields with many values a claim, whose index a list of claims may read; the most selective come
+# first. Those that the summary has too are hardly selective, but each value has claims in order.
 TERM_FIELDS = ("topic", "document", "asserted_by")
 SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 
 def walk_by_term(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
-    """Return the listing along the index of a term if all claims found have it, or one of several: they stand there in
-    their order, with their summary. What that does not say, and what it is sorted by but the id, is looked up in the
-    documents.
+    """Return the listing in the order of a term's index, if its claims must have one of some terms.
 
-    By themselves the documents would be gone through one by one until enough are found that have the term.
+    Claims stand there in order, with their summary. Other conditions and sorts read the documents.
+    Reading the documents in order would take long to find enough claims with a rare term.
     """
     usual = replace(listing, id=listing.index_id) if listing.index_id else listing
     name = _driving(listing, places)
@@ -279,7 +279,7 @@ def _driving(listing: Listing, places: Mapping[str, Any]) -> str | None:
 def _having(
     name: str, values: Sequence[Any], day: Any
 ) -> tuple[FromClause, list[ColumnElement[bool]]]:
-    """Return the terms that claims have in a field, each claim once, by a day where one is given, and their conditions."""
+    """Return the claims with a term in a field (by a day if not None), and their conditions."""
 
     def meant(of: Any) -> list[ColumnElement[bool]]:
         value = of.value == values[0] if len(values) == 1 else of.value.in_(values)
@@ -293,7 +293,7 @@ def _having(
 
 
 def _not_before(column: tuple[ColumnElement[Any], bool], value: Any) -> ColumnElement[bool]:
-    """Return what `_beyond` implies for the first column: by it an index is entered where the page begins."""
+    """Return a condition on the first column, implied by `_beyond`, for entering an index."""
     first, down = column
     return cast("ColumnElement[bool]", first <= value if down else first >= value)
 
@@ -353,7 +353,7 @@ def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
 
 
 def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
-    """Return the condition that a claim rests on a source, or is stated in it; by a day, where it was published by then."""
+    """Return the condition that a claim cites a source, if that was published by the day."""
     published = (
         true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
     )
@@ -371,7 +371,7 @@ def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
 def load_claim(
     connection: Connection, slug: str, day: str | None, moment: str | None
 ) -> ClaimAggregate:
-    """Return a claim with all that hangs on it: as recorded by a moment, as published by a day, or both, or as it is.
+    """Return a claim with its parts, as recorded by a moment and as published by a day, if not None.
 
     Raises `NotFound` where there is no such claim, or was none by then.
     """
@@ -452,10 +452,13 @@ def read_topic(connection: Connection, slug: str) -> Row:
 
 
 def resolve_source(connection: Connection, reference: str) -> str:
-    """Return the slug of a source given as slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`; raises where there is none."""
+    """Return the slug of a source from its slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`.
+
+    Raises Moved or NotFound.
+    """
     slug = find_source(connection, reference, "source")
     if slug is None:
-        # A work that was merged keeps an identifier that its successor has another of: who knows it by that is led on.
+        # A merged source keeps an identifier if its successor has another one of that scheme.
         if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
             raise Moved(
                 RECORD_TYPES["source"], reference, read_source(connection, merged)["replaced_by"]

@@ -1,6 +1,7 @@
-"""Everything that is public as lines of JSON, in an order that loads; a release is the same in files, with checksums.
+"""Exports all public data as lines of JSON, in an order that loads, or as a release of files.
 
-The same state gives the same bytes, on both databases and after a load elsewhere, so no clock is in it. See docs/export.md.
+The same state gives the same bytes, on both databases and after a load elsewhere, so an export has
+no time in it. See docs/export.md.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, Rev
 from models.records.serializers import Row, table
 
 FORMAT = 1
-# Of what Claimbase ships and people write here. What a program brought in from elsewhere may have another one.
+# Of what Claimbase ships and people write here. Imported data may have another licence.
 LICENCE = "CC0-1.0"
 IMPORT_ACTORS = ("import", "scifact")
 BATCH_SIZE = 500
@@ -48,12 +49,12 @@ class CannotExport(ClaimbaseError):
 
 
 def jsonl_line(record: str, content: bytes) -> bytes:
-    """Return one line: the JSON object with what it is a record of in front, since a claim has a `kind` of its own."""
+    """Return a line: the object with its type first, as `record`, since claims have a `kind`."""
     return b'{"record":"%s",%s\n' % (record.encode(), content[1:])
 
 
 def export_header(connection: Connection) -> Row:
-    """Return what an export says about itself: its form, the state that it shows, how many lines of each section follow."""
+    """Return the header: the format, the state, and the number of lines in each section."""
     return {
         "format": FORMAT,
         "schema": schema_version.HEAD,
@@ -65,14 +66,14 @@ def export_header(connection: Connection) -> Row:
 
 
 def _licence(connection: Connection) -> str | None:
-    """Return the licence of all that is exported, None where no single one is known to hold for it."""
+    """Return the licence of all exported data, or None if no single one is certain."""
     revision = table(Revision)
     brought_in = select(revision.c.serial).where(revision.c.actor.in_(IMPORT_ACTORS)).limit(1)
     return LICENCE if connection.scalar(brought_in) is None else None
 
 
 def export_lines(connection: Connection) -> Iterator[bytes]:
-    """Yield a whole export: the header's line, then every section's, many at once. The connection's transaction is its snapshot."""
+    """Yield an export in pieces of many lines; the transaction is its snapshot."""
     yield jsonl_line("export", to_json(export_header(connection)))
     for section in SECTIONS.values():
         yield from section(connection)
@@ -98,7 +99,8 @@ def write_release(database: Database, folder: Path) -> Row:
                     partial / f"{name}.jsonl", section(connection)
                 )
         _write(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
-        partial.chmod(0o755)  # A temporary folder is its maker's alone; a release is for everybody.
+        # A temporary folder is readable by its owner alone, and a release by everybody.
+        partial.chmod(0o755)
         sync_folder(partial)
         partial.rename(folder)
         sync_folder(folder.parent)
@@ -153,7 +155,7 @@ def _claims(connection: Connection) -> Iterator[bytes]:
 
 
 def _retired(connection: Connection) -> Iterator[bytes]:
-    """Yield what was accepted once and is no longer, kind by kind, so that what is referred to comes first."""
+    """Yield retired records by kind, so that records come before references to them."""
     for kind in RECORD_TYPES.values():
         yield from _records(connection, kind, _is_retired(kind))
 
@@ -179,7 +181,7 @@ def _revision_line(row: Row) -> bytes:
 
 
 def canonical_json(body: str) -> bytes:
-    """Return JSON without blanks and escapes: an earlier program left a blank after each colon, and escaped letters."""
+    """Return compact JSON; earlier programs wrote a blank after each colon, and escapes."""
     content = body.encode()
     return to_json(from_json(content)) if b'": ' in content[:MAX_NAME_LENGTH] else content
 
@@ -196,7 +198,7 @@ SECTIONS = {
 def _records(
     connection: Connection, kind: RecordType, condition: ColumnElement[bool]
 ) -> Iterator[bytes]:
-    """Yield lines of records as a revision holds them, with the stamps of their rows, many at once."""
+    """Yield lines of records as revisions hold them, with their stamps, in large pieces."""
     rows = table(kind.model)
     stamps = [name for name in STAMPS if name in rows.c]
     # A source is read with its authors and identifiers, so here only its id.
@@ -216,7 +218,7 @@ def _accepted(kind: RecordType) -> ColumnElement[bool]:
 
 
 def _is_retired(kind: RecordType) -> ColumnElement[bool]:
-    """Return the condition for retired records; it looks among those that a revision retired, which are few."""
+    """Return the condition for retired records, by the few revisions that retired any."""
     rows, revision = table(kind.model), table(Revision)
     owner = (
         revision.c.claim if kind.part else func.substr(revision.c.record, len(f"{kind.name}/") + 1)
