@@ -22,8 +22,10 @@ Places = Mapping[str, Any]
 
 
 def walk_terms(listing: Listing, places: Places, field_name: str) -> Listing | None:
-    """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
-    if more is asked than the summary beside them answers."""
+    """Return the listing with a row for each term in a field, from the index of terms alone.
+
+    Returns None if the summary beside the terms does not answer all conditions.
+    """
     if listing.name != CLAIMS.name:
         return None
     answered, left = f.split_by_summary(places, term)
@@ -85,7 +87,7 @@ def _counts_each_claim_once(listing: Listing, name: str) -> bool:
 
 
 def _without_missing(name: str, counts: Mapping[Any, int]) -> tuple[dict[str, int], int]:
-    """Return how many claims have each term of a field, and how many have none."""
+    """Return the number of claims with each term of a field, and of those with none."""
     if name in f.SET_COLUMNS:
         return _members(counts)
     absent = None if name in SINGLE else NO_TERM
@@ -95,7 +97,7 @@ def _without_missing(name: str, counts: Mapping[Any, int]) -> tuple[dict[str, in
 
 
 def _members(sets: Mapping[str, int]) -> tuple[dict[str, int], int]:
-    """Return how many claims have each term, from how many have each set of terms, and how many have the empty one."""
+    """Return the number of claims with each term, and with none, from the counts of sets."""
     counts: Counter[str] = Counter()
     for terms, times in sets.items():
         for term_id in terms.strip(",").split(",") if terms else ():

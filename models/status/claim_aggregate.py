@@ -1,4 +1,4 @@
-"""A claim with everything that hangs on it, and what follows from it: as it is, or as it was published by a day."""
+"""A claim with its parts and what follows from them, today or as of a day."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -155,7 +155,7 @@ class ClaimAggregate:
 def from_stored_parts(
     claim: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]
 ) -> ClaimAggregate:
-    """Return a claim whole from its fields and stamps and the stored parts, which hold all that is accepted."""
+    """Return a claim from its fields, its stamps and its stored parts, which are all accepted."""
     on_ties = [line for tie in stored["relations"] for line in tie["evidence"]]
     return ClaimAggregate(
         claim,
@@ -176,7 +176,7 @@ def require_stated_by(whole: ClaimAggregate, day: str) -> None:
 
 
 def as_of(whole: ClaimAggregate, day: str) -> ClaimAggregate:
-    """Return what had been published by a day (YYYY-MM-DD); raises `NotFound` where the claim was not stated by then."""
+    """Return the claim as published by a day (YYYY-MM-DD). Raises `NotFound` if not stated by then."""
     require_stated_by(whole, day)
     return replace(
         whole,
@@ -198,7 +198,7 @@ def _then(line: Row, day: str) -> Row:
 
 
 def parts(whole: ClaimAggregate) -> dict[str, list[Row]]:
-    """Return the parts as they are served: only accepted evidence, relations with what the evidence on them amounts to."""
+    """Return the parts as served, with accepted evidence only and the status of each relation."""
     accepted = [row for row in whole.evidence if row["state"] == "accepted"]
     newest = max((line.published for line in whole.decision.counted), default="")
     served: dict[str, list[Row]] = {
@@ -216,7 +216,7 @@ def parts(whole: ClaimAggregate) -> dict[str, list[Row]]:
 
 
 def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
-    """Return a tie with the evidence that bears on it as a tie, and what that amounts to by the same rules."""
+    """Return a relation with the evidence on it, and its status by the same rules."""
     tie = (relation["type"], relation["target"])
     rows = [row for row in accepted if (row["relation_type"], row["relation_target"]) == tie]
     decision = rules.decide("mechanism", [line_of(row) for row in rows])
@@ -262,8 +262,8 @@ class _Published:
 def derived_by_day(whole: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
     """Yield each day of evidence time on which anything of the claim changes, with what follows from its evidence then.
 
-    The first day is that on which the claim exists, and the last value is that of the present. It is one pass over what
-    belongs to the claim, however many days there are.
+    The first day is that of `exists_from`, and the last value is the present. One pass over the
+    parts is enough, however many days there are.
     """
     changes = _changes(whole)
     first = whole.exists_from
@@ -284,7 +284,7 @@ def derived_by_day(whole: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
 
 
 def _changes(whole: ClaimAggregate) -> dict[str, _Published]:
-    """Return what becomes public on each day on which anything of the claim changes; of a notice that is nothing new."""
+    """Return what becomes public on each day of a change; for a notice, that is nothing."""
     changes: defaultdict[str, _Published] = defaultdict(_Published)
     for row in whole.occurrences:
         changes[whole.sources[row["source"]]["published"]].occurrences.append(row)
