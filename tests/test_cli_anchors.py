@@ -57,7 +57,7 @@ def test_each_quote_is_one_line_and_what_is_not_exact_ends_in_1(
         ],
     }
     with empty.database.read() as connection:
-        assert listings.serial(connection) == 8
+        assert listings.current_serial(connection) == 8
 
 
 def test_the_text_may_come_from_standard_input_and_a_mistake_is_one_line(

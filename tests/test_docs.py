@@ -154,7 +154,7 @@ def test_the_readme_shows_what_a_start_prints(shared: Store) -> None:
     with shared.database.read() as connection:
         claims = connection.scalar(select(func.count()).select_from(table(Claim)))
         sources = connection.scalar(select(func.count()).select_from(table(Source)))
-        serial = listings.serial(connection)
+        serial = listings.current_serial(connection)
     assert f"Seeded an empty database with {serial} records from …/seed_data.\n" in README
     assert f": {claims} claims, {sources} sources, serial {serial}, sqlite:///…" in README
 

@@ -37,7 +37,7 @@ def check_anchors(
             text = content.decode()
         except UnicodeDecodeError as error:
             raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
-        slug = listings.source_slug(connection, source)
+        slug = listings.resolve_source(connection, source)
         checked_text, verdicts = quote_check.check_quotes(connection, slug, text)
     if as_json:
         report = {"source": slug, **quote_check.report_as_data(checked_text, verdicts)}

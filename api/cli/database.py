@@ -29,7 +29,7 @@ def migrate(
         migrate_if_needed(database, to)
         with database.read() as connection:
             revision = schema_version.current(connection) or "base"
-        typer.echo(f"{database.shown} is at migration {revision}.")
+        typer.echo(f"{database.display_url} is at migration {revision}.")
 
 
 def seed(
@@ -60,7 +60,7 @@ def check(database_url: DatabaseUrl = None) -> None:
         typer.echo(disagreement, err=True)
     if disagreements:
         raise typer.Exit(1)
-    typer.echo(f"{database.shown}: all agrees.")
+    typer.echo(f"{database.display_url}: all agrees.")
 
 
 def rebuild(database_url: DatabaseUrl = None) -> None:
@@ -79,7 +79,7 @@ def export(
     A release is a folder of files with a manifest.
     """
     with open_database(database_url) as database:
-        manifest = exporting.release(database, folder)
+        manifest = exporting.write_release(database, folder)
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
 
@@ -107,6 +107,6 @@ def restore(
     with open_database(database_url) as database:
         header = backup.restore_backup(database, file)
         typer.echo(
-            f"{database.shown}: restored up to serial {header['serial']},"
+            f"{database.display_url}: restored up to serial {header['serial']},"
             f" {header['rows']} rows; all agrees."
         )

@@ -40,7 +40,7 @@ def serve(
         _seed_if_empty(database, settings.seed_dir)
         with database.read() as connection:
             content = _content(connection)
-        database_name = database.shown
+        database_name = database.display_url
     host_in_url = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host_in_url}:{settings.port}"
     typer.echo(
@@ -57,12 +57,12 @@ def _content(connection: Connection) -> str:
     """Return how much the database holds, and its serial, as words."""
     claims = connection.scalar(select(func.count()).select_from(table(Claim)))
     sources = connection.scalar(select(func.count()).select_from(table(Source)))
-    return f"{claims} claims, {sources} sources, serial {listings.serial(connection)}"
+    return f"{claims} claims, {sources} sources, serial {listings.current_serial(connection)}"
 
 
 def _seed_if_empty(database: Database, folder: Path) -> None:
     with database.read() as connection:
-        if listings.serial(connection):
+        if listings.current_serial(connection):
             return
     tally = seed.seed(database, folder)
     typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")

@@ -22,7 +22,7 @@ from models.access.api_keys import BadKey, Forbidden, Key, MalformedKey
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError
 from models.database.connections import Database
-from models.database.driver_errors import TooLong, must_wait
+from models.database.driver_errors import TooSlowForEventLoop, needs_waiting
 
 READING = ("GET", "HEAD")
 # About two milliseconds of the database's work in the event loop.
@@ -64,10 +64,10 @@ async def read(
         try:
             with base.read_inline(THOUSAND_STEPS) as connection:
                 return work(connection)
-        except TooLong:
+        except TooSlowForEventLoop:
             pass
         except DBAPIError as error:
-            if not must_wait(error):
+            if not needs_waiting(error):
                 raise
 
     def read_in_thread() -> Result:

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from models.access.api_keys import redact_keys
 from models.core.errors import ClaimbaseError, Fault, validation_faults
 from models.core.vocabulary import Term, Vocabulary
-from models.database.driver_errors import cut_off, storage_full, unusable
+from models.database.driver_errors import is_storage_full, is_timeout, is_unavailable
 from models.records.retired import Moved
 
 MEDIA_TYPE = "application/problem+json"
@@ -452,17 +452,17 @@ def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Resp
     """Return the answer where the database is gone, full or too slow; any other error of it is a fault of ours."""
     code, detail = "unavailable", UNAVAILABLE
     if isinstance(error, DBAPIError):
-        if cut_off(error):
+        if is_timeout(error):
             code, detail = (
                 "too_slow",
                 "This takes longer than the server lets a question take. Ask for less of it.",
             )
-        elif storage_full(error):
+        elif is_storage_full(error):
             code, detail = (
                 "storage_full",
                 "There is no room left to write; reading goes on. Try again later.",
             )
-        elif not unusable(error):
+        elif not is_unavailable(error):
             raise error
     # What it is exactly is for whoever runs this, not for whoever asks.
     cause = getattr(error, "orig", error)

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.http.errors import Unavailable
 from models.database.connections import Database
-from models.database.driver_errors import unusable
+from models.database.driver_errors import is_unavailable
 from models.read import listings
 from models.read.change_feed import Batch
 
@@ -81,7 +81,7 @@ class Streams:
 
     def _newest(self) -> int:
         with self.database.read() as connection:
-            return listings.serial(connection)
+            return listings.current_serial(connection)
 
     def _wake(self) -> None:
         # Whoever waits holds the old event; whoever begins to wait from now on waits for what comes later.
@@ -144,7 +144,7 @@ class Streams:
             with self.database.read() as connection:
                 return read(connection, since)
         except (DBAPIError, PoolTimeout) as error:
-            if isinstance(error, DBAPIError) and not unusable(error):
+            if isinstance(error, DBAPIError) and not is_unavailable(error):
                 raise
             log.warning("a stream cannot read", extra={"error": type(error).__name__})
             return None

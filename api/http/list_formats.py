@@ -24,7 +24,7 @@ from models.core.errors import Fault
 from models.core.vocabularies import SOURCE_TYPES
 from models.database.connections import Database
 from models.read import listings, references
-from models.read.filters import given
+from models.read.filters import requested_parameters
 from models.records.serializers import Row, source_out, sources_out
 from models.records.source import SourceIn
 
@@ -168,7 +168,7 @@ def listing_response(
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
-    values = given(query)
+    values = requested_parameters(query)
     parameters = references.resolve_references(connection, values)
     database: Database = request.app.state.database
     sources = read(database, listing, parameters, values.get("sort", listing.default))
@@ -191,7 +191,7 @@ def lines_response(
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, LINES, etag):
         return unchanged
-    values = given(query)
+    values = requested_parameters(query)
     parameters = references.resolve_references(connection, values)
     database: Database = request.app.state.database
     sort = values.get("sort", listing.default)
@@ -339,8 +339,8 @@ def read_all(
     """
     after = None
     while True:
-        with database.read(patient=True) as connection:
-            rows, after = listings.page(
+        with database.read(unlimited=True) as connection:
+            rows, after = listings.read_page(
                 connection, listing, statement, parameters, sort, after, BATCH
             )
             items = read(connection, rows)

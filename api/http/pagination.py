@@ -21,7 +21,7 @@ from models.core.errors import Fault
 from models.core.types import clean_text
 from models.core.vocabulary import OneOf, Term, Vocabulary
 from models.read import facets, listings, references
-from models.read.filters import given
+from models.read.filters import requested_parameters
 from models.records.serializers import Row
 
 # So many forms of a question are remembered; what differs is the page.
@@ -106,7 +106,7 @@ def json_response(content: bytes, etag: str, headers: Mapping[str, str] | None =
 
 def list_tag(connection: Connection) -> str:
     """Return the tag of every list: it holds while nothing is changed anywhere."""
-    return f'W/"s{listings.serial(connection)}"'
+    return f'W/"s{listings.current_serial(connection)}"'
 
 
 # What makes the JSON of each row of a list.
@@ -122,7 +122,7 @@ def listing_response(
     lines: Lines,
 ) -> Response:
     """Answer a list: 304 without touching the data where nothing changed, else one page and where it goes on."""
-    asked = given(query)
+    asked = requested_parameters(query)
     sort = asked.get("sort", listing.default)
     bound = _binding(request, asked)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
@@ -130,7 +130,9 @@ def listing_response(
     etag = list_tag(connection)
     if unchanged := not_modified(request, etag):
         return unchanged
-    rows, mark = listings.page(connection, listing, statement, parameters, sort, after, query.limit)
+    rows, mark = listings.read_page(
+        connection, listing, statement, parameters, sort, after, query.limit
+    )
     page: dict[str, Any] = {
         "limit": query.limit,
         "next": _encode(mark, bound) if mark is not None else None,
@@ -207,7 +209,9 @@ def _decode(cursor: str, bound: str, listing: listings.Listing, sort: Sequence[s
             "The cursor belongs to another list, other filters or another sort. Begin again without it."
         )
     # SQLModel's text type calls itself an object, so whatever is not a number is text.
-    numbers = [isinstance(column.type, Integer) for column, _ in listings.ordering(listing, sort)]
+    numbers = [
+        isinstance(column.type, Integer) for column, _ in listings.sort_columns(listing, sort)
+    ]
     types = [int if number else str for number in numbers]
     if [type(value) for value in mark] != types or any(_unstorable(value) for value in mark):
         raise _bad_cursor("The cursor is damaged. Begin again without it.")

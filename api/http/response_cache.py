@@ -114,7 +114,7 @@ class Cache:
 
         Once in each turn of the event loop is enough: whoever is answered in this turn had asked before it began.
         """
-        pulse = self.database.pulse() or await self._told()
+        pulse = self.database.change_token() or await self._told()
         token = (
             None if pulse is None else (pulse, time.time() // DAY)
         )  # Some answers reach until today.
@@ -142,7 +142,7 @@ class Cache:
 
     def _ask(self) -> int:
         with self.database.read() as connection:
-            return listings.serial(connection)
+            return listings.current_serial(connection)
 
 
 class _Keeping:

@@ -20,7 +20,7 @@ from models.access.proposal_ownership import visibility_condition
 from models.core.types import MAX_INTEGER
 from models.read import change_feed, listings
 from models.read.change_feed import Batch, ChangeFilters
-from models.read.filters import NONE, Many, given
+from models.read.filters import NO_VALUES, Many, requested_parameters
 from models.records.revision import RevisionOut, RevisionWhole
 
 router = APIRouter(
@@ -40,7 +40,7 @@ class Included(ChangeFilters):
     """Which changes, and how much of each."""
 
     include: Many[Annotated[str, choices("include", ["body"])]] = Field(
-        NONE, description="`body` adds the whole record after each change."
+        NO_VALUES, description="`body` adds the whole record after each change."
     )
 
 
@@ -88,7 +88,7 @@ class ChangePage(BaseModel):
 
 def asked_for(query: Included) -> tuple[dict[str, Any], bool]:
     """Return the filters that were given, and whether the records are wanted whole."""
-    parameters = given(query)
+    parameters = requested_parameters(query)
     return {
         name: parameters[name] for name in ChangeFilters.model_fields if name in parameters
     }, bool(query.include)
@@ -173,7 +173,7 @@ def stream_changes(
         ("Last-Event-ID", last_event_id) if last_event_id is not None else ("since", query.since)
     )
     if since is None:
-        since = listings.serial(connection)
+        since = listings.current_serial(connection)
     change_feed.require_serial(connection, since, at)
     if request.state.head:
         return Response(media_type=STREAM, headers=HEADERS)

@@ -28,7 +28,7 @@ TieId = Annotated[Text, Path(max_length=300, description="`<claim>:<type>:<targe
 
 
 def _part(request: Request, connection: Reader, kind: str, part_id: str) -> Response:
-    found, revision = listings.part(connection, kind, part_id)
+    found, revision = listings.read_part(connection, kind, part_id)
     etag = f'"{revision}"'
     return pagination.not_modified(request, etag) or pagination.json_response(to_json(found), etag)
 

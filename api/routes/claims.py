@@ -22,14 +22,14 @@ from models.read import facets, listings, references
 from models.read.filters import (
     AS_OF,
     KNOWN_AT,
-    NONE,
+    NO_VALUES,
     ClaimFilters,
     Day,
     EvidenceFilters,
     Filters,
     Many,
     PastMoment,
-    given,
+    requested_parameters,
 )
 from models.read.search_results import HIGHLIGHT_PARTS, RELEVANCE
 from models.records.evidence import EvidenceOut
@@ -58,11 +58,11 @@ class ClaimParameters(
     """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
 
     sort: Many[ClaimSort] = Field(
-        NONE,
+        NO_VALUES,
         description="Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal.",
     )
-    fields: Fields = Field(NONE, description="Only these fields or parts.")
-    include: Many[ClaimPart] = Field(NONE, description="Add these parts.")
+    fields: Fields = Field(NO_VALUES, description="Only these fields or parts.")
+    include: Many[ClaimPart] = Field(NO_VALUES, description="Add these parts.")
 
     @property
     def takes_long(self) -> bool:
@@ -76,7 +76,7 @@ class AllClaimParameters(ClaimParameters):
     """The same, and what waits for review."""
 
     include: Many[ClaimPartOrSubmitted] = Field(
-        NONE, description=f"Add these parts. {pending_proposals.INCLUDE}"
+        NO_VALUES, description=f"Add these parts. {pending_proposals.INCLUDE}"
     )
 
 
@@ -93,14 +93,14 @@ class EvidenceParameters(EvidenceFilters, Paging):
     """Which lines of evidence, in what order."""
 
     sort: Many[EvidenceSort] = Field(
-        NONE, description="Such as `level,-published`; the id decides what is equal."
+        NO_VALUES, description="Such as `level,-published`; the id decides what is equal."
     )
 
 
 class SubmittedParameters(BaseModel):
     """What waits for review."""
 
-    include: Many[Submitted] = Field(NONE, description=pending_proposals.INCLUDE)
+    include: Many[Submitted] = Field(NO_VALUES, description=pending_proposals.INCLUDE)
 
 
 class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
@@ -124,7 +124,7 @@ class FacetParameters(ClaimFilters):
     """Which claims, and what to count them by."""
 
     by: Many[Annotated[str, choices("by", facets.FACETS)]] = Field(
-        NONE, description="What to count by; all by default."
+        NO_VALUES, description="What to count by; all by default."
     )
 
     @property
@@ -167,8 +167,8 @@ def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines
 def claim_bytes(row: Row, fields: Sequence[str], parts: Sequence[str]) -> bytes:
     """Return one document with these parts, or only the chosen fields of it and the parts."""
     if not fields:
-        return documents.served(row, parts)
-    core = from_json(documents.served(row))
+        return documents.claim_json(row, parts)
+    core = from_json(documents.claim_json(row))
     members = {name: to_json(core[name]) for name in fields if name in core}
     members |= {part: row[part] for part in parts}
     return (
@@ -190,7 +190,7 @@ def claims_response(
     chosen = list_formats.requested_format(request, query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
-    listing = listings.narrowed(listing, *also)
+    listing = listings.with_conditions(listing, *also)
     if chosen not in (None, list_formats.LINES):
         return list_formats.listing_response(
             request, connection, chosen, listing, query, list_formats.cited_sources
@@ -224,7 +224,9 @@ def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> 
     return lines
 
 
-def _derived(claim: claim_aggregate.Whole, fields: Sequence[str], parts: Sequence[str]) -> Row:
+def _derived(
+    claim: claim_aggregate.ClaimAggregate, fields: Sequence[str], parts: Sequence[str]
+) -> Row:
     served = claim_aggregate.parts(claim)
     core = claim_aggregate.core(claim).model_dump()
     chosen = {name: core[name] for name in fields if name in core} if fields else core
@@ -252,7 +254,7 @@ def count_claims(
     request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]
 ) -> Response:
     """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
-    parameters = references.resolve_references(connection, given(query))
+    parameters = references.resolve_references(connection, requested_parameters(query))
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
@@ -280,8 +282,8 @@ class ChosenFields(BaseModel):
 class OneClaimParameters(Times, FormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
-    fields: Fields = Field(NONE, description="Only these fields or parts.")
-    include: Many[Submitted] = Field(NONE, description=pending_proposals.INCLUDE)
+    fields: Fields = Field(NO_VALUES, description="Only these fields or parts.")
+    include: Many[Submitted] = Field(NO_VALUES, description=pending_proposals.INCLUDE)
 
 
 @router.get(
@@ -311,7 +313,7 @@ def _claim(
     chosen = list_formats.requested_format(request, query)
     links = {"Link": list_formats.claim_links(claim)}
     if query.as_of or query.known_at or chosen:
-        then = listings.whole_claim(connection, claim, query.as_of, query.known_at)
+        then = listings.load_claim(connection, claim, query.as_of, query.known_at)
         etag = f'"{then.claim["revision"]}"'
         if chosen:
             return _cited(request, chosen, then, etag, links)
@@ -321,7 +323,7 @@ def _claim(
             to_json(_derived(then, query.fields, parts)), etag, links
         )
     parts = parts_of(query.fields, () if query.fields else PARTS)
-    row = listings.claim(connection, claim, parts)
+    row = listings.read_claim(connection, claim, parts)
     etag = f'"{row["revision"]}"'
     unchanged = pagination.not_modified(request, etag)
     return unchanged or pagination.json_response(claim_bytes(row, query.fields, parts), etag, links)
@@ -330,7 +332,7 @@ def _claim(
 def _cited(
     request: Request,
     chosen: list_formats.Format,
-    claim: claim_aggregate.Whole,
+    claim: claim_aggregate.ClaimAggregate,
     etag: str,
     links: Mapping[str, str],
 ) -> Response:
@@ -370,7 +372,7 @@ def list_claim_sources(
 ) -> Response:
     """List every source that a claim's parts name, as JSON or in a format of reference managers."""
     chosen = list_formats.requested_format(request, query)
-    row = listings.claim(connection, claim, ["sources"])
+    row = listings.read_claim(connection, claim, ["sources"])
     etag = f'"{row["revision"]}"'
     if chosen is None:
         return pagination.not_modified(request, etag) or pagination.json_response(
@@ -398,7 +400,7 @@ def list_claim_evidence(
     """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
-    listings.claim(connection, claim, ())
+    listings.read_claim(connection, claim, ())
     on_claim = (listings.line.c.claim == claim, listings.line.c.on_relation == false())
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence", claim)
     return pending_proposals.with_proposals(
@@ -409,13 +411,13 @@ def list_claim_evidence(
 def _evidence_known_at(
     request: Request, connection: Connection, claim: str, query: ClaimEvidenceParameters
 ) -> Response:
-    others = sorted(given(query).keys() - {"known_at", "as_of"})
+    others = sorted(requested_parameters(query).keys() - {"known_at", "as_of"})
     if others:
         detail = f"known_at goes with as_of alone here, not with {', '.join(others)}."
         raise ParameterError(
             detail, [Fault(at="known_at", code="invalid_parameter", detail=detail)]
         )
-    claim_then = listings.whole_claim(connection, claim, None, query.known_at)
+    claim_then = listings.load_claim(connection, claim, None, query.known_at)
     etag = f'"{claim_then.claim["revision"]}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
@@ -433,7 +435,7 @@ def evidence_response(
     request: Request, connection: Connection, query: EvidenceParameters, *also: ColumnElement[bool]
 ) -> Response:
     """Answer a list of lines of evidence under conditions that always hold."""
-    listing = listings.narrowed(listings.EVIDENCE, *also)
+    listing = listings.with_conditions(listings.EVIDENCE, *also)
     return pagination.listing_response(
         request, connection, listing, listings.evidence_statement(), query, evidence_lines
     )

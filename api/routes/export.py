@@ -82,8 +82,8 @@ def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, Non
     if not free.acquire(blocking=False):
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     try:
-        with database.read(patient=True) as connection:
+        with database.read(unlimited=True) as connection:
             yield pagination.list_tag(connection).encode()
-            yield from pieces(exporting.lines(connection))
+            yield from pieces(exporting.export_lines(connection))
     finally:
         free.release()

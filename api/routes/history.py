@@ -19,7 +19,7 @@ from models.access.proposal_ownership import may_see
 from models.core.errors import Fault
 from models.core.types import Slug, now
 from models.read import change_feed, facets, listings, references
-from models.read.filters import NONE, Day, Filters, Many, given
+from models.read.filters import NO_VALUES, Day, Filters, Many, requested_parameters
 from models.records.record_types import RECORD_TYPES
 from models.records.revision import RevisionOut, RevisionWhole, withhold_private
 from models.records.serializers import columns_of
@@ -55,7 +55,7 @@ class DifferenceParameters(Filters):
 class HistoryParameters(Filters):
     """Of which claims, and by what."""
 
-    topic: Many[Slug] = Field(NONE, description="Only claims filed under this topic (slug).")
+    topic: Many[Slug] = Field(NO_VALUES, description="Only claims filed under this topic (slug).")
     by: Annotated[str, choices("by", ["year"])] = Field("year", description="The end of each year.")
 
 
@@ -76,7 +76,7 @@ class RevisionParameters(Filters, Paging):
     """In what order."""
 
     sort: Many[Annotated[str, pagination.sorts(listings.REVISIONS)]] = Field(
-        NONE, description="`id` is the serial."
+        NO_VALUES, description="`id` is the serial."
     )
 
 
@@ -92,7 +92,7 @@ def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -
     """Tell the periods of a claim's status over evidence time, each with the evidence that made the
     change.
     """
-    found = listings.whole_claim(connection, claim, None, None)
+    found = listings.load_claim(connection, claim, None, None)
     etag = f'"{found.claim["revision"]}"'
     return pagination.not_modified(request, etag) or pagination.json_response(
         to_json(explanation.timeline(found)), etag
@@ -117,7 +117,7 @@ def explain_status(
     wanted = negotiate(pagination.header(request, "accept"), offered)
     if wanted is None:
         raise not_acceptable(offered)
-    found = listings.whole_claim(connection, claim, None, query.known_at)
+    found = listings.load_claim(connection, claim, None, query.known_at)
     # The two representations differ in bytes, so they differ in their tags.
     etag = f'"{found.claim["revision"]}{"-text" if wanted == PLAIN else ""}"'
     if unchanged := pagination.not_modified(request, etag):
@@ -126,7 +126,9 @@ def explain_status(
     if wanted == PLAIN:
         headers = {"ETag": etag, **pagination.CACHE}
         return Response(
-            explanation.paragraph(answer), media_type=f"{PLAIN}; charset=utf-8", headers=headers
+            explanation.explanation_text(answer),
+            media_type=f"{PLAIN}; charset=utf-8",
+            headers=headers,
         )
     return pagination.json_response(to_json(answer), etag)
 
@@ -143,7 +145,7 @@ def compare_days(
     if query.from_ > until:
         detail = f"from ({query.from_}) is after to ({until})."
         raise ParameterError(detail, [Fault(at="from", code="invalid_parameter", detail=detail)])
-    found = listings.whole_claim(connection, claim, None, None)
+    found = listings.load_claim(connection, claim, None, None)
     etag = f'"{found.claim["revision"]}"' if query.to else f'"{found.claim["revision"]}-{until}"'
     unchanged = pagination.not_modified(request, etag)
     return unchanged or pagination.json_response(
@@ -156,7 +158,7 @@ def status_history(
     request: Request, connection: ThreadReader, query: Annotated[HistoryParameters, Query()]
 ) -> Response:
     """Tell how many claims had each status at the end of each year of evidence time."""
-    topics = references.resolve_references(connection, given(query)).get("topic", [])
+    topics = references.resolve_references(connection, requested_parameters(query)).get("topic", [])
     this_year = int(now()[:4])
     # A new year is a new row, though nothing was changed.
     etag = f'{pagination.list_tag(connection)[:-1]}-{this_year}"'
@@ -176,14 +178,14 @@ def list_claim_revisions(
     """List who changed what of a claim and its parts, in the order of the serials; what is only
     proposed is left out.
     """
-    listings.claim(connection, claim, ())
+    listings.read_claim(connection, claim, ())
     columns = [listings.revision.c[name] for name in RevisionOut.model_fields]
     return pagination.listing_response(
         request,
         connection,
         # Left out, not withheld: a place in this list would tell that somebody proposes something
         # about this claim.
-        listings.narrowed(
+        listings.with_conditions(
             listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_REVISIONS
         ),
         select(*columns),
@@ -202,7 +204,7 @@ def get_revision(
     """Give one change with the whole record after it; of what is only proposed, or was not taken,
     no more than its place.
     """
-    whole = listings.one_revision(connection, serial)
+    whole = listings.read_revision(connection, serial)
     kind, _, record = whole["record"].partition("/")
     found = withhold_private(
         whole, may_see=may_see(connection, caller, RECORD_TYPES[kind], record, whole["state"])

@@ -53,10 +53,12 @@ LINKS = {
 @router.get("/v1", response_model=Index, responses=LIST_ERRORS)
 def index(request: Request, connection: Reader) -> Response:
     """Give the links, the version, the serial, the licences and the notice."""
-    etag = f'W/"s{listings.serial(connection)}-{installed_version()}"'
+    etag = f'W/"s{listings.current_serial(connection)}-{installed_version()}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    answer = Index(version=installed_version(), serial=listings.serial(connection), links=LINKS)
+    answer = Index(
+        version=installed_version(), serial=listings.current_serial(connection), links=LINKS
+    )
     return pagination.json_response(to_json(answer), etag)
 
 

@@ -52,7 +52,7 @@ def draw_timeline(request: Request, connection: ThreadReader, claim: PicturedCla
     below, sized by level.
     """
     _accepts_pictures(request)
-    found = listings.whole_claim(connection, claim, None, None)
+    found = listings.load_claim(connection, claim, None, None)
     today = now()[:10]
     # The last period runs to today, so tomorrow's picture is another one.
     etag = f'"{found.claim["revision"]}-{today}"'
@@ -68,7 +68,7 @@ def draw_chain(request: Request, connection: ThreadReader, claim: PicturedClaim)
     status.
     """
     _accepts_pictures(request)
-    listings.claim(connection, claim, ())
+    listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
@@ -93,7 +93,7 @@ def draw_badge(
     certainty.
     """
     _accepts_pictures(request)
-    found = listings.whole_claim(connection, claim, query.as_of, None)
+    found = listings.load_claim(connection, claim, query.as_of, None)
     etag = f'"{found.claim["revision"]}"'
     if unchanged := pagination.not_modified(request, etag, BADGE_CACHE):
         return unchanged

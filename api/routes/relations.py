@@ -14,7 +14,7 @@ from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug
 from models.core import vocabularies as v
 from models.read import listings, relation_graph
-from models.read.filters import NONE, Filters, Many
+from models.read.filters import NO_VALUES, Filters, Many
 from models.records.relation import RelationIn
 
 router = APIRouter(
@@ -31,7 +31,7 @@ class WalkParameters(Filters):
     direction: Annotated[str, choices("direction", ["outgoing", "incoming", "both"])] = Field(
         "both", description="Along the relations, against them, or both."
     )
-    type: Many[v.RelationType] = Field(NONE, description="Only relations of these types.")
+    type: Many[v.RelationType] = Field(NO_VALUES, description="Only relations of these types.")
 
 
 class ClaimBrief(BaseModel):
@@ -126,7 +126,7 @@ def walk_relations(
     """Walk the relations from one claim, breadth first; cycles end, and `truncated` says whether
     more lay beyond.
     """
-    listings.claim(connection, claim, ())
+    listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
@@ -146,7 +146,7 @@ def get_impact(
 
     A claim rests on what leads to it, and on what it depends on, presupposes or refines.
     """
-    listings.claim(connection, claim, ())
+    listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged

@@ -32,7 +32,7 @@ from models.access.proposal_ownership import proposed_by
 from models.core.errors import Fault, InvalidRecord, NotFound, validation_faults
 from models.core.types import Strict, Text
 from models.read import listings
-from models.read.filters import NONE, Filters, Many
+from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
 from models.status.explanation import Explanation
@@ -114,7 +114,7 @@ class ReviewParameters(Filters, Paging):
     """What of the queue."""
 
     kind: Many[Annotated[str, choices("kind", list(RECORD_TYPES))]] = Field(
-        NONE, description="Of these kinds."
+        NO_VALUES, description="Of these kinds."
     )
     claim: Text | None = Field(None, max_length=100, description="On this claim.")
     proposed_by: Text | None = Field(None, max_length=100, description="By this proposer.")
@@ -171,7 +171,7 @@ def list_reviews(
         conditions.append(revision.c.claim == query.claim)
     if query.proposed_by is not None:
         conditions.append(proposed_by == query.proposed_by)
-    listing = listings.narrowed(listings.REVISIONS, *conditions)
+    listing = listings.with_conditions(listings.REVISIONS, *conditions)
 
     def lines(_connection: Connection, rows: Any) -> list[bytes]:
         return [to_json(_aged(row)) for row in rows]
@@ -256,7 +256,7 @@ async def purge_record(
         return Answer(lambda change: review.describe_purged(change.connection, serial))
 
     answer = await write(request, caller, work, given.comment)
-    if not await run_in_threadpool(database(request).scrub):
+    if not await run_in_threadpool(database(request).purge_log):
         log.warning(
             "purged content may be in the write-ahead log until nobody reads", extra=_of(request)
         )

@@ -18,7 +18,7 @@ from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models.core.types import Text
 from models.read import listings
-from models.read.filters import NONE, Filters, Many, SourceFilters
+from models.read.filters import NO_VALUES, Filters, Many, SourceFilters
 from models.read.search_results import RELEVANCE
 from models.records.serializers import Row, sources_out
 from models.records.source import SourceOut
@@ -56,7 +56,7 @@ class SourceParameters(
     """Which sources, in what order, in which representation."""
 
     sort: Many[SourceSort] = Field(
-        NONE, description="Such as `-published`; the id decides what is equal."
+        NO_VALUES, description="Such as `-published`; the id decides what is equal."
     )
 
 
@@ -131,8 +131,8 @@ def list_source_claims(
     query: Annotated[ClaimParameters, Query()],
 ) -> Response:
     """List the claims that rest on a source, or are stated in it."""
-    slug = listings.source_slug(connection, source)
-    return claims_response(request, connection, query, listings.linked_to(slug, query.as_of))
+    slug = listings.resolve_source(connection, source)
+    return claims_response(request, connection, query, listings.cites_source(slug, query.as_of))
 
 
 @router.get(
@@ -146,7 +146,7 @@ def get_source(
 ) -> Response:
     """Give one source, as JSON or in a format of reference managers. The ETag is the serial of its last change."""
     chosen = list_formats.requested_format(request, query)
-    found = listings.source_named(connection, source)
+    found = listings.read_referenced_source(connection, source)
     etag = f'"{found["revision"]}"'
     links = {"Link": list_formats.source_links(found)}
     if chosen is not None:

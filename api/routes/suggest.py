@@ -11,7 +11,7 @@ from api.http.auth import JsonAccepted, ThreadReader
 from api.http.errors import LIST_ERRORS
 from api.http.read_route import ReadRoute
 from models.read import search_results
-from models.read.filters import NONE, Filters, Many, Sought
+from models.read.filters import NO_VALUES, Filters, Many, SearchText
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
 
@@ -21,7 +21,7 @@ KINDS = ("topic", "claim", "source")
 class SuggestParameters(Filters):
     """What was typed so far, and what to suggest."""
 
-    q: Sought = Field(
+    q: SearchText = Field(
         "",
         description="The beginning of one or more words that stand together in a label."
         " Before anything is typed "
@@ -29,7 +29,7 @@ class SuggestParameters(Filters):
         examples=["mult"],
     )
     kind: Many[Annotated[str, pagination.choices("kind", KINDS)]] = Field(
-        NONE, description="Only these kinds of record."
+        NO_VALUES, description="Only these kinds of record."
     )
 
 

@@ -65,7 +65,7 @@ def executing(
 def recorded_statements(url: str, paths: Sequence[str]) -> list[tuple[str, Any]]:
     """Return the statements, with their values, by which the answers to the paths are found."""
     statements: list[tuple[str, Any]] = []
-    prepared = prepared_statements.prepared
+    prepared = prepared_statements.get_prepared
 
     def recording(
         connection: Connection, key: Any, build: Any, values: Any
@@ -75,11 +75,11 @@ def recorded_statements(url: str, paths: Sequence[str]) -> list[tuple[str, Any]]
             statements.append((statement.text, statement.arguments(values)))
         return statement
 
-    prepared_statements.prepared = recording
+    prepared_statements.get_prepared = recording
     try:
         with TestClient(create_app(Settings(database_url=url))) as client:
             for path in paths:
                 client.get(path).raise_for_status()
     finally:
-        prepared_statements.prepared = prepared
+        prepared_statements.get_prepared = prepared
     return statements

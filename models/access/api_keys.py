@@ -24,7 +24,7 @@ from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, validation_faults
 from models.core.types import Strict, Text, format_timestamp, now
 from models.core.vocabulary import OneOf, vocabulary_check
-from models.database.prepared_statements import first
+from models.database.prepared_statements import fetch_first
 from models.records.serializers import Row, columns_of, table
 
 PREFIX = "claimbase"
@@ -303,7 +303,7 @@ def authenticate(connection: Connection, text: str) -> Key:
 
 def _row_of_key(connection: Connection, identity: str) -> Row | None:
     keys = table(ApiKey)
-    return first(
+    return fetch_first(
         connection,
         "key",
         lambda: select(keys).where(keys.c.id == bindparam("id")),

@@ -1,7 +1,6 @@
-"""The one room where SQLite and PostgreSQL differ. Past it and the migrations, nobody knows which one it is.
+"""Connections to SQLite and PostgreSQL.
 
-This file has the connections; `faults.py` what their errors mean; `queue.py` the order of writers; `rows.py` what is read
-and written past SQLAlchemy.
+Only this folder and the migrations know which of the two databases is in use.
 """
 
 import os
@@ -26,27 +25,31 @@ from sqlalchemy.exc import (
 )
 
 from models.core.errors import ClaimbaseError
-from models.database.prepared_statements import Translated, translated
+from models.database.prepared_statements import TranslatedErrors, translate_error
 from models.database.writer_queue import WriterQueue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
-# JSON columns hold text: without blanks and escapes, as `pydantic_core` writes it, several times as fast as the standard one.
+# JSON columns hold compact text as `pydantic_core` writes it, several times as fast as the
+# standard library.
 JSON_TEXT: dict[str, Any] = {
     "json_serializer": lambda value: to_json(value).decode(),
     "json_deserializer": from_json,
 }
-# How long a writer waits for others, of this process and of others together. Less than a server takes to stop, which waits
-# for its writers.
+# How long a writer waits for all other writers, of this process and of others. It is less than
+# the time that a server takes to stop, because a stopping server waits for its writers.
 BUSY_SECONDS = 20
-# After so many steps of a statement it is asked whether it may go on.
-STEPS = 1000
-# As much of a file is read as memory by the one connection that the event loop waits for: a page of claims lies on dozens of
-# pages of the file, and to copy each of them by a call takes as long as all the rest of the statement.
+# SQLite asks after this many steps of a statement whether it may go on.
+STEPS_PER_CHECK = 1000
+# The event loop's own connection maps this much of the file into memory. A page of claims lies on
+# dozens of pages of the file, and copying each by a system call takes as long as the rest of the
+# statement.
 MAPPED_BYTES = 2**31 - 2**16
-# Of a new file. A claim's document takes seven to ten thousand bytes, which are one or two pages; where they are half as large
-# it takes three, and a page of claims a quarter longer to read.
+# Page size of a new file. A claim's document has 7 to 10 kB, which is one or two pages. With
+# pages half as large it is three, and reading a page of claims takes a quarter longer.
 PAGE_BYTES = 8192
+# A writer does not wait inside SQLite; see `_take_write_lock`.
+NO_BUSY_TIMEOUT = "busy_timeout = 0"
 
 
 class BadDatabaseUrl(ClaimbaseError):
@@ -56,91 +59,100 @@ class BadDatabaseUrl(ClaimbaseError):
 
 
 @dataclass
-class Leash:
-    """How far a connection's reading may go: until a moment of the monotonic clock, and so many thousand steps."""
+class ReadLimit:
+    """The limits of a read: a deadline of the monotonic clock, and thousands of steps."""
 
-    until: float = float("inf")
+    deadline: float = float("inf")
     steps: float = float("inf")
 
-    def ends(self) -> bool:
-        """Say whether it is used up; asked every thousand steps of a statement."""
+    def is_exceeded(self) -> bool:
+        """Count a thousand steps and return whether a limit is exceeded."""
         self.steps -= 1
-        return self.steps < 0 or time.monotonic() > self.until
+        return self.steps < 0 or time.monotonic() > self.deadline
 
 
 @dataclass
 class Database:
-    """Ways into one database: `reader` cannot write, `writer` holds the write lock from its first statement.
+    """The engines of one database.
 
-    `inline` reads, too, for work so short that it may be done where nothing may wait; None where a read is a round trip.
-    A statement of a reader that takes longer than `read_seconds` is cut off (see `cut_off`).
+    `reader` cannot write, and `writer` holds the write lock from its first statement. `inline`
+    reads in the event loop, for work so short that waiting threads are not worthwhile; it is None
+    for a database whose reads are round trips. A reader's statement is cancelled after
+    `read_seconds` (see `is_timeout`).
     """
 
     reader: Engine
     writer: Engine
     inline: Engine | None = None
     read_seconds: float | None = None
-    # How often something was committed by way of this object.
+    # The number of commits by this object.
     commits: int = 0
-    # The connection of `inline`, which file it has open, and how many were opened so far.
+    # The connection of `inline`, the identity of its file, and how many connections were opened.
     _watching: Connection | None = None
     _file: tuple[int, int] | None = None
     _opened: int = 0
     queue: WriterQueue = field(default_factory=WriterQueue)
 
     @property
-    def shown(self) -> str:
-        """Return the address without its password."""
+    def display_url(self) -> str:
+        """The URL of the database without its password."""
         return self.writer.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def read(self, *, patient: bool = False) -> Iterator[Connection]:
-        """Give a connection in a read-only transaction; a `patient` one may take as long as it takes."""
+    def read(self, *, unlimited: bool = False) -> Iterator[Connection]:
+        """Yield a connection in a read-only transaction, with no time limit if `unlimited`."""
         with self.reader.connect() as connection, connection.begin():
-            _let_go(connection, None if patient else self.read_seconds)
+            _limit_duration(connection, None if unlimited else self.read_seconds)
             yield connection
 
     @contextmanager
     def read_inline(self, thousand_steps: int) -> Iterator[Connection]:
-        """Give a connection that can only read, for one at a time; it is cut off after so many thousand steps."""
+        """Yield the connection of the event loop, limited to so many thousand steps of SQLite.
+
+        It cannot write, and only one caller may use it at a time.
+        """
         connection = self._watched()
         if connection is None:
-            with self.read() as usual:  # The file is not there, which is told soon.
+            with self.read() as usual:  # The file is missing, and this reports it.
                 yield usual
             return
-        leash: Leash = connection.info["leash"]
-        leash.steps = thousand_steps
-        # SQLAlchemy has it in a transaction all the time; those of SQLite are ours, at a tenth of the price.
+        limit: ReadLimit = connection.info["read_limit"]
+        limit.steps = thousand_steps
+        # SQLAlchemy keeps it in one transaction throughout. Beginning and committing SQLite's own
+        # transactions directly costs a tenth.
         driver: Any = connection.connection.driver_connection
-        with Translated(connection, "BEGIN"):
+        with TranslatedErrors(connection, "BEGIN"):
             driver.execute("BEGIN")
         try:
             yield connection
         finally:
             if not connection.invalidated:
-                with Translated(connection, "COMMIT"):
+                with TranslatedErrors(connection, "COMMIT"):
                     driver.commit()
 
     @contextmanager
-    def write(self, *, fills: bool = False) -> Iterator[Connection]:
-        """Give a connection in a transaction that is committed at the end, or rolled back where an error leaves it.
+    def write(self, *, bulk: bool = False) -> Iterator[Connection]:
+        """Yield a connection in a transaction, which an exception rolls back.
 
-        One that `fills` an empty database goes straight into SQLite's file, where nobody else has it open: its log would hold
-        everything a second time, and takes the longer to find a page in the more it holds. Who comes meanwhile is told that
-        it is locked.
+        Set `bulk` to fill an empty database: if nobody else has SQLite's file open, the changes go
+        straight into it. The write-ahead log would hold everything twice, and reading a page from a
+        large log is slow. Connections that are opened meanwhile fail because the file is locked.
         """
-        if fills:
-            self.reader.dispose()  # What it has open, but nobody uses.
+        if bulk:
+            self.reader.dispose()  # Its idle connections have the file open.
         with (
             self._writing() as connection,
-            _past_the_log(connection) if fills else nullcontext(),
+            _without_log(connection) if bulk else nullcontext(),
             connection.begin(),
         ):
             yield connection
         self.commits += 1
 
-    def pulse(self) -> Hashable:
-        """Return what is another thing after every commit, whoever made it; None where only a statement would tell."""
+    def change_token(self) -> Hashable:
+        """Return a value that differs after every commit of any process.
+
+        Returns None if only a statement could find out.
+        """
         try:
             connection = self._watched()
             if connection is None:
@@ -148,11 +160,14 @@ class Database:
             driver: Any = connection.connection.driver_connection
             version = driver.execute("PRAGMA data_version").fetchone()[0]
         except (DBAPIError, sqlite3.Error):
-            return None  # The statement will tell what is wrong.
+            return None  # The next statement raises the same error.
         return self._file, self._opened, version
 
     def _watched(self) -> Connection | None:
-        """Return the connection of `inline`, opened anew where the file is another one by now; None where there is none."""
+        """Return the connection of `inline`, or None if there is no such file.
+
+        It is opened again if the file was replaced.
+        """
         if self.inline is None:
             return None
         file = _identity(str(self.inline.url.database))
@@ -173,9 +188,12 @@ class Database:
         self._watching = self._file = None
 
     @contextmanager
-    def reshape(self) -> Iterator[Connection]:
-        """Give a connection as `write` does, for migrations: SQLite changes a table by making it anew, which its foreign
-        keys would forbid, so they rest meanwhile and are checked before the commit."""
+    def write_schema(self) -> Iterator[Connection]:
+        """Yield a connection like `write`, for migrations.
+
+        SQLite changes a table by creating it again, which foreign keys would forbid. They are off
+        meanwhile, and checked before the commit.
+        """
         with self._writing() as connection:
             _enforce_keys(connection, on=False)
             try:
@@ -189,10 +207,11 @@ class Database:
                 _enforce_keys(connection, on=True)
         self.commits += 1
 
-    def scrub(self) -> bool:
-        """Take what was deleted out of SQLite's write-ahead log, too, where nobody is reading; say whether it is out.
+    def purge_log(self) -> bool:
+        """Remove deleted data from SQLite's write-ahead log, and return whether that succeeded.
 
-        Of the file itself it is out already (`secure_delete`). PostgreSQL has its own ways; see docs/operations.md.
+        It fails while anybody reads. The file itself holds none (`secure_delete`). PostgreSQL has
+        its own ways; see docs/operations.md.
         """
         with self.writer.connect() as connection:
             return _empty_log(connection)
@@ -223,7 +242,8 @@ def _url(address: str) -> URL:
     if url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:"):
         # Threads would share one connection and lose updates.
         raise BadDatabaseUrl(
-            "SQLite in memory cannot be shared by threads; give it a file: sqlite:///path/to/file.db."
+            "SQLite in memory cannot be shared by threads; give it a file:"
+            " sqlite:///path/to/file.db."
         )
     return url
 
@@ -234,51 +254,56 @@ def file_url(path: Path) -> str:
 
 
 def connect(address: str, read_seconds: float | None = None) -> Database:
-    """Return the database at a URL; nothing is opened yet. A SQLite file's folder is made where it is missing.
+    """Return the database at a URL without opening it.
 
-    A statement that only reads is cut off after `read_seconds`, where they are given.
+    A missing folder of a SQLite file is created. Read-only statements are cancelled after
+    `read_seconds`. Raises BadDatabaseUrl.
     """
     url = _url(address)
     try:
         if url.drivername.startswith("sqlite"):
-            assert url.database is not None
-            folder = Path(url.database).parent
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise BadDatabaseUrl(
-                    f"The folder {folder} cannot be made, so the database cannot be used: {error}."
-                ) from None
-            met = Event()
-            reader, writer = _sqlite(url, met, writes=False), _sqlite(url, met, writes=True)
-            # Of its own, so that it never waits for one that is lent to slow work.
-            inline = _sqlite(url, met, writes=False, inline=True)
-            return Database(reader, writer, inline, read_seconds)
-        options = {
-            "pool_size": POOL_SIZE,
-            "pool_pre_ping": True,
-            "connect_args": _REACHABLE,
-            **JSON_TEXT,
-        }
-        # One snapshot a request, as SQLite has it: an answer of several statements shows one state, and its tag fits it.
-        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        writer = create_engine(url, **options)
-        if read_seconds is not None:
-            options["connect_args"] = {
-                **_REACHABLE,
-                "options": f"-c statement_timeout={round(read_seconds * 1000)}",
-            }
-        reader = create_engine(url, **options).execution_options(**snapshot)
-        event.listen(writer, "begin", _bound_wait)
-        return Database(reader, writer, None, read_seconds)
+            return _sqlite_database(url, read_seconds)
+        return _postgresql_database(url, read_seconds)
     except (NoSuchModuleError, ModuleNotFoundError):
         raise BadDatabaseUrl(
             "PostgreSQL needs its driver: pip install 'claimbase[postgres]'."
         ) from None
 
 
-# A server that does not answer at all is given up, when connecting and later.
-_REACHABLE = {
+def _sqlite_database(url: URL, read_seconds: float | None) -> Database:
+    assert url.database is not None
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadDatabaseUrl(
+            f"The folder {folder} cannot be made, so the database cannot be used: {error}."
+        ) from None
+    opened = Event()
+    reader = _sqlite(url, opened, writes=False)
+    writer = _sqlite(url, opened, writes=True)
+    # It has a pool of its own, so that it never waits for a connection that slow work holds.
+    inline = _sqlite(url, opened, writes=False, inline=True)
+    return Database(reader, writer, inline, read_seconds)
+
+
+def _postgresql_database(url: URL, read_seconds: float | None) -> Database:
+    options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, **JSON_TEXT}
+    writer = create_engine(url, connect_args=_KEEPALIVE, **options)
+    event.listen(writer, "begin", _bound_wait)
+    connect_args: dict[str, Any] = dict(_KEEPALIVE)
+    if read_seconds is not None:
+        connect_args["options"] = f"-c statement_timeout={round(read_seconds * 1000)}"
+    # One snapshot per request, as in SQLite: an answer of several statements shows one state,
+    # and its ETag fits it.
+    reader = create_engine(url, connect_args=connect_args, **options).execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+    return Database(reader, writer, None, read_seconds)
+
+
+# A connection to a server that does not answer is closed, while connecting and later.
+_KEEPALIVE = {
     "connect_timeout": 5,
     "keepalives_idle": 20,
     "keepalives_interval": 5,
@@ -292,128 +317,126 @@ def _bound_wait(connection: Connection) -> None:
 
 
 def _patience(connection: Connection) -> int:
-    """Return for how many milliseconds a writer waits for those of other processes."""
-    left: int = connection.info.get("patience", BUSY_SECONDS * 1000)
-    return left
+    """Return how many milliseconds a writer waits for writers of other processes."""
+    milliseconds: int = connection.info.get("patience", BUSY_SECONDS * 1000)
+    return milliseconds
 
 
-def _sqlite(url: URL, met: Event, *, writes: bool, inline: bool = False) -> Engine:
-    """Return one way into a file; `met` is set once any of them has had it open."""
-    waits = {"timeout": 0.01 if inline else BUSY_SECONDS, "check_same_thread": False}
+def _sqlite(url: URL, opened: Event, *, writes: bool, inline: bool = False) -> Engine:
+    """Return an engine for a file; `opened` is set once any engine of it has opened it."""
+    wait = {"timeout": 0.01 if inline else BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(
-        url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=waits, **JSON_TEXT
+        url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=wait, **JSON_TEXT
     )
     path = Path(str(url.database)).absolute()
-    file = str(path)
-
-    @event.listens_for(engine, "do_connect")
-    def _open(_dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> None:
-        # A file that was there and is gone will come back; an empty one in its place would only be in the way.
-        if met.is_set():
-            positional[0] = f"{path.as_uri()}?mode=rw"
-            named["uri"] = True
-
-    @event.listens_for(engine, "checkout")
-    def _still_there(_connection: Any, record: Any, _proxy: Any) -> None:
-        # A file that was moved or replaced is still open under its old name: what would be written there is lost.
-        if record.info["file"] != _identity(file):
-            raise DisconnectionError("the database's file is another one by now")
+    _listen_for_lost_file(engine, path, opened)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
-        met.set()
+        opened.set()
         record.info["inline"] = inline
         if not writes:
-            record.info["leash"] = leash = Leash()
-            connection.set_progress_handler(leash.ends, STEPS)
-        record.info["file"] = _identity(file)
-        # The driver's own transactions begin too late (at the first write), so ours are begun below, or by `read_inline`.
+            record.info["read_limit"] = limit = ReadLimit()
+            connection.set_progress_handler(limit.is_exceeded, STEPS_PER_CHECK)
+        record.info["file"] = _identity(str(path))
+        # The driver begins transactions only at the first write, so `_begin` and `read_inline` do.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(
-            f"PRAGMA page_size = {PAGE_BYTES}"
-        )  # First, since the next one begins the file.
-        # What is deleted is written over, so that what was purged is in no free page.
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "secure_delete = ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        if not writes:
-            cursor.execute("PRAGMA query_only = ON")
-            cursor.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if inline else 0}")
-        else:
-            _wait_here(connection)
-        cursor.close()
+        for pragma in _pragmas(writes=writes, inline=inline):
+            connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if writes:
             _take_write_lock(connection)
         elif not inline:
-            # It waits for nothing and cannot fail, so it goes the short way.
-            with Translated(connection, "BEGIN"):
-                connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
+            driver: Any = connection.connection.driver_connection
+            with TranslatedErrors(connection, "BEGIN"):
+                driver.execute("BEGIN")
 
     return engine
 
 
-def _take_write_lock(connection: Connection) -> None:
-    """Begin a transaction that writes, once no other process does.
+def _listen_for_lost_file(engine: Engine, path: Path, opened: Event) -> None:
+    """Keep connections off a file that was moved or replaced since it was opened."""
+    file = str(path)
 
-    SQLite's own wait looks ten times a second in the end, which beside a busy process hardly ever is the right moment.
+    @event.listens_for(engine, "do_connect")
+    def _open(_dialect: Any, _record: Any, positional: list[Any], named: dict[str, Any]) -> None:
+        # A file that is gone will come back, so no empty file must be created in its place.
+        if opened.is_set():
+            positional[0] = f"{path.as_uri()}?mode=rw"
+            named["uri"] = True
+
+    @event.listens_for(engine, "checkout")
+    def _check_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        # A file that was moved or replaced is still open, and what is written to it is lost.
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError("the database's file is another one by now")
+
+
+def _pragmas(*, writes: bool, inline: bool) -> list[str]:
+    """Return the settings of a new connection to SQLite, in their order."""
+    pragmas = [
+        f"page_size = {PAGE_BYTES}",  # It comes first, because the next one creates the file.
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",  # Purged data is overwritten, so that no free page holds it.
+    ]
+    if writes:
+        return [*pragmas, NO_BUSY_TIMEOUT]
+    return [*pragmas, "query_only = ON", f"mmap_size = {MAPPED_BYTES if inline else 0}"]
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Begin a transaction that writes, once no other process writes. Raises OperationalError.
+
+    SQLite's own wait ends up trying ten times a second, so it hardly ever gets the lock beside a
+    busy process.
     """
     driver: Any = connection.connection.driver_connection
-    until = time.monotonic() + _patience(connection) / 1000
+    deadline = time.monotonic() + _patience(connection) / 1000
     while True:
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            # The lowest byte is the error, the others say why.
+            # The lowest byte is the error, and the others its details.
             busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > until:
-                raise translated(connection, error, "BEGIN IMMEDIATE") from error
+            if not busy or time.monotonic() > deadline:
+                raise translate_error(connection, error, "BEGIN IMMEDIATE") from error
             time.sleep(random.uniform(0.001, 0.01))  # noqa: S311
         else:
             return
 
 
-def _wait_here(driver: Any) -> None:
-    """Let a connection that writes not wait inside SQLite; see `_take_write_lock`."""
-    driver.execute("PRAGMA busy_timeout = 0")
-
-
-def _let_go(connection: Connection, seconds: float | None) -> None:
-    """Let the statements of a reader's transaction run for so long, or without an end."""
-    if leash := connection.info.get("leash"):
-        # Who may take as long as it takes need not be asked, either: each time it would wait for its turn in Python.
+def _limit_duration(connection: Connection, seconds: float | None) -> None:
+    """Limit the duration of a reader's statements; None removes the limit."""
+    if limit := connection.info.get("read_limit"):
+        # Without a limit there is no handler: each call would wait for its turn in Python.
         driver: Any = connection.connection.driver_connection
-        driver.set_progress_handler(None if seconds is None else leash.ends, STEPS)
-        leash.until, leash.steps = (
-            float("inf") if seconds is None else time.monotonic() + seconds,
-            float("inf"),
-        )
+        handler = None if seconds is None else limit.is_exceeded
+        driver.set_progress_handler(handler, STEPS_PER_CHECK)
+        limit.deadline = float("inf") if seconds is None else time.monotonic() + seconds
+        limit.steps = float("inf")
     elif seconds is None:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def _enforce_keys(connection: Connection, *, on: bool) -> None:
     if connection.dialect.name == "sqlite":
-        # By the driver, since SQLite heeds it outside a transaction only, and any statement of ours begins one.
+        # SQLite ignores it inside a transaction, which any statement by SQLAlchemy begins.
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
 
 
 @contextmanager
-def _past_the_log(connection: Connection) -> Iterator[None]:
-    """Let SQLite write straight into its file meanwhile, and to its log, as ever, afterwards."""
+def _without_log(connection: Connection) -> Iterator[None]:
+    """Let SQLite write straight into its file in this context, without the write-ahead log."""
     if connection.dialect.name != "sqlite":
         yield
         return
     driver: Any = connection.connection.driver_connection
-    # It refuses where somebody else has the file open. Then all goes on as it was, and the next one who opens it sets it.
+    # This fails if somebody else has the file open, and then the log stays in use.
     with suppress(sqlite3.OperationalError):
         driver.execute("PRAGMA journal_mode = TRUNCATE")
     try:
@@ -426,30 +449,33 @@ def _past_the_log(connection: Connection) -> Iterator[None]:
 def _empty_log(connection: Connection) -> bool:
     if connection.dialect.name != "sqlite":
         return True
-    # By the driver, outside a transaction. It holds up writers while it waits for readers, so it waits but a moment.
+    # It must run outside a transaction. While it waits for readers, writers wait for it, so the
+    # timeout is short.
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA busy_timeout = 1000")
     try:
         busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError:
-        return (
-            False  # Such as a full disk: what was committed stays committed, and the log with it.
-        )
+        return False  # For example a full disk. Commits are kept, and so is the log.
     finally:
-        _wait_here(driver)
+        driver.execute(f"PRAGMA {NO_BUSY_TIMEOUT}")
     return not busy
 
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked before each read, and a Path takes longer than the answer
+        # It runs before each read, and a Path takes longer than the answer.
+        status = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def unenforced_keys(connection: Connection) -> list[str]:
-    """Return rows whose foreign keys point nowhere; only SQLite can hold such (with its checks switched off)."""
+    """Return the rows whose foreign keys point nowhere.
+
+    Only SQLite can have any, written while its checks were off.
+    """
     if connection.dialect.name != "sqlite":
         return []
     return [str(tuple(row)) for row in connection.execute(text("PRAGMA foreign_key_check"))]

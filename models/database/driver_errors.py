@@ -1,4 +1,4 @@
-"""What the errors of either database mean."""
+"""Classifies the errors of both databases."""
 
 import sqlite3
 
@@ -8,38 +8,44 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 UNDEFINED_TABLE = "42P01"
 CANCELLED = "57014"
 DISK_FULL = "53100"
-# The file itself, and the memory that connections share, which is a file, too.
-NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+# SQLite needs room for its file and for the memory that connections share, which is also a file.
+SQLITE_DISK_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
-def storage_full(error: DBAPIError) -> bool:
-    """Say whether a database error means that there is no room left to write."""
+def is_storage_full(error: DBAPIError) -> bool:
+    """Return whether an error means that there is no room left to write."""
     states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
-    return states[0] == DISK_FULL or states[1] in NO_ROOM
+    return states[0] == DISK_FULL or states[1] in SQLITE_DISK_FULL
 
 
-def cut_off(error: DBAPIError) -> bool:
-    """Say whether a database error means that a statement took longer than it may."""
+def is_timeout(error: DBAPIError) -> bool:
+    """Return whether an error means that a statement exceeded its time limit."""
     states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
     return states[0] == CANCELLED or states[1] == sqlite3.SQLITE_INTERRUPT
 
 
-def must_wait(error: DBAPIError) -> bool:
-    """Say whether work was stopped that `read_inline` lent a connection for, and may succeed where it can wait."""
-    return cut_off(error) or getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+def needs_waiting(error: DBAPIError) -> bool:
+    """Return whether work in `read_inline` failed that may succeed on a connection that waits."""
+    return is_timeout(error) or getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
-def unusable(error: DBAPIError) -> bool:
-    """Say whether a database error means that the database is gone, busy or not migrated, not that a statement is wrong."""
-    gone = isinstance(error, OperationalError | InterfaceError)
-    return gone or getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE
+def is_unavailable(error: DBAPIError) -> bool:
+    """Return whether an error means that the database is unreachable, busy or not migrated.
+
+    Otherwise the statement is wrong.
+    """
+    unreachable = isinstance(error, OperationalError | InterfaceError)
+    return unreachable or getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE
 
 
-class TooLong(Exception):
-    """Work was begun in the event loop that is known to take longer than it may there."""
+class TooSlowForEventLoop(Exception):
+    """Work in the event loop would take longer than allowed there."""
 
 
 def leave_event_loop(connection: Connection) -> None:
-    """Raise TooLong where `read_inline` lent the connection: what follows keeps Python busy, which no bound cuts off."""
+    """Raise TooSlowForEventLoop if the connection is that of `read_inline`.
+
+    What follows keeps Python busy, so that no limit of the database would end it.
+    """
     if connection.info.get("inline"):
-        raise TooLong
+        raise TooSlowForEventLoop

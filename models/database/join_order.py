@@ -1,4 +1,4 @@
-"""Joins that are gone through in the order in which they are written."""
+"""Joins that a database executes in the order in which they are written."""
 
 from typing import Any
 
@@ -24,15 +24,18 @@ def _cross_join(join: _InOrder, compiler: Any, **options: Any) -> str:
     return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"
 
 
-def in_order(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
-    """Return a join whose left side comes first on SQLite too, which does not know how few rows are left of it."""
+def ordered_join(left: FromClause, right: FromClause, on: ColumnElement[bool]) -> FromClause:
+    """Return a join that starts from its left side on SQLite too.
+
+    SQLite's planner does not know how few rows of the left side meet the conditions.
+    """
     return _InOrder(left, right, on)
 
 
-def in_front(
-    first: FromClause, key: ColumnElement[Any], rows: FromClause, record: ColumnElement[Any]
+def prepend_to_join(
+    start: FromClause, key: ColumnElement[Any], rows: FromClause, record: ColumnElement[Any]
 ) -> FromClause:
-    """Return rows with only those whose record is a key of others, which are gone through first."""
+    """Return the rows whose `record` is a `key` of `start`, in a join that starts from `start`."""
     if isinstance(rows, Join):
-        return Join(in_front(first, key, rows.left, record), rows.right, rows.onclause)
-    return in_order(first, rows, key == record)
+        return Join(prepend_to_join(start, key, rows.left, record), rows.right, rows.onclause)
+    return ordered_join(start, rows, key == record)

@@ -1,6 +1,10 @@
-"""Rows that go to the driver and come from it directly, for what is read most often and written most at once."""
+"""Statements that go to the driver directly, for the most frequent reads and the largest writes.
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+Building and compiling a statement takes several times as long as running it, so compiled ones are
+kept.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -8,6 +12,7 @@ from weakref import WeakKeyDictionary
 from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     Connection,
     Delete,
     Dialect,
@@ -23,29 +28,35 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-MOST_PREPARED = 1000
-Written = Insert | Update | Delete
+MAX_PREPARED = 1000
+WriteStatement = Insert | Update | Delete
 BULK_CACHE_KB = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A statement in the database's own words: in which order (or, None, by name) it takes its values, which of them it
-    brings along and what has to be made of some; the names of its columns, and what has to be made of some of those."""
+    """A compiled statement.
+
+    `order` names its parameters in their order, or is None if they are passed by name. `constants`
+    are the values that the statement itself has. `encoders` convert values, and `decoders` convert
+    columns of the result, by their index.
+    """
 
     text: str
     order: tuple[str, ...] | None
-    own: Mapping[str, Any]
-    taken: Mapping[str, Callable[[Any], Any]]
+    constants: Mapping[str, Any]
+    encoders: Mapping[str, Callable[[Any], Any]]
     columns: tuple[str, ...] = ()
-    made: Sequence[tuple[int, Callable[[Any], Any]]] = ()
+    decoders: Sequence[tuple[int, Callable[[Any], Any]]] = ()
 
     def arguments(self, values: Mapping[str, Any]) -> Any:
         """Return the values as the driver takes them."""
-        given = {**self.own, **values}
-        for name, make in self.taken.items():
-            given[name] = make(given[name])
-        return given if self.order is None else tuple([given[name] for name in self.order])
+        arguments = {**self.constants, **values}
+        for name, encode in self.encoders.items():
+            arguments[name] = encode(arguments[name])
+        if self.order is None:
+            return arguments
+        return tuple([arguments[name] for name in self.order])
 
 
 _prepared: WeakKeyDictionary[Dialect, dict[Hashable, Prepared]] = WeakKeyDictionary()
@@ -57,87 +68,92 @@ def fetch(
     build: Callable[[], Select[Any]],
     values: Mapping[str, Any],
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Return the columns and rows of a statement. `build` makes it, with `bindparam`s for `values`, once for each `key`.
+    """Return the names of the columns and the rows of a statement.
 
-    To build and compile a statement takes several times as long as to run it, so it is kept in the database's own words,
-    and goes to the driver directly.
+    `build` is called once for each `key`, and returns the statement with a `bindparam` for each of
+    the `values`.
     """
-    found = prepared(connection, key, build, values)
-    rows = _sent(connection, found.text, found.arguments(values), fetch=True)
-    for place, make in found.made:
-        rows = [(*row[:place], make(row[place]), *row[place + 1 :]) for row in rows]
-    return found.columns, rows
+    statement = get_prepared(connection, key, build, values)
+    arguments = statement.arguments(values)
+    rows = _execute(connection, statement.text, arguments, fetch=True)
+    for index, decode in statement.decoders:
+        rows = [(*row[:index], decode(row[index]), *row[index + 1 :]) for row in rows]
+    return statement.columns, rows
 
 
-def first(
+def fetch_first(
     connection: Connection,
     key: Hashable,
     build: Callable[[], Select[Any]],
     values: Mapping[str, Any],
 ) -> dict[str, Any] | None:
-    """Return the first row of a statement, kept as `fetch` keeps it, by the names of its columns; None where there is none."""
+    """Return the first row of a statement by the names of its columns, or None; see `fetch`."""
     names, rows = fetch(connection, key, build, values)
     return dict(zip(names, rows[0], strict=True)) if rows else None
 
 
-def run(
-    connection: Connection, key: Hashable, build: Callable[[], Written], *rows: Mapping[str, Any]
+def execute(
+    connection: Connection,
+    key: Hashable,
+    build: Callable[[], WriteStatement],
+    *rows: Mapping[str, Any],
 ) -> None:
-    """Carry out a statement that writes, once for each row of values, kept as `fetch` keeps those that read.
+    """Run a statement that writes, once for each row of values; see `fetch`.
 
     An insert takes its values by the names of its columns.
     """
     if rows:
-        found = prepared(connection, key, build, rows[0])
-        _sent(connection, found.text, *map(found.arguments, rows))
+        statement = get_prepared(connection, key, build, rows[0])
+        _execute(connection, statement.text, *map(statement.arguments, rows))
 
 
-def put_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+def insert_row(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert one row."""
-    run(connection, ("insert", table.name, *row), lambda: insert(table), row)
+    execute(connection, ("insert", table.name, *row), lambda: insert(table), row)
 
 
-def change_rows(
+def update_rows(
     connection: Connection, table: Table, *changes: tuple[Mapping[str, Any], Mapping[str, Any]]
 ) -> None:
-    """Give the rows that have the values of a place these others; the changes name the same columns."""
-    values = [{**_named("at", place), **_named("to", row)} for place, row in changes]
+    """Update rows; each change has the values of the key and the new values.
+
+    All changes name the same columns.
+    """
+    values = [{**_prefixed("at", key), **_prefixed("to", row)} for key, row in changes]
 
     def build() -> Update:
-        place, row = changes[0]
-        changed = update(table).values({name: bindparam(f"to_{name}") for name in row})
-        return changed.where(*(table.c[name] == bindparam(f"at_{name}") for name in place))
+        key, row = changes[0]
+        update_set = update(table).values({name: bindparam(f"to_{name}") for name in row})
+        return update_set.where(*_equals(table, key))
 
-    run(connection, ("update", table.name, *(values[0] if values else ())), build, *values)
+    execute(connection, ("update", table.name, *(values[0] if values else ())), build, *values)
 
 
-def delete_rows(connection: Connection, table: Table, *places: Mapping[str, Any]) -> None:
-    """Delete the rows that have the values of a place; the places name the same columns."""
-    values = [_named("at", place) for place in places]
+def delete_rows(connection: Connection, table: Table, *keys: Mapping[str, Any]) -> None:
+    """Delete the rows with these values in columns; all keys name the same columns."""
+    values = [_prefixed("at", key) for key in keys]
 
     def build() -> Delete:
-        return delete(table).where(
-            *(table.c[name] == bindparam(f"at_{name}") for name in places[0])
-        )
+        return delete(table).where(*_equals(table, keys[0]))
 
-    run(connection, ("delete", table.name, *(values[0] if values else ())), build, *values)
+    execute(connection, ("delete", table.name, *(values[0] if values else ())), build, *values)
 
 
-def rows_of_any(
+def select_rows(
     connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
 ) -> list[dict[str, Any]]:
-    """Return the rows that have one of these values in a column, and those of `also` in others."""
+    """Return the rows with one of these values in a column, and those of `also` in others."""
     same = [table.c[name] == value for name, value in also.items()]
     if len(values) == 1:
-        # One claim is what a change touches most often.
+        # Most changes concern one claim, so this case is prepared.
         where = {column: values[0], **also}
 
         def build() -> Select[Any]:
-            return select(table).where(
-                *(table.c[name] == bindparam(f"at_{name}") for name in where)
-            )
+            return select(table).where(*_equals(table, where))
 
-        names, found = fetch(connection, ("rows", table.name, *where), build, _named("at", where))
+        names, found = fetch(
+            connection, ("rows", table.name, *where), build, _prefixed("at", where)
+        )
         return [dict(zip(names, row, strict=True)) for row in found]
     result = connection.execute(select(table).where(table.c[column].in_(values), *same))
     names = tuple(result.keys())
@@ -152,53 +168,64 @@ def replace_rows(
     rows: Sequence[Mapping[str, Any]],
     **also: Any,
 ) -> None:
-    """Let these be the rows that have one of these values in a column, and those of `also` in others; write what differs."""
-    key = [each.name for each in table.primary_key]
-    there = {
-        tuple(row[name] for name in key): row
-        for row in rows_of_any(connection, table, column, values, **also)
+    """Make these the rows with one of these values in a column, and those of `also` in others.
+
+    Only differences are written.
+    """
+    key_columns = [column.name for column in table.primary_key]
+    stored = {
+        tuple(row[name] for name in key_columns): row
+        for row in select_rows(connection, table, column, values, **also)
     }
     new: list[Mapping[str, Any]] = []
-    # What differs in the same columns is sent together, since each statement may be a round trip.
-    changes: dict[tuple[str, ...], list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    # Updates of the same columns are sent together, since each statement may be a round trip.
+    updates: dict[tuple[str, ...], list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
     for row in rows:
-        place = {name: row[name] for name in key}
-        old = there.pop(tuple(place.values()), None)
+        key = {name: row[name] for name in key_columns}
+        old = stored.pop(tuple(key.values()), None)
         if old is None:
             new.append(row)
-        elif differs := {name: value for name, value in row.items() if value != old[name]}:
-            changes.setdefault(tuple(differs), []).append((place, differs))
-    for alike in changes.values():
-        change_rows(connection, table, *alike)
-    delete_rows(connection, table, *(dict(zip(key, place, strict=True)) for place in there))
+            continue
+        changed = {name: value for name, value in row.items() if value != old[name]}
+        if changed:
+            updates.setdefault(tuple(changed), []).append((key, changed))
+    for same_columns in updates.values():
+        update_rows(connection, table, *same_columns)
+    removed = (dict(zip(key_columns, key_values, strict=True)) for key_values in stored)
+    delete_rows(connection, table, *removed)
     insert_rows(connection, table, new)
 
 
-def _named(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    # SQLAlchemy keeps the bare names of columns for itself.
-    return {f"{what}_{name}": value for name, value in values.items()}
+def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    # SQLAlchemy reserves the bare names of columns for itself.
+    return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
-def _sent(
-    connection: Connection, text: str, *given: Any, fetch: bool = False
+def _equals(table: Table, names: Iterable[str]) -> list[ColumnElement[bool]]:
+    return [table.c[name] == bindparam(f"at_{name}") for name in names]
+
+
+def _execute(
+    connection: Connection, text: str, *arguments: Any, fetch: bool = False
 ) -> list[tuple[Any, ...]]:
-    """Give a statement to the driver, once with each of these arguments; return its rows if they are to be fetched.
+    """Run a statement, once for each of the arguments, and return its rows if `fetch` is set.
 
-    An error of the driver is translated, also one that comes while rows are fetched: SQLite finds most of them then.
+    The driver's errors are translated, including those raised while rows are fetched: SQLite
+    detects most of them then.
     """
     if not connection.in_transaction():
         connection.begin()
     driver: Any = connection.connection.driver_connection
-    with Translated(connection, text, given[0]):
-        if len(given) > 1:
-            driver.cursor().executemany(text, given)
+    with TranslatedErrors(connection, text, arguments[0]):
+        if len(arguments) > 1:
+            driver.cursor().executemany(text, arguments)
             return []
-        cursor = driver.execute(text, given[0])
+        cursor = driver.execute(text, arguments[0])
         return list(cursor.fetchall()) if fetch else []
 
 
-class Translated:
-    """Raises an error of the driver, wherever it comes from, as SQLAlchemy would."""
+class TranslatedErrors:
+    """Context in which errors of the driver become those that SQLAlchemy raises."""
 
     __slots__ = ("arguments", "connection", "text")
 
@@ -210,13 +237,13 @@ class Translated:
 
     def __exit__(self, _kind: Any, error: BaseException | None, _traceback: Any) -> None:
         if isinstance(error, self.connection.dialect.loaded_dbapi.Error):
-            raise translated(self.connection, error, self.text, self.arguments) from error
+            raise translate_error(self.connection, error, self.text, self.arguments) from error
 
 
-def translated(
+def translate_error(
     connection: Connection, error: Any, text: str, arguments: Any = None
 ) -> BaseException:
-    """Return an error of the driver as SQLAlchemy's."""
+    """Return the SQLAlchemy error for an error of the driver."""
     kind = connection.dialect.loaded_dbapi.Error
     raised: BaseException = DBAPIError.instance(
         text, arguments, error, kind, dialect=connection.dialect
@@ -224,59 +251,57 @@ def translated(
     return raised
 
 
-def prepared(
+def get_prepared(
     connection: Connection,
     key: Hashable,
-    build: Callable[[], Select[Any] | Written],
+    build: Callable[[], Select[Any] | WriteStatement],
     values: Mapping[str, Any],
 ) -> Prepared:
-    """Return the statement of a key in the database's own words; it is built where it is not kept yet."""
-    known = _prepared.get(connection.dialect)
-    if known is None:
-        known = _prepared.setdefault(connection.dialect, {})
-    found = known.get(key)
-    if found is None:
-        if len(known) >= MOST_PREPARED:
-            known.clear()
-        found = known[key] = _prepare(connection, build(), values)
-    return found
+    """Return the compiled statement for a key, built and compiled if it is not cached."""
+    cache = _prepared.get(connection.dialect)
+    if cache is None:
+        cache = _prepared.setdefault(connection.dialect, {})
+    statement = cache.get(key)
+    if statement is None:
+        if len(cache) >= MAX_PREPARED:
+            cache.clear()
+        statement = cache[key] = _prepare(connection, build(), values)
+    return statement
 
 
 def _prepare(
-    connection: Connection, statement: Select[Any] | Written, values: Mapping[str, Any]
+    connection: Connection, statement: Select[Any] | WriteStatement, values: Mapping[str, Any]
 ) -> Prepared:
-    used = connection.dialect
-    compiled: Any = statement.compile(
-        dialect=used, column_keys=list(values) if isinstance(statement, Insert) else None
-    )
+    dialect = connection.dialect
+    column_keys = list(values) if isinstance(statement, Insert) else None
+    compiled: Any = statement.compile(dialect=dialect, column_keys=column_keys)
     state = compiled.construct_expanded_state(values)
-    taken = {
-        name: make
-        for name, each in compiled.binds.items()
-        if name in state.parameters
-        and (make := each.type.dialect_impl(used).bind_processor(used)) is not None
-    }
+    encoders = {}
+    for name, parameter in compiled.binds.items():
+        encode = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        if name in state.parameters and encode is not None:
+            encoders[name] = encode
     order = tuple(state.positiontup) if compiled.positional else None
-    own = {name: value for name, value in state.parameters.items() if name not in values}
+    constants = {name: value for name, value in state.parameters.items() if name not in values}
     if not isinstance(statement, Select):
-        assert not isinstance(statement, Insert) or not own, (
+        assert not isinstance(statement, Insert) or not constants, (
             "a default that SQLAlchemy would compute is given, or left to the database"
         )
-        return Prepared(state.statement, order, own, taken)
-    made = [
-        (place, make)
-        for place, column in enumerate(statement.selected_columns)
-        if (make := column.type.dialect_impl(used).result_processor(used, None)) is not None
-    ]
+        return Prepared(state.statement, order, constants, encoders)
+    decoders = []
+    for index, column in enumerate(statement.selected_columns):
+        decode = column.type.dialect_impl(dialect).result_processor(dialect, None)
+        if decode is not None:
+            decoders.append((index, decode))
     columns = tuple(str(column.key) for column in statement.selected_columns)
-    return Prepared(state.statement, order, own, taken, columns, made)
+    return Prepared(state.statement, order, constants, encoders, columns, decoders)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows, which name the same columns, by the driver's fastest way."""
+    """Insert many rows with the same columns, in the fastest way of the driver."""
     if len(rows) < 2:
         for row in rows:
-            put_row(connection, table, row)
+            insert_row(connection, table, row)
         return
     names = list(rows[0])
     texts = {name for name in names if isinstance(table.c[name].type, JSON)}
@@ -294,7 +319,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     driver: Any = connection.connection.driver_connection
     statement = f"COPY {into} FROM STDIN"
     with (
-        Translated(connection, statement),
+        TranslatedErrors(connection, statement),
         driver.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
@@ -302,7 +327,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
             copy.write_row(row)
 
 
-def prepare_for_many(connection: Connection) -> None:
-    """Make room for a transaction that writes much: without it, SQLite writes each page out several times."""
+def prepare_for_bulk_write(connection: Connection) -> None:
+    """Enlarge SQLite's cache for a large transaction, which else writes each page repeatedly."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA cache_size = -{BULK_CACHE_KB}")

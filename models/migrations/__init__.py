@@ -28,7 +28,7 @@ def migrate(database: Database, target: str = "head") -> None:
     from alembic.util import CommandError
 
     try:
-        with database.reshape() as connection:
+        with database.write_schema() as connection:
             at = current(connection)
             if at is not None and at < schema_version.OLDEST:
                 raise BadMigration(

@@ -1,4 +1,4 @@
-"""Claims with everything that hangs on them, read from the tables."""
+"""Loads claims with their parts from the tables."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,24 +14,24 @@ from models.records.claim import Claim, ClaimTopic, Occurrence
 from models.records.evidence import Evidence
 from models.records.relation import Relation
 from models.records.serializers import Row
-from models.status.claim_aggregate import Whole
+from models.status.claim_aggregate import ClaimAggregate
 
-# What hangs on a claim, which of it names sources, and in which order it stands on a claim, whatever a database takes for one.
-ON_CLAIMS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
+# The tables of the parts of a claim, and those of them that name sources.
+PART_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
 
 
-CITING: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
+CITING_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
 
 
 _KEYS = {
-    model: itemgetter(*serializers.table(model).primary_key.columns.keys()) for model in ON_CLAIMS
+    model: itemgetter(*serializers.table(model).primary_key.columns.keys()) for model in PART_MODELS
 }
 
 
-def load(connection: Connection, claims: Sequence[str]) -> list[Whole]:
-    """Read these claims whole from the tables, in the order of their slugs."""
-    rows = {model: claim_rows(connection, model, claims) for model in ON_CLAIMS}
-    topics = by_claim(claim_rows(connection, ClaimTopic, claims))
+def load(connection: Connection, claims: Sequence[str]) -> list[ClaimAggregate]:
+    """Load these claims with all their parts, in the order of their slugs."""
+    rows = {model: claim_rows(connection, model, claims) for model in PART_MODELS}
+    topics = group_by_claim(claim_rows(connection, ClaimTopic, claims))
     table = serializers.table(Claim)
     found = connection.execute(
         select(table).where(table.c.id.in_(claims)).order_by(table.c.id)
@@ -45,16 +45,19 @@ def assemble(
     claims: Iterable[Row],
     rows: Mapping[type[SQLModel], Sequence[Row]],
     sources: Mapping[str, Row],
-) -> list[Whole]:
-    """Return claims, given with their topics, whole with all rows that hang on them; sources that are not given are read."""
-    cited = {row["source"] for model in CITING for row in rows[model] if row["source"]}
+) -> list[ClaimAggregate]:
+    """Return claims (rows with their topics) with the rows of their parts.
+
+    Sources that are missing in `sources` are read.
+    """
+    cited = {row["source"] for model in CITING_MODELS for row in rows[model] if row["source"]}
     known = {**sources, **serializers.sources_by_id(connection, cited - sources.keys())}
-    of = {model: by_claim(sorted(rows[model], key=_KEYS[model])) for model in ON_CLAIMS}
+    of = {model: group_by_claim(sorted(rows[model], key=_KEYS[model])) for model in PART_MODELS}
     targets = first_days(
         connection, {row["target"] for row in rows[Relation] if row["state"] == "accepted"}
     )
     return [
-        Whole(
+        ClaimAggregate(
             claim,
             _accepted(of[Occurrence][claim["id"]]),
             [serializers.line_out(row, known[row["source"]]) for row in of[Evidence][claim["id"]]],
@@ -68,7 +71,7 @@ def assemble(
 
 
 def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str]:
-    """Return from when each of these claims exists in evidence time, as far as the stored periods tell."""
+    """Return the first day of evidence time of each of these claims that has stored periods."""
     if not claims:
         return {}
     # By name, since the class of the table is derived from this module's.
@@ -92,7 +95,7 @@ def _accepted(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row["state"] == "accepted"]
 
 
-def by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+def group_by_claim(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
     """Group rows by their claim."""
     grouped: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:

@@ -11,8 +11,8 @@ from sqlalchemy import (
 
 from models.projection import claim_loader
 from models.projection.derive import derive
-from models.projection.documents import served
-from models.projection.store import _batches
+from models.projection.documents import claim_json
+from models.projection.store import in_batches
 from models.projection.tables import DERIVED
 from models.records import serializers
 from models.records.claim import Claim
@@ -33,18 +33,24 @@ def differences(connection: Connection) -> Iterator[str]:
         )
     yield from index.stray_rows(connection, "claim", claims)
     yield from index.differences(connection)
-    for batch in _batches(sorted(claims)):
+    for batch in in_batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
             table = serializers.table(model)
-            stored = claim_loader.by_claim(claim_loader.claim_rows(connection, model, batch))
-            wanted = claim_loader.by_claim(derived[table.name])
+            stored = claim_loader.group_by_claim(claim_loader.claim_rows(connection, model, batch))
+            wanted = claim_loader.group_by_claim(derived[table.name])
             for claim in batch:
                 if _comparable(stored[claim]) != _comparable(wanted[claim]):
-                    yield f"{table.name} of {claim} does not agree with the tables; run claimbase rebuild"
+                    yield (
+                        f"{table.name} of {claim} does not agree with the tables;"
+                        " run claimbase rebuild"
+                    )
         for row in derived["claim_document"]:
-            if says_twice(served(row, claim_aggregate.PARTS)):
-                yield f"the document of {row['claim']} has a member twice; the program derives it wrongly"
+            if has_duplicate_members(claim_json(row, claim_aggregate.PARTS)):
+                yield (
+                    f"the document of {row['claim']} has a member twice;"
+                    " the program derives it wrongly"
+                )
         yield from index.claim_differences(connection, batch, derived)
 
 
@@ -52,6 +58,6 @@ def _comparable(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(repr(sorted(row.items())) for row in rows)
 
 
-def says_twice(document: bytes) -> bool:
-    """Return whether an object in this JSON has a member twice, of which a reader would keep the last one alone."""
+def has_duplicate_members(document: bytes) -> bool:
+    """Return whether an object in this JSON has the same member twice; readers keep the last."""
     return to_json(from_json(document)) != document

@@ -1,7 +1,7 @@
 """The read model: one stored document a claim, its terms for filtering, and its status periods.
 
-All of it is derived from the tables by `refresh`, in the transaction of the change that altered them. `rebuild` makes
-it anew and `differences` proves that it agrees.
+`refresh` derives it from the tables in the transaction of each change, `rebuild` derives all of it
+again, and `differences` checks that it agrees with the tables.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +23,10 @@ from models.search import index
 from models.status import claim_aggregate
 
 NO_CERTAINTY = -1  # Sorts before every certainty.
-ALWAYS = "0001-01-01"  # From when a claim has its topics: they belong to what it says.
-# The value of a claim without terms in one of these fields; on no day of evidence time does it have it.
-NONE, NEVER = "", "never"
+# A claim has its topics from this day on, because they belong to its statement.
+ALWAYS = "0001-01-01"
+# The value of a claim without terms in one of these fields, and its first day, which never comes.
+NO_TERM, NEVER = "", "never"
 COUNTED_WITHOUT = ("topic", "asserted_by")
 LINE_TERMS = (("evidence_level", "level"), ("direction", "direction"))
 
@@ -38,7 +39,7 @@ def derive(connection: Connection, claims: Sequence[str]) -> Rows:
     return derive_from(claim_loader.load(connection, claims))
 
 
-def derive_from(claims: Iterable[claim_aggregate.Whole]) -> Rows:
+def derive_from(claims: Iterable[claim_aggregate.ClaimAggregate]) -> Rows:
     """Return the rows of the read model for those of these claims that are accepted."""
     rows: Rows = {serializers.table(model).name: [] for model in (*DERIVED, *index.CLAIM_TABLES)}
     for claim in claims:
@@ -47,18 +48,18 @@ def derive_from(claims: Iterable[claim_aggregate.Whole]) -> Rows:
     return rows
 
 
-def _derive_one(rows: Rows, claim: claim_aggregate.Whole) -> None:
+def _derive_one(rows: Rows, claim: claim_aggregate.ClaimAggregate) -> None:
     slug = claim.claim["id"]
     served = claim_aggregate.parts(claim)
-    course = list(claim_aggregate.course(claim))
+    course = list(claim_aggregate.derived_by_day(claim))
     settled, present = course[-1]
     terms = _first_days_of_terms(claim, served)
     summary = {
         "status": present.status,
         "kind": claim.claim["kind"],
         "certainty": present.certainty,
-        "levels": set_of(value for field, value in terms if field == "evidence_level"),
-        "directions": set_of(value for field, value in terms if field == "direction"),
+        "levels": encode_set(value for field, value in terms if field == "evidence_level"),
+        "directions": encode_set(value for field, value in terms if field == "direction"),
     }
     lines = _line_rows(claim)
     on_claim = [row["document"] for row in lines if not row["on_relation"]]
@@ -66,7 +67,7 @@ def _derive_one(rows: Rows, claim: claim_aggregate.Whole) -> None:
     rows["claim_document"].append(
         {
             "claim": slug,
-            **standing_of(present),
+            **standing_columns(present),
             **summary,
             **{name: claim.claim[name] for name in ("statement", "revision", "updated")},
             "settled": settled,
@@ -86,13 +87,13 @@ def _derive_one(rows: Rows, claim: claim_aggregate.Whole) -> None:
         rows[name] += found
 
 
-def set_of(terms: Iterable[str]) -> str:
-    """Return terms as text in which each stands between commas, in their order: `,2,4,`; empty if there are none."""
+def encode_set(terms: Iterable[str]) -> str:
+    """Return terms in their order between commas, such as `,2,4,`, or an empty text."""
     found = sorted(set(terms))
     return f",{','.join(found)}," if found else ""
 
 
-def standing_of(derived: claim_aggregate.Derived) -> dict[str, Any]:
+def standing_columns(derived: claim_aggregate.Derived) -> dict[str, Any]:
     """Return the columns of `Standing`."""
     certainty = derived.certainty
     return {
@@ -107,9 +108,9 @@ def standing_of(derived: claim_aggregate.Derived) -> dict[str, Any]:
 
 
 def _first_days_of_terms(
-    claim: claim_aggregate.Whole, served: Mapping[str, Any]
+    claim: claim_aggregate.ClaimAggregate, served: Mapping[str, Any]
 ) -> dict[tuple[str, str], str]:
-    """Return the terms that a claim has in fields with many values, each with the first day on which it has it."""
+    """Return a claim's terms in fields with many values, and the first day of each."""
     evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
     stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
     terms = [
@@ -122,7 +123,7 @@ def _first_days_of_terms(
     for field, value, day in terms:
         first[field, value] = min(day, first.get((field, value), day))
     with_terms = {field for field, _ in first}
-    return first | {(field, NONE): NEVER for field in COUNTED_WITHOUT if field not in with_terms}
+    return first | {(field, NO_TERM): NEVER for field in COUNTED_WITHOUT if field not in with_terms}
 
 
 def _period_rows(
@@ -136,7 +137,7 @@ def _period_rows(
             "claim": claim,
             "starts": starts,
             "ends": end,
-            **standing_of(derived),
+            **standing_columns(derived),
             "rule": derived.status_rule,
             "derived": to_json(derived),
         }
@@ -150,7 +151,7 @@ LINE_COLUMNS = (
 )
 
 
-def _line_rows(claim: claim_aggregate.Whole) -> list[dict[str, Any]]:
+def _line_rows(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
     """Return the rows of a claim's accepted lines of evidence, in the order of their keys."""
     return [
         {
@@ -165,7 +166,10 @@ def _line_rows(claim: claim_aggregate.Whole) -> list[dict[str, Any]]:
 
 
 def _counts_until(row: Mapping[str, Any]) -> str | None:
-    """Return the day from which a line does not count: the first of all days if its retraction is undated."""
+    """Return the day from which a line does not count, or None.
+
+    It is the first of all days if the retraction is undated.
+    """
     if row["integrity"] != "retracted":
         return None
     return last_day_of(row["integrity_date"]) if row["integrity_date"] else ALWAYS

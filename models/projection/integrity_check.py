@@ -25,10 +25,15 @@ def check(connection: Connection) -> Iterator[str]:
     """Yield one plain sentence for each disagreement; nothing where all is well."""
     at = schema_version.current(connection)
     if at != schema_version.HEAD:
-        yield f"The database is at migration {at}, this program at {schema_version.HEAD}; run claimbase migrate."
+        yield (
+            f"The database is at migration {at}, this program at {schema_version.HEAD};"
+            " run claimbase migrate."
+        )
         return
     if not rebuild.is_current(connection):
-        yield "The read model was derived by other rules than this program's; run claimbase rebuild."
+        yield (
+            "The read model was derived by other rules than this program's; run claimbase rebuild."
+        )
     yield from (f"A row points nowhere: {row}" for row in unenforced_keys(connection))
     yield from _serials(connection)
     yield from _revisions(connection)
@@ -47,7 +52,10 @@ def _serials(connection: Connection) -> Iterator[str]:
     last = last or 0
     value = connection.scalar(select(table(Serial).c.value))
     if total and (total != distinct or first != 1 or last != total):
-        yield f"The serials of {total} revisions run from {first} to {last} with {distinct} distinct ones: gap or repetition."
+        yield (
+            f"The serials of {total} revisions run from {first} to {last} with {distinct} distinct"
+            " ones: gap or repetition."
+        )
     if last != value:
         yield f"The serial stands at {value}, the last revision at {last}."
 
@@ -99,7 +107,7 @@ def _revisions(connection: Connection) -> Iterator[str]:
 def _references(
     connection: Connection, kind: RecordType, there: Mapping[str, Row]
 ) -> Iterator[str]:
-    """Tell what refers to a record that is not there, or that does not stand as it must; see `docs/architecture.md`."""
+    """Yield references to records that are missing or in a state that may not be referred to."""
     named = [
         (record_id, body["state"], body["state"], (other.name, other_id))
         for record_id, body in there.items()

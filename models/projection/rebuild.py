@@ -14,8 +14,8 @@ from sqlalchemy import (
 
 from models.core.types import now
 from models.projection import claim_loader
-from models.projection.documents import served
-from models.projection.store import _batches, refresh
+from models.projection.documents import claim_json
+from models.projection.store import in_batches, refresh
 from models.projection.tables import DERIVED, ClaimDocument
 from models.records import serializers
 from models.records.claim import Claim, ClaimIn
@@ -23,15 +23,16 @@ from models.records.revision import Revision, Serial, lock_serial
 from models.search import index
 from models.status import claim_aggregate
 
-# By what the read model was derived: raised by hand where the same evidence comes to something else, or is stored otherwise.
+# The version of the rules and shapes of the read model. It is raised by hand if the same evidence
+# gives another result, or is stored otherwise.
 DERIVATION = "2026-11-28"
 
 
 def rebuild(connection: Connection) -> int:
-    """Derive the whole read model anew; return how many claims it holds. No other writer runs meanwhile.
+    """Derive the whole read model again, and return the number of claims. No other writer runs.
 
-    If the rules have changed since, a claim whose document comes out differently gets a revision that says so, and with it
-    a new tag.
+    If the rules have changed since, a claim whose document changes gets a revision that says so,
+    and with it a new ETag.
     """
     refined = not is_current(connection)
     serial = first = lock_serial(connection)
@@ -40,7 +41,7 @@ def rebuild(connection: Connection) -> int:
     accepted = select(claim.c.id).where(claim.c.state == "accepted")
     claims = connection.scalars(accepted.order_by(claim.c.id)).all()
     index.clear(connection)
-    for batch in _batches(claims):
+    for batch in in_batches(claims):
         if refined:
             serial = _revise_what_differs(connection, batch, at, first, serial)
         refresh(connection, batch)
@@ -63,11 +64,11 @@ def is_current(connection: Connection) -> bool:
 def _revise_what_differs(
     connection: Connection, claims: Sequence[str], at: str, first: int, serial: int
 ) -> int:
-    """Give a revision to each of these claims whose document comes out differently; return the last serial."""
+    """Add a revision for each of these claims whose document changes; return the last serial."""
     claim, document = serializers.table(Claim), serializers.table(ClaimDocument)
     columns = [document.c[name] for name in ("claim", "fields", "derived", "stamps")]
     stored = connection.execute(select(*columns).where(document.c.claim.in_(claims))).mappings()
-    before = {row["claim"]: served(dict(row)) for row in stored}
+    before = {row["claim"]: claim_json(dict(row)) for row in stored}
     for found in claim_loader.load(connection, claims):
         slug, core = found.claim["id"], to_json(claim_aggregate.core(found))
         if before.get(slug, core) == core:

@@ -16,8 +16,8 @@ BATCH = 500
 
 
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
-    """Derive the documents, terms and periods of these claims anew from the tables, and write what differs."""
-    for batch in _batches(sorted(claims)):
+    """Derive the read model of these claims again, and write the differences."""
+    for batch in in_batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:
             table = serializers.table(model)
@@ -26,13 +26,13 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
 
 
 def store(connection: Connection, derived: Rows) -> None:
-    """Store what `derive` gave of claims that have no rows in the read model yet."""
+    """Store the rows from `derive` for claims that have no rows in the read model yet."""
     for model in DERIVED:
         table = serializers.table(model)
         insert_rows(connection, table, derived[table.name])
     index.insert_search_rows(connection, "claim", [derived])
 
 
-def _batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:
+def in_batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(claims), BATCH):
         yield claims[start : start + BATCH]

@@ -17,7 +17,10 @@ SUMMARY = ("status", "kind", "certainty", "levels", "directions")
 
 
 class Standing(Strict):
-    """What lists of claims filter and sort by, of what follows from the evidence on a day; see `standing_of`."""
+    """The derived columns by which lists of claims are filtered and sorted, as of a day.
+
+    See `standing_columns`.
+    """
 
     status: str
     status_rank: int
@@ -34,8 +37,8 @@ NO_LEVEL = "without"  # Sorts after every level.
 class ClaimDocument(Standing, PartOfClaim, table=True):
     """One claim as it is served: JSON bytes, beside plain columns for filters and sorts.
 
-    `fields`, `derived` and `stamps` are JSON objects whose members make up a `ClaimOut` in this order; each part is a JSON
-    array. An answer is a join of bytes.
+    `fields`, `derived` and `stamps` are JSON objects whose members make up a `ClaimOut` in this
+    order. Each part is a JSON array. An answer is a concatenation of bytes.
     """
 
     __tablename__ = "claim_document"
@@ -44,7 +47,7 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
         vocabulary_check("status", v.STATUSES),
         vocabulary_check("certainty", v.CERTAINTIES),
         *(
-            # Named for what a list is narrowed by; the rest is there for counts, which so read the index alone.
+            # Named for the filtered column. The others let counts read the index alone.
             Index(
                 f"ix_claim_document_{first}",
                 first,
@@ -61,7 +64,9 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
     )
 
     kind: str
-    levels: str = Field(description="The levels of its lines that count, as `set_of` writes them.")
+    levels: str = Field(
+        description="The levels of its lines that count, as `encode_set` writes them."
+    )
     directions: str = Field(description="Their directions, likewise.")
     statement: str
     revision: int
@@ -82,10 +87,11 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
 
 
 class ClaimTerm(PartOfClaim, table=True):
-    """A value of a field that a claim has many of (topic, asserted_by, document, evidence_level, direction).
+    """A value of a field with many (topic, asserted_by, document, evidence_level, direction).
 
-    A claim without any topic, or whom nobody asserts, has the term `NONE` there. Beside each term stands what lists and counts
-    most often ask of a claim, as in its document, so that they need nothing but the index of terms.
+    A claim without a value in the field topic or asserted_by has the term `NO_TERM`. The summary
+    of the claim's document is repeated beside each term, so that most lists and counts need
+    nothing but the index of terms.
     """
 
     __tablename__ = "claim_term"
@@ -109,7 +115,7 @@ class ClaimTerm(PartOfClaim, table=True):
 
 
 class EvidenceDocument(PartOfClaim, table=True):
-    """One accepted line of evidence as it is served: JSON bytes, beside plain columns for filters and sorts."""
+    """An accepted line of evidence as served: JSON bytes, and columns for filters and sorts."""
 
     __tablename__ = "evidence_document"
     __table_args__ = (
@@ -118,7 +124,7 @@ class EvidenceDocument(PartOfClaim, table=True):
         vocabulary_check("question", v.QUESTIONS),
         vocabulary_check("directness", v.DIRECTNESS),
         vocabulary_check("study_design", v.STUDY_DESIGNS),
-        # The best level first and the newest line of it first, as researchers ask for them.
+        # The most usual order: the best level first, and in it the newest line first.
         Index("ix_evidence_document_level_newest", "level", desc("published"), "claim", "key"),
         Index(None, "source", "claim"),
         Index(None, "direction", "claim"),
@@ -138,7 +144,8 @@ class EvidenceDocument(PartOfClaim, table=True):
     published: str = Field(description="From when the line counts in evidence time, YYYY-MM-DD.")
     counts_until: str | None = Field(
         default=None,
-        description="Day from which it does not count, because its source is retracted; null while it counts.",
+        description="Day from which it does not count, because its source is retracted;"
+        " null while it counts.",
     )
     on_relation: bool = Field(
         description="Whether it bears on a relation of the claim, not on the claim."
@@ -148,14 +155,17 @@ class EvidenceDocument(PartOfClaim, table=True):
 
 
 class StatusPeriod(Standing, PartOfClaim, table=True):
-    """A stretch of evidence time in which the same follows from a claim's evidence; `ends` is the first day after it."""
+    """Days in which the same follows from a claim's evidence.
+
+    `ends` is the first day after them.
+    """
 
     __tablename__ = "status_period"
     __table_args__ = (
         vocabulary_check("status", v.STATUSES),
         vocabulary_check("certainty", v.CERTAINTIES),
         CheckConstraint("ends > starts", name="order"),
-        # A list by status as of a day walks it in the order of the claims, and sees in it which period is of that day.
+        # A list by status as of a day reads it in the order of the claims, with the periods.
         Index(None, "status", "claim", "starts", "ends"),
     )
 

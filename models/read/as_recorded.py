@@ -1,4 +1,4 @@
-"""Database time: what this knowledge base had recorded by a moment, made from the revisions alone."""
+"""Claims as recorded by a moment of database time, built from the revisions alone."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -9,13 +9,13 @@ from sqlalchemy import Connection, Select, func, or_, select, tuple_
 from models.core.errors import NotFound
 from models.records.record_types import RECORD_TYPES
 from models.records.recorded_body import with_current_fields
-from models.records.retired import tell_if_out_of_use
+from models.records.retired import require_body_not_retired
 from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import Row, line_out, source_out, table
 from models.records.source import SourceIn, publication_date
-from models.status.claim_aggregate import Whole
+from models.status.claim_aggregate import ClaimAggregate
 
-# What is told of a source whose content was purged since.
+# Shown for a source whose content was purged since.
 PURGED = {
     "type": "document",
     "title": "[purged]",
@@ -24,31 +24,33 @@ PURGED = {
 }
 
 
-def whole_at(connection: Connection, claim: str, moment: str) -> Whole:
-    """Return a claim with everything that hung on it at a moment (UTC, the beginning of a time means all of it).
+def load_as_recorded(connection: Connection, claim: str, moment: str) -> ClaimAggregate:
+    """Return a claim with its parts at a moment (UTC; the beginning of a time means all of it).
 
-    What was merged or retracted by then is told as it was told then: raises `Moved` or `Gone`, and `NotFound` where the
-    claim was not recorded by then.
+    Raises `Moved` or `Gone` if it was merged or retracted by then, and `NotFound` if it was not
+    recorded by then.
     """
     records = _last(connection, moment, table(Revision).c.record == f"claim/{claim}")
     if not records or records[0]["state"] not in PUBLIC_STATES:
         raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
-    tell_if_out_of_use(RECORD_TYPES["claim"], claim, records[0]["body"], records[0]["comment"])
+    require_body_not_retired(
+        RECORD_TYPES["claim"], claim, records[0]["body"], records[0]["comment"]
+    )
     (found,) = _wholes(connection, [claim], moment)
-    # From when on a tie's other claim is there follows from what was recorded of it by then, too.
+    # The first day of a target follows from what was recorded of it by then, too.
     tied = _wholes(connection, {row["target"] for row in found.relations}, moment)
     return replace(found, targets={other.claim["id"]: other.exists_from for other in tied})
 
 
-def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[Whole]:
-    """Return those of these claims that were accepted at a moment, each whole but for what its ties point to."""
+def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[ClaimAggregate]:
+    """Return the claims accepted at a moment, without the targets of their relations."""
     if not claims:
         return []
     by_claim: dict[str, dict[str, list[Row]]] = {
         slug: {kind: [] for kind in RECORD_TYPES} for slug in claims
     }
     for record in _last(connection, moment, table(Revision).c.claim.in_(claims)):
-        # What was proposed or taken back is no part of what was known; of evidence, the explanation tells.
+        # Other states were not public; the explanation needs evidence in every state.
         if record["state"] == "accepted" or record["kind"] == "evidence":
             body = {**record["body"], "created": record["created"], "updated": record["at"]}
             by_claim[record["claim"]][record["kind"]].append(body)
@@ -70,9 +72,9 @@ def _whole(
     kinds: Mapping[str, list[Row]],
     sources: dict[str, Row],
     moment: str,
-) -> Whole:
+) -> ClaimAggregate:
     serial, updated = _last_seen(connection, slug, moment)
-    return Whole(
+    return ClaimAggregate(
         {**kinds["claim"][0], "revision": serial, "updated": updated},
         _sorted(_unstamped(kinds["occurrence"]), "key"),
         [line_out(line, sources[line["source"]]) for line in _sorted(kinds["evidence"], "key")],
@@ -91,9 +93,9 @@ def _unstamped(rows: list[Row]) -> list[Row]:
 
 
 def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dict[str, Row]:
-    """Return these sources as recorded by a moment; of one that was purged since, no more than that there was one.
+    """Return these sources as recorded by a moment.
 
-    It stays in its place, since what cites it was not purged: a list is never shorter. It is undated then.
+    A purged source stays as a placeholder without a date, since what cites it was not purged.
     """
     if not slugs:
         return {}
@@ -114,7 +116,7 @@ def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dic
 
 
 def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, str]:
-    """Return serial and time of the last revision by then that altered what everybody sees of a claim (see `changes`)."""
+    """Return serial and time of the last revision by then with a public effect on a claim."""
     steps = _steps_of(claim, moment).subquery()
     seen = or_(steps.c.state == "accepted", steps.c.before == "accepted")
     newest = select(steps.c.serial, steps.c.at).where(seen).order_by(steps.c.serial.desc()).limit(1)
@@ -135,14 +137,14 @@ def _steps_of(claim: str, moment: str) -> Select[Any]:
 
 
 def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
-    """Return the last revision by then of each record, its body as it would be written now, and when it was first made."""
+    """Return the last revision of each record by then, its body in today's shape, and its creation."""
     revision = table(Revision)
     known = select(
         revision.c.record,
         func.max(revision.c.serial).label("serial"),
         func.min(revision.c.at).label("created"),
     )
-    # What was purged cannot be told any more, whenever it was known; what came after it under that id begins anew.
+    # Purged revisions are gone at every moment; later ones under the same id begin anew.
     purge = revision.alias("purge")
     purged = select(func.max(purge.c.serial)).where(
         purge.c.record == revision.c.record, purge.c.action == "purge"
@@ -170,9 +172,9 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
 
 
 def _first_made(connection: Connection, rows: Sequence[Any]) -> dict[str, str]:
-    """Return when these records were first made, which never changes, as far as they are stored.
+    """Return the creation times of stored records, which never change.
 
-    Their first revision does not tell where the proposal was withheld from the export that this was restored from.
+    The first revision lacks it if the proposal was withheld from the restored export.
     """
     found: dict[str, str] = {}
     for kind in RECORD_TYPES.values():

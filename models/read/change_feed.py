@@ -16,8 +16,8 @@ from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord
 from models.core.types import Slug
 from models.core.vocabulary import OneOf
-from models.read.filters import NONE, Filters, Many
-from models.read.listings import document, revision, serial, topic
+from models.read.filters import NO_VALUES, Filters, Many
+from models.read.listings import current_serial, document, revision, topic
 from models.read.references import unknown_value
 from models.records.revision import PUBLIC_STATES, Revision, RevisionOut, withhold_private
 from models.records.serializers import Row, table
@@ -34,10 +34,14 @@ class ChangeFilters(Filters):
     A withheld change meets a filter only by its kind, so that no filter discloses more of it.
     """
 
-    kind: Many[Annotated[str, OneOf(v.RECORD_KINDS)]] = Field(NONE, description="Kind of record.")
-    claim: Many[Slug] = Field(NONE, description="The claim itself and what hangs on it (slug).")
+    kind: Many[Annotated[str, OneOf(v.RECORD_KINDS)]] = Field(
+        NO_VALUES, description="Kind of record."
+    )
+    claim: Many[Slug] = Field(
+        NO_VALUES, description="The claim itself and what hangs on it (slug)."
+    )
     topic: Many[Slug] = Field(
-        NONE,
+        NO_VALUES,
         description="The topic itself (slug), and claims with what hangs on them as they were "
         "filed at that change; "
         "also the change that took a claim out of it.",
@@ -98,7 +102,7 @@ def _visible(row: Row) -> Row:
 
 def require_serial(connection: Connection, since: int, at: str) -> int:
     """Return the newest serial. Raises `Ahead`, for the parameter `at`, if it is before `since`."""
-    last = serial(connection)
+    last = current_serial(connection)
     if since > last:
         detail = f"There is no revision {since} yet; the last one is {last}."
         raise Ahead(detail, [Fault(at=at, code="future_serial", detail=detail)])

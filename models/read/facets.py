@@ -8,25 +8,27 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from models.core.vocabularies import STATUSES
-from models.database.join_order import in_order
-from models.projection.derive import NONE
+from models.database.join_order import ordered_join
+from models.projection.derive import NO_TERM
 from models.read import filters as f
-from models.read.listings import CLAIMS, Listing, document, driven, listed, term
+from models.read.listings import CLAIMS, Listing, document, fetch_listing, term, walk_by_term
 from models.records.serializers import Row
 
 FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
 # Of these a claim has one at most.
 SINGLE = ("status", "kind", "certainty")
-FACET_TERMS = 100
+MAX_TERMS = 100
 Places = Mapping[str, Any]
 
 
-def along(listing: Listing, places: Places, field_name: str) -> Listing | None:
-    """Return the listing with a row for each term that its claims have in a field, along the index of these alone; None
-    if more is asked than the summary beside them answers."""
+def walk_terms(listing: Listing, places: Places, field_name: str) -> Listing | None:
+    """Return the listing with a row for each term in a field, from the index of terms alone.
+
+    Returns None if the summary beside the terms does not answer all conditions.
+    """
     if listing.name != CLAIMS.name:
         return None
-    answered, left = f.by_summary(places, term)
+    answered, left = f.split_by_summary(places, term)
     if left:
         return None
     conditions = [term.c.field == field_name, *answered]
@@ -39,9 +41,9 @@ def count(connection: Connection, listing: Listing, parameters: Mapping[str, Any
     """Return how many rows meet the conditions."""
 
     def build(places: Places) -> Select[Any]:
-        return _of(driven(listing, places), places, func.count())
+        return _of(walk_by_term(listing, places), places, func.count())
 
-    return int(listed(connection, listing, parameters, ("count",), build)[1][0][0])
+    return int(fetch_listing(connection, listing, parameters, ("count",), build)[1][0][0])
 
 
 def _of(walked: Listing, places: Places, *columns: ColumnElement[Any]) -> Select[Any]:
@@ -73,29 +75,29 @@ def facets(
     for name, (terms, missing) in found.items():
         rows = sorted(terms.items(), key=lambda row: (-row[1], row[0]))
         answer[name] = {
-            "terms": [{"term": value, "count": times} for value, times in rows[:FACET_TERMS]],
-            "other": sum(times for _, times in rows[FACET_TERMS:]),
+            "terms": [{"term": value, "count": times} for value, times in rows[:MAX_TERMS]],
+            "other": sum(times for _, times in rows[MAX_TERMS:]),
             "missing": missing,
         }
     return total, answer
 
 
 def _counts_each_claim_once(listing: Listing, name: str) -> bool:
-    return name in SINGLE or (name in f.SETS and listing.summary is not None)
+    return name in SINGLE or (name in f.SET_COLUMNS and listing.summary is not None)
 
 
 def _without_missing(name: str, counts: Mapping[Any, int]) -> tuple[dict[str, int], int]:
-    """Return how many claims have each term of a field, and how many have none."""
-    if name in f.SETS:
+    """Return the number of claims with each term of a field, and of those with none."""
+    if name in f.SET_COLUMNS:
         return _members(counts)
-    absent = None if name in SINGLE else NONE
+    absent = None if name in SINGLE else NO_TERM
     return {term_id: times for term_id, times in counts.items() if term_id != absent}, counts.get(
         absent, 0
     )
 
 
 def _members(sets: Mapping[str, int]) -> tuple[dict[str, int], int]:
-    """Return how many claims have each term, from how many have each set of terms, and how many have the empty one."""
+    """Return the number of claims with each term, and with none, from the counts of sets."""
     counts: Counter[str] = Counter()
     for terms, times in sets.items():
         for term_id in terms.strip(",").split(",") if terms else ():
@@ -112,7 +114,7 @@ def _having_any(
         walked, _ = _facet(listing, places, name)
         return _of(walked, places, func.count(walked.id[0].distinct()))
 
-    return int(listed(connection, listing, parameters, ("having", name), build)[1][0][0])
+    return int(fetch_listing(connection, listing, parameters, ("having", name), build)[1][0][0])
 
 
 def _counts(
@@ -125,22 +127,23 @@ def _counts(
         return _of(walked, places, value, func.count()).group_by(value)
 
     return {
-        row[0]: row[1] for row in listed(connection, listing, parameters, ("facet", name), build)[1]
+        row[0]: row[1]
+        for row in fetch_listing(connection, listing, parameters, ("facet", name), build)[1]
     }
 
 
 def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, ColumnElement[Any]]:
     """Return the listing with a row for each value that a claim has, and the column of the values."""
-    walked = driven(listing, places)
-    if walked.summary is not None and name in (*SINGLE, *f.SETS):
-        return walked, walked.summary.c[f.SETS.get(name, name)]
+    walked = walk_by_term(listing, places)
+    if walked.summary is not None and name in (*SINGLE, *f.SET_COLUMNS):
+        return walked, walked.summary.c[f.SET_COLUMNS.get(name, name)]
     if name in SINGLE:
         return walked, document.c.kind if name == "kind" else f.period.c[name]
-    if alone := along(listing, places, name):
+    if alone := walk_terms(listing, places, name):
         return alone, term.c.value
     day = places.get("as_of")
     own = [term.c.field == name, *([] if day is None else [term.c.since <= day])]
-    rows = in_order(walked.rows, term, term.c.claim == walked.id[0])
+    rows = ordered_join(walked.rows, term, term.c.claim == walked.id[0])
     return replace(
         walked, rows=rows, conditions=lambda _places: [*walked.conditions(places), *own]
     ), term.c.value

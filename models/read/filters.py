@@ -1,6 +1,7 @@
-"""What can be asked of each resource: one typed class a resource, and the condition behind each name.
+"""The filters of each resource: one typed class each, and the condition of each name.
 
-A parameter is `field`, or `field.ne`, `field.gte`, `field.lte`. Several values (repeated or with commas) mean any of them;
+A parameter is `field`, or `field.ne`, `field.gte`, `field.lte`. Several values (repeated or with
+commas) mean any of them;
 several parameters must all hold.
 """
 
@@ -31,14 +32,14 @@ from models.records.serializers import table
 from models.records.source import Source, SourceAuthor, name_key
 
 T = TypeVar("T")
-MOST_VALUES = 50
+MAX_VALUES = 50
 
 
 _BEFORE_SCHEME = re.compile(r",(?=(?:doi|pmid|pmcid|isbn):)", re.IGNORECASE)
 
 
 def split(value: object) -> object:
-    """Split text at its commas, each item of a list too; a DOI may contain commas, so only before the next identifier."""
+    """Split text, or each item of a list, at commas; with a DOI only before the next identifier."""
     if isinstance(value, str):
         return _BEFORE_SCHEME.split(value) if value.lower().startswith("doi:") else value.split(",")
     if not isinstance(value, list):
@@ -51,9 +52,9 @@ def split(value: object) -> object:
 
 
 Name = Annotated[Text, Field(min_length=1, max_length=500)]
-Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MOST_VALUES)]
+Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MAX_VALUES)]
 # Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never split.
-Names = Annotated[list[Name], Field(max_length=MOST_VALUES)]
+Names = Annotated[list[Name], Field(max_length=MAX_VALUES)]
 Reference = Annotated[Text, Field(min_length=1, max_length=500)]
 Year = Annotated[int, Field(ge=1, le=9999)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
@@ -90,7 +91,7 @@ Moment = Annotated[str, AfterValidator(check_moment), _MOMENT_SCHEMA]
 PastMoment = Annotated[
     str, AfterValidator(check_moment), AfterValidator(check_past), _MOMENT_SCHEMA
 ]
-NONE: Any = ()
+NO_VALUES: Any = ()
 
 
 class Filters(BaseModel):
@@ -113,7 +114,7 @@ AS_OF = "Evidence time: with what had been published by this day; YYYY, YYYY-MM 
 KNOWN_AT = "Database time: what this knowledge base had recorded by this UTC time, or by the end of its beginning."
 
 
-Sought = Annotated[Text, Field(max_length=500)]
+SearchText = Annotated[Text, Field(max_length=500)]
 Q = (
     'Full text: all of these words, in whatever form; `"a phrase"` as it is, `-without` what must not be there, `or`'
     " between what will do. The best comes first unless `sort` says otherwise."
@@ -124,36 +125,40 @@ class LineFilters(Filters):
     """What one accepted line of evidence must be. Given together, one and the same line must meet all of them."""
 
     evidence_level: Many[v.EvidenceLevel] = Field(
-        NONE, description="Accepted evidence at this level, as graded."
+        NO_VALUES, description="Accepted evidence at this level, as graded."
     )
     evidence_level_lte: v.EvidenceLevel | None = Field(
         None, alias="evidence_level.lte", description="At this level or better (1 is best)."
     )
-    direction: Many[v.Direction] = Field(NONE, description="Which side the line takes.")
-    study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
+    direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
+    study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
     source: Many[Reference] = Field(
-        NONE, description="Evidence from this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+        NO_VALUES, description="Evidence from this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
     )
 
 
 class ClaimFilters(LineFilters):
     """Which claims."""
 
-    q: Sought | None = Field(None, description=Q)
-    status: Many[v.Status] = Field(NONE, description="Derived status.")
-    status_ne: Many[v.Status] = Field(NONE, alias="status.ne", description="Any status but these.")
-    kind: Many[v.ClaimKind] = Field(NONE, description="Kind of claim.")
-    kind_ne: Many[v.ClaimKind] = Field(NONE, alias="kind.ne", description="Any kind but these.")
-    topic: Many[Slug] = Field(NONE, description="Filed under this topic (slug).")
+    q: SearchText | None = Field(None, description=Q)
+    status: Many[v.Status] = Field(NO_VALUES, description="Derived status.")
+    status_ne: Many[v.Status] = Field(
+        NO_VALUES, alias="status.ne", description="Any status but these."
+    )
+    kind: Many[v.ClaimKind] = Field(NO_VALUES, description="Kind of claim.")
+    kind_ne: Many[v.ClaimKind] = Field(
+        NO_VALUES, alias="kind.ne", description="Any kind but these."
+    )
+    topic: Many[Slug] = Field(NO_VALUES, description="Filed under this topic (slug).")
     topic_ne: Many[Slug] = Field(
-        NONE, alias="topic.ne", description="Not filed under these topics."
+        NO_VALUES, alias="topic.ne", description="Not filed under these topics."
     )
     asserted_by: Many[Slug] = Field(
-        NONE, description="Asserted by (slug, see the facet asserted_by)."
+        NO_VALUES, description="Asserted by (slug, see the facet asserted_by)."
     )
-    certainty: Many[v.Certainty] = Field(NONE, description="Certainty of the conclusion.")
+    certainty: Many[v.Certainty] = Field(NO_VALUES, description="Certainty of the conclusion.")
     document: Many[Reference] = Field(
-        NONE, description="Stated in this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+        NO_VALUES, description="Stated in this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
     )
     has_conflict: bool | None = Field(
         None, description="Whether counted evidence stands on both sides."
@@ -170,19 +175,21 @@ class ClaimFilters(LineFilters):
 class EvidenceFilters(Filters):
     """Which lines of evidence. Only accepted ones are given."""
 
-    level: Many[v.EvidenceLevel] = Field(NONE, description="Level, as graded.")
+    level: Many[v.EvidenceLevel] = Field(NO_VALUES, description="Level, as graded.")
     level_lte: v.EvidenceLevel | None = Field(
         None, alias="level.lte", description="At this level or better (1 is best)."
     )
-    direction: Many[v.Direction] = Field(NONE, description="Which side the line takes.")
+    direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
     directness: Many[v.Directness] = Field(
-        NONE, description="Whether the line tests the claim itself."
+        NO_VALUES, description="Whether the line tests the claim itself."
     )
-    question: Many[v.Question] = Field(NONE, description="Question by which the level was given.")
-    study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
-    independence_group: Many[Slug] = Field(NONE, description="Study, cohort or team.")
+    question: Many[v.Question] = Field(
+        NO_VALUES, description="Question by which the level was given."
+    )
+    study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    independence_group: Many[Slug] = Field(NO_VALUES, description="Study, cohort or team.")
     source: Many[Reference] = Field(
-        NONE, description="From this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+        NO_VALUES, description="From this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
     )
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
@@ -202,23 +209,23 @@ class EvidenceFilters(Filters):
 class AllEvidenceFilters(EvidenceFilters):
     """Which lines of evidence, across claims."""
 
-    claim: Many[Slug] = Field(NONE, description="On this claim (slug).")
+    claim: Many[Slug] = Field(NO_VALUES, description="On this claim (slug).")
 
 
 class SourceFilters(Filters):
     """Which sources."""
 
-    q: Sought | None = Field(None, description=Q)
-    type: Many[v.SourceType] = Field(NONE, description="Type of source.")
+    q: SearchText | None = Field(None, description=Q)
+    type: Many[v.SourceType] = Field(NO_VALUES, description="Type of source.")
     author: Names = Field(
-        NONE,
+        NO_VALUES,
         description="Family name or group's name of an author; case and accents do not matter.",
     )
     journal: Names = Field(
-        NONE, description="Journal, in full or as abbreviated, exactly; repeat it for several."
+        NO_VALUES, description="Journal, in full or as abbreviated, exactly; repeat it for several."
     )
-    study_design: Many[v.StudyDesign] = Field(NONE, description="How the source found out.")
-    integrity: Many[v.Integrity] = Field(NONE, description="What its publisher has announced.")
+    study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
@@ -234,7 +241,7 @@ term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
 
 
-def column(of: ColumnElement[Any]) -> Condition:
+def compare_column(of: ColumnElement[Any]) -> Condition:
     """Compare a column; with `ne`, a row without a value is among the others."""
 
     def condition(operator: str, value: Any) -> ColumnElement[bool]:
@@ -271,18 +278,18 @@ def _in_journal(_operator: str, names: Any) -> ColumnElement[bool]:
 
 
 LINE_CONDITIONS: Mapping[str, Condition] = {
-    "evidence_level": column(line.c.level),
-    "direction": column(line.c.direction),
-    "study_design": column(line.c.study_design),
-    "source": column(line.c.source),
+    "evidence_level": compare_column(line.c.level),
+    "direction": compare_column(line.c.direction),
+    "study_design": compare_column(line.c.study_design),
+    "source": compare_column(line.c.source),
 }
 # Of what follows from the evidence, and so differs from day to day.
-OF_THE_STANDING = ("status", "certainty", "has_conflict")
-# The columns that hold all terms which the lines of a claim have in a field; see `document.set_of`.
-SETS = {"evidence_level": "levels", "direction": "directions"}
+STANDING_FIELDS = ("status", "certainty", "has_conflict")
+# The columns that hold all terms which the lines of a claim have in a field; see `derive.encode_set`.
+SET_COLUMNS = {"evidence_level": "levels", "direction": "directions"}
 
 
-def in_set(of: ColumnElement[Any]) -> Condition:
+def set_contains(of: ColumnElement[Any]) -> Condition:
     """Ask whether a set holds one of some terms, or one that sorts no later than a term."""
 
     def condition(operator: str, value: Any) -> ColumnElement[bool]:
@@ -295,23 +302,26 @@ def in_set(of: ColumnElement[Any]) -> Condition:
 
 
 def summary_conditions(of: FromClause) -> dict[str, Condition]:
-    """Return the conditions on the columns of `document.SUMMARY`, which stand in several tables."""
-    single = {name: column(of.c[name]) for name in ("status", "kind", "certainty")}
-    return single | {name: in_set(of.c[sets]) for name, sets in SETS.items()}
+    """Return the conditions on the columns of `tables.SUMMARY`, which stand in several tables."""
+    single = {name: compare_column(of.c[name]) for name in ("status", "kind", "certainty")}
+    return single | {name: set_contains(of.c[sets]) for name, sets in SET_COLUMNS.items()}
 
 
 CLAIM_CONDITIONS: Mapping[str, Condition] = {
-    name: column(document.c[name]) for name in ("kind", "updated", *OF_THE_STANDING)
+    name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)
 }
 EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
-    name: column(line.c[name])
+    name: compare_column(line.c[name])
     for name in (
         *("claim", "level", "direction", "directness", "question", "study_design"),
         *("independence_group", "source", "sample_size", "year"),
     )
 }
 SOURCE_CONDITIONS: Mapping[str, Condition] = {
-    **{name: column(source.c[name]) for name in ("type", "study_design", "integrity", "year")},
+    **{
+        name: compare_column(source.c[name])
+        for name in ("type", "study_design", "integrity", "year")
+    },
     "author": _by_author,
     "journal": _in_journal,
     "retracted": lambda _operator, wanted: (source.c.integrity == "retracted") == wanted,
@@ -325,28 +335,28 @@ REFERENCES: Mapping[str, Any] = {
 }
 
 
-def given(filters: BaseModel) -> dict[str, Any]:
-    """Return the parameters that were given, under the names in which they were given."""
+def requested_parameters(filters: BaseModel) -> dict[str, Any]:
+    """Return the parameters of a request under their names in the request."""
     fields = type(filters).model_fields
     return {
         fields[name].alias or name: value
         for name in sorted(filters.model_fields_set)
-        if (value := getattr(filters, name)) is not None and value != NONE and value != []
+        if (value := getattr(filters, name)) is not None and value != NO_VALUES and value != []
     }
 
 
 # What a value is compared as, where that is not the value itself.
-AS_COMPARED: Mapping[str, Callable[[Any], Any]] = {
+COMPARED_AS: Mapping[str, Callable[[Any], Any]] = {
     # A time given in part means all of it: «~» sorts after whatever may follow.
     "updated.lte": lambda moment: moment + "~",
     "author": lambda names: [name_key(name) for name in names],
 }
 
 
-def compared(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def comparable_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters with each value as it is compared."""
     return {
-        name: AS_COMPARED[name](value) if name in AS_COMPARED else value
+        name: COMPARED_AS[name](value) if name in COMPARED_AS else value
         for name, value in parameters.items()
     }
 
@@ -358,7 +368,7 @@ NAMES = frozenset(
 )
 
 
-def place_of(parameter: str) -> str:
+def placeholder_name(parameter: str) -> str:
     """Return the name of the place of a parameter's value: none that SQLAlchemy would think of."""
     return "given_" + parameter.replace(".", "_")
 
@@ -367,10 +377,12 @@ _placed = lru_cache(1024)(
     bindparam
 )  # To make one takes as long as to find the statement that it is for.
 # The place of the day that `as_of` names, where a statement is made before it is known.
-DAY = bindparam("given_as_of", type_=String)
+DAY_PLACEHOLDER = bindparam("given_as_of", type_=String)
 
 
-def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
+def bind_parameters(
+    parameters: Mapping[str, Any],
+) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
     """Return what parameters have in common with those that make the same statement, the same parameters with a placeholder
     for each value, and the values of the placeholders. A truth value has none: it makes a statement of its own."""
     shape: list[Hashable] = []
@@ -379,7 +391,7 @@ def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict
     for parameter, value in parameters.items():
         if parameter not in NAMES:
             continue
-        place = place_of(parameter)
+        place = placeholder_name(parameter)
         if isinstance(value, list):
             named = {f"{place}_{number}": each for number, each in enumerate(value)}
             places[parameter] = [_placed(name) for name in named]
@@ -398,7 +410,7 @@ def bound(parameters: Mapping[str, Any]) -> tuple[Hashable, dict[str, Any], dict
 def conditions(
     parameters: Mapping[str, Any], known: Mapping[str, Condition]
 ) -> list[ColumnElement[bool]]:
-    """Return a condition for each parameter (`name` or `name.operator`) that this table of conditions knows."""
+    """Return a condition for each parameter (`name` or `name.operator`) in this table."""
     made = []
     for parameter, value in parameters.items():
         name, _, operator = parameter.partition(".")
@@ -407,8 +419,8 @@ def conditions(
     return made
 
 
-def lines_of_claim(day: Any = None) -> list[ColumnElement[bool]]:
-    """Return the conditions of the lines on the claim itself that count, or counted on a day (or its placeholder)."""
+def counted_line_conditions(day: Any = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of the lines that count for a claim, today or on a day."""
     own = [line.c.claim == document.c.claim, line.c.on_relation == false()]
     standing = line.c.counts_until.is_(None)
     if day is None:
@@ -416,13 +428,13 @@ def lines_of_claim(day: Any = None) -> list[ColumnElement[bool]]:
     return [*own, line.c.published <= day, or_(standing, line.c.counts_until > day)]
 
 
-def of_one_line(parameters: Mapping[str, Any]) -> list[str]:
-    """Return those parameters that one and the same line must meet; none if a set of the claim says as much."""
+def same_line_parameters(parameters: Mapping[str, Any]) -> list[str]:
+    """Return the parameters that one line must meet together, unless a set answers them."""
     names = [name for name in parameters if name.partition(".")[0] in LINE_CONDITIONS]
-    return [] if len(names) == 1 and names[0].partition(".")[0] in SETS else names
+    return [] if len(names) == 1 and names[0].partition(".")[0] in SET_COLUMNS else names
 
 
-def by_summary(
+def split_by_summary(
     parameters: Mapping[str, Any], of: FromClause
 ) -> tuple[list[ColumnElement[bool]], dict[str, Any]]:
     """Return the conditions on the summary of claims in a table, and the parameters that it does not answer.
@@ -430,7 +442,7 @@ def by_summary(
     What one line must meet the claim must, too: that is asked first, and is not answered by it.
     """
     known = summary_conditions(of)
-    one_line = of_one_line(parameters)
+    one_line = same_line_parameters(parameters)
     left = {
         name: value
         for name, value in parameters.items()
@@ -440,19 +452,19 @@ def by_summary(
 
 
 def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    """Return the conditions on claims; those on evidence become one, that a single accepted line meets them all."""
-    answered, left = by_summary(parameters, document)
+    """Return the conditions on claims; a single accepted line must meet all those on evidence."""
+    answered, left = split_by_summary(parameters, document)
     return answered + _conditions_on_claims(left, CLAIM_CONDITIONS)
 
 
 def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the same conditions on what had been published by the day `as_of`; the period of that day is joined."""
-    of_that_day = {name: column(period.c[name]) for name in OF_THE_STANDING}
+    of_that_day = {name: compare_column(period.c[name]) for name in STANDING_FIELDS}
     known = {**CLAIM_CONDITIONS, **of_that_day}
-    return of_day(parameters["as_of"]) + _conditions_on_claims(parameters, known)
+    return holds_on(parameters["as_of"]) + _conditions_on_claims(parameters, known)
 
 
-def of_day(day: Any) -> list[ColumnElement[bool]]:
+def holds_on(day: Any) -> list[ColumnElement[bool]]:
     """Return the conditions of the periods that hold on a day (or its placeholder)."""
     return [period.c.starts <= day, or_(period.c.ends.is_(None), period.c.ends > day)]
 
@@ -464,7 +476,7 @@ def _conditions_on_claims(
     terms = {name: has_term(name, day) for name in ("topic", "asserted_by", "document")}
     made = conditions(parameters, {**own, **terms})
     if lines := conditions(parameters, LINE_CONDITIONS):
-        made.append(exists().where(*lines_of_claim(day), *lines).correlate(document))
+        made.append(exists().where(*counted_line_conditions(day), *lines).correlate(document))
     return made
 
 

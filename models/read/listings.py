@@ -1,4 +1,4 @@
-"""The read side: filters and sorts become statements; each function takes a connection and returns plain rows."""
+"""Statements for lists and single records, built from filters and sorts."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from models.core.errors import NotFound
-from models.database.join_order import in_front
-from models.database.prepared_statements import fetch, first
+from models.database.join_order import prepend_to_join
+from models.database.prepared_statements import fetch, fetch_first
 from models.projection import claim_loader
 from models.projection.tables import SUMMARY, ClaimDocument, ClaimTerm, EvidenceDocument
 from models.read import as_recorded
@@ -36,12 +36,12 @@ from models.records import retired
 from models.records.claim import Occurrence, Topic
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES
-from models.records.retired import Moved, not_found, tell_if_taken_back
+from models.records.retired import Moved, not_found, require_not_retired
 from models.records.revision import PUBLIC_STATES, Revision, Serial
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
-from models.status.claim_aggregate import Whole
+from models.status.claim_aggregate import ClaimAggregate
 
 document, line, source, topic = (
     table(ClaimDocument),
@@ -54,12 +54,12 @@ term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision
 
 @dataclass(frozen=True)
 class Listing:
-    """What can be listed: from where, its conditions, its sorts by name, and the columns that make its id.
+    """Rows that can be listed, with their conditions, sorts by name, and id columns.
 
-    `name` is that of a listing which is the same for every request, so that its statements are kept; `given` holds what
-    yet differs from one to the next. `along` is the id once more, as it stands in an index that gives the rows in their
-    order. `default` is how it is sorted where nobody says. `summary` is where the columns of `document.SUMMARY` stand, if
-    they are of the time that is asked about.
+    Statements of a listing with a `name` are cached; `extra_values` are its values that differ from
+    request to request. `index_id` is the id as columns of an index that has the rows in order.
+    `default` is the default sort. `summary` is the table with the columns of `tables.SUMMARY`, if
+    they are of the requested time.
     """
 
     rows: FromClause
@@ -67,14 +67,14 @@ class Listing:
     sorts: Mapping[str, ColumnElement[Any]]
     id: tuple[ColumnElement[Any], ...]
     name: str | None = None
-    along: tuple[ColumnElement[Any], ...] | None = None
+    index_id: tuple[ColumnElement[Any], ...] | None = None
     default: tuple[str, ...] = ()
-    given: Mapping[str, Any] = field(default_factory=dict)
+    extra_values: Mapping[str, Any] = field(default_factory=dict)
     summary: FromClause | None = None
 
 
 def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
-    """Return the sorts of claims, with the columns of `Standing` from the documents or from the periods of a day."""
+    """Return the sorts of claims, by the `Standing` columns of documents or of periods."""
     return {
         "updated": document.c.updated,
         "status": standing.c.status_rank,
@@ -92,7 +92,7 @@ CLAIMS = Listing(
     "claims",
     summary=document,
 )
-# With what had been published by the day that `as_of` names: each claim beside its period of that day.
+# As published by the day `as_of`: each claim joined to its period of that day.
 CLAIMS_AS_OF = Listing(
     document.join(f.period, f.period.c.claim == document.c.claim),
     f.claim_conditions_as_of,
@@ -126,8 +126,8 @@ REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
 TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
 
 
-def ordering(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
-    """Return the columns to sort by, each with whether it descends. No two have the same id, so nothing comes after it."""
+def sort_columns(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
+    """Return the columns to sort by, each with whether it descends. The unique id comes last."""
     columns: list[tuple[ColumnElement[Any], bool]] = []
     for name in (*sort, "id"):
         descending = name.startswith("-")
@@ -137,7 +137,7 @@ def ordering(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[
     raise AssertionError("the id ends every sort")
 
 
-def page(
+def read_page(
     connection: Connection,
     listing: Listing,
     statement: Select[Any],
@@ -146,7 +146,7 @@ def page(
     after: Sequence[Any] | None,
     limit: int,
 ) -> tuple[list[Row], list[Any] | None]:
-    """Return one page of rows, and where the next one starts (the sort values of the last row), or None at the end.
+    """Return a page of rows, and the sort values of the last one, or None if no page follows.
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
@@ -161,10 +161,11 @@ def page(
         **{f"after_{place}": value for place, value in enumerate(after or ())},
     }
     what = ("page", statement, tuple(sort), after is None)
-    names, found = listed(connection, listing, parameters, what, build, more_values)
+    names, found = fetch_listing(connection, listing, parameters, what, build, more_values)
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    # Here, since the database would copy every document once more to sort so few. Text sorts as it does there, by code points.
-    for place, (_, down) in reversed(list(enumerate(ordering(listing, sort)))):
+    # Sorting in the database would copy every document once more. Text sorts by code points there
+    # too.
+    for place, (_, down) in reversed(list(enumerate(sort_columns(listing, sort)))):
         rows.sort(key=itemgetter(f"mark_{place}"), reverse=down)
     more = len(rows) > limit
     rows = rows[:limit]
@@ -176,13 +177,13 @@ def page(
 def _chosen(
     listing: Listing, places: Mapping[str, Any], sort: Sequence[str], *, goes_on: bool
 ) -> tuple[Subquery, list[str], list[str]]:
-    """Return a statement of the rows on a page, with the names of its columns that make the id and of its sort values.
+    """Return the subquery of a page, with the names of its id columns and its sort columns.
 
     It finds which rows these are, so that nothing large is sorted; then those alone are read.
     """
     by_id = all(name.removeprefix("-") == "id" for name in sort)
-    walked = driven(listing, places, by_id=by_id)
-    columns = ordering(walked, sort)
+    walked = walk_by_term(listing, places, by_id=by_id)
+    columns = sort_columns(walked, sort)
     keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
     marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
     found = select(*keys, *marks).select_from(walked.rows).where(*walked.conditions(places))
@@ -197,14 +198,14 @@ def _chosen(
 
 
 def _after(columns: Sequence[tuple[ColumnElement[Any], bool]]) -> list[ColumnElement[bool]]:
-    """Return the conditions that a row comes after the values of the placeholders `after_0`, `after_1` ... in this order."""
+    """Return the conditions that a row comes after the placeholders `after_0`, `after_1` …."""
     passed = [
         bindparam(f"after_{place}", type_=column.type) for place, (column, _) in enumerate(columns)
     ]
     return [_not_before(columns[0], passed[0]), _beyond(columns, passed)]
 
 
-def listed(
+def fetch_listing(
     connection: Connection,
     listing: Listing,
     parameters: Mapping[str, Any],
@@ -212,45 +213,46 @@ def listed(
     build: Callable[[Mapping[str, Any]], Select[Any]],
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return names and rows of a statement on a listing, which `build` makes from the parameters with a place for each value.
+    """Return the names and rows of a statement, built from parameters with placeholders.
 
-    It is kept under `what` it is and the shape of the parameters, where the listing is the same each time. `more` are the
-    values of other places.
+    It is cached by `what` and the shape of the parameters if the listing has a name. `more` has
+    the values of other placeholders.
     """
-    shape, places, values = f.bound(parameters)
-    values = {**values, **listing.given, **more}
+    shape, places, values = f.bind_parameters(parameters)
+    values = {**values, **listing.extra_values, **more}
     if listing.name is not None:
         return fetch(connection, (*what, listing.name, shape), lambda: build(places), values)
     found = connection.execute(build({**parameters, **places}), values)
     return tuple(found.keys()), found.all()
 
 
-# Fields of which a claim has many, by which a list of claims may walk; those that narrow it the most come first. What the
-# summary says, too, hardly narrows it, but by one value of it the claims stand in their order.
-DRIVING = ("topic", "document", "asserted_by")
-TELLING = ("evidence_level", "direction")
+# Fields with many values a claim, whose index a list of claims may read; the most selective come
+# first. Those that the summary has too are hardly selective, but each value has claims in order.
+TERM_FIELDS = ("topic", "document", "asserted_by")
+SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 
-def driven(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
-    """Return the listing along the index of a term if all claims found have it, or one of several: they stand there in
-    their order, with their summary. What that does not say, and what it is sorted by but the id, is looked up in the
-    documents.
+def walk_by_term(listing: Listing, places: Mapping[str, Any], *, by_id: bool = True) -> Listing:
+    """Return the listing in the order of a term's index, if its claims must have one of some terms.
 
-    By themselves the documents would be gone through one by one until enough are found that have the term.
+    Claims stand there in order, with their summary. Other conditions and sorts read the documents.
+    Reading the documents in order would take long to find enough claims with a rare term.
     """
-    usual = replace(listing, id=listing.along) if listing.along else listing
+    usual = replace(listing, id=listing.index_id) if listing.index_id else listing
     name = _driving(listing, places)
     if name is None:
         return usual
     others = {other: place for other, place in places.items() if other != name}
     walked, conditions = _having(name, places[name], places.get("as_of"))
     if listing.summary is not None:
-        answered, others = f.by_summary(others, walked)
+        answered, others = f.split_by_summary(others, walked)
         conditions += answered
     alone = listing.summary is not None and by_id and not others
     return replace(
         listing,
-        rows=walked if alone else in_front(walked, walked.c.claim, listing.rows, document.c.claim),
+        rows=walked
+        if alone
+        else prepend_to_join(walked, walked.c.claim, listing.rows, document.c.claim),
         conditions=lambda _places: [*conditions, *listing.conditions(others)],
         id=(walked.c.claim,),
         summary=walked if listing.summary is not None else None,
@@ -262,12 +264,14 @@ def _driving(listing: Listing, places: Mapping[str, Any]) -> str | None:
     if listing.name not in (CLAIMS.name, CLAIMS_AS_OF.name):
         return None
     fields = sorted(
-        (name for name in DRIVING if name in places), key=lambda name: len(places[name]) > 1
+        (name for name in TERM_FIELDS if name in places), key=lambda name: len(places[name]) > 1
     )
     if listing.summary is not None:
-        one_line = f.of_one_line(places)
+        one_line = f.same_line_parameters(places)
         fields += [
-            name for name in TELLING if len(places.get(name, ())) == 1 and name not in one_line
+            name
+            for name in SUMMARY_TERM_FIELDS
+            if len(places.get(name, ())) == 1 and name not in one_line
         ]
     return fields[0] if fields else None
 
@@ -275,7 +279,7 @@ def _driving(listing: Listing, places: Mapping[str, Any]) -> str | None:
 def _having(
     name: str, values: Sequence[Any], day: Any
 ) -> tuple[FromClause, list[ColumnElement[bool]]]:
-    """Return the terms that claims have in a field, each claim once, by a day where one is given, and their conditions."""
+    """Return the claims with a term in a field (by a day if not None), and their conditions."""
 
     def meant(of: Any) -> list[ColumnElement[bool]]:
         value = of.value == values[0] if len(values) == 1 else of.value.in_(values)
@@ -289,7 +293,7 @@ def _having(
 
 
 def _not_before(column: tuple[ColumnElement[Any], bool], value: Any) -> ColumnElement[bool]:
-    """Return what `_beyond` implies for the first column: by it an index is entered where the page begins."""
+    """Return a condition on the first column, implied by `_beyond`, for entering an index."""
     first, down = column
     return cast("ColumnElement[bool]", first <= value if down else first >= value)
 
@@ -304,7 +308,7 @@ def _beyond(
     return or_(passed, and_(first == value, _beyond(rest, others))) if rest else passed
 
 
-def narrowed(listing: Listing, *also: ColumnElement[bool]) -> Listing:
+def with_conditions(listing: Listing, *also: ColumnElement[bool]) -> Listing:
     """Return the listing with conditions that always hold, such as «of this claim»."""
     if not also:
         return listing
@@ -325,13 +329,13 @@ def evidence_statement() -> Select[Any]:
     return select(line.c.claim, line.c.key, line.c.document)
 
 
-CORE = ("fields", "derived", "stamps")
+CORE_COLUMNS = ("fields", "derived", "stamps")
 
 
 @cache
 def claims_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
     """Return the statement that reads documents with only those parts that are asked for."""
-    names = ("claim", "revision", *CORE, *parts)
+    names = ("claim", "revision", *CORE_COLUMNS, *parts)
     return select(*(document.c[name] for name in names))
 
 
@@ -342,12 +346,14 @@ def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
     If parts are asked for it reads all of them, since each is derived from all.
     """
     names = ("claim", "settled", "fields", "stamps", *(claim_aggregate.PARTS if parts else ()))
-    joined = document.join(f.period, and_(f.period.c.claim == document.c.claim, *f.of_day(f.DAY)))
+    joined = document.join(
+        f.period, and_(f.period.c.claim == document.c.claim, *f.holds_on(f.DAY_PLACEHOLDER))
+    )
     return select(*(document.c[name] for name in names), f.period.c.derived).select_from(joined)
 
 
-def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
-    """Return the condition that a claim rests on a source, or is stated in it; by a day, where it was published by then."""
+def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
+    """Return the condition that a claim cites a source, if that was published by the day."""
     published = (
         true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
     )
@@ -362,8 +368,10 @@ def linked_to(slug: str, day: str | None = None) -> ColumnElement[bool]:
     return and_(published, linked)
 
 
-def whole_claim(connection: Connection, slug: str, day: str | None, moment: str | None) -> Whole:
-    """Return a claim with all that hangs on it: as recorded by a moment, as published by a day, or both, or as it is.
+def load_claim(
+    connection: Connection, slug: str, day: str | None, moment: str | None
+) -> ClaimAggregate:
+    """Return a claim with its parts, as recorded by a moment and as published by a day, if not None.
 
     Raises `NotFound` where there is no such claim, or was none by then.
     """
@@ -373,17 +381,17 @@ def whole_claim(connection: Connection, slug: str, day: str | None, moment: str 
         .limit(1)
     )
     if moment is None or connection.scalar(told) is None:
-        claim(connection, slug, ())
+        read_claim(connection, slug, ())
     # What was recorded by then is told whatever became of it since.
     found = (
-        as_recorded.whole_at(connection, slug, moment)
+        as_recorded.load_as_recorded(connection, slug, moment)
         if moment
         else claim_loader.load(connection, [slug])[0]
     )
     return claim_aggregate.as_of(found, day) if day else found
 
 
-def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
+def read_claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
     """Return one document with these parts; raises `NotFound` with near matches."""
     chosen = claims_statement(tuple(parts))
     names, found = fetch(
@@ -393,11 +401,11 @@ def claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
         {"slug": slug},
     )
     if not found:
-        raise missing(connection, "claim", slug)
+        raise missing_error(connection, "claim", slug)
     return dict(zip(names, found[0], strict=True))
 
 
-def evidence_line(connection: Connection, public_id: str) -> Row:
+def read_evidence_line(connection: Connection, public_id: str) -> Row:
     """Return one accepted line of evidence, `document`, by its public id, and the `revision` of its claim."""
     claim_slug, _, key = public_id.partition(":")
 
@@ -406,15 +414,15 @@ def evidence_line(connection: Connection, public_id: str) -> Row:
         chosen = select(line.c.document, document.c.revision).select_from(joined)
         return chosen.where(line.c.claim == bindparam("slug"), line.c.key == bindparam("its_key"))
 
-    if found := first(connection, "one line", build, {"slug": claim_slug, "its_key": key}):
+    if found := fetch_first(connection, "one line", build, {"slug": claim_slug, "its_key": key}):
         return found
-    tell_if_taken_back(connection, RECORD_TYPES["evidence"], public_id)
+    require_not_retired(connection, RECORD_TYPES["evidence"], public_id)
     keys = nearest(connection, line.c.key, key, claim=claim_slug)
     close = [f"{claim_slug}:{other}" for other in keys]
     raise not_found(RECORD_TYPES["evidence"], public_id, close)
 
 
-def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
+def read_part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
     """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
     place = RECORD_TYPES[kind].key_of(public_id)
     plural = RECORD_TYPES[kind].plural
@@ -427,11 +435,11 @@ def part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
         if {name: found[name] for name in place} == place:
             assert row is not None
             return found, row["revision"]
-    tell_if_taken_back(connection, RECORD_TYPES[kind], public_id)
+    require_not_retired(connection, RECORD_TYPES[kind], public_id)
     raise NotFound(f"There is no {kind} '{public_id}'.")
 
 
-def one_topic(connection: Connection, slug: str) -> Row:
+def read_topic(connection: Connection, slug: str) -> Row:
     """Return one accepted topic."""
     found = (
         connection.execute(select(topic).where(topic.c.id == slug, topic.c.state == "accepted"))
@@ -439,53 +447,58 @@ def one_topic(connection: Connection, slug: str) -> Row:
         .first()
     )
     if found is None:
-        raise missing(connection, "topic", slug)
+        raise missing_error(connection, "topic", slug)
     return dict(found)
 
 
-def source_slug(connection: Connection, reference: str) -> str:
-    """Return the slug of a source given as slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`; raises where there is none."""
+def resolve_source(connection: Connection, reference: str) -> str:
+    """Return the slug of a source from its slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`.
+
+    Raises Moved or NotFound.
+    """
     slug = find_source(connection, reference, "source")
     if slug is None:
-        # A work that was merged keeps an identifier that its successor has another of: who knows it by that is led on.
+        # A merged source keeps an identifier if its successor has another one of that scheme.
         if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
             raise Moved(
-                RECORD_TYPES["source"], reference, one_source(connection, merged)["replaced_by"]
+                RECORD_TYPES["source"], reference, read_source(connection, merged)["replaced_by"]
             )
-        raise missing(connection, "source", reference)
+        raise missing_error(connection, "source", reference)
     return slug
 
 
-def source_named(connection: Connection, reference: str) -> Row:
+def read_referenced_source(connection: Connection, reference: str) -> Row:
     """Return the accepted source with this slug or identifier. Raises what `source_slug` does if there is none."""
     found = sources_by_id(connection, [reference]).get(reference)
     if found is not None and found["state"] == "accepted":
         return found
-    return one_source(connection, source_slug(connection, reference))
+    return read_source(connection, resolve_source(connection, reference))
 
 
-def one_source(connection: Connection, slug: str) -> Row:
+def read_source(connection: Connection, slug: str) -> Row:
     """Return one source that is known to be stored."""
     return sources_by_id(connection, [slug])[slug]
 
 
-def one_revision(connection: Connection, number: int) -> Row:
+def read_revision(connection: Connection, number: int) -> Row:
     """Return the revision with a serial."""
     found = (
         connection.execute(select(revision).where(revision.c.serial == number)).mappings().first()
     )
     if found is None:
-        raise NotFound(f"There is no revision {number}; the last one is {serial(connection)}.")
+        raise NotFound(
+            f"There is no revision {number}; the last one is {current_serial(connection)}."
+        )
     return dict(found)
 
 
-def missing(connection: Connection, kind: str, given: str) -> NotFound:
+def missing_error(connection: Connection, kind: str, given: str) -> NotFound:
     """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
-    tell_if_taken_back(connection, RECORD_TYPES[kind], given)
-    return retired.missing(connection, RECORD_TYPES[kind], given)
+    require_not_retired(connection, RECORD_TYPES[kind], given)
+    return retired.missing_error(connection, RECORD_TYPES[kind], given)
 
 
-def serial(connection: Connection) -> int:
+def current_serial(connection: Connection) -> int:
     """Return the number of the last revision: everything that a list depends on."""
     _, rows = fetch(connection, "serial", lambda: select(table(Serial).c.value), {})
     return int(rows[0][0]) if rows else 0

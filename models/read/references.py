@@ -10,11 +10,11 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from models.core.errors import Fault, Gone, InvalidRecord
-from models.database.prepared_statements import fetch, first
-from models.read.filters import REFERENCES, compared, term
+from models.database.prepared_statements import fetch, fetch_first
+from models.read.filters import REFERENCES, comparable_values, term
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType, current_id, read_state
-from models.records.retired import tell_if_taken_back
+from models.records.retired import require_not_retired
 from models.records.serializers import table
 from models.records.source import IDENTIFIER_FORMATS, Source, SourceIdentifier, normalise_identifier
 
@@ -34,7 +34,7 @@ def find_source(
         return reference if found == state else None
     scheme, value = _parse_identifier(scheme.lower(), value, at)
     named = {"scheme": scheme, "value": value, "state": state}
-    found_row = first(connection, "source by identifier", _by_identifier, named)
+    found_row = fetch_first(connection, "source by identifier", _by_identifier, named)
     return None if found_row is None else str(found_row["source"])
 
 
@@ -73,7 +73,7 @@ def follow_merge(connection: Connection, kind: RecordType, absent: Fault) -> str
     assert absent.given is not None
     slug = current_id(connection, kind, absent.given)
     try:
-        tell_if_taken_back(connection, kind, slug)
+        require_not_retired(connection, kind, slug)
     except Gone as gone:
         instead = gone.faults[0].suggestion if gone.faults else None
         return absent.model_copy(update={"detail": gone.detail, "suggestion": instead})
@@ -96,7 +96,7 @@ def resolve_references(connection: Connection, parameters: Mapping[str, Any]) ->
     would look like a result. An identifier that nobody has recorded matches nothing. A merged
     record is replaced by its successor, and a retracted one is an error.
     """
-    resolved = compared(parameters)
+    resolved = comparable_values(parameters)
     faults: list[Fault] = []
     for parameter, values in parameters.items():
         name = parameter.partition(".")[0]

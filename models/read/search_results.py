@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from models.database import full_text
 from models.database.full_text import Query
-from models.database.join_order import in_front
+from models.database.join_order import prepend_to_join
 from models.read.listings import Listing, document, topic
 from models.records.serializers import Row, sources_by_id
 from models.search.index import WORD_TABLES, LocatedText, beginning, claim_texts, source_texts
@@ -32,11 +32,11 @@ def search_listing(connection: Connection, listing: Listing, kind: str, query: Q
     (record,) = listing.id
     return replace(
         listing,
-        rows=in_front(matches, matches.c.record, listing.rows, record),
+        rows=prepend_to_join(matches, matches.c.record, listing.rows, record),
         sorts={**listing.sorts, RELEVANCE: matches.c.score},
         name=f"{listing.name}, searched",
         default=(RELEVANCE,),
-        given={"search_query": full_text.query_text(connection, query)},
+        extra_values={"search_query": full_text.query_text(connection, query)},
     )
 
 

@@ -11,10 +11,10 @@ from models.database.prepared_statements import fetch
 
 
 def nearest(connection: Connection, ids: Column[str], given: str, **where: str) -> list[str]:
-    """Return up to three stored ids that come near a mistyped one, of the rows with these values in other columns.
+    """Return up to three stored ids similar to a mistyped one, in rows with these other values.
 
-    Compared are its neighbours in the order of the index, which begin as it does; an index of labels would not do, since
-    an id need not hold the words of its label. Raises TooLong in the event loop.
+    Only its neighbours in the index are compared, which begin like it. An index of labels would
+    not help, since an id need not contain the words of its label. Raises TooSlowForEventLoop.
     """
     leave_event_loop(connection)
     given = given.lower()
@@ -22,18 +22,18 @@ def nearest(connection: Connection, ids: Column[str], given: str, **where: str) 
     neighbours += _neighbours(connection, ids, given, where, after=True)
     wanted = _pairs(given)
     alike = sorted(((_likeness(wanted, _pairs(each)), each) for each in neighbours), reverse=True)
-    return [each for likeness, each in alike[:MOST_NEAREST] if likeness >= LEAST_LIKENESS]
+    return [each for likeness, each in alike[:MAX_SUGGESTIONS] if likeness >= MIN_SIMILARITY]
 
 
-# Of an id that is not stored: so many neighbours on either side are compared with it, and so many are offered that have
-# at least this part of their letters' pairs in common.
-NEIGHBOURS = 10
+# So many neighbours on either side are compared, and so many are offered that share at least
+# this part of the pairs of letters.
+NEIGHBOURS_PER_SIDE = 10
 
 
-MOST_NEAREST = 3
+MAX_SUGGESTIONS = 3
 
 
-LEAST_LIKENESS = 0.5
+MIN_SIMILARITY = 0.5
 
 
 def _neighbours(
@@ -50,7 +50,7 @@ def _neighbours(
             .where(beyond, *same)
             .distinct()
             .order_by(order)
-            .limit(literal_column(str(NEIGHBOURS)))
+            .limit(literal_column(str(NEIGHBOURS_PER_SIDE)))
         )
 
     values = {"given": given, **{f"same_{name}": value for name, value in where.items()}}
@@ -65,5 +65,5 @@ def _pairs(text: str) -> set[str]:
 
 
 def _likeness(pairs: set[str], others: set[str]) -> float:
-    """Return which part of their pairs two texts have in common, from 0 to 1 (Dice's coefficient)."""
+    """Return the share of pairs that two texts have in common, 0 to 1 (Dice's coefficient)."""
     return 2 * len(pairs & others) / (len(pairs) + len(others))

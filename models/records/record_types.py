@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tup
 from sqlmodel import SQLModel
 
 from models.core.errors import NotFound
-from models.database.prepared_statements import first
+from models.database.prepared_statements import fetch_first
 from models.records.assessment import Assessment, AssessmentIn
 from models.records.claim import (
     Claim,
@@ -196,7 +196,7 @@ def _records_found(
 
 def read_record(connection: Connection, kind: RecordType, record_id: str) -> Row | None:
     """Return the body of a record, in whatever state, or None if there is no such record."""
-    row = first(
+    row = fetch_first(
         connection,
         ("one", kind.name),
         lambda: _select_by_key(kind),
@@ -213,7 +213,7 @@ def read_state(connection: Connection, kind: RecordType, record_id: str) -> str 
 
 def read_column(connection: Connection, kind: RecordType, record_id: str, name: str) -> Any:
     """Return one column of a record, or None if there is no such record."""
-    row = first(
+    row = fetch_first(
         connection,
         ("column", name, kind.name),
         lambda: _select_by_key(kind, name),

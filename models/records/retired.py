@@ -1,4 +1,4 @@
-"""What a record may refer to, and what became of one that is gone, was moved, or never was."""
+"""References between records, and errors for retired, merged and missing records."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ class Moved(ClaimbaseError):
         self.kind, self.new = kind, new
 
 
-def missing(connection: Connection, kind: RecordType, record_id: str) -> NotFound:
+def missing_error(connection: Connection, kind: RecordType, record_id: str) -> NotFound:
     """Return the error that says so and offers what comes near, of what everybody may see."""
     rows = table(kind.model)
     close = [] if kind.part else nearest(connection, rows.c.id, record_id, state="accepted")
@@ -47,7 +47,7 @@ def not_found(kind: RecordType, record_id: str, close: Sequence[str]) -> NotFoun
     return NotFound(f"There is no {kind.name} '{record_id}'.", offered)
 
 
-def tell_if_taken_back(connection: Connection, kind: RecordType, record_id: str) -> None:
+def require_not_retired(connection: Connection, kind: RecordType, record_id: str) -> None:
     """Raise `Gone` or `Moved` where a record was accepted once and is no more."""
     body = (
         read_record(connection, kind, record_id)
@@ -55,11 +55,15 @@ def tell_if_taken_back(connection: Connection, kind: RecordType, record_id: str)
         else None
     )
     if body is not None and body["state"] in ("retracted", "merged"):
-        tell_if_out_of_use(kind, record_id, body, _latest(connection, kind, record_id)["comment"])
+        require_body_not_retired(
+            kind, record_id, body, _latest(connection, kind, record_id)["comment"]
+        )
 
 
-def tell_if_out_of_use(kind: RecordType, record_id: str, body: Row, comment: str | None) -> None:
-    """Raise `Gone` or `Moved` where this is the record of what was retracted, with its reason, or merged."""
+def require_body_not_retired(
+    kind: RecordType, record_id: str, body: Row, comment: str | None
+) -> None:
+    """Raise `Gone`, with the reason, or `Moved` if this record is retracted or merged."""
     if body["state"] == "merged":
         raise Moved(kind, record_id, body["replaced_by"])
     if body["state"] == "retracted":
@@ -91,5 +95,8 @@ STANDING = ("submitted", "accepted")
 
 
 def may_refer(state: str, to: str) -> bool:
-    """Say whether a record in one state may refer to one in the other: what is accepted rests on what is accepted alone."""
+    """Return whether a record in a state may refer to one in another state.
+
+    Accepted records refer only to accepted ones.
+    """
     return state not in STANDING or to == "accepted" or (state == "submitted" and to in STANDING)

@@ -18,7 +18,7 @@ from sqlmodel import Field
 from models.core import vocabularies as v
 from models.core.types import Strict
 from models.core.vocabulary import OneOf, vocabulary_check
-from models.database.prepared_statements import first
+from models.database.prepared_statements import fetch_first
 
 
 class Revision(Strict, table=True):
@@ -78,7 +78,7 @@ def lock_serial(connection: Connection) -> int:
     The holder of the lock is the only writer until it commits. So serials have no gap and run in
     commit order, and no documents are derived while somebody else writes.
     """
-    row = first(connection, "hold", lambda: select(_serial.c.value).with_for_update(), {})
+    row = fetch_first(connection, "hold", lambda: select(_serial.c.value).with_for_update(), {})
     assert row is not None, "the row of the serial is made by the first migration"
     return int(row["value"])
 
@@ -89,7 +89,7 @@ def revision_time(connection: Connection, serial: int) -> str:
     def build() -> Select[Any]:
         return select(_revision.c.at).where(_revision.c.serial == bindparam("number")).limit(1)
 
-    row = first(connection, "made at", build, {"number": serial})
+    row = fetch_first(connection, "made at", build, {"number": serial})
     return "" if row is None else str(row["at"])
 
 
@@ -106,7 +106,7 @@ def latest_revision(
     `record` is the record's type and id, as in `Revision.record`.
     """
     if not conditions:
-        return first(connection, "latest revision", _latest_of_record, {"of": record})
+        return fetch_first(connection, "latest revision", _latest_of_record, {"of": record})
     row = connection.execute(_latest_of_record(*conditions), {"of": record}).mappings().first()
     return None if row is None else dict(row)
 

@@ -1,4 +1,4 @@
-"""Whole records read from the normalised tables, in the shape in which documents and answers show them."""
+"""Reads sources and lines of evidence in the shape in which answers show them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table
 from sqlmodel import SQLModel
 
-from models.database.prepared_statements import rows_of_any
+from models.database.prepared_statements import select_rows
 from models.records.claim import part_id
 from models.records.evidence import EvidenceIn
 from models.records.source import (
@@ -64,7 +64,7 @@ def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
     authors = _of_sources(connection, SourceAuthor, AuthorIn, wanted, "position")
     identifiers = _of_sources(connection, SourceIdentifier, IdentifierIn, wanted, "scheme")
     found = {}
-    for row in rows_of_any(connection, table(Source), "id", wanted):
+    for row in select_rows(connection, table(Source), "id", wanted):
         slug = row["id"]
         parts = {"authors": authors[slug], "identifiers": identifiers[slug]}
         found[slug] = source_out({**columns_of(row, SourceFields), **parts}, row)
@@ -78,8 +78,8 @@ def _of_sources(
     slugs: Sequence[str],
     order: str,
 ) -> dict[str, list[Row]]:
-    """Return the fields of the rows that belong to each of these sources, in the order of a column."""
-    rows = rows_of_any(connection, table(model), "source", slugs)
+    """Return the fields of the rows of each of these sources, in the order of a column."""
+    rows = select_rows(connection, table(model), "source", slugs)
     rows.sort(key=itemgetter(order))
     found = defaultdict(list)
     for row in rows:
@@ -88,7 +88,7 @@ def _of_sources(
 
 
 def source_out(body: Row, stamp: Any) -> Row:
-    """Return a source as `SourceOut` gives it, from its record and the year, dates and revision that go with it."""
+    """Return a source in the shape of `SourceOut`, from its fields and its stamps."""
     cited = short_citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
     stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
     return {**body, "citation": cited, **stamps}

@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.core.types import PartOfClaim, Strict
 from models.database import full_text
-from models.database.prepared_statements import insert_rows, replace_rows, rows_of_any
+from models.database.prepared_statements import insert_rows, replace_rows, select_rows
 from models.records import serializers
 from models.records.claim import Topic
 from models.records.serializers import Row
@@ -189,7 +189,7 @@ def _update_words(
 ) -> None:
     table, key = WORD_TABLES[kind]
     new = {row[key]: row for row in rows}
-    old = {row[key]: row for row in rows_of_any(connection, table, key, ids)}
+    old = {row[key]: row for row in select_rows(connection, table, key, ids)}
     differing = [record for record in ids if _words(new.get(record)) != _words(old.get(record))]
     deleted = [record for record in differing if record in old]
     inserted = [new[record] for record in differing if record in new]

@@ -1,4 +1,4 @@
-"""A claim with everything that hangs on it, and what follows from it: as it is, or as it was published by a day."""
+"""A claim with its parts and what follows from them, today or as of a day."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,7 +114,7 @@ PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
 
 
 @dataclass(frozen=True)
-class Whole:
+class ClaimAggregate:
     """A claim (with its topics) and the accepted rows that hang on it; evidence in every state, since it is explained."""
 
     claim: Row
@@ -152,10 +152,12 @@ class Whole:
         return periods.first_day(self.lines, self.stated)
 
 
-def from_stored(claim: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]) -> Whole:
-    """Return a claim whole from its fields and stamps and the stored parts, which hold all that is accepted."""
+def from_stored_parts(
+    claim: Row, stored: Mapping[str, list[Row]], targets: dict[str, str]
+) -> ClaimAggregate:
+    """Return a claim from its fields, its stamps and its stored parts, which are all accepted."""
     on_ties = [line for tie in stored["relations"] for line in tie["evidence"]]
-    return Whole(
+    return ClaimAggregate(
         claim,
         stored["occurrences"],
         [*stored["evidence"], *on_ties],
@@ -166,16 +168,16 @@ def from_stored(claim: Row, stored: Mapping[str, list[Row]], targets: dict[str, 
     )
 
 
-def must_exist(whole: Whole, day: str) -> None:
+def require_stated_by(whole: ClaimAggregate, day: str) -> None:
     """Raise `NotFound` where the claim was not stated by a day."""
     if day < whole.exists_from:
         detail = f"'{whole.claim['id']}' was not stated by {day}; it was first stated on {whole.exists_from}."
         raise NotFound(detail, code="not_yet_stated")
 
 
-def as_of(whole: Whole, day: str) -> Whole:
-    """Return what had been published by a day (YYYY-MM-DD); raises `NotFound` where the claim was not stated by then."""
-    must_exist(whole, day)
+def as_of(whole: ClaimAggregate, day: str) -> ClaimAggregate:
+    """Return the claim as published by a day (YYYY-MM-DD). Raises `NotFound` if not stated by then."""
+    require_stated_by(whole, day)
     return replace(
         whole,
         first_stated=whole.stated,
@@ -195,8 +197,8 @@ def _then(line: Row, day: str) -> Row:
     return line if known else {**line, "integrity": "no_notice", "integrity_date": None}
 
 
-def parts(whole: Whole) -> dict[str, list[Row]]:
-    """Return the parts as they are served: only accepted evidence, relations with what the evidence on them amounts to."""
+def parts(whole: ClaimAggregate) -> dict[str, list[Row]]:
+    """Return the parts as served, with accepted evidence only and the status of each relation."""
     accepted = [row for row in whole.evidence if row["state"] == "accepted"]
     newest = max((line.published for line in whole.decision.counted), default="")
     served: dict[str, list[Row]] = {
@@ -214,7 +216,7 @@ def parts(whole: Whole) -> dict[str, list[Row]]:
 
 
 def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
-    """Return a tie with the evidence that bears on it as a tie, and what that amounts to by the same rules."""
+    """Return a relation with the evidence on it, and its status by the same rules."""
     tie = (relation["type"], relation["target"])
     rows = [row for row in accepted if (row["relation_type"], row["relation_target"]) == tie]
     decision = rules.decide("mechanism", [line_of(row) for row in rows])
@@ -226,19 +228,19 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
     return {**relation, **found, "evidence": rows}
 
 
-def core(whole: Whole) -> ClaimOut:
+def core(whole: ClaimAggregate) -> ClaimOut:
     """Return the claim with its derived status."""
-    *_, (_, present) = course(whole)
+    *_, (_, present) = derived_by_day(whole)
     # It is not validated again: all of it comes from valid records.
     return ClaimOut.model_construct(**{**fields(whole), **dict(present), **stamps(whole)})
 
 
-def fields(whole: Whole) -> Row:
+def fields(whole: ClaimAggregate) -> Row:
     """Return the claim's own fields, which are the same on every day."""
     return {name: whole.claim[name] for name in serializers.names_of(ClaimIn)}
 
 
-def stamps(whole: Whole) -> Row:
+def stamps(whole: ClaimAggregate) -> Row:
     """Return the stamps of the last change, which are the same on every day."""
     return {name: whole.claim[name] for name in ClaimStamps.model_fields}
 
@@ -257,11 +259,11 @@ class _Published:
         return {row["source"] for row in rows if row["source"]}
 
 
-def course(whole: Whole) -> Iterator[tuple[str, Derived]]:
+def derived_by_day(whole: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
     """Yield each day of evidence time on which anything of the claim changes, with what follows from its evidence then.
 
-    The first day is that on which the claim exists, and the last value is that of the present. It is one pass over what
-    belongs to the claim, however many days there are.
+    The first day is that of `exists_from`, and the last value is the present. One pass over the
+    parts is enough, however many days there are.
     """
     changes = _changes(whole)
     first = whole.exists_from
@@ -281,8 +283,8 @@ def course(whole: Whole) -> Iterator[tuple[str, Derived]]:
         yield day, derived_on(day, since, tally, published)
 
 
-def _changes(whole: Whole) -> dict[str, _Published]:
-    """Return what becomes public on each day on which anything of the claim changes; of a notice that is nothing new."""
+def _changes(whole: ClaimAggregate) -> dict[str, _Published]:
+    """Return what becomes public on each day of a change; for a notice, that is nothing."""
     changes: defaultdict[str, _Published] = defaultdict(_Published)
     for row in whole.occurrences:
         changes[whole.sources[row["source"]]["published"]].occurrences.append(row)

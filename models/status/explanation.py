@@ -16,7 +16,7 @@ from models.records.serializers import Row
 from models.status import periods as periods_module
 from models.status import rules
 from models.status.body_of_evidence import Line
-from models.status.claim_aggregate import Whole, must_exist
+from models.status.claim_aggregate import ClaimAggregate, require_stated_by
 from models.status.rules import Decision, decide
 
 PARTS = Vocabulary(
@@ -158,13 +158,13 @@ class Difference(Strict):
     )
 
 
-def explain(whole: Whole, day: str | None) -> Explanation:
+def explain(whole: ClaimAggregate, day: str | None) -> Explanation:
     """Explain the status with what was published by a day (YYYY-MM-DD), or with everything.
 
     Raises `NotFound` where the claim was not stated by that day.
     """
     if day is not None:
-        must_exist(whole, day)
+        require_stated_by(whole, day)
     rows = {
         row["key"]: row
         for row in whole.evidence
@@ -194,14 +194,14 @@ def explain(whole: Whole, day: str | None) -> Explanation:
     )
 
 
-def timeline(whole: Whole) -> Timeline:
+def timeline(whole: ClaimAggregate) -> Timeline:
     """Tell the periods of a claim's status, each with the evidence that made it."""
     return Timeline(
         claim=whole.claim["id"], statement=whole.claim["statement"], periods=_periods(whole)
     )
 
 
-def compare(whole: Whole, first: str, second: str) -> Difference:
+def compare(whole: ClaimAggregate, first: str, second: str) -> Difference:
     """Tell what changed between two days (YYYY-MM-DD), the first not after the second."""
     rows = {row["key"]: row for row in whole.evidence}
     before, after = (_moment(whole, day) for day in (first, second))
@@ -222,7 +222,7 @@ def compare(whole: Whole, first: str, second: str) -> Difference:
     )
 
 
-def paragraph(explanation: Explanation) -> str:
+def explanation_text(explanation: Explanation) -> str:
     """Return an explanation as plain text, a few lines, made of the same data."""
     when = (
         f"With what had been published by {explanation.as_of}"
@@ -256,14 +256,14 @@ def paragraph(explanation: Explanation) -> str:
     return "\n".join(told) + "\n"
 
 
-def _moment(whole: Whole, day: str) -> Moment:
+def _moment(whole: ClaimAggregate, day: str) -> Moment:
     if day < whole.exists_from:
         return Moment(as_of=day, status=None, status_rule=None, certainty=None)
     found = decide(whole.claim["kind"], whole.lines, day)
     return Moment(as_of=day, status=found.status, status_rule=found.rule, certainty=found.certainty)
 
 
-def _periods(whole: Whole) -> list[TimelinePeriod]:
+def _periods(whole: ClaimAggregate) -> list[TimelinePeriod]:
     rows = {row["key"]: row for row in whole.evidence}
     counted = decide(whole.claim["kind"], whole.lines).counted
     told: list[TimelinePeriod] = []

@@ -23,7 +23,7 @@ from models import migrations
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
 from models.database.connections import Database
-from models.database.prepared_statements import insert_rows, prepare_for_many
+from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
 from models.migrations.tables import tables
 from models.projection import rebuild
 from models.projection import tables as tables_module
@@ -89,8 +89,8 @@ def restore_backup(database: Database, path: Path) -> Row:
     with database.read() as connection:
         _require_empty(connection)
     migrations.migrate(database, header["schema"])
-    with database.write(fills=True) as connection:
-        prepare_for_many(connection)
+    with database.write(bulk=True) as connection:
+        prepare_for_bulk_write(connection)
         _load(connection, path)
         if header["schema"] == schema_version.HEAD:
             rebuild.rebuild(connection)

@@ -1,6 +1,7 @@
-"""Everything that is public as lines of JSON, in an order that loads; a release is the same in files, with checksums.
+"""Exports all public data as lines of JSON, in an order that loads, or as a release of files.
 
-The same state gives the same bytes, on both databases and after a load elsewhere, so no clock is in it. See docs/export.md.
+The same state gives the same bytes, on both databases and after a load elsewhere, so an export has
+no time in it. See docs/export.md.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
 from models.database.connections import Database
-from models.projection.documents import served
+from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
 from models.records.record_types import RECORD_TYPES, RecordType, record_bodies
@@ -26,17 +27,17 @@ from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, Rev
 from models.records.serializers import Row, table
 
 FORMAT = 1
-# Of what Claimbase ships and people write here. What a program brought in from elsewhere may have another one.
+# Of what Claimbase ships and people write here. Imported data may have another licence.
 LICENCE = "CC0-1.0"
-BROUGHT_IN = ("import", "scifact")
-BATCH = 500
+IMPORT_ACTORS = ("import", "scifact")
+BATCH_SIZE = 500
 # Documents are long, so fewer of them are held at once.
-DOCUMENTS = 50
+DOCUMENT_BATCH_SIZE = 50
 # No name of a field is longer.
-LONGEST_NAME = 60
+MAX_NAME_LENGTH = 60
 # What a line of a claim holds beside its core. Its sources have lines of their own.
 CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
-RETIRED = ("retracted", "merged")
+RETIRED_STATES = ("retracted", "merged")
 STAMPS = ("revision", "created", "updated")
 MANIFEST = "manifest.json"
 
@@ -47,13 +48,13 @@ class CannotExport(ClaimbaseError):
     code = "cannot_export"
 
 
-def line(record: str, content: bytes) -> bytes:
-    """Return one line: the JSON object with what it is a record of in front, since a claim has a `kind` of its own."""
+def jsonl_line(record: str, content: bytes) -> bytes:
+    """Return a line: the object with its type first, as `record`, since claims have a `kind`."""
     return b'{"record":"%s",%s\n' % (record.encode(), content[1:])
 
 
-def header(connection: Connection) -> Row:
-    """Return what an export says about itself: its form, the state that it shows, how many lines of each section follow."""
+def export_header(connection: Connection) -> Row:
+    """Return the header: the format, the state, and the number of lines in each section."""
     return {
         "format": FORMAT,
         "schema": schema_version.HEAD,
@@ -65,20 +66,20 @@ def header(connection: Connection) -> Row:
 
 
 def _licence(connection: Connection) -> str | None:
-    """Return the licence of all that is exported, None where no single one is known to hold for it."""
+    """Return the licence of all exported data, or None if no single one is certain."""
     revision = table(Revision)
-    brought_in = select(revision.c.serial).where(revision.c.actor.in_(BROUGHT_IN)).limit(1)
+    brought_in = select(revision.c.serial).where(revision.c.actor.in_(IMPORT_ACTORS)).limit(1)
     return LICENCE if connection.scalar(brought_in) is None else None
 
 
-def lines(connection: Connection) -> Iterator[bytes]:
-    """Yield a whole export: the header's line, then every section's, many at once. The connection's transaction is its snapshot."""
-    yield line("export", to_json(header(connection)))
+def export_lines(connection: Connection) -> Iterator[bytes]:
+    """Yield an export in pieces of many lines; the transaction is its snapshot."""
+    yield jsonl_line("export", to_json(export_header(connection)))
     for section in SECTIONS.values():
         yield from section(connection)
 
 
-def release(database: Database, folder: Path) -> Row:
+def write_release(database: Database, folder: Path) -> Row:
     """Write an export as a folder of files with a manifest, all of it or nothing; return the manifest.
 
     Raises `CannotExport` where something is in the folder already: a release is never altered.
@@ -92,13 +93,14 @@ def release(database: Database, folder: Path) -> Row:
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         with database.read() as connection:
-            manifest = {**header(connection), "files": {}}
+            manifest = {**export_header(connection), "files": {}}
             for name, section in SECTIONS.items():
                 manifest["files"][f"{name}.jsonl"] = _write(
                     partial / f"{name}.jsonl", section(connection)
                 )
         _write(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
-        partial.chmod(0o755)  # A temporary folder is its maker's alone; a release is for everybody.
+        # A temporary folder is readable by its owner alone, and a release by everybody.
+        partial.chmod(0o755)
         sync_folder(partial)
         partial.rename(folder)
         sync_folder(folder.parent)
@@ -111,7 +113,7 @@ def release(database: Database, folder: Path) -> Row:
 
 def claim_line(document: Mapping[str, Any]) -> bytes:
     """Return the line of a claim from a row of `claim_document`."""
-    return line("claim", served(document, CLAIM_PARTS))
+    return jsonl_line("claim", claim_json(document, CLAIM_PARTS))
 
 
 def sync_folder(folder: Path) -> None:
@@ -146,14 +148,16 @@ def _sources(connection: Connection) -> Iterator[bytes]:
 def _claims(connection: Connection) -> Iterator[bytes]:
     document = table(ClaimDocument)
     columns = [document.c[name] for name in ("fields", "derived", "stamps", *CLAIM_PARTS)]
-    for rows in _batches(connection, select(*columns).order_by(document.c.claim), DOCUMENTS):
+    for rows in _batches(
+        connection, select(*columns).order_by(document.c.claim), DOCUMENT_BATCH_SIZE
+    ):
         yield b"".join(map(claim_line, rows))
 
 
 def _retired(connection: Connection) -> Iterator[bytes]:
-    """Yield what was accepted once and is no longer, kind by kind, so that what is referred to comes first."""
+    """Yield retired records by kind, so that records come before references to them."""
     for kind in RECORD_TYPES.values():
-        yield from _records(connection, kind, _out_of_use(kind))
+        yield from _records(connection, kind, _is_retired(kind))
 
 
 def _revisions(connection: Connection) -> Iterator[bytes]:
@@ -167,19 +171,19 @@ def _revisions(connection: Connection) -> Iterator[bytes]:
 
 def _revision_line(row: Row) -> bytes:
     """Return the line of a revision; of one that is withheld, no more than its place."""
-    body = canonical(row.pop("body"))
+    body = canonical_json(row.pop("body"))
     if row["state"] not in PUBLIC_STATES:
         body = b"null"
         row = {name: None if name in PRIVATE_FIELDS else value for name, value in row.items()}
     # `record` already says what the line is a record of.
     head = to_json({"of": row.pop("record"), **row})
-    return line("revision", head[:-1] + b',"body":' + body + b"}")
+    return jsonl_line("revision", head[:-1] + b',"body":' + body + b"}")
 
 
-def canonical(body: str) -> bytes:
-    """Return JSON without blanks and escapes: an earlier program left a blank after each colon, and escaped letters."""
+def canonical_json(body: str) -> bytes:
+    """Return compact JSON; earlier programs wrote a blank after each colon, and escapes."""
     content = body.encode()
-    return to_json(from_json(content)) if b'": ' in content[:LONGEST_NAME] else content
+    return to_json(from_json(content)) if b'": ' in content[:MAX_NAME_LENGTH] else content
 
 
 SECTIONS = {
@@ -194,7 +198,7 @@ SECTIONS = {
 def _records(
     connection: Connection, kind: RecordType, condition: ColumnElement[bool]
 ) -> Iterator[bytes]:
-    """Yield lines of records as a revision holds them, with the stamps of their rows, many at once."""
+    """Yield lines of records as revisions hold them, with their stamps, in large pieces."""
     rows = table(kind.model)
     stamps = [name for name in STAMPS if name in rows.c]
     # A source is read with its authors and identifiers, so here only its id.
@@ -206,22 +210,24 @@ def _records(
 
 
 def _record_line(kind: RecordType, body: Row, row: Row, stamps: Iterable[str]) -> bytes:
-    return line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
+    return jsonl_line(kind.name, to_json({**body, **{name: row[name] for name in stamps}}))
 
 
 def _accepted(kind: RecordType) -> ColumnElement[bool]:
     return table(kind.model).c.state == "accepted"
 
 
-def _out_of_use(kind: RecordType) -> ColumnElement[bool]:
-    """Return the condition for retired records; it looks among those that a revision retired, which are few."""
+def _is_retired(kind: RecordType) -> ColumnElement[bool]:
+    """Return the condition for retired records, by the few revisions that retired any."""
     rows, revision = table(kind.model), table(Revision)
     owner = (
         revision.c.claim if kind.part else func.substr(revision.c.record, len(f"{kind.name}/") + 1)
     )
-    retired = select(owner).where(revision.c.state.in_(RETIRED), revision.c.kind == kind.name)
+    retired = select(owner).where(
+        revision.c.state.in_(RETIRED_STATES), revision.c.kind == kind.name
+    )
     first_of_key = rows.c[kind.columns[0]]
-    return and_(rows.c.state.in_(RETIRED), first_of_key.in_(retired))
+    return and_(rows.c.state.in_(RETIRED_STATES), first_of_key.in_(retired))
 
 
 def _counts() -> dict[str, Select[Any]]:
@@ -233,14 +239,14 @@ def _counts() -> dict[str, Select[Any]]:
         for kind in RECORD_TYPES.values()
         if not kind.part
     }
-    retired = [number(kind, _out_of_use(kind)).scalar_subquery() for kind in RECORD_TYPES.values()]
+    retired = [number(kind, _is_retired(kind)).scalar_subquery() for kind in RECORD_TYPES.values()]
     counts["retired"] = select(sum(retired[1:], start=retired[0]))
     counts["revisions"] = select(func.count()).select_from(table(Revision))
     return counts
 
 
 def _batches(
-    connection: Connection, statement: Select[Any], size: int = BATCH
+    connection: Connection, statement: Select[Any], size: int = BATCH_SIZE
 ) -> Iterator[list[Row]]:
     """Yield the rows of a statement, so many at a time, without holding more of them."""
     with connection.execution_options(yield_per=size).execute(statement) as result:

@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, validation_faults
 from models.database.connections import Database
-from models.database.prepared_statements import insert_rows, prepare_for_many
+from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
 from models.projection.rebuild import DERIVATION
 from models.records.claim import Claim
 from models.records.record_types import RECORD_TYPES
@@ -106,12 +106,12 @@ def load(
         return _restore(database, source, lines, result, report)
     with (
         changes.begin(
-            database, actor=actor, comment=f"Imported from {source.name}.", fills=empty
+            database, actor=actor, comment=f"Imported from {source.name}.", bulk=empty
         ) as change,
         TemporaryFile() as relations,
         TemporaryFile() as evidence,
     ):
-        prepare_for_many(change.connection)
+        prepare_for_bulk_write(change.connection)
         waiting = {"relation": WaitingRecords(relations), "evidence": WaitingRecords(evidence)}
         run = LoadRun(
             change.connection,
@@ -147,10 +147,10 @@ def _restore(
     """
     header = source.header or {}
     result.restored = True
-    with database.write(fills=True) as connection:
+    with database.write(bulk=True) as connection:
         if lock_serial(connection):
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
-        prepare_for_many(connection)
+        prepare_for_bulk_write(connection)
         same_rules = header.get("derivation") == DERIVATION
         run = LoadRun(connection, None, _limited(report), expect_same=same_rules)
         for batch in _batches(lines, result, run):

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import now
 from models.database.connections import Database
-from models.database.prepared_statements import change_rows, delete_rows, insert_rows, put_row
+from models.database.prepared_statements import delete_rows, insert_row, insert_rows, update_rows
 from models.projection import store
 from models.records.claim import Claim, ClaimIn, ClaimTopic, TopicIn
 from models.records.near_matches import nearest
@@ -74,13 +74,13 @@ class Change:
 
 @contextmanager
 def begin(
-    database: Database, *, actor: str, comment: str | None = None, fills: bool = False
+    database: Database, *, actor: str, comment: str | None = None, bulk: bool = False
 ) -> Iterator[Change]:
     """Open a change. Commit it at the end, or roll all of it back if the block raises an error.
 
-    `fills` means that the change loads many records into an empty database (see `Database.write`).
+    `bulk` means that the change loads many records into an empty database (see `Database.write`).
     """
-    with database.write(fills=fills) as connection:
+    with database.write(bulk=bulk) as connection:
         first = lock_serial(connection)
         # Database time is read along the serials, so a revision is never older than the one before
         # it, even if the clock was set back.
@@ -96,7 +96,7 @@ def flush(change: Change) -> None:
     `begin` calls it at the end. Call it earlier to read the result within the same transaction.
     """
     if change.serial > change.flushed_serial:
-        change_rows(change.connection, table(Serial), ({}, {"value": change.serial}))
+        update_rows(change.connection, table(Serial), ({}, {"value": change.serial}))
         change.flushed_serial = change.serial
     stamp_claims(change, change.touched)
     store.refresh(change.connection, change.touched)
@@ -109,7 +109,7 @@ def stamp_claims(change: Change, touched: Mapping[str, int]) -> None:
         ({"id": slug}, {"revision": number, "updated": change.at})
         for slug, number in touched.items()
     ]
-    change_rows(change.connection, table(Claim), *stamps)
+    update_rows(change.connection, table(Claim), *stamps)
 
 
 def cached_record(change: Change, kind: RecordType, record_id: str) -> Row | None:
@@ -291,11 +291,11 @@ def _write_row(
     names = columns_in(rows)
     row = {name: value for name, value in (body | stamp).items() if name in names}
     if old is None:
-        put_row(connection, rows, row)
+        insert_row(connection, rows, row)
         return
     # A column that is written is written to its indexes too, even if the value is the same.
     differing = {name: value for name, value in row.items() if name in stamp or value != old[name]}
-    change_rows(connection, rows, (kind.key_of(kind.id_of(body)), differing))
+    update_rows(connection, rows, (kind.key_of(kind.id_of(body)), differing))
 
 
 def _touch_claims_resting_on(change: Change, source: SourceIn, old: Row) -> None:
@@ -335,7 +335,7 @@ def _revise(
     """
     default_action = "create" if old is None else "update"
     revision = next_revision(change, kind, body, action or default_action, comment)
-    put_row(change.connection, table(Revision), revision)
+    insert_row(change.connection, table(Revision), revision)
     _cache(change, revision["record"], revision)
     claim = revision["claim"]
     if claim is not None and "accepted" in (body["state"], old["state"] if old else None):

@@ -18,7 +18,7 @@ from sqlmodel import Field
 
 from models.core.errors import ClaimbaseError
 from models.core.types import Strict, format_timestamp, parse_timestamp
-from models.database.prepared_statements import first, put_row, run
+from models.database.prepared_statements import execute, fetch_first, insert_row
 from models.records.serializers import table
 
 RETENTION_HOURS = 24
@@ -66,7 +66,7 @@ def recall(
         )
 
     values = {"actor": actor, "key": key, "oldest": _oldest(at)}
-    row = first(connection, "kept answer", build, values)
+    row = fetch_first(connection, "kept answer", build, values)
     if row is None:
         return None
     if row["request"] != request:
@@ -83,8 +83,8 @@ def remember(connection: Connection, answer: Idempotency) -> None:
     def build() -> Delete:
         return delete(kept).where(kept.c.at <= bindparam("oldest"))
 
-    run(connection, "old answers", build, {"oldest": _oldest(answer.at)})
-    put_row(connection, kept, answer.model_dump())
+    execute(connection, "old answers", build, {"oldest": _oldest(answer.at)})
+    insert_row(connection, kept, answer.model_dump())
 
 
 def forget_answers_about(connection: Connection, record_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What accepting a proposal would do, told before it is decided."""
+"""Previews what accepting a proposal would change."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from models.write.review import find_visible
 
 
 def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explanation, Explanation]:
-    """Return the explanation of a claim's status as it is, and as it would be if a line of evidence were accepted.
+    """Return the explanation of a status as it is, and as it would be with a line accepted.
 
     For a line on a relation it is the status of the relation.
     """
@@ -21,7 +21,7 @@ def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explan
     now = claim_loader.load(connection, [claim["id"]])[0]
     tie = (line["relation_type"], line["relation_target"])
     on_tie = [row for row in now.evidence if (row["relation_type"], row["relation_target"]) == tie]
-    # The rules look at lines on the claim itself; those on a tie are judged by them as if they were.
+    # The rules see only lines on the claim itself, so lines on a relation are passed as such.
     judged = [{**row, "relation_type": None, "relation_target": None} for row in on_tie]
     accepted = [
         {**row, "state": "accepted"} if row["key"] == line["key"] else row for row in judged

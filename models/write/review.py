@@ -38,7 +38,7 @@ from models.records.record_types import (
     read_records,
     references_in,
 )
-from models.records.retired import _latest, missing
+from models.records.retired import _latest, missing_error
 from models.records.revision import Revision
 from models.records.serializers import Row, table
 from models.write import changes
@@ -102,7 +102,7 @@ def find_visible(
     """
     body = read_record(connection, kind, record_id)
     if body is None or not may_see(connection, caller, kind, record_id, body["state"]):
-        raise missing(connection, kind, record_id)
+        raise missing_error(connection, kind, record_id)
     return body
 
 
@@ -441,7 +441,7 @@ def _require_visible_references(change: Change, caller: Key, kind: RecordType, b
     for field, other, other_id in references_in(kind, body):
         state = changes.cached_state(change, other, other_id)
         if state is None or not may_see(change.connection, caller, other, other_id, state):
-            error = missing(change.connection, other, other_id)
+            error = missing_error(change.connection, other, other_id)
             if field == "claim":
                 raise error
             fault = Fault(

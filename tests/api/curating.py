@@ -230,7 +230,7 @@ class Desk:
 def serial(desk: Desk) -> int:
     """Return the number of the last revision."""
     with desk.store.database.read() as connection:
-        return listings.serial(connection)
+        return listings.current_serial(connection)
 
 
 def native(kind: str | RecordType, record: str) -> str:

@@ -142,7 +142,7 @@ def test_what_is_purged_is_in_no_file(desk: Desk) -> None:
     )
     assert secret not in dump(desk)
     assert not any(trace in path.read_bytes() for path in files for trace in traces)
-    assert desk.store.database.scrub(), "nobody reads"
+    assert desk.store.database.purge_log(), "nobody reads"
 
 
 def test_a_purge_lets_go_of_the_answers_that_name_what_was_purged_alone(desk: Desk) -> None:

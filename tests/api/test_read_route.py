@@ -16,7 +16,7 @@ from api.main import create_app
 from api.settings import Settings
 from models.core.types import now
 from models.database.connections import POOL_SIZE, Database, connect
-from models.database.driver_errors import cut_off
+from models.database.driver_errors import is_timeout
 from models.database.prepared_statements import fetch
 from models.read import facets, listings
 from models.records import near_matches
@@ -42,7 +42,7 @@ def test_a_question_that_takes_too_long_is_cut_off(
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         assert client.get(path).status_code == 200
         with monkeypatch.context() as patch:
-            patch.setattr(listings, "page", slowly)
+            patch.setattr(listings, "read_page", slowly)
             begun = time.monotonic()
             for _ in range(POOL_SIZE + 1):
                 answer = client.get(path)
@@ -75,7 +75,7 @@ def test_five_seconds_are_what_a_question_may_take() -> None:
 def test_what_is_patient_and_what_writes_is_not_cut_off(seeded: Store) -> None:
     database = connect(seeded.url, read_seconds=0.05)
     steps = ENDLESS.replace("FROM step)", "FROM step WHERE n < 400000)")
-    with database.read(patient=True) as connection:
+    with database.read(unlimited=True) as connection:
         begun = time.monotonic()
         while time.monotonic() - begun < 0.2:
             assert connection.scalar(text(steps)) == 400_000
@@ -89,11 +89,11 @@ def test_what_is_patient_and_what_writes_is_not_cut_off(seeded: Store) -> None:
 def test_who_takes_a_connection_after_a_patient_one_is_cut_off_again(seeded: Store) -> None:
     database = connect(seeded.url, read_seconds=0.05)
     for _ in range(2):
-        with database.read(patient=True) as connection:
+        with database.read(unlimited=True) as connection:
             assert connection.scalar(text("SELECT 1")) == 1
         with pytest.raises(DBAPIError) as error, database.read() as connection:
             connection.scalar(text(ENDLESS))
-        assert cut_off(error.value)
+        assert is_timeout(error.value)
     database.close()
 
 
@@ -101,14 +101,14 @@ def test_what_is_cut_off_in_place_is_done_in_a_thread(
     seeded: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where: list[bool] = []
-    usual = listings.page
+    usual = listings.read_page
 
     def noting(connection: Connection, *rest: Any) -> Any:
         where.append(threading.current_thread().name.startswith("AnyIO"))
         connection.execute(text(ENDLESS.replace("FROM step)", "FROM step WHERE n < 100000)")))
         return usual(connection, *rest)
 
-    monkeypatch.setattr(listings, "page", noting)
+    monkeypatch.setattr(listings, "read_page", noting)
     with TestClient(create_app(Settings(database_url=seeded.url))) as client:
         assert client.get("/v1/claims").status_code == 200
     # Where a read is a round trip it is done in a thread at once.
@@ -271,6 +271,6 @@ def test_a_connection_that_is_lost_is_opened_anew(seeded: Store) -> None:
     with pytest.raises(KeyboardInterrupt), database.read_inline(20) as connection:
         connection.invalidate()
         raise KeyboardInterrupt
-    assert database.pulse() is not None
+    assert database.change_token() is not None
     with database.read_inline(20) as connection:
-        assert listings.serial(connection) > 0
+        assert listings.current_serial(connection) > 0

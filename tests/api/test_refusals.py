@@ -187,13 +187,13 @@ def test_a_revoked_key_is_refused_at_once(desk: Desk) -> None:
 
 def test_a_write_reads_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, str]] = []
-    usual = prepared_statements._sent
+    usual = prepared_statements._execute
 
     def noting(connection: Any, statement: str, *given: Any, **how: Any) -> Any:
         sent.append((statement, repr(given)))
         return usual(connection, statement, *given, **how)
 
-    monkeypatch.setattr(prepared_statements, "_sent", noting)
+    monkeypatch.setattr(prepared_statements, "_execute", noting)
     desk.must(201, "anna", "POST", LINES, {**LINE, "key": "one"})
     assert len(set(sent)) == len(sent)
     # Its key; the serial and its time; the claim, the source, the line itself; the revision, the line, the serial.

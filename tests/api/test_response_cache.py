@@ -49,13 +49,13 @@ def serving(url: str, **settings: Any) -> Iterator[tuple[TestClient, Cache]]:
 def worked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give a list that grows with each page that is read from the database."""
     done: list[str] = []
-    usual: Callable[..., Any] = listings.page
+    usual: Callable[..., Any] = listings.read_page
 
     def noting(*all_of_it: Any) -> Any:
         done.append("page")
         return usual(*all_of_it)
 
-    monkeypatch.setattr(listings, "page", noting)
+    monkeypatch.setattr(listings, "read_page", noting)
     return done
 
 
@@ -199,7 +199,7 @@ def test_what_was_overtaken_by_a_commit_is_not_kept(
     seeded: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(seeded.url) as (client, cache):
-        usual = listings.page
+        usual = listings.read_page
 
         def overtaken(*all_of_it: Any) -> Any:
             rows = usual(*all_of_it)
@@ -207,7 +207,7 @@ def test_what_was_overtaken_by_a_commit_is_not_kept(
                 add_topic(cache.database, "meanwhile")
             return rows
 
-        monkeypatch.setattr(listings, "page", overtaken)
+        monkeypatch.setattr(listings, "read_page", overtaken)
         assert "meanwhile" not in topics(client)
         assert "meanwhile" in topics(client)
 

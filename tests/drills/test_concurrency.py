@@ -68,7 +68,7 @@ def test_of_many_edits_at_once_none_is_lost(
             for row in server.client().ask("GET", f"/v1/claims?limit={CLAIMS}").body["data"]
         ]
         with seeded.database.read() as connection:
-            first = listings.serial(connection)
+            first = listings.current_serial(connection)
 
         def work(n: int) -> None:
             client = servers[n % processes].client(plain[n])
@@ -117,7 +117,7 @@ def test_a_request_that_is_sent_many_times_at_once_is_carried_out_once(
     with serving(seeded.url, tmp_path) as server:
         (plain,) = people(seeded.database, 1)
         with seeded.database.read() as connection:
-            first = listings.serial(connection)
+            first = listings.current_serial(connection)
         body = {"id": "sent-again", "statement": "It is sent again and again.", "kind": "mechanism"}
         answers: list[Answer] = []
 

@@ -25,7 +25,7 @@ Record = dict[str, Any]
 def exported(store: Store) -> bytes:
     """Return a whole export."""
     with store.database.read() as connection:
-        return b"".join(export.lines(connection))
+        return b"".join(export.export_lines(connection))
 
 
 def records(content: bytes) -> list[Record]:

@@ -31,8 +31,8 @@ TABLES = {table(model).name: table(model) for model in tables.tables}
 
 def whole(store: Store, slug: str = "x-causes-y") -> dict[str, Any]:
     with store.database.read() as connection:
-        row = listings.claim(connection, slug, PARTS)
-    found: dict[str, Any] = json.loads(documents.served(row, PARTS))
+        row = listings.read_claim(connection, slug, PARTS)
+    found: dict[str, Any] = json.loads(documents.claim_json(row, PARTS))
     return found
 
 
@@ -396,6 +396,6 @@ def test_an_empty_change_takes_no_serial(seeded: Store) -> None:
     with seeded.database.read() as connection:
         assert (
             connection.scalar(select(func.max(table(Revision).c.serial)))
-            == listings.serial(connection)
+            == listings.current_serial(connection)
             == 196
         )

@@ -94,7 +94,7 @@ def test_a_writer_that_gives_up_does_not_admit_the_next_one() -> None:
 
 
 def test_an_error_ends_the_writers_turn(empty: Store) -> None:
-    for way in (empty.database.write, empty.database.reshape):
+    for way in (empty.database.write, empty.database.write_schema):
         with pytest.raises(LookupError), way():
             raise LookupError
     assert waiting(empty.database.queue) == 0
@@ -143,21 +143,21 @@ def journal(connection: Connection) -> str | None:
 def test_an_empty_database_is_filled_without_the_log(empty: Store) -> None:
     database = empty.database
     usual = None if database.inline is None else "wal"
-    with database.write(fills=True) as connection:
+    with database.write(bulk=True) as connection:
         assert journal(connection) == (usual and "truncate")
-    with pytest.raises(KeyError), database.write(fills=True) as connection:
+    with pytest.raises(KeyError), database.write(bulk=True) as connection:
         lock_serial(connection)
         raise KeyError
     with database.read() as connection:
         assert journal(connection) == usual
-        assert listings.serial(connection) == 0
+        assert listings.current_serial(connection) == 0
 
 
 def test_a_file_that_is_open_elsewhere_is_filled_through_the_log(empty: Store) -> None:
     other = connect(empty.url)
-    with other.read() as looking, empty.database.write(fills=True) as connection:
+    with other.read() as looking, empty.database.write(bulk=True) as connection:
         assert journal(connection) == journal(looking)
-        assert listings.serial(looking) == 0
+        assert listings.current_serial(looking) == 0
     other.close()
 
 
@@ -172,8 +172,8 @@ rows.BULK_CACHE_KB = 100
 topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": [],
            "state": "accepted", "revision": 1, "created": "", "updated": ""}
           for n in range(5000)]
-with connect(sys.argv[1]).write(fills=True) as connection:
-    rows.prepare_for_many(connection)
+with connect(sys.argv[1]).write(bulk=True) as connection:
+    rows.prepare_for_bulk_write(connection)
     rows.insert_rows(connection, table(Topic), topics)
     print("written", flush=True)
     time.sleep(60)

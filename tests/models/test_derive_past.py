@@ -33,7 +33,7 @@ DAYS = (
 )
 
 
-def derived_plainly(claim: claim_aggregate.Whole) -> bytes:
+def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
     """Return the core of a claim, counted from its rows without any of the shortcuts of the read model."""
     accepted = [row for row in claim.evidence if row["state"] == "accepted"]
     lines = [row for row in accepted if row["relation_type"] is None]
@@ -84,10 +84,10 @@ def periods_of(connection: Connection, claim: str) -> list[serializers.Row]:
 def core_on(row: serializers.Row, periods: list[serializers.Row], day: str) -> bytes:
     """Return the core of a claim on a day, from its document and its periods."""
     (period,) = (each for each in periods if holds_on(each, day))
-    return documents.served({**row, "derived": period["derived"]})
+    return documents.claim_json({**row, "derived": period["derived"]})
 
 
-def days_of(claim: claim_aggregate.Whole) -> list[str]:
+def days_of(claim: claim_aggregate.ClaimAggregate) -> list[str]:
     """Return days before, on and after everything that is dated in a claim, as far as it was stated by then."""
     told = {row["published"] for row in (*claim.evidence, *claim.sources.values())}
     told |= {last_day_of(row["integrity_date"]) for row in claim.evidence if row["integrity_date"]}
@@ -122,7 +122,7 @@ def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
     assert compared > 500
 
 
-def generated(chance: random.Random) -> claim_aggregate.Whole:
+def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
     """Return a claim with any mixture of what may hang on it, its dates close together so that they coincide."""
 
     def day() -> str:
@@ -203,7 +203,9 @@ def generated(chance: random.Random) -> claim_aggregate.Whole:
     }
     kind = chance.choice(("definition", "mechanism"))
     claim = {"id": "c", "kind": kind, "state": "accepted", "topics": ["t"], **said, **stamps}
-    return claim_aggregate.Whole(claim, occurrences, evidence, [], assessments, sources, {})
+    return claim_aggregate.ClaimAggregate(
+        claim, occurrences, evidence, [], assessments, sources, {}
+    )
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -211,7 +213,9 @@ def test_every_day_of_generated_claims(seed: int) -> None:
     claim = generated(random.Random(seed))
     rows = derive.derive_from([claim])
     (row,) = rows["claim_document"]
-    assert documents.served(row) == derived_plainly(claim) == to_json(claim_aggregate.core(claim))
+    assert (
+        documents.claim_json(row) == derived_plainly(claim) == to_json(claim_aggregate.core(claim))
+    )
     periods = [
         {"claim": "c", **vars(run)}
         for run in periods_module.status_periods(claim.claim["kind"], claim.lines, claim.stated)
@@ -255,7 +259,7 @@ def test_a_damaged_past_is_found_and_mended(seeded: Store) -> None:
 def test_a_source_that_is_retracted_later_changes_the_past_it_had(seeded: Store) -> None:
     """The day of the notice becomes a day of the claim: before it the list shows what was believed then."""
     with begin(seeded.database, actor="test") as change:
-        source = listings.one_source(change.connection, "doepp-2010")
+        source = listings.read_source(change.connection, "doepp-2010")
         told = {
             "integrity": "retracted",
             "integrity_note": "Withdrawn.",
@@ -265,7 +269,7 @@ def test_a_source_that_is_retracted_later_changes_the_past_it_had(seeded: Store)
         put(change, RECORD_TYPES["source"], {**body, **told})
     with seeded.database.read() as connection:
         (claim,) = claim_loader.load(connection, ["ccsvi-causes-ms"])
-        row = listings.claim(connection, "ccsvi-causes-ms", ())
+        row = listings.read_claim(connection, "ccsvi-causes-ms", ())
         periods = periods_of(connection, "ccsvi-causes-ms")
     assert "2015-05-31" in [period["starts"] for period in periods]
     for day in ("2015-05-30", "2015-05-31"):

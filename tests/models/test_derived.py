@@ -52,8 +52,8 @@ def test_a_field_that_is_declared_and_computed_is_stored_served_and_exported(
     rebuilt(seeded)
     assert disagreements(seeded) == []
     with seeded.database.read() as connection:
-        row = listings.claim(connection, CAUSAL, ())
-        core = from_json(documents.served(row))
+        row = listings.read_claim(connection, CAUSAL, ())
+        core = from_json(documents.claim_json(row))
         (claim,) = claim_loader.load(connection, [CAUSAL])
         assert core == claim_aggregate.core(claim).model_dump()
         days = _on_each_day(connection)
@@ -83,11 +83,11 @@ def _on_each_day(connection: Any) -> list[int]:
 def _listed(connection: Any, day: str) -> Row:
     """Return the claim as a list as of a day has it."""
     statement = listings.claims_as_of_statement()
-    rows, _ = listings.page(
+    rows, _ = listings.read_page(
         connection, listings.CLAIMS_AS_OF, statement, {"as_of": day}, (), None, 100
     )
     (found,) = (row for row in rows if row["claim"] == CAUSAL)
-    core: Row = from_json(documents.served(found))
+    core: Row = from_json(documents.claim_json(found))
     return core
 
 
@@ -116,7 +116,7 @@ def test_check_sees_a_document_that_says_a_thing_twice(
     ],
 )
 def test_a_member_that_stands_twice(content: bytes, twice: bool) -> None:
-    assert compare.says_twice(content) is twice
+    assert compare.has_duplicate_members(content) is twice
 
 
 def test_each_day_s_value_is_stored_whole(shared: Store) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from models.projection.documents import served
+from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
 from models.read import listings
-from models.read.as_recorded import whole_at
+from models.read.as_recorded import load_as_recorded
 from models.records.revision import Revision
 from models.records.serializers import table
 from models.status.claim_aggregate import core, parts
@@ -66,7 +66,7 @@ def test_round_trip_into_the_other_kind_of_database(
     content = exported(seeded)
     assert disagreements(seeded) == []
     folder = tmp_path / "release"
-    export.release(seeded.database, folder)
+    export.write_release(seeded.database, folder)
     given = {"stream": content, "gzip": zipped(content), "release": folder}[way]
     told, reported = load(other, given)
     assert reported == []
@@ -75,7 +75,7 @@ def test_round_trip_into_the_other_kind_of_database(
     assert exported(other) == content
     assert disagreements(other) == []
     again = tmp_path / "again"
-    export.release(other.database, again)
+    export.write_release(other.database, again)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         path.name: path.read_bytes() for path in again.iterdir()
     }
@@ -136,11 +136,11 @@ def test_what_was_known_is_known_after_a_round_trip(seeded: Store, other: Store)
     load(other, exported(seeded))
     with seeded.database.read() as here, other.database.read() as there:
         for slug in ("x-causes-y", "ccsvi-causes-ms"):
-            now, then = (whole_at(connection, slug, "9999") for connection in (here, there))
+            now, then = (load_as_recorded(connection, slug, "9999") for connection in (here, there))
             assert core(now) == core(then)
             assert parts(now) == parts(then)
-            stored = listings.claim(there, slug, ("evidence",))
-            assert json.loads(served(stored)) == core(then).model_dump()
+            stored = listings.read_claim(there, slug, ("evidence",))
+            assert json.loads(claim_json(stored)) == core(then).model_dump()
             assert json.loads(stored["evidence"]) == parts(then)["evidence"]
 
 
@@ -158,8 +158,8 @@ def test_the_same_state_makes_the_same_release_and_none_is_altered(
 ) -> None:
     first, second = tmp_path / "a" / "one", tmp_path / "two"
     second.mkdir()  # An empty folder will do.
-    manifest = export.release(seeded.database, first)
-    export.release(seeded.database, second)
+    manifest = export.write_release(seeded.database, first)
+    export.write_release(seeded.database, second)
     names = {
         "topics.jsonl",
         "sources.jsonl",
@@ -177,7 +177,7 @@ def test_the_same_state_makes_the_same_release_and_none_is_altered(
     assert first.stat().st_mode & 0o777 == 0o755
     for taken in (first, first / "manifest.json"):
         with pytest.raises(export.CannotExport, match="never altered"):
-            export.release(seeded.database, taken)
+            export.write_release(seeded.database, taken)
     assert {path.name for path in tmp_path.iterdir()} == {"a", "two"}, "nothing temporary is left"
 
 
@@ -189,13 +189,13 @@ def test_a_release_that_fails_leaves_nothing(
 
     monkeypatch.setattr(export, "sync_folder", fails)
     with pytest.raises(export.CannotExport, match="No space left"):
-        export.release(seeded.database, tmp_path / "release")
+        export.write_release(seeded.database, tmp_path / "release")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_release_is_refused(seeded: Store, other: Store, tmp_path: Path) -> None:
     folder = tmp_path / "release"
-    export.release(seeded.database, folder)
+    export.write_release(seeded.database, folder)
     path = folder / "claims.jsonl"
     content = path.read_bytes()
     path.write_bytes(content.replace(b"refuted", b"refutes", 1))
@@ -285,7 +285,7 @@ def test_a_body_that_an_earlier_program_wrote_is_exported_alike(empty: Store) ->
 
 def test_an_export_shows_one_moment(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        lines = export.lines(connection)
+        lines = export.export_lines(connection)
         first = next(lines)
         with changes.begin(seeded.database, actor="ada") as change:
             changes.put_claim(change, a_claim())

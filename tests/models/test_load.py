@@ -70,7 +70,7 @@ def tables(store: Store) -> dict[str, Any]:
         ]
         cores = {
             row["claim"]: {
-                **json.loads(documents_module.served(dict(row))),
+                **json.loads(documents_module.claim_json(dict(row))),
                 **dict.fromkeys(("revision", "created", "updated")),
             }
             for row in connection.execute(select(table(tables_module.ClaimDocument))).mappings()
@@ -117,7 +117,7 @@ def whole_claim(store: Store, slug: str) -> Any:
             .mappings()
             .first()
         )
-    return row and json.loads(documents_module.served(dict(row)))
+    return row and json.loads(documents_module.claim_json(dict(row)))
 
 
 def test_a_load_in_batches_equals_one_by_one_changes(

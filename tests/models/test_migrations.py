@@ -192,7 +192,7 @@ def _older_documents() -> sa.TableClause:
 
 def _older(row: Row) -> Row:
     """Return a document as the program before stored it, one of them with another status than follows from the rules now."""
-    core = documents_module.served(row)
+    core = documents_module.claim_json(row)
     if row["claim"] == "ccsvi-causes-ms":
         core = core.replace(b'"status":"refuted"', b'"status":"disputed"')
     kept = {name: value for name, value in row.items() if name in _older_documents().c}

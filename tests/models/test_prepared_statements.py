@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models.database import prepared_statements
 from models.database.connections import connect
-from models.database.driver_errors import cut_off, must_wait
+from models.database.driver_errors import is_timeout, needs_waiting
 from models.projection.tables import StatusPeriod
 from models.records.revision import Revision
 from models.records.serializers import table
@@ -46,11 +46,11 @@ def test_what_is_written_is_read_alike(seeded: Store) -> None:
     with seeded.database.write() as connection:
         for model, row in ((Revision, REVISION), (Idempotency, ANSWER)):
             kept = table(model)
-            prepared_statements.put_row(connection, kept, row)
+            prepared_statements.insert_row(connection, kept, row)
             mine = select(kept).filter_by(actor="ada")
             assert dict(connection.execute(mine).mappings().one()) == row
-            assert prepared_statements.rows_of_any(connection, kept, "actor", ["ada"]) == [row]
-            prepared_statements.change_rows(
+            assert prepared_statements.select_rows(connection, kept, "actor", ["ada"]) == [row]
+            prepared_statements.update_rows(
                 connection, kept, ({"actor": "ada"}, {"body": row["body"], "at": "2021"})
             )
             assert connection.execute(mine).mappings().one() == {**row, "at": "2021"}
@@ -61,21 +61,21 @@ def test_what_is_written_is_read_alike(seeded: Store) -> None:
 def test_many_are_changed_together(seeded: Store) -> None:
     periods = table(StatusPeriod)
     with seeded.database.write() as connection:
-        before = prepared_statements.rows_of_any(connection, periods, "claim", [CLAIM])
+        before = prepared_statements.select_rows(connection, periods, "claim", [CLAIM])
         assert len(before) > 2
         places = [{"claim": CLAIM, "starts": row["starts"]} for row in before]
-        prepared_statements.change_rows(
+        prepared_statements.update_rows(
             connection, periods, *((place, {"rule": f"rule {n}"}) for n, place in enumerate(places))
         )
-        prepared_statements.change_rows(connection, periods)
-        after = prepared_statements.rows_of_any(connection, periods, "claim", [CLAIM, "another"])
+        prepared_statements.update_rows(connection, periods)
+        after = prepared_statements.select_rows(connection, periods, "claim", [CLAIM, "another"])
     assert sorted(row["rule"] for row in after) == sorted(f"rule {n}" for n in range(len(before)))
 
 
 def test_an_error_is_sqlalchemys(seeded: Store) -> None:
     with pytest.raises(IntegrityError), seeded.database.write() as connection:
-        prepared_statements.put_row(connection, table(Revision), REVISION)
-        prepared_statements.put_row(connection, table(Revision), REVISION)
+        prepared_statements.insert_row(connection, table(Revision), REVISION)
+        prepared_statements.insert_row(connection, table(Revision), REVISION)
 
 
 @pytest.mark.parametrize("among", [[CLAIM], [CLAIM, "no-such-claim"]])
@@ -83,20 +83,20 @@ def test_only_what_differs_is_written(
     seeded: Store, monkeypatch: pytest.MonkeyPatch, among: list[str]
 ) -> None:
     written: list[str] = []
-    usual = prepared_statements._sent
+    usual = prepared_statements._execute
 
     def noting(connection: Any, statement: str, *given: Any, **how: Any) -> Any:
         if not statement.startswith("SELECT"):
             written.append(statement.split()[0])
         return usual(connection, statement, *given, **how)
 
-    monkeypatch.setattr(prepared_statements, "_sent", noting)
+    monkeypatch.setattr(prepared_statements, "_execute", noting)
     periods = table(StatusPeriod)
     with seeded.database.write() as connection:
 
         def stored() -> list[dict[str, Any]]:
             return sorted(
-                prepared_statements.rows_of_any(connection, periods, "claim", [CLAIM]),
+                prepared_statements.select_rows(connection, periods, "claim", [CLAIM]),
                 key=lambda row: row["starts"],
             )
 
@@ -129,11 +129,11 @@ def test_what_is_cut_off_while_rows_are_fetched_is_told_apart(seeded: Store, how
     database = connect(seeded.url, read_seconds=0.2)
     with pytest.raises(DBAPIError) as error, database.read() as connection:
         FETCHED[how](connection)
-    assert cut_off(error.value)
+    assert is_timeout(error.value)
     if database.inline is not None:
         with pytest.raises(DBAPIError) as error, database.read_inline(20) as connection:
             FETCHED[how](connection)
-        assert must_wait(error.value)
+        assert needs_waiting(error.value)
         with database.read_inline(20) as connection:
             assert prepared_statements.fetch(connection, "one", lambda: select(literal(1)), {})[
                 1

@@ -23,8 +23,8 @@ CAUSAL = "ccsvi-causes-ms"
 
 def stored(store: Store, slug: str) -> Any:
     with store.database.read() as connection:
-        row = listings.claim(connection, slug, claim_aggregate.PARTS)
-    return from_json(documents.served(row, claim_aggregate.PARTS))
+        row = listings.read_claim(connection, slug, claim_aggregate.PARTS)
+    return from_json(documents.claim_json(row, claim_aggregate.PARTS))
 
 
 def test_evidence_on_a_relation_counts_for_the_relation_and_not_the_claim(seeded: Store) -> None:

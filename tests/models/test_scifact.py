@@ -59,8 +59,8 @@ def test_a_small_sample_becomes_sources_and_claims(empty: Store, files: tuple[Pa
     # Its licences are its own, so that no single one holds for all.
     assert from_json(exported(empty).partition(b"\n")[0])["licence"] is None
     with empty.database.read() as connection:
-        row = listings.claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
-        claim = from_json(documents.served(row))
+        row = listings.read_claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
+        claim = from_json(documents.claim_json(row))
         evidence = {line["key"]: line for line in from_json(row["evidence"])}
         source = read_record(connection, RECORD_TYPES["source"], "scifact-7")
         translated = read_record(connection, RECORD_TYPES["source"], "scifact-8")

@@ -52,9 +52,9 @@ def test_an_edited_file_makes_one_revision_and_a_new_document(seeded: Store, fil
     assert tally["claim", "stored"] == 1
     assert revisions(seeded) == 197
     with seeded.database.read() as connection:
-        row = listings.claim(connection, "ccsvi-causes-ms", ())
+        row = listings.read_claim(connection, "ccsvi-causes-ms", ())
     assert row["revision"] == 197
-    assert b'"statement":"CCSVI causes multiple sclerosis."' in documents.served(row)
+    assert b'"statement":"CCSVI causes multiple sclerosis."' in documents.claim_json(row)
 
 
 CAUSAL, DOEPP = "claims/ccsvi-causes-ms.yaml", "sources/doepp-2010.yaml"
@@ -209,7 +209,7 @@ def test_words_that_yaml_would_convert_stay_text(empty: Store, files: Path) -> N
     replace(files / DOEPP, 'volume: "68"', "volume: 1e3\nissue: no")
     seed(empty.database, files)
     with empty.database.read() as connection:
-        row = listings.one_source(connection, "doepp-2010")
+        row = listings.read_source(connection, "doepp-2010")
     assert (row["volume"], row["issue"]) == ("1e3", "no")
 
 

@@ -11,7 +11,7 @@ from models.projection import claim_loader, derive, tables
 from models.projection import tables as tables_module
 from models.read import facets as counting
 from models.read import listings, search_results
-from models.read.filters import bound
+from models.read.filters import bind_parameters
 from models.records.serializers import Row, table
 from models.search.query import parse_query
 from models.status import claim_aggregate
@@ -131,13 +131,13 @@ def facets(connection: Connection, parameters: Row, by: tuple[str, ...] = ("stat
 
 
 def page(connection: Connection, parameters: Row, *sort: str) -> Any:
-    return listings.page(
+    return listings.read_page(
         connection, listings.CLAIMS, listings.claims_statement(), parameters, sort, None, 5
     )
 
 
 def past_page(connection: Connection, parameters: Row, *sort: str) -> Any:
-    return listings.page(
+    return listings.read_page(
         connection,
         listings.CLAIMS_AS_OF,
         listings.claims_as_of_statement(),
@@ -150,7 +150,7 @@ def past_page(connection: Connection, parameters: Row, *sort: str) -> Any:
 
 def best_evidence(connection: Connection) -> Any:
     statement = listings.evidence_statement()
-    return listings.page(
+    return listings.read_page(
         connection, listings.EVIDENCE, statement, BEST, ("level", "-published"), None, 5
     )
 
@@ -159,7 +159,7 @@ def sought(connection: Connection, parameters: Row) -> Any:
     found = search_results.search_listing(
         connection, listings.CLAIMS, "claim", parse_query("subject3", {})
     )
-    return listings.page(
+    return listings.read_page(
         connection, found, listings.claims_statement(), parameters, ("relevance",), None, 5
     )
 
@@ -235,7 +235,7 @@ def test_the_summary_says_what_a_claim_is_in_its_document_and_beside_each_term(
             )
             for name, field in sets.items():
                 values = [row["value"] for row in own if row["field"] == field]
-                assert claim[name] == derive.set_of(values)
+                assert claim[name] == derive.encode_set(values)
             summary = {name: claim[name] for name in tables_module.SUMMARY}
             assert all(
                 {name: row[name] for name in tables_module.SUMMARY} == summary for row in own
@@ -252,13 +252,13 @@ def test_the_summary_says_what_a_claim_is_in_its_document_and_beside_each_term(
 
 
 def test_a_set_is_text_with_each_term_between_commas() -> None:
-    assert derive.set_of(["not_gradable", "2", "2", "1"]) == ",1,2,not_gradable,"
-    assert derive.set_of([]) == ""
+    assert derive.encode_set(["not_gradable", "2", "2", "1"]) == ",1,2,not_gradable,"
+    assert derive.encode_set([]) == ""
 
 
 def test_the_shape_of_a_statement_is_the_same_for_all_terms() -> None:
     one, other = (
-        bound({"topic": ["x"], "evidence_level": some})
+        bind_parameters({"topic": ["x"], "evidence_level": some})
         for some in (["1", "2"], ["3", "not_gradable"])
     )
     assert one[0] == other[0]
@@ -310,7 +310,7 @@ def _slugs(connection: Connection) -> list[str]:
     return list(connection.scalars(select(listings.document.c.claim)))
 
 
-def _values(claim: claim_aggregate.Whole, name: str) -> set[str]:
+def _values(claim: claim_aggregate.ClaimAggregate, name: str) -> set[str]:
     """Return what a claim has in a field that claims are counted by."""
     core = claim_aggregate.core(claim)
     lines = {"evidence_level": "level", "direction": "direction"}
@@ -324,7 +324,7 @@ def _values(claim: claim_aggregate.Whole, name: str) -> set[str]:
     return set() if value is None else {value}
 
 
-def _meets(claim: claim_aggregate.Whole, filters: Row) -> bool:
+def _meets(claim: claim_aggregate.ClaimAggregate, filters: Row) -> bool:
     """Return whether a claim meets all filters, and one of its lines all those on lines."""
     on_lines = {"evidence_level": "level", "direction": "direction"}
 

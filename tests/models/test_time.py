@@ -29,20 +29,20 @@ from tests.records import put_part
 CAUSAL = "ccsvi-causes-ms"
 
 
-def load(store: Store, slug: str = CAUSAL) -> claim_aggregate.Whole:
+def load(store: Store, slug: str = CAUSAL) -> claim_aggregate.ClaimAggregate:
     with store.database.read() as connection:
         return claim_loader.load(connection, [slug])[0]
 
 
-def served(claim: claim_aggregate.Whole) -> Any:
+def served(claim: claim_aggregate.ClaimAggregate) -> Any:
     parts = claim_aggregate.parts(claim)
     return from_json(to_json({**claim_aggregate.core(claim).model_dump(), **parts}))
 
 
 def stored(store: Store, slug: str) -> Any:
     with store.database.read() as connection:
-        row = listings.claim(connection, slug, claim_aggregate.PARTS)
-    return from_json(documents.served(row, claim_aggregate.PARTS))
+        row = listings.read_claim(connection, slug, claim_aggregate.PARTS)
+    return from_json(documents.claim_json(row, claim_aggregate.PARTS))
 
 
 def test_the_causal_claim_s_timeline(shared: Store) -> None:
@@ -92,7 +92,7 @@ def test_an_explanation_lists_what_came_later_and_what_it_hangs_on(shared: Store
     assert [(group.independence_group, group.status) for group in found.critical_groups] == [
         ("ferrara", "disputed")
     ]
-    text = explanation.paragraph(found)
+    text = explanation.explanation_text(found)
     for words in (
         found.sentence,
         "contested",
@@ -171,9 +171,9 @@ def test_what_is_known_now_is_the_present(shared: Store) -> None:
         for claim in claim_loader.load(
             connection, connection.scalars(select(listings.document.c.claim)).all()
         ):
-            assert served(as_recorded.whole_at(connection, claim.claim["id"], "9999")) == served(
-                claim
-            )
+            assert served(
+                as_recorded.load_as_recorded(connection, claim.claim["id"], "9999")
+            ) == served(claim)
 
 
 def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
@@ -271,24 +271,24 @@ def test_what_was_known_then_is_what_was_served_then(empty: Store) -> None:
         kept.append((change.at, stored(empty, "x")))
     with empty.database.read() as connection:
         for moment, then in kept:
-            found = served(as_recorded.whole_at(connection, "x", moment.removesuffix("Z")))
+            found = served(as_recorded.load_as_recorded(connection, "x", moment.removesuffix("Z")))
             assert found == then
         assert list(check(connection)) == []
         with pytest.raises(NotFound, match="not recorded here by 2001"):
-            as_recorded.whole_at(connection, "x", "2001")
+            as_recorded.load_as_recorded(connection, "x", "2001")
 
 
 def test_both_times_combine(seeded: Store) -> None:
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
     with seeded.database.read() as connection:
-        trial = as_recorded.whole_at(connection, CAUSAL, moment)
+        trial = as_recorded.load_as_recorded(connection, CAUSAL, moment)
         line = next(row for row in trial.evidence if row["key"] == "zamboni-2018")
     with changes.begin(seeded.database, actor="ada") as change:
         changed = {name: line[name] for name in EvidenceIn.model_fields} | {"state": "rejected"}
         put_part(change, CAUSAL, EvidenceIn.model_validate(changed))
     with seeded.database.read() as connection:
-        then = listings.whole_claim(connection, CAUSAL, "2017-12-31", moment)
-        now = listings.whole_claim(connection, CAUSAL, "2017-12-31", None)
+        then = listings.load_claim(connection, CAUSAL, "2017-12-31", moment)
+        now = listings.load_claim(connection, CAUSAL, "2017-12-31", None)
     assert served(then)["status"] == "refuted"
     assert served(now)["status"] == "disputed"
 
@@ -296,7 +296,7 @@ def test_both_times_combine(seeded: Store) -> None:
 def test_a_retracted_trial_changes_what_rests_on_it_and_nothing_else(seeded: Store) -> None:
     with seeded.database.read() as connection:
         slugs = connection.scalars(select(listings.document.c.claim)).all()
-        trial = listings.one_source(connection, "zamboni-2018")
+        trial = listings.read_source(connection, "zamboni-2018")
     before = {slug: stored(seeded, slug) for slug in slugs}
     retracted = {name: trial[name] for name in SourceIn.model_fields}
     retracted |= {"integrity": "retracted", "integrity_note": "Retracted for this test."}
@@ -369,7 +369,7 @@ def test_the_statuses_over_the_years(shared: Store) -> None:
 
 def test_a_dated_retraction_is_known_from_its_day_on(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        trial = listings.one_source(connection, "zamboni-2018")
+        trial = listings.read_source(connection, "zamboni-2018")
     marked = {name: trial[name] for name in SourceIn.model_fields}
     marked |= {
         "integrity": "retracted",
@@ -395,7 +395,7 @@ def test_a_dated_retraction_is_known_from_its_day_on(seeded: Store) -> None:
 
 def test_any_change_of_a_source_stands_in_the_revisions_of_its_claims(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        paper = listings.one_source(connection, "doepp-2010")
+        paper = listings.read_source(connection, "doepp-2010")
     changed = {name: paper[name] for name in SourceIn.model_fields} | {
         "issued": "2008",
         "note": None,
@@ -435,16 +435,16 @@ def test_refined_rules_derive_anew_with_a_revision(
     with seeded.database.read() as connection:
         assert list(check(connection)) == []
         assert rebuild.is_current(connection)
-        last = listings.one_revision(connection, found["revision"])
+        last = listings.read_revision(connection, found["revision"])
     assert (last["action"], last["actor"]) == ("derive", "rebuild")
 
 
 def test_a_reader_sees_one_state_through_all_its_statements(seeded: Store) -> None:
     with seeded.database.read() as connection:
-        before = listings.serial(connection)
+        before = listings.current_serial(connection)
         with changes.begin(seeded.database, actor="ada") as change:
             changes.put_claim(change, ClaimIn(id="new", statement="New.", kind="finding"))
-        assert listings.serial(connection) == before
+        assert listings.current_serial(connection) == before
         assert (
             connection.scalar(
                 select(listings.document.c.claim).where(listings.document.c.claim == "new")
@@ -452,4 +452,4 @@ def test_a_reader_sees_one_state_through_all_its_statements(seeded: Store) -> No
             is None
         )
     with seeded.database.read() as connection:
-        assert listings.serial(connection) == before + 1
+        assert listings.current_serial(connection) == before + 1
