@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.routing import request_response
 
-from api.http import auth
+from api.http import auth, negotiation, read_connection
 from api.http.errors import ParameterError
 from api.http.pagination import split_cursor
 from models.core.errors import Fault
@@ -49,12 +49,12 @@ class ParsedRoute(APIRoute):
         self.connection_name: str | None = None
         self.in_thread = False
         for each in self.dependant.dependencies:
-            if each.call is auth.json_accepted:
+            if each.call is negotiation.json_accepted:
                 self.needs_json = True
             elif each.call is auth.bearer:
                 self.key_name = each.name
                 self.role = each.own_oauth_scopes[0] if each.own_oauth_scopes else None
-            elif isinstance(each.call, auth.Lent):
+            elif isinstance(each.call, read_connection.Lent):
                 self.connection_name, self.in_thread = each.name, each.call.in_thread
             else:
                 raise TypeError(
@@ -67,7 +67,7 @@ class ParsedRoute(APIRoute):
         if self.parse_query is None:
             refuse_query(request.scope["query_string"])
         if self.needs_json:
-            auth.json_accepted(request)
+            negotiation.json_accepted(request)
         values: Values = {}
         if self.key_name is not None:
             wanted = (
@@ -129,7 +129,7 @@ class ReadRoute(ParsedRoute):
             return response
 
         in_thread = self.in_thread or takes_long(values.get(self.query_name))
-        return await auth.read(request, work, in_thread=in_thread)
+        return await read_connection.read(request, work, in_thread=in_thread)
 
 
 def takes_long(query: Any) -> bool:
