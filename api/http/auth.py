@@ -1,81 +1,22 @@
-"""What a route's function may ask for beside its path and query: a connection, a key, a client that takes JSON.
+"""The API key of a request: the markers by which a route asks for it, and the checks.
 
-FastAPI reads these markers for the OpenAPI document; `api.reading` finds what they stand for.
+FastAPI reads the markers for the OpenAPI document; `api.http.read_route` passes the key in.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from api.http.errors import not_acceptable
-from api.http.negotiation import negotiate
-from api.http.pagination import header
 from api.http.rate_limits import Limits
+from api.http.read_connection import read
 from models.access import api_keys
 from models.access.api_keys import BadKey, Forbidden, Key, MalformedKey
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError
-from models.database.connections import Database
-from models.database.driver_errors import TooSlowForEventLoop, needs_waiting
 
 READING = ("GET", "HEAD")
-# About two milliseconds of the database's work in the event loop.
-THOUSAND_STEPS = 20
-OFFERED = ("application/json",)
-Result = TypeVar("Result")
-
-
-class Lent:
-    """The marker of a parameter that is given a connection which can only read."""
-
-    def __init__(self, *, in_thread: bool) -> None:
-        self.in_thread = in_thread
-
-    def __call__(self) -> None:
-        raise NotImplementedError("a route class lends the connection")
-
-
-# `Reader` may be lent in the event loop, where nothing may take long; `ThreadReader` is for work that is known to.
-Reader = Annotated[Connection, Depends(Lent(in_thread=False))]
-ThreadReader = Annotated[Connection, Depends(Lent(in_thread=True))]
-
-
-def database(request: Request) -> Database:
-    """Return the database of this application."""
-    found: Database = request.app.state.database
-    return found
-
-
-async def read(
-    request: Request, work: Callable[[Connection], Result], *, in_thread: bool = False
-) -> Result:
-    """Return the result of work that only reads: done in the event loop within a bound, else in a thread.
-
-    What the bound cuts off begins anew in a thread, once.
-    """
-    base = database(request)
-    if not in_thread and base.inline is not None:
-        try:
-            with base.read_inline(THOUSAND_STEPS) as connection:
-                return work(connection)
-        except TooSlowForEventLoop:
-            pass
-        except DBAPIError as error:
-            if not needs_waiting(error):
-                raise
-
-    def read_in_thread() -> Result:
-        with base.read() as connection:
-            return work(connection)
-
-    # Requests beyond the pool of connections wait here without a thread each.
-    return await anyio.to_thread.run_sync(read_in_thread, limiter=request.app.state.readers)
 
 
 class KeyRequired(ClaimbaseError):
@@ -85,7 +26,7 @@ class KeyRequired(ClaimbaseError):
 
 
 class Bearer(SecurityBase):
-    """The marker of a parameter that is given the request's key, and how OpenAPI declares it."""
+    """The marker of a parameter that receives the request's key, and its OpenAPI declaration."""
 
     def __init__(self) -> None:
         self.model = HTTPBearer(
@@ -102,30 +43,31 @@ Caller = Annotated[Key | None, Depends(bearer)]
 
 
 def needs(role: str) -> Any:
-    """Return the marker of a key of this role or a higher one: `Annotated[Key, needs("curator")]`."""
+    """Return the marker of a key of this role or higher: `Annotated[Key, needs("curator")]`."""
     assert role in v.ROLES.ids, role
     return Security(bearer, scopes=[role])
 
 
 def _presented(request: Request) -> str | None:
-    """Return the key as it stands in `Authorization: Bearer`, or None; another scheme counts as none."""
+    """Return the text after `Authorization: Bearer`, or None; another scheme counts as none."""
     headers: list[tuple[bytes, bytes]] = request.scope["headers"]
-    given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
-    schemes = [line.partition(" ")[0].lower() for line in given]
-    # From here on the answer depends on it, which `envelope.StateHeadersMiddleware` tells caches.
+    values = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    schemes = [value.partition(" ")[0].lower() for value in values]
+    # From here on the response depends on the key; `StateHeadersMiddleware` says so to caches.
     request.state.keyed = "bearer" in schemes
     if not request.state.keyed:
         return None
-    if len(given) > 1:
-        # Which of them holds is anybody's guess.
+    if len(values) > 1:
+        # Nothing says which of several keys counts.
         raise MalformedKey
-    return given[0].partition(" ")[2].strip(" ")
+    return values[0].partition(" ")[2].strip(" ")
 
 
 async def key_of(request: Request) -> Key | None:
-    """Return the API key, or None if the request has none. Raises BadKey if it is unknown, revoked or expired.
+    """Return the API key, or None if the request has none.
 
-    It is looked up each time, so that a key that is revoked is refused at once.
+    Raises BadKey if the key is unknown, revoked or expired. The key is looked up for each request,
+    so that a revoked key is refused at once.
     """
     presented = _presented(request)
     if presented is None:
@@ -143,7 +85,10 @@ async def key_of(request: Request) -> Key | None:
 
 
 async def permitted_key(request: Request, role: str) -> Key:
-    """Return the API key. Raises KeyRequired or Forbidden, or TooManyRequests if it is a write too many."""
+    """Return the API key of a request that needs this role.
+
+    Raises KeyRequired, Forbidden, or TooManyRequests if the writes of this minute are used up.
+    """
     key = await key_of(request)
     if request.method not in READING:
         request.app.state.limits.count_write(request, key.id if key else None)
@@ -154,12 +99,3 @@ async def permitted_key(request: Request, role: str) -> Key:
             f"This needs a key of the role {role} or higher; this one's role is {key.role}."
         )
     return key
-
-
-def json_accepted(request: Request) -> None:
-    """Refuse a client that does not take JSON."""
-    if negotiate(header(request, "accept"), OFFERED) is None:
-        raise not_acceptable(OFFERED)
-
-
-JsonAccepted = Depends(json_accepted)

@@ -1,28 +1,30 @@
-"""Long answers as pieces of a good size."""
+"""Long responses in chunks of a suitable size."""
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-# Each piece costs a change of threads. From this size on, too, it is compressed in a thread of its own
-# (`GZipMiddleware.thread_minimum_size`), and not where everybody else's requests are waited on.
+# Each piece costs a change of threads, so it should not be small.
 PIECE = 128 * 1024
-# What is slow to make, such as a formatted bibliography, is sent as it comes.
+# Slow content, such as a formatted bibliography, is sent after this many seconds at the latest.
 PATIENCE = 0.2
-# A turn of the event loop that answers nobody takes a tenth of this.
+# A turn of the event loop with no other request takes a tenth of these seconds.
 BUSY = 0.0002
-# For how many times as long as a piece took others then have the processor to themselves.
+# If others are waiting, the pause after a piece is this many times as long as the piece took.
 PAUSE = 3.0
 
 
 def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield bytes that come in small parts together, none longer than `PIECE` and its last part, and none held back for long."""
+    """Join small parts of bytes into pieces of about `PIECE` bytes.
+
+    A piece is yielded after `PATIENCE` seconds even if it is smaller.
+    """
     piece: list[bytes] = []
     size, began = 0, time.monotonic()
-    for line in lines:
-        piece.append(line)
-        size += len(line)
+    for part in lines:
+        piece.append(part)
+        size += len(part)
         if size >= PIECE or time.monotonic() - began > PATIENCE:
             yield b"".join(piece)
             piece, size, began = [], 0, time.monotonic()
@@ -30,36 +32,37 @@ def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 async def ahead(content: Generator[bytes]) -> AsyncGenerator[bytes]:
-    """Yield what a generator gives, the next piece made in a thread while one is being sent.
+    """Yield the pieces of a generator; a thread computes the next one while one is sent.
 
-    Where other requests are being answered it pauses after each piece. Whatever happens, the generator is closed in the end.
+    It pauses after each piece while other requests are waiting. The generator is always closed in
+    the end.
     """
     thread = ThreadPoolExecutor(1)
     try:
         loop = asyncio.get_running_loop()
-        making = loop.run_in_executor(thread, _made, content)
+        upcoming = loop.run_in_executor(thread, _next_piece, content)
         while True:
-            piece, took = await making
+            piece, seconds = await upcoming
             if piece is None:
                 return
             if await _is_busy():
-                await asyncio.sleep(PAUSE * took)
-            making = loop.run_in_executor(thread, _made, content)
+                await asyncio.sleep(PAUSE * seconds)
+            upcoming = loop.run_in_executor(thread, _next_piece, content)
             yield piece
     finally:
-        # In the same thread, so after what is still being made.
+        # The same thread closes it, so only after a piece that is still being computed.
         thread.submit(content.close)
         thread.shutdown(wait=False)
 
 
-def _made(content: Generator[bytes]) -> tuple[bytes | None, float]:
-    """Return the next piece, None at the end, and how many seconds it took to make."""
-    begun = time.monotonic()
-    return next(content, None), time.monotonic() - begun
+def _next_piece(content: Generator[bytes]) -> tuple[bytes | None, float]:
+    """Return the next piece, or None at the end, and how many seconds it took."""
+    began = time.monotonic()
+    return next(content, None), time.monotonic() - began
 
 
 async def _is_busy() -> bool:
-    """Say whether the event loop has others to answer: then it takes long to come back."""
-    begun = time.monotonic()
+    """Return whether the event loop has other work: then a turn of it takes long."""
+    began = time.monotonic()
     await asyncio.sleep(0)
-    return time.monotonic() - begun > BUSY
+    return time.monotonic() - began > BUSY

@@ -1,4 +1,4 @@
-"""Answers compressed as their clients like: the coding is chosen by Accept-Encoding, and each coding has its own tag."""
+"""Compression of responses: Accept-Encoding chooses the coding, and each coding has its own ETag."""
 
 import re
 from collections.abc import Callable
@@ -14,27 +14,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.errors import not_acceptable, on_domain_error
 from api.http.negotiation import qualities
 
-# A shorter answer hardly becomes shorter.
+# A response of fewer bytes hardly becomes smaller.
 COMPRESSED_FROM = 1000
 # Beyond this size compression takes a millisecond, which is too long for the event loop.
 THREAD_FROM = 1024 * 1024
 GZIP_LEVEL = 1
 ZSTD_LEVEL = 1
-# Wanted alike, the first one is taken.
+# The first one wins a tie.
 CODINGS = ("zstd", "gzip", "identity")
-# A stream of events must not wait in a compressor, and the pictures of the docs page are compressed already.
+# Events must not wait in a compressor, and the pictures of the docs page are compressed already.
 NOT_COMPRESSED = (b"text/event-stream", b"image/png")
 
 CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 READ = CONDITIONS | {b"accept-encoding"}
-# How much identity is liked where it is not named.
+# The q-value of identity if the header does not name it.
 LEAST = 0.0001
 Headers = list[tuple[bytes, bytes]]
 _TAG_OF_CODING = re.compile(rb'-(?:gzip|zstd)"')
 
 
 class Compressor(Protocol):
-    """Compresses a stream piece by piece; what `flush` returns makes all that came before readable."""
+    """Compresses a stream piece by piece; after `flush` a client can read all bytes so far."""
 
     def compress(self, data: bytes, /) -> bytes: ...
     def flush(self, mode: int, /) -> bytes: ...
@@ -75,22 +75,26 @@ class Zstd:
 COMPRESSORS: dict[str, type[Gzip] | type[Zstd]] = {"gzip": Gzip, "zstd": Zstd}
 
 
-@lru_cache(64)  # No more, since a header is as long as its client likes.
+# The cache is small, since clients may send long headers.
+@lru_cache(64)
 def preferred_coding(accept_encoding: bytes | None) -> str | None:
-    """Return the coding that a client likes best, or None if it takes none of ours (RFC 9110 section 12.5.3)."""
+    """Return the coding that a client likes best, or None if it takes none of ours.
+
+    RFC 9110 section 12.5.3 has the rules.
+    """
     if accept_encoding is None:
         return "identity"
-    given = qualities(accept_encoding.decode("latin-1"))
-    # Every other coding has to be named; identity has to be excluded, and is liked least where it is not named.
-    quality = {coding: given.get(coding, given.get("*", 0.0)) for coding in CODINGS}
-    if "identity" not in given:
-        quality["identity"] = min(given.get("*", LEAST), LEAST)
+    accepted = qualities(accept_encoding.decode("latin-1"))
+    # A coding that the header does not name is not accepted, except identity, which is least liked.
+    quality = {coding: accepted.get(coding, accepted.get("*", 0.0)) for coding in CODINGS}
+    if "identity" not in accepted:
+        quality["identity"] = min(accepted.get("*", LEAST), LEAST)
     best = max(CODINGS, key=lambda coding: quality[coding])
     return best if quality[best] else None
 
 
 class CompressionMiddleware:
-    """Compresses answers, and lets a client name an answer's tag in If-Match and If-None-Match as it got it."""
+    """Compresses responses, and takes the ETag of any coding in If-Match and If-None-Match."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -99,33 +103,37 @@ class CompressionMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given: dict[bytes, bytes] = {}
-        for name, value in scope["headers"]:
-            if name in READ:
-                given[name] = given[name] + b", " + value if name in given else value
-        coding = preferred_coding(given.get(b"accept-encoding"))
+        fields = _fields_of(scope)
+        coding = preferred_coding(fields.get(b"accept-encoding"))
         if coding is None:
-            refused = on_domain_error(
-                Request(scope), not_acceptable(CODINGS, "Accept-Encoding", "codings")
-            )
-            await refused(scope, receive, send)
+            error = not_acceptable(CODINGS, "Accept-Encoding", "codings")
+            refusal = on_domain_error(Request(scope), error)
+            await refusal(scope, receive, send)
             return
-        if given.keys() & CONDITIONS:
+        if fields.keys() & CONDITIONS:
             scope["headers"] = [_without_codings(header) for header in scope["headers"]]
-        known = given.get(b"if-none-match", b"")
-        await self.app(
-            scope, receive, Responder(send, coding, known, may_have_tag=scope["method"] == "GET")
-        )
+        cached = fields.get(b"if-none-match", b"")
+        is_get = scope["method"] == "GET"
+        await self.app(scope, receive, Responder(send, coding, cached, may_have_tag=is_get))
+
+
+def _fields_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers that are read here; several lines of one become one value."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in READ:
+            fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields
 
 
 class Responder:
-    """Sends one answer on, compressed where it is worth it."""
+    """Forwards one response, compressed if that is worthwhile."""
 
-    def __init__(self, send: Send, coding: str, known: bytes, *, may_have_tag: bool) -> None:
+    def __init__(self, send: Send, coding: str, cached: bytes, *, may_have_tag: bool) -> None:
         self.send = send
         self.coding = coding
-        self.known = known
-        # The tag in the answer to a write is the one to name in If-Match, and says nothing of the answer itself.
+        self.cached = cached
+        # The ETag in the response to a write is the record's, for If-Match, not the response's own.
         self.may_have_tag = may_have_tag
         self.start: Message = {}
         self.stream: Compressor | None = None
@@ -142,66 +150,68 @@ class Responder:
             await self.send(message)
 
     async def begin(self, start: Message) -> None:
-        """Keep the start of an answer back until its first piece tells whether it is compressed."""
-        headers = dict(start["headers"])
-        media_type = headers.get(b"content-type", b"").partition(b";")[0]
+        """Keep the start of a response until its first piece decides whether it is compressed."""
+        content_type = dict(start["headers"]).get(b"content-type", b"")
+        media_type = content_type.partition(b";")[0]
         if start["status"] == 304:
-            await self.send(
-                {**start, "headers": varied(self.known_tag(start["headers"]), b"Accept-Encoding")}
-            )
+            headers = varied(self.cached_tag(start["headers"]), b"Accept-Encoding")
+            await self.send({**start, "headers": headers})
         elif media_type in NOT_COMPRESSED:
             await self.send(start)
         else:
             self.start = start
 
     async def first(self, start: Message, message: Message) -> None:
-        """Send the start of an answer and its first piece, which mostly is all of it."""
-        headers, body, more = (
-            start["headers"],
-            message.get("body", b""),
-            message.get("more_body", False),
-        )
-        # With a tag it is compressed however short it is, so that a 304 knows the tag without the answer.
-        if (
-            more
-            or len(body) >= COMPRESSED_FROM
-            or (self.may_have_tag and any(name == b"etag" for name, _ in headers))
-        ):
+        """Send the start of a response and its first piece, which mostly is all of it."""
+        headers, body = start["headers"], message.get("body", b"")
+        more = message.get("more_body", False)
+        has_tag = self.may_have_tag and any(name == b"etag" for name, _ in headers)
+        # With a tag it is compressed however short it is, so that a 304 can name the same tag.
+        if more or has_tag or len(body) >= COMPRESSED_FROM:
             headers = varied(headers, b"Accept-Encoding")
             if self.coding != "identity":
-                if self.may_have_tag:
-                    headers = tagged(headers, self.coding)
-                if more:
-                    self.stream = COMPRESSORS[self.coding].stream()
-                    body = await self.next_piece(message)
-                else:
-                    body = await in_thread_if_long(COMPRESSORS[self.coding].compress, body)
-                headers = sized(
-                    [*headers, (b"content-encoding", self.coding.encode())],
-                    None if more else len(body),
-                )
+                body = await self.first_body(message)
+                headers = self.compressed_headers(headers, None if more else len(body))
         await self.send({**start, "headers": headers})
         await self.send({**message, "body": body})
 
+    async def first_body(self, message: Message) -> bytes:
+        """Return the first piece compressed; opens a stream if more pieces follow."""
+        compressor = COMPRESSORS[self.coding]
+        if message.get("more_body", False):
+            self.stream = compressor.stream()
+            return await self.next_piece(message)
+        return await in_thread_if_long(compressor.compress, message.get("body", b""))
+
+    def compressed_headers(self, headers: Headers, length: int | None) -> Headers:
+        """Return the headers of a compressed response."""
+        if self.may_have_tag:
+            headers = tagged(headers, self.coding)
+        return sized([*headers, (b"content-encoding", self.coding.encode())], length)
+
     async def next_piece(self, message: Message) -> bytes:
-        """Return a piece of a stream compressed, to be read without those that follow."""
-        stream, how = self.stream, COMPRESSORS[self.coding]
+        """Return a piece of a stream compressed, readable before the next piece arrives."""
+        stream, compressor = self.stream, COMPRESSORS[self.coding]
         assert stream is not None
-        mode = how.block if message.get("more_body", False) else how.end
+        mode = compressor.block if message.get("more_body", False) else compressor.end
         return await in_thread_if_long(
             lambda data: stream.compress(data) + stream.flush(mode), message.get("body", b"")
         )
 
-    def known_tag(self, headers: Headers) -> Headers:
-        """Return the headers of a 304 with the tag by which the client knows the answer, of whatever coding."""
+    def cached_tag(self, headers: Headers) -> Headers:
+        """Return the headers of a 304 with the ETag that the client sent, of whatever coding."""
         forms = [tagged(headers, coding) for coding in (self.coding, *CODINGS)]
-        return next(
-            (form for form in forms if dict(form).get(b"etag", b"") in self.known), forms[0]
-        )
+        for form in forms:
+            if dict(form).get(b"etag", b"") in self.cached:
+                return form
+        return forms[0]
 
 
 def tagged(headers: Headers, coding: str) -> Headers:
-    """Return headers whose strong tag names the coding, since two of them differ in bytes (RFC 9110 section 8.8.3.3)."""
+    """Return headers whose strong ETag names the coding.
+
+    Two codings differ in their bytes, so in their strong tags (RFC 9110 section 8.8.3.3).
+    """
     if coding == "identity":
         return headers
     ending = f'-{coding}"'.encode()
@@ -219,19 +229,19 @@ async def in_thread_if_long(compress: Callable[[bytes], bytes], data: bytes) -> 
 
 
 def varied(headers: Headers, on: bytes) -> Headers:
-    """Return headers that say that the answer depends on this header of the request, too."""
+    """Return headers with one more name in Vary."""
     others = [header for header in headers if header[0] != b"vary"]
-    named = [value for name, value in headers if name == b"vary"]
-    return [*others, (b"vary", b", ".join([*named, on]))]
+    names = [value for name, value in headers if name == b"vary"]
+    return [*others, (b"vary", b", ".join([*names, on]))]
 
 
 def sized(headers: Headers, length: int | None) -> Headers:
-    """Return headers with another Content-Length, or with none if it is not known."""
+    """Return headers with another Content-Length, or without one if the length is None."""
     others = [header for header in headers if header[0] != b"content-length"]
     return others if length is None else [*others, (b"content-length", str(length).encode())]
 
 
 def _without_codings(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """Return a header; the tags of If-Match and If-None-Match without the coding that they were sent with."""
+    """Return a header; in If-Match and If-None-Match without the coding in the tags."""
     name, value = header
     return (name, _TAG_OF_CODING.sub(b'"', value)) if name in CONDITIONS else header

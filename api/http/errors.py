@@ -25,13 +25,16 @@ from models.database.driver_errors import is_storage_full, is_timeout, is_unavai
 from models.records.retired import Moved
 
 MEDIA_TYPE = "application/problem+json"
-UNAVAILABLE = "The database cannot be reached, is busy, or is not migrated (claimbase migrate). Try again later."
+UNAVAILABLE = (
+    "The database cannot be reached, is busy, or is not migrated (claimbase migrate)."
+    " Try again later."
+)
 log = logging.getLogger("claimbase.database")
 
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A kind of error: its code and title, the status and headers of the answer, and what it means."""
+    """A kind of error: its code and meaning, and the status and headers of the response."""
 
     code: str
     status: int
@@ -40,14 +43,14 @@ class ProblemType:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# By themselves both may be kept for ever, but a merger or a retraction can be undone.
+# Caches may keep a 308 or a 410 for ever by default, but a merger or a retraction can be undone.
 _NOT_FOR_EVER = {"Cache-Control": "no-cache"}
 _AFTER_SECONDS = {"Retry-After": "5"}
 _AFTER_A_MINUTE = {"Retry-After": "60"}
 
 
 def _challenge(more: str = "") -> dict[str, str]:
-    """Return how a client is told what its key lacks (RFC 6750 section 3)."""
+    """Return the header that says what a client's key lacks (RFC 6750 section 3)."""
     return {"WWW-Authenticate": f'Bearer realm="claimbase"{more}'}
 
 
@@ -286,7 +289,10 @@ def problem_body(
     request_id: str = "",
     status: int | None = None,
 ) -> Problem:
-    """Return the one shape of errors; with an id of its own where it never became a request."""
+    """Return the body of an error response.
+
+    It gets an id of its own if it belongs to no request.
+    """
     return Problem(
         type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
         title=PROBLEM_TYPES[code].title,
@@ -306,10 +312,11 @@ def problem(
     headers: Mapping[str, str] | None = None,
     status: int | None = None,
 ) -> Response:
-    """Return an answer in the one shape of errors; its status is the code's, unless another one is given."""
+    """Return an error response; its status is the code's unless `status` says another."""
     state = request.scope.setdefault("state", {})
     body = problem_body(code, detail, errors, state.get("request_id", ""), status)
-    # What a client sent may be shown to it again, but a key in the wrong place is not: answers are kept and passed on.
+    # A client may see its own input again, but not a key in the wrong place: responses are stored
+    # and passed on.
     content = redact_keys(to_json(body, exclude_none=True).decode()).encode()
     state.setdefault("denied", code)
     sent = {**PROBLEM_TYPES[code].headers, **(headers or {})}
@@ -350,7 +357,7 @@ class Unavailable(ClaimbaseError):
 
 
 def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
-    """Return the answer to an error of the domain."""
+    """Return the response to an error of the domain."""
     errors = [_of_fault(fault) for fault in error.faults]
     headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
@@ -358,7 +365,10 @@ def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
 
 
 def _moved(request: Request, error: Moved) -> str:
-    """Return the same address with the record that stands in its place: a path calls the id of a record by its kind."""
+    """Return the same address with the id of the record that replaces the merged one.
+
+    The path parameter of a record's id has the name of its kind.
+    """
     path = request.scope["route"].path_format.format(
         **{**request.path_params, error.kind.name: error.new}
     )
@@ -378,18 +388,17 @@ def _of_fault(fault: Fault) -> ProblemError:
 
 
 def on_validation_error(request: Request, error: RequestValidationError) -> Response:
-    """Return the answer to parameters of which something is wrong, with the valid names or values."""
-    faults = validation_faults(
-        ({**each, "loc": each["loc"][1:]} for each in error.errors()), _parameters(request)
-    )
-    named = [
-        _unknown(fault) if fault.code == "unknown_field" else _of_value(fault) for fault in faults
+    """Return the response to invalid parameters, with the valid names or values."""
+    errors = ({**entry, "loc": entry["loc"][1:]} for entry in error.errors())
+    faults = [
+        _unknown(fault) if fault.code == "unknown_field" else _of_value(fault)
+        for fault in validation_faults(errors, _parameters(request))
     ]
-    first = named[0]
+    first = faults[0]
     code = "unknown_parameter" if first.code == "unknown_parameter" else "invalid_parameter"
     detail = first.detail if code == "unknown_parameter" else f"{first.at}: {first.detail}"
     hint = f" Did you mean '{first.suggestion}'?" if first.suggestion else ""
-    return problem(request, code, detail + hint, [_of_fault(fault) for fault in named])
+    return problem(request, code, detail + hint, [_of_fault(fault) for fault in faults])
 
 
 def _of_value(fault: Fault) -> Fault:
@@ -412,7 +421,7 @@ def _parameters(request: Request) -> list[str]:
 
 
 def on_http_error(request: Request, error: HTTPException) -> Response:
-    """Return the answer to an error that Starlette raised: unknown path, wrong method."""
+    """Return the response to an error that Starlette raised: unknown path, wrong method."""
     headers = dict(error.headers or {})
     if error.status_code == 404:
         return problem(
@@ -429,14 +438,17 @@ def on_http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """Return the methods of a path. Each is a route of its own, and the router names those of the first one alone."""
+    """Return the methods of a path.
+
+    Each method is a route of its own, and the router names those of the first route alone.
+    """
     paths: dict[str, Any] = request.app.openapi()["paths"]
     fitting = [
         path
         for path in paths
         if re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(path)), request.url.path)
     ]
-    # `/v1/claims/facets` is also a `/v1/claims/{claim}`; the path with the most text of its own is the one that is meant.
+    # `/v1/claims/facets` fits `/v1/claims/{claim}` too; the path with the most literal text wins.
     meant = max(fitting, key=lambda path: len(re.sub(r"{\w+}", "", path)), default=None)
     # What is not in the document, such as the docs page, is there to be read.
     methods = [method.upper() for method in paths[meant]] if meant else ["GET"]
@@ -449,7 +461,10 @@ def _allowed(request: Request) -> list[str]:
 
 
 def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Response:
-    """Return the answer where the database is gone, full or too slow; any other error of it is a fault of ours."""
+    """Return the response if the database is unreachable, full or too slow.
+
+    Any other error of the database is a bug of ours.
+    """
     code, detail = "unavailable", UNAVAILABLE
     if isinstance(error, DBAPIError):
         if is_timeout(error):
@@ -491,7 +506,10 @@ def install(app: FastAPI) -> None:
 def _in_event_loop(
     handler: Callable[[Request, Any], Response],
 ) -> Callable[[Request, Any], Awaitable[Response]]:
-    """Return a handler as a coroutine, since Starlette calls an ordinary function in a thread, which takes longer."""
+    """Return a handler as a coroutine.
+
+    Starlette calls an ordinary function in a thread, which takes longer.
+    """
 
     async def handle(request: Request, error: Any) -> Response:
         return handler(request, error)

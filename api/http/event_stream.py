@@ -1,4 +1,4 @@
-"""Streams of events: one poller in a process looks whether something changed, and wakes those who follow."""
+"""Server-sent events: one poller in a process looks for changes, and wakes the open streams."""
 
 import asyncio
 import logging
@@ -24,11 +24,11 @@ RETRY_MILLISECONDS = 3000
 # How often to look for changes, and after how much silence a stream beats.
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
-# What a stream reads at once, and so the most that waits in memory for a client that is slow to take it.
+# How many changes a stream reads at once, so also how many wait in memory for a slow client.
 BATCH = 100
-# A client that takes nothing for so long, though there is something, is given up.
+# A client that takes no bytes for so long, although there are some, is disconnected.
 STALLED_SECONDS = 60.0
-# However many streams there are, they read on no more connections than this, so that other requests have theirs.
+# All streams together read on no more connections than this, so that other requests have theirs.
 READERS = 2
 HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
 
@@ -84,7 +84,7 @@ class Streams:
             return listings.current_serial(connection)
 
     def _wake(self) -> None:
-        # Whoever waits holds the old event; whoever begins to wait from now on waits for what comes later.
+        # Waiting streams hold the old event; a stream that waits from now on waits for the next one.
         self.news, news = asyncio.Event(), self.news
         news.set()
 
@@ -95,10 +95,11 @@ class Streams:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Count a stream while it is open; raises `Unavailable` where there are as many as this process bears."""
+        """Count a stream while it is open. Raises Unavailable if too many are open already."""
         if self.closed or self.open >= self.most:
             raise Unavailable(
-                f"{self.open} streams are open, and more are not borne; ask /v1/changes, or come back."
+                f"{self.open} streams are open, and more are not borne;"
+                " ask /v1/changes, or come back."
             )
         self.open += 1
         try:
@@ -107,7 +108,9 @@ class Streams:
             self.open -= 1
 
     async def events(self, since: int, read: Read) -> AsyncIterator[bytes]:
-        """Yield what comes after a serial, as it comes, and a heartbeat where nothing does; ends when the process stops.
+        """Yield the changes after a serial as they come, and a heartbeat while none comes.
+
+        It ends when the process stops.
 
         No connection is held while a client takes its time, and no more than one batch waits for it.
         """
@@ -130,7 +133,8 @@ class Streams:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
                         await news.wait()
                 except TimeoutError:
-                    # An id without data is no event, but tells the client where to go on past what its filters held back.
+                    # An id without data is no event, but the client resumes from there, past the
+                    # changes that its filters leave out.
                     yield format_sse_event(
                         comment="heartbeat", id=str(since) if since != told else None
                     )
@@ -155,7 +159,10 @@ def _event(row: dict[str, object]) -> bytes:
 
 
 class EventStream(EventSourceResponse):
-    """The answer that does not end. FastAPI's own loop over a generator has a fixed heartbeat without an id, so this has its own."""
+    """The response that does not end.
+
+    FastAPI's own loop over a generator has a fixed heartbeat without an id, so this has its own.
+    """
 
     def __init__(self, streams: Streams, since: int, read: Read) -> None:
         super().__init__(streams.events(since, read), headers=HEADERS)

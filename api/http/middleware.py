@@ -1,4 +1,4 @@
-"""What every request meets on its way in and out: pure ASGI middleware, one job a class. `api.main` lists them in order."""
+"""Pure ASGI middleware for every request, one job a class; `api.main` lists them in order."""
 
 import logging
 import random
@@ -87,7 +87,8 @@ def request_id_of(given: bytes) -> str:
     text = given.decode("latin-1")
     if text and HARMLESS_ID.fullmatch(text) and redact_keys(text) == text:
         return text
-    return f"{random.getrandbits(128):032x}"  # Nobody has to guess it, so that it need not be hard to guess.
+    # The id is no secret, so it need not be hard to guess.
+    return f"{random.getrandbits(128):032x}"
 
 
 class AccessLogMiddleware:
@@ -150,7 +151,7 @@ def _in_log(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
 
 
 def loggable(query: str) -> str:
-    """Return a query as a log may hold it: without keys, and without a comment, which is content that may be purged."""
+    """Return a query for the log: without keys, and without a comment, which may be purged."""
     pieces = (piece.partition("=") for piece in query.split("&"))
     hidden = (
         f"{name}=…" if unquote_plus(name) == "comment" else name + equals + value
@@ -160,7 +161,10 @@ def loggable(query: str) -> str:
 
 
 class StateHeadersMiddleware:
-    """Puts on an answer what its route left in the request's state: `headers`, and for whom it is (`keyed`, `private`)."""
+    """Adds to a response what its route left in the request's state.
+
+    That is `headers`, and whether it depends on a key (`keyed`) or is for one client (`private`).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -247,7 +251,7 @@ class ServerErrorMiddleware:
 
 
 class AddressMiddleware:
-    """Refuses an address that is too long, or that would turn into other text when it is decoded."""
+    """Refuses an address that is too long, or that changes when it is decoded."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

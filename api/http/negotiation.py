@@ -1,41 +1,51 @@
-"""Representations, and which one a client wants."""
+"""Content negotiation: which of the offered representations a client likes best."""
 
 from functools import lru_cache
 
+from fastapi import Depends, Request
 
-@lru_cache(64)  # No more, since a header is as long as its client likes.
+from api.http.errors import not_acceptable
+from api.http.pagination import header
+
+OFFERED = ("application/json",)
+
+
+# The cache is small, since clients may send long headers.
+@lru_cache(64)
 def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
-    """Return the offered media type that an Accept header likes best, or None where it takes none (RFC 9110 section 12.5.1).
+    """Return the offered media type that an Accept header likes best, or None if it takes none.
 
-    The first offered one wins a tie. A range that is more specific overrides a wider one.
+    The first offered one wins a tie. A more specific range overrides a wider one (RFC 9110 section
+    12.5.1).
     """
     if not accept or not accept.strip():
         return offered[0]
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    best: tuple[float, str | None] = (0.0, None)
-    for media_type in offered:
-        fits = [
-            (exactness, quality)
-            for pattern, quality in ranges
-            if (exactness := _fits(pattern, media_type))
-        ]
-        quality = max(fits, default=(0, 0.0))[1]
-        if quality > best[0]:
-            best = (quality, media_type)
-    return best[1]
+    best = max(offered, key=lambda media_type: _quality(ranges, media_type))
+    return best if _quality(ranges, best) > 0 else None
+
+
+def _quality(ranges: list[tuple[str, float]], media_type: str) -> float:
+    """Return the q-value of the most specific range that fits a media type, or 0."""
+    fits = [(_fits(pattern, media_type), quality) for pattern, quality in ranges]
+    exactness, quality = max(fits, default=(0, 0.0))
+    return quality if exactness else 0.0
 
 
 def qualities(header: str) -> dict[str, float]:
-    """Return how much each value of an Accept header is liked: its q-value (RFC 9110 section 12.4.2)."""
+    """Return the q-value of each value of an Accept header (RFC 9110 section 12.4.2)."""
     return dict(_range(part) for part in header.split(",") if part.strip())
 
 
 def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
-    """Return the parameters (but q) that an Accept header gives with a media type: `text/x-bibliography; style=apa`."""
+    """Return the parameters, except q, that an Accept header has with a media type.
+
+    An example is `text/x-bibliography; style=apa`.
+    """
     for part in (accept or "").split(","):
-        pattern, *given = (piece.strip() for piece in part.split(";"))
+        pattern, *parameters = (piece.strip() for piece in part.split(";"))
         if pattern.lower() == media_type:
-            pairs = (each.partition("=") for each in given)
+            pairs = (parameter.partition("=") for parameter in parameters)
             return {
                 name.strip().lower(): value.strip().strip('"')
                 for name, _, value in pairs
@@ -57,9 +67,21 @@ def _range(part: str) -> tuple[str, float]:
 
 
 def _fits(pattern: str, media_type: str) -> int:
-    """Return how exactly a range names a media type: 3 itself, 2 its kind, 1 anything, 0 not at all."""
+    """Return how exactly a range fits a media type.
+
+    3 for the type itself, 2 for its main type (`text/*`), 1 for `*/*`, 0 if it does not fit.
+    """
     if pattern == media_type:
         return 3
     if pattern == media_type.split("/")[0] + "/*":
         return 2
     return 1 if pattern == "*/*" else 0
+
+
+def json_accepted(request: Request) -> None:
+    """Raise NotAcceptable if the client does not take JSON."""
+    if negotiate(header(request, "accept"), OFFERED) is None:
+        raise not_acceptable(OFFERED)
+
+
+JsonAccepted = Depends(json_accepted)

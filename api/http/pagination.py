@@ -1,4 +1,4 @@
-"""Lists: sorting, keyset paging, counting, conditional answers; the same for every resource."""
+"""Lists: sorting, keyset paging, counting, conditional responses; the same for every resource."""
 
 import base64
 import binascii
@@ -24,21 +24,21 @@ from models.read import facets, listings, references
 from models.read.filters import requested_parameters
 from models.records.serializers import Row
 
-# So many forms of a question are remembered; what differs is the page.
+# How many query strings without their cursor are cached.
 MOST_KNOWN = 1024
 CACHE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
 
 def choices(name: str, values: Sequence[str]) -> OneOf:
     """Return the annotation of a parameter that takes one of these values."""
-    return OneOf(Vocabulary(name, name, name, tuple(Term(value, value, value) for value in values)))
+    terms = tuple(Term(value, value, value) for value in values)
+    return OneOf(Vocabulary(name, name, name, terms))
 
 
 def sorts(listing: listings.Listing, *more: str) -> OneOf:
     """Return the annotation of `sort` for a listing: each name, also with a minus for descending."""
-    return choices(
-        "sort", [sign + name for name in ("id", *listing.sorts, *more) for sign in ("", "-")]
-    )
+    names = ("id", *listing.sorts, *more)
+    return choices("sort", [sign + name for name in names for sign in ("", "-")])
 
 
 class Paging(BaseModel):
@@ -66,50 +66,49 @@ class Page(BaseModel):
 
 
 def header(request: Request, name: str) -> str | None:
-    """Return a header that is a list; several lines of it mean one (RFC 9110 section 5.3)."""
-    known = name.encode()
-    return (
-        b", ".join([value for each, value in request.scope["headers"] if each == known]).decode(
-            "latin-1"
-        )
-        or None
-    )
+    """Return a header that is a list, or None; several lines count as one (RFC 9110, 5.3)."""
+    encoded = name.encode()
+    values = [value for field, value in request.scope["headers"] if field == encoded]
+    return b", ".join(values).decode("latin-1") or None
 
 
-def etag_matches(given: str, etag: str) -> bool:
-    """Say whether If-None-Match names this tag, by weak comparison (RFC 9110 section 13.1.2)."""
-    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+def etag_matches(if_none_match: str, etag: str) -> bool:
+    """Return whether If-None-Match names this tag, by weak comparison (RFC 9110, 13.1.2)."""
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def make_private(request: Request) -> None:
-    """Say that the answer is for its asker alone: a tag that another's answer bore as well must not stand for it."""
+    """Mark the response as private to this client.
+
+    It is then never a 304, since another client's response may have the same tag.
+    """
     request.state.private = True
 
 
 def not_modified(request: Request, etag: str, cache: Mapping[str, str] = CACHE) -> Response | None:
-    """Return 304 where the client has this version already."""
+    """Return a 304 if the client has this version already, else None."""
     if request.scope.get("state", {}).get("private"):
         return None
-    known = header(request, "if-none-match")
-    if known is not None and etag_matches(known, etag):
+    cached = header(request, "if-none-match")
+    if cached is not None and etag_matches(cached, etag):
         return Response(status_code=304, headers={"ETag": etag, **cache})
     return None
 
 
 def json_response(content: bytes, etag: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return JSON bytes with their tag."""
+    """Return a response with JSON bytes and their ETag."""
     return Response(
         content, media_type="application/json", headers={"ETag": etag, **CACHE, **(headers or {})}
     )
 
 
 def list_tag(connection: Connection) -> str:
-    """Return the tag of every list: it holds while nothing is changed anywhere."""
+    """Return the ETag of every list: it stays the same while no record changes."""
     return f'W/"s{listings.current_serial(connection)}"'
 
 
-# What makes the JSON of each row of a list.
+# A function that returns the JSON of each row of a list.
 Lines = Callable[[Connection, Sequence[Row]], list[bytes]]
 
 
@@ -121,45 +120,45 @@ def listing_response(
     query: Any,
     lines: Lines,
 ) -> Response:
-    """Answer a list: 304 without touching the data where nothing changed, else one page and where it goes on."""
-    asked = requested_parameters(query)
-    sort = asked.get("sort", listing.default)
-    bound = _binding(request, asked)
+    """Return one page of a list and the cursor of the next.
+
+    If nothing changed it is a 304, which does not read the list.
+    """
+    filters = requested_parameters(query)
+    sort = filters.get("sort", listing.default)
+    bound = _binding(request, filters)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
-    parameters = references.resolve_references(connection, asked)
+    parameters = references.resolve_references(connection, filters)
     etag = list_tag(connection)
     if unchanged := not_modified(request, etag):
         return unchanged
     rows, mark = listings.read_page(
         connection, listing, statement, parameters, sort, after, query.limit
     )
-    page: dict[str, Any] = {
-        "limit": query.limit,
-        "next": _encode(mark, bound) if mark is not None else None,
-    }
+    cursor = _encode(mark, bound) if mark is not None else None
+    page: dict[str, Any] = {"limit": query.limit, "next": cursor}
     if query.count:
         page["count"] = facets.count(connection, listing, parameters)
-    headers = {}
-    if page["next"]:
-        path, query_string = request.scope["path"], request.scope["query_string"].decode("latin-1")
-        headers["Link"] = (
-            f'<{path}?{_kept(split_cursor(query_string)[0])}cursor={page["next"]}>; rel="next"'
-        )
-    records = [piece for line in lines(connection, rows) for piece in (b",", line)][1:]
-    content = b"".join([b'{"data":[', *records, b'],"page":', to_json(page), b"}"])
+    headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
+    records = b",".join(lines(connection, rows))
+    content = b"".join([b'{"data":[', records, b'],"page":', to_json(page), b"}"])
     return json_response(content, etag, headers)
+
+
+def _next_link(request: Request, cursor: str) -> str:
+    """Return the Link header that leads to the next page."""
+    query_string = request.scope["query_string"].decode("latin-1")
+    parameters = _kept(split_cursor(query_string)[0])
+    return f'<{request.scope["path"]}?{parameters}cursor={cursor}>; rel="next"'
 
 
 _NOT_BOUND = ("cursor", "limit", "count", "fields", "include", "highlight")
 
 
-def _binding(request: Request, asked: Mapping[str, Any]) -> str:
-    """Return what a cursor is good for: this list with these filters and this sort, whatever their order."""
-    return _hashed(
-        to_json(
-            [request.scope["path"], {name: asked[name] for name in asked if name not in _NOT_BOUND}]
-        )
-    )
+def _binding(request: Request, parameters: Mapping[str, Any]) -> str:
+    """Return a hash of the list that a cursor belongs to: its path, filters and sort."""
+    bound = {name: value for name, value in parameters.items() if name not in _NOT_BOUND}
+    return _hashed(to_json([request.scope["path"], bound]))
 
 
 @lru_cache(MOST_KNOWN)
@@ -172,7 +171,10 @@ _CURSOR = re.compile(r"(?:^|&)cursor=([A-Za-z0-9_-]{1,6000})(?=&|$)")
 
 
 def split_cursor(query: str) -> tuple[str, str | None]:
-    """Return a query string without its cursor, and the cursor; whole where it has not exactly one, as we write them."""
+    """Return a query string without its cursor, and the cursor.
+
+    The string stays as it is, with None, unless it has exactly one cursor of the usual form.
+    """
     pieces = _CURSOR.split(query)
     if len(pieces) != 3:
         return query, None
@@ -182,13 +184,10 @@ def split_cursor(query: str) -> tuple[str, str | None]:
 
 @lru_cache(MOST_KNOWN)
 def _kept(query: str) -> str:
-    """Return a query string as it is to stand before another cursor."""
-    kept = [
-        (name, value)
-        for name, value in parse_qsl(query, keep_blank_values=True)
-        if name != "cursor"
-    ]
-    return f"{urlencode(kept)}&" if kept else ""
+    """Return a query string without its cursor, ready for another cursor at its end."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    others = [(name, value) for name, value in pairs if name != "cursor"]
+    return f"{urlencode(others)}&" if others else ""
 
 
 def _encode(mark: Sequence[Any], bound: str) -> str:
@@ -196,19 +195,19 @@ def _encode(mark: Sequence[Any], bound: str) -> str:
 
 
 def _decode(cursor: str, bound: str, listing: listings.Listing, sort: Sequence[str]) -> list[Any]:
-    """Return the sort values that a cursor holds; whatever is not as this list wrote it is refused."""
+    """Return the sort values in a cursor. Raises ParameterError if this list did not write it."""
+    padded = cursor + "=" * (-len(cursor) % 4)
     try:
-        content = from_json(
-            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        )
+        content = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
         owner, *mark = content
     except (ValueError, TypeError, binascii.Error):
         raise _bad_cursor("The cursor is damaged. Begin again without it.") from None
     if owner != bound:
         raise _bad_cursor(
-            "The cursor belongs to another list, other filters or another sort. Begin again without it."
+            "The cursor belongs to another list, other filters or another sort."
+            " Begin again without it."
         )
-    # SQLModel's text type calls itself an object, so whatever is not a number is text.
+    # The Python type of SQLModel's text type is `object`, so every type but Integer is text.
     numbers = [
         isinstance(column.type, Integer) for column, _ in listings.sort_columns(listing, sort)
     ]

@@ -1,10 +1,10 @@
-"""How often: writes by key and by address, files to be read and failed keys by address.
+"""Rate limits: writes by key and by address, files to parse and failed keys by address.
 
-Kept in memory, so each process counts for itself.
+The counts are in memory, so each process counts for itself.
 
-Each limit is a bucket of so many units, which fills again evenly within a minute: a script may send a burst, and then as
-many a minute as the limit says. A bucket is two numbers, and there are only so many buckets, so the memory is bounded
-however many addresses there are.
+Each limit is a token bucket, which refills evenly within a minute: a script may send a burst, and
+then as many requests a minute as the limit says. A bucket is two numbers, and the number of buckets
+is bounded, so the memory is too, however many addresses there are.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ _NEARLY = 1e-6
 
 
 class TooManyRequests(ClaimbaseError):
-    """A limit is used up; `wait` says for how many seconds, `reason` for the audit record which one."""
+    """A limit is used up: `wait` is in seconds, `reason` names the limit in the audit record."""
 
     code = "too_many_requests"
 
@@ -49,12 +49,15 @@ _SENTENCES = {
 
 
 class Limit:
-    """So many units a minute for each name, such as an address. Used by one thread, that of the event loop."""
+    """A number of units a minute for each name, such as an address.
+
+    It is for one thread alone, that of the event loop.
+    """
 
     def __init__(self, quota: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.quota = quota
         self._clock = clock
-        # What was missing of each bucket, and when.
+        # The units that a bucket lacked, and the time of that count.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def left(self, name: str) -> int:
@@ -62,20 +65,23 @@ class Limit:
         return max(0, math.floor(self.quota - self._missing(name) + _NEARLY))
 
     def wait(self, name: str) -> int:
-        """Return for how many seconds a name has to wait for its next unit; 0 where it has one."""
+        """Return the seconds until a name has its next unit; 0 if it has one now."""
         return max(0, self._seconds(self._missing(name) - self.quota + 1))
 
     def refill(self, name: str) -> int:
-        """Return in how many seconds a name has all its units again."""
+        """Return the seconds until a name has all its units again."""
         return self._seconds(self._missing(name))
 
     def take(self, name: str, units: int = 1) -> None:
-        """Take units, also more than there are: what is owed has to fill first. Whoever takes one asks whether there is one."""
+        """Take units, even more than there are: the debt then has to refill first.
+
+        Callers check `wait` before.
+        """
         missing = self._missing(name) + units
         self._buckets.pop(name, None)
         self._buckets[name] = missing, self._clock()
         if len(self._buckets) > MOST_BUCKETS:
-            # The one that was used longest ago is the one most likely to be full again.
+            # The least recently used bucket is the most likely to be full again.
             self._buckets.popitem(last=False)
 
     def _missing(self, name: str) -> float:
@@ -96,34 +102,38 @@ class Limits:
     files_by_address: Limit
 
     def admit_key(self, request: Request, identity: str | None) -> None:
-        """Refuse any key from an address that sent too many bad ones, and a key that was found expired or revoked too often.
+        """Refuse a key whose address, or which itself, failed too often. Raises TooManyRequests.
 
-        A good key is refused too: if it were not, the limit would tell guessers what it is to keep from them. So that a
-        script with an outdated key does not lock out others of its address, such a key counts against itself.
+        A good key from such an address is refused too, or the limit would reveal to a guesser which
+        key is good. An expired or revoked key counts against itself, so that a script with an
+        outdated key does not lock out others at its address.
         """
         for name in (address_of(request), identity):
             if name is not None and (wait := self.failed_keys.wait(name)):
                 raise self._refusal(request, "failed_keys", wait)
 
     def count_failed_key(self, request: Request, identity: str | None) -> None:
-        """Count a key that is good for nothing: against itself where it once was good, else against the address."""
+        """Count a bad key: against itself if it is an expired or revoked one, else its address."""
         self.failed_keys.take(identity or address_of(request))
 
     def count_write(self, request: Request, identity: str | None) -> None:
-        """Count a write against the address and, where there is one, the key; refuse it where either has none left."""
+        """Count a write against the address and the key, if any. Raises TooManyRequests."""
         self._count(request, self._buckets(request, identity))
 
     def count_file(self, request: Request) -> None:
-        """Count a file that is to be read, which takes no key but seconds, against the address; refuse it where none is left."""
+        """Count a file to parse against the address. Raises TooManyRequests.
+
+        Parsing needs no key, but takes seconds.
+        """
         self._count(request, {"files_by_address": (self.files_by_address, address_of(request))})
 
     def _count(self, request: Request, buckets: Mapping[str, tuple[Limit, str]]) -> None:
-        """Take one unit of each bucket, or none and refuse where one is empty.
+        """Take one unit of each bucket; if one is empty, take none and raise TooManyRequests.
 
-        The answer tells what is left, in the fields of draft-ietf-httpapi-ratelimit-headers-11.
+        The response says what remains, in the fields of draft-ietf-httpapi-ratelimit-headers-11.
         """
         waits = {reason: limit.wait(name) for reason, (limit, name) in buckets.items()}
-        reason = max(waits, key=lambda each: waits[each])
+        reason = max(waits, key=lambda name: waits[name])
         if not waits[reason]:
             for limit, name in buckets.values():
                 limit.take(name)
@@ -132,9 +142,10 @@ class Limits:
             raise self._refusal(request, reason, waits[reason])
 
     def count_batch(self, request: Request, identity: str, records: int) -> None:
-        """Count a write that was counted as one and holds so many records as that many.
+        """Count a write of several records, already counted as one, as that many writes.
 
-        It is not refused where there are fewer units left, or a large one never could be sent; what comes next waits longer.
+        It is accepted even if fewer units remain, or a large batch could never be sent; the next
+        write waits longer instead.
         """
         buckets = self._buckets(request, identity)
         for limit, name in buckets.values():
@@ -153,16 +164,26 @@ class Limits:
 
 
 def _fields(buckets: Mapping[str, tuple[Limit, str]]) -> dict[str, str]:
-    policies, states = [], []
-    for reason, (limit, name) in buckets.items():
-        left = limit.left(name)
-        policies.append(f'"{reason}";q={limit.quota};w={WINDOW}')
-        states.append(f'"{reason}";r={left};t={limit.refill(name) if left else limit.wait(name)}')
+    """Return the RateLimit fields of a response."""
+    policies = [_policy(reason, limit) for reason, (limit, _) in buckets.items()]
+    states = [_state(reason, limit, name) for reason, (limit, name) in buckets.items()]
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(states)}
 
 
+def _policy(reason: str, limit: Limit) -> str:
+    """Return a limit as RateLimit-Policy writes it: its quota and its window in seconds."""
+    return f'"{reason}";q={limit.quota};w={WINDOW}'
+
+
+def _state(reason: str, limit: Limit, name: str) -> str:
+    """Return what remains of a limit as RateLimit writes it, and in how many seconds it refills."""
+    remaining = limit.left(name)
+    seconds = limit.refill(name) if remaining else limit.wait(name)
+    return f'"{reason}";r={remaining};t={seconds}'
+
+
 def address_of(request: Request) -> str:
-    """Return the client's address; of IPv6 its first half, since one client has all of the rest."""
+    """Return the client's address; of IPv6 the first half, since one client owns the rest."""
     return _address(request.client.host if request.client else "")
 
 

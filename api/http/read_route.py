@@ -1,7 +1,7 @@
-"""The one way of a request: what it asks for is parsed once, its key is looked up, and the route's function is called.
+"""Route classes: they parse a request's parameters, look its key up, and call the route's function.
 
-FastAPI's dependency solving takes several times as long as a page of claims takes to read, so these route classes
-stand in its place. What the signature of a function says, and the OpenAPI document with it, stays FastAPI's.
+They replace FastAPI's dependency solving, which takes several times as long as reading a page of
+claims. FastAPI still reads the functions' signatures and writes the OpenAPI document.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.routing import request_response
 
-from api.http import auth
+from api.http import auth, negotiation, read_connection
 from api.http.errors import ParameterError
 from api.http.pagination import split_cursor
 from models.core.errors import Fault
@@ -35,11 +35,12 @@ class ParsedRoute(APIRoute):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **{**named, "generate_unique_id_function": attrgetter("name")})
-        # Starlette's own, since FastAPI's opens two stacks for dependencies that there are none of.
+        # Starlette's own wrapper, since FastAPI's opens two exit stacks for dependencies, and no
+        # route has any.
         self.app = request_response(self.answer)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, once it is known what the function asks for."""
+        """Return the handler, after reading from the signature what the function asks for."""
         queries = self.dependant.query_params
         self.query_name = queries[0].name if queries else ""
         self.parse_query = QueryParser(queries[0]) if queries else None
@@ -48,57 +49,57 @@ class ParsedRoute(APIRoute):
         self.role: str | None = None
         self.connection_name: str | None = None
         self.in_thread = False
-        for each in self.dependant.dependencies:
-            if each.call is auth.json_accepted:
+        for marker in self.dependant.dependencies:
+            if marker.call is negotiation.json_accepted:
                 self.needs_json = True
-            elif each.call is auth.bearer:
-                self.key_name = each.name
-                self.role = each.own_oauth_scopes[0] if each.own_oauth_scopes else None
-            elif isinstance(each.call, auth.Lent):
-                self.connection_name, self.in_thread = each.name, each.call.in_thread
+            elif marker.call is auth.bearer:
+                self.key_name = marker.name
+                self.role = marker.own_oauth_scopes[0] if marker.own_oauth_scopes else None
+            elif isinstance(marker.call, read_connection.Lent):
+                self.connection_name, self.in_thread = marker.name, marker.call.in_thread
             else:
                 raise TypeError(
-                    f"{self.name} asks for {each.call}, which this class of routes does not know"
+                    f"{self.name} asks for {marker.call}, which this class of routes does not know"
                 )
         return self.answer
 
     async def answer(self, request: Request) -> Response:
-        """Return the answer; raises what is wrong with the request, its key before its parameters."""
+        """Return the response. An error of the key is raised before one of the parameters."""
         if self.parse_query is None:
             refuse_query(request.scope["query_string"])
         if self.needs_json:
-            auth.json_accepted(request)
+            negotiation.json_accepted(request)
         values: Values = {}
         if self.key_name is not None:
-            wanted = (
-                auth.key_of(request)
-                if self.role is None
-                else auth.permitted_key(request, self.role)
-            )
-            values[self.key_name] = await wanted
+            if self.role is None:
+                values[self.key_name] = await auth.key_of(request)
+            else:
+                values[self.key_name] = await auth.permitted_key(request, self.role)
         values |= self.parameters(request)
         return await self.respond(request, values)
 
     def parameters(self, request: Request) -> Values:
-        """Return what path, query and headers give the function. Raises the error that FastAPI would."""
+        """Return the function's arguments from path, headers and query.
+
+        Raises RequestValidationError, as FastAPI does.
+        """
         dependant = self.dependant
         values: Values = {}
         errors: list[Any] = []
         if dependant.request_param_name:
             values[dependant.request_param_name] = request
-        for part in dependant.path_params:
-            given = request.path_params[part.alias]
-            values[part.name], wrong = part.validate(given, {}, loc=("path", part.alias))
-            errors += wrong
-        for part in dependant.header_params:
-            name = part.alias.replace("_", "-")
-            given = request.headers.get(name)
-            values[part.name], wrong = (
-                (part.get_default(), [])
-                if given is None
-                else part.validate(given, {}, loc=("header", name))
-            )
-            errors += wrong
+        for field in dependant.path_params:
+            text = request.path_params[field.alias]
+            values[field.name], faults = field.validate(text, {}, loc=("path", field.alias))
+            errors += faults
+        for field in dependant.header_params:
+            name = field.alias.replace("_", "-")
+            header = request.headers.get(name)
+            if header is None:
+                values[field.name] = field.get_default()
+                continue
+            values[field.name], faults = field.validate(header, {}, loc=("header", name))
+            errors += faults
         if self.parse_query is not None:
             try:
                 values[self.query_name] = self.parse_query(request.scope["query_string"])
@@ -109,16 +110,16 @@ class ParsedRoute(APIRoute):
         return values
 
     async def respond(self, _request: Request, values: Values) -> Response:
-        """Return what the function answers."""
+        """Return the response of the function."""
         response: Response = await self.endpoint(**values)
         return response
 
 
 class ReadRoute(ParsedRoute):
-    """A route whose function only reads: in the event loop where that is short, else in a thread."""
+    """A route whose function only reads, in the event loop if that is short, else in a thread."""
 
     async def respond(self, request: Request, values: Values) -> Response:
-        """Return what the function answers, given a connection where it asks for one."""
+        """Return the response of the function, which gets a connection if it asks for one."""
         if self.connection_name is None:
             answer = self.endpoint(**values)
             response: Response = await answer if inspect.isawaitable(answer) else answer
@@ -129,11 +130,11 @@ class ReadRoute(ParsedRoute):
             return response
 
         in_thread = self.in_thread or takes_long(values.get(self.query_name))
-        return await auth.read(request, work, in_thread=in_thread)
+        return await read_connection.read(request, work, in_thread=in_thread)
 
 
 def takes_long(query: Any) -> bool:
-    """Return whether these parameters are known to make long work."""
+    """Return whether a read with these parameters always takes long."""
     if query is None:
         return False
     if hasattr(type(query), "takes_long"):
@@ -154,7 +155,7 @@ class QueryParser:
         self.parse = lru_cache(MOST_PARSED)(self._parse)
 
     def __call__(self, query: bytes) -> Any:
-        """Return the parameters. Raises RequestValidationError if one is unknown or has a bad value."""
+        """Return the parameters. Raises RequestValidationError if a name or value is invalid."""
         # The pages of a list differ by their cursors alone, so the rest is parsed once for all of them.
         rest, cursor = (
             split_cursor(query.decode("latin-1"))

@@ -1,4 +1,4 @@
-"""What a client sends: how large it may be, how long it may take, and JSON that can mean one thing only."""
+"""Request bodies: the limits of their size and time, and a strict parser of JSON."""
 
 import functools
 import json
@@ -23,12 +23,12 @@ JSON_TYPES = ("application/json", "application/merge-patch+json")
 DEEPEST = 32
 # Beyond 2^53 a JSON number is not the same one for every reader (RFC 7493 section 2.2).
 MOST_EXACT = 2**53 - 1
-# A larger body is parsed in a thread, so that the others need not wait for it.
+# A larger body is parsed in a thread, so that other requests need not wait for it.
 QUICK_BYTES = 20_000
 
 
 class BodyTooLarge(ClaimbaseError):
-    """More bytes than anybody may send."""
+    """The body has too many bytes."""
 
     code = "body_too_large"
 
@@ -37,44 +37,44 @@ class BodyTooLarge(ClaimbaseError):
 
 
 class BodyTooSlow(ClaimbaseError):
-    """A body that does not come to its end."""
+    """The body was not complete in time."""
 
     code = "request_timeout"
 
 
 class MalformedJson(ClaimbaseError):
-    """Not JSON, or JSON that two readers could take for two things."""
+    """The body is not JSON, or JSON that two parsers could read differently."""
 
     code = "malformed_json"
 
 
 class UnsupportedMediaType(ClaimbaseError):
-    """A body that is not called JSON."""
+    """The Content-Type of the body is not JSON."""
 
     code = "unsupported_media_type"
 
 
 def has_body(request: Request) -> bool:
-    """Say whether a request announces a body; without these headers there is none (RFC 9112 section 6.3)."""
+    """Return whether a request has a body: one of two headers announces it (RFC 9112, 6.3)."""
     headers = request.headers
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def refuse_by_length(request: Request) -> None:
-    """Refuse a body that is said to be too large, before any of it is read."""
+    """Raise BodyTooLarge if Content-Length is too large, before any of the body is read."""
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > MOST_BYTES:
         raise BodyTooLarge
 
 
 def guarded(receive: Receive) -> Receive:
-    """Return a `receive` that counts the body and looks at the clock."""
+    """Return a `receive` that limits the size of the body and the time that it takes."""
     end, taken, complete = time.monotonic() + BODY_SECONDS, 0, False
 
     async def receive_in_time() -> Message:
         nonlocal taken, complete
         if complete:
-            # Whoever asks again waits for the client to go, which may take as long as the answer does.
+            # A further call waits for the client to disconnect, which has no time limit.
             return await receive()
         message = None
         with anyio.move_on_after(end - time.monotonic()):
@@ -91,41 +91,68 @@ def guarded(receive: Receive) -> Receive:
 
 
 async def read_json(request: Request) -> Any:
-    """Return the JSON that a request's body holds, or raise what is wrong with it (415, 413, 408, 400)."""
+    """Return the JSON value of a request's body.
+
+    Raises UnsupportedMediaType, BodyTooLarge, BodyTooSlow or MalformedJson.
+    """
     _check_type(request)
     content = await request.body()
-    return (
-        parse(content) if len(content) <= QUICK_BYTES else await run_in_threadpool(parse, content)
-    )
+    if len(content) <= QUICK_BYTES:
+        return parse(content)
+    return await run_in_threadpool(parse, content)
 
 
 def _check_type(request: Request) -> None:
-    given, *parameters = [
-        part.strip().lower() for part in request.headers.get("content-type", "").split(";")
-    ]
-    charsets = [
-        part.partition("=")[2].strip('" ') for part in parameters if part.startswith("charset")
-    ]
-    wrong = None
-    if given not in JSON_TYPES:
-        wrong = (
-            f"The body must be JSON; Content-Type says {given[:100]!r}."
-            if given
-            else "Content-Type is missing."
-        )
-    elif any(charset not in ("utf-8", "utf8") for charset in charsets):
-        wrong = "JSON is UTF-8; another charset is not taken."
-    elif request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        wrong = "A compressed body is not taken."
-    if wrong:
-        fault = Fault(
-            at="Content-Type", code="unsupported_media_type", detail=wrong, allowed=list(JSON_TYPES)
-        )
-        raise UnsupportedMediaType(wrong, [fault])
+    """Raise UnsupportedMediaType if the headers announce anything but plain JSON in UTF-8."""
+    detail = _fault_of_type(request)
+    if detail is not None:
+        code, allowed = "unsupported_media_type", list(JSON_TYPES)
+        fault = Fault(at="Content-Type", code=code, detail=detail, allowed=allowed)
+        raise UnsupportedMediaType(detail, [fault])
+
+
+def _fault_of_type(request: Request) -> str | None:
+    """Return what is wrong with Content-Type or Content-Encoding, or None."""
+    content_type = request.headers.get("content-type", "")
+    media_type, *parameters = [part.strip().lower() for part in content_type.split(";")]
+    if not media_type:
+        return "Content-Type is missing."
+    if media_type not in JSON_TYPES:
+        return f"The body must be JSON; Content-Type says {media_type[:100]!r}."
+    for parameter in parameters:
+        charset = parameter.partition("=")[2].strip('" ')
+        if parameter.startswith("charset") and charset not in ("utf-8", "utf8"):
+            return "JSON is UTF-8; another charset is not taken."
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return "A compressed body is not taken."
+    return None
 
 
 def parse(content: bytes) -> Any:
-    """Return what JSON bytes hold. Stricter than the standard parser, which lets pass what readers disagree about."""
+    """Return the value of JSON bytes. Raises MalformedJson.
+
+    The parser is stricter than the standard one: it refuses what parsers read differently.
+    """
+    text = _decode(content)
+    _check_depth(text)
+    repeated: list[tuple[dict[str, Any], str]] = []
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            names = [name for name, _ in pairs]
+            repeated.append((members, next(name for name in names if names.count(name) > 1)))
+        return members
+
+    value = _load(text, object_of)
+    _refuse_repeated(value, repeated)
+    if "\\u" in text and (pointer := _pointer(value, _is_unpaired)) is not None:
+        _refuse(pointer, "lone_surrogate", "Text must not contain a lone surrogate.")
+    return value
+
+
+def _decode(content: bytes) -> str:
+    """Return the text of a body that is UTF-8 without a byte order mark."""
     if not content.strip():
         raise MalformedJson("The body is empty; it must be JSON.")
     try:
@@ -134,20 +161,15 @@ def parse(content: bytes) -> Any:
         raise MalformedJson(f"The body is not UTF-8: see byte {error.start}.") from None
     if text.startswith("\ufeff"):
         raise MalformedJson("The body begins with a byte order mark; JSON has none.")
-    _check_depth(text)
-    twice: list[tuple[dict[str, Any], str]] = []
+    return text
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice.append((found, next(name for name in names if names.count(name) > 1)))
-        return found
 
+def _load(text: str, object_of: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> Any:
+    """Return the value of JSON text; `object_of` makes an object of its pairs."""
     try:
-        value = json.loads(
+        return json.loads(
             text,
-            object_pairs_hook=unique,
+            object_pairs_hook=object_of,
             parse_constant=_no_number,
             parse_float=_float,
             parse_int=_integer,
@@ -155,18 +177,16 @@ def parse(content: bytes) -> Any:
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}, character {error.pos}"
         raise MalformedJson(f"The body is not JSON: {error.msg} ({at}).") from None
-    if twice:
-        # An object inside one that was overwritten cannot be reached; then the one outside is found.
-        for part, name in twice:
-            if (place := _place(value, functools.partial(operator.is_, part))) is not None:
-                _refuse(
-                    f"{place}/{_escaped(name)}",
-                    "repeated_name",
-                    "This name stands twice in one object.",
-                )
-    if "\\u" in text and (place := _place(value, _is_unpaired)) is not None:
-        _refuse(place, "lone_surrogate", "Text must not contain a lone surrogate.")
-    return value
+
+
+def _refuse_repeated(value: Any, repeated: list[tuple[dict[str, Any], str]]) -> None:
+    """Raise MalformedJson at the first of the objects of a value that has a name twice."""
+    for part, name in repeated:
+        # An object within an overwritten one cannot be reached; a later turn finds the outer one.
+        pointer = _pointer(value, functools.partial(operator.is_, part))
+        if pointer is not None:
+            at = f"{pointer}/{_escaped(name)}"
+            _refuse(at, "repeated_name", "This name stands twice in one object.")
 
 
 def _refuse(at: str, code: str, detail: str) -> NoReturn:
@@ -175,11 +195,13 @@ def _refuse(at: str, code: str, detail: str) -> NoReturn:
     )
 
 
-# A string (or one without an end), or a bracket. The strings are taken whole, since brackets in them do not count.
+# A string (or one without an end), or a bracket. Brackets within strings do not count, so a string
+# is one token.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 def _check_depth(text: str) -> None:
+    """Raise MalformedJson if brackets are nested too deep."""
     if text.count("{") + text.count("[") <= DEEPEST:
         return
     depth = 0
@@ -188,7 +210,8 @@ def _check_depth(text: str) -> None:
             depth += 1
             if depth > DEEPEST:
                 raise MalformedJson(
-                    f"The body is nested deeper than {DEEPEST} levels: see character {token.start()}."
+                    f"The body is nested deeper than {DEEPEST} levels:"
+                    f" see character {token.start()}."
                 )
         elif token[0] in ("]", "}"):
             depth -= 1
@@ -211,26 +234,27 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _place(value: Any, wrong: Callable[[Any], bool], at: str = "") -> str | None:
-    """Return the JSON Pointer of the first part that is wrong, or None."""
-    if wrong(value):
+def _pointer(value: Any, matches: Callable[[Any], bool], at: str = "") -> str | None:
+    """Return the JSON Pointer of the first part of a value that matches, or None."""
+    if matches(value):
         return at
     parts: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         for name in value:
-            if wrong(name):
+            if matches(name):
                 return f"{at}/{_escaped(name)}"
         parts = list(value.items())
     elif isinstance(value, list):
         parts = list(enumerate(value))
     for name, part in parts:
-        if (found := _place(part, wrong, f"{at}/{_escaped(str(name))}")) is not None:
-            return found
+        pointer = _pointer(part, matches, f"{at}/{_escaped(str(name))}")
+        if pointer is not None:
+            return pointer
     return None
 
 
 def _escaped(name: str) -> str:
-    """Return a name as it stands in a JSON Pointer (RFC 6901), in characters that an answer can hold."""
+    """Return a name escaped for a JSON Pointer (RFC 6901), without lone surrogates."""
     printable = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return printable.replace("~", "~0").replace("/", "~1")
 

@@ -13,9 +13,9 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
-from api.http.auth import database
 from api.http.errors import KEY_ERRORS, responses
 from api.http.pagination import header
+from api.http.read_connection import database
 from api.http.request_body import has_body, read_json
 from models.access.api_keys import Key
 from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord

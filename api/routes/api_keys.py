@@ -6,8 +6,10 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from api.http.auth import JsonAccepted, Reader, database, needs
+from api.http.auth import needs
 from api.http.errors import KEY_ERRORS, ParameterError, responses
+from api.http.negotiation import JsonAccepted
+from api.http.read_connection import Reader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
 from api.http.write_transaction import in_turn

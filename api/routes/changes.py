@@ -10,11 +10,12 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from api.http import pagination
-from api.http.auth import Caller, JsonAccepted, ThreadReader
+from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
 from api.http.event_stream import BATCH, HEADERS, EventStream
-from api.http.negotiation import negotiate
+from api.http.negotiation import JsonAccepted, negotiate
 from api.http.pagination import choices
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from models.access.proposal_ownership import visibility_condition
 from models.core.types import MAX_INTEGER

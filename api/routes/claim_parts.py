@@ -8,8 +8,9 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, Reader
 from api.http.errors import RECORD_ERRORS
+from api.http.negotiation import JsonAccepted
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from models.core.types import Text
 from models.read import listings

@@ -10,10 +10,12 @@ from sqlalchemy import ColumnElement, Connection, false
 
 from api.citations import json_ld
 from api.http import list_formats, pagination, pending_proposals, search_parameters
-from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.http.list_formats import FormatParameters, ListFormatParameters
+from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging, choices
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from models.core.errors import Fault
 from models.core.types import Text

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from api.http.auth import JsonAccepted, needs
+from api.http.auth import needs
+from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
 from api.http.write_transaction import (
     IF_MATCH,

@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.http import list_formats, pagination, pending_proposals
-from api.http.auth import Caller, JsonAccepted, Reader
+from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import LinesParameters
+from api.http.negotiation import JsonAccepted
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from api.routes.claims import (
     EvidencePage,

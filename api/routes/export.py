@@ -9,10 +9,10 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
-from api.http.auth import database
 from api.http.body_chunks import ahead, pieces
 from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
 from api.http.negotiation import negotiate
+from api.http.read_connection import database
 from api.http.read_route import ReadRoute
 from models.database.connections import Database
 from models.transfer import export as exporting

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from api.http.auth import ThreadReader
 from api.http.errors import PLAIN_ERRORS, Unavailable
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from models.database import schema_version
 

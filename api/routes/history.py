@@ -9,10 +9,11 @@ from sqlalchemy import select
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.http import pagination
-from api.http.auth import Caller, JsonAccepted, ThreadReader
+from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
-from api.http.negotiation import negotiate
+from api.http.negotiation import JsonAccepted, negotiate
 from api.http.pagination import Page, Paging, choices
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, Times
 from models.access.proposal_ownership import may_see

@@ -5,8 +5,9 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, Reader
 from api.http.errors import LIST_ERRORS
+from api.http.negotiation import JsonAccepted
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from api.settings import NOTICE, installed_version
 from models.read import listings

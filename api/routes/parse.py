@@ -10,9 +10,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.citations import detect, formats
 from api.citations.parse_result import EntryProblem, ParsedFile
-from api.http.auth import JsonAccepted, database
 from api.http.errors import LIST_ERRORS, ParameterError, ProblemError, responses
+from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
+from api.http.read_connection import database
 from api.http.read_route import ParsedRoute
 from models.core.errors import Fault
 from models.read.filters import Filters

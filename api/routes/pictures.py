@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from api.http import pagination
-from api.http.auth import ThreadReader
 from api.http.errors import RECORD_ERRORS, not_acceptable
 from api.http.negotiation import negotiate
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.pictures.badge import badge_svg
 from api.pictures.chain import chain_svg

@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, ThreadReader
 from api.http.errors import RECORD_ERRORS
+from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug
 from models.core import vocabularies as v

@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
-from api.http.auth import Caller, JsonAccepted, Reader, ThreadReader, database, needs
+from api.http.auth import Caller, needs
 from api.http.errors import KEY_ERRORS, RECORD_ERRORS, responses
+from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging, choices
+from api.http.read_connection import Reader, ThreadReader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.write_transaction import (
     IF_MATCH,

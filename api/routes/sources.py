@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from api.http import list_formats, pagination, pending_proposals, search_parameters
-from api.http.auth import Caller, Reader
+from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import FormatParameters, ListFormatParameters
 from api.http.pagination import Page, Paging
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models.core.types import Text

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, ThreadReader
 from api.http.errors import LIST_ERRORS
+from api.http.negotiation import JsonAccepted
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from models.read import search_results
 from models.read.filters import NO_VALUES, Filters, Many, SearchText

@@ -8,9 +8,10 @@ from pydantic_core import to_json
 from sqlalchemy import select
 
 from api.http import pagination
-from api.http.auth import JsonAccepted, Reader
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
+from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from models.core.types import Text
 from models.read import listings

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http import pagination
-from api.http.auth import JsonAccepted
 from api.http.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
+from api.http.negotiation import JsonAccepted
 from api.http.read_route import ReadRoute
 from models.core import vocabularies as v
 from models.core.errors import Fault, NotFound, close_matches

@@ -19,13 +19,13 @@ ORIGIN = {"Origin": "https://app.example"}
 @pytest.mark.parametrize(
     ("module", "function", "path"),
     [
-        (listings, "page", "/v1/claims"),
-        (listings, "page", "/v1/sources?author=doepp"),
-        (listings, "claim", "/v1/claims/ccsvi-causes-ms"),
+        (listings, "read_page", "/v1/claims"),
+        (listings, "read_page", "/v1/sources?author=doepp"),
+        (listings, "read_claim", "/v1/claims/ccsvi-causes-ms"),
         (facets, "facets", "/v1/claims/facets"),
         (relation_graph, "walk", "/v1/claims/ccsvi-causes-ms/relations"),
-        (listings, "serial", "/v1"),
-        (listings, "source_named", "/v1/sources/doepp-2010"),
+        (listings, "current_serial", "/v1"),
+        (listings, "read_referenced_source", "/v1/sources/doepp-2010"),
     ],
 )
 def test_a_fault_of_ours_is_a_500_without_its_inside(
