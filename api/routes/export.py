@@ -23,7 +23,7 @@ MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
 AT_ONCE = 2
 # Its first two lines.
 EXAMPLE = (
-    '{"record":"export","format":1,"schema":"0011","derivation":"2026-11-24","serial":196,"licence":"CC0-1.0",'
+    '{"record":"export","format":1,"schema":"0012","derivation":"2026-11-28","serial":196,"licence":"CC0-1.0",'
     '"counts":{"topics":10,"sources":40,"claims":21,"retired":0,"revisions":196}}\n'
     '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune'
     " activity against the body's own "

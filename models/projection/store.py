@@ -34,5 +34,6 @@ def store(connection: Connection, derived: Rows) -> None:
 
 
 def in_batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the claims in slices of at most `BATCH`, in their order."""
     for start in range(0, len(claims), BATCH):
         yield claims[start : start + BATCH]
