@@ -84,7 +84,8 @@ class Streams:
             return listings.serial(connection)
 
     def _wake(self) -> None:
-        # Waiting streams hold the old event; a stream that waits from now on waits for the next one.
+        # Waiting streams hold the old event; a stream that waits from now on waits for the next
+        # one.
         self.news, news = asyncio.Event(), self.news
         news.set()
 
@@ -110,9 +111,10 @@ class Streams:
     async def events(self, since: int, read: Read) -> AsyncIterator[bytes]:
         """Yield the changes after a serial as they come, and a heartbeat while none comes.
 
-        It ends when the process stops.
+                It ends when the process stops.
 
-        No connection is held while a client takes its time, and no more than one batch waits for it.
+                No connection is held while a client takes its time, and no more than one batch
+        waits for it.
         """
         # An id of its own, so that whoever is cut off before the first event goes on from here.
         yield format_sse_event(id=str(since), retry=RETRY_MILLISECONDS)

@@ -32,8 +32,9 @@ HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 5
 # How long a stop waits for requests under way: a container's runtime kills after ten seconds.
 SHUTDOWN_SECONDS = 8
-# How long a worker process may take to answer its supervisor, which kills it otherwise. A worker that
-# is starting does not answer, and on a slow machine a start takes longer than uvicorn's five seconds.
+# How long a worker process may take to answer its supervisor, which kills it otherwise. A worker
+# that is starting does not answer, and on a slow machine a start takes longer than uvicorn's five
+# seconds.
 WORKER_SECONDS = 60
 
 

@@ -40,8 +40,8 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-# Headers that a route reads by itself, as OpenAPI declares them; `taking` returns them for a route's
-# `openapi_extra`.
+# Headers that a route reads by itself, as OpenAPI declares them; `taking` returns them for a
+# route's `openapi_extra`.
 _TAG = {"type": "string", "examples": ['"212"']}
 IF_MATCH = {
     "name": "If-Match",

@@ -1,4 +1,6 @@
-"""What a client may send: how much, how deep, in which type; and JSON that can mean one thing only."""
+"""What a client may send: how much, how deep, in which type; and JSON that can mean one thing
+only.
+"""
 
 import json
 import time

@@ -31,7 +31,10 @@ def test_the_three_sources_of_the_article() -> None:
         "id": "zamboni-2009-jnnp",
         "type": "article-journal",
         "title": "Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis",
-        "authors": "Zamboni, P; Galeotti, R; Menegatti, E; Malagoni, A M; Tacconi, G; Dall'Ara, S; Bartolomei, I; Salvi, F",
+        "authors": (
+            "Zamboni, P; Galeotti, R; Menegatti, E; Malagoni, A M; Tacconi, G; Dall'Ara, S;"
+            " Bartolomei, I; Salvi, F"
+        ),
         "authors_complete": "true",
         "container_title": "Journal of Neurology, Neurosurgery & Psychiatry",
         "container_title_short": "J Neurol Neurosurg Psychiatry",

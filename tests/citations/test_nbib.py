@@ -280,7 +280,9 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def numbered(draw: st.DrawFn) -> tuple[int, bytes]:
-    """Generate a file of that many records, some lines of each but its PMID left out or said twice."""
+    """Generate a file of that many records, some lines of each but its PMID left out or said
+    twice.
+    """
     count = draw(st.integers(0, 4))
     lines = []
     for number in range(count):
