@@ -24,7 +24,7 @@ from tests.databases import DATABASES, Templates, store_of
 
 # Who asks. A record that is asked about was proposed by anna for the first three and by ben for
 # «self», a curator.
-#                 nobody anna emil self curator admin, then keys that are expired, revoked, malformed
+#                 nobody anna emil self curator admin, then keys: expired, revoked, malformed
 WHO = ("nobody", "anna", "emil", "self", "cleo", "dora", "expired", "revoked", "malformed")
 OPEN = "             200  200  200  200  200     200    200 200 200"
 MINDED = "           200  200  200  200  200     200    401 401 401"

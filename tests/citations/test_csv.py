@@ -89,7 +89,8 @@ def test_names() -> None:
         {"literal": "Rand and Sons; Partners"},
     ]
     source = row(
-        id="x", type="book", title="T", study_design="not_recorded", authors=authors, authors_complete=False
+        id="x", type="book", title="T", study_design="not_recorded", authors=authors,
+        authors_complete=False
     )  # fmt: skip
     assert rows_of(source)[0]["authors"] == "van den Berg, Jan, Jr; Rand and Sons, Partners; et al."
 
