@@ -140,7 +140,8 @@ FILTERS: dict[str, Holds] = {
     "topic=ccsvi&certainty=very_low,low&has_conflict=true": lambda c: (
         "ccsvi" in c["topics"] and c["certainty"] in ("very_low", "low") and c["has_conflict"]
     ),
-    "topic=ccsvi&evidence_level=4,5&direction=supports&study_design=laboratory,cohort,case_control": lambda c: (
+    "topic=ccsvi&evidence_level=4,5&direction=supports"
+    "&study_design=laboratory,cohort,case_control": lambda c: (
         "ccsvi" in c["topics"]
         and line(
             level=("4", "5"),

@@ -269,7 +269,10 @@ def test_an_unknown_style_or_locale_is_refused_with_similar_ones() -> None:
 
 
 def test_citeproc_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, api.citations.bibliography; sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
+    code = (
+        "import sys, api.citations.bibliography;"
+        " sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

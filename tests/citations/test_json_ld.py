@@ -113,6 +113,12 @@ def nodes_of(value: Any) -> Iterator[Row]:
                 yield from nodes_of(inner)
 
 
+def _without_prefix(node: Row) -> str:
+    """Return an expanded node's type and the names of its properties, without the prefix."""
+    names = sorted(name.removeprefix(SCHEMA) for name in set(node) - {"@type"})
+    return f"{node['@type'][0].removeprefix(SCHEMA)} {names}"
+
+
 def check(document: Any) -> list[Row]:
     """Expand, and hold the result against the document: every node with its type, every term in its
     place.
@@ -121,12 +127,9 @@ def check(document: Any) -> list[Row]:
     plain = [node for node in nodes_of(document) if "@graph" not in node]
     # A link alone is an object after expansion, and none before.
     nodes = [node for node in nodes_of(expanded) if set(node) != {"@id"}]
-    told = sorted(f"{node['@type']} {sorted(set(node) - {'@type'})}" for node in plain)
-    names = sorted(
-        f"{node['@type'][0].removeprefix(SCHEMA)} {sorted(name.removeprefix(SCHEMA) for name in set(node) - {'@type'})}"
-        for node in nodes
-    )
-    assert names == told
+    compact = sorted(f"{node['@type']} {sorted(set(node) - {'@type'})}" for node in plain)
+    names = sorted(_without_prefix(node) for node in nodes)
+    assert names == compact
     assert {kind for node in nodes for kind in node["@type"]} <= {SCHEMA + kind for kind in TYPES}
     assert {name for node in nodes for name in node if name[0] != "@"} <= {
         SCHEMA + name for name in PROPERTIES
