@@ -61,11 +61,11 @@ class Cache:
         if scope["type"] != "http" or scope["method"] != "GET" or not self.room:
             await self.app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        began = time.perf_counter()
         if not self._looked:
             await self._look()
         varying: list[Any] = []
-        given, accepted = b"", None
+        sent_id, accepted = b"", None
         for header in scope["headers"]:
             name, value = header
             if name in VARYING:
@@ -73,7 +73,7 @@ class Cache:
             elif name == b"accept-encoding":
                 accepted = value if accepted is None else accepted + b", " + value
             elif name == b"x-request-id":
-                given = value
+                sent_id = value
             elif name in BARRING:
                 await self.app(scope, receive, send)
                 return
@@ -85,22 +85,22 @@ class Cache:
             preferred_coding(accepted),
             *varying,
         )
-        found = self.kept.get(key)
-        if found is None:
+        cached = self.kept.get(key)
+        if cached is None:
             token = self.token
             await self.app(
                 scope, receive, send if token is None else _Keeping(self, token, key, send)
             )
             return
         self.kept.move_to_end(key)
-        request_id = middleware.request_id_of(given)
-        headers = [*found.headers, (b"x-request-id", request_id.encode())]
-        await send({"type": "http.response.start", "status": found.status, "headers": headers})
-        await send({"type": "http.response.body", "body": found.body})
-        middleware.log_request(scope, request_id, found.status, begun)
+        request_id = middleware.request_id_of(sent_id)
+        headers = [*cached.headers, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": cached.status, "headers": headers})
+        await send({"type": "http.response.body", "body": cached.body})
+        middleware.log_request(scope, request_id, cached.status, began)
 
     def keep(self, token: Hashable, key: Hashable, answer: Kept) -> None:
-        """Keep an answer that was begun when this token held; not where it was overtaken."""
+        """Store a response unless a commit has changed the token since the request began."""
         if token != self.token or key in self.kept:
             return
         self.kept[key] = answer
