@@ -49,7 +49,7 @@ from api.settings import NOTICE, Settings, installed_version
 from models.database.connections import POOL_SIZE, connect
 from models.search.query import read_synonyms
 
-# The first one that fits answers, so that those that are asked for the most come first.
+# The first route that fits answers, so the most frequent ones come first.
 MODULES = (
     claims,
     index,
@@ -100,7 +100,7 @@ SHOWN_HEADERS = [
 
 
 def middleware(settings: Settings) -> list[Middleware]:
-    """Return what every request passes, the outermost first."""
+    """Return the middleware of every request, the outermost first."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -123,7 +123,7 @@ def middleware(settings: Settings) -> list[Middleware]:
 
 
 class Application(FastAPI):
-    """The application behind its cache of answers, which nothing but what it holds passes by the middleware."""
+    """The application behind its cache, whose responses alone bypass the middleware."""
 
     cache: Cache
 
@@ -132,7 +132,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: Settings) -> Application:
-    """Return the application on the settings' database, which must be migrated (see `claimbase serve`)."""
+    """Return the application; its database must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit)
 
@@ -145,7 +145,8 @@ def create_app(settings: Settings) -> Application:
     app = Application(
         title="Claimbase",
         summary="Claims, their evidence and its strength, as JSON.",
-        description=f"{NOTICE} Every list is paged by `cursor`; every error is `application/problem+json`.",
+        description=f"{NOTICE} Every list is paged by `cursor`;"
+        " every error is `application/problem+json`.",
         version=installed_version(),
         license_info={"name": "MIT (code), CC0-1.0 (content)"},
         docs_url=None,
@@ -153,12 +154,12 @@ def create_app(settings: Settings) -> Application:
         redirect_slashes=False,
         lifespan=lifespan,
         middleware=middleware(settings),
-        # Not included, since FastAPI then goes through each router for each request.
+        # A list of routes, since FastAPI searches included routers one by one for each request.
         routes=[route for router in ROUTERS for route in router.routes],
     )
     app.state.database = database
     app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
-    # As many readers have a thread as there are connections; the rest wait without.
+    # As many readers have a thread as there are connections; the others wait without a thread.
     app.state.readers = CapacityLimiter(POOL_SIZE)
     app.state.exports = BoundedSemaphore(export.AT_ONCE)
     app.state.streams = streams
@@ -188,7 +189,8 @@ def _offline_docs(app: FastAPI) -> None:
         swagger_css_url="/docs/static/swagger-ui.css",
         swagger_favicon_url="/docs/static/favicon.png",
     )
-    # It may run its own script and no other, and talk to this server alone; its styles are set by the script.
+    # The page may run its own script and no other, and talk to this server alone. The script sets
+    # inline styles.
     scripts = re.findall(rb"<script>(.*?)</script>", bytes(page.body), flags=re.DOTALL)
     hashes = [
         f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"

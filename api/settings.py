@@ -1,4 +1,4 @@
-"""The only reader of environment variables; every setting is `CLAIMBASE_` and the name of the field."""
+"""The settings: the one reader of environment variables, `CLAIMBASE_` and a field's name."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: list[str] = Field(
         default=["127.0.0.1", "::1"],
-        description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed, as a JSON list.",
+        description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed,"
+        " as a JSON list.",
     )
     key_writes_per_minute: int = Field(
         default=600, ge=1, description="Writes a minute with one key; beyond it 429."

@@ -1,4 +1,6 @@
-"""The whole suite runs on files of SQLite and on a real PostgreSQL; nothing is mocked and every test really commits."""
+"""The whole suite runs on files of SQLite and on a real PostgreSQL; nothing is mocked and every
+test really commits.
+"""
 
 from collections.abc import Iterator
 
@@ -13,7 +15,9 @@ from tests.databases import DATABASES, Store, Templates, store_of
 
 @pytest.fixture(autouse=True)
 def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let kept answers be no second behind: tests write past the application, as another node would, and look at once."""
+    """Let kept answers be no second behind: tests write past the application, as another node
+    would, and look at once.
+    """
     monkeypatch.setattr("api.http.response_cache.POLL_SECONDS", -1.0)
 
 

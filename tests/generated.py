@@ -16,9 +16,10 @@ def generated(
     many: int = MANY,
     without: Iterable[HealthCheck] = (),
 ) -> Callable[[Callable[..., None]], Callable[[int], None]]:
-    """Run a test on `few` examples of its arguments, and on `many` in the slow suite; the same ones each time.
+    """Run a test on `few` examples of its arguments, and on `many` in the slow suite; the same ones
+    each time.
 
-    Where an example is a list of sources, `few` counts the lists.
+        Where an example is a list of sources, `few` counts the lists.
     """
     sizes = pytest.mark.parametrize("examples", [few, pytest.param(many, marks=pytest.mark.slow)])
 

@@ -46,7 +46,9 @@ def a_claim(slug: str = "x-causes-y", **more: Any) -> ClaimIn:
 
 
 def a_line(key: str = "smith-2020", **more: Any) -> EvidenceIn:
-    """Return evidence against the claim from that trial, with other fields where `more` has them."""
+    """Return evidence against the claim from that trial, with other fields where `more` has
+    them.
+    """
     record = {
         "key": key,
         "source": "smith-2020",

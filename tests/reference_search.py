@@ -7,7 +7,9 @@ from models.search import tokenizer
 
 
 class ReferenceSearch:
-    """What a query means: read off its definition, over all words of a record, without any index."""
+    """What a query means: read off its definition, over all words of a record, without any
+    index.
+    """
 
     def __init__(self, title: str, texts: Sequence[str]) -> None:
         self.texts = [tokenizer.tokenize(each) for each in (title, *texts)]

@@ -1,6 +1,7 @@
 """The documents and the program agree.
 
-What the program has and no document names fails, and so does what a document names or shows wrongly.
+What the program has and no document names fails, and so does what a document names or shows
+wrongly.
 """
 
 import contextlib

@@ -1,4 +1,6 @@
-"""The house keeps its order: who imports whom, where the databases are told apart, what is documented."""
+"""The house keeps its order: who imports whom, where the databases are told apart, what is
+documented.
+"""
 
 import ast
 import re

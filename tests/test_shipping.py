@@ -1,4 +1,7 @@
-"""The files that ship the program say nothing that the program does not know. What can rot in them is held here."""
+"""The files that ship the program say nothing that the program does not know.
+
+What can rot in them is held here.
+"""
 
 import ast
 import json

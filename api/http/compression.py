@@ -1,4 +1,4 @@
-"""Compression of responses: Accept-Encoding chooses the coding, and each coding has its own ETag."""
+"""Compression of responses: Accept-Encoding chooses the coding, and each has its own ETag."""
 
 import re
 from collections.abc import Callable

@@ -56,8 +56,8 @@ def _challenge(more: str = "") -> dict[str, str]:
 
 _EXPIRED = ', error="invalid_token", error_description="The key is expired."'
 PROBLEM_TYPES = {
-    each.code: each
-    for each in (
+    problem_type.code: problem_type
+    for problem_type in (
         ProblemType(
             "invalid_parameter",
             400,
@@ -254,7 +254,7 @@ PROBLEMS = Vocabulary(
     "problems",
     "Problems",
     "The codes that an answer with an error may carry; `type` points here.",
-    tuple(Term(each.code, each.title, each.definition) for each in PROBLEM_TYPES.values()),
+    tuple(Term(kind.code, kind.title, kind.definition) for kind in PROBLEM_TYPES.values()),
     reference="RFC 9457, Problem Details for HTTP APIs",
 )
 
@@ -454,7 +454,7 @@ def _allowed(request: Request) -> list[str]:
     methods = [method.upper() for method in paths[meant]] if meant else ["GET"]
     # A HEAD is answered as the GET would be; see `api.envelope`.
     return (
-        ["GET", "HEAD", *(each for each in methods if each != "GET")]
+        ["GET", "HEAD", *(method for method in methods if method != "GET")]
         if "GET" in methods
         else methods
     )

@@ -84,7 +84,8 @@ class Streams:
             return listings.current_serial(connection)
 
     def _wake(self) -> None:
-        # Waiting streams hold the old event; a stream that waits from now on waits for the next one.
+        # Waiting streams hold the old event; a stream that waits from now on waits for the next
+        # one.
         self.news, news = asyncio.Event(), self.news
         news.set()
 
@@ -110,13 +111,14 @@ class Streams:
     async def events(self, since: int, read: Read) -> AsyncIterator[bytes]:
         """Yield the changes after a serial as they come, and a heartbeat while none comes.
 
-        It ends when the process stops.
+                It ends when the process stops.
 
-        No connection is held while a client takes its time, and no more than one batch waits for it.
+                No connection is held while a client takes its time, and no more than one batch
+        waits for it.
         """
         # An id of its own, so that whoever is cut off before the first event goes on from here.
         yield format_sse_event(id=str(since), retry=RETRY_MILLISECONDS)
-        told = since
+        last_sent = since
         while not self.closed:
             # Taken before the reading: whatever is committed after it sets this very event.
             news = self.news
@@ -124,7 +126,7 @@ class Streams:
             if batch is not None:
                 since = batch.next
                 if batch.rows:
-                    told = batch.rows[-1]["serial"]
+                    last_sent = batch.rows[-1]["serial"]
                     yield b"".join(map(_event, batch.rows))
                 if since < batch.last:
                     continue
@@ -136,9 +138,9 @@ class Streams:
                     # An id without data is no event, but the client resumes from there, past the
                     # changes that its filters leave out.
                     yield format_sse_event(
-                        comment="heartbeat", id=str(since) if since != told else None
+                        comment="heartbeat", id=str(since) if since != last_sent else None
                     )
-                    told = since
+                    last_sent = since
                     if batch is None:
                         break
 

@@ -82,9 +82,9 @@ class RequestIdMiddleware:
         await self.app(scope, receive, changing_headers(send, lambda headers: [*headers, header]))
 
 
-def request_id_of(given: bytes) -> str:
+def request_id_of(header: bytes) -> str:
     """Return the id that a client gave if it is harmless, else a new one."""
-    text = given.decode("latin-1")
+    text = header.decode("latin-1")
     if text and HARMLESS_ID.fullmatch(text) and redact_keys(text) == text:
         return text
     # The id is no secret, so it need not be hard to guess.

@@ -36,7 +36,7 @@ def choices(name: str, values: Sequence[str]) -> OneOf:
 
 
 def sorts(listing: listings.Listing, *more: str) -> OneOf:
-    """Return the annotation of `sort` for a listing: each name, also with a minus for descending."""
+    """Return the annotation of a listing's `sort`: each name, also with a minus for descending."""
     names = ("id", *listing.sorts, *more)
     return choices("sort", [sign + name for name in names for sign in ("", "-")])
 

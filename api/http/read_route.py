@@ -22,8 +22,9 @@ from api.http.errors import ParameterError
 from api.http.pagination import split_cursor
 from models.core.errors import Fault
 
-# These parameters make Python's work long, which no bound cuts off: an index of text is searched, or a claim is
-# derived anew. A class of parameters that knows better says so by `takes_long`.
+# With these parameters Python itself has much to do, which no bound interrupts: it searches an
+# index of text, or derives a claim anew. A class of parameters may decide otherwise by
+# `takes_long`.
 LONG_WORK = frozenset({"as_of", "known_at", "q"})
 MOST_PARSED = 1024
 
@@ -151,33 +152,27 @@ class QueryParser:
         self.is_list = {
             info.alias or name: get_origin(info.annotation) is list for name, info in fields.items()
         }
-        # What is kept is given to many requests, so nobody may alter it.
+        # Many requests share a cached object, so no route may change it.
         self.parse = lru_cache(MOST_PARSED)(self._parse)
 
     def __call__(self, query: bytes) -> Any:
         """Return the parameters. Raises RequestValidationError if a name or value is invalid."""
-        # The pages of a list differ by their cursors alone, so the rest is parsed once for all of them.
-        rest, cursor = (
-            split_cursor(query.decode("latin-1"))
-            if "cursor" in self.is_list
-            else (query.decode("latin-1"), None)
-        )
+        # The pages of a list differ by their cursors alone, so the rest is parsed once for all.
+        rest, cursor = query.decode("latin-1"), None
+        if "cursor" in self.is_list:
+            rest, cursor = split_cursor(rest)
         parameters = self.parse(rest)
         return parameters if cursor is None else parameters.model_copy(update={"cursor": cursor})
 
     def _parse(self, query: str) -> Any:
-        given = grouped(query)
-        refuse(
-            [
-                _repeated(name, values)
-                for name, values in given.items()
-                if self._is_repeated(name, values)
-            ]
-        )
-        one_or_all = {
-            name: values if self.is_list.get(name) else values[0] for name, values in given.items()
+        values_of = grouped(query)
+        repeated = [name for name, values in values_of.items() if self._is_repeated(name, values)]
+        refuse([_repeated(name, values_of[name]) for name in repeated])
+        members = {
+            name: values if self.is_list.get(name) else values[0]
+            for name, values in values_of.items()
         }
-        parameters, errors = self.field.validate(one_or_all, {}, loc=("query",))
+        parameters, errors = self.field.validate(members, {}, loc=("query",))
         if errors:
             raise RequestValidationError(errors)
         return parameters
@@ -200,7 +195,7 @@ def _repeated(name: str, values: list[str]) -> Fault:
 
 
 def refuse_query(query: bytes) -> None:
-    """Raise ParameterError if a function without parameters is given some."""
+    """Raise ParameterError if a request has parameters that its function does not take."""
     names = grouped(query.decode("latin-1"))
     faults = [
         Fault(at=name, code="unknown_parameter", detail=f"There is no parameter '{name}' here.")

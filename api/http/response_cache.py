@@ -1,4 +1,4 @@
-"""Answers that were given before, as they went out: compressed once, and good for as long as nothing was changed."""
+"""A cache of responses as they were sent, compressed, which holds until the next commit."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from api.http.compression import preferred_coding
 from models.database.connections import Database
 from models.read import listings
 
-# What an answer depends on besides its address; and what asks for more than the public answer to a plain GET.
+# The headers that a response depends on; and those with which a GET is not a plain public one.
 VARYING = frozenset([b"accept", b"host", b"if-none-match", b"origin"])
 BARRING = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
 # No answer takes more than this part of all there is room for.
@@ -38,11 +38,11 @@ class Kept:
 
 
 class Cache:
-    """An ASGI application in front of another one, on what that reads of one database.
+    """An ASGI application in front of another one, which reads one database.
 
-    Kept is a 200 or a 304 that bears a tag and is for anybody. All of it is thrown away with the first commit after,
-    whoever made it: a file tells at once; else the commits of this process do, and the serial does, which is read once
-    a second. What was asked for least recently goes first.
+    It stores each public 200 or 304 that has an ETag, and drops all of them after any commit. A
+    commit of another process shows at once in a file of SQLite; otherwise in the serial, which is
+    read once a second. The least recently used response is dropped first.
     """
 
     def __init__(self, app: ASGIApp, database: Database, room: int) -> None:
@@ -61,11 +61,11 @@ class Cache:
         if scope["type"] != "http" or scope["method"] != "GET" or not self.room:
             await self.app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        began = time.perf_counter()
         if not self._looked:
             await self._look()
         varying: list[Any] = []
-        given, accepted = b"", None
+        sent_id, accepted = b"", None
         for header in scope["headers"]:
             name, value = header
             if name in VARYING:
@@ -73,7 +73,7 @@ class Cache:
             elif name == b"accept-encoding":
                 accepted = value if accepted is None else accepted + b", " + value
             elif name == b"x-request-id":
-                given = value
+                sent_id = value
             elif name in BARRING:
                 await self.app(scope, receive, send)
                 return
@@ -85,22 +85,22 @@ class Cache:
             preferred_coding(accepted),
             *varying,
         )
-        found = self.kept.get(key)
-        if found is None:
+        cached = self.kept.get(key)
+        if cached is None:
             token = self.token
             await self.app(
                 scope, receive, send if token is None else _Keeping(self, token, key, send)
             )
             return
         self.kept.move_to_end(key)
-        request_id = middleware.request_id_of(given)
-        headers = [*found.headers, (b"x-request-id", request_id.encode())]
-        await send({"type": "http.response.start", "status": found.status, "headers": headers})
-        await send({"type": "http.response.body", "body": found.body})
-        middleware.log_request(scope, request_id, found.status, begun)
+        request_id = middleware.request_id_of(sent_id)
+        headers = [*cached.headers, (b"x-request-id", request_id.encode())]
+        await send({"type": "http.response.start", "status": cached.status, "headers": headers})
+        await send({"type": "http.response.body", "body": cached.body})
+        middleware.log_request(scope, request_id, cached.status, began)
 
     def keep(self, token: Hashable, key: Hashable, answer: Kept) -> None:
-        """Keep an answer that was begun when this token held; not where it was overtaken."""
+        """Store a response unless a commit has changed the token since the request began."""
         if token != self.token or key in self.kept:
             return
         self.kept[key] = answer
@@ -110,14 +110,14 @@ class Cache:
             self.size -= oldest.size
 
     async def _look(self) -> None:
-        """Find out what says that nothing was committed; throw all away where it says something else than before.
+        """Drop all responses if there was a commit since the last look.
 
-        Once in each turn of the event loop is enough: whoever is answered in this turn had asked before it began.
+        Once in each turn of the event loop is enough: every request that is answered in this turn
+        arrived before the turn began.
         """
-        pulse = self.database.change_token() or await self._told()
-        token = (
-            None if pulse is None else (pulse, time.time() // DAY)
-        )  # Some answers reach until today.
+        pulse = self.database.change_token() or await self._commits_and_serial()
+        # Some responses depend on today's date.
+        token = None if pulse is None else (pulse, time.time() // DAY)
         if token is None or token != self.token:
             self.kept.clear()
             self.size, self.token = 0, token
@@ -128,19 +128,23 @@ class Cache:
     def _look_again(self) -> None:
         self._looked = False
 
-    async def _told(self) -> Hashable:
-        """Return how often this process committed, and the serial of the last second; None where nobody answers."""
+    async def _commits_and_serial(self) -> Hashable:
+        """Return the number of this process's commits and the serial, at most a second old.
+
+        It is None if the serial cannot be read.
+        """
         async with self._polling:
-            begun = time.monotonic()
-            if begun - self._polled > POLL_SECONDS:
+            began = time.monotonic()
+            if began - self._polled > POLL_SECONDS:
                 try:
-                    self._serial = await anyio.to_thread.run_sync(self._ask)
+                    self._serial = await anyio.to_thread.run_sync(self._read_serial)
                 except Exception:
-                    return None  # Whatever it is, the application is asked instead, and says so.
-                self._polled = begun
+                    # Without the cache the request meets the same error, and its response says so.
+                    return None
+                self._polled = began
         return self.database.commits, self._serial
 
-    def _ask(self) -> int:
+    def _read_serial(self) -> int:
         with self.database.read() as connection:
             return listings.current_serial(connection)
 

@@ -62,8 +62,8 @@ def apply_search(
 def highlighting_claims(lines: Lines, query: Query, day: str | None) -> Lines:
     """Return a function that writes claims as JSON with `highlight`.
 
-    Their rows have `search_results.HIGHLIGHT_PARTS`. With a day, only what had been published by then
-    is highlighted.
+        Their rows have `search_results.HIGHLIGHT_PARTS`. With a day, only what had been published
+    by then is highlighted.
     """
 
     def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:

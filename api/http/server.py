@@ -1,4 +1,4 @@
-"""How uvicorn is run: a clock for slow clients, which it lacks; one shape for its own errors, too; a stop that ends."""
+"""How uvicorn runs: a clock for slow clients, the one shape of errors, and a stop that ends."""
 
 import asyncio
 import gc
@@ -24,23 +24,25 @@ from api.http.middleware import SECURITY_HEADERS, SecurityHeadersMiddleware
 from api.settings import Settings
 from models.access.api_keys import redact_keys
 
-# How long the rest of a body is read and thrown away that was answered already, so that the client gets the answer.
+# How long the rest of a body is read and discarded after an early response, so that the client
+# receives that response.
 LINGER_SECONDS = 5
-# How long a client may take to send a request's headers, and how long an idle connection stays open.
+# How long a client may take to send the headers, and how long an idle connection stays open.
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 5
-# How long a stop waits for requests under way: a container's runtime kills ten seconds after it asked.
+# How long a stop waits for requests under way: a container's runtime kills after ten seconds.
 SHUTDOWN_SECONDS = 8
-# How long a process of several may take to answer its supervisor, which else kills it: also while it still starts, and
-# on a slow machine that takes longer than uvicorn's five seconds.
+# How long a worker process may take to answer its supervisor, which kills it otherwise. A worker
+# that is starting does not answer, and on a slow machine a start takes longer than uvicorn's five
+# seconds.
 WORKER_SECONDS = 60
 
 
 class Clock:
-    """Does something after so many seconds, unless it is stopped or set anew before.
+    """Calls a function after some seconds, unless it is stopped or set anew before.
 
-    Each request sets and stops several, so that doing so costs next to nothing: a timer that is too early goes on, and finds
-    out when it is due that it was.
+    Each request sets and stops several clocks, so this must be cheap: a timer that is too early is
+    left running, and starts again for the remaining time when it fires.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,7 +53,7 @@ class Clock:
         self._then: Callable[[], object] = lambda: None
 
     def set(self, seconds: float, then: Callable[[], object]) -> None:
-        """Do this after so many seconds, and nothing else."""
+        """Call this function after so many seconds, instead of the one before."""
         self._end, self._then = self._loop.time() + seconds, then
         if self._timer is None or self._due > self._end:
             self._arm()
@@ -87,7 +89,7 @@ class Clock:
 
 
 class Impatient(HttpToolsProtocol):
-    """One connection, with a clock for the headers, for a body that nobody reads, for an answer that nobody takes.
+    """One connection, with clocks for slow headers, an unread body and a response not received.
 
     At any time at most one clock runs for what the client sends, and one for what it takes.
     """
@@ -105,7 +107,7 @@ class Impatient(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # Uvicorn stops its own clock for idle connections at any byte, even one that begins no request.
+        # Uvicorn stops its own clock for idle connections at any byte, even if no request begins.
         if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
             self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
@@ -205,7 +207,7 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Config(uvicorn.Config):
-    """How uvicorn is run: what each process is given, which makes the application for itself where there are several."""
+    """The configuration of uvicorn; with several processes, each creates its own application."""
 
     app: Any
 
@@ -239,25 +241,29 @@ class Config(uvicorn.Config):
         if not isinstance(self.app, FastAPI):
             self.app = self.app()
         super().load()
-        # What is there now stays; to go through it again and again takes a tenth of the time of a read.
+        # These objects stay; collecting them again and again takes a tenth of the time of a read.
         gc.freeze()
 
 
 def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
-    """Serve until a signal comes; say whether it could begin to. Several processes take `app` as what makes one."""
+    """Serve until a signal comes, and return whether the server could start.
+
+    With several processes, `app` is a function that returns the application.
+    """
     config = Config(app, settings)
     if settings.workers > 1:
         with config.bind_socket() as listening:
             Multiprocess(config, [listening]).run()
         return True
     server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):  # It has stopped in order by then.
+    # uvicorn raises the signal again after an orderly stop.
+    with suppress(KeyboardInterrupt):
         server.run()
     return server.started
 
 
 class Redacting(JsonFormatter):
-    """Writes a record as one line of JSON in which no key can be read, whoever put it there."""
+    """Writes a log record as one line of JSON, without any key that its text may contain."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -275,7 +281,7 @@ def logs(settings: Settings) -> dict[str, Any]:
                 "format": "%(levelname)s %(name)s %(message)s",
                 "rename_fields": {"levelname": "level", "name": "logger"},
                 "timestamp": "at",
-                # Uvicorn's own copy of the message with terminal colours; the rest is the formatter's default.
+                # Uvicorn's copy of the message with terminal colours; the rest is the default.
                 "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
             }
         },

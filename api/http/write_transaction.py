@@ -1,4 +1,4 @@
-"""How a write over HTTP goes: the version it is about, a repetition that is told from a second write, one transaction."""
+"""A write over HTTP: one transaction, with If-Match and Idempotency-Key."""
 
 import asyncio
 import hashlib
@@ -31,7 +31,8 @@ WRITE_ERRORS = {**KEY_ERRORS, **responses(404, 408, 409, 410, 412, 413, 415, 422
 NEW_ERRORS = {status: said for status, said in WRITE_ERRORS.items() if status not in (412, 428)}
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
-# So many writers have a thread: one that writes and one that is next. The others wait without, so that reads go on.
+# So many writers have a thread: one that writes and the next one. The others wait without a thread,
+# so that reads go on.
 THREADS = 2
 
 Work = Callable[[Change], "Answer"]
@@ -39,13 +40,15 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-# Headers that a route reads by itself, as OpenAPI declares them: `taking` puts them into a route's `openapi_extra`.
+# Headers that a route reads by itself, as OpenAPI declares them; `taking` returns them for a
+# route's `openapi_extra`.
 _TAG = {"type": "string", "examples": ['"212"']}
 IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": True,
-    "description": "The ETag that was read: the version that is meant. `*` names none and is refused.",
+    "description": "The ETag that was read: the version that is meant."
+    " `*` names none and is refused.",
     "schema": _TAG,
 }
 NEW_OR_MATCH = (
@@ -64,7 +67,8 @@ NEW_OR_MATCH = (
 ONCE = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "A name of your own for this request, such as a UUID: sent again within a day, it is not carried out again.",
+    "description": "A name of your own for this request, such as a UUID: sent again within a day,"
+    " it is not carried out again.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }
 
@@ -72,26 +76,29 @@ ONCE = {
 def taking(
     *headers: Mapping[str, Any], body: Mapping[str, Callable[[], Any]] | None = None
 ) -> dict[str, Any]:
-    """Return what OpenAPI is to say of a route that takes these headers and this body: by media type, what makes its schema."""
+    """Return the OpenAPI declaration of a route's headers and body.
+
+    The body maps each media type to a function that returns its schema.
+    """
     content = {media_type: {"schema": schema} for media_type, schema in (body or {}).items()}
     extra: dict[str, Any] = {"requestBody": {"content": content}} if content else {}
-    return {**extra, "parameters": [dict(each) for each in headers]} if headers else extra
+    return {**extra, "parameters": [dict(header) for header in headers]} if headers else extra
 
 
 class PreconditionRequired(ClaimbaseError):
-    """Which version is meant was not said."""
+    """The request names no version of the record."""
 
     code = "precondition_required"
 
 
 class PreconditionFailed(ClaimbaseError):
-    """Another version is stored than the one that was meant."""
+    """The stored version is not the one that the request names."""
 
     code = "precondition_failed"
 
 
 class Answer:
-    """What is answered once a change is settled: `tell` finds it in the change, after the documents are derived."""
+    """The response to a write: `tell` returns its body after the documents are derived."""
 
     def __init__(
         self,
@@ -103,15 +110,15 @@ class Answer:
 
 
 async def body_of(request: Request) -> Any:
-    """Return the JSON of the request's body, an empty object where there is none."""
+    """Return the JSON of the request's body, or an empty object if there is none."""
     return await read_json(request) if has_body(request) else {}
 
 
 async def write(request: Request, caller: Key, work: Work, comment: str | None = None) -> Response:
-    """Carry out a write in one transaction, and answer once it is committed.
+    """Carry out a write in one transaction, and return the response after the commit.
 
-    With `Idempotency-Key` a request that is sent again by the same caller within a day gets the first one's answer and
-    is not carried out again; the answer is stored in the transaction of the write itself.
+    With `Idempotency-Key`, a repetition by the same caller within a day gets the first response and
+    is not carried out; the response is stored in the transaction of the write itself.
     """
     content = await request.body()
     return await in_turn(request, _write, request, caller, work, comment, content)
@@ -120,10 +127,10 @@ async def write(request: Request, caller: Key, work: Work, comment: str | None =
 async def in_turn(
     request: Request, work: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs
 ) -> Result:
-    """Run in a thread what writes, in the order in which it came."""
+    """Run a function that writes in a thread, in order of arrival."""
     threads: asyncio.Semaphore = request.app.state.writers
     try:
-        # A clock is set where there is something to wait for.
+        # A timeout costs time, so there is none if nothing is to wait for.
         async with asyncio.timeout(BUSY_SECONDS) if threads.locked() else nullcontext():
             await threads.acquire()
     except TimeoutError:
@@ -141,23 +148,21 @@ def _write(
     fingerprint = _fingerprint(request, content) if key else ""
     try:
         with changes.begin(database(request), actor=caller.name, comment=comment) as change:
-            kept = (
-                idempotency.recall(change.connection, caller.name, change.at, key, fingerprint)
-                if key
-                else None
-            )
-            if kept is not None:
-                return _response(
-                    kept.body, kept.status, {**kept.headers, "Idempotency-Replayed": "true"}
+            if key and (
+                first := idempotency.recall(
+                    change.connection, caller.name, change.at, key, fingerprint
                 )
+            ):
+                replayed = {**first.headers, "Idempotency-Replayed": "true"}
+                return _response(first.body, first.status, replayed)
             answer = work(change)
             changes.flush(change)
-            told = answer.tell(change)
-            if isinstance(told, review.RecordOut):
-                answer.headers["ETag"] = f'"{told.revision}"'
-            body = to_json(told)
+            result = answer.tell(change)
+            if isinstance(result, review.RecordOut):
+                answer.headers["ETag"] = f'"{result.revision}"'
+            body = to_json(result)
             if key:
-                kept = Idempotency(
+                entry = Idempotency(
                     actor=caller.name,
                     key=key,
                     request=fingerprint,
@@ -166,9 +171,9 @@ def _write(
                     body=body,
                     at=change.at,
                 )
-                idempotency.remember(change.connection, kept)
+                idempotency.remember(change.connection, entry)
     except (InvalidRecord, Conflict) as error:
-        # In a body a place is a JSON Pointer; a DELETE has parameters instead.
+        # A fault in a body has a JSON Pointer; a DELETE has parameters instead of a body.
         if request.method == "DELETE":
             raise
         error.faults = [
@@ -184,21 +189,30 @@ def _response(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
 
 
 def _fingerprint(request: Request, content: bytes) -> str:
-    asked = f"{request.method} {request.url.path}?{request.url.query}\n{header(request, 'if-match')}\n".encode()
-    return hashlib.sha256(asked + content).hexdigest()
+    """Return a hash of the method, path, query, If-Match and body of a request."""
+    target = f"{request.method} {request.url.path}?{request.url.query}"
+    head = f"{target}\n{header(request, 'if-match')}\n".encode()
+    return hashlib.sha256(head + content).hexdigest()
 
 
 def _idempotency_key(request: Request) -> str | None:
-    given = header(request, "idempotency-key") if request.method == "POST" else None
-    if given is not None and not IDEMPOTENCY_KEY.fullmatch(given):
-        detail = "An Idempotency-Key is 1 to 200 printable ASCII characters without spaces, such as a UUID."
+    """Return the Idempotency-Key of a POST, or None. Raises ClaimbaseError if it is malformed."""
+    key = header(request, "idempotency-key") if request.method == "POST" else None
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        detail = (
+            "An Idempotency-Key is 1 to 200 printable ASCII characters without spaces,"
+            " such as a UUID."
+        )
         fault = Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)
         raise ClaimbaseError(detail, [fault], code="invalid_parameter")
-    return given
+    return key
 
 
 def meant(request: Request, change: Change, caller: Key, kind: RecordType, record_id: str) -> Row:
-    """Return the record that a write is about, as its caller may see it, in the version that the request names."""
+    """Return the record to write, as its caller may see it.
+
+    Raises PreconditionRequired or PreconditionFailed if If-Match does not name its version.
+    """
     body = review.find_visible(change.connection, caller, kind, record_id)
     _must_match(request, change.connection, kind, record_id, body)
     return body
@@ -207,20 +221,25 @@ def meant(request: Request, change: Change, caller: Key, kind: RecordType, recor
 def _must_match(
     request: Request, connection: Connection, kind: RecordType, record_id: str, body: Row
 ) -> None:
-    """Refuse a request that does not say which version it is about (428), or is about another (412; RFC 9110, 13.1.1)."""
-    given = header(request, "if-match")
-    now = f'"{review.etag_revision(connection, kind, record_id, body)}"'
-    if given is None:
+    """Raise PreconditionRequired without If-Match, PreconditionFailed if it names another version.
+
+    See RFC 9110 section 13.1.1.
+    """
+    if_match = header(request, "if-match")
+    current = f'"{review.etag_revision(connection, kind, record_id, body)}"'
+    if if_match is None:
         raise PreconditionRequired(
-            "Say which version you mean: send If-Match with the ETag that you read, so that nobody's change is lost."
+            "Say which version you mean: send If-Match with the ETag that you read,"
+            " so that nobody's change is lost."
         )
-    tags = [tag.strip() for tag in given.split(",")]
+    tags = [tag.strip() for tag in if_match.split(",")]
     if "*" in tags:
-        # It means «whatever is stored»: a condition, but one that names no version, so that it guards nobody's change.
+        # It accepts any stored version, so it protects no change of another client.
         raise PreconditionRequired(
-            "If-Match: * names no version, so it would write over what somebody changed meanwhile: send the ETag that you read."
+            "If-Match: * names no version, so it would write over what somebody changed meanwhile:"
+            " send the ETag that you read."
         )
-    if now not in tags:
+    if current not in tags:
         raise PreconditionFailed(
-            f"It was changed meanwhile and is at {now} now: read it again, then decide."
+            f"It was changed meanwhile and is at {current} now: read it again, then decide."
         )

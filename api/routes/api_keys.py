@@ -49,16 +49,16 @@ def _answer(
 
 @reads.get("", response_model=KeyList, responses=KEY_ERRORS)
 def list_keys(connection: Reader, _admin: Admin) -> Response:
-    """List the keys, also those that are good for nothing any more.
+    """List the keys, also expired and revoked ones.
 
-    The keys themselves nobody can tell.
+    The keys themselves are not stored, so not shown.
     """
     return _answer(KeyList(data=api_keys.list_keys(connection)))
 
 
 @reads.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
 def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
-    """Give what may be told of one key."""
+    """Return one key, without the key itself."""
     return _answer(api_keys.get_key(connection, key))
 
 
@@ -75,10 +75,10 @@ def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     },
 )
 async def create_key(request: Request, _admin: Admin) -> Response:
-    """Make a key.
+    """Create a key.
 
-    It is in the answer, this once; so a repetition cannot be answered alike, and `Idempotency-Key`
-    is refused.
+    The response shows it this once; a repetition cannot show it again, so `Idempotency-Key` is
+    refused.
     """
     if "idempotency-key" in request.headers:
         detail = (
@@ -88,14 +88,14 @@ async def create_key(request: Request, _admin: Admin) -> Response:
         raise ParameterError(
             detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)]
         )
-    wanted = api_keys.parse_key_request(await read_json(request))
-    return await in_turn(request, _create, request, wanted)
+    request_body = api_keys.parse_key_request(await read_json(request))
+    return await in_turn(request, _create, request, request_body)
 
 
-def _create(request: Request, wanted: KeyIn) -> Response:
+def _create(request: Request, request_body: KeyIn) -> Response:
     with database(request).write() as connection:
-        made, plain = api_keys.create_key(connection, wanted)
-    return _answer(NewKey(**made.model_dump(), key=plain), 201, {"Location": f"/v1/keys/{made.id}"})
+        key, plain = api_keys.create_key(connection, request_body)
+    return _answer(NewKey(**key.model_dump(), key=plain), 201, {"Location": f"/v1/keys/{key.id}"})
 
 
 @router.delete("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404, 507)})

@@ -36,13 +36,13 @@ def _part(request: Request, connection: Reader, kind: str, part_id: str) -> Resp
 
 @router.get("/occurrences/{occurrence}", response_model=OccurrenceOut, responses=RECORD_ERRORS)
 def get_occurrence(request: Request, connection: Reader, occurrence: PartId) -> Response:
-    """Give one place where a claim is stated. The ETag is that of its claim."""
+    """Return one place where a claim is stated. The ETag is that of its claim."""
     return _part(request, connection, "occurrence", occurrence)
 
 
 @router.get("/relations/{relation}", response_model=RelationOut, responses=RECORD_ERRORS)
 def get_relation(request: Request, connection: Reader, relation: TieId) -> Response:
-    """Give one tie from a claim to another, with what the evidence on it amounts to.
+    """Return one tie from a claim to another, with what the evidence on it amounts to.
 
     The ETag is that of its claim.
     """
@@ -51,5 +51,5 @@ def get_relation(request: Request, connection: Reader, relation: TieId) -> Respo
 
 @router.get("/assessments/{assessment}", response_model=AssessmentOut, responses=RECORD_ERRORS)
 def get_assessment(request: Request, connection: Reader, assessment: PartId) -> Response:
-    """Give one decision on a claim's status. The ETag is that of its claim."""
+    """Return one decision on a claim's status. The ETag is that of its claim."""
     return _part(request, connection, "assessment", assessment)

@@ -57,18 +57,22 @@ Fields = Many[ClaimField]
 class ClaimParameters(
     ClaimFilters, Paging, ListFormatParameters, search_parameters.HighlightParameters
 ):
-    """Which claims, in what order, and how much of each; or their sources in a format of reference managers."""
+    """Which claims, in what order, and which parts of each; or their sources in another format."""
 
     sort: Many[ClaimSort] = Field(
         NO_VALUES,
-        description="Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal.",
+        description="Such as `evidence_level` (the best first) or `-updated`;"
+        " the id decides what is equal.",
     )
     fields: Fields = Field(NO_VALUES, description="Only these fields or parts.")
     include: Many[ClaimPart] = Field(NO_VALUES, description="Add these parts.")
 
     @property
     def takes_long(self) -> bool:
-        """Say whether it is to be looked for, or derived anew: of a day the core is stored, its parts are not."""
+        """Return whether this searches text, or derives parts of claims as of a day.
+
+        The fields of a claim are stored for each day, its parts are not.
+        """
         return self.q is not None or (
             self.as_of is not None and bool(parts_of(self.fields, self.include))
         )
@@ -131,7 +135,7 @@ class FacetParameters(ClaimFilters):
 
     @property
     def takes_long(self) -> bool:
-        """Say whether many claims are to be counted: all of them, or all that a search finds or that stood on a day."""
+        """Return whether this counts many claims: all, those of a search, or those of a day."""
         return self.q is not None or self.as_of is not None or not self.model_fields_set & FEW
 
 
@@ -158,7 +162,7 @@ class Facets(BaseModel):
 
 
 def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
-    """Return what turns rows of documents into JSON: a join of stored bytes, or a choice of fields."""
+    """Return a function that makes JSON of rows of documents, all fields or some."""
 
     def lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
         return [claim_bytes(row, fields, parts) for row in rows]
@@ -181,14 +185,17 @@ def claim_bytes(row: Row, fields: Sequence[str], parts: Sequence[str]) -> bytes:
 
 
 def parts_of(fields: Sequence[str], include: Sequence[str]) -> list[str]:
-    """Return the parts that are asked for, by either parameter, in their own order."""
+    """Return the parts that either parameter selects, in their own order."""
     return [part for part in PARTS if part in include or part in fields]
 
 
 def claims_response(
     request: Request, connection: Connection, query: ClaimParameters, *also: ColumnElement[bool]
 ) -> Response:
-    """Answer a list of claims under conditions that always hold; by evidence time where the query has `as_of`."""
+    """Return the response of a list of claims that meet more conditions than the query's.
+
+    With `as_of` it is the list of that day.
+    """
     chosen = list_formats.requested_format(request, query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
@@ -216,7 +223,7 @@ def claims_response(
 
 
 def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
-    """Return what makes JSON of claims with what had been published by a day."""
+    """Return a function that makes JSON of claims with the evidence published by a day."""
 
     def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
         if parts:
@@ -246,7 +253,10 @@ def list_claims(
     caller: Caller,
     query: Annotated[AllClaimParameters, Query()],
 ) -> Response:
-    """List claims. All filters must hold; those on evidence must be met by one and the same accepted line."""
+    """List claims.
+
+    All filters must hold; one and the same accepted line must meet all filters on evidence.
+    """
     waiting = pending_proposals.proposals(request, connection, caller, query, "claim")
     return pending_proposals.with_proposals(claims_response(request, connection, query), waiting)
 
@@ -255,7 +265,10 @@ def list_claims(
 def count_claims(
     request: Request, connection: Reader, query: Annotated[FacetParameters, Query()]
 ) -> Response:
-    """Count the claims that the same filters find, by term. A claim with several terms counts under each."""
+    """Count the claims that the same filters find, by term.
+
+    A claim with several terms counts under each.
+    """
     parameters = references.resolve_references(connection, requested_parameters(query))
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
@@ -300,10 +313,10 @@ def get_claim(
     claim: ClaimSlug,
     query: Annotated[OneClaimParameters, Query()],
 ) -> Response:
-    """Give one claim whole: its status and all its parts. The ETag is the serial of its last change.
+    """Return one claim: its status and all its parts. The ETag is the serial of its last change.
 
-    With `as_of` it is derived from what had been published by then, with `known_at` from what was recorded here by then;
-    a claim that was not stated or not recorded by then is a 404.
+    With `as_of` it is derived from the evidence published by then, with `known_at` from the records
+    stored here by then; a claim that was not stated or not recorded by then is a 404.
     """
     waiting = pending_proposals.proposals(request, connection, caller, query, None, claim)
     return pending_proposals.with_proposals(_claim(request, connection, claim, query), waiting)
@@ -399,7 +412,10 @@ def list_claim_evidence(
     claim: ClaimSlug,
     query: Annotated[ClaimEvidenceParameters, Query()],
 ) -> Response:
-    """List the accepted lines of evidence on one claim. With `known_at` all that were recorded by then, on one page."""
+    """List the accepted lines of evidence on one claim.
+
+    With `known_at` all that were recorded by then, on one page.
+    """
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
     listings.read_claim(connection, claim, ())
@@ -436,7 +452,7 @@ def _evidence_known_at(
 def evidence_response(
     request: Request, connection: Connection, query: EvidenceParameters, *also: ColumnElement[bool]
 ) -> Response:
-    """Answer a list of lines of evidence under conditions that always hold."""
+    """Return the response of a list of lines of evidence that meet more conditions."""
     listing = listings.with_conditions(listings.EVIDENCE, *also)
     return pagination.listing_response(
         request, connection, listing, listings.evidence_statement(), query, evidence_lines

@@ -65,7 +65,7 @@ def list_evidence(
     "/{evidence}", response_model=EvidenceOut, responses=RECORD_ERRORS, dependencies=[JsonAccepted]
 )
 def get_evidence(request: Request, connection: Reader, evidence: EvidenceId) -> Response:
-    """Give one accepted line of evidence. The ETag is that of its claim."""
+    """Return one accepted line of evidence. The ETag is that of its claim."""
     line = listings.read_evidence_line(connection, evidence)
     etag = f'"{line["revision"]}"'
     return pagination.not_modified(request, etag) or pagination.json_response(

@@ -90,8 +90,8 @@ class RevisionPage(BaseModel):
 
 @router.get("/claims/{claim}/timeline", response_model=Timeline, responses=RECORD_ERRORS)
 def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -> Response:
-    """Tell the periods of a claim's status over evidence time, each with the evidence that made the
-    change.
+    """Return the periods of a claim's status over evidence time, each with the evidence that made
+    the change.
     """
     found = listings.load_claim(connection, claim, None, None)
     etag = f'"{found.claim["revision"]}"'
@@ -108,10 +108,10 @@ def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -
 def explain_status(
     request: Request, connection: ThreadReader, claim: ClaimSlug, query: Annotated[Times, Query()]
 ) -> Response:
-    """Tell why a claim has its status: the rule, what every line of evidence did, and which groups
-    it hangs on.
+    """Explain why a claim has its status: the rule, what every line of evidence did, and which
+    groups it hangs on.
 
-    `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is
+        `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is
     listed as later.
     """
     offered = ("application/json", PLAIN)
@@ -141,7 +141,7 @@ def compare_days(
     claim: ClaimSlug,
     query: Annotated[DifferenceParameters, Query()],
 ) -> Response:
-    """Tell what changed between two days of evidence time, and why."""
+    """Return what changed between two days of evidence time, and why."""
     until = query.to or now()[:10]
     if query.from_ > until:
         detail = f"from ({query.from_}) is after to ({until})."
@@ -158,7 +158,7 @@ def compare_days(
 def status_history(
     request: Request, connection: ThreadReader, query: Annotated[HistoryParameters, Query()]
 ) -> Response:
-    """Tell how many claims had each status at the end of each year of evidence time."""
+    """Count how many claims had each status at the end of each year of evidence time."""
     topics = references.resolve_references(connection, requested_parameters(query)).get("topic", [])
     this_year = int(now()[:4])
     # A new year is a new row, though nothing was changed.
@@ -202,7 +202,7 @@ def get_revision(
     caller: Caller,
     serial: Annotated[int, Path(ge=1, le=2**31 - 1)],
 ) -> Response:
-    """Give one change with the whole record after it; of what is only proposed, or was not taken,
+    """Return one change with the whole record after it; of what is only proposed, or was not taken,
     no more than its place.
     """
     whole = listings.read_revision(connection, serial)

@@ -53,7 +53,7 @@ LINKS = {
 
 @router.get("/v1", response_model=Index, responses=LIST_ERRORS)
 def index(request: Request, connection: Reader) -> Response:
-    """Give the links, the version, the serial, the licences and the notice."""
+    """Return the links, the version, the serial, the licences and the notice."""
     etag = f'W/"s{listings.current_serial(connection)}-{installed_version()}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged

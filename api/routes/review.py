@@ -368,7 +368,7 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
 def preview_evidence(
     connection: ThreadReader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Tell the status and its explanation as they would be if a line of evidence were accepted.
+    """Return the status and its explanation as they would be if a line of evidence were accepted.
 
     Changes nothing.
     """

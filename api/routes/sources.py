@@ -28,8 +28,11 @@ router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ReadRoute
 
 
 class ReferenceConvertor(PathConvertor):
-    """A path's part with slashes in it, as a DOI has. Starlette's own stops at a line feed, and the answer to such a path
-    would then be a 405 from the routes that write."""
+    """A part of a path that may have slashes, such as a DOI.
+
+        Starlette's own stops at a line feed; such a path would then be a 405 from the routes that
+    write.
+    """
 
     regex = "(?s:.*)"
 
@@ -95,7 +98,10 @@ def list_sources(
     caller: Caller,
     query: Annotated[SourceParameters, Query()],
 ) -> Response:
-    """List sources: a page as JSON, or all of them as lines of JSON or in a format of reference managers."""
+    """List sources.
+
+    A page as JSON, or all of them as lines of JSON or in a format of reference managers.
+    """
     waiting = pending_proposals.proposals(request, connection, caller, query, "source")
     chosen = list_formats.requested_format(request, query)
     sought, listing = search_parameters.apply_search(
@@ -145,7 +151,10 @@ def get_source(
     source: SourceReference,
     query: Annotated[FormatQuery, Query()],
 ) -> Response:
-    """Give one source, as JSON or in a format of reference managers. The ETag is the serial of its last change."""
+    """Return one source, as JSON or in a format of reference managers.
+
+    The ETag is the serial of its last change.
+    """
     chosen = list_formats.requested_format(request, query)
     found = listings.read_referenced_source(connection, source)
     etag = f'"{found["revision"]}"'

@@ -56,7 +56,7 @@ def get_topic(
     connection: Reader,
     topic: Annotated[Text, Path(max_length=200, examples=["iron"])],
 ) -> Response:
-    """Give one topic. The ETag is the serial of its last change."""
+    """Return one topic. The ETag is the serial of its last change."""
     found = columns_of(listings.read_topic(connection, topic), TopicOut)
     etag = f'"{found["revision"]}"'
     return pagination.not_modified(request, etag) or pagination.json_response(to_json(found), etag)

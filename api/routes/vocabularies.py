@@ -112,7 +112,7 @@ def list_vocabularies(request: Request) -> Response:
 def get_vocabulary(
     request: Request, name: Annotated[Text, Path(max_length=100, description="Such as `statuses`.")]
 ) -> Response:
-    """Give one vocabulary with all its terms."""
+    """Return one vocabulary with all its terms."""
     if name not in VOCABULARIES:
         close = close_matches(name, VOCABULARIES)
         fault = Fault(

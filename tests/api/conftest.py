@@ -10,7 +10,9 @@ from tests.databases import Store
 
 @pytest.fixture
 def desk(seeded: Store) -> Iterator[Desk]:
-    """Give a desk on the seed content; whatever is done there must leave revisions, tables and documents in agreement."""
+    """Give a desk on the seed content; whatever is done there must leave revisions, tables and
+    documents in agreement.
+    """
     with at_desk(seeded) as desk:
         yield desk
         assert desk.disagreements() == []

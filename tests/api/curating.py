@@ -209,7 +209,9 @@ class Desk:
         )
 
     def undo(self, serial: int, who: str = "cleo") -> list[str]:
-        """Take back the change of a revision; return the names of the records that are as before."""
+        """Take back the change of a revision; return the names of the records that are as
+        before.
+        """
         answer = self.must(200, who, "POST", f"/v1/revisions/{serial}:undo", {"comment": "wrong"})
         return [f"{record['kind']}/{record['id']}" for record in answer["data"]]
 
@@ -244,7 +246,8 @@ def at_desk(store: Store) -> Iterator[Desk]:
     settings = Settings(database_url=store.url, **UNLIMITED)
     app = create_app(settings)
     app.state.limits.failed_keys = Limit(10**6)
-    # A tag of an answer that is compressed names its coding; what is asked here is compared with the bare numbers.
+    # A tag of an answer that is compressed names its coding; what is asked here is compared with
+    # the bare numbers.
     with TestClient(
         app, raise_server_exceptions=False, headers={"Accept-Encoding": "identity"}
     ) as client:

@@ -38,7 +38,9 @@ def a_line(key: str, **more: object) -> EvidenceIn:
 
 
 def fill(store: Store) -> None:
-    """Make two topics (serials 1, 2), a source (3), a claim of each topic (4, 5) and a line on the first (6)."""
+    """Make two topics (serials 1, 2), a source (3), a claim of each topic (4, 5) and a line on the
+    first (6).
+    """
     with changes.begin(store.database, actor="ada", comment="first") as change:
         for slug in ("iron", "veins"):
             changes.put_topic(
@@ -57,7 +59,9 @@ def fill(store: Store) -> None:
 
 
 def propose(store: Store) -> None:
-    """Propose, reject and withdraw, accept and retract (serials 7 to 14); whatever must not leak says `SECRET`."""
+    """Propose, reject and withdraw, accept and retract (serials 7 to 14); whatever must not leak
+    says `SECRET`.
+    """
     steps = [
         ("submitted", "create", SECRET),
         ("rejected", "reject", SECRET),
@@ -96,7 +100,9 @@ def one_change(store: Store) -> Iterator[Callable[[ClaimIn], bool]]:
 
 @contextmanager
 def writing(store: Store, writers: int, times: int) -> Iterator[list[threading.Thread]]:
-    """Let writers work at once, each making `times` changes of one to three revisions; wait for them at the end."""
+    """Let writers work at once, each making `times` changes of one to three revisions; wait for
+    them at the end.
+    """
 
     def write(name: int) -> None:
         for turn in range(times):

@@ -8,7 +8,9 @@ OLD, INTO, THIRD = "old-claim", "new-claim", "ms-cause-unknown"
 
 
 def shown(desk: Desk) -> dict[str, Any]:
-    """Return every claim and source as everybody sees it, without what tells when it was changed."""
+    """Return every claim and source as everybody sees it, without what tells when it was
+    changed.
+    """
     found = {}
     for kind in ("claims", "sources"):
         for each in desk.must(
@@ -50,7 +52,8 @@ def two_claims(desk: Desk) -> None:
     # Field by field the same on both.
     desk.propose("ben", "assessment", "same", claim=OLD)
     desk.propose("ben", "assessment", "same", claim=INTO)
-    # Ties from and to both, the same ones and others; one between the two, each with evidence on it.
+    # Ties from and to both, the same ones and others; one between the two, each with evidence on
+    # it.
     for claim, type_, target in (
         *(
             (OLD, "leads_to", CLAIM),

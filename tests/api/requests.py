@@ -1,4 +1,6 @@
-"""What the tests of the API share: asking, walking pages, and every claim whole, to be filtered in plain Python."""
+"""What the tests of the API share: asking, walking pages, and every claim whole, to be filtered in
+plain Python.
+"""
 
 from typing import Any
 
@@ -39,14 +41,18 @@ def ids_of_all_pages(client: TestClient, path: str) -> list[str]:
 
 
 def all_claims(client: TestClient) -> list[Record]:
-    """Return every claim's whole document, one by one; which there are is read from the names of the seed's files."""
+    """Return every claim's whole document, one by one; which there are is read from the names of
+    the seed's files.
+    """
     slugs = sorted(path.stem for path in (ROOT / "seed_data" / "claims").glob("*.yaml"))
     assert len(slugs) == 21
     return [get_json(client, f"/v1/claims/{slug}") for slug in slugs]
 
 
 def all_sources(client: TestClient) -> list[Record]:
-    """Return every source, one by one; which there are is read from the names of the seed's files."""
+    """Return every source, one by one; which there are is read from the names of the seed's
+    files.
+    """
     slugs = sorted(path.stem for path in (ROOT / "seed_data" / "sources").glob("*.yaml"))
     assert len(slugs) >= 40
     return [get_json(client, f"/v1/sources/{slug}") for slug in slugs]

@@ -18,7 +18,8 @@ from api.settings import ROOT
 from models import migrations
 from models.database.connections import connect, file_url
 
-# The application with routes that answer without an end: one heeds a stop, one does not, one is faster than its client.
+# The application with routes that answer without an end: one heeds a stop, one does not, one is
+# faster than its client.
 PROGRAM = """
 import asyncio, json, logging.config, sys
 import models.database.connections

@@ -1,4 +1,6 @@
-"""What the tests of streams share: a real server in a thread, and a client that reads events as they come."""
+"""What the tests of streams share: a real server in a thread, and a client that reads events as
+they come.
+"""
 
 import http.client
 import json
@@ -38,7 +40,9 @@ class Running:
 def running(
     store: Store, poll_seconds: float = QUICK["POLL_SECONDS"], **settings: Any
 ) -> Iterator[Running]:
-    """Serve a store over a real socket; at the end the server must stop in time, whatever streams are open."""
+    """Serve a store over a real socket; at the end the server must stop in time, whatever streams
+    are open.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (QUICK | {"POLL_SECONDS": poll_seconds}).items():
             patch.setattr(f"api.http.event_stream.{name}", value)

@@ -1,4 +1,6 @@
-"""Keys over HTTP: who is asked for one, what a bad one gets, that denials are recorded, and that no key is ever shown."""
+"""Keys over HTTP: who is asked for one, what a bad one gets, that denials are recorded, and that no
+key is ever shown.
+"""
 
 import json
 import logging

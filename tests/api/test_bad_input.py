@@ -1,4 +1,6 @@
-"""Whatever is asked badly is answered by problem+json with the right 4xx, the parameter named and what would do."""
+"""Whatever is asked badly is answered by problem+json with the right 4xx, the parameter named and
+what would do.
+"""
 
 import base64
 import json
@@ -32,7 +34,9 @@ def codes(client: TestClient) -> set[str]:
 
 @dataclass
 class Bad:
-    """What is asked, and what must be said: the code, the parameter, what stands in `allowed`, the suggestion."""
+    """What is asked, and what must be said: the code, the parameter, what stands in `allowed`, the
+    suggestion.
+    """
 
     path: str
     code: str

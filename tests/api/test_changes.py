@@ -1,4 +1,6 @@
-"""The feed of changes: gap-free under concurrent writers, resumable, filtered, and silent about what is only proposed."""
+"""The feed of changes: gap-free under concurrent writers, resumable, filtered, and silent about
+what is only proposed.
+"""
 
 import json
 import threading

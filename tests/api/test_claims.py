@@ -1,4 +1,6 @@
-"""Claims: every filter, sort, page, part and facet against the whole documents, sorted out in plain Python."""
+"""Claims: every filter, sort, page, part and facet against the whole documents, sorted out in plain
+Python.
+"""
 
 import hashlib
 import itertools
@@ -62,7 +64,9 @@ def claims(client: TestClient) -> list[Record]:
 
 
 def line(**wanted: Any) -> Holds:
-    """Say whether one and the same line of evidence has all these values (a tuple means any of them)."""
+    """Say whether one and the same line of evidence has all these values (a tuple means any of
+    them).
+    """
 
     def holds(claim: Record) -> bool:
         return any(
@@ -136,7 +140,8 @@ FILTERS: dict[str, Holds] = {
     "topic=ccsvi&certainty=very_low,low&has_conflict=true": lambda c: (
         "ccsvi" in c["topics"] and c["certainty"] in ("very_low", "low") and c["has_conflict"]
     ),
-    "topic=ccsvi&evidence_level=4,5&direction=supports&study_design=laboratory,cohort,case_control": lambda c: (
+    "topic=ccsvi&evidence_level=4,5&direction=supports"
+    "&study_design=laboratory,cohort,case_control": lambda c: (
         "ccsvi" in c["topics"]
         and line(
             level=("4", "5"),
@@ -169,7 +174,8 @@ def test_a_filter_finds_what_the_documents_say(
     ("query", "wanted"),
     [
         ("evidence_level=1", ["ccsvi-causes-ms"]),
-        # The same claim has a line at level 1 and a line that supports it, but no line that is both.
+        # The same claim has a line at level 1 and a line that supports it, but no line that is
+        # both.
         ("evidence_level=1&direction=supports", []),
         ("source=doepp-2010&direction=supports", []),
         (
@@ -402,7 +408,8 @@ def test_the_causal_claim_is_refuted_by_its_trials_with_the_contrary_evidence_in
 def test_the_anchors_of_all_statements_fit_together(
     client: TestClient, claims: list[Record]
 ) -> None:
-    # Each quote with the words around it is a window on one text: where two windows overlap they agree.
+    # Each quote with the words around it is a window on one text: where two windows overlap they
+    # agree.
     source = get_json(client, "/v1/sources/article-ccsvi-explained")
     text: dict[int, str] = {}
     overlaps = 0

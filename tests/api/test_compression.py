@@ -1,4 +1,6 @@
-"""Which coding a client gets, by its Accept-Encoding; what is compressed; streams that can be read as they come."""
+"""Which coding a client gets, by its Accept-Encoding; what is compressed; streams that can be read
+as they come.
+"""
 
 import gzip
 import zlib

@@ -1,4 +1,6 @@
-"""Each kind of record through all that can happen to one: proposed, changed, decided, withdrawn, proposed anew, retracted."""
+"""Each kind of record through all that can happen to one: proposed, changed, decided, withdrawn,
+proposed anew, retracted.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""The stream of changes over real connections: at once, without a gap or a repetition, and it costs others nothing."""
+"""The stream of changes over real connections: at once, without a gap or a repetition, and it costs
+others nothing.
+"""
 
 import http.client
 import itertools

@@ -1,4 +1,6 @@
-"""`/v1/export`: everything public at one moment, as a stream that holds nothing but its snapshot."""
+"""`/v1/export`: everything public at one moment, as a stream that holds nothing but its
+snapshot.
+"""
 
 import asyncio
 import json
@@ -84,7 +86,8 @@ def test_few_are_sent_at_once_and_each_place_is_given_back(own: TestClient, seed
     assert refused.status_code == 503
     assert refused.headers["retry-after"]
     assert "Try again later" in refused.json()["detail"]
-    # Whoever goes away in the middle gives the place back; so do a 304, a 406 and an answer that was read to its end.
+    # Whoever goes away in the middle gives the place back; so do a 304, a 406 and an answer that
+    # was read to its end.
     begun.pop().close()
     for _ in range(3):
         etag = own.get("/v1/export").headers["etag"]
@@ -136,7 +139,8 @@ def test_the_next_piece_is_made_while_one_is_being_sent() -> None:
         async for piece in body_chunks.ahead(counted(told)):
             assert piece == str(number).encode()
             number += 1
-            # Nobody asks for the next one before this one is sent; it is made, or the end reached, all the same.
+            # Nobody asks for the next one before this one is sent; it is made, or the end reached,
+            # all the same.
             await until_told(told, number + 1)
 
     asyncio.run(send())

@@ -1,4 +1,6 @@
-"""A fault of ours, or a database that is gone, is told in the one shape of errors and gives nothing away."""
+"""A fault of ours, or a database that is gone, is told in the one shape of errors and gives nothing
+away.
+"""
 
 from types import ModuleType
 from typing import Any, NoReturn
@@ -91,7 +93,10 @@ def test_a_postgresql_server_that_ends_a_connection_is_asked_again(templates: Te
         assert client.get("/v1/claims").status_code == 200
         engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
         with engine.begin() as connection:
-            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            end = (
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database()"
+            )
             assert connection.execute(
                 text(end + " AND pid <> pg_backend_pid()")
             ).scalars().all() == [True]

@@ -1,4 +1,6 @@
-"""Lists whole, as lines of JSON: the same records as on the pages, in the same order, whatever the limit."""
+"""Lists whole, as lines of JSON: the same records as on the pages, in the same order, whatever the
+limit.
+"""
 
 import json
 from typing import Any

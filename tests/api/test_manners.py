@@ -1,4 +1,6 @@
-"""How the API behaves around its content: conditional answers, HEAD, gzip, CORS, request ids, Accept, docs, logs."""
+"""How the API behaves around its content: conditional answers, HEAD, gzip, CORS, request ids,
+Accept, docs, logs.
+"""
 
 import base64
 import gzip
@@ -102,13 +104,17 @@ def test_a_change_alters_the_tags_of_lists_and_of_its_record_alone(seeded: Store
 
 @dataclass
 class Server:
-    """A server in a process of its own, as `claimbase serve` starts it; its log lines as they come."""
+    """A server in a process of its own, as `claimbase serve` starts it; its log lines as they
+    come.
+    """
 
     port: int
     lines: "queue.Queue[str]"
 
     def ask(self, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and every byte that follows them until the server closes the connection."""
+        """Return status, headers and every byte that follows them until the server closes the
+        connection.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         connection.request(method, path, headers={"Connection": "close", **headers})
         assert connection.sock is not None
@@ -317,7 +323,8 @@ def test_a_request_has_an_id_that_is_kept_where_it_is_harmless(
     ],
 )
 def test_accept_decides_whether_json_will_do(accept: str, status: int, client: TestClient) -> None:
-    # What is served as JSON alone; lists have other formats, which test_citations and test_lines ask for.
+    # What is served as JSON alone; lists have other formats, which test_citations and test_lines
+    # ask for.
     line = "/v1/evidence/ccsvi-causes-ms:cochrane-2019"
     for path in ("/v1", "/v1/claims/facets", line, "/v1/topics", "/v1/vocabularies"):
         answer = client.get(path, headers={"Accept": accept})

@@ -1,4 +1,6 @@
-"""What became of a record, told wherever it is named: in an address, in a filter, in a file, at a moment of the past."""
+"""What became of a record, told wherever it is named: in an address, in a filter, in a file, at a
+moment of the past.
+"""
 
 from typing import Any
 from urllib.parse import quote
@@ -93,7 +95,9 @@ def test_a_moment_is_answered_as_it_would_have_been_then(desk: Desk) -> None:
 
 
 def test_both_times_hold_for_the_far_end_of_a_tie(desk: Desk) -> None:
-    """By 2014 nobody had stated the other claim, as far as was known at first; an older statement came to light later."""
+    """By 2014 nobody had stated the other claim, as far as was known at first; an older statement
+    came to light later.
+    """
     desk.accepted("source", "of-2015", issued="2015")
     desk.accepted("source", "of-2005", issued="2005")
     desk.accepted("claim", "far")

@@ -1,4 +1,6 @@
-"""Two records made one, changes taken back, records purged; and what the times of the knowledge base say of it after that."""
+"""Two records made one, changes taken back, records purged; and what the times of the knowledge
+base say of it after that.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""A disk that is full and a database that is gone: told as what they are, reads go on where they can, all mends itself."""
+"""A disk that is full and a database that is gone: told as what they are, reads go on where they
+can, all mends itself.
+"""
 
 import logging
 import os
@@ -194,7 +196,9 @@ def test_a_folder_that_is_moved_away_and_back(templates: Templates, tmp_path: Pa
 
 
 def test_a_file_that_is_taken_away_and_replaced(templates: Templates, tmp_path: Path) -> None:
-    """What is written after the file was replaced goes into the new one; no write is promised to a file without a name."""
+    """What is written after the file was replaced goes into the new one; no write is promised to a
+    file without a name.
+    """
     copy = Path(str(make_url(templates.copy("sqlite", seeded=True)).database))
     path = tmp_path / "a.db"
     shutil.copyfile(copy, path)
@@ -293,7 +297,8 @@ def test_however_many_writers_wait_too_long_each_is_told_to_come_again(
             connection.execute(text("UPDATE api_key SET name = 'Somebody' WHERE name = 'Anna'"))
             begun = time.monotonic()
             answers = list(several.map(lambda _: client.delete(f"/v1/keys/{key}"), range(8)))
-            # In the queue and for the other process together no longer than one writer waits, after as long for a thread.
+            # In the queue and for the other process together no longer than one writer waits, after
+            # as long for a thread.
             assert time.monotonic() - begun < 3.5
         for answer in answers:
             unavailable(lambda answer=answer: answer)  # type: ignore[misc]

@@ -1,6 +1,8 @@
-"""What somebody proposed is their own and the curators': nobody else reaches it, over no address, in no list, by no guess.
+"""What somebody proposed is their own and the curators': nobody else reaches it, over no address,
+in no list, by no guess.
 
-Whoever asks for it by its id gets, but for that id, the very answer that an id gets which was never given away.
+Whoever asks for it by its id gets, but for that id, the very answer that an id gets which was never
+given away.
 """
 
 import itertools
@@ -302,7 +304,9 @@ def test_no_list_shows_it_to_others(path: str, desk: Desk) -> None:
 
 
 def test_its_proposer_and_curators_see_it_where_they_ask_for_it(desk: Desk) -> None:
-    """The lists above can show it: without this, the test above would pass on lists that show nothing."""
+    """The lists above can show it: without this, the test above would pass on lists that show
+    nothing.
+    """
     for who in ("anna", "ben", "dora"):
         for path in (
             "reviews?limit=200",

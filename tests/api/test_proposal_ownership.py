@@ -1,4 +1,6 @@
-"""Whose proposal it is: also where a merger copied it under another id, and however the name is spelled."""
+"""Whose proposal it is: also where a merger copied it under another id, and however the name is
+spelled.
+"""
 
 from models.access import api_keys
 from tests.api.curating import CLAIM, NOW, Desk, native, serial
@@ -74,7 +76,8 @@ def test_one_s_own_is_one_s_own_however_the_name_is_spelled(desk: Desk) -> None:
 def test_nobody_merges_away_what_others_claims_have_of_them(desk: Desk) -> None:
     for slug in (OLD, INTO):
         desk.accepted("claim", slug)
-    # Ties to the claim that goes, of another claim and of the one that stays, where it would tie the claim to itself.
+    # Ties to the claim that goes, of another claim and of the one that stays, where it would tie
+    # the claim to itself.
     tie = desk.accepted("relation", OLD, by="ben")
     lost = desk.accepted("relation", OLD, claim=INTO, type="rivals")
     about = {"relation_type": "rivals", "relation_target": OLD}

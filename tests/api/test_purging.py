@@ -237,7 +237,9 @@ def test_a_preview_of_a_line_on_a_tie_is_what_accepting_gives(desk: Desk) -> Non
 
 
 def test_what_was_known_stays_known(desk: Desk) -> None:
-    """Through acceptance, retraction, mergers and undoing, the past is told as it was, and the present as it is."""
+    """Through acceptance, retraction, mergers and undoing, the past is told as it was, and the
+    present as it is.
+    """
     two_claims(desk)
     moments: list[tuple[str, dict[str, Any]]] = []
 

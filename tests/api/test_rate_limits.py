@@ -1,4 +1,6 @@
-"""How often: buckets that fill again, by key and by address; what the answer tells of them; memory that is bounded."""
+"""How often: buckets that fill again, by key and by address; what the answer tells of them; memory
+that is bounded.
+"""
 
 import re
 from collections.abc import Iterator
@@ -100,7 +102,9 @@ def test_one_client_is_one_address(host: str, counted: str) -> None:
 
 @pytest.fixture
 def few(empty: Store) -> Iterator[tuple[TestClient, dict[str, str]]]:
-    """Give a client that may write thrice with a key and five times from an address, and two keys."""
+    """Give a client that may write thrice with a key and five times from an address, and two
+    keys.
+    """
     plain = {}
     with empty.database.write() as connection:
         for name in ("Anna", "Bob"):
@@ -171,7 +175,8 @@ def test_a_batch_counts_as_as_many_writes_as_it_has_records(
     assert (answer.status_code, len(answer.json()["data"])) == (201, 4)
     assert '"writes_by_key";r=0;' in answer.headers["ratelimit"]
     assert '"writes_by_address";r=1;' in answer.headers["ratelimit"]
-    # What is owed has to fill first: three a minute, so one more takes longer than after a third write.
+    # What is owed has to fill first: three a minute, so one more takes longer than after a third
+    # write.
     refused = write(client, plain["Anna"])
     assert (refused.status_code, problem(refused)["code"]) == (429, "too_many_requests")
     assert 20 < int(refused.headers["retry-after"]) <= 40

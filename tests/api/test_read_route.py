@@ -1,4 +1,6 @@
-"""A read is done in the event loop where it is short, and in a thread where it is long; what takes too long is cut off."""
+"""A read is done in the event loop where it is short, and in a thread where it is long; what takes
+too long is cut off.
+"""
 
 import threading
 import time
@@ -26,7 +28,10 @@ from tests.api.server_process import running
 from tests.databases import Store
 from tests.endless_statement import endless
 
-ENDLESS = "WITH RECURSIVE step(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM step) SELECT count(*) FROM step"
+ENDLESS = (
+    "WITH RECURSIVE step(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM step)"
+    " SELECT count(*) FROM step"
+)
 
 
 def slowly(connection: Connection, *_: Any) -> Any:
@@ -197,7 +202,8 @@ def test_many_clients_on_few_connections_leave_room_for_others(
             assert not thread.is_alive()
     assert set(statuses) == {200}
     assert len(statuses) >= clients
-    # A machine that runs other tests meanwhile says little about milliseconds; the long drill is run by itself.
+    # A machine that runs other tests meanwhile says little about milliseconds; the long drill is
+    # run by itself.
     assert sorted(waited)[len(waited) // 2] <= (0.1 if clients == 150 else 1)
 
 

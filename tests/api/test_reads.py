@@ -1,6 +1,8 @@
-"""Every route that reads gives the same answer however it is asked, on each database, with few claims and with many.
+"""Every route that reads gives the same answer however it is asked, on each database, with few
+claims and with many.
 
-A base with 21 claims finds no fault of size: some reads are cut off in the event loop only where there is more to read.
+A base with 21 claims finds no fault of size: some reads are cut off in the event loop only where
+there is more to read.
 """
 
 import json
@@ -86,7 +88,9 @@ ENDLESS = "stream_changes"
 def reader(
     request: pytest.FixtureRequest, templates: Templates
 ) -> Iterator[tuple[TestClient, dict[str, str]]]:
-    """Give a client of a store of one size, and the parts of addresses that lead to records of it."""
+    """Give a client of a store of one size, and the parts of addresses that lead to records of
+    it.
+    """
     kind, size = request.param
     url = templates.copy(kind, seeded=True) if size == SIZES[0] else templates.filled(kind, size)
     database = connect(url)
@@ -102,7 +106,9 @@ def reader(
 
 
 def parts_of(client: TestClient) -> dict[str, str]:
-    """Return what stands for each part of an address: a claim in the middle of the store, and what hangs on it."""
+    """Return what stands for each part of an address: a claim in the middle of the store, and what
+    hangs on it.
+    """
     claims = client.get("/v1/claims?limit=200&fields=id,evidence,occurrences").json()["data"]
     claim = next(
         each for each in claims[len(claims) // 2 :] if each["evidence"] and each["occurrences"]
@@ -126,7 +132,9 @@ def parts_of(client: TestClient) -> dict[str, str]:
 
 
 def questions(app: FastAPI, parts: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, method and address of what is asked: each route that reads, bare, misspelt and with its queries."""
+    """Yield name, method and address of what is asked: each route that reads, bare, misspelt and
+    with its queries.
+    """
     for route in app.routes:
         if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()):
             continue
@@ -143,7 +151,9 @@ def questions(app: FastAPI, parts: dict[str, str]) -> Iterator[tuple[str, str, s
 
 
 def told(answer: httpx.Response) -> tuple[int, str | None, Any]:
-    """Return status, media type and decoded body of an answer; of an error all but the request's id."""
+    """Return status, media type and decoded body of an answer; of an error all but the request's
+    id.
+    """
     content: Any = answer.content
     if answer.headers.get("content-encoding") == "zstd":  # Which this client does not know.
         content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
@@ -179,7 +189,9 @@ def test_every_read_is_the_same_however_it_is_asked(
 
 
 def is_right(way: str, answer: httpx.Response, plain: httpx.Response) -> bool:
-    """Return whether an answer says what the plain one does, in the way in which it was asked for."""
+    """Return whether an answer says what the plain one does, in the way in which it was asked
+    for.
+    """
     if way == "key" and plain.status_code == 401:
         return answer.status_code == 200
     if told(answer) != told(plain):

@@ -1,4 +1,6 @@
-"""Answers that depend on who asks: what caches are told of them; and headers that a write takes, as they are declared."""
+"""Answers that depend on who asks: what caches are told of them; and headers that a write takes, as
+they are declared.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""What refuses a write, one thing before the other: how it is answered, and what the audit record says."""
+"""What refuses a write, one thing before the other: how it is answered, and what the audit record
+says.
+"""
 
 import logging
 from typing import Any
@@ -196,7 +198,8 @@ def test_a_write_reads_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(prepared_statements, "_execute", noting)
     desk.must(201, "anna", "POST", LINES, {**LINE, "key": "one"})
     assert len(set(sent)) == len(sent)
-    # Its key; the serial and its time; the claim, the source, the line itself; the revision, the line, the serial.
+    # Its key; the serial and its time; the claim, the source, the line itself; the revision, the
+    # line, the serial.
     assert [statement.split()[0] for statement, _ in sent] == ["SELECT"] * 6 + [
         "INSERT",
         "INSERT",

@@ -1,4 +1,6 @@
-"""An answer that was given before is given again, as it was, until anything is changed; and takes no more room than it may."""
+"""An answer that was given before is given again, as it was, until anything is changed; and takes
+no more room than it may.
+"""
 
 import logging
 import shutil
@@ -232,7 +234,8 @@ def test_it_takes_no_more_room_than_it_may(seeded: Store) -> None:
     with serving(seeded.url, cache_mb=1) as (client, cache):
         for number in range(1000):
             assert client.get(
-                f"/v1/claims?include=evidence&updated.gte=20{number % 27:02}-01-01&limit={number // 27 + 1}"
+                f"/v1/claims?include=evidence&updated.gte=20{number % 27:02}-01-01"
+                f"&limit={number // 27 + 1}"
             ).is_success
         assert 2**19 < cache.size <= 2**20
         assert cache.size == sum(kept.size for kept in cache.kept.values())

@@ -1,8 +1,8 @@
 """Who may what: every operation of the OpenAPI document, asked by everybody there can be.
 
-Keys are looked at where they matter: by what writes, and by what shows more to some (`MINDED`). There a key that is
-good for nothing is a 401, also where nobody needs one, so that its owner learns of it instead of missing what it would
-show. What shows the same to all (`OPEN`) looks at no key.
+Keys are looked at where they matter: by what writes, and by what shows more to some (`MINDED`).
+There a key that is good for nothing is a 401, also where nobody needs one, so that its owner learns
+of it instead of missing what it would show. What shows the same to all (`OPEN`) looks at no key.
 """
 
 import itertools
@@ -22,8 +22,9 @@ from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_recor
 from tests.api.examples import BODIES, EXAMPLES
 from tests.databases import DATABASES, Templates, store_of
 
-# Who asks. A record that is asked about was proposed by anna for the first three and by ben for «self», a curator.
-#                 nobody anna emil self curator admin, then keys that are expired, revoked, malformed
+# Who asks. A record that is asked about was proposed by anna for the first three and by ben for
+# «self», a curator.
+#                 nobody anna emil self curator admin, then keys: expired, revoked, malformed
 WHO = ("nobody", "anna", "emil", "self", "cleo", "dora", "expired", "revoked", "malformed")
 OPEN = "             200  200  200  200  200     200    200 200 200"
 MINDED = "           200  200  200  200  200     200    401 401 401"
@@ -201,7 +202,9 @@ def _targets(desk: Desk) -> list[str]:
 
 
 def request_of(operation: str, state: str, bureau: Bureau, by: str) -> Asked:
-    """Return method, path and body of a request to an operation, and the record that it is about, which `by` proposed."""
+    """Return method, path and body of a request to an operation, and the record that it is about,
+    which `by` proposed.
+    """
     desk = bureau.desk
     verb, _, kind = operation.partition("_")
     if kind in RECORD_TYPES and verb == "create":
@@ -355,7 +358,9 @@ def test_an_assessment_is_shown_to_all(bureau: Bureau) -> None:
 
 
 def test_a_body_is_read_only_for_those_who_may(bureau: Bureau) -> None:
-    """Whoever may not, learns nothing of what is wrong with the body, nor whether the record is there."""
+    """Whoever may not, learns nothing of what is wrong with the body, nor whether the record is
+    there.
+    """
     for who, wanted in (("nobody", 401), ("emil", 403)):
         path = "/v1/records/evidence/ccsvi-causes-ms:there-is-no-such:accept"
         assert bureau.ask(who, "POST", path, [], None) == wanted

@@ -1,4 +1,6 @@
-"""Schemathesis over every operation: requests made from the OpenAPI document, good and bad, answers held against it."""
+"""Schemathesis over every operation: requests made from the OpenAPI document, good and bad, answers
+held against it.
+"""
 
 import tempfile
 from pathlib import Path
@@ -24,7 +26,8 @@ STEADY: dict[str, Any] = {
     "database": None,
     "suppress_health_check": list(HealthCheck),
 }
-# An address that breaks a rule may also be too long, which is told first; and so is a key that is missing.
+# An address that breaks a rule may also be too long, which is told first; and so is a key that is
+# missing.
 REJECTED = {
     "negative_data_rejection": {"expected-statuses": [400, 401, 404, 405, 406, 414, 415, 422, 429]},
     # Its keys are good for nothing, which is told first, and after some of them nothing else is.
@@ -33,7 +36,9 @@ REJECTED = {
 
 
 def load(**config: Any) -> Any:
-    """Return the operations of the OpenAPI document, under a configuration of Schemathesis; a stream would never end."""
+    """Return the operations of the OpenAPI document, under a configuration of Schemathesis; a
+    stream would never end.
+    """
     operations = schemathesis.openapi.from_asgi(
         "/openapi.json", DOCUMENT, config=schemathesis.Config.from_dict(config)
     )
@@ -47,7 +52,8 @@ any_request = load(seed=1, checks={**REJECTED, "positive_data_acceptance": {"ena
 @settings(max_examples=8, **STEADY)
 def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -> None:
     if case.operation.path.endswith(":parse"):
-        # What a file of citations is, no schema can tell; that no file does harm is told here, and in tests/formats.
+        # What a file of citations is, no schema can tell; that no file does harm is told here, and
+        # in tests/formats.
         assert case.call(app=client.app).status_code in (200, 400, 405, 406, 413, 414)
         return
     case.call_and_validate(app=client.app)

@@ -1,4 +1,6 @@
-"""Search over HTTP: with filters, counts, facets, days and pages; whatever is typed; what is marked; suggestions."""
+"""Search over HTTP: with filters, counts, facets, days and pages; whatever is typed; what is
+marked; suggestions.
+"""
 
 import html
 import re
@@ -282,7 +284,9 @@ def test_a_cursor_belongs_to_its_query(client: TestClient) -> None:
 
 @pytest.mark.parametrize("day", ["2009-12-31", "2012", "2019"])
 def test_it_combines_with_a_day(day: str, client: TestClient, claims: list[Record]) -> None:
-    """What is looked for is looked for in all that is recorded; which claims there were by then is told by the day."""
+    """What is looked for is looked for in all that is recorded; which claims there were by then is
+    told by the day.
+    """
     by_then = set(ids(client, f"/v1/claims?as_of={day}&status.ne=unconfirmed"))
     path = f"/v1/claims?q=venous&as_of={day}&status.ne=unconfirmed"
     found = ids(client, path)
@@ -366,7 +370,9 @@ def test_citations_of_what_is_found(client: TestClient) -> None:
 
 
 def test_only_what_is_accepted_is_found(desk: Desk) -> None:
-    """Proposals, what was taken back, merged and purged: no search, no suggestion, no index knows it."""
+    """Proposals, what was taken back, merged and purged: no search, no suggestion, no index knows
+    it.
+    """
 
     def found() -> list[list[Any]]:
         hits = [ids(desk.client, f"/v1/{kind}?q=zebedee") for kind in ("claims", "sources")]

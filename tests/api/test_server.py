@@ -1,4 +1,6 @@
-"""The server as a process: slow clients are cut off, it stops in time, and its own errors have the one shape."""
+"""The server as a process: slow clients are cut off, it stops in time, and its own errors have the
+one shape.
+"""
 
 import http.client
 import json
@@ -241,7 +243,8 @@ def test_no_log_line_shows_a_key(server: Running) -> None:
     ):
         with server.open() as connection:
             connection.sendall(
-                f"{head} HTTP/1.1\r\nHost: {key}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n".encode()
+                f"{head} HTTP/1.1\r\nHost: {key}\r\nAuthorization: Bearer {key}\r\n"
+                "Connection: close\r\n\r\n".encode()
             )
             assert rest(connection).startswith(b"HTTP/1.1 4")
     time.sleep(0.2)

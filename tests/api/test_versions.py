@@ -41,7 +41,8 @@ def test_every_change_and_decision_names_its_version(desk: Desk) -> None:
     for who, method, path, body in asked:
         refused = problem(desk.ask(who, method, path, body))
         assert (refused["status"], refused["code"]) == (428, "precondition_required"), path
-        # Another version, the right one as a weak tag or without quotes, none of several, and none at all.
+        # Another version, the right one as a weak tag or without quotes, none of several, and none
+        # at all.
         kind, name = (
             path.split("?")[0]
             .split(":merge")[0]

@@ -1,4 +1,6 @@
-"""Several processes serve one database: whoever asks any of them sees what was written by way of any other."""
+"""Several processes serve one database: whoever asks any of them sees what was written by way of
+any other.
+"""
 
 import time
 from pathlib import Path
@@ -25,7 +27,8 @@ def test_what_one_process_writes_the_others_show(seeded: Store, tmp_path: Path) 
             time.sleep(0.05)
 
         def write_and_look(number: int) -> None:
-            # Each connection is one of the processes. Reads go without a key, so that they may be kept.
+            # Each connection is one of the processes. Reads go without a key, so that they may be
+            # kept.
             writer, reviewer = server.client(admins[number]), server.client(admins[number - 1])
             readers = [server.client() for _ in range(READERS)]
             for turn in range(writes):
@@ -56,7 +59,8 @@ def test_what_one_process_writes_the_others_show(seeded: Store, tmp_path: Path) 
     must_agree(seeded.database)
 
 
-# What Python runs first in every process: those that serve wait there, as on a machine that takes long to read the program.
+# What Python runs first in every process: those that serve wait there, as on a machine that takes
+# long to read the program.
 SLOW = """
 import sys, time
 if any("multiprocessing.spawn" in each for each in sys.orig_argv):

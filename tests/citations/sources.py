@@ -80,8 +80,10 @@ def seed_source(slug: str) -> Row:
 
 
 FAMILIES = (
-    "Zamboni", "Singh", "Ng", "O'Brien", "Dall'Ara", "García Márquez", "Müller-Lüdenscheidt", "Łukasiewicz", "Ørsted",
-    "Strauß", "Sundström", "Þorsteinsson", "Nguyễn", "李", "Достоевский", "Ὅμηρος", "St. John", "MacDonald", "Đặng", "Æther",
+    "Zamboni", "Singh", "Ng", "O'Brien", "Dall'Ara", "García Márquez", "Müller-Lüdenscheidt",
+    "Łukasiewicz", "Ørsted",
+    "Strauß", "Sundström", "Þorsteinsson", "Nguyễn", "李", "Достоевский", "Ὅμηρος", "St. John",
+    "MacDonald", "Đặng", "Æther",
 )  # fmt: skip
 GIVENS = (
     "P",
@@ -99,23 +101,34 @@ GIVENS = (
 PARTICLES = ("van den", "de la", "von", "van", "de", "d'", "von und zu")
 SUFFIXES = ("Jr", "Jr.", "Sr", "III", "II")
 GROUPS = (
-    "US Food and Drug Administration", "World Health Organization", "CCSVI Study Group, Ontario", "R&D Group {Ltd}",
-    "Working Group «Ärzte & Co.»", "European Medicines Agency (EMA)", "100% Science", "ICMJE", "Rand and Sons; Partners",
+    "US Food and Drug Administration", "World Health Organization", "CCSVI Study Group, Ontario",
+    "R&D Group {Ltd}",
+    "Working Group «Ärzte & Co.»", "European Medicines Agency (EMA)", "100% Science", "ICMJE",
+    "Rand and Sons; Partners",
     "日本神経学会", "Group_1 #2",
 )  # fmt: skip
 WORDS = (
-    "Chronic", "cerebrospinal", "venous", "insufficiency", "in", "the", "multiple", "sclerosis:", "a", "of", "IL-6", "mRNA", "DNA",
-    "50%", "R&D", "$5", "#1", "a_b", "{protected}", "{", "}", "~", "^", "\\", "\\alpha", '"quoted"', "'single'", "“curly”", "‘so’",
-    "naïve", "Ménière's", "β-amyloid", "α→β", "p < 0.05", "q>3", "a<b", "H₂O", "–", "—", "(again)", "[11C]PK11195", "C++", "e.g.,",
-    "x=y", "@home", "100 µg/ml", "Größe", "œdème", "日本語", "Да", "العربية", "𝛼", "and", "others", "?", "what?", "end.", "half-life",
+    "Chronic", "cerebrospinal", "venous", "insufficiency", "in", "the", "multiple", "sclerosis:",
+    "a", "of", "IL-6", "mRNA", "DNA",
+    "50%", "R&D", "$5", "#1", "a_b", "{protected}", "{", "}", "~", "^", "\\", "\\alpha", '"quoted"',
+    "'single'", "“curly”", "‘so’",
+    "naïve", "Ménière's", "β-amyloid", "α→β", "p < 0.05", "q>3", "a<b", "H₂O", "–", "—", "(again)",
+    "[11C]PK11195", "C++", "e.g.,",
+    "x=y", "@home", "100 µg/ml", "Größe", "œdème", "日本語", "Да", "العربية", "𝛼", "and", "others",
+    "?", "what?", "end.", "half-life",
     "`tick", "|", "A/B", "*", "''", "--", "---", "x̄", "½",
 )  # fmt: skip
 DOIS = (
-    "10.1136/jnnp.2008.157164", "10.1038/jcbfm.2009.180", "10.2174/156720209788970054", "10.1016/s0140-6736(09)61234-5",
-    "10.1002/(sici)1097-0258(19980815/30)17:15/16<1661::aid-sim968>3.0.co;2-2", "10.1002/1521-3951(200103)224:1<13::aid-pssb13>3.0.co;2-8",
-    "10.1093/brain/awx_123", "10.1000/456#789", "10.1371/journal.pone.0070355", "10.1007/978-3-642-28108-2_19", "10.1000/a;b,c:d",
-    "10.1000/a&b+c=d", "10.123456789/x", "10.1000/[x]y", "10.1000/ä–b", "10.1000/a%20b", "10.1016/0022-5193(75)90064-x",
-    "10.1000/a.", "10.1000/a;,", "10.1000/a%20b%2e.", "10.1000/a:", '10.1000/a"', "10.1000/a”", "10.1000/a)", "10.1000/a<", "10.1000/{a}",
+    "10.1136/jnnp.2008.157164", "10.1038/jcbfm.2009.180", "10.2174/156720209788970054",
+    "10.1016/s0140-6736(09)61234-5",
+    "10.1002/(sici)1097-0258(19980815/30)17:15/16<1661::aid-sim968>3.0.co;2-2",
+    "10.1002/1521-3951(200103)224:1<13::aid-pssb13>3.0.co;2-8",
+    "10.1093/brain/awx_123", "10.1000/456#789", "10.1371/journal.pone.0070355",
+    "10.1007/978-3-642-28108-2_19", "10.1000/a;b,c:d",
+    "10.1000/a&b+c=d", "10.123456789/x", "10.1000/[x]y", "10.1000/ä–b", "10.1000/a%20b",
+    "10.1016/0022-5193(75)90064-x",
+    "10.1000/a.", "10.1000/a;,", "10.1000/a%20b%2e.", "10.1000/a:", '10.1000/a"', "10.1000/a”",
+    "10.1000/a)", "10.1000/a<", "10.1000/{a}",
     "10.1000/doi:10.1000/a", "10.1000/https://doi.org/a",
 )  # fmt: skip
 JOURNALS = (
@@ -127,11 +140,13 @@ JOURNALS = (
     ("The Lancet", "Lancet"),
 )
 URLS = (
-    "https://example.org/", "http://example.org/a?b=c&d=e_f#g%20h~i", "https://example.org/a(b)c;d,e", "https://bücher.example/ü",
+    "https://example.org/", "http://example.org/a?b=c&d=e_f#g%20h~i",
+    "https://example.org/a(b)c;d,e", "https://bücher.example/ü",
     "https://example.org/{x}/$y^z",
 )  # fmt: skip
 PAGES = (
-    "392-399", "1-12", "1", "e1000316", "S12-S19", "e12-e19", "iv35", "xii-xv", "101-9", "12-15, 18", "CD009903", "1171.e1-1171.e9",
+    "392-399", "1-12", "1", "e1000316", "S12-S19", "e12-e19", "iv35", "xii-xv", "101-9",
+    "12-15, 18", "CD009903", "1171.e1-1171.e9",
 )  # fmt: skip
 VOLUMES = ("80", "6", "12A", "Suppl 1", "12 (Pt 3)", "LXXX", "2010-11")
 ISSUES = ("4", "3", "3-4", "Suppl 2", "4 Pt 1", "12_S1", "&")

@@ -25,32 +25,48 @@ EXPECTED = Path(__file__).parent / "expected"
 # e-locator; persons with a group; no authors; an article's number; a correction and a list that
 # goes on; a bracketed title; neither author nor date; pages with letters.
 CHOSEN = (
-    "zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr", "fda-2012", "wattjes-2011", "mayer-2011", "leone-2013",
-    "zamboni-2018", "article-ccsvi-explained", "gandhi-2019", "siddiqui-2014", "bjornevik-2022", "cirse-2010",
+    "zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr", "fda-2012", "wattjes-2011", "mayer-2011",
+    "leone-2013",
+    "zamboni-2018", "article-ccsvi-explained", "gandhi-2019", "siddiqui-2014", "bjornevik-2022",
+    "cirse-2010",
     "cochrane-2012", "traboulsee-2018",
 )  # fmt: skip
 
 # What the seed has none of, as made-up works.
 TWO = [{"family": "Compston", "given": "Alastair"}, {"family": "Confavreux", "given": "Christian"}]
 MADE_UP: tuple[dict[str, Any], ...] = (
-    {"type": "book", "title": "McAlpine's multiple sclerosis", "authors": TWO, "issued": "2006", "publisher": "Churchill Livingstone"},
-    {"type": "chapter", "title": "The story of multiple sclerosis", "authors": TWO[:1], "issued": "2006", "page": "3-68",
+    {"type": "book", "title": "McAlpine's multiple sclerosis", "authors": TWO, "issued": "2006",
+     "publisher": "Churchill Livingstone"},
+    {"type": "chapter", "title": "The story of multiple sclerosis", "authors": TWO[:1],
+     "issued": "2006", "page": "3-68",
      "container_title": "McAlpine's multiple sclerosis", "publisher": "Churchill Livingstone"},
-    {"type": "paper-conference", "title": "Flow in veins", "authors": TWO, "issued": "2011", "page": "12-19",
+    {"type": "paper-conference", "title": "Flow in veins", "authors": TWO, "issued": "2011",
+     "page": "12-19",
      "container_title": "Proceedings of the 3rd Congress of Phlebology", "publisher": "Springer"},
-    {"type": "thesis", "title": "Venous outflow in multiple sclerosis", "authors": TWO[:1], "issued": "2012",
+    {"type": "thesis", "title": "Venous outflow in multiple sclerosis", "authors": TWO[:1],
+     "issued": "2012",
      "publisher": "University of Ferrara", "url": "https://example.org/thesis"},
-    {"type": "dataset", "title": "Jugular flow measurements", "authors": TWO, "issued": "2015-03-04", "publisher": "Zenodo",
-     "identifiers": [{"scheme": "doi", "value": "10.5281/zenodo.12345", "verification": "verified"}]},
-    {"type": "article", "title": "Veins and sclerosis", "authors": TWO, "issued": "2021-02-03", "container_title": "medRxiv",
-     "identifiers": [{"scheme": "doi", "value": "10.1101/2021.02.01.1", "verification": "verified"}]},
-    {"type": "webpage", "title": "Chronic cerebrospinal venous insufficiency", "authors": [{"literal": "Multiple Sclerosis Society"}],
-     "container_title": "MS Society website", "issued": "2012-05-10", "accessed": "2013-06-07", "url": "https://example.org/ccsvi"},
-    {"type": "webpage", "title": "CCSVI explained", "container_title": "Example Health", "accessed": "2013-06-07",
+    {"type": "dataset", "title": "Jugular flow measurements", "authors": TWO,
+     "issued": "2015-03-04", "publisher": "Zenodo",
+     "identifiers": [{"scheme": "doi", "value": "10.5281/zenodo.12345",
+                      "verification": "verified"}]},
+    {"type": "article", "title": "Veins and sclerosis", "authors": TWO, "issued": "2021-02-03",
+     "container_title": "medRxiv",
+     "identifiers": [{"scheme": "doi", "value": "10.1101/2021.02.01.1",
+                      "verification": "verified"}]},
+    {"type": "webpage", "title": "Chronic cerebrospinal venous insufficiency",
+     "authors": [{"literal": "Multiple Sclerosis Society"}],
+     "container_title": "MS Society website", "issued": "2012-05-10", "accessed": "2013-06-07",
+     "url": "https://example.org/ccsvi"},
+    {"type": "webpage", "title": "CCSVI explained", "container_title": "Example Health",
+     "accessed": "2013-06-07",
      "url": "https://example.org/explained"},
-    {"type": "report", "title": "Interventional procedures for CCSVI: review of the evidence", "issued": "2012-03", "publisher": "NICE",
-     "authors": [{"literal": "National Institute for Health and Care Excellence"}], "number": "IPG420", "url": "https://example.org/ipg420"},
-    {"type": "report", "title": "Venous stenting in practice", "authors": TWO, "issued": "2012", "number": "WHO/MNH/2012.1",
+    {"type": "report", "title": "Interventional procedures for CCSVI: review of the evidence",
+     "issued": "2012-03", "publisher": "NICE",
+     "authors": [{"literal": "National Institute for Health and Care Excellence"}],
+     "number": "IPG420", "url": "https://example.org/ipg420"},
+    {"type": "report", "title": "Venous stenting in practice", "authors": TWO, "issued": "2012",
+     "number": "WHO/MNH/2012.1",
      "publisher": "World Health Organization"},
 )  # fmt: skip
 
@@ -175,7 +191,8 @@ def test_names(style: str, authors: list[Row], expected: str) -> None:
     ("style", "known", "expected"),
     [
         ("apa", 1, "A0 et al. "), ("apa", 3, "A0, A1, A2, et al. "), ("apa", 25, ", A18, et al. "),
-        ("ama", 1, "A0, et al. "), ("ama", 5, "A0, A1, A2, et al. "), ("vancouver", 7, ", A5, et al. "),
+        ("ama", 1, "A0, et al. "), ("ama", 5, "A0, A1, A2, et al. "), ("vancouver", 7,
+            ", A5, et al. "),
         ("ieee", 2, "A0 et al., "), ("nature", 3, "A0 et al. "), ("harvard", 2, "A0 et al. "),
         ("bmj", 2, "A0, A1, et al. "), ("the-lancet", 9, "A0, A1, A2, et al. "),
     ],
@@ -252,7 +269,10 @@ def test_an_unknown_style_or_locale_is_refused_with_similar_ones() -> None:
 
 
 def test_citeproc_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, api.citations.bibliography; sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
+    code = (
+        "import sys, api.citations.bibliography;"
+        " sys.exit(any(name.startswith(('citeproc', 'lxml')) for name in sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -221,7 +221,8 @@ MESSY = rb"""@string{jn = {J Neurol}}
 )
 def test_a_messy_file(change: Any) -> None:
     reading = bibtex.read(change(MESSY))
-    assert [(parsed_entry.line, parsed_entry.record["title"]) for parsed_entry in reading.entries] == [
+    assert [(parsed_entry.line,
+             parsed_entry.record["title"]) for parsed_entry in reading.entries] == [
         (4, "With (these) tags"), (9, "Good"), (11, "f { g"),
     ]  # fmt: skip
     assert [(problem.line, problem.code) for problem in reading.problems] == [

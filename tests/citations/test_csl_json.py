@@ -114,9 +114,12 @@ def test_no_sources_are_an_empty_array() -> None:
 
 def test_fields_that_have_a_tag_of_their_own() -> None:
     source = row(
-        id="x", type="thesis", title="[On a <i>b</i> &amp; c]", study_design="not_recorded", issued="2009-04",
-        issued_inferred=True, authors_complete=False, integrity="retracted", integrity_note="Retracted in 2011.",
-        authors=[{"family": "Berg", "given": "J", "particle": "van den", "suffix": "Jr"}, {"literal": "R&D Group"}],
+        id="x", type="thesis", title="[On a <i>b</i> &amp; c]", study_design="not_recorded",
+        issued="2009-04",
+        issued_inferred=True, authors_complete=False, integrity="retracted",
+        integrity_note="Retracted in 2011.",
+        authors=[{"family": "Berg", "given": "J", "particle": "van den", "suffix": "Jr"},
+                 {"literal": "R&D Group"}],
     )  # fmt: skip
     item = csl_json.item(source, "k")
     assert item["author"] == [
@@ -285,7 +288,8 @@ def test_a_stranger_s_item() -> None:
         "identifiers": [],
     }
     assert set(parsed_entry.dropped) == {
-        "type", "author.ORCID", "author.dropping-particle", "author", "URL", "status", "custom.sample_size", "custom.mine", "ISSN",
+        "type", "author.ORCID", "author.dropping-particle", "author", "URL", "status",
+        "custom.sample_size", "custom.mine", "ISSN",
     }  # fmt: skip
 
 
@@ -321,7 +325,8 @@ ONE = '{"type": "book",\n "title": "T"}'
         (f"[{ONE},\n{ONE},", [1, 3], [(4, "malformed_json")]),
         ("[", [], [(1, "malformed_json")]),
         (f"[{ONE}\n{ONE}]", [1], [(3, "malformed_json")]),
-        (f"[{ONE},\n7,\n[],\n{{}}, null]", [1], [(3, "not_an_item"), (4, "not_an_item"), (5, "empty_item"), (5, "not_an_item")]),
+        (f"[{ONE},\n7,\n[],\n{{}}, null]", [1], [(3, "not_an_item"), (4, "not_an_item"), (5,
+            "empty_item"), (5, "not_an_item")]),
         ("@article{x, title = {T}}", [], [(1, "malformed_json")]),
         ('{"title": ' + "[" * 100_000, [], [(1, "malformed_json")]),
         (f'[{{"volume": {"9" * 5000}}}]', [], [(1, "malformed_json")]),
@@ -357,8 +362,10 @@ json_values = st.recursive(
     max_leaves=6,
 )
 VARIABLES = (
-    "type", "title", "author", "issued", "available-date", "DOI", "PMID", "PMCID", "ISBN", "URL", "page", "page-first", "status",
-    "custom", "note", "container-title", "journalAbbreviation", "id", "volume", "season", "language",
+    "type", "title", "author", "issued", "available-date", "DOI", "PMID", "PMCID", "ISBN", "URL",
+    "page", "page-first", "status",
+    "custom", "note", "container-title", "journalAbbreviation", "id", "volume", "season",
+    "language",
 )  # fmt: skip
 anything = st.lists(
     st.dictionaries(st.sampled_from(VARIABLES), json_values, max_size=8) | json_values, max_size=4

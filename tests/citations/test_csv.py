@@ -31,7 +31,10 @@ def test_the_three_sources_of_the_article() -> None:
         "id": "zamboni-2009-jnnp",
         "type": "article-journal",
         "title": "Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis",
-        "authors": "Zamboni, P; Galeotti, R; Menegatti, E; Malagoni, A M; Tacconi, G; Dall'Ara, S; Bartolomei, I; Salvi, F",
+        "authors": (
+            "Zamboni, P; Galeotti, R; Menegatti, E; Malagoni, A M; Tacconi, G; Dall'Ara, S;"
+            " Bartolomei, I; Salvi, F"
+        ),
         "authors_complete": "true",
         "container_title": "Journal of Neurology, Neurosurgery & Psychiatry",
         "container_title_short": "J Neurol Neurosurg Psychiatry",
@@ -86,7 +89,8 @@ def test_names() -> None:
         {"literal": "Rand and Sons; Partners"},
     ]
     source = row(
-        id="x", type="book", title="T", study_design="not_recorded", authors=authors, authors_complete=False
+        id="x", type="book", title="T", study_design="not_recorded", authors=authors,
+        authors_complete=False
     )  # fmt: skip
     assert rows_of(source)[0]["authors"] == "van den Berg, Jan, Jr; Rand and Sons, Partners; et al."
 

@@ -113,6 +113,12 @@ def nodes_of(value: Any) -> Iterator[Row]:
                 yield from nodes_of(inner)
 
 
+def _without_prefix(node: Row) -> str:
+    """Return an expanded node's type and the names of its properties, without the prefix."""
+    names = sorted(name.removeprefix(SCHEMA) for name in set(node) - {"@type"})
+    return f"{node['@type'][0].removeprefix(SCHEMA)} {names}"
+
+
 def check(document: Any) -> list[Row]:
     """Expand, and hold the result against the document: every node with its type, every term in its
     place.
@@ -121,12 +127,9 @@ def check(document: Any) -> list[Row]:
     plain = [node for node in nodes_of(document) if "@graph" not in node]
     # A link alone is an object after expansion, and none before.
     nodes = [node for node in nodes_of(expanded) if set(node) != {"@id"}]
-    told = sorted(f"{node['@type']} {sorted(set(node) - {'@type'})}" for node in plain)
-    names = sorted(
-        f"{node['@type'][0].removeprefix(SCHEMA)} {sorted(name.removeprefix(SCHEMA) for name in set(node) - {'@type'})}"
-        for node in nodes
-    )
-    assert names == told
+    compact = sorted(f"{node['@type']} {sorted(set(node) - {'@type'})}" for node in plain)
+    names = sorted(_without_prefix(node) for node in nodes)
+    assert names == compact
     assert {kind for node in nodes for kind in node["@type"]} <= {SCHEMA + kind for kind in TYPES}
     assert {name for node in nodes for name in node if name[0] != "@"} <= {
         SCHEMA + name for name in PROPERTIES
@@ -145,9 +148,11 @@ def test_the_three_sources_of_the_article() -> None:
         "alternateName": "zamboni2009chronic",
         "name": "Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis",
         "author": [
-            {"@type": "Person", "name": f"{given} {family}", "givenName": given, "familyName": family}
+            {"@type": "Person", "name": f"{given} {family}", "givenName": given,
+             "familyName": family}
             for given, family in (
-                ("P", "Zamboni"), ("R", "Galeotti"), ("E", "Menegatti"), ("A M", "Malagoni"), ("G", "Tacconi"),
+                ("P", "Zamboni"), ("R", "Galeotti"), ("E", "Menegatti"), ("A M", "Malagoni"), ("G",
+                    "Tacconi"),
                 ("S", "Dall'Ara"), ("I", "Bartolomei"), ("F", "Salvi"),
             )
         ],
@@ -169,8 +174,10 @@ def test_the_three_sources_of_the_article() -> None:
         "pageStart": "392",
         "pageEnd": "399",
         "identifier": [
-            {"@type": "PropertyValue", "propertyID": scheme, "value": value, "description": unverified}
-            for scheme, value in (("DOI", "10.1136/jnnp.2008.157164"), ("PMCID", "PMC2647682"), ("PMID", "19060024"))
+            {"@type": "PropertyValue", "propertyID": scheme, "value": value,
+             "description": unverified}
+            for scheme, value in (("DOI", "10.1136/jnnp.2008.157164"), ("PMCID", "PMC2647682"),
+                                  ("PMID", "19060024"))
         ],
         "genre": "case-control study",
     }  # fmt: skip
@@ -198,11 +205,14 @@ def test_authors_keep_their_order() -> None:
 
 def test_a_retraction_is_printed() -> None:
     source = row(
-        id="x", type="book", title="T", study_design="not_recorded", integrity="retracted", integrity_note="In 2011.",
-        authors=[{"family": "Berg", "given": "Jan", "particle": "van den"}, {"literal": "WHO"}], authors_complete=False,
+        id="x", type="book", title="T", study_design="not_recorded", integrity="retracted",
+        integrity_note="In 2011.",
+        authors=[{"family": "Berg", "given": "Jan", "particle": "van den"}, {"literal": "WHO"}],
+        authors_complete=False,
         identifiers=[
             {"scheme": "isbn", "value": "9780131103627", "verification": "verified"},
-            {"scheme": "doi", "value": "10.1002/(sici)1097-0258<1661::aid>3.0.co;2-2", "verification": "verified"},
+            {"scheme": "doi", "value": "10.1002/(sici)1097-0258<1661::aid>3.0.co;2-2",
+             "verification": "verified"},
         ],
     )  # fmt: skip
     (node,) = written(source)["@graph"]
@@ -224,15 +234,20 @@ def test_generated_sources_survive_expansion(source: Row) -> None:
 
 
 FULL = row(
-    id="x", type="thesis", title="T1", study_design="cohort", authors=[{"family": "F2"}], authors_complete=False,
-    container_title="C3", container_title_short="C4", publisher="P5", volume="V6", issue="I7", page="8", number="N9",
-    issued="2010", issued_inferred=True, epub_date="2011", url="https://u12.example/", language="it", sample_size=1234,
+    id="x", type="thesis", title="T1", study_design="cohort", authors=[{"family": "F2"}],
+    authors_complete=False,
+    container_title="C3", container_title_short="C4", publisher="P5", volume="V6", issue="I7",
+    page="8", number="N9",
+    issued="2010", issued_inferred=True, epub_date="2011", url="https://u12.example/",
+    language="it", sample_size=1234,
     sample="S13", integrity="concern", integrity_note="N14", text_sha256="f" * 64, note="N15",
     identifiers=[{"scheme": "pmid", "value": "161616", "verification": "verified"}],
 )  # fmt: skip
 CHANGED = {
-    "type": "book", "study_design": "pathology", "integrity": "corrected", "authors_complete": True, "issued_inferred": False,
-    "authors": [], "identifiers": [], "text_sha256": "e" * 64, "issued": "1999", "epub_date": "1998", "sample_size": 9, "id": "y",
+    "type": "book", "study_design": "pathology", "integrity": "corrected", "authors_complete": True,
+    "issued_inferred": False,
+    "authors": [], "identifiers": [], "text_sha256": "e" * 64, "issued": "1999",
+    "epub_date": "1998", "sample_size": 9, "id": "y",
     "url": "https://y.example/",
 }  # fmt: skip
 
@@ -250,10 +265,13 @@ def test_just_the_fields_named_cannot_be_carried(name: str) -> None:
 def a_claim(**fields: Any) -> Row:
     given = [seed_source("zamboni-2009-jnnp"), seed_source("singh-2009")]
     return {
-        "id": "ccsvi-causes-ms", "statement": "CCSVI causes MS.", "kind": "causal_hypothesis", "status": "refuted",
-        "status_rule": "strong_against", "status_since": "2014-01-31", "certainty": "high", "revision": 12,
+        "id": "ccsvi-causes-ms", "statement": "CCSVI causes MS.", "kind": "causal_hypothesis",
+        "status": "refuted",
+        "status_rule": "strong_against", "status_since": "2014-01-31", "certainty": "high",
+        "revision": 12,
         "created": "2026-01-02T03:04:05.000006Z", "updated": "2026-02-02T03:04:05.000006Z",
-        "occurrences": [{"source": "singh-2009"}, {"source": "singh-2009"}], "evidence": [{"source": "zamboni-2009-jnnp"}],
+        "occurrences": [{"source": "singh-2009"}, {"source": "singh-2009"}],
+        "evidence": [{"source": "zamboni-2009-jnnp"}],
         "sources": given, "relations": [], "assessments": [], **fields,
     }  # fmt: skip
 

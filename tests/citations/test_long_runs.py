@@ -1,4 +1,6 @@
-"""A long run of one character is read in the time that it takes to pass over it, not in its square."""
+"""A long run of one character is read in the time that it takes to pass over it, not in its
+square.
+"""
 
 import time
 
@@ -19,7 +21,8 @@ LONG = 60_000
         ("bibtex", "@article{a, title = {T}, author = {A%sx}, pages = {1%sx}, note = {x%sx}}"),
         (
             "ris",
-            "TY  - JOUR\nTI  - x%sx\nAU  - A%sx\nSP  - 1%sx\nDO  - 10.1000/%sx\nSN  - 1%sx\nN1  - x%sx",
+            "TY  - JOUR\nTI  - x%sx\nAU  - A%sx\nSP  - 1%sx\nDO  - 10.1000/%sx\nSN  - 1%sx\nN1 "
+            " - x%sx",
         ),
         (
             "nbib",
@@ -27,7 +30,8 @@ LONG = 60_000
         ),
         (
             "csl_json",
-            '[{"title": "x%sx", "page": "1%sx", "DOI": "10.1000/%sx", "PMCID": "1%sx", "ISBN": "1%sx"}]',
+            '[{"title": "x%sx", "page": "1%sx", "DOI": "10.1000/%sx", "PMCID": "1%sx", "ISBN":'
+            ' "1%sx"}]',
         ),
     ],
 )

@@ -185,8 +185,10 @@ def test_an_incomplete_list_of_authors() -> None:
 @pytest.mark.parametrize(
     ("lines", "integrity", "note"),
     [
-        (["PT  - Retracted Publication", "RIN - Foo. 2012;3:4. PMID: 7"], "retracted", "Retraction in: Foo. 2012;3:4. PMID: 7"),
-        (["PT  - Retracted Publication"], "retracted", "PubMed lists it as a retracted publication."),
+        (["PT  - Retracted Publication", "RIN - Foo. 2012;3:4. PMID: 7"], "retracted",
+         "Retraction in: Foo. 2012;3:4. PMID: 7"),
+        (["PT  - Retracted Publication"], "retracted",
+         "PubMed lists it as a retracted publication."),
         (["EIN - Foo. 2012;3:4"], "corrected", "Erratum in: Foo. 2012;3:4"),
         (["EIN - A", "ECI - B"], "concern", "Expression of concern in: B\nErratum in: A"),
         (["PT  - Published Erratum"], None, None),
@@ -255,9 +257,12 @@ def test_latin_1() -> None:
     assert entry.record["title"] == "Ménière"
 
 
-PIECES = ("PMID- 1", "PMID- x", "PMID-", "TI  - A", "TI  -", "BTI - B", "TT  - C", "      more", "", "FAU - ,", "AU  - A B", "CN  - ",
-    "DP  - 0000", "DEP - 20091345", "PG  - 9-8", "PG  - 99999999999-1", "LID - [doi]", "LID - 10.1/ [doi]", "AID - x [pii]", "\x00",
-    "OWN - NLM", "PMC - PMC0", "ISBN- ()", "RIN - ", "\x85", "\ufeff", "LA  - xx", "PT  - Retracted Publication")  # fmt: skip
+PIECES = ("PMID- 1", "PMID- x", "PMID-", "TI  - A", "TI  -", "BTI - B", "TT  - C", "      more", "",
+          "FAU - ,", "AU  - A B", "CN  - ",
+    "DP  - 0000", "DEP - 20091345", "PG  - 9-8", "PG  - 99999999999-1", "LID - [doi]",
+    "LID - 10.1/ [doi]", "AID - x [pii]", "\x00",
+    "OWN - NLM", "PMC - PMC0", "ISBN- ()", "RIN - ", "\x85", "\ufeff", "LA  - xx",
+    "PT  - Retracted Publication")  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=25).map("\n".join)
 files = st.binary(max_size=200) | st.builds(
     lambda text, encoding: text.encode(encoding, "replace"),
@@ -280,7 +285,9 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def numbered(draw: st.DrawFn) -> tuple[int, bytes]:
-    """Generate a file of that many records, some lines of each but its PMID left out or said twice."""
+    """Generate a file of that many records, some lines of each but its PMID left out or said
+    twice.
+    """
     count = draw(st.integers(0, 4))
     lines = []
     for number in range(count):

@@ -153,9 +153,12 @@ def test_every_source_comes_back(source: Row) -> None:
 
 
 RISPY = {
-    "TI": "title", "T2": "secondary_title", "J2": "alternate_title1", "PB": "publisher", "VL": "volume", "IS": "number",
-    "SP": "start_page", "EP": "end_page", "PY": "year", "DA": "date", "ET": "edition", "DO": "doi", "AN": "accession_number",
-    "C2": "custom2", "C7": "custom7", "M1": "note", "SN": "issn", "LA": "language", "ID": "id", "TY": "type_of_reference",
+    "TI": "title", "T2": "secondary_title", "J2": "alternate_title1", "PB": "publisher",
+    "VL": "volume", "IS": "number",
+    "SP": "start_page", "EP": "end_page", "PY": "year", "DA": "date", "ET": "edition", "DO": "doi",
+    "AN": "accession_number",
+    "C2": "custom2", "C7": "custom7", "M1": "note", "SN": "issn", "LA": "language", "ID": "id",
+    "TY": "type_of_reference",
 }  # fmt: skip
 
 
@@ -237,7 +240,8 @@ def test_an_edited_author_wins_over_the_exact_name() -> None:
         ({"page": "12-15, 18"}, ["SP  - 12-15, 18"]),
         ({"number": "CD009903"}, ["C7  - CD009903"]),
         ({"type": "report", "number": "7"}, ["M1  - 7"]),
-        ({"integrity": "retracted", "integrity_note": "In 2018.\nFraud."}, ["N1  - Retracted: In 2018.", "N1  - Retracted: Fraud."]),
+        ({"integrity": "retracted", "integrity_note": "In 2018.\nFraud."},
+         ["N1  - Retracted: In 2018.", "N1  - Retracted: Fraud."]),
         ({"note": "Retracted: no."}, ["N1  - Note: Retracted: no."]),
         ({"authors_complete": False}, ["N1  - Authors: the list goes on beyond those named."]),
     ],

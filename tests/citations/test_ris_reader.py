@@ -204,10 +204,14 @@ def test_an_unknown_type_is_a_document_and_says_so() -> None:
     assert (entry.record["type"], entry.dropped) == ("document", ("TY",))
 
 
-PIECES = ("TY  - JOUR", "TY - BOOK", "ty-rprt", "ER  - ", "ER", "TI  - A", "TI - ", "AU  - A, B, C, D", "AU  - ;,;", "  more", "",
-    "U5  - Author 1: {", 'U5  - Author 1: {"family": 1}', "U5  - Author 1: " + "[" * 2000, 'U5  - Author 1: ["family"]',
-    'U5  - Author 1: {"x": "y"}', "U2  - Sample size: 99999999999", "DA  - 2009/13/45/", "PY  - 0000", "DO  - %%%", "DO  - )))",
-    "SP  - ", "EP  - 5", "N1  - Retracted:", "\ufeff", "\x00", "\x85", "AN  - 1", "DB  - Scopus", "ET  - 2", "SN  - ()", "UR  - http://")  # fmt: skip
+PIECES = ("TY  - JOUR", "TY - BOOK", "ty-rprt", "ER  - ", "ER", "TI  - A", "TI - ",
+          "AU  - A, B, C, D", "AU  - ;,;", "  more", "",
+    "U5  - Author 1: {", 'U5  - Author 1: {"family": 1}', "U5  - Author 1: " + "[" * 2000,
+    'U5  - Author 1: ["family"]',
+    'U5  - Author 1: {"x": "y"}', "U2  - Sample size: 99999999999", "DA  - 2009/13/45/",
+    "PY  - 0000", "DO  - %%%", "DO  - )))",
+    "SP  - ", "EP  - 5", "N1  - Retracted:", "\ufeff", "\x00", "\x85", "AN  - 1", "DB  - Scopus",
+    "ET  - 2", "SN  - ()", "UR  - http://")  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=25).map("\n".join)
 encoded = st.builds(
     lambda text, encoding: text.encode(encoding, "replace"),

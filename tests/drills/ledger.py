@@ -1,4 +1,6 @@
-"""Writers who note what they asked for and what they were promised, and what must hold of it after a kill."""
+"""Writers who note what they asked for and what they were promised, and what must hold of it after
+a kill.
+"""
 
 import itertools
 import threading
@@ -44,7 +46,9 @@ class Ledger:
         yield from (key for key in self.asked if key not in known)
 
     def must_hold(self, database: Database) -> None:
-        """Hold the database to every promise: what was acknowledged is there as told, what was asked for is whole or not at all."""
+        """Hold the database to every promise: what was acknowledged is there as told, what was
+        asked for is whole or not at all.
+        """
         rows = revisions(database, 0)
         assert [row["serial"] for row in rows] == list(range(1, len(rows) + 1))
         for serial, promise in self.promised.items():
@@ -127,7 +131,9 @@ def edit(client: Client, ledger: Ledger, claim: str, note: str) -> None:
 def write(
     server: Server, ledger: Ledger, name: str, plain: tuple[str, str], until: threading.Event
 ) -> None:
-    """Write until told to stop, or until nobody answers: proposals as one person, decisions and edits as another."""
+    """Write until told to stop, or until nobody answers: proposals as one person, decisions and
+    edits as another.
+    """
     proposer, curator = server.client(plain[0]), server.client(plain[1])
     for number in itertools.count():
         if until.is_set():

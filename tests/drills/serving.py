@@ -1,4 +1,6 @@
-"""What the drills share: `claimbase serve` as a process of its own, clients that write to it at once, what must hold after."""
+"""What the drills share: `claimbase serve` as a process of its own, clients that write to it at
+once, what must hold after.
+"""
 
 import http.client
 import json
@@ -22,13 +24,17 @@ from models.projection.integrity_check import check
 from models.records.revision import Revision
 from models.records.serializers import table
 
-# Limits on how often are not what is drilled, and no connection is closed between two requests of a client.
+# Limits on how often are not what is drilled, and no connection is closed between two requests of a
+# client.
 SETTINGS = {
     "KEY_WRITES_PER_MINUTE": "1000000",
     "ADDRESS_WRITES_PER_MINUTE": "1000000",
     "PORT": "0",
 }
-PROGRAM = "from api.http import server; server.KEEP_ALIVE_SECONDS = 60; from api.cli.app import app; app()"
+PROGRAM = (
+    "from api.http import server; server.KEEP_ALIVE_SECONDS = 60;"
+    " from api.cli.app import app; app()"
+)
 LISTENS = "running on http://127.0.0.1:"
 
 
@@ -43,7 +49,9 @@ class Server:
     killed: bool = False
 
     def client(self, plain: str | None = None) -> "Client":
-        """Return a connection of somebody's own, with their key or without one; it is closed with the server."""
+        """Return a connection of somebody's own, with their key or without one; it is closed with
+        the server.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self.connections.append(connection)
         return Client(connection, plain)
@@ -102,7 +110,10 @@ class Client:
     plain: str | None
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Ask; header names are given with underscores (`If_Match`). Raises OSError or HTTPException where nobody answers."""
+        """Ask; header names are given with underscores (`If_Match`).
+
+        Raises OSError or HTTPException where nobody answers.
+        """
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.plain is not None:
             given["Authorization"] = f"Bearer {self.plain}"
@@ -173,7 +184,9 @@ def revisions(database: Database, since: int) -> Sequence[Any]:
 
 
 def must_agree(database: Database) -> None:
-    """Hold the database to what `claimbase check` proves: no gap in the serials, tables, revisions and read model agree."""
+    """Hold the database to what `claimbase check` proves: no gap in the serials, tables, revisions
+    and read model agree.
+    """
     with database.read() as connection:
         assert list(check(connection)) == []
 

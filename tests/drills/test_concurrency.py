@@ -1,4 +1,6 @@
-"""Many clients at once on a served process: no edit is lost, none is made twice, whoever is late is told so."""
+"""Many clients at once on a served process: no edit is lost, none is made twice, whoever is late is
+told so.
+"""
 
 import threading
 import time
@@ -29,7 +31,9 @@ PATH = "/v1/claims/ccsvi-causes-ms"
 
 
 class Edit(NamedTuple):
-    """An edit that was acknowledged: the version that it was about, the version that it made, and what it wrote."""
+    """An edit that was acknowledged: the version that it was about, the version that it made, and
+    what it wrote.
+    """
 
     claim: str
     before: str
@@ -136,7 +140,9 @@ def test_a_request_that_is_sent_many_times_at_once_is_carried_out_once(
 
 
 def test_writers_who_wait_do_not_keep_readers_waiting(seeded: Store, tmp_path: Path) -> None:
-    """More of them than the server has threads and connections wait for another process; who only reads notices nothing."""
+    """More of them than the server has threads and connections wait for another process; who only
+    reads notices nothing.
+    """
     told: list[int] = []
     slowest = 0.0
     with serving(seeded.url, tmp_path) as server:

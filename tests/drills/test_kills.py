@@ -1,4 +1,6 @@
-"""kill -9 while four writers write: no acknowledged write is lost, none is there by halves, and the feed has no gap."""
+"""kill -9 while four writers write: no acknowledged write is lost, none is there by halves, and the
+feed has no gap.
+"""
 
 import os
 import random
@@ -35,7 +37,9 @@ def crowd(
     plain: list[tuple[str, str]],
     until: threading.Event,
 ) -> tuple[list[threading.Thread], list[Exception]]:
-    """Start four writers and a follower; return their threads, and where each will leave what went wrong."""
+    """Start four writers and a follower; return their threads, and where each will leave what went
+    wrong.
+    """
     errors: list[Exception] = []
 
     def run(work: Callable[[], None]) -> None:
@@ -65,7 +69,9 @@ def persons(database: Database) -> list[tuple[str, str]]:
 
 
 def ask_again(server: Server, ledger: Ledger) -> int:
-    """Send every request again that nobody answered, and hold it to be carried out once; return how many there were."""
+    """Send every request again that nobody answered, and hold it to be carried out once; return how
+    many there were.
+    """
     unanswered = list(ledger.unanswered())
     for key in unanswered:
         propose(server.client(ledger.asked[key][0]), ledger, key)
@@ -99,13 +105,16 @@ def test_a_server_that_is_killed_keeps_its_promises(
         again += ask_again(server, ledger)
         ledger.must_hold(seeded.database)
     tell(
-        f"{rounds} rounds: {len(ledger.promised)} promises kept, {again} of {len(ledger.asked)} requests sent again"
+        f"{rounds} rounds: {len(ledger.promised)} promises kept,"
+        f" {again} of {len(ledger.asked)} requests sent again"
     )
 
 
 @dataclass
 class Postgres:
-    """A PostgreSQL of the test's own, as a child of this process, so that a kill leaves no entry in the list of processes."""
+    """A PostgreSQL of the test's own, as a child of this process, so that a kill leaves no entry in
+    the list of processes.
+    """
 
     command: list[str]
     user: str | None
@@ -131,7 +140,9 @@ class Postgres:
         database.close()
 
     def kill(self) -> None:
-        """Kill the postmaster and all of its children; none of them can write or say anything any more."""
+        """Kill the postmaster and all of its children; none of them can write or say anything any
+        more.
+        """
         assert self.process is not None
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
@@ -171,7 +182,9 @@ def own_postgres() -> Iterator[tuple[Postgres, str]]:
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_database_server_that_is_killed_keeps_the_promises(tmp_path: Path, rounds: int) -> None:
-    """The server of the API goes on meanwhile, tells its clients to come again, and needs no restart."""
+    """The server of the API goes on meanwhile, tells its clients to come again, and needs no
+    restart.
+    """
     when = random.Random(7)
     with own_postgres() as (postgres, url):
         database = connect(url)

@@ -1,7 +1,9 @@
-"""Review as a machine: whatever people of different roles do to a few records, in whatever order, its rules hold.
+"""Review as a machine: whatever people of different roles do to a few records, in whatever order,
+its rules hold.
 
-Each record says in its own words who wrote it, so that whose it is can be told without `models.proposers`, also of a copy
-that a merger made. What may be done to a record, and what follows from it, is told in plain Python beside the code.
+Each record says in its own words who wrote it, so that whose it is can be told without
+`models.proposers`, also of a copy that a merger made. What may be done to a record, and what
+follows from it, is told in plain Python beside the code.
 """
 
 from collections import Counter
@@ -76,7 +78,9 @@ sides = st.fixed_dictionaries(
 
 
 def a_body(pick: Callable[..., Any], kind: str, words: str) -> Row:
-    """Return a record of a kind with these words in it, as it is sent; `pick` chooses among strategies or names of a kind."""
+    """Return a record of a kind with these words in it, as it is sent; `pick` chooses among
+    strategies or names of a kind.
+    """
     body = {**a_record(kind, pick(st.sampled_from(SLUGS.get(kind, KEYS)))), WORDS[kind]: words}
     if kind not in SLUGS:
         body["claim"] = pick("claim")
@@ -108,7 +112,9 @@ def author(kind: str, body: Row) -> str:
 
 
 def status_of(lines: list[tuple[str, int, str]]) -> str:
-    """Return what follows from lines (direction, level, group) by the sentences of the rules, counted anew."""
+    """Return what follows from lines (direction, level, group) by the sentences of the rules,
+    counted anew.
+    """
     best: dict[str, dict[str, int]] = {"supports": {}, "disputes": {}, "inconclusive": {}}
     for direction, level, group in lines:
         best[direction][group] = min(level, best[direction].get(group, level))
@@ -164,7 +170,9 @@ class Reviewing(RuleBasedStateMachine):
         self.past: dict[int, dict[str, Row]] = {1: {}}
 
     def teardown(self) -> None:
-        """Look over the whole once more, since that takes too long after every single revision; let the store go."""
+        """Look over the whole once more, since that takes too long after every single revision; let
+        the store go.
+        """
         with self.stack:
             self.must_agree()
 
@@ -198,7 +206,9 @@ class Reviewing(RuleBasedStateMachine):
         return str(draw(st.sampled_from([*fitting * 3, *every])))
 
     def ids(self, kind: str) -> st.SearchStrategy[str]:
-        """Choose an id of a kind, mostly of what is there and stands; none at times for a relation, on which not every line bears."""
+        """Choose an id of a kind, mostly of what is there and stands; none at times for a relation,
+        on which not every line bears.
+        """
         every = [(name.partition("/"), body["state"]) for name, body in self.records.items()]
         there = [(record, state) for (of, _, record), state in every if of == kind]
         standing = [record for record, state in there if state in retired.STANDING]
@@ -215,7 +225,10 @@ class Reviewing(RuleBasedStateMachine):
     def attempt(
         self, who: str, what: str, deed: Callable[[Change, Key], Any], may: bool | None = None
     ) -> Any:
-        """Let somebody do something. `may` says whether it has to succeed, where that is simply told."""
+        """Let somebody do something.
+
+        `may` says whether it has to succeed, where that is simply told.
+        """
         key, done, refused = self.keys[who], None, ""
         try:
             with changes.begin(self.database, actor=key.name, comment="why") as change:
@@ -405,7 +418,9 @@ class Reviewing(RuleBasedStateMachine):
             assert list(check(connection)) == []
 
     def statuses(self) -> None:
-        """Hold each claim's status to what is accepted of its evidence and rests on nothing retracted."""
+        """Hold each claim's status to what is accepted of its evidence and rests on nothing
+        retracted.
+        """
         lines: dict[str, list[tuple[str, int, str]]] = {}
         every = self.records
         for name, body in every.items():
@@ -422,7 +437,9 @@ class Reviewing(RuleBasedStateMachine):
         assert found == {claim: status_of(its) for claim, its in lines.items()}
 
     def waiting(self) -> None:
-        """Hold what each person is shown to what waits: all of it for curators, for others their own."""
+        """Hold what each person is shown to what waits: all of it for curators, for others their
+        own.
+        """
         waits = {
             name: author(name.partition("/")[0], body)
             for name, body in self.records.items()
