@@ -258,7 +258,7 @@ def test_every_name_in_the_architecture_exists() -> None:
 
 
 def defined(first: str, second: str) -> bool:
-    """Return whether a module of this name defines the second one, or a table has it as a column."""
+    """Return whether a module named `first` defines `second`, or a table has it as a column."""
     for house in ("api", "models"):
         for path in (ROOT / house).rglob(f"{first}.py"):
             module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))

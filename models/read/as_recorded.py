@@ -125,7 +125,9 @@ def _last_seen(connection: Connection, claim: str, moment: str) -> tuple[int, st
 
 
 def _steps_of(claim: str, moment: str) -> Select[Any]:
-    """Return the statement of a claim's revisions by a moment, each with the state of its record `before` it."""
+    """Return the statement of a claim's revisions by a moment, each with the state of its record
+    `before` it.
+    """
     revision = table(Revision)
     before = func.lag(revision.c.state).over(
         partition_by=revision.c.record, order_by=revision.c.serial
@@ -137,7 +139,9 @@ def _steps_of(claim: str, moment: str) -> Select[Any]:
 
 
 def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
-    """Return the last revision of each record by then, its body in today's shape, and its creation."""
+    """Return the last revision of each record by then, with its body in today's shape and its
+    creation.
+    """
     revision = table(Revision)
     known = select(
         revision.c.record,

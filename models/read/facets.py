@@ -54,8 +54,8 @@ def _of(walked: Listing, places: Places, *columns: ColumnElement[Any]) -> Select
 def facets(
     connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]
 ) -> tuple[int, dict[str, Row]]:
-    """Return how many claims there are, and for each name how many have each term: the top 100, the claims under `other`
-    terms, and `missing`.
+    """Return how many claims there are, and for each name how many have each term: the top 100, the
+    claims under `other` terms, and `missing`.
 
     A claim with several values of a field counts under each of them.
     """
@@ -133,7 +133,7 @@ def _counts(
 
 
 def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, ColumnElement[Any]]:
-    """Return the listing with a row for each value that a claim has, and the column of the values."""
+    """Return the listing with a row for each value of a claim, and the column of the values."""
     walked = walk_by_term(listing, places)
     if walked.summary is not None and name in (*SINGLE, *f.SET_COLUMNS):
         return walked, walked.summary.c[f.SET_COLUMNS.get(name, name)]
@@ -150,7 +150,9 @@ def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, Column
 
 
 def status_history(connection: Connection, topics: Sequence[str], until: int) -> list[Row]:
-    """Return for the end of each year, from the first claim's to `until`, how many claims had each status."""
+    """Return for the end of each year, from the first claim's to `until`, how many claims had each
+    status.
+    """
     period = f.period
     filed = [f.has_term("topic")("", topics)] if topics else []
     rows = period.join(document, document.c.claim == period.c.claim)

@@ -53,7 +53,8 @@ def split(value: object) -> object:
 
 Name = Annotated[Text, Field(min_length=1, max_length=500)]
 Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MAX_VALUES)]
-# Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never split.
+# Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never
+# split.
 Names = Annotated[list[Name], Field(max_length=MAX_VALUES)]
 Reference = Annotated[Text, Field(min_length=1, max_length=500)]
 Year = Annotated[int, Field(ge=1, le=9999)]
@@ -64,7 +65,9 @@ _MOMENT = re.compile(
 
 
 def check_moment(value: str) -> str:
-    """Accept a UTC time or the beginning of one; return it without its Z, so that it is a prefix of what it means."""
+    """Accept a UTC time or the beginning of one; return it without its Z, so that it is a prefix of
+    what it means.
+    """
     match = _MOMENT.fullmatch(value)
     if match is None:
         raise PydanticCustomError(
@@ -110,19 +113,28 @@ Day = Annotated[
     BeforeValidator(_end),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}),
 ]
-AS_OF = "Evidence time: with what had been published by this day; YYYY, YYYY-MM or YYYY-MM-DD, counted from its end."
-KNOWN_AT = "Database time: what this knowledge base had recorded by this UTC time, or by the end of its beginning."
+AS_OF = (
+    "Evidence time: with what had been published by this day; YYYY, YYYY-MM or YYYY-MM-DD,"
+    " counted from its end."
+)
+KNOWN_AT = (
+    "Database time: what this knowledge base had recorded by this UTC time,"
+    " or by the end of its beginning."
+)
 
 
 SearchText = Annotated[Text, Field(max_length=500)]
 Q = (
-    'Full text: all of these words, in whatever form; `"a phrase"` as it is, `-without` what must not be there, `or`'
+    'Full text: all of these words, in whatever form; `"a phrase"` as it is,'
+    " `-without` what must not be there, `or`"
     " between what will do. The best comes first unless `sort` says otherwise."
 )
 
 
 class LineFilters(Filters):
-    """What one accepted line of evidence must be. Given together, one and the same line must meet all of them."""
+    """What one accepted line of evidence must be. Given together, one and the same line must meet
+    all of them.
+    """
 
     evidence_level: Many[v.EvidenceLevel] = Field(
         NO_VALUES, description="Accepted evidence at this level, as graded."
@@ -257,7 +269,9 @@ def compare_column(of: ColumnElement[Any]) -> Condition:
 
 
 def has_term(field: str, day: str | None = None) -> Condition:
-    """Ask whether a claim has one of the values in a field of which it has many, or had it by a day."""
+    """Ask whether a claim has one of the values in a field of which it has many, or had it by a
+    day.
+    """
     by_then = [] if day is None else [term.c.since <= day]
 
     def condition(operator: str, values: Any) -> ColumnElement[bool]:
@@ -285,7 +299,8 @@ LINE_CONDITIONS: Mapping[str, Condition] = {
 }
 # Of what follows from the evidence, and so differs from day to day.
 STANDING_FIELDS = ("status", "certainty", "has_conflict")
-# The columns that hold all terms which the lines of a claim have in a field; see `derive.encode_set`.
+# The columns that hold all terms which the lines of a claim have in a field; see
+# `derive.encode_set`.
 SET_COLUMNS = {"evidence_level": "levels", "direction": "directions"}
 
 
@@ -383,8 +398,10 @@ DAY_PLACEHOLDER = bindparam("given_as_of", type_=String)
 def bind_parameters(
     parameters: Mapping[str, Any],
 ) -> tuple[Hashable, dict[str, Any], dict[str, Any]]:
-    """Return what parameters have in common with those that make the same statement, the same parameters with a placeholder
-    for each value, and the values of the placeholders. A truth value has none: it makes a statement of its own."""
+    """Return what parameters have in common with those that make the same statement, the same
+    parameters with a placeholder for each value, and the values of the placeholders. A truth value
+    has none: it makes a statement of its own.
+    """
     shape: list[Hashable] = []
     places: dict[str, Any] = {}
     values: dict[str, Any] = {}
@@ -437,7 +454,8 @@ def same_line_parameters(parameters: Mapping[str, Any]) -> list[str]:
 def split_by_summary(
     parameters: Mapping[str, Any], of: FromClause
 ) -> tuple[list[ColumnElement[bool]], dict[str, Any]]:
-    """Return the conditions on the summary of claims in a table, and the parameters that it does not answer.
+    """Return the conditions on the summary of claims in a table, and the parameters that it does
+    not answer.
 
     What one line must meet the claim must, too: that is asked first, and is not answered by it.
     """
@@ -458,7 +476,9 @@ def claim_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]
 
 
 def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
-    """Return the same conditions on what had been published by the day `as_of`; the period of that day is joined."""
+    """Return the same conditions on what had been published by the day `as_of`; the period of that
+    day is joined.
+    """
     of_that_day = {name: compare_column(period.c[name]) for name in STANDING_FIELDS}
     known = {**CLAIM_CONDITIONS, **of_that_day}
     return holds_on(parameters["as_of"]) + _conditions_on_claims(parameters, known)

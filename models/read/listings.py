@@ -319,7 +319,9 @@ def with_conditions(listing: Listing, *also: ColumnElement[bool]) -> Listing:
 
 @cache
 def sources_statement() -> Select[Any]:
-    """Return the statement that reads which sources there are; `records.sources_out` reads them whole."""
+    """Return the statement that reads which sources there are; `records.sources_out` reads them
+    whole.
+    """
     return select(source.c.id)
 
 
@@ -341,7 +343,8 @@ def claims_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
 
 @cache
 def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
-    """Return the statement that reads documents with what followed from the evidence on the day `as_of`.
+    """Return the statement that reads documents with what followed from the evidence on the day
+    `as_of`.
 
     If parts are asked for it reads all of them, since each is derived from all.
     """
@@ -371,7 +374,8 @@ def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
 def load_claim(
     connection: Connection, slug: str, day: str | None, moment: str | None
 ) -> ClaimAggregate:
-    """Return a claim with its parts, as recorded by a moment and as published by a day, if not None.
+    """Return a claim with its parts, as recorded by a moment and as published by a day, if not
+    None.
 
     Raises `NotFound` where there is no such claim, or was none by then.
     """
@@ -406,7 +410,9 @@ def read_claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
 
 
 def read_evidence_line(connection: Connection, public_id: str) -> Row:
-    """Return one accepted line of evidence, `document`, by its public id, and the `revision` of its claim."""
+    """Return one accepted line of evidence, `document`, by its public id, and the `revision` of its
+    claim.
+    """
     claim_slug, _, key = public_id.partition(":")
 
     def build() -> Select[Any]:
@@ -423,7 +429,9 @@ def read_evidence_line(connection: Connection, public_id: str) -> Row:
 
 
 def read_part(connection: Connection, kind: str, public_id: str) -> tuple[Row, int]:
-    """Return an accepted part of a claim as the claim's document shows it, and the claim's revision."""
+    """Return an accepted part of a claim as the claim's document shows it, and the claim's
+    revision.
+    """
     place = RECORD_TYPES[kind].key_of(public_id)
     plural = RECORD_TYPES[kind].plural
     row = (
@@ -468,7 +476,9 @@ def resolve_source(connection: Connection, reference: str) -> str:
 
 
 def read_referenced_source(connection: Connection, reference: str) -> Row:
-    """Return the accepted source with this slug or identifier. Raises what `source_slug` does if there is none."""
+    """Return the accepted source with this slug or identifier. Raises what `source_slug` does if
+    there is none.
+    """
     found = sources_by_id(connection, [reference]).get(reference)
     if found is not None and found["state"] == "accepted":
         return found
@@ -493,7 +503,9 @@ def read_revision(connection: Connection, number: int) -> Row:
 
 
 def missing_error(connection: Connection, kind: str, given: str) -> NotFound:
-    """Return the error that says so and offers what comes near; raise where it was there and was taken back."""
+    """Return the error that says so and offers what comes near; raise where it was there and was
+    taken back.
+    """
     require_not_retired(connection, RECORD_TYPES[kind], given)
     return retired.missing_error(connection, RECORD_TYPES[kind], given)
 

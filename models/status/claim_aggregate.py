@@ -24,7 +24,8 @@ from models.status import body_of_evidence, periods, rules
 
 
 class Counts(BaseModel, frozen=True, extra="forbid"):
-    """How many records hang on a claim; lines of retracted sources are not counted, but told in `notices`.
+    """How many records hang on a claim; lines of retracted sources are not counted, but told in
+    `notices`.
 
     Groups are independent groups among the counted lines.
     """
@@ -40,7 +41,7 @@ class Counts(BaseModel, frozen=True, extra="forbid"):
 
 
 class Notices(BaseModel, frozen=True, extra="forbid"):
-    """How many lines of the claim's evidence rest on a source about which something was announced."""
+    """How many lines of evidence rest on a source about which something was announced."""
 
     retracted: int
     concern: int
@@ -50,7 +51,8 @@ class Notices(BaseModel, frozen=True, extra="forbid"):
 class Derived(BaseModel, frozen=True, extra="forbid"):
     """All that follows from a claim's evidence on a day; `derived_on` computes it.
 
-    A field that is declared here is stored for each day on which it changes, and served in this place.
+    A field that is declared here is stored for each day on which it changes, and served in this
+    place.
     """
 
     asserted_by: list[str] = Field(description="Slugs of all who assert it, from its occurrences.")
@@ -66,13 +68,15 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
     )
     certainty_basis: Literal["derived"] = Field(
         default="derived",
-        description="Always 'derived': by rule from the recorded evidence, not a panel's judgement.",
+        description="Always 'derived': by rule from the recorded evidence,"
+        " not a panel's judgement.",
     )
     evidence_level: v.EvidenceLevel | None = Field(
         description="Best level among the counted lines, as graded."
     )
     evidence_until: str | None = Field(
-        description="Publication day of the newest accepted line that is dated: the status is as of then."
+        description="Publication day of the newest accepted line that is dated:"
+        " the status is as of then."
     )
     has_conflict: bool = Field(description="True where counted lines stand on both sides.")
     searched_found_none: bool = Field(
@@ -115,7 +119,9 @@ PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
 
 @dataclass(frozen=True)
 class ClaimAggregate:
-    """A claim (with its topics) and the accepted rows that hang on it; evidence in every state, since it is explained."""
+    """A claim (with its topics) and the accepted rows that hang on it; evidence in every state,
+    since it is explained.
+    """
 
     claim: Row
     occurrences: list[Row]
@@ -140,7 +146,7 @@ class ClaimAggregate:
 
     @property
     def stated(self) -> str:
-        """Return the day of the earliest occurrence, or the day of recording where none is known."""
+        """Return the day of the earliest occurrence, or of the recording if none is known."""
         if self.first_stated is not None:
             return self.first_stated
         days = (self.sources[row["source"]]["published"] for row in self.occurrences)
@@ -171,12 +177,15 @@ def from_stored_parts(
 def require_stated_by(whole: ClaimAggregate, day: str) -> None:
     """Raise `NotFound` where the claim was not stated by a day."""
     if day < whole.exists_from:
-        detail = f"'{whole.claim['id']}' was not stated by {day}; it was first stated on {whole.exists_from}."
+        detail = (
+            f"'{whole.claim['id']}' was not stated by {day};"
+            f" it was first stated on {whole.exists_from}."
+        )
         raise NotFound(detail, code="not_yet_stated")
 
 
 def as_of(whole: ClaimAggregate, day: str) -> ClaimAggregate:
-    """Return the claim as published by a day (YYYY-MM-DD). Raises `NotFound` if not stated by then."""
+    """Return the claim as published by a day, YYYY-MM-DD. Raises `NotFound` if not stated then."""
     require_stated_by(whole, day)
     return replace(
         whole,
@@ -191,7 +200,7 @@ def as_of(whole: ClaimAggregate, day: str) -> ClaimAggregate:
 
 
 def _then(line: Row, day: str) -> Row:
-    """Return a line as it stood on a day: what was announced about its source later was not known."""
+    """Return a line as it stood on a day, before what was announced about its source later."""
     announced = line["integrity_date"]
     known = announced is None or last_day_of(announced) <= day
     return line if known else {**line, "integrity": "no_notice", "integrity_date": None}
@@ -260,7 +269,8 @@ class _Published:
 
 
 def derived_by_day(whole: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
-    """Yield each day of evidence time on which anything of the claim changes, with what follows from its evidence then.
+    """Yield each day of evidence time on which anything of the claim changes, with what follows
+    from its evidence then.
 
     The first day is that of `exists_from`, and the last value is the present. One pass over the
     parts is enough, however many days there are.
@@ -299,9 +309,11 @@ def _changes(whole: ClaimAggregate) -> dict[str, _Published]:
 
 
 def derived_on(day: str, since: str, tally: rules.Tally, published: _Published) -> Derived:
-    """Return what follows on a day from what had been published by then; nothing is derived elsewhere.
+    """Return what follows on a day from what had been published by then; nothing is derived
+    elsewhere.
 
-    Args: `since` is the first day of the present run of its status, `tally` holds the lines that count.
+    Args: `since` is the first day of the present run of its status, `tally` holds the lines that
+    count.
     """
     announced = [_then(row, day) for row in published.evidence if row["relation_type"] is None]
     standing = [row for row in announced if row["integrity"] != "retracted"]

@@ -1,6 +1,7 @@
 """Why a claim has its status, how it came about over the years, and what changed between two days.
 
-Every word comes from data: the rule's sentence, the reasons of the certainty, the parts of the lines.
+Every word comes from data: the rule's sentence, the reasons of the certainty, the parts of the
+lines.
 """
 
 from collections import defaultdict
@@ -231,13 +232,15 @@ def explanation_text(explanation: Explanation) -> str:
     )
     certainty = (explanation.certainty or "not applicable").replace("_", " ")
     told = [
-        f"«{explanation.statement}» {when}, this claim is {explanation.status} (certainty: {certainty}, derived by rule).",
+        f"«{explanation.statement}» {when}, this claim is {explanation.status}"
+        f" (certainty: {certainty}, derived by rule).",
         f"Rule {explanation.status_rule}: {explanation.sentence}",
         *explanation.certainty_reasons,
     ]
     for group in explanation.groups:
         told.append(
-            f"{group.direction.capitalize()} at rank {group.rank}: {group.count} ({', '.join(group.groups)})."
+            f"{group.direction.capitalize()} at rank {group.rank}:"
+            f" {group.count} ({', '.join(group.groups)})."
         )
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for line in explanation.lines:

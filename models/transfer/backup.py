@@ -181,7 +181,8 @@ def _must_be_of_this_age(path: Path, header: Row) -> None:
         raise BadBackup(
             f"{path} was made at migration {schema}, from before the first release; this program"
             f" starts at {schema_version.OLDEST}. Restore it with the program of commit"
-            f" {schema_version.LAST_BEFORE_OLDEST}, run its `claimbase migrate`, and back it up again."
+            f" {schema_version.LAST_BEFORE_OLDEST}, run its `claimbase migrate`,"
+            " and back it up again."
         )
 
 

@@ -80,7 +80,8 @@ def export_lines(connection: Connection) -> Iterator[bytes]:
 
 
 def write_release(database: Database, folder: Path) -> Row:
-    """Write an export as a folder of files with a manifest, all of it or nothing; return the manifest.
+    """Write an export as a folder of files with a manifest, all of it or nothing; return the
+    manifest.
 
     Raises `CannotExport` where something is in the folder already: a release is never altered.
     """

@@ -198,7 +198,8 @@ def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool
 def put(
     change: Change, kind: RecordType, body: Row, action: str | None = None, *, valid: bool = False
 ) -> bool:
-    """Store a record of any kind, with its body as a revision has it; return whether that altered it.
+    """Store a record of any kind, with its body as a revision has it; return whether that altered
+    it.
 
     Raises Pydantic's ValidationError if the body breaks a rule, unless it is said to be `valid`,
     that is validated just now and with every default in it.

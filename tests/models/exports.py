@@ -1,4 +1,6 @@
-"""What the tests of exports, loads and backups share: content in every state, an export as bytes, a load of lines."""
+"""What the tests of exports, loads and backups share: content in every state, an export as bytes, a
+load of lines.
+"""
 
 import gzip
 import io
@@ -47,7 +49,9 @@ def disagreements(store: Store) -> list[str]:
 def load(
     store: Store, content: Any, *, skip_bad: bool = False
 ) -> tuple[loading.LoadResult, list[str]]:
-    """Load lines, or a folder by its path; return what became of them and what was reported. Raises `BadImport` with it in its words."""
+    """Load lines, or a folder by its path; return what became of them and what was reported. Raises
+    `BadImport` with it in its words.
+    """
     told: list[str] = []
     source: Any = content if isinstance(content, Path) else io.BufferedReader(io.BytesIO(content))
 
@@ -67,7 +71,9 @@ def zipped(content: bytes) -> bytes:
 
 
 def in_every_state(store: Store) -> None:
-    """Add records that are proposed, accepted after that, rejected, withdrawn, retracted and merged."""
+    """Add records that are proposed, accepted after that, rejected, withdrawn, retracted and
+    merged.
+    """
     with changes.begin(store.database, actor="ada", comment="a first lot") as change:
         changes.put_topic(
             change, TopicIn(id="old-topic", label="Old", definition="Not in use any more.")

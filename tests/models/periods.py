@@ -1,4 +1,6 @@
-"""Stored periods in tests: which of them holds on a day, and the runs of one status that they make up."""
+"""Stored periods in tests: which of them holds on a day, and the runs of one status that they make
+up.
+"""
 
 from itertools import groupby
 

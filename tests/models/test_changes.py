@@ -139,12 +139,40 @@ def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
 
 REFUSED = [
     ("topic", lambda change: changes.put_claim(change, a_claim(topics=["z"])), "topics", None),
-    ("source", lambda change: put_part(change, "x-causes-y", a_line(source="smith-2021")), "source", "smith-2020"),
+    (
+        "source",
+        lambda change: put_part(change, "x-causes-y", a_line(source="smith-2021")),
+        "source",
+        "smith-2020",
+    ),
     ("claim", lambda change: put_part(change, "x-cause-y", a_line()), "claim", "x-causes-y"),
-    ("target", lambda change: put_part(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-z")), "target", "x-causes-y"),
-    ("itself", lambda change: put_part(change, "x-causes-y", RelationIn(type="rivals", target="x-causes-y")), "target", None),
-    ("occurrence", lambda change: put_part(change, "x-causes-y", OccurrenceIn(key="a", source="nobody", quote="X.", asserted_by=["bob"])), "source", None),
-]  # fmt: skip
+    (
+        "target",
+        lambda change: put_part(
+            change, "x-causes-y", RelationIn(type="rivals", target="x-causes-z")
+        ),
+        "target",
+        "x-causes-y",
+    ),
+    (
+        "itself",
+        lambda change: put_part(
+            change, "x-causes-y", RelationIn(type="rivals", target="x-causes-y")
+        ),
+        "target",
+        None,
+    ),
+    (
+        "occurrence",
+        lambda change: put_part(
+            change,
+            "x-causes-y",
+            OccurrenceIn(key="a", source="nobody", quote="X.", asserted_by=["bob"]),
+        ),
+        "source",
+        None,
+    ),
+]
 
 
 @pytest.mark.parametrize(

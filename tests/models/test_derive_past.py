@@ -1,4 +1,6 @@
-"""The stored past: what a list shows of a day is what follows from all that had been published by then, byte by byte."""
+"""The stored past: what a list shows of a day is what follows from all that had been published by
+then, byte by byte.
+"""
 
 import random
 from itertools import pairwise
@@ -34,7 +36,9 @@ DAYS = (
 
 
 def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
-    """Return the core of a claim, counted from its rows without any of the shortcuts of the read model."""
+    """Return the core of a claim, counted from its rows without any of the shortcuts of the read
+    model.
+    """
     accepted = [row for row in claim.evidence if row["state"] == "accepted"]
     lines = [row for row in accepted if row["relation_type"] is None]
     decision = rules.decide(claim.claim["kind"], claim.lines)
@@ -88,7 +92,9 @@ def core_on(row: serializers.Row, periods: list[serializers.Row], day: str) -> b
 
 
 def days_of(claim: claim_aggregate.ClaimAggregate) -> list[str]:
-    """Return days before, on and after everything that is dated in a claim, as far as it was stated by then."""
+    """Return days before, on and after everything that is dated in a claim, as far as it was stated
+    by then.
+    """
     told = {row["published"] for row in (*claim.evidence, *claim.sources.values())}
     told |= {last_day_of(row["integrity_date"]) for row in claim.evidence if row["integrity_date"]}
     told |= {last_day_of(row["assessed"]) for row in claim.assessments}
@@ -123,10 +129,17 @@ def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
 
 
 def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
-    """Return a claim with any mixture of what may hang on it, its dates close together so that they coincide."""
+    """Return a claim with any mixture of what may hang on it, its dates close together so that they
+    coincide.
+    """
 
     def day() -> str:
-        return f"20{chance.randrange(8, 13):02d}-{chance.randrange(1, 4):02d}-{chance.randrange(1, 4):02d}"
+        year, month, number = (
+            chance.randrange(8, 13),
+            chance.randrange(1, 4),
+            chance.randrange(1, 4),
+        )
+        return f"20{year:02d}-{month:02d}-{number:02d}"
 
     def date() -> str:
         return day()[: chance.choice((4, 7, 10))]
@@ -257,7 +270,9 @@ def test_a_damaged_past_is_found_and_mended(seeded: Store) -> None:
 
 
 def test_a_source_that_is_retracted_later_changes_the_past_it_had(seeded: Store) -> None:
-    """The day of the notice becomes a day of the claim: before it the list shows what was believed then."""
+    """The day of the notice becomes a day of the claim: before it the list shows what was believed
+    then.
+    """
     with begin(seeded.database, actor="test") as change:
         source = listings.read_source(change.connection, "doepp-2010")
         told = {

@@ -1,4 +1,6 @@
-"""What follows from a claim's evidence: declared and computed in one place, stored for each day, and said once."""
+"""What follows from a claim's evidence: declared and computed in one place, stored for each day,
+and said once.
+"""
 
 from typing import Any
 
@@ -94,7 +96,9 @@ def _listed(connection: Any, day: str) -> Row:
 def test_check_sees_a_document_that_says_a_thing_twice(
     seeded: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A derived field that stands among those that do not change as well: all agrees with what the program derives."""
+    """A derived field that stands among those that do not change as well: all agrees with what the
+    program derives.
+    """
     usual = claim_aggregate.fields
     monkeypatch.setattr(
         claim_aggregate, "fields", lambda claim: {**usual(claim), "status": "refuted"}

@@ -1,4 +1,6 @@
-"""Exports: the same bytes for the same state, nothing but what is public, and back into a database as they were."""
+"""Exports: the same bytes for the same state, nothing but what is public, and back into a database
+as they were.
+"""
 
 import hashlib
 import json
@@ -277,8 +279,9 @@ def test_a_body_that_an_earlier_program_wrote_is_exported_alike(empty: Store) ->
         # As the standard library writes it, with a blank after each colon.
         for body, serial in connection.execute(select(revision.c.body, revision.c.serial)).all():
             old = json.dumps(body)
+            quoted = old.replace("'", "''")
             connection.exec_driver_sql(
-                f"UPDATE revision SET body = '{old.replace(chr(39), chr(39) * 2)}' WHERE serial = {serial}"  # noqa: S608
+                f"UPDATE revision SET body = '{quoted}' WHERE serial = {serial}"  # noqa: S608
             )
     assert exported(empty) == content
 

@@ -157,7 +157,9 @@ def test_the_oldest_is_the_root_of_the_tree(empty: Store) -> None:
 
 
 def test_documents_of_the_older_shape_tell_which_claims_come_out_differently(seeded: Store) -> None:
-    """What lists served before is kept: a claim whose document is the same after it gets no revision, another does."""
+    """What lists served before is kept: a claim whose document is the same after it gets no
+    revision, another does.
+    """
     documents = table(tables_module.ClaimDocument)
     with seeded.database.read() as connection:
         stored = [dict(row) for row in connection.execute(select(documents)).mappings()]
@@ -191,7 +193,9 @@ def _older_documents() -> sa.TableClause:
 
 
 def _older(row: Row) -> Row:
-    """Return a document as the program before stored it, one of them with another status than follows from the rules now."""
+    """Return a document as the program before stored it, one of them with another status than
+    follows from the rules now.
+    """
     core = documents_module.claim_json(row)
     if row["claim"] == "ccsvi-causes-ms":
         core = core.replace(b'"status":"refuted"', b'"status":"disputed"')

@@ -1,4 +1,6 @@
-"""The summary of a claim beside its terms, so that a list or a count costs what it finds, however large the store."""
+"""The summary of a claim beside its terms, so that a list or a count costs what it finds, however
+large the store.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,7 +27,9 @@ DIRECTIONS = ("supports", "disputes", "inconclusive")
 
 
 def records(number: int) -> Iterator[Row]:
-    """Yield so many claims with three lines of evidence each, in topics of a few, whose name is a word of their statements."""
+    """Yield so many claims with three lines of evidence each, in topics of a few, whose name is a
+    word of their statements.
+    """
     for place in range(number // A_TOPIC):
         yield {
             "record": "topic",
@@ -85,7 +89,7 @@ def records(number: int) -> Iterator[Row]:
 
 @pytest.fixture(scope="module", params=DATABASES)
 def stores(request: pytest.FixtureRequest, templates: Templates) -> Iterator[list[Store]]:
-    """Give stores of these sizes, as they are after a while: PostgreSQL has counted what there is."""
+    """Yield stores of these sizes, in which PostgreSQL has counted its rows."""
     made = [store_of(templates, request.param, seeded=False) for _ in SIZES]
     found = [next(each) for each in made]
     for store, size in zip(found, SIZES, strict=True):
@@ -102,12 +106,15 @@ def stores(request: pytest.FixtureRequest, templates: Templates) -> Iterator[lis
 
 
 ROWS_VISITED = text(
-    "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace"
+    "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class"
+    " WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace"
 )
 
 
 def work(connection: Connection, read: Callable[[Connection], Any]) -> int:
-    """Return how much a database does: on SQLite the steps that it takes, on PostgreSQL the rows that it visits."""
+    """Return how much a database does: on SQLite the steps that it takes, on PostgreSQL the rows
+    that it visits.
+    """
     if connection.dialect.name == "postgresql":
         before = connection.scalar(ROWS_VISITED)
         read(connection)
@@ -283,7 +290,9 @@ FILTERS: list[Row] = [
 def test_counts_and_facets_are_those_of_the_claims_one_by_one(
     stores: list[Store], filters: Row
 ) -> None:
-    """Whatever index answers: the same as going through all claims, today and as of a day on which all was there."""
+    """Whatever index answers: the same as going through all claims, today and as of a day on which
+    all was there.
+    """
     with stores[0].database.read() as connection:
         claims = [
             each

@@ -1,7 +1,9 @@
-"""What follows from a claim's evidence stored apart from what does not change, whole for each day on which it changes.
+"""What follows from a claim's evidence stored apart from what does not change, whole for each day
+on which it changes.
 
-Accepted lines of evidence are stored as they are served, with an index for the best level and the newest. The read model is
-derived anew after the last migration; what is kept here of the documents tells it which of them come out differently.
+Accepted lines of evidence are stored as they are served, with an index for the best level and the
+newest. The read model is derived anew after the last migration; what is kept here of the documents
+tells it which of them come out differently.
 """
 
 from typing import Any
@@ -217,7 +219,9 @@ def upgrade() -> None:
 
 
 def _keep_what_was_served() -> None:
-    """Fill the documents with what lists served of each claim, and with nothing else that would have to be derived."""
+    """Fill the documents with what lists served of each claim, and with nothing else that would
+    have to be derived.
+    """
     connection = op.get_bind()
     before = sa.table(
         "document_before", sa.column("claim", text()), sa.column("core", sa.LargeBinary())
