@@ -47,7 +47,7 @@ from api.routes import (
 )
 from api.settings import NOTICE, Settings, installed_version
 from models.database.connections import POOL_SIZE, connect
-from models.search.query import read_synonyms
+from models.search.synonyms import read_synonyms
 
 # The first route that fits answers, so the most frequent ones come first.
 MODULES = (

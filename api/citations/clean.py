@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from pydantic_core import PydanticCustomError
 
-from models.core.types import check_partial_date
+from models.core.dates import check_partial_date
 from models.records.source import AuthorIn, normalise_identifier
 
 # Text.

@@ -17,8 +17,9 @@ from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, Times
 from models.access.proposal_ownership import may_see
+from models.core.dates import now
 from models.core.errors import Fault
-from models.core.types import Slug, now
+from models.core.types import Slug
 from models.read import change_feed, facets, listings, references
 from models.read.filters import NO_VALUES, Day, Filters, Many, requested_parameters
 from models.records.record_types import RECORD_TYPES

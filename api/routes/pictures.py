@@ -14,7 +14,8 @@ from api.http.read_route import ReadRoute
 from api.pictures.badge import badge_svg
 from api.pictures.chain import chain_svg
 from api.pictures.timeline import timeline_svg
-from models.core.types import Text, now
+from models.core.dates import now
+from models.core.types import Text
 from models.read import listings, relation_graph
 from models.read.filters import AS_OF, Day, Filters
 from models.status import claim_aggregate, explanation

@@ -38,7 +38,7 @@ from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
 from models.status.explanation import Explanation
-from models.write import merge, review
+from models.write import merge, purge, review, undo
 from models.write.changes import Change
 from models.write.preview import preview
 from models.write.review import RecordOut
@@ -253,7 +253,7 @@ async def purge_record(
 
     def work(change: Change) -> Answer:
         meant(request, change, caller, found, record)
-        merge.purge(change, caller, found, record)
+        purge.purge(change, caller, found, record)
         serial = change.serial
         return Answer(lambda change: review.describe_purged(change.connection, serial))
 
@@ -325,7 +325,7 @@ async def undo_revision(
     given = await _read(request, DecisionIn)
 
     def work(change: Change) -> Answer:
-        records = merge.undo(change, caller, serial)
+        records = undo.undo(change, caller, serial)
         return Answer(lambda change: _listed(change, records))
 
     return await write(request, caller, work, given.comment)

@@ -21,8 +21,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.dates import format_timestamp, now
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, validation_faults
-from models.core.types import Strict, Text, format_timestamp, now
+from models.core.types import Strict, Text
 from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import fetch_first
 from models.records.serializers import Row, columns_of, table

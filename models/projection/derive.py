@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from models.core import vocabularies as v
-from models.core.types import last_day_of
+from models.core.dates import last_day_of
 from models.projection import claim_loader
 from models.projection.tables import DERIVED, NO_LEVEL
 from models.records import serializers

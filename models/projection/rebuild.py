@@ -12,7 +12,7 @@ from sqlalchemy import (
     update,
 )
 
-from models.core.types import now
+from models.core.dates import now
 from models.projection import claim_loader
 from models.projection.documents import claim_json
 from models.projection.store import in_batches, refresh

@@ -25,7 +25,8 @@ from sqlalchemy import (
 )
 
 from models.core import vocabularies as v
-from models.core.types import MAX_INTEGER, Slug, Text, check_partial_date, last_day_of, now
+from models.core.dates import check_partial_date, last_day_of, now
+from models.core.types import MAX_INTEGER, Slug, Text
 from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod
 from models.records.claim import Topic
 from models.records.serializers import table

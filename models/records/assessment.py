@@ -3,7 +3,8 @@
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import REPLACED_BY_DESCRIPTION, PartialDate, PartOfClaim, Slug, Strict, Text
+from models.core.dates import PartialDate
+from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
 from models.core.vocabulary import vocabulary_check
 
 

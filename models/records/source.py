@@ -12,15 +12,8 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import (
-    MAX_INTEGER,
-    REPLACED_BY_DESCRIPTION,
-    PartialDate,
-    Slug,
-    Strict,
-    Text,
-    last_day_of,
-)
+from models.core.dates import PartialDate, last_day_of
+from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, Slug, Strict, Text
 from models.core.vocabulary import vocabulary_check
 
 

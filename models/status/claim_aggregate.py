@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from models.core import vocabularies as v
+from models.core.dates import last_day_of
 from models.core.errors import NotFound
-from models.core.types import last_day_of
 from models.records import serializers
 from models.records.assessment import AssessmentOut
 from models.records.claim import ClaimIn, OccurrenceOut, with_id

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 from sqlmodel import SQLModel
 
+from models.core.dates import now
 from models.core.errors import Conflict, Fault, InvalidRecord
-from models.core.types import now
 from models.database.connections import Database
 from models.database.prepared_statements import delete_rows, insert_row, insert_rows, update_rows
 from models.projection import store

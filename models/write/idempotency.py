@@ -16,8 +16,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Field
 
+from models.core.dates import format_timestamp, parse_timestamp
 from models.core.errors import ClaimbaseError
-from models.core.types import Strict, format_timestamp, parse_timestamp
+from models.core.types import Strict
 from models.database.prepared_statements import execute, fetch_first, insert_row
 from models.records.serializers import table
 

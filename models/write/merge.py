@@ -3,27 +3,21 @@
 from collections import defaultdict
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from models.access.api_keys import RESERVED_NAMES, Key
+from models.access.api_keys import Key
 from models.access.proposal_ownership import refuse_own_proposals
-from models.core import vocabularies as v
-from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
+from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import SLUG_LENGTH
 from models.records.evidence import Evidence
 from models.records.record_types import RECORD_TYPES, RecordType, read_record, read_records
-from models.records.recorded_body import with_current_fields
 from models.records.retired import STANDING
-from models.records.revision import Revision, latest_revision
 from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
 from models.write.review import (
-    close_dependent_proposals,
     find_visible,
     parts_of_claim,
-    require_comment,
     require_role,
 )
 
@@ -218,131 +212,3 @@ def _refuse_to_split_groups(connection: Connection, old: str, into: str) -> None
 
 
 MERGERS = {"claim": _merge_claims, "source": _merge_sources}
-
-
-def undo(change: Change, caller: Key, serial: int) -> list[str]:
-    """Undo the whole change that a revision belongs to. Return the names of the restored records.
-
-    A record that the change created is retracted. Refused if a record was changed again since or
-    was purged, and for a change that only proposed something. Only an admin may undo what a program
-    loaded.
-    """
-    require_role(caller, "curator", "undo a change")
-    require_comment(change, "undo")
-    number, steps = _steps_of_change(change.connection, serial)
-    # The last step of a record comes first, so that what refers to others is undone before them.
-    actions = {step["record"]: step["action"] for step in steps}
-    records = list(actions)
-    before = {name: _body_before(change.connection, name, number) for name in records}
-    _require_undoable(change, caller, steps)
-    for name in records:
-        _restore(change, caller, name, before[name], actions[name])
-    return records
-
-
-def _steps_of_change(connection: Connection, serial: int) -> tuple[int, list[Row]]:
-    """Return the change that a revision belongs to: its number and its revisions, latest first."""
-    revision = table(Revision)
-    number = connection.scalar(select(revision.c.change).where(revision.c.serial == serial))
-    if number is None:
-        raise NotFound(f"There is no revision {serial}.")
-    of_change = select(revision).where(revision.c.change == number, revision.c.action != "derive")
-    rows = connection.execute(of_change.order_by(revision.c.serial.desc())).mappings()
-    return number, [dict(row) for row in rows]
-
-
-def _restore(change: Change, caller: Key, name: str, old: Row | None, action: str) -> None:
-    """Store a record as it was before an action, or take it back if it did not exist."""
-    kind, record_id = _type_and_id(name)
-    if old is None:
-        current = read_record(change.connection, kind, record_id)
-        assert current is not None, "undoing what was purged has been refused"
-        # A copy that a merger made is withdrawn, so that its id is free again.
-        body = {**current, "state": "withdrawn" if action == "merge" else "retracted"}
-    else:
-        body = with_current_fields(kind.name, old)
-    if body["state"] not in STANDING:
-        close_dependent_proposals(change, caller, kind, kind.id_of(body))
-    try:
-        changes.put(change, kind, body, "undo")
-    except ValidationError as error:
-        message = error.errors()[0]["msg"]
-        raise Conflict(
-            f"{name} was, before the change, what a rule forbids today: {message}"
-        ) from None
-
-
-def _type_and_id(name: str) -> tuple[RecordType, str]:
-    """Split a record's name, such as `source/doepp-2010`."""
-    kind, _, record_id = name.partition("/")
-    return RECORD_TYPES[kind], record_id
-
-
-def _body_before(connection: Connection, name: str, change_number: int) -> Row | None:
-    """Return a record as it was before a change, or None if the change created it."""
-    last = latest_revision(connection, name, table(Revision).c.serial < change_number)
-    # A purged record's id is new again.
-    return None if last is None or last["action"] == "purge" else last["body"]
-
-
-def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
-    _refuse_if_changed_since(change.connection, steps)
-    if any(step["actor"].casefold() in RESERVED_NAMES for step in steps):
-        require_role(caller, "admin", "undo what a program loaded")
-    for step in steps:
-        if step["action"] == "purge":
-            raise Conflict(f"{step['record']} was purged; its content is gone.")
-        # A merger may move proposals too, but that is not their proposer's doing.
-        proposed = step["state"] == "submitted" and step["action"] in ("create", "update")
-        if proposed or step["action"] == "withdraw":
-            raise Conflict(
-                f"{step['record']} was only proposed, or withdrawn, by this change:"
-                " that is its proposer's affair."
-            )
-    records = [_type_and_id(step["record"]) for step in steps]
-    refuse_own_proposals(change.connection, caller, records, "undo what was done to")
-
-
-def _refuse_if_changed_since(connection: Connection, steps: list[Row]) -> None:
-    """Refuse to undo a change if one of its records has a later revision of another change."""
-    revision = table(Revision)
-    last_serials = {step["record"]: step["serial"] for step in reversed(steps)}
-    for record, serial in last_serials.items():
-        later = latest_revision(
-            connection, record, revision.c.serial > serial, revision.c.action != "derive"
-        )
-        if later is not None:
-            raise Conflict(
-                f"{record} was changed since, by revision {later['serial']}; undo that first."
-            )
-
-
-def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:
-    """Delete the content of a record from everything that is stored; an admin's last resort.
-
-    The record must have been taken back before, and nothing may refer to it any more.
-    """
-    require_role(caller, "admin", "purge a record")
-    old = find_visible(change.connection, caller, kind, record_id)
-    if old["state"] in STANDING:
-        raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
-    require_comment(change, "purge")
-    all_states = tuple(v.REVIEW_STATES.ids)
-    naming = changes.find_dependents(change.connection, kind, record_id, all_states)
-    naming += _merged_into(change.connection, kind, record_id)
-    if naming:
-        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in naming)
-        raise Conflict(
-            f"The {kind.name} '{record_id}' is still named by {names}; purge those first."
-        )
-    changes.purge(change, kind, record_id, old)
-
-
-def _merged_into(
-    connection: Connection, kind: RecordType, record_id: str
-) -> list[tuple[RecordType, str]]:
-    """Return the records that were merged into a record: they hold the same content."""
-    rows = table(kind.model)
-    key = [rows.c[name] for name in kind.columns]
-    merged = select(*key).where(rows.c.replaced_by == record_id, rows.c.state == "merged")
-    return [(kind, kind.id_of(row)) for row in connection.execute(merged).mappings()]

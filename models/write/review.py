@@ -19,6 +19,7 @@ from models.access.proposal_ownership import (
     visibility_condition,
 )
 from models.core import vocabularies as v
+from models.core.dates import parse_timestamp
 from models.core.errors import (
     ClaimbaseError,
     Conflict,
@@ -27,7 +28,7 @@ from models.core.errors import (
     NotFound,
     validation_faults,
 )
-from models.core.types import REVIEW_FIELDS, Strict, is_slug, parse_timestamp
+from models.core.types import REVIEW_FIELDS, Strict, is_slug
 from models.core.vocabulary import OneOf
 from models.records.record_types import (
     PART_TYPES,

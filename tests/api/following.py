@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from models.core.types import now
+from models.core.dates import now
 from models.records.claim import ClaimIn, TopicIn
 from models.records.evidence import EvidenceIn
 from models.records.source import SourceIn

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from models.core.types import now
+from models.core.dates import now
 from models.records.source import SourceIn
 from models.write import changes
 from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages, problem

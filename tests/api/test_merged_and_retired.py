@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from models.core.types import now
+from models.core.dates import now
 from tests.api.curating import CLAIM, NOW, Desk, a_record, serial
 from tests.api.requests import problem
 

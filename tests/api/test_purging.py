@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, select
 
-from models.core.types import now
+from models.core.dates import now
 from models.migrations.tables import tables
 from models.records.serializers import table
 from tests.api.curating import CLAIM, NOW, Desk, a_record, native, serial

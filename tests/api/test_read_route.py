@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.main import create_app
 from api.settings import Settings
-from models.core.types import now
+from models.core.dates import now
 from models.database.connections import POOL_SIZE, Database, connect
 from models.database.driver_errors import is_timeout
 from models.database.prepared_statements import fetch

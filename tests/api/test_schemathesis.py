@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from api.main import create_app
 from api.settings import Settings
-from models.core.types import now
+from models.core.dates import now
 from models.database.connections import file_url
 
 # The document is the same on every database, and making it opens none.

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from api.settings import ROOT
 from models.records.serializers import table
-from models.search import index, tokenizer
-from models.search import query as asked
+from models.search import index, synonyms, tokenizer
 from models.search.query import parse_query
 from tests.api.curating import CLAIM, Desk
 from tests.api.requests import (
@@ -29,7 +28,7 @@ from tests.api.requests import (
 )
 from tests.reference_search import ReferenceSearch
 
-SYNONYMS = asked.read_synonyms(ROOT / "seed_data")
+SYNONYMS = synonyms.read_synonyms(ROOT / "seed_data")
 SOUGHT = (
     *(
         "iron",

@@ -26,6 +26,7 @@ from models.records.record_types import RECORD_TYPES, references_in
 from models.records.serializers import Row, table
 from models.write import changes, review
 from models.write import merge as merging
+from models.write import undo as undo_module
 from models.write.changes import Change
 from tests.api.curating import a_record
 from tests.databases import Templates, store_of
@@ -369,7 +370,7 @@ class Reviewing(RuleBasedStateMachine):
         made = [row["serial"] for row in self.revisions]
         serial = data.draw(st.sampled_from(made[len(FIRST) :][-12:] or made))
         change = self.revisions[serial - 1]["change"]
-        names = self.attempt(who, "undo", lambda change, key: merging.undo(change, key, serial))
+        names = self.attempt(who, "undo", lambda change, key: undo_module.undo(change, key, serial))
         for name in names or ():
             was, now = self.past[change].get(name), self.records[name]
             assert now == was or (was is None and now["state"] in ("retracted", "withdrawn")), name

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, select
 
 from models.core import vocabularies as v
-from models.core.types import last_day_of
+from models.core.dates import last_day_of
 from models.projection import claim_loader, derive, documents, rebuild, tables
 from models.projection.integrity_check import check
 from models.read import listings

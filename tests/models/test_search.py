@@ -16,7 +16,8 @@ from models.records.serializers import table
 from models.search import index as search
 from models.search import tokenizer
 from models.search.index import ClaimSearch, claim_search
-from models.search.query import build_synonyms, parse_query
+from models.search.query import parse_query
+from models.search.synonyms import build_synonyms
 from models.write import changes
 from tests.databases import Store
 from tests.models.exports import disagreements

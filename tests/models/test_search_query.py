@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from api.settings import ROOT
 from models.database.full_text import Branch, Term
-from models.search.query import (
-    BadSynonyms,
-    build_synonyms,
-    highlight,
-    label_prefixes,
-    normalise_prefix,
-    parse_query,
-    read_synonyms,
-)
+from models.search.query import highlight, label_prefixes, normalise_prefix, parse_query
+from models.search.synonyms import BadSynonyms, build_synonyms, read_synonyms
 
 KNOWN = build_synonyms([["MS", "multiple sclerosis"], ["IL-6", "interleukin 6"]], "here")
 MULTIPLE, SCLEROSIS, MS = ("multipl",), ("sclerosi",), ("ms",)

@@ -1,0 +1,48 @@
+"""Takes the content of a record out of the tables and out of every revision."""
+
+from sqlalchemy import Connection, select
+
+from models.access.api_keys import Key
+from models.core import vocabularies as v
+from models.core.errors import Conflict
+from models.records.record_types import RecordType
+from models.records.retired import STANDING
+from models.records.serializers import table
+from models.write import changes
+from models.write.changes import Change
+from models.write.review import (
+    find_visible,
+    require_comment,
+    require_role,
+)
+
+
+def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:
+    """Delete the content of a record from everything that is stored; an admin's last resort.
+
+    The record must have been taken back before, and nothing may refer to it any more.
+    """
+    require_role(caller, "admin", "purge a record")
+    old = find_visible(change.connection, caller, kind, record_id)
+    if old["state"] in STANDING:
+        raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; take it back first.")
+    require_comment(change, "purge")
+    all_states = tuple(v.REVIEW_STATES.ids)
+    naming = changes.find_dependents(change.connection, kind, record_id, all_states)
+    naming += _merged_into(change.connection, kind, record_id)
+    if naming:
+        names = ", ".join(f"{other.name}/{other_id}" for other, other_id in naming)
+        raise Conflict(
+            f"The {kind.name} '{record_id}' is still named by {names}; purge those first."
+        )
+    changes.purge(change, kind, record_id, old)
+
+
+def _merged_into(
+    connection: Connection, kind: RecordType, record_id: str
+) -> list[tuple[RecordType, str]]:
+    """Return the records that were merged into a record: they hold the same content."""
+    rows = table(kind.model)
+    key = [rows.c[name] for name in kind.columns]
+    merged = select(*key).where(rows.c.replaced_by == record_id, rows.c.state == "merged")
+    return [(kind, kind.id_of(row)) for row in connection.execute(merged).mappings()]
