@@ -174,28 +174,32 @@ def from_stored_parts(
     )
 
 
-def require_stated_by(whole: ClaimAggregate, day: str) -> None:
+def require_stated_by(aggregate: ClaimAggregate, day: str) -> None:
     """Raise `NotFound` where the claim was not stated by a day."""
-    if day < whole.exists_from:
+    if day < aggregate.exists_from:
         detail = (
-            f"'{whole.claim['id']}' was not stated by {day};"
-            f" it was first stated on {whole.exists_from}."
+            f"'{aggregate.claim['id']}' was not stated by {day};"
+            f" it was first stated on {aggregate.exists_from}."
         )
         raise NotFound(detail, code="not_yet_stated")
 
 
-def as_of(whole: ClaimAggregate, day: str) -> ClaimAggregate:
+def as_of(aggregate: ClaimAggregate, day: str) -> ClaimAggregate:
     """Return the claim as published by a day, YYYY-MM-DD. Raises `NotFound` if not stated then."""
-    require_stated_by(whole, day)
+    require_stated_by(aggregate, day)
     return replace(
-        whole,
-        first_stated=whole.stated,
+        aggregate,
+        first_stated=aggregate.stated,
         occurrences=[
-            row for row in whole.occurrences if whole.sources[row["source"]]["published"] <= day
+            row
+            for row in aggregate.occurrences
+            if aggregate.sources[row["source"]]["published"] <= day
         ],
-        evidence=[_then(row, day) for row in whole.evidence if row["published"] <= day],
-        relations=[row for row in whole.relations if whole.targets.get(row["target"], day) <= day],
-        assessments=[row for row in whole.assessments if last_day_of(row["assessed"]) <= day],
+        evidence=[_then(row, day) for row in aggregate.evidence if row["published"] <= day],
+        relations=[
+            row for row in aggregate.relations if aggregate.targets.get(row["target"], day) <= day
+        ],
+        assessments=[row for row in aggregate.assessments if last_day_of(row["assessed"]) <= day],
     )
 
 
@@ -206,22 +210,22 @@ def _then(line: Row, day: str) -> Row:
     return line if known else {**line, "integrity": "no_notice", "integrity_date": None}
 
 
-def parts(whole: ClaimAggregate) -> dict[str, list[Row]]:
+def parts(aggregate: ClaimAggregate) -> dict[str, list[Row]]:
     """Return the parts as served, with accepted evidence only and the status of each relation."""
-    accepted = [row for row in whole.evidence if row["state"] == "accepted"]
-    newest = max((line.published for line in whole.decision.counted), default="")
+    accepted = [row for row in aggregate.evidence if row["state"] == "accepted"]
+    newest = max((line.published for line in aggregate.decision.counted), default="")
     served: dict[str, list[Row]] = {
-        "occurrences": [with_id(row) for row in whole.occurrences],
+        "occurrences": [with_id(row) for row in aggregate.occurrences],
         "evidence": [row for row in accepted if row["relation_type"] is None],
-        "relations": [_relation(row, accepted) for row in whole.relations],
+        "relations": [_relation(row, accepted) for row in aggregate.relations],
         "assessments": [
             {**with_id(row), "outdated": newest > last_day_of(row["assessed"])}
-            for row in whole.assessments
+            for row in aggregate.assessments
         ],
     }
     rows = [*served["occurrences"], *accepted, *served["assessments"]]
     named = {row["source"] for row in rows} - {None}
-    return {**served, "sources": [whole.sources[source] for source in sorted(named)]}
+    return {**served, "sources": [aggregate.sources[source] for source in sorted(named)]}
 
 
 def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
@@ -237,21 +241,21 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
     return {**relation, **found, "evidence": rows}
 
 
-def core(whole: ClaimAggregate) -> ClaimOut:
+def core(aggregate: ClaimAggregate) -> ClaimOut:
     """Return the claim with its derived status."""
-    *_, (_, present) = derived_by_day(whole)
+    *_, (_, present) = derived_by_day(aggregate)
     # It is not validated again: all of it comes from valid records.
-    return ClaimOut.model_construct(**{**fields(whole), **dict(present), **stamps(whole)})
+    return ClaimOut.model_construct(**{**fields(aggregate), **dict(present), **stamps(aggregate)})
 
 
-def fields(whole: ClaimAggregate) -> Row:
+def fields(aggregate: ClaimAggregate) -> Row:
     """Return the claim's own fields, which are the same on every day."""
-    return {name: whole.claim[name] for name in serializers.names_of(ClaimIn)}
+    return {name: aggregate.claim[name] for name in serializers.names_of(ClaimIn)}
 
 
-def stamps(whole: ClaimAggregate) -> Row:
+def stamps(aggregate: ClaimAggregate) -> Row:
     """Return the stamps of the last change, which are the same on every day."""
-    return {name: whole.claim[name] for name in ClaimStamps.model_fields}
+    return {name: aggregate.claim[name] for name in ClaimStamps.model_fields}
 
 
 @dataclass(slots=True)
@@ -268,21 +272,21 @@ class _Published:
         return {row["source"] for row in rows if row["source"]}
 
 
-def derived_by_day(whole: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
+def derived_by_day(aggregate: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
     """Yield each day of evidence time on which anything of the claim changes, with what follows
     from its evidence then.
 
     The first day is that of `exists_from`, and the last value is the present. One pass over the
     parts is enough, however many days there are.
     """
-    changes = _changes(whole)
-    first = whole.exists_from
+    changes = _changes(aggregate)
+    first = aggregate.exists_from
     days = sorted({first, *(day for day in changes if day > first)})
     published = _Published()
     coming = deque(sorted(changes.items(), key=itemgetter(0)))
     since = first
     status_before = None
-    for day, tally in periods.tallies_by_day(whole.claim["kind"], whole.lines, days):
+    for day, tally in periods.tallies_by_day(aggregate.claim["kind"], aggregate.lines, days):
         while coming and coming[0][0] <= day:
             _, new = coming.popleft()
             published.occurrences += new.occurrences
@@ -293,14 +297,14 @@ def derived_by_day(whole: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
         yield day, derived_on(day, since, tally, published)
 
 
-def _changes(whole: ClaimAggregate) -> dict[str, _Published]:
+def _changes(aggregate: ClaimAggregate) -> dict[str, _Published]:
     """Return what becomes public on each day of a change; for a notice, that is nothing."""
     changes: defaultdict[str, _Published] = defaultdict(_Published)
-    for row in whole.occurrences:
-        changes[whole.sources[row["source"]]["published"]].occurrences.append(row)
-    for row in whole.assessments:
+    for row in aggregate.occurrences:
+        changes[aggregate.sources[row["source"]]["published"]].occurrences.append(row)
+    for row in aggregate.assessments:
         changes[last_day_of(row["assessed"])].assessments.append(row)
-    for row in whole.evidence:
+    for row in aggregate.evidence:
         if row["state"] == "accepted":
             changes[row["published"]].evidence.append(row)
             if row["integrity_date"]:

@@ -159,24 +159,24 @@ class Difference(Strict):
     )
 
 
-def explain(whole: ClaimAggregate, day: str | None) -> Explanation:
+def explain(aggregate: ClaimAggregate, day: str | None) -> Explanation:
     """Explain the status with what was published by a day (YYYY-MM-DD), or with everything.
 
     Raises `NotFound` where the claim was not stated by that day.
     """
     if day is not None:
-        require_stated_by(whole, day)
+        require_stated_by(aggregate, day)
     rows = {
         row["key"]: row
-        for row in whole.evidence
+        for row in aggregate.evidence
         if row["relation_type"] is None and row["state"] in PUBLIC_STATES
     }
-    lines = [line for line in whole.lines if line.key in rows]
-    kind = whole.claim["kind"]
+    lines = [line for line in aggregate.lines if line.key in rows]
+    kind = aggregate.claim["kind"]
     decision = decide(kind, lines, day)
     return Explanation(
-        claim=whole.claim["id"],
-        statement=whole.claim["statement"],
+        claim=aggregate.claim["id"],
+        statement=aggregate.claim["statement"],
         as_of=day,
         status=decision.status,
         status_rule=decision.rule,
@@ -195,31 +195,33 @@ def explain(whole: ClaimAggregate, day: str | None) -> Explanation:
     )
 
 
-def timeline(whole: ClaimAggregate) -> Timeline:
+def timeline(aggregate: ClaimAggregate) -> Timeline:
     """Tell the periods of a claim's status, each with the evidence that made it."""
     return Timeline(
-        claim=whole.claim["id"], statement=whole.claim["statement"], periods=_periods(whole)
+        claim=aggregate.claim["id"],
+        statement=aggregate.claim["statement"],
+        periods=_periods(aggregate),
     )
 
 
-def compare(whole: ClaimAggregate, first: str, second: str) -> Difference:
+def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
     """Tell what changed between two days (YYYY-MM-DD), the first not after the second."""
-    rows = {row["key"]: row for row in whole.evidence}
-    before, after = (_moment(whole, day) for day in (first, second))
-    decision = decide(whole.claim["kind"], whole.lines, second)
+    rows = {row["key"]: row for row in aggregate.evidence}
+    before, after = (_moment(aggregate, day) for day in (first, second))
+    decision = decide(aggregate.claim["kind"], aggregate.lines, second)
     return Difference(
-        claim=whole.claim["id"],
-        statement=whole.claim["statement"],
+        claim=aggregate.claim["id"],
+        statement=aggregate.claim["statement"],
         before=before,
         after=after,
         changed=(before.status, before.certainty) != (after.status, after.certainty),
         added=[
             ExplainedLine(**_brief(rows[line.key], line), part=_part(line, decision))
-            for line in _by_day(whole.lines)
+            for line in _by_day(aggregate.lines)
             if first < line.published <= second and rows[line.key]["state"] in PUBLIC_STATES
         ],
         because=_briefs(rows, decision.decisive) if after.status is not None else [],
-        periods=[period for period in _periods(whole) if first < period.starts <= second],
+        periods=[period for period in _periods(aggregate) if first < period.starts <= second],
     )
 
 
@@ -259,19 +261,21 @@ def explanation_text(explanation: Explanation) -> str:
     return "\n".join(told) + "\n"
 
 
-def _moment(whole: ClaimAggregate, day: str) -> Moment:
-    if day < whole.exists_from:
+def _moment(aggregate: ClaimAggregate, day: str) -> Moment:
+    if day < aggregate.exists_from:
         return Moment(as_of=day, status=None, status_rule=None, certainty=None)
-    found = decide(whole.claim["kind"], whole.lines, day)
+    found = decide(aggregate.claim["kind"], aggregate.lines, day)
     return Moment(as_of=day, status=found.status, status_rule=found.rule, certainty=found.certainty)
 
 
-def _periods(whole: ClaimAggregate) -> list[TimelinePeriod]:
-    rows = {row["key"]: row for row in whole.evidence}
-    counted = decide(whole.claim["kind"], whole.lines).counted
+def _periods(aggregate: ClaimAggregate) -> list[TimelinePeriod]:
+    rows = {row["key"]: row for row in aggregate.evidence}
+    counted = decide(aggregate.claim["kind"], aggregate.lines).counted
     told: list[TimelinePeriod] = []
-    for run in periods_module.status_periods(whole.claim["kind"], whole.lines, whole.stated):
-        decision = decide(whole.claim["kind"], whole.lines, run.starts)
+    for run in periods_module.status_periods(
+        aggregate.claim["kind"], aggregate.lines, aggregate.stated
+    ):
+        decision = decide(aggregate.claim["kind"], aggregate.lines, run.starts)
         # What was published before the claim was first stated counts from its first day.
         begins = run.starts if told else ""
         ends = run.ends or "9999-12-31"
