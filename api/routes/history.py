@@ -206,11 +206,11 @@ def get_revision(
     """Return one change with the whole record after it; of what is only proposed, or was not taken,
     no more than its place.
     """
-    aggregate = listings.read_revision(connection, serial)
-    kind, _, record = aggregate["record"].partition("/")
+    revision = listings.read_revision(connection, serial)
+    kind, _, record = revision["record"].partition("/")
     found = withhold_private(
-        aggregate,
-        may_see=may_see(connection, caller, RECORD_TYPES[kind], record, aggregate["state"]),
+        revision,
+        may_see=may_see(connection, caller, RECORD_TYPES[kind], record, revision["state"]),
     )
     etag = change_feed.revision_etag(found)
     return pagination.not_modified(request, etag) or pagination.json_response(
