@@ -149,9 +149,13 @@ def create_app(settings: Settings) -> Application:
         " every error is `application/problem+json`.",
         version=installed_version(),
         license_info={"name": "MIT (code), CC0-1.0 (content)"},
+        openapi_url=None,  # `openapi.install` serves it.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Our own log tells of each request, with no key in it; asking for other telemetry takes time
+        # at each of them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
         middleware=middleware(settings),
         # A list of routes, since FastAPI searches included routers one by one for each request.

@@ -1,15 +1,21 @@
 """The OpenAPI document: FastAPI's own, with this API's shape of errors, and with real examples."""
 
+import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
+from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
 
+from api.http import pagination
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, Problem, responses
+from api.http.read_route import ReadRoute
 
 # The responses that are shown as examples: `make examples` writes them, and a test compares them
 # with the API.
@@ -88,7 +94,10 @@ def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
 
 
 def install(app: FastAPI) -> None:
-    """Replace the application's `openapi`; the document is made at the first request for it."""
+    """Replace the application's `openapi`, and serve the document at `/openapi.json`.
+
+    It is made at the first request for it, in a thread.
+    """
 
     # FastAPI's own function fails for the second of two simultaneous requests.
     one_at_a_time = Lock()
@@ -99,7 +108,18 @@ def install(app: FastAPI) -> None:
                 app.openapi_schema = _make(app)
             return app.openapi_schema
 
+    @cache
+    def content_and_etag() -> tuple[bytes, str]:
+        content = to_json(document())
+        return content, f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+
+    async def openapi(request: Request) -> Response:
+        content, etag = await run_in_threadpool(content_and_etag)
+        unchanged = pagination.not_modified(request, etag)
+        return unchanged or pagination.json_response(content, etag)
+
     app.openapi = document  # type: ignore[method-assign]
+    app.router.routes.append(ReadRoute("/openapi.json", openapi, include_in_schema=False))
 
 
 def _make(app: FastAPI) -> dict[str, Any]:
