@@ -153,8 +153,8 @@ def create_app(settings: Settings) -> Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Our own log tells of each request, with no key in it; asking for other telemetry takes time
-        # at each of them.
+        # Our own log tells of each request, without any key; other telemetry takes time for each of
+        # them.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
         middleware=middleware(settings),

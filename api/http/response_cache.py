@@ -41,7 +41,7 @@ class Cache:
     """An ASGI application in front of another one, which reads one database.
 
     It stores each public 200 or 304 that has an ETag, and drops all of them after any commit. A
-    commit of another process shows at once in a file of SQLite; otherwise in the serial, which is
+    commit of another process shows at once in a file; otherwise in the serial, which is
     read once a second. The least recently used response is dropped first.
     """
 
