@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlmodel import SQLModel
 
+from models.database.prepared_statements import select_rows
 from models.records import serializers
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence
@@ -32,10 +33,8 @@ def load(connection: Connection, claims: Sequence[str]) -> list[ClaimAggregate]:
     """Load these claims with all their parts, in the order of their slugs."""
     rows = {model: claim_rows(connection, model, claims) for model in PART_MODELS}
     topics = group_by_claim(claim_rows(connection, ClaimTopic, claims))
-    table = serializers.table(Claim)
-    found = connection.execute(
-        select(table).where(table.c.id.in_(claims)).order_by(table.c.id)
-    ).mappings()
+    found = select_rows(connection, serializers.table(Claim), "id", claims)
+    found.sort(key=itemgetter("id"))
     filed = [{**claim, "topics": [row["topic"] for row in topics[claim["id"]]]} for claim in found]
     return assemble(connection, filed, rows, {})
 
@@ -87,8 +86,8 @@ def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str
 def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> list[Row]:
     """Return the rows of a claim's own table for these claims, in the order of their keys."""
     table = serializers.table(model)
-    statement = select(table).where(table.c.claim.in_(claims)).order_by(*table.primary_key.columns)
-    return list(serializers.rows_of(connection, statement))
+    rows = select_rows(connection, table, "claim", claims)
+    return sorted(rows, key=itemgetter(*table.primary_key.columns.keys()))
 
 
 def _accepted(rows: Iterable[Row]) -> list[Row]:
