@@ -19,9 +19,18 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from api.http import errors, openapi, rate_limits, write_transaction
-from api.http import middleware as envelope
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
+from api.http.middleware import (
+    AccessLogMiddleware,
+    AddressMiddleware,
+    BodyMiddleware,
+    HeadMiddleware,
+    RequestIdMiddleware,
+    SecurityHeadersMiddleware,
+    ServerErrorMiddleware,
+    StateHeadersMiddleware,
+)
 from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
 from api.http.response_cache import Cache
@@ -109,15 +118,15 @@ def middleware(settings: Settings) -> list[Middleware]:
         expose_headers=SHOWN_HEADERS,
     )
     return [
-        Middleware(envelope.SecurityHeadersMiddleware),
+        Middleware(SecurityHeadersMiddleware),
         cors,  # Outside all that refuses, so that the browser may read errors too.
-        Middleware(envelope.RequestIdMiddleware),
-        Middleware(envelope.AccessLogMiddleware),
-        Middleware(envelope.StateHeadersMiddleware),
-        Middleware(envelope.HeadMiddleware),
-        Middleware(envelope.ServerErrorMiddleware),
-        Middleware(envelope.AddressMiddleware),
-        Middleware(envelope.BodyMiddleware),
+        Middleware(RequestIdMiddleware),
+        Middleware(AccessLogMiddleware),
+        Middleware(StateHeadersMiddleware),
+        Middleware(HeadMiddleware),
+        Middleware(ServerErrorMiddleware),
+        Middleware(AddressMiddleware),
+        Middleware(BodyMiddleware),
         Middleware(CompressionMiddleware),
     ]
 

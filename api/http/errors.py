@@ -452,7 +452,7 @@ def _allowed(request: Request) -> list[str]:
     meant = max(fitting, key=lambda path: len(re.sub(r"{\w+}", "", path)), default=None)
     # What is not in the document, such as the docs page, is there to be read.
     methods = [method.upper() for method in paths[meant]] if meant else ["GET"]
-    # A HEAD is answered as the GET would be; see `api.envelope`.
+    # A HEAD is answered as the GET would be; see `api.http.middleware`.
     return (
         ["GET", "HEAD", *(method for method in methods if method != "GET")]
         if "GET" in methods
@@ -498,7 +498,7 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], Response]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Attach the handlers; an error that none of them knows becomes a 500 in `api.envelope`."""
+    """Attach the handlers. `ServerErrorMiddleware` answers all other errors with a 500."""
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, _in_event_loop(handler))
 

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Select
 
 from api.citations import bibliography, formats
 from api.citations.citation_keys import key_maker
-from api.citations.formats import Format as Format
-from api.citations.formats import WrittenFormat
+from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces
 from api.http.errors import ParameterError, not_acceptable
@@ -168,10 +167,8 @@ def listing_response(
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
-    values = requested_parameters(query)
-    parameters = references.resolve_references(connection, values)
-    database: Database = request.app.state.database
-    sources = read(database, listing, parameters, values.get("sort", listing.default))
+    parameters, sort = _parameters_and_sort(connection, listing, query)
+    sources = read(request.app.state.database, listing, parameters, sort)
     return sources_response(chosen, sources, etag, "sources")
 
 
@@ -191,14 +188,20 @@ def lines_response(
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, LINES, etag):
         return unchanged
-    values = requested_parameters(query)
-    parameters = references.resolve_references(connection, values)
+    parameters, sort = _parameters_and_sort(connection, listing, query)
     database: Database = request.app.state.database
-    sort = values.get("sort", listing.default)
     records = read_all(database, listing, statement, parameters, sort, lines)
     content = pieces(record + b"\n" for record in records)
     headers = file_headers(LINES, etag, name, {})
     return StreamingResponse(content, media_type=LINES.media_types[0], headers=headers)
+
+
+def _parameters_and_sort(
+    connection: Connection, listing: listings.Listing, query: Any
+) -> tuple[Mapping[str, Any], Sequence[str]]:
+    values = requested_parameters(query)
+    parameters = references.resolve_references(connection, values)
+    return parameters, values.get("sort", listing.default)
 
 
 def source_links(source: Row) -> str:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import request_body
-from api.http.compression import varied
+from api.http.compression import Headers, varied
 from api.http.errors import on_domain_error, problem
 from api.http.rate_limits import address_of
 from models.access.api_keys import redact_keys
@@ -34,7 +34,6 @@ RAW_SECURITY_HEADERS = [
     (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
 ]
 
-Headers = list[tuple[bytes, bytes]]
 log = logging.getLogger("claimbase.request")
 audit = logging.getLogger("claimbase.audit")
 

@@ -9,6 +9,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, false
 
 from api.citations import json_ld
+from api.citations.formats import Format
 from api.http import list_formats, pagination, pending_proposals, search_parameters
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
@@ -346,7 +347,7 @@ def _claim(
 
 def _cited(
     request: Request,
-    chosen: list_formats.Format,
+    chosen: Format,
     claim: claim_aggregate.ClaimAggregate,
     etag: str,
     links: Mapping[str, str],

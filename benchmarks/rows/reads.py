@@ -153,60 +153,61 @@ def _tutorial_pages(bench: Bench, read: Read, paths: list[str]) -> Contender:
     return Contender(_tutorial(bench, read), theirs, asks.slugs, expected, read.accept_encoding)
 
 
+def _tutorial_claims(bench: Bench, read: Read, paths: list[str]) -> Contender:
+    theirs = [f"/claims/{asks.slug_of(path)}" for path in paths]
+    slug = asks.slug_of(paths[0])
+    return Contender(_tutorial(bench, read), theirs, asks.tutorial_slug, slug, read.accept_encoding)
+
+
 def pages(bench: Bench) -> None:
     """Row 1: a different page each request."""
-    base = bench.ours("SQLite").base
-    paths = asks.usual_first(base, PAGES.paths(bench.stores, base))
-    floor = PAGES.contender(bench, "SQLite", paths=paths)
-    others: Contenders = {
-        "the tutorial way": _tutorial_pages(bench, PAGES, paths),
-        "the floor": replace(floor, server=_from_memory(bench, "floor")),
-    }
-    bounds: Bounds = {"the tutorial way": at_least(12), "the floor": at_least(0.6)}
-    _compare(bench, PAGES, paths, others, bounds)
-
-    compressed = PAGES.compressed()
-    others = {"the tutorial way": _tutorial_pages(bench, compressed, paths)}
-    _compare(bench, compressed, paths, others, {"the tutorial way": at_least(12)})
+    paths = _usual_paths(bench, PAGES)
+    in_memory = ("the floor", at_least(0.6))
+    _compare_with_tutorial(bench, PAGES, paths, _tutorial_pages, at_least(12), in_memory)
+    _compare_with_tutorial(bench, PAGES.compressed(), paths, _tutorial_pages, at_least(12))
 
 
 def same_page(bench: Bench) -> None:
     """Row 2: the same page again and again."""
     paths = SAME.paths(bench.stores, bench.ours("SQLite").base)
-    limit = SAME.contender(bench, "SQLite", paths=paths)
-    others: Contenders = {
-        "the tutorial way": _tutorial_pages(bench, SAME, paths),
-        "raw": replace(limit, server=_from_memory(bench, "raw")),
-    }
-    bounds: Bounds = {"the tutorial way": None, "raw": at_least(0.85)}
-    _compare(bench, SAME, paths, others, bounds)
-
-    compressed = SAME.compressed()
-    others = {"the tutorial way": _tutorial_pages(bench, compressed, paths)}
-    _compare(bench, compressed, paths, others, {"the tutorial way": at_least(90)})
+    in_memory = ("raw", at_least(0.85))
+    _compare_with_tutorial(bench, SAME, paths, _tutorial_pages, None, in_memory)
+    _compare_with_tutorial(bench, SAME.compressed(), paths, _tutorial_pages, at_least(90))
 
 
 def one_claim(bench: Bench) -> None:
     """Row 3: a different claim each request."""
+    paths = _usual_paths(bench, CLAIMS)
+    in_memory = ("the floor", at_least(0.6))
+    _compare_with_tutorial(bench, CLAIMS, paths, _tutorial_claims, at_least(12), in_memory)
+    _compare_with_tutorial(bench, CLAIMS.compressed(), paths, _tutorial_claims, at_least(8))
+
+
+def _usual_paths(bench: Bench, read: Read) -> list[str]:
     base = bench.ours("SQLite").base
-    paths = asks.usual_first(base, CLAIMS.paths(bench.stores, base))
-    floor = CLAIMS.contender(bench, "SQLite", paths=paths)
-    others: Contenders = {
-        "the tutorial way": _tutorial_claims(bench, CLAIMS, paths),
-        "the floor": replace(floor, server=_from_memory(bench, "floor")),
-    }
-    bounds: Bounds = {"the tutorial way": at_least(12), "the floor": at_least(0.6)}
-    _compare(bench, CLAIMS, paths, others, bounds)
-
-    compressed = CLAIMS.compressed()
-    others = {"the tutorial way": _tutorial_claims(bench, compressed, paths)}
-    _compare(bench, compressed, paths, others, {"the tutorial way": at_least(8)})
+    return asks.usual_first(base, read.paths(bench.stores, base))
 
 
-def _tutorial_claims(bench: Bench, read: Read, paths: list[str]) -> Contender:
-    theirs = [f"/claims/{asks.slug_of(path)}" for path in paths]
-    slug = asks.slug_of(paths[0])
-    return Contender(_tutorial(bench, read), theirs, asks.tutorial_slug, slug, read.accept_encoding)
+def _compare_with_tutorial(
+    bench: Bench,
+    read: Read,
+    paths: list[str],
+    tutorial: Callable[[Bench, Read, list[str]], Contender],
+    bound: Bound | None,
+    in_memory: tuple[str, Bound] | None = None,
+) -> None:
+    """Compare ours with the tutorial way, and with a server that holds one answer in memory.
+
+    `in_memory` is that server's name, such as `the floor`, and the least share of its pace.
+    """
+    others: Contenders = {"the tutorial way": tutorial(bench, read, paths)}
+    bounds: Bounds = {"the tutorial way": bound}
+    if in_memory:
+        name, least = in_memory
+        server = _from_memory(bench, name.removeprefix("the "))
+        others[name] = replace(read.contender(bench, "SQLite", paths=paths), server=server)
+        bounds[name] = least
+    _compare(bench, read, paths, others, bounds)
 
 
 def facets(bench: Bench) -> None:

@@ -4,7 +4,7 @@ Building and compiling a statement takes several times as long as running it, so
 kept.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -143,7 +143,6 @@ def select_rows(
     connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
 ) -> list[dict[str, Any]]:
     """Return the rows with one of these values in a column, and those of `also` in others."""
-    same = [table.c[name] == value for name, value in also.items()]
     if len(values) == 1:
         # Most changes concern one claim, so this case is prepared.
         where = {column: values[0], **also}
@@ -155,9 +154,16 @@ def select_rows(
             connection, ("rows", table.name, *where), build, _prefixed("at", where)
         )
         return [dict(zip(names, row, strict=True)) for row in found]
-    result = connection.execute(select(table).where(table.c[column].in_(values), *same))
+    same = [table.c[name] == value for name, value in also.items()]
+    return list(rows_of(connection, select(table).where(table.c[column].in_(values), *same)))
+
+
+def rows_of(connection: Connection, statement: Select[Any]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a statement that is not kept, by the names of their columns."""
+    result = connection.execute(statement)
     names = tuple(result.keys())
-    return [dict(zip(names, row, strict=True)) for row in result.all()]
+    for row in result:
+        yield dict(zip(names, row, strict=True))
 
 
 def replace_rows(

@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 from sqlmodel import SQLModel
 
-from models.database.prepared_statements import select_rows
+from models.database.prepared_statements import fetch, select_rows
+from models.projection.tables import StatusPeriod
 from models.records import serializers
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence
@@ -19,11 +20,7 @@ from models.status.claim_aggregate import ClaimAggregate
 
 # The tables of the parts of a claim, and those of them that name sources.
 PART_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Relation, Assessment)
-
-
 CITING_MODELS: tuple[type[SQLModel], ...] = (Occurrence, Evidence, Assessment)
-
-
 _KEYS = {
     model: itemgetter(*serializers.table(model).primary_key.columns.keys()) for model in PART_MODELS
 }
@@ -31,7 +28,10 @@ _KEYS = {
 
 def load(connection: Connection, claims: Sequence[str]) -> list[ClaimAggregate]:
     """Load these claims with all their parts, in the order of their slugs."""
-    rows = {model: claim_rows(connection, model, claims) for model in PART_MODELS}
+    rows = {
+        model: select_rows(connection, serializers.table(model), "claim", claims)
+        for model in PART_MODELS
+    }
     topics = group_by_claim(claim_rows(connection, ClaimTopic, claims))
     found = select_rows(connection, serializers.table(Claim), "id", claims)
     found.sort(key=itemgetter("id"))
@@ -73,14 +73,16 @@ def first_days(connection: Connection, claims: Collection[str]) -> dict[str, str
     """Return the first day of evidence time of each of these claims that has stored periods."""
     if not claims:
         return {}
-    # By name, since the class of the table is derived from this module's.
-    period = SQLModel.metadata.tables["status_period"]
-    first = (
-        select(period.c.claim, func.min(period.c.starts))
-        .where(period.c.claim.in_(claims))
-        .group_by(period.c.claim)
-    )
-    return {row[0]: row[1] for row in connection.execute(first)}
+    period = serializers.table(StatusPeriod)
+    values = {f"claim_{number}": claim for number, claim in enumerate(claims)}
+
+    def build() -> Select[Any]:
+        is_wanted = period.c.claim.in_([bindparam(name) for name in values])
+        first = select(period.c.claim, func.min(period.c.starts))
+        return first.where(is_wanted).group_by(period.c.claim)
+
+    _, rows = fetch(connection, ("first days", len(values)), build, values)
+    return dict(rows)
 
 
 def claim_rows(connection: Connection, model: Any, claims: Sequence[str]) -> list[Row]:

@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import (
-    Connection,
-    select,
-)
+from sqlalchemy import Connection, select
 
 from models.projection import claim_loader
 from models.projection.derive import derive

@@ -4,15 +4,13 @@
 again, and `differences` checks that it agrees with the tables.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import (
-    Connection,
-)
+from sqlalchemy import Connection
 
 from models.core import vocabularies as v
 from models.core.dates import last_day_of
@@ -28,8 +26,6 @@ ALWAYS = "0001-01-01"
 # The value of a claim without terms in one of these fields, and its first day, which never comes.
 NO_TERM, NEVER = "", "never"
 COUNTED_WITHOUT = ("topic", "asserted_by")
-LINE_TERMS = (("evidence_level", "level"), ("direction", "direction"))
-
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -111,19 +107,30 @@ def _first_days_of_terms(
     claim: claim_aggregate.ClaimAggregate, served: Mapping[str, Any]
 ) -> dict[tuple[str, str], str]:
     """Return a claim's terms in fields with many values, and the first day of each."""
-    evidence = [row for row in served["evidence"] if row["integrity"] != "retracted"]
-    stated = [(row, claim.sources[row["source"]]["published"]) for row in claim.occurrences]
-    terms = [
-        *(("topic", topic, ALWAYS) for topic in claim.claim["topics"]),
-        *(("asserted_by", who, day) for row, day in stated for who in row["asserted_by"]),
-        *(("document", row["source"], day) for row, day in stated),
-        *((field, row[name], row["published"]) for row in evidence for field, name in LINE_TERMS),
-    ]
     first: dict[tuple[str, str], str] = {}
-    for field, value, day in terms:
+    for field, value, day in _dated_terms(claim, served):
         first[field, value] = min(day, first.get((field, value), day))
-    with_terms = {field for field, _ in first}
-    return first | {(field, NO_TERM): NEVER for field in COUNTED_WITHOUT if field not in with_terms}
+    for field in COUNTED_WITHOUT:
+        if not any(field == present for present, _ in first):
+            first[field, NO_TERM] = NEVER
+    return first
+
+
+def _dated_terms(
+    claim: claim_aggregate.ClaimAggregate, served: Mapping[str, Any]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each term of a claim as its field, its value and a day since when it holds."""
+    for topic in claim.claim["topics"]:
+        yield "topic", topic, ALWAYS
+    for row in claim.occurrences:
+        day = claim.sources[row["source"]]["published"]
+        yield "document", row["source"], day
+        for who in row["asserted_by"]:
+            yield "asserted_by", who, day
+    for row in served["evidence"]:
+        if row["integrity"] != "retracted":
+            yield "evidence_level", row["level"], row["published"]
+            yield "direction", row["direction"], row["published"]
 
 
 def _period_rows(

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import (
-    Connection,
-)
+from sqlalchemy import Connection
 
 from models.projection import claim_loader
 from models.status import claim_aggregate

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import (
-    Connection,
-)
+from sqlalchemy import Connection
 
 from models.database.prepared_statements import insert_rows, replace_rows
 from models.projection.derive import Rows, derive

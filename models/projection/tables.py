@@ -1,11 +1,6 @@
 """The tables of the read model."""
 
-from sqlalchemy import (
-    CheckConstraint,
-    Index,
-    LargeBinary,
-    desc,
-)
+from sqlalchemy import CheckConstraint, Index, LargeBinary, desc
 from sqlmodel import Field
 
 from models.core import vocabularies as v

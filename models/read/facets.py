@@ -141,12 +141,11 @@ def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, Column
         return walked, document.c.kind if name == "kind" else f.period.c[name]
     if alone := walk_terms(listing, places, name):
         return alone, term.c.value
-    day = places.get("as_of")
-    own = [term.c.field == name, *([] if day is None else [term.c.since <= day])]
+    conditions = [*walked.conditions(places), term.c.field == name]
+    if "as_of" in places:
+        conditions.append(term.c.since <= places["as_of"])
     rows = ordered_join(walked.rows, term, term.c.claim == walked.id[0])
-    return replace(
-        walked, rows=rows, conditions=lambda _places: [*walked.conditions(places), *own]
-    ), term.c.value
+    return replace(walked, rows=rows, conditions=lambda _places: conditions), term.c.value
 
 
 def status_history(connection: Connection, topics: Sequence[str], until: int) -> list[Row]:

@@ -398,15 +398,15 @@ def load_claim(
 def read_claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
     """Return one document with these parts; raises `NotFound` with near matches."""
     chosen = claims_statement(tuple(parts))
-    names, found = fetch(
+    row = fetch_first(
         connection,
         ("claim", chosen),
         lambda: chosen.where(document.c.claim == bindparam("slug")),
         {"slug": slug},
     )
-    if not found:
+    if row is None:
         raise missing_error(connection, "claim", slug)
-    return dict(zip(names, found[0], strict=True))
+    return row
 
 
 def read_evidence_line(connection: Connection, public_id: str) -> Row:

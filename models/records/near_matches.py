@@ -9,6 +9,12 @@ from sqlalchemy import Column, Connection, Select, bindparam, literal_column, se
 from models.database.driver_errors import leave_event_loop
 from models.database.prepared_statements import fetch
 
+# So many neighbours on either side are compared, and so many are offered that share at least
+# this part of the pairs of letters.
+NEIGHBOURS_PER_SIDE = 10
+MAX_SUGGESTIONS = 3
+MIN_SIMILARITY = 0.5
+
 
 def nearest(connection: Connection, ids: Column[str], given: str, **where: str) -> list[str]:
     """Return up to three stored ids similar to a mistyped one, in rows with these other values.
@@ -23,17 +29,6 @@ def nearest(connection: Connection, ids: Column[str], given: str, **where: str) 
     wanted = _pairs(given)
     alike = sorted(((_likeness(wanted, _pairs(each)), each) for each in neighbours), reverse=True)
     return [each for likeness, each in alike[:MAX_SUGGESTIONS] if likeness >= MIN_SIMILARITY]
-
-
-# So many neighbours on either side are compared, and so many are offered that share at least
-# this part of the pairs of letters.
-NEIGHBOURS_PER_SIDE = 10
-
-
-MAX_SUGGESTIONS = 3
-
-
-MIN_SIMILARITY = 0.5
 
 
 def _neighbours(

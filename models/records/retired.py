@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from models.core.errors import ClaimbaseError, Fault, Gone, NotFound
-from models.records.near_matches import (
-    nearest,
-)
+from models.records.near_matches import nearest
 from models.records.record_types import RecordType, read_record
 from models.records.revision import latest_revision
 from models.records.serializers import Row, table
@@ -56,7 +54,7 @@ def require_not_retired(connection: Connection, kind: RecordType, record_id: str
     )
     if body is not None and body["state"] in ("retracted", "merged"):
         require_body_not_retired(
-            kind, record_id, body, _latest(connection, kind, record_id)["comment"]
+            kind, record_id, body, last_revision(connection, kind, record_id)["comment"]
         )
 
 
@@ -84,7 +82,8 @@ def require_body_not_retired(
         )
 
 
-def _latest(connection: Connection, kind: RecordType, record_id: str) -> Row:
+def last_revision(connection: Connection, kind: RecordType, record_id: str) -> Row:
+    """Return the last revision of a stored record."""
     found = latest_revision(connection, f"{kind.name}/{record_id}")
     assert found is not None, "what is stored has a revision"
     return found

@@ -1,12 +1,12 @@
 """Reads sources and lines of evidence in the shape in which answers show them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
 from models.database.prepared_statements import select_rows
@@ -46,14 +46,6 @@ def columns_in(table: Table) -> frozenset[str]:
 def names_of(model: type[SQLModel]) -> tuple[str, ...]:
     """Return the names of a class's fields, in their order."""
     return tuple(model.model_fields)
-
-
-def rows_of(connection: Connection, statement: Select[Any]) -> Iterator[Row]:
-    """Yield the rows that a statement gives as dictionaries."""
-    result = connection.execute(statement)
-    names = tuple(result.keys())
-    for row in result:
-        yield dict(zip(names, row, strict=True))
 
 
 def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:

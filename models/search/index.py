@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.core.types import PartOfClaim, Strict
 from models.database import full_text
-from models.database.prepared_statements import insert_rows, replace_rows, select_rows
+from models.database.prepared_statements import insert_rows, replace_rows, rows_of, select_rows
 from models.records import serializers
 from models.records.claim import Topic
 from models.records.serializers import Row
@@ -246,7 +246,7 @@ def _accepted_bodies(connection: Connection, kind: str) -> Iterator[list[Row]]:
             yield list(serializers.sources_by_id(connection, batch).values())
         else:
             rows = select(table).where(table.c.id.in_(batch))
-            yield list(serializers.rows_of(connection, rows))
+            yield list(rows_of(connection, rows))
 
 
 def read_search_rows(
@@ -257,12 +257,12 @@ def read_search_rows(
     if kind in WORD_TABLES:
         table, key = WORD_TABLES[kind]
         words = select(table).where(table.c[key].in_(ids))
-        for row in serializers.rows_of(connection, words):
+        for row in rows_of(connection, words):
             del row["number"]
             by_record.setdefault(row[key], {})[table.name] = [row]
     prefixes = select(beginning).where(beginning.c.kind == kind, beginning.c.record.in_(ids))
     prefixes = prefixes.order_by(beginning.c.record, beginning.c.text)
-    for row in serializers.rows_of(connection, prefixes):
+    for row in rows_of(connection, prefixes):
         rows = by_record.setdefault(row["record"], {})
         rows.setdefault(beginning.name, []).append(row)
     return by_record

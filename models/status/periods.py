@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from models.status.body_of_evidence import Line
 from models.status.rules import Judgement, Tally, exclusion_reason
@@ -83,15 +84,10 @@ def status_periods(kind: str, lines: Sequence[Line], stated: str) -> list[Period
 
 def group_into_periods(judged: Iterable[tuple[str, Judgement]]) -> list[Period]:
     """Return the periods of consecutive days with the same judgement."""
-    changes: list[tuple[str, Judgement]] = []
-    for day, judgement in judged:
-        if not changes or _key(changes[-1][1]) != _key(judgement):
-            changes.append((day, judgement))
-    periods: list[Period] = []
-    ends = [*(day for day, _ in changes[1:]), None]
-    for (start, judgement), end in zip(changes, ends, strict=True):
-        periods.append(Period(*_key(judgement), start, end))
-    return periods
+    stretches = groupby(judged, key=lambda judged_day: _key(judged_day[1]))
+    starts = [(key, next(days)[0]) for key, days in stretches]
+    ends = [*(start for _, start in starts[1:]), None]
+    return [Period(*key, start, end) for (key, start), end in zip(starts, ends, strict=True)]
 
 
 def _key(judgement: Judgement) -> tuple[str, str, str | None]:

@@ -15,11 +15,7 @@ from models.records.retired import STANDING
 from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
-from models.write.review import (
-    find_visible,
-    parts_of_claim,
-    require_role,
-)
+from models.write.review import find_visible, parts_of_claim, require_role
 
 
 def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) -> None:

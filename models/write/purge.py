@@ -10,11 +10,7 @@ from models.records.retired import STANDING
 from models.records.serializers import table
 from models.write import changes
 from models.write.changes import Change
-from models.write.review import (
-    find_visible,
-    require_comment,
-    require_role,
-)
+from models.write.review import find_visible, require_comment, require_role
 
 
 def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:

@@ -39,7 +39,7 @@ from models.records.record_types import (
     read_records,
     references_in,
 )
-from models.records.retired import _latest, missing_error
+from models.records.retired import last_revision, missing_error
 from models.records.revision import Revision
 from models.records.serializers import Row, table
 from models.write import changes
@@ -115,7 +115,7 @@ def etag_revision(connection: Connection, kind: RecordType, record_id: str, body
     """
     if _is_in_document(kind, body):
         return _claim_revision(connection, kind, body)
-    return int(_latest(connection, kind, record_id)["serial"])
+    return int(last_revision(connection, kind, record_id)["serial"])
 
 
 def _is_in_document(kind: RecordType, body: Row) -> bool:
@@ -143,7 +143,7 @@ def describe_record(
     last: Row | None = None,
 ) -> RecordOut:
     """Return a record with its state in review. `last` is its last revision, if already read."""
-    last = last or _latest(connection, kind, record_id)
+    last = last or last_revision(connection, kind, record_id)
     if last["action"] == "create" and last["state"] == "submitted":
         proposer = last["actor"]
     else:

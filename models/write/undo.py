@@ -13,11 +13,7 @@ from models.records.revision import Revision, latest_revision
 from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
-from models.write.review import (
-    close_dependent_proposals,
-    require_comment,
-    require_role,
-)
+from models.write.review import close_dependent_proposals, require_comment, require_role
 
 
 def undo(change: Change, caller: Key, serial: int) -> list[str]:
