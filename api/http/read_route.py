@@ -25,7 +25,7 @@ from models.core.errors import Fault
 # With these parameters Python itself has much to do, which no bound interrupts: it searches an
 # index of text, or derives a claim anew. A class of parameters may decide otherwise by
 # `takes_long`.
-LONG_WORK = frozenset({"as_of", "known_at", "q"})
+LONG_WORK = frozenset({"as_of", "count", "known_at", "q"})
 MOST_PARSED = 1024
 
 Values = dict[str, Any]

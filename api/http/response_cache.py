@@ -11,7 +11,7 @@ import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import middleware
-from api.http.compression import preferred_coding
+from api.http.compression import Headers, preferred_coding
 from models.database.connections import Database
 from models.read import listings
 
@@ -32,7 +32,7 @@ class Kept:
     """An answer without the id of its request."""
 
     status: int
-    headers: middleware.Headers
+    headers: Headers
     body: bytes
     size: int
 

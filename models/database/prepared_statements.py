@@ -143,19 +143,20 @@ def select_rows(
     connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
 ) -> list[dict[str, Any]]:
     """Return the rows with one of these values in a column, and those of `also` in others."""
-    if len(values) == 1:
-        # Most changes concern one claim, so this case is prepared.
-        where = {column: values[0], **also}
+    if not values:
+        return []
+    # The last value is repeated up to a power of two, so that few statements serve all lengths.
+    places = 1 << (len(values) - 1).bit_length()
+    padded = [*values, *[values[-1]] * (places - len(values))]
 
-        def build() -> Select[Any]:
-            return select(table).where(*_equals(table, where))
+    def build() -> Select[Any]:
+        wanted = [bindparam(f"wanted_{place}") for place in range(places)]
+        return select(table).where(table.c[column].in_(wanted), *_equals(table, also))
 
-        names, found = fetch(
-            connection, ("rows", table.name, *where), build, _prefixed("at", where)
-        )
-        return [dict(zip(names, row, strict=True)) for row in found]
-    same = [table.c[name] == value for name, value in also.items()]
-    return list(rows_of(connection, select(table).where(table.c[column].in_(values), *same)))
+    wanted = {f"wanted_{place}": value for place, value in enumerate(padded)}
+    key = ("rows", table.name, column, places, *also)
+    names, found = fetch(connection, key, build, {**wanted, **_prefixed("at", also)})
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def rows_of(connection: Connection, statement: Select[Any]) -> Iterator[dict[str, Any]]:
