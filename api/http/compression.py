@@ -27,6 +27,8 @@ NOT_COMPRESSED = (b"text/event-stream", b"image/png")
 
 CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 READ = CONDITIONS | {b"accept-encoding"}
+# What was decided for a longer header is not remembered, since clients may send any.
+MOST_REMEMBERED = 200
 # The q-value of identity if the header does not name it.
 LEAST = 0.0001
 Headers = list[tuple[bytes, bytes]]
@@ -75,8 +77,6 @@ class Zstd:
 COMPRESSORS: dict[str, type[Gzip] | type[Zstd]] = {"gzip": Gzip, "zstd": Zstd}
 
 
-# The cache is small, since clients may send long headers.
-@lru_cache(64)
 def preferred_coding(accept_encoding: bytes | None) -> str | None:
     """Return the coding that a client likes best, or None if it takes none of ours.
 
@@ -84,6 +84,13 @@ def preferred_coding(accept_encoding: bytes | None) -> str | None:
     """
     if accept_encoding is None:
         return "identity"
+    if len(accept_encoding) > MOST_REMEMBERED:
+        return _preferred_coding.__wrapped__(accept_encoding)
+    return _preferred_coding(accept_encoding)
+
+
+@lru_cache(64)
+def _preferred_coding(accept_encoding: bytes) -> str | None:
     accepted = qualities(accept_encoding.decode("latin-1"))
     # A coding that the header does not name is not accepted, except identity, which is least liked.
     quality = {coding: accepted.get(coding, accepted.get("*", 0.0)) for coding in CODINGS}

@@ -98,6 +98,12 @@ PROBLEM_TYPES = {
             "The request's body has more than 2,000,000 bytes.",
         ),
         ProblemType(
+            "headers_too_large",
+            431,
+            "headers too large",
+            "The address, headers and trailers of the request are too long, or too many.",
+        ),
+        ProblemType(
             "malformed_request", 400, "malformed request", "This is not HTTP as it should be."
         ),
         ProblemType(

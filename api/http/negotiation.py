@@ -7,11 +7,11 @@ from fastapi import Depends, Request
 from api.http.errors import not_acceptable
 from api.http.pagination import header
 
+# What was decided for a longer header is not remembered, since clients may send any.
+MOST_REMEMBERED = 200
 OFFERED = ("application/json",)
 
 
-# The cache is small, since clients may send long headers.
-@lru_cache(64)
 def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Return the offered media type that an Accept header likes best, or None if it takes none.
 
@@ -20,6 +20,13 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """
     if not accept or not accept.strip():
         return offered[0]
+    if len(accept) > MOST_REMEMBERED:
+        return _negotiate.__wrapped__(accept, offered)
+    return _negotiate(accept, offered)
+
+
+@lru_cache(64)
+def _negotiate(accept: str, offered: tuple[str, ...]) -> str | None:
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     best = max(offered, key=lambda media_type: _quality(ranges, media_type))
     return best if _quality(ranges, best) > 0 else None

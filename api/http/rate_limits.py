@@ -184,11 +184,12 @@ def _state(reason: str, limit: Limit, name: str) -> str:
 
 def address_of(request: Request) -> str:
     """Return the client's address; of IPv6 the first half, since one client owns the rest."""
-    return _address(request.client.host if request.client else "")
+    return address_of_host(request.client.host if request.client else "")
 
 
 @lru_cache(MOST_ADDRESSES)
-def _address(host: str) -> str:
+def address_of_host(host: str) -> str:
+    """Return the address that a host counts as."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

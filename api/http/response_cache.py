@@ -1,6 +1,7 @@
 """A cache of responses as they were sent, compressed, which holds until the next commit."""
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import middleware
@@ -22,9 +24,18 @@ BARRING = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
 LARGEST = 1 / 16
 # What Python takes for an entry beside its bytes: measured, rounded up.
 OVERHEAD = 2000
+# Requests with more bytes in the headers that an answer depends on are rare, and each of them would
+# be kept for itself.
+MOST_VARYING = 2000
 # How long it may take until a commit of another node is seen, where only a statement tells.
 POLL_SECONDS = 1.0
+# How long a request waits for that statement. A database that does not answer must not keep the
+# requests that need none.
+POLL_PATIENCE = 0.1
+# They never go through the cache, since whoever watches the process asks them when all else hangs.
+UNCACHED = frozenset(["/healthz", "/readyz"])
 DAY = 86_400
+log = logging.getLogger("claimbase.cache")
 
 
 @dataclass(slots=True)
@@ -42,7 +53,8 @@ class Cache:
 
     It stores each public 200 or 304 that has an ETag, and drops all of them after any commit. A
     commit of another process shows at once in a file; otherwise in the serial, which is
-    read once a second. The least recently used response is dropped first.
+    read once a second, beside the requests: while it is unknown, requests pass the cache by. The
+    least recently used response is dropped first.
     """
 
     def __init__(self, app: ASGIApp, database: Database, room: int) -> None:
@@ -51,14 +63,21 @@ class Cache:
         self.room = room
         self.kept: OrderedDict[Hashable, Kept] = OrderedDict()
         self.size = 0
+        # The state of the database now, None while it is unknown, and that of all that is kept.
         self.token: Hashable = None
+        self._token_of_kept: Hashable = None
         self._looked = False
         self._serial = 0
         self._polled = float("-inf")
-        self._polling = asyncio.Lock()
+        self._poll: asyncio.Task[bool] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or not self.room:
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "GET"
+            or not self.room
+            or scope["path"] in UNCACHED
+        ):
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
@@ -85,12 +104,14 @@ class Cache:
             preferred_coding(accepted),
             *varying,
         )
-        cached = self.kept.get(key)
+        token = self.token
+        cached = None if token is None else self.kept.get(key)
         if cached is None:
-            token = self.token
-            await self.app(
-                scope, receive, send if token is None else _Keeping(self, token, key, send)
-            )
+            key_size = sum(len(part) for header in varying for part in header)
+            if token is not None and key_size <= MOST_VARYING:
+                key_size += len(scope["query_string"]) + len(scope.get("raw_path") or b"")
+                send = _Keeping(self, token, key, key_size, send)
+            await self.app(scope, receive, send)
             return
         self.kept.move_to_end(key)
         request_id = middleware.request_id_of(sent_id)
@@ -117,10 +138,10 @@ class Cache:
         """
         pulse = self.database.change_token() or await self._commits_and_serial()
         # Some responses depend on today's date.
-        token = None if pulse is None else (pulse, time.time() // DAY)
-        if token is None or token != self.token:
+        self.token = None if pulse is None else (pulse, time.time() // DAY)
+        if self.token is not None and self.token != self._token_of_kept:
             self.kept.clear()
-            self.size, self.token = 0, token
+            self.size, self._token_of_kept = 0, self.token
         if not self._looked:
             self._looked = True
             asyncio.get_running_loop().call_soon(self._look_again)
@@ -131,18 +152,29 @@ class Cache:
     async def _commits_and_serial(self) -> Hashable:
         """Return the number of this process's commits and the serial, at most a second old.
 
-        It is None if the serial cannot be read.
+        It is None while the serial cannot be read.
         """
-        async with self._polling:
-            began = time.monotonic()
-            if began - self._polled > POLL_SECONDS:
-                try:
-                    self._serial = await anyio.to_thread.run_sync(self._read_serial)
-                except Exception:
-                    # Without the cache the request meets the same error, and its response says so.
-                    return None
-                self._polled = began
+        if time.monotonic() - self._polled > POLL_SECONDS:
+            poll = self._poll = self._poll or asyncio.create_task(self._read_serial_beside())
+            done, _ = await asyncio.wait([poll], timeout=POLL_PATIENCE)
+            if not done or not poll.result():
+                return None
         return self.database.commits, self._serial
+
+    async def _read_serial_beside(self) -> bool:
+        """Read the serial, and return whether that succeeded."""
+        began = time.monotonic()
+        try:
+            self._serial = await anyio.to_thread.run_sync(self._read_serial)
+            self._polled = began
+        except SQLAlchemyError as error:
+            # Without the cache a request meets the same error, and its response says so.
+            log.warning("the cache is passed by: %s", error)
+            return False
+        else:
+            return True
+        finally:
+            self._poll = None
 
     def _read_serial(self) -> int:
         with self.database.read() as connection:
@@ -152,11 +184,13 @@ class Cache:
 class _Keeping:
     """Sends an answer on, and keeps it where it may be kept."""
 
-    def __init__(self, cache: Cache, token: Hashable, key: Hashable, send: Send) -> None:
+    def __init__(
+        self, cache: Cache, token: Hashable, key: Hashable, key_size: int, send: Send
+    ) -> None:
         self.cache, self.token, self.key, self.send = cache, token, key, send
         self.start: Message | None = None
         self.pieces: list[bytes] = []
-        self.size = OVERHEAD
+        self.size = OVERHEAD + key_size
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import logging
 import math
+import re
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +16,7 @@ from pydantic_core import to_json
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import _TrustedHosts as TrustedHosts
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
@@ -21,6 +24,7 @@ from uvicorn.supervisors import Multiprocess
 from api.http import request_body
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, problem_body
 from api.http.middleware import SECURITY_HEADERS, SecurityHeadersMiddleware
+from api.http.rate_limits import address_of_host
 from api.settings import Settings
 from models.access.api_keys import redact_keys
 
@@ -30,6 +34,13 @@ LINGER_SECONDS = 5
 # How long a client may take to send the headers, and how long an idle connection stays open.
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 5
+# The most bytes of a request line, headers and trailers together, and the most header fields. An
+# address may have 8 kB and a client's headers rarely have 4 kB; what exceeds this is held in
+# memory for nothing.
+MOST_HEAD_BYTES = 64 * 1024
+MOST_FIELDS = 200
+# The characters of a host and a port (RFC 3986 section 3.2); a Host header is part of links.
+HOST = re.compile(rb"[A-Za-z0-9!$&'()*+,;=._~%:\[\]-]*")
 # How long a stop waits for requests under way: a container's runtime kills after ten seconds.
 SHUTDOWN_SECONDS = 8
 # How long a worker process may take to answer its supervisor, which kills it otherwise. A worker
@@ -88,40 +99,102 @@ class Clock:
             self._then()
 
 
+class BadHead(Exception):
+    """The head of a request, or its trailers, cannot be accepted; `code` says why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
 class Impatient(HttpToolsProtocol):
     """One connection, with clocks for slow headers, an unread body and a response not received.
 
     At any time at most one clock runs for what the client sends, and one for what it takes.
+    Headers and trailers are bounded.
     """
 
     config: "Config"
     reading: Clock
     writing: Clock
+    address: str
+    from_proxy: bool
     # Between the headers and the end of a request's body.
     in_body = False
+    # After a refusal all that the client still sends is discarded.
+    refused = False
+    bad_head: BadHead | None = None
+    # Of the request under way: the bytes of its address, headers and trailers, and their fields.
+    head_bytes = 0
+    fields = 0
+    # Bytes since the parser last reported anything: it reports a header once it is complete.
+    silent_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         self.reading, self.writing = Clock(self.loop), Clock(self.loop)
         super().connection_made(transport)
+        host = self.client[0] if self.client else ""
+        self.from_proxy, self.address = host in self.config.proxies, address_of_host(host)
+        self.config.connections[self.address] += 1
         self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
+        self.silent_bytes += len(data)
         super().data_received(data)
+        if self.head_bytes + self.silent_bytes > MOST_HEAD_BYTES:
+            self._refuse("headers_too_large", _too_large())
         # Uvicorn stops its own clock for idle connections at any byte, even if no request begins.
         if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
             self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def on_message_begin(self) -> None:
+        self.head_bytes = self.fields = self.silent_bytes = 0
         super().on_message_begin()
         if not self.reading.running and self._idle():
             self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
+    def on_url(self, url: bytes) -> None:
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields += 1
+        self._count_head(len(name) + len(value))
+        # Trailers come after the body has been handed on, and nothing here reads any.
+        if not self.in_body:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        self.silent_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        self.silent_bytes = 0
+        super().on_body(body)
+
+    def _count_head(self, size: int) -> None:
+        self.silent_bytes = 0
+        self.head_bytes += size
+        if self.head_bytes > MOST_HEAD_BYTES or self.fields > MOST_FIELDS:
+            self._stop_parsing(BadHead("headers_too_large", _too_large()))
+
+    def _stop_parsing(self, reason: BadHead) -> None:
+        """Make the parser fail, which ends in `send_400_response`."""
+        self.bad_head = reason
+        raise reason
+
     def on_headers_complete(self) -> None:
+        self.silent_bytes = 0
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if (detail := _fault_of_host(hosts, self.parser.get_http_version())) is not None:
+            self._stop_parsing(BadHead("malformed_request", detail))
         self.reading.stop()
-        self.in_body = True
         super().on_headers_complete()
+        self.in_body = True
 
     def on_message_complete(self) -> None:
+        self.silent_bytes = 0
         self.in_body = False
         super().on_message_complete()
 
@@ -148,6 +221,9 @@ class Impatient(HttpToolsProtocol):
         self.resume_writing()
         self.writing.let_go()
         super().connection_lost(exc)
+        self.config.connections[self.address] -= 1
+        if not self.config.connections[self.address]:
+            del self.config.connections[self.address]
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -159,11 +235,15 @@ class Impatient(HttpToolsProtocol):
         super().resume_writing()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        ours: Any = _busy if app is service_unavailable else app
+        # Behind a proxy are many clients, so it may have all connections.
+        shared = not self.from_proxy and self.config.is_crowded(self.address)
+        crowded = shared or app is service_unavailable
+        ours: Any = _busy if crowded else app
         super()._start_asgi_task(cycle, ours)
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse("malformed_request", msg)
+        reason = self.bad_head or BadHead("malformed_request", msg)
+        self._refuse(reason.code, reason.detail)
 
     def _idle(self) -> bool:
         return not self.in_body and (self.cycle is None or self.cycle.response_complete)
@@ -173,8 +253,20 @@ class Impatient(HttpToolsProtocol):
         self._refuse("request_timeout", detail)
 
     def _refuse(self, code: str, detail: str) -> None:
-        """Answer what never became a request, and hang up."""
-        if self.transport.is_closing():
+        """Answer what never became a request, and hang up.
+
+        What the client still sends is discarded for a while, since to close a connection with
+        unread bytes would take the answer from the client.
+        """
+        if self.refused or self.transport.is_closing():
+            return
+        self.refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            # These are trailers, and the request that they end gets no answer of its own.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.in_body and self.cycle.response_started:
+            self.transport.close()
             return
         content = to_json(problem_body(code, detail))
         headers = {
@@ -185,7 +277,27 @@ class Impatient(HttpToolsProtocol):
         }
         lines = [*(f"{name}: {value}".encode() for name, value in headers.items()), b"", content]
         self.transport.write(STATUS_LINE[PROBLEM_TYPES[code].status] + b"\r\n".join(lines))
-        self.transport.close()
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self.reading.set(LINGER_SECONDS, self.transport.abort)
+
+
+def _too_large() -> str:
+    return (
+        f"The address, headers and trailers of a request have at most {MOST_HEAD_BYTES:,} bytes"
+        f" and {MOST_FIELDS} fields."
+    )
+
+
+def _fault_of_host(hosts: list[bytes], http_version: str) -> str | None:
+    """Return what is wrong with the Host header, or None (RFC 9112 section 3.2)."""
+    if len(hosts) > 1:
+        return f"The request has {len(hosts)} Host headers."
+    if not hosts:
+        return "The request has no Host header." if http_version == "1.1" else None
+    return None if HOST.fullmatch(hosts[0]) else "The Host header is not a host and a port."
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
@@ -219,6 +331,9 @@ class Config(uvicorn.Config):
         logged: bool = True,
     ) -> None:
         self.settings = settings
+        # The number of open connections of each address.
+        self.connections: Counter[str] = Counter()
+        self.proxies = TrustedHosts(settings.trusted_proxies)
         super().__init__(
             app,
             host=settings.host,
@@ -235,6 +350,10 @@ class Config(uvicorn.Config):
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             timeout_worker_healthcheck=WORKER_SECONDS,
         )
+
+    def is_crowded(self, address: str) -> bool:
+        """Return whether an address has more than half of all connections that may be open."""
+        return self.connections[address] > max(1, self.settings.limit_concurrency // 2)
 
     def load(self) -> None:
         """Make the application."""

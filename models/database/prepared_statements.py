@@ -150,8 +150,10 @@ def select_rows(
     padded = [*values, *[values[-1]] * (places - len(values))]
 
     def build() -> Select[Any]:
-        wanted = [bindparam(f"wanted_{place}") for place in range(places)]
-        return select(table).where(table.c[column].in_(wanted), *_equals(table, also))
+        wanted_places: list[ColumnElement[Any]] = [
+            bindparam(f"wanted_{place}") for place in range(places)
+        ]
+        return select(table).where(table.c[column].in_(wanted_places), *_equals(table, also))
 
     wanted = {f"wanted_{place}": value for place, value in enumerate(padded)}
     key = ("rows", table.name, column, places, *also)

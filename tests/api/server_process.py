@@ -66,9 +66,14 @@ class Running:
     process: "subprocess.Popen[str]"
     log: list[str]
 
-    def open(self) -> socket.socket:
-        """Return a connection to it."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+    def open(self, source: str = "127.0.0.1") -> socket.socket:
+        """Return a connection to it from an address of this machine."""
+        return socket.create_connection(("127.0.0.1", self.port), 20, (source, 0))
+
+    def peak_memory(self) -> int:
+        """Return the most bytes of memory that it has had so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
     def records(self) -> list[dict[str, Any]]:
         """Return what it logged so far."""

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,84 @@ def test_a_stop_waits_for_a_writer_no_longer_than_a_writer_waits(tmp_path: Path)
             time.sleep(0.3)
             assert server.stop() < 8
         database.close()
+
+
+def send_all(connection: socket.socket, content: bytes) -> None:
+    """Send as much as the server takes."""
+    with suppress(OSError):
+        connection.sendall(content)
+
+
+TRAILED = (
+    b"POST /v1/claims HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"GET /", b"a"),
+        (b"GET /?", b"a=b&"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: ", b"a"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", b"X-A: b\r\n"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", b"n"),
+        (TRAILED + b"X-A: ", b"a"),
+        (TRAILED, b"X-A: b\r\n"),
+    ],
+    ids=["path", "query", "value", "fields", "name", "trailer", "trailers"],
+)
+def test_a_large_head_is_refused_and_not_kept(begin: bytes, piece: bytes, server: Running) -> None:
+    memory = []
+    for size in (4_000_000, 4_000_000, 16_000_000):
+        with server.open() as connection:
+            send_all(connection, begin + piece * (size // len(piece)))
+            # A route that needs no body may have answered before its trailers.
+            expected = [(431, "headers_too_large"), (401, "key_required")]
+            status, found = told(rest(connection))
+            assert (status, found["code"]) in expected[: 1 + begin.startswith(TRAILED)]
+        memory.append(server.peak_memory())
+    # The first one warms up; four times as many bytes take no more.
+    assert memory[2] - memory[1] < 2_000_000
+
+
+def test_a_head_within_its_bounds_is_accepted(server: Running) -> None:
+    fields = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 300) for number in range(190))
+    with server.open() as connection:
+        for piece in (b"GET /healthz HTTP/1.1\r\nHost: a\r\n", fields[:30_000], fields[30_000:]):
+            connection.sendall(piece)
+            time.sleep(0.05)
+        connection.sendall(b"\r\n")
+        assert one(connection) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    ("version", "hosts", "status"),
+    [
+        ("1.1", ["a"], 200),
+        ("1.1", ["[::1]:80"], 200),
+        ("1.1", [], 400),
+        ("1.1", ["a", "a"], 400),
+        ("1.1", ["a/b"], 400),
+        ("1.1", ["<a>"], 400),
+        ("1.0", [], 200),
+        ("1.0", ["a", "b"], 400),
+    ],
+)
+def test_a_request_names_one_host(
+    version: str, hosts: list[str], status: int, server: Running
+) -> None:
+    head = f"GET /healthz HTTP/{version}\r\n" + "".join(f"Host: {host}\r\n" for host in hosts)
+    with server.open() as connection:
+        connection.sendall(head.encode() + b"Connection: close\r\n\r\n")
+        assert rest(connection).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_one_address_leaves_half_of_the_connections_to_others(tmp_path: Path) -> None:
+    with running(tmp_path, limit_concurrency=8, HEADER_SECONDS=20) as server:
+        held = [server.open("127.0.0.2") for _ in range(4)]
+        for source, status in (("127.0.0.2", 503), ("127.0.0.3", 200)):
+            with server.open(source) as connection:
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                assert rest(connection).startswith(f"HTTP/1.1 {status} ".encode())
+        for each in held:
+            each.close()
