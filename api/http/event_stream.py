@@ -1,4 +1,4 @@
-"""Server-sent events: one poller in a process looks for changes, and wakes the open streams."""
+"""Server-sent events: one poller per process looks for changes and wakes the open streams."""
 
 import asyncio
 import logging
@@ -21,14 +21,14 @@ from models.read import listings
 from models.read.change_feed import Batch
 
 RETRY_MILLISECONDS = 3000
-# How often to look for changes, and after how much silence a stream beats.
+# How often to look for changes, and after how much silence to send a heartbeat.
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
 # How many changes a stream reads at once, so also how many wait in memory for a slow client.
 BATCH = 100
-# A client that takes no bytes for so long, although there are some, is disconnected.
+# A client that receives no bytes for so long, although some wait for it, is disconnected.
 STALLED_SECONDS = 60.0
-# All streams together read on no more connections than this, so that other requests have theirs.
+# All streams together use at most this many connections, so that some remain for other requests.
 READERS = 2
 HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
 
@@ -37,7 +37,7 @@ log = logging.getLogger("claimbase.streams")
 
 
 class Stalled(Exception):
-    """A client does not take what is sent to it."""
+    """Raised when a client does not receive what is sent to it."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Streams:
 
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
-        """Look for changes meanwhile, and end every stream after it."""
+        """Look for changes while the `async with` block runs, then end every stream."""
         poller = asyncio.create_task(self._poll())
         try:
             yield
@@ -72,7 +72,7 @@ class Streams:
             try:
                 newest = await to_thread.run_sync(self._newest, limiter=self.pollers)
             except (DBAPIError, PoolTimeout) as error:
-                # The streams stay open: they go on where they stopped once the database is back.
+                # The streams stay open: they resume where they stopped once the database is back.
                 log.warning("cannot look for changes", extra={"error": type(error).__name__})
                 continue
             if newest != self.seen:
@@ -84,13 +84,13 @@ class Streams:
             return listings.current_serial(connection)
 
     def _wake(self) -> None:
-        # Waiting streams hold the old event; a stream that waits from now on waits for the next
-        # one.
+        # Streams that wait now hold the old event. Later ones need a new event, because the old one
+        # stays set and would wake them at once.
         self.news, news = asyncio.Event(), self.news
         news.set()
 
     def close(self) -> None:
-        """End every stream, and let none begin."""
+        """End every open stream, and refuse new ones."""
         self.closed = True
         self._wake()
 
@@ -99,8 +99,8 @@ class Streams:
         """Count a stream while it is open. Raises Unavailable if too many are open already."""
         if self.closed or self.open >= self.most:
             raise Unavailable(
-                f"{self.open} streams are open, and more are not borne;"
-                " ask /v1/changes, or come back."
+                f"{self.open} streams are open, and no more can be opened."
+                " Read /v1/changes instead, or try again later."
             )
         self.open += 1
         try:
@@ -109,18 +109,18 @@ class Streams:
             self.open -= 1
 
     async def events(self, since: int, read: Read) -> AsyncIterator[bytes]:
-        """Yield the changes after a serial as they come, and a heartbeat while none comes.
+        """Yield the changes after a serial as they are committed, and a heartbeat when none are.
 
-                It ends when the process stops.
-
-                No connection is held while a client takes its time, and no more than one batch
-        waits for it.
+        The stream ends when the process stops. It holds no connection while a client is slow, and
+        at most one batch waits in memory for the client.
         """
-        # An id of its own, so that whoever is cut off before the first event goes on from here.
+        # This first id has no data. A client that loses the connection before the first event
+        # resumes from it.
         yield format_sse_event(id=str(since), retry=RETRY_MILLISECONDS)
         last_sent = since
         while not self.closed:
-            # Taken before the reading: whatever is committed after it sets this very event.
+            # Get the event before reading. A commit that the read misses then sets this event, and
+            # the stream reads again.
             news = self.news
             batch = await to_thread.run_sync(self._batch, read, since, limiter=self.readers)
             if batch is not None:
@@ -135,8 +135,8 @@ class Streams:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
                         await news.wait()
                 except TimeoutError:
-                    # An id without data is no event, but the client resumes from there, past the
-                    # changes that its filters leave out.
+                    # A client raises no event for an id without data, but it resumes from there,
+                    # after the changes that its filters exclude.
                     yield format_sse_event(
                         comment="heartbeat", id=str(since) if since != last_sent else None
                     )
@@ -145,7 +145,7 @@ class Streams:
                         break
 
     def _batch(self, read: Read, since: int) -> Batch | None:
-        """Read what comes after a serial; None where the database cannot be used now."""
+        """Return the changes after a serial, or None if the database is unavailable."""
         try:
             with self.database.read() as connection:
                 return read(connection, since)
@@ -161,9 +161,10 @@ def _event(row: dict[str, object]) -> bytes:
 
 
 class EventStream(EventSourceResponse):
-    """The response that does not end.
+    """A response of server-sent events, which stays open.
 
-    FastAPI's own loop over a generator has a fixed heartbeat without an id, so this has its own.
+    The heartbeat of FastAPI's own loop has a fixed interval and no id, so this class does not use
+    that loop.
     """
 
     def __init__(self, streams: Streams, since: int, read: Read) -> None:

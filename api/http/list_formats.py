@@ -1,4 +1,4 @@
-"""Answers in other formats than JSON: citations of sources, and whole lists as lines of JSON."""
+"""Responses in formats other than JSON: citations of sources, and whole lists as JSON Lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,51 +41,51 @@ STYLING = ("style", "locale")
 
 
 class FormatParameters(BaseModel):
-    """In which representation; the same as an Accept header."""
+    """The format of the response; overrides the Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = FORMATS
 
     format: Annotated[str, pagination.choices("format", ["json", *FORMATS])] | None = Field(
         None,
-        description="Means the same as Accept and comes before it."
-        " All but `json` give the sources.",
+        description="Overrides the Accept header. All formats but `json` return the sources.",
     )
     style: str | None = Field(
         None,
         max_length=100,
         description="Citation style of `format=bibliography`, `apa` by default.",
     )
-    locale: str | None = Field(None, max_length=35, description="Its language, `en-US` by default.")
+    locale: str | None = Field(
+        None, max_length=35, description="Language of the bibliography, `en-US` by default."
+    )
 
 
 class LinesParameters(BaseModel):
-    """In which representation; the same as an Accept header."""
+    """The format of the response; overrides the Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = IN_LINES
 
     format: Annotated[str, pagination.choices("format", ["json", *IN_LINES])] | None = Field(
-        None, description="`jsonl` gives everything that is found, a record a line."
+        None, description="`jsonl` returns every match as JSON Lines."
     )
 
 
 class ListFormatParameters(FormatParameters):
-    """In which representation a list is sent, or its sources."""
+    """The format of a list or of its sources; overrides the Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, **FORMATS}
 
     format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, *FORMATS])] | None = (
         Field(
             None,
-            description="Means the same as Accept and comes before it."
-            " All but `json` give everything that is found: `jsonl` "
-            "the records, one a line, the others the sources.",
+            description="Overrides the Accept header. All formats but `json` return every match:"
+            " `jsonl` the records as JSON Lines, the others the sources.",
         )
     )
 
 
 @cache
 def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[str, Format]:
-    """Return the formats that these parameters offer by each of their media types."""
+    """Return the formats that these parameters offer, by media type."""
     return {
         media_type: format
         for format in parameters.offered.values()
@@ -96,8 +96,8 @@ def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[
 def requested_format(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
     """Return the format that `format=` or Accept asks for, or None for JSON.
 
-    Raises NotAcceptable if none of the media types is offered, and ParameterError for a style or a
-    locale of another format than a bibliography.
+    Raises NotAcceptable if none of the media types is offered, and ParameterError for a style or
+    locale with any format other than the bibliography.
     """
     styling = {
         name: getattr(query, name)
@@ -116,7 +116,7 @@ def requested_format(request: Request, query: FormatParameters | LinesParameters
     if format is formats.BIBLIOGRAPHY:
         return _styled_bibliography(styling)
     if styling:
-        detail = f"{' and '.join(styling)} goes with format=bibliography."
+        detail = f"Only format=bibliography takes {' and '.join(styling)}."
         faults = [Fault(at=name, code="invalid_parameter", detail=detail) for name in styling]
         raise ParameterError(detail, faults)
     return format
@@ -132,7 +132,8 @@ def _negotiated(accept: str | None, parameters: type[FormatParameters | LinesPar
 
 def _styled_bibliography(styling: Mapping[str, str]) -> Format:
     """Return the bibliography in a style; the style is part of its name, and so of the ETag."""
-    # An unknown style is an error before the first byte, not in the middle of the stream.
+    # An unknown style must be refused here: once the stream has begun, it is too late for an error
+    # response.
     style = styling.get("style", bibliography.DEFAULT_STYLE)
     locale = styling.get("locale", bibliography.DEFAULT_LOCALE)
     bibliography.check(style, locale)
@@ -147,7 +148,7 @@ def responses(
     declared: dict[int | str, dict[str, Any]],
     parameters: type[FormatParameters | LinesParameters] = FormatParameters,
 ) -> dict[int | str, dict[str, Any]]:
-    """Return the responses that a route declares, with those in other formats than JSON."""
+    """Return the responses that a route declares, with the media types of a 200 added."""
     content = {
         media_type: {"schema": {} if media_type.endswith("+json") else {"type": "string"}}
         for media_type in by_media_type(parameters)
@@ -163,7 +164,7 @@ def listing_response(
     query: Any,
     read: Read,
 ) -> Response:
-    """Return all of a list in a format of citations, whatever `limit` and `cursor` say."""
+    """Return a whole list in a citation format; `limit` and `cursor` have no effect."""
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
@@ -181,9 +182,9 @@ def lines_response(
     lines: pagination.Lines,
     name: str,
 ) -> Response:
-    """Return all of a list as lines of JSON, whatever `limit` and `cursor` say.
+    """Return a whole list as JSON Lines; `limit` and `cursor` have no effect.
 
-    `name` is that of the file, without its extension.
+    `name` is the name of the file without its extension.
     """
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, LINES, etag):
@@ -231,7 +232,7 @@ def _described_by(path: str) -> list[str]:
 
 
 def claim_as_source(core: Row, base: str) -> Row:
-    """Return a claim as something to cite: this knowledge base's record of it, at its revision."""
+    """Return a claim as a source to cite: its page in this knowledge base, at its revision."""
     updated = core["updated"][:10]
     record = {
         "id": core["id"],
@@ -257,9 +258,9 @@ def sources_response(
     name: str,
     more: Mapping[str, str] | None = None,
 ) -> Response:
-    """Stream sources in a format, as a file of that name, with more headers.
+    """Stream sources in a format as a file named `name`, with the headers in `more` added.
 
-    Only what is being written is held in memory.
+    The list is read and written in pieces, so that it is never whole in memory.
     """
     keys: dict[str, str] = {}
     key_of = key_maker()
@@ -291,7 +292,7 @@ def _etag_of(chosen: Format, etag: str) -> str:
 
 
 def not_modified(request: Request, chosen: Format, etag: str) -> Response | None:
-    """Return 304 if the client has this version in this format already."""
+    """Return 304 if the client already has this version in this format, else None."""
     return pagination.not_modified(request, _etag_of(chosen, etag))
 
 
@@ -313,7 +314,7 @@ def cited_sources(
 ) -> Iterator[Row]:
     """Yield the sources of a list of claims, once each, in the order of the claims.
 
-    With `as_of`, only those that had been published by then.
+    With `as_of`, only sources published by then.
     """
     seen: set[str] = set()
     statement = listings.claims_statement(("sources",))
@@ -336,9 +337,9 @@ def read_all(
     sort: Sequence[str],
     read: Callable[[Connection, Sequence[Row]], list[Item]],
 ) -> Iterator[Item]:
-    """Yield what is read of each page of a list.
+    """Yield the items of every page of a list.
 
-    Each page is read on a connection of its own, so that a slow client holds none.
+    Each page is read on its own connection, so that a slow client does not keep one occupied.
     """
     after = None
     while True:

@@ -1,4 +1,4 @@
-"""Pure ASGI middleware for every request, one job a class; `api.main` lists them in order."""
+"""Pure ASGI middleware for every request, one task per class; `api.main` lists them in order."""
 
 import logging
 import random
@@ -27,7 +27,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
-    # What is read without a key is public, so any page may show it.
+    # Everything that needs no key is public, so pages of any origin may embed it.
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 RAW_SECURITY_HEADERS = [
@@ -39,7 +39,7 @@ audit = logging.getLogger("claimbase.audit")
 
 
 def changing_headers(send: Send, change: Callable[[Headers], Headers]) -> Send:
-    """Return a `send` that changes the headers of an answer."""
+    """Return a `send` that passes the headers of a response through `change`."""
 
     async def send_changed(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -50,7 +50,7 @@ def changing_headers(send: Send, change: Callable[[Headers], Headers]) -> Send:
 
 
 class SecurityHeadersMiddleware:
-    """Puts the security headers on every answer that has none of its own."""
+    """Adds to every response the security headers that it does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -60,13 +60,13 @@ class SecurityHeadersMiddleware:
 
 
 def with_security_headers(headers: Headers) -> Headers:
-    """Return headers with the security headers that are missing."""
+    """Return the headers, with any missing security headers added."""
     own = {name for name, _ in headers}
     return [*headers, *(header for header in RAW_SECURITY_HEADERS if header[0] not in own)]
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, which its answer, its log line and its problem name."""
+    """Sets the id of each request, which its response, log record and error body contain."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -82,7 +82,7 @@ class RequestIdMiddleware:
 
 
 def request_id_of(header: bytes) -> str:
-    """Return the id that a client gave if it is harmless, else a new one."""
+    """Return the id in the header if it is safe to log, else a new one."""
     text = header.decode("latin-1")
     if text and HARMLESS_ID.fullmatch(text) and redact_keys(text) == text:
         return text
@@ -91,7 +91,7 @@ def request_id_of(header: bytes) -> str:
 
 
 class AccessLogMiddleware:
-    """Writes a line of the log for each request, and an audit record for each that was denied."""
+    """Logs each request, and writes an audit record for each request that was denied."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -118,7 +118,7 @@ class AccessLogMiddleware:
 
 
 def log_request(scope: Scope, request_id: str, status: int, begun: float) -> None:
-    """Log a request that is over; `begun` is of `time.perf_counter`."""
+    """Log a finished request; `begun` is its start by `time.perf_counter`."""
     if log.isEnabledFor(logging.INFO):
         query = loggable(scope["query_string"].decode("latin-1"))[:500]
         took = round((time.perf_counter() - begun) * 1000, 1)
@@ -129,7 +129,7 @@ def log_request(scope: Scope, request_id: str, status: int, begun: float) -> Non
 
 
 def record_denial(scope: Scope, request_id: str, status: int) -> None:
-    """Record who was denied what, and why."""
+    """Write the audit record of a denied request: key, address, operation and reason."""
     state, route = scope["state"], scope.get("route")
     caller = state.get("caller")
     who = {"key": caller.id, "key_name": caller.name, "role": caller.role} if caller else {}
@@ -150,7 +150,10 @@ def _in_log(scope: Scope, request_id: str, status: int) -> dict[str, Any]:
 
 
 def loggable(query: str) -> str:
-    """Return a query for the log: without keys, and without a comment, which may be purged."""
+    """Return a query string for the log, without keys and comments.
+
+    A comment may be purged later, and a copy in the log would remain.
+    """
     pieces = (piece.partition("=") for piece in query.split("&"))
     hidden = (
         f"{name}=…" if unquote_plus(name) == "comment" else name + equals + value
@@ -160,9 +163,10 @@ def loggable(query: str) -> str:
 
 
 class StateHeadersMiddleware:
-    """Adds to a response what its route left in the request's state.
+    """Adds the headers that follow from the request's state, as its route has set it.
 
-    That is `headers`, and whether it depends on a key (`keyed`) or is for one client (`private`).
+    The state holds `headers`, and whether the response depends on a key (`keyed`) or is for one
+    client only (`private`).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -179,7 +183,7 @@ class StateHeadersMiddleware:
 
 
 def with_state(headers: Headers, state: dict[str, Any]) -> Headers:
-    """Return headers with those of the state, and with what caches have to know of a key."""
+    """Return the headers, with those of the state and the cache rules for keys added."""
     if "keyed" in state:
         headers = varied(headers, b"Authorization")
     if not (state.get("keyed") or state.get("private") or "headers" in state):
@@ -187,16 +191,16 @@ def with_state(headers: Headers, state: dict[str, Any]) -> Headers:
     changed = MutableHeaders(raw=[*headers])
     changed.update(state.get("headers", {}))
     if state.get("keyed"):
-        # Nobody keeps what was answered to a key, since the next one who asks may be another.
+        # No cache may store a response to a key, since the next request may have another key.
         changed["Cache-Control"] = "no-store"
     if state.get("private"):
-        # The content itself is for one caller alone, and another's answer would have the same tag.
+        # The content differs from caller to caller, but the ETag would be the same.
         del changed["ETag"]
     return changed.raw
 
 
 class HeadMiddleware:
-    """Answers HEAD as GET, without the body (RFC 9110 section 9.3.2)."""
+    """Answers HEAD like GET, but without the body (RFC 9110 section 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -205,7 +209,7 @@ class HeadMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # For the one answer that would never end.
+        # An event stream never ends, so its route has to know that no body is wanted.
         scope["state"]["head"] = scope["method"] == "HEAD"
         if scope["method"] != "HEAD":
             await self.app(scope, receive, send)
@@ -220,7 +224,7 @@ class HeadMiddleware:
 
 
 class ServerErrorMiddleware:
-    """Answers 500 where nobody else knows an error, without a word of it, and logs it."""
+    """Answers 500 to an error that nothing else handles, logs it, and does not disclose it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -250,7 +254,7 @@ class ServerErrorMiddleware:
 
 
 class AddressMiddleware:
-    """Refuses an address that is too long, or that changes when it is decoded."""
+    """Refuses a URL that is too long, is not percent-encoded UTF-8 or contains U+0000."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -261,7 +265,7 @@ class AddressMiddleware:
 
 
 def refuse_address(scope: Scope) -> ASGIApp | None:
-    """Return the answer to a bad address, or None if it is good."""
+    """Return the error response to a bad URL, or None if the URL is valid."""
     path, query = scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
     if len(path) + len(query) > MOST_BYTES:
         detail = f"The address has {len(path) + len(query):,} bytes; the most is {MOST_BYTES:,}."
@@ -283,7 +287,7 @@ def refuse_address(scope: Scope) -> ASGIApp | None:
 
 
 class BodyMiddleware:
-    """Refuses a body that is too large, and gives up one that is not complete in time."""
+    """Refuses a body that is too large, or is not complete in time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -18,18 +18,18 @@ from models.search.query import parse_query
 
 Highlight = dict[str, str]
 HIGHLIGHT = (
-    "With `highlight`: where a text stands in the record → the text as HTML, with `<mark>` around"
-    " what was found."
+    "With `highlight`: the position of a text in the record → the text as HTML, with `<mark>`"
+    " around matches."
 )
 
 
 class HighlightParameters(BaseModel):
-    """Whether to show what was found."""
+    """Whether to mark matches."""
 
     highlight: bool | None = Field(
         None,
-        description="`true` adds to each record `highlight`: its texts in which words of `q` stand,"
-        " as HTML, marked.",
+        description="`true` adds `highlight` to each record: its texts that contain words of `q`,"
+        " as HTML with those words marked.",
     )
 
 
@@ -51,9 +51,7 @@ def apply_search(
     if getattr(query, "highlight", None):
         names.append("highlight")
     if names:
-        detail = (
-            "There is relevance, and something to highlight, only where q says what to look for."
-        )
+        detail = "Sorting by relevance and highlighting need q, the text to search for."
         faults = [Fault(at=name, code="needs_q", detail=detail) for name in names]
         raise ParameterError(detail, faults)
     return None, listing
@@ -62,8 +60,8 @@ def apply_search(
 def highlighting_claims(lines: Lines, query: Query, day: str | None) -> Lines:
     """Return a function that writes claims as JSON with `highlight`.
 
-        Their rows have `search_results.HIGHLIGHT_PARTS`. With a day, only what had been published
-    by then is highlighted.
+    The rows must have `search_results.HIGHLIGHT_PARTS`. With `day`, only texts published by then
+    are highlighted.
     """
 
     def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""How uvicorn runs: a clock for slow clients, the one shape of errors, and a stop that ends."""
+"""Run uvicorn with timeouts for slow clients, errors as problem+json, and a bounded shutdown."""
 
 import asyncio
 import gc
@@ -41,7 +41,8 @@ MOST_HEAD_BYTES = 64 * 1024
 MOST_FIELDS = 200
 # The characters of a host and a port (RFC 3986 section 3.2); a Host header is part of links.
 HOST = re.compile(rb"[A-Za-z0-9!$&'()*+,;=._~%:\[\]-]*")
-# How long a stop waits for requests under way: a container's runtime kills after ten seconds.
+# How long a shutdown waits for open requests. It must be less than the ten seconds after which a
+# container runtime kills the process.
 SHUTDOWN_SECONDS = 8
 # How long a worker process may take to answer its supervisor, which kills it otherwise. A worker
 # that is starting does not answer, and on a slow machine a start takes longer than uvicorn's five
@@ -50,10 +51,10 @@ WORKER_SECONDS = 60
 
 
 class Clock:
-    """Calls a function after some seconds, unless it is stopped or set anew before.
+    """Calls a function after some seconds, unless it is stopped or set again before then.
 
-    Each request sets and stops several clocks, so this must be cheap: a timer that is too early is
-    left running, and starts again for the remaining time when it fires.
+    Each request sets and stops several clocks, so this must be cheap. A timer that is due too early
+    is therefore not cancelled: when it fires, it starts again for the remaining time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -64,22 +65,22 @@ class Clock:
         self._then: Callable[[], object] = lambda: None
 
     def set(self, seconds: float, then: Callable[[], object]) -> None:
-        """Call this function after so many seconds, instead of the one before."""
+        """Call `then` after `seconds`, in place of any call that is pending."""
         self._end, self._then = self._loop.time() + seconds, then
         if self._timer is None or self._due > self._end:
             self._arm()
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Drop the pending call, if there is one. The clock can be set again."""
         self._end = math.inf
 
     @property
     def running(self) -> bool:
-        """Say whether it is to do anything."""
+        """Return whether a call is pending."""
         return self._end < math.inf
 
     def let_go(self) -> None:
-        """Stop for good."""
+        """Drop the pending call and cancel the timer, because the clock is no longer needed."""
         self.stop()
         if self._timer is not None:
             self._timer.cancel()
@@ -108,9 +109,9 @@ class BadHead(Exception):
 
 
 class Impatient(HttpToolsProtocol):
-    """One connection, with clocks for slow headers, an unread body and a response not received.
+    """One connection, with timeouts for slow headers, slow bodies and slow reading of responses.
 
-    At any time at most one clock runs for what the client sends, and one for what it takes.
+    At any time at most one clock runs for what the client sends, and one for what it receives.
     Headers and trailers are bounded.
     """
 
@@ -119,7 +120,7 @@ class Impatient(HttpToolsProtocol):
     writing: Clock
     address: str
     from_proxy: bool
-    # Between the headers and the end of a request's body.
+    # True from the end of a request's headers to the end of its body.
     in_body = False
     # After a refusal all that the client still sends is discarded.
     refused = False
@@ -145,7 +146,8 @@ class Impatient(HttpToolsProtocol):
         super().data_received(data)
         if self.head_bytes + self.silent_bytes > MOST_HEAD_BYTES:
             self._refuse("headers_too_large", _too_large())
-        # Uvicorn stops its own clock for idle connections at any byte, even if no request begins.
+        # Uvicorn cancels its keep-alive timeout at any byte, even if no request begins. Without
+        # this clock, such a connection could stay open for ever.
         if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
             self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
@@ -201,14 +203,15 @@ class Impatient(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            # It closes once the client has taken what is written.
+            # The transport closes only once the client has received all that was written, which a
+            # client could delay for ever.
             self.reading.set(request_body.BODY_SECONDS, self.transport.abort)
         elif self.in_body:
             self._unset_keepalive_if_required()
             self.reading.set(LINGER_SECONDS, self.transport.close)
 
     def shutdown(self) -> None:
-        # They would never end by themselves, and uvicorn waits for what is under way.
+        # Event streams never end by themselves, and uvicorn waits for open responses.
         self.config.app.state.streams.close()
         super().shutdown()
 
@@ -227,7 +230,7 @@ class Impatient(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        # `abort`, since `close` would wait until the client has taken what is written.
+        # This aborts because `close` would wait until the client has received all that was written.
         self.writing.set(request_body.BODY_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -253,7 +256,7 @@ class Impatient(HttpToolsProtocol):
         self._refuse("request_timeout", detail)
 
     def _refuse(self, code: str, detail: str) -> None:
-        """Answer what never became a request, and hang up.
+        """Send a problem for bytes that are not a valid request, and close the connection.
 
         What the client still sends is discarded for a while, since to close a connection with
         unread bytes would take the answer from the client.
@@ -301,7 +304,7 @@ def _fault_of_host(hosts: list[bytes], http_version: str) -> str | None:
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer while there are as many connections as may be."""
+    """Answer 503, because the limit of connections is reached."""
     content = to_json(problem_body("unavailable", "Too many connections at once. Try again later."))
     headers = {
         **PROBLEM_TYPES["unavailable"].headers,
@@ -356,16 +359,17 @@ class Config(uvicorn.Config):
         return self.connections[address] > max(1, self.settings.limit_concurrency // 2)
 
     def load(self) -> None:
-        """Make the application."""
+        """Create the application if it does not exist yet, and load the configuration."""
         if not isinstance(self.app, FastAPI):
             self.app = self.app()
         super().load()
-        # These objects stay; collecting them again and again takes a tenth of the time of a read.
+        # These objects live as long as the process. If the garbage collector scanned them again and
+        # again, that would take a tenth of the time of a read.
         gc.freeze()
 
 
 def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
-    """Serve until a signal comes, and return whether the server could start.
+    """Serve until a signal stops the server, and return whether it could start.
 
     With several processes, `app` is a function that returns the application.
     """
@@ -382,15 +386,15 @@ def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
 
 
 class Redacting(JsonFormatter):
-    """Writes a log record as one line of JSON, without any key that its text may contain."""
+    """Formats a log record as one JSON object, and redacts API keys in it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the record as JSON, with API keys redacted."""
         return redact_keys(super().format(record))
 
 
 def logs(settings: Settings) -> dict[str, Any]:
-    """Return the logging configuration: one JSON object a line on standard error."""
+    """Return the logging configuration: each record is one JSON object on standard error."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""What changes, for whoever follows: page by page, or as it happens."""
+"""The feed of changes, in pages or as a stream of events."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -38,15 +38,15 @@ STREAM_EXAMPLE = (
 
 
 class Included(ChangeFilters):
-    """Which changes, and how much of each."""
+    """Filters on changes, and whether to include the whole records."""
 
     include: Many[Annotated[str, choices("include", ["body"])]] = Field(
-        NO_VALUES, description="`body` adds the whole record after each change."
+        NO_VALUES, description="`body` adds the whole record as it was after each change."
     )
 
 
 class ChangeParameters(Included):
-    """Which changes, and from where on."""
+    """Filters on changes, the serial to begin after, and the size of a page."""
 
     since: int = Field(
         0,
@@ -54,33 +54,33 @@ class ChangeParameters(Included):
         le=MAX_INTEGER,
         description="Serial after which to begin; 0 is before the first change.",
     )
-    limit: int = Field(25, ge=1, le=200, description="Changes a page.")
+    limit: int = Field(25, ge=1, le=200, description="Changes per page.")
 
 
 class StreamParameters(Included):
-    """Which changes, and from where on."""
+    """Filters on changes, and the serial to begin after."""
 
     since: int | None = Field(
         None,
         ge=0,
         le=MAX_INTEGER,
-        description="Serial after which to begin; where it is not given, the newest.",
+        description="Serial after which to begin; the newest by default.",
     )
 
 
 class ChangePlace(BaseModel):
-    """Where the feed goes on."""
+    """The position in the feed."""
 
     limit: int
     next: int = Field(
-        description="The `since` to give next time. Where it is `last`, there is no more yet."
+        description="The next `since`. If it equals `last`, there are no more changes yet."
     )
     last: int = Field(description="Serial of the newest change.")
 
 
 class ChangePage(BaseModel):
-    """A page of changes; it may be empty though more follow, where the filters let none of those
-    looked at through.
+    """A page of changes. It may be empty although more follow, if the filters exclude every change
+    that was examined.
     """
 
     data: list[RevisionOut | RevisionWhole]
@@ -88,7 +88,7 @@ class ChangePage(BaseModel):
 
 
 def asked_for(query: Included) -> tuple[dict[str, Any], bool]:
-    """Return the filters that were given, and whether the records are wanted whole."""
+    """Return the filters in the request, and whether to include the whole records."""
     parameters = requested_parameters(query)
     return {
         name: parameters[name] for name in ChangeFilters.model_fields if name in parameters
@@ -102,11 +102,11 @@ def list_changes(
     caller: Caller,
     query: Annotated[ChangeParameters, Query()],
 ) -> Response:
-    """List what changed after a serial, in the order in which it was committed, without a gap.
+    """List the changes after a serial, in the order of commits, without gaps.
 
-    Go on with `since` = `page.next`. What is only proposed, or was not taken, keeps its place, but
-    `record`, `claim`, `actor`, `comment` and `body` are null; with a key, its owner's own proposals
-    are told, and to curators all.
+    Continue with `since` = `page.next`. A change to a proposal that waits, or was rejected or
+    withdrawn, keeps its serial, but `record`, `claim`, `actor`, `comment` and `body` are null. With
+    a key, its owner's own proposals are shown, and curators see all.
     """
     parameters, body = asked_for(query)
     may_see = visibility_condition(connection, caller)
@@ -151,16 +151,16 @@ def stream_changes(
     last_event_id: Annotated[
         int | None,
         Header(
-            ge=0, le=MAX_INTEGER, description="Serial after which to go on; comes before `since`."
+            ge=0, le=MAX_INTEGER, description="Serial after which to resume; overrides `since`."
         ),
     ] = None,
 ) -> Response:
     """Send each change as it is committed, as server-sent events: `id` is the serial, `data` the
-    change on one line.
+    change as JSON without line breaks.
 
-    An event source that is cut off goes on by itself where it stopped. A heartbeat keeps the
-    connection alive; where filters held something back it carries an `id` without data. A key
-    changes nothing here: it may be revoked meanwhile.
+    An event source that loses the connection resumes where it stopped. A heartbeat keeps the
+    connection alive; if the filters excluded changes, it has an `id` without data. A key has no
+    effect here, since it may be revoked while the stream is open.
     """
     if negotiate(pagination.header(request, "accept"), (STREAM,)) is None:
         raise not_acceptable((STREAM,))

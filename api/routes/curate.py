@@ -1,6 +1,4 @@
-"""Writing: proposing a record, changing it, taking it back. The same four methods for every kind of
-record.
-"""
+"""Propose, replace, change, withdraw and retract records, by the same methods for every kind."""
 
 import inspect
 from collections.abc import Mapping
@@ -45,18 +43,18 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 class Comment(Filters):
-    """Why."""
+    """The reason for a change."""
 
     comment: Text | None = Field(
-        None, max_length=2000, description="Why; it stays with the revision."
+        None, max_length=2000, description="The reason; stored with the revision."
     )
 
 
 class TakingBack(Comment):
-    """Why, and what stands in its place."""
+    """The reason, and the record that replaces this one."""
 
     replaced_by: Text | None = Field(
-        None, max_length=300, description="Id of the record that stands in its place."
+        None, max_length=300, description="Id of the record that replaces it."
     )
 
 
@@ -68,7 +66,7 @@ def _object(given: Any) -> Row:
 
 
 def merged(old: Any, patch: Any) -> Any:
-    """Return a JSON value with a merge patch applied: null takes a field away (RFC 7396)."""
+    """Return a JSON value with a merge patch applied: null removes a field (RFC 7396)."""
     if not isinstance(patch, dict):
         return patch
     base = dict(old) if isinstance(old, dict) else {}
@@ -81,7 +79,7 @@ def merged(old: Any, patch: Any) -> Any:
 
 
 def told(kind: RecordType, record_id: str, status: int = 200) -> Answer:
-    """Return the answer that gives a record as it stands after the change."""
+    """Return an answer that contains a record as it is after the change."""
     headers = {"Location": f"/v1/records/{kind.name}/{record_id}"} if status == 201 else {}
     return Answer(
         lambda change: review.describe_after_change(change, kind, record_id), status, headers
@@ -120,7 +118,7 @@ def _replace(kind: RecordType) -> Any:
         body = {**kind.key_of(record_id), **given}
 
         def work(change: Change) -> Answer:
-            # If-None-Match: * says that it must be new (RFC 9110 section 13.1.2).
+            # If-None-Match: * means that the record must not exist yet (RFC 9110 section 13.1.2).
             if request.headers.get("if-none-match") == "*":
                 review.require_same_key(kind, record_id, body)
                 try:
@@ -174,7 +172,7 @@ def _take_back(kind: RecordType) -> Any:
 
 
 def _schema(kind: RecordType, some: bool) -> Row:
-    """Return the schema of a body: the input class without what is decided, not written."""
+    """Return the JSON schema of a body: the input class without the fields that a review sets."""
     schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     schema["properties"] = {
@@ -182,7 +180,7 @@ def _schema(kind: RecordType, some: bool) -> Row:
     }
     if some:
         schema.pop("required", None)
-        schema["description"] = "The fields to change; null takes one away (RFC 7396)."
+        schema["description"] = "The fields to change; null removes a field (RFC 7396)."
     schema["title"] = f"{kind.name} {'patch' if some else 'record'}"
     return dict(schema)
 
@@ -190,18 +188,18 @@ def _schema(kind: RecordType, some: bool) -> Row:
 def _sentence(verb: str, kind: RecordType) -> str:
     article = "an" if kind.name[0] in "aeo" else "a"
     return {
-        "create": f"Propose {article} {kind.name}. It is shown to everybody once a second"
-        " person has accepted it.",
-        "replace": f"Replace {article} {kind.name}: its proposer while it waits, a curator"
-        " once it is accepted.",
-        "change": f"Change some fields of {article} {kind.name} (RFC 7396), by the same"
-        " persons as a replacement.",
-        "delete": f"Take {article} {kind.name} back: its proposer withdraws it, a curator"
-        " retracts it with a reason.",
+        "create": f"Propose {article} {kind.name}. It becomes public once a second person"
+        " has accepted it.",
+        "replace": f"Replace {article} {kind.name}. Allowed for its proposer before review, and for"
+        " a curator once it is accepted.",
+        "change": f"Change some fields of {article} {kind.name} (RFC 7396). Allowed for the"
+        " same persons as PUT.",
+        "delete": f"Withdraw or retract {article} {kind.name}: its proposer withdraws it before"
+        " review, a curator retracts it with a reason once it is accepted.",
     }[verb]
 
 
-# Method, what makes the endpoint, the media type of its body, and the headers that it takes.
+# The method, the function that creates the endpoint, the media type of the body, and the headers.
 METHODS: dict[str, tuple[str, Any, str | None, tuple[Mapping[str, Any], ...]]] = {
     "create": ("POST", _propose, "application/json", (ONCE,)),
     "replace": ("PUT", _replace, "application/json", NEW_OR_MATCH),
@@ -220,7 +218,7 @@ def _add(kind: RecordType, verb: str) -> None:
     )
     names = [name for name in ("claim", kind.name) if f"{{{name}}}" in path]
     endpoint = make(kind)
-    # FastAPI reads the names of a path from the signature; here they are the kind's.
+    # FastAPI reads the path parameters from the signature, and their names depend on the kind.
     own = [each for each in inspect.signature(endpoint).parameters.values() if each.name != "path"]
     given = [
         inspect.Parameter(

@@ -1,4 +1,4 @@
-"""Everything that is public, as lines of JSON."""
+"""Export of everything public, as JSON Lines."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["export"], route_class=ReadRoute)
 
 MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
 AT_ONCE = 2
-# Its first two lines.
+# The first two records of an export.
 EXAMPLE = (
     '{"record":"export","format":1,"schema":"0012","derivation":"2026-11-28","serial":196,"licence":"CC0-1.0",'
     '"counts":{"topics":10,"sources":40,"claims":21,"retired":0,"revisions":196}}\n'
@@ -33,8 +33,7 @@ EXAMPLE = (
 EXPORT = {
     **LIST_ERRORS,
     200: {
-        "description": "Lines of JSON: a header, topics, sources, claims, what is retired,"
-        " revisions.",
+        "description": "JSON Lines: a header, topics, sources, claims, retired records, revisions.",
         "content": {"application/jsonl": {"schema": {"type": "string"}, "example": EXAMPLE}},
     },
 }
@@ -42,16 +41,15 @@ EXPORT = {
 
 @router.get("/export", response_class=Response, responses=EXPORT)
 async def export(request: Request) -> Response:
-    """Send everything that is public as it stands at one moment, a record a line, in an order that
-    loads.
+    """Send everything public from one snapshot as JSON Lines, in an order that can be imported.
 
-    At most two are sent at once; a third is a 503, to be tried again.
+    At most two exports are sent at once; a third request gets 503 and can be repeated later.
     """
     if negotiate(pagination.header(request, "accept"), MEDIA_TYPES) is None:
         raise not_acceptable(MEDIA_TYPES)
     content = _content(database(request), request.app.state.exports)
-    # The tag is of the same snapshot as the content. From here on the content gives back what it
-    # holds, whatever happens.
+    # The generator reads the ETag from the same snapshot as the content. Once started, it releases
+    # its connection and its slot when it ends or is closed.
     etag = (await run_in_threadpool(next, content)).decode()
     if unchanged := pagination.not_modified(request, etag):
         content.close()
@@ -66,8 +64,10 @@ async def export(request: Request) -> Response:
 
 
 def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
-    """Yield a piece that was taken already, then the rest; a fault of the first one is an answer of
-    its own.
+    """Yield a piece that was read already, then the rest.
+
+    The caller reads the first piece before the response begins, so that an error there still
+    becomes an error response.
     """
     with closing(rest):
         yield first
@@ -75,9 +75,9 @@ def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
 
 
 def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, None, None]:
-    """Yield the tag, then the export in pieces.
+    """Yield the ETag, then the export in pieces. Raises Unavailable if too many are running.
 
-    A snapshot is held as long as somebody reads it, so there are few.
+    Each export holds a snapshot as long as its client reads, so only a few may run at once.
     """
     if not free.acquire(blocking=False):
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")

@@ -1,4 +1,4 @@
-"""What was known when: periods, explanations, differences, and the record of changes."""
+"""Claims over time: periods of status, explanations, differences between days, and revisions."""
 
 from typing import Annotated
 
@@ -35,8 +35,8 @@ PLAIN = "text/plain"
 
 
 class SerialConvertor(StringConvertor):
-    """A path's part up to a colon, so that reading `/revisions/1:undo` is the wrong method, not a
-    bad serial.
+    """Matches a path segment up to a colon, so that GET `/revisions/1:undo` is refused for its
+    method and not for a bad serial.
     """
 
     regex = "[^/:]+"
@@ -46,7 +46,7 @@ register_url_convertor("serial", SerialConvertor())
 
 
 class DifferenceParameters(Filters):
-    """The two days."""
+    """The two days to compare."""
 
     from_: Day = Field(
         alias="from", description="First day: YYYY, YYYY-MM or YYYY-MM-DD, counted from its end."
@@ -55,9 +55,9 @@ class DifferenceParameters(Filters):
 
 
 class HistoryParameters(Filters):
-    """Of which claims, and by what."""
+    """Which claims to count, and at which points in time."""
 
-    topic: Many[Slug] = Field(NO_VALUES, description="Only claims filed under this topic (slug).")
+    topic: Many[Slug] = Field(NO_VALUES, description="Only claims with this topic (slug).")
     by: Annotated[str, choices("by", ["year"])] = Field("year", description="The end of each year.")
 
 
@@ -69,13 +69,13 @@ class YearCount(BaseModel):
 
 
 class History(BaseModel):
-    """The statuses over the years, from the first claim's to this one."""
+    """The statuses over the years, from the year of the first claim to the current one."""
 
     data: list[YearCount]
 
 
 class RevisionParameters(Filters, Paging):
-    """In what order."""
+    """The page, and the order of revisions."""
 
     sort: Many[Annotated[str, pagination.sorts(listings.REVISIONS)]] = Field(
         NO_VALUES, description="`id` is the serial."
@@ -91,8 +91,8 @@ class RevisionPage(BaseModel):
 
 @router.get("/claims/{claim}/timeline", response_model=Timeline, responses=RECORD_ERRORS)
 def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -> Response:
-    """Return the periods of a claim's status over evidence time, each with the evidence that made
-    the change.
+    """Return the periods of a claim's status over evidence time, each with the evidence that
+    caused the change.
     """
     found = listings.load_claim(connection, claim, None, None)
     etag = f'"{found.claim["revision"]}"'
@@ -109,18 +109,18 @@ def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -
 def explain_status(
     request: Request, connection: ThreadReader, claim: ClaimSlug, query: Annotated[Times, Query()]
 ) -> Response:
-    """Explain why a claim has its status: the rule, what every line of evidence did, and which
-    groups it hangs on.
+    """Explain why a claim has its status: the rule, the effect of each line of evidence, and the
+    independence groups on which the status depends.
 
-        `Accept: text/plain` gives the same in sentences. A line that was published after `as_of` is
-    listed as later.
+    `Accept: text/plain` returns the same in sentences. A line of evidence that was published after
+    `as_of` is listed as later.
     """
     offered = ("application/json", PLAIN)
     wanted = negotiate(pagination.header(request, "accept"), offered)
     if wanted is None:
         raise not_acceptable(offered)
     found = listings.load_claim(connection, claim, None, query.known_at)
-    # The two representations differ in bytes, so they differ in their tags.
+    # A strong ETag stands for exact bytes, so the text has another ETag than the JSON.
     etag = f'"{found.claim["revision"]}{"-text" if wanted == PLAIN else ""}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
@@ -162,7 +162,7 @@ def status_history(
     """Count how many claims had each status at the end of each year of evidence time."""
     topics = references.resolve_references(connection, requested_parameters(query)).get("topic", [])
     this_year = int(now()[:4])
-    # A new year is a new row, though nothing was changed.
+    # A new year adds an entry even if no record changed, so the ETag contains the year.
     etag = f'{pagination.list_tag(connection)[:-1]}-{this_year}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
@@ -177,16 +177,16 @@ def list_claim_revisions(
     claim: ClaimSlug,
     query: Annotated[RevisionParameters, Query()],
 ) -> Response:
-    """List who changed what of a claim and its parts, in the order of the serials; what is only
-    proposed is left out.
+    """List who changed what in a claim and its parts, by serial. Changes to proposals that
+    wait, or were rejected or withdrawn, are left out.
     """
     listings.read_claim(connection, claim, ())
     columns = [listings.revision.c[name] for name in RevisionOut.model_fields]
     return pagination.listing_response(
         request,
         connection,
-        # Left out, not withheld: a place in this list would tell that somebody proposes something
-        # about this claim.
+        # Private revisions are left out completely. Even an entry of nulls in this list would
+        # disclose that somebody has proposed something about this claim.
         listings.with_conditions(
             listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_REVISIONS
         ),
@@ -203,8 +203,9 @@ def get_revision(
     caller: Caller,
     serial: Annotated[int, Path(ge=1, le=2**31 - 1)],
 ) -> Response:
-    """Return one change with the whole record after it; of what is only proposed, or was not taken,
-    no more than its place.
+    """Return one change with the whole record after it. If the record is a proposal that
+    waits, or was rejected or withdrawn, readers who may not see it get null in the fields that
+    would disclose it.
     """
     revision = listings.read_revision(connection, serial)
     kind, _, record = revision["record"].partition("/")

@@ -1,4 +1,4 @@
-"""A file of citations, parsed and compared with the stored sources; nothing is stored."""
+"""Parse a citation file and compare it with the stored sources, without storing anything."""
 
 from collections import Counter
 from typing import Annotated, Literal
@@ -28,20 +28,20 @@ READABLE = list(formats.READ)
 
 
 class ParseParameters(Filters):
-    """What the file is."""
+    """The format of the file."""
 
     format: Annotated[str, choices("format", READABLE)] | None = Field(
-        None, description="Detected where not given."
+        None, description="Detected by default."
     )
 
 
 class ParsedRecord(BaseModel):
-    """What became of one entry."""
+    """The result for one entry of the file."""
 
-    line: int = Field(description="Where it begins, from 1.")
+    line: int = Field(description="Line number in the file where the entry begins, from 1.")
     outcome: Literal["new", "matched", "reported"]
     id: str | None = Field(
-        description="The slug that it would get, or of the source that it matches."
+        description="Slug of the source that it matches, or that a new source would get."
     )
     matched_by: str | None = Field(
         description="Identifier scheme, or title, year and first author."
@@ -49,12 +49,12 @@ class ParsedRecord(BaseModel):
     differences: list[Difference] = Field(
         description="Fields in which the stored source differs; nothing is merged."
     )
-    errors: list[ProblemError] = Field(description="Why it cannot be used.")
-    dropped: list[str] = Field(description="Fields of the entry that have no place here.")
+    errors: list[ProblemError] = Field(description="Why the entry cannot be used.")
+    dropped: list[str] = Field(description="Fields of the entry that cannot be stored.")
 
 
 class Parsed(BaseModel):
-    """The reconciliation: found = new + matched + reported."""
+    """The result for a file; always found = new + matched + reported."""
 
     format: str
     found: int
@@ -86,12 +86,13 @@ class Parsed(BaseModel):
     },
 )
 async def parse_sources(request: Request, query: Annotated[ParseParameters, Query()]) -> Response:
-    """Read a file of citations (BibTeX, RIS, CSL-JSON, NBIB) and say of each entry whether it is
-    new, matches, or why not.
+    """Parse a citation file (BibTeX, RIS, CSL-JSON, NBIB). Each entry is new, matches a stored
+    source, or is reported with errors.
 
-    The format is detected; every entry of the file is in the answer. At most 2,000,000 bytes.
+    The format is detected by default, and the answer contains every entry of the file. At most
+    2,000,000 bytes.
     """
-    # Before the body is read, so that a refused request costs nothing.
+    # Count before the body is read, so that a refused request costs nothing.
     request.app.state.limits.count_file(request)
     content = await request.body()
     answer = await run_in_threadpool(_parse, request, content, query.format)
@@ -112,7 +113,7 @@ def _parse(request: Request, content: bytes, name: str | None) -> Parsed:
 
 
 def reconciled(name: str, parsed: ParsedFile, outcomes: list[citation_matching.Outcome]) -> Parsed:
-    """Return what became of each entry of a file in a format, in the order of the file."""
+    """Return the result for each entry of a file, in the order of the file."""
     records = [_parsed_record(outcome) for outcome in outcomes]
     records += [_problem_record(problem) for problem in parsed.problems]
     records.sort(key=lambda record: record.line)

@@ -1,4 +1,4 @@
-"""Relations: the walk along them, and what would fall with a claim."""
+"""Relations: the claims around a claim, and those that would lose support with it."""
 
 from typing import Annotated
 
@@ -22,21 +22,23 @@ router = APIRouter(
     prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted], route_class=ReadRoute
 )
 
-Depth = Annotated[int, Field(ge=1, le=relation_graph.MAX_STEPS, description="Steps at the most.")]
+Depth = Annotated[
+    int, Field(ge=1, le=relation_graph.MAX_STEPS, description="Maximum number of steps.")
+]
 
 
 class WalkParameters(Filters):
-    """How to walk."""
+    """How far to follow relations, in which direction, and of which types."""
 
     depth: Depth = 1
     direction: Annotated[str, choices("direction", ["outgoing", "incoming", "both"])] = Field(
-        "both", description="Along the relations, against them, or both."
+        "both", description="Follow relations forwards, backwards, or both."
     )
     type: Many[v.RelationType] = Field(NO_VALUES, description="Only relations of these types.")
 
 
 class ClaimBrief(BaseModel):
-    """A claim in short."""
+    """The short form of a claim."""
 
     id: str
     statement: str
@@ -46,46 +48,48 @@ class ClaimBrief(BaseModel):
 
 
 class WalkedClaim(ClaimBrief):
-    """A claim that was reached."""
+    """A claim that is connected to the start."""
 
     distance: int = Field(description="Steps from the start.")
 
 
 class WalkedRelation(RelationIn):
-    """A relation that was walked."""
+    """A relation that was followed."""
 
     claim: str
-    status: v.Status = Field(description="What the evidence on the relation itself amounts to.")
+    status: v.Status = Field(
+        description="The status derived from the evidence on the relation itself."
+    )
 
 
 class Walk(BaseModel):
-    """The claims reached, the start among them, and the relations walked."""
+    """The claims connected to the start, including the start, and the relations followed."""
 
     claims: list[WalkedClaim]
     relations: list[WalkedRelation]
     truncated: bool = Field(
-        description="True where more lay beyond the depth or the limit of 500 claims."
+        description="True if there is more beyond the depth or the limit of 500 claims."
     )
 
 
 class ImpactParameters(Filters):
-    """What to assume of the claim, and how far to look."""
+    """The status to assume for the claim, and how far to follow relations."""
 
     assume: v.Status = Field("refuted", description="The status that the claim is assumed to have.")
     depth: Depth = relation_graph.MAX_STEPS
 
 
 class TouchedClaim(WalkedClaim):
-    """A claim that rests on the one asked about, directly or not."""
+    """A claim that depends on the requested one, directly or indirectly."""
 
-    via: list[WalkedRelation] = Field(description="The relations by which it does.")
+    via: list[WalkedRelation] = Field(description="The relations through which it depends on it.")
     loses_support: bool = Field(
-        description="True where the assumed status is refuted, disputed or worse than the present."
+        description="True if the assumed status is refuted, disputed or worse than the present."
     )
 
 
 class Link(BaseModel):
-    """A claim of a chain, or (with a target) the relation between two."""
+    """A claim in a chain, or the relation between two claims if `target` is set."""
 
     claim: str
     target: str | None
@@ -97,23 +101,23 @@ class Chain(BaseModel):
 
     claims: list[str]
     weakest: Link = Field(
-        description="The claim or relation of the lowest derived status, whatever is assumed."
+        description="The claim or relation with the lowest derived status; ignores `assume`."
     )
 
 
 class Impact(BaseModel):
-    """What hangs on a claim."""
+    """The claims that depend on a claim, and the causal chains through it."""
 
     claim: str
     assume: v.Status
-    status: v.Status = Field(description="Its status as derived.")
+    status: v.Status = Field(description="The derived status of the claim.")
     claims: list[TouchedClaim]
     blocked: list[WalkedRelation] = Field(
-        description="Relations that evidence has refuted: nothing is lost along them."
+        description="Relations refuted by evidence: no claim loses support through them."
     )
-    chains: list[Chain] = Field(description="The weakest first.")
+    chains: list[Chain] = Field(description="Weakest first.")
     truncated: bool = Field(
-        description="True where more lay beyond the depth, 500 claims or 20 chains."
+        description="True if there is more beyond the depth, 500 claims or 20 chains."
     )
 
 
@@ -124,8 +128,8 @@ def walk_relations(
     claim: ClaimSlug,
     query: Annotated[WalkParameters, Query()],
 ) -> Response:
-    """Walk the relations from one claim, breadth first; cycles end, and `truncated` says whether
-    more lay beyond.
+    """Follow the relations from one claim, breadth first. Cycles end; `truncated` says whether
+    there is more.
     """
     listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)
@@ -142,10 +146,11 @@ def get_impact(
     claim: ClaimSlug,
     query: Annotated[ImpactParameters, Query()],
 ) -> Response:
-    """Tell which claims lose support if this one has the assumed status, along which relations and
-    how far.
+    """Return the claims that lose support if this one has the assumed status, with the relations
+    and the distance.
 
-    A claim rests on what leads to it, and on what it depends on, presupposes or refines.
+    A claim rests on the claims that lead to it, and on those that it depends on, presupposes or
+    refines.
     """
     listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)

@@ -1,4 +1,4 @@
-"""Review: what waits, the decisions, merging, taking changes back."""
+"""Review: the queue of proposals, decisions, mergers, purges and undoing of changes."""
 
 import logging
 from collections.abc import Mapping
@@ -67,32 +67,32 @@ log = logging.getLogger("claimbase.database")
 
 
 class DecisionIn(Strict):
-    """Why, and for a merger into what."""
+    """The reason for a decision."""
 
     comment: Text | None = Field(
-        default=None, max_length=2000, description="Why; it stays with the revision."
+        default=None, max_length=2000, description="The reason; stored with the revision."
     )
 
 
 class MergeIn(DecisionIn):
-    """Into what, and why."""
+    """The record to merge into, and the reason."""
 
-    into: Text = Field(max_length=100, description="Slug of the record that stays.")
+    into: Text = Field(max_length=100, description="Slug of the record to merge into.")
 
 
 class BatchIn(Strict):
-    """Records to propose together: each as in an export, with `record` saying of which kind; a part
-    of a claim with its `claim`.
+    """Records to propose together, each as in an export: `record` is its kind, and a part of a
+    claim has its `claim`.
     """
 
     records: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_RECORDS)
     comment: Text | None = Field(
-        default=None, max_length=2000, description="Why; it stays with each revision."
+        default=None, max_length=2000, description="The reason; stored with each revision."
     )
 
 
 class RecordList(BaseModel):
-    """Records, each with where it stands."""
+    """Records, each with its state of review."""
 
     data: list[RecordOut]
 
@@ -106,29 +106,29 @@ class Review(RecordOut):
 
 
 class ReviewPage(BaseModel):
-    """A page of what waits, the oldest first."""
+    """A page of the records that wait for review, oldest first."""
 
     data: list[Review]
     page: Page
 
 
 class ReviewParameters(Filters, Paging):
-    """What of the queue."""
+    """Filters and page of the review queue."""
 
     kind: Many[Annotated[str, choices("kind", list(RECORD_TYPES))]] = Field(
-        NO_VALUES, description="Of these kinds."
+        NO_VALUES, description="Only records of these kinds."
     )
-    claim: Text | None = Field(None, max_length=100, description="On this claim.")
-    proposed_by: Text | None = Field(None, max_length=100, description="By this proposer.")
+    claim: Text | None = Field(None, max_length=100, description="Only this claim and its parts.")
+    proposed_by: Text | None = Field(None, max_length=100, description="Only by this proposer.")
 
 
 class Preview(Strict):
     """What accepting a line of evidence would do."""
 
     evidence: str
-    changes_status: bool = Field(description="Whether status, rule or certainty would differ.")
-    before: Explanation = Field(description="The status as it is.")
-    after: Explanation = Field(description="The status as it would be.")
+    changes_status: bool = Field(description="Whether status, rule or certainty would change.")
+    before: Explanation = Field(description="The present status.")
+    after: Explanation = Field(description="The status after acceptance.")
 
 
 def _kind(name: str) -> RecordType:
@@ -161,8 +161,8 @@ def list_reviews(
     caller: Contributor,
     query: Annotated[ReviewParameters, Query()],
 ) -> Response:
-    """List what waits for review, the oldest first: all of it for curators, their own proposals for
-    contributors.
+    """List the records that wait for review, oldest first. Contributors see only their own
+    proposals, curators see all.
     """
     pagination.make_private(request)
     statement, conditions = review.pending_query(connection, caller)
@@ -187,8 +187,8 @@ def _aged(row: Row) -> Review:
 
 @reads.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
 def get_record(connection: Reader, caller: Caller, kind: KindName, record: RecordId) -> Response:
-    """Give a record of any kind, in whatever state, as it is stored: what is public, one's own
-    proposals, curators all.
+    """Return a record of any kind in any state, as it is stored. Public records are visible to
+    everybody, a proposal to its proposer, and all records to curators.
     """
     found = _kind(kind)
     body = review.find_visible(connection, caller, found, record)
@@ -219,7 +219,7 @@ async def _decide(request: Request, caller: Key, kind: str, record: str, action:
 async def accept_record(
     request: Request, caller: Curator, kind: KindName, record: RecordId
 ) -> Response:
-    """Accept what another person proposed: everybody sees it from now on, and evidence counts."""
+    """Accept another person's proposal. It becomes public, and evidence counts from now on."""
     return await _decide(request, caller, kind, record, "accept")
 
 
@@ -232,7 +232,7 @@ async def accept_record(
 async def reject_record(
     request: Request, caller: Curator, kind: KindName, record: RecordId
 ) -> Response:
-    """Reject what another person proposed; the comment says why."""
+    """Reject another person's proposal; the comment gives the reason."""
     return await _decide(request, caller, kind, record, "reject")
 
 
@@ -245,8 +245,8 @@ async def reject_record(
 async def purge_record(
     request: Request, caller: Admin, kind: KindName, record: RecordId
 ) -> Response:
-    """Take the content of a record that no longer stands out of every revision, for good: for what
-    must not be kept.
+    """Erase the content of a record from all its revisions, permanently, because it must not be
+    kept. Refused while the record waits for review or is accepted.
     """
     given = await _read(request, DecisionIn)
     found = _kind(kind)
@@ -289,8 +289,8 @@ async def _merge(request: Request, caller: Key, kind: RecordType, record: str) -
 async def merge_claim(
     request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Merge a claim into another: its parts and the ties to it move, and its address leads there
-    (308).
+    """Merge a claim into another. Its parts and the relations to it move, and its URL redirects to
+    the other claim (308).
     """
     return await _merge(request, caller, RECORD_TYPES["claim"], claim)
 
@@ -304,8 +304,8 @@ async def merge_claim(
 async def merge_source(
     request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Merge a source into another: what rests on it moves, with the identifiers that the other has
-    none of.
+    """Merge a source into another. The records that refer to it then refer to the other,
+    which also receives the identifiers of schemes that it lacks.
     """
     return await _merge(request, caller, RECORD_TYPES["source"], source)
 
@@ -319,8 +319,8 @@ async def merge_source(
 async def undo_revision(
     request: Request, caller: Curator, serial: Annotated[int, Path(ge=1, le=2**31 - 1)]
 ) -> Response:
-    """Take back the whole change that a revision is part of, such as a merger; refused where it was
-    built on since.
+    """Undo the whole change that a revision is part of, such as a merger. Refused if one of
+    its records was changed since.
     """
     given = await _read(request, DecisionIn)
 
@@ -349,10 +349,10 @@ def _listed(change: Change, names: list[str]) -> RecordList:
     openapi_extra=_takes(BatchIn),
 )
 async def propose_batch(request: Request, caller: Contributor) -> Response:
-    """Propose up to 1,000 records of any kind together, all or nothing; each fault is told with its
-    place.
+    """Propose up to 1,000 records of any kind together, all or nothing. Each error names its place
+    in the batch.
 
-    It counts as as many writes as it has records.
+    Each record counts as one write.
     """
     given = await _read(request, BatchIn)
     request.app.state.limits.count_batch(request, caller.id, len(given.records))
