@@ -7,10 +7,8 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import BoundedSemaphore
 
 import fastapi_offline
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
@@ -21,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from api.http import errors, openapi, rate_limits, write_transaction
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
+from api.http.fair_queue import FairQueue
 from api.http.middleware import (
     AccessLogMiddleware,
     AddressMiddleware,
@@ -55,7 +54,7 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import NOTICE, Settings, installed_version
-from models.database.connections import POOL_SIZE, connect
+from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
 from models.search.synonyms import read_synonyms
 
 # The first route that fits answers, so the most frequent ones come first.
@@ -172,9 +171,12 @@ def create_app(settings: Settings) -> Application:
     )
     app.state.database = database
     app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
+    work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     # As many readers have a thread as there are connections; the others wait without a thread.
-    app.state.readers = CapacityLimiter(POOL_SIZE)
-    app.state.exports = BoundedSemaphore(export.AT_ONCE)
+    app.state.readers = FairQueue(POOL_SIZE, work)
+    app.state.short_readers = FairQueue(SHORT_POOL_SIZE, work)
+    # The clients to which an export is being sent.
+    app.state.exports = set()
     app.state.streams = streams
     app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(
@@ -182,6 +184,7 @@ def create_app(settings: Settings) -> Application:
         Limit(settings.address_writes_per_minute),
         Limit(rate_limits.FAILED_KEYS_PER_MINUTE),
         Limit(rate_limits.FILES_PER_MINUTE),
+        work,
     )
     errors.install(app)
     _offline_docs(app)

@@ -2,8 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.requests import ClientDisconnect
+
+from api.http.fair_queue import FairQueue, client_of
 
 # Each piece costs a change of threads, so it should not be small.
 PIECE = 128 * 1024
@@ -13,6 +21,8 @@ PATIENCE = 0.2
 BUSY = 0.0002
 # If others are waiting, the pause after a piece is this many times as long as the piece took.
 PAUSE = 3.0
+# A client may be slow for so long at the beginning.
+GRACE_SECONDS = 20.0
 
 
 def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -29,6 +39,45 @@ def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join(piece)
             piece, size, began = [], 0, time.monotonic()
     yield b"".join(piece)
+
+
+def streamed(
+    request: Request, content: Iterator[bytes], headers: Mapping[str, str], media_type: str
+) -> Response:
+    """Return a response that sends content piece by piece.
+
+    A thread makes each piece when it is the client's turn. A HEAD gets none, so none is made.
+    """
+    if request.scope["state"]["head"]:
+        response = Response(headers=headers, media_type=media_type)
+        del response.headers["Content-Length"]
+        return response
+    return StreamingResponse(_in_turns(request, content), headers=headers, media_type=media_type)
+
+
+async def _in_turns(request: Request, content: Iterator[bytes]) -> AsyncGenerator[bytes]:
+    readers: FairQueue = request.app.state.readers
+    client = client_of(request)
+    while (piece := await readers.run(client, partial(next, content, None))) is not None:
+        yield piece
+
+
+async def to_fast_clients(
+    content: AsyncGenerator[bytes], least_rate: float
+) -> AsyncGenerator[bytes]:
+    """Yield pieces as long as the client takes so many bytes a second of the time it is sent any.
+
+    Raises ClientDisconnect, so that the response ends without its end and the client notices.
+    """
+    size, seconds = 0, 0.0
+    async with aclosing(content):
+        async for piece in content:
+            began = time.monotonic()
+            yield piece
+            seconds += time.monotonic() - began
+            size += len(piece)
+            if seconds > GRACE_SECONDS and size < least_rate * seconds:
+                raise ClientDisconnect
 
 
 async def ahead(content: Generator[bytes]) -> AsyncGenerator[bytes]:

@@ -178,7 +178,9 @@ class Responder:
             headers = varied(headers, b"Accept-Encoding")
             if self.coding != "identity":
                 body = await self.first_body(message)
-                headers = self.compressed_headers(headers, None if more else len(body))
+                # A stream has no length, not even in the empty response to a HEAD.
+                has_length = any(name == b"content-length" for name, _ in headers)
+                headers = self.compressed_headers(headers, len(body) if has_length else None)
         await self.send({**start, "headers": headers})
         await self.send({**message, "body": body})
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from fastapi import Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
@@ -16,7 +16,7 @@ from api.citations import bibliography, formats
 from api.citations.citation_keys import key_maker
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
-from api.http.body_chunks import pieces
+from api.http.body_chunks import pieces, streamed
 from api.http.errors import ParameterError, not_acceptable
 from api.http.negotiation import negotiate, parameters_of
 from models.core.errors import Fault
@@ -170,7 +170,7 @@ def listing_response(
         return unchanged
     parameters, sort = _parameters_and_sort(connection, listing, query)
     sources = read(request.app.state.database, listing, parameters, sort)
-    return sources_response(chosen, sources, etag, "sources")
+    return sources_response(request, chosen, sources, etag, "sources")
 
 
 def lines_response(
@@ -194,7 +194,7 @@ def lines_response(
     records = read_all(database, listing, statement, parameters, sort, lines)
     content = pieces(record + b"\n" for record in records)
     headers = file_headers(LINES, etag, name, {})
-    return StreamingResponse(content, media_type=LINES.media_types[0], headers=headers)
+    return streamed(request, content, headers, LINES.media_types[0])
 
 
 def _parameters_and_sort(
@@ -252,6 +252,7 @@ def claim_as_source(core: Row, base: str) -> Row:
 
 
 def sources_response(
+    request: Request,
     chosen: Format,
     sources: Iterable[Row],
     etag: str,
@@ -274,7 +275,7 @@ def sources_response(
     content = pieces(chosen.write(with_keys(), keys))
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
-    return StreamingResponse(content, media_type=media_type, headers=headers)
+    return streamed(request, content, headers, media_type)
 
 
 def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) -> dict[str, str]:

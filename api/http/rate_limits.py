@@ -22,6 +22,8 @@ from models.core.errors import ClaimbaseError
 WINDOW = 60
 FAILED_KEYS_PER_MINUTE = 30
 FILES_PER_MINUTE = 120
+# Seconds of long reads; whoever used them up is served after others, and not refused.
+WORK_SECONDS_PER_MINUTE = 60
 MOST_BUCKETS = 50_000
 MOST_ADDRESSES = 1000
 # Less than any unit or second that matters, and more than floating point is off by.
@@ -62,29 +64,30 @@ class Limit:
 
     def left(self, name: str) -> int:
         """Return how many units a name has now."""
-        return max(0, math.floor(self.quota - self._missing(name) + _NEARLY))
+        return max(0, math.floor(self.quota - self.missing(name) + _NEARLY))
 
     def wait(self, name: str) -> int:
         """Return the seconds until a name has its next unit; 0 if it has one now."""
-        return max(0, self._seconds(self._missing(name) - self.quota + 1))
+        return max(0, self._seconds(self.missing(name) - self.quota + 1))
 
     def refill(self, name: str) -> int:
         """Return the seconds until a name has all its units again."""
-        return self._seconds(self._missing(name))
+        return self._seconds(self.missing(name))
 
-    def take(self, name: str, units: int = 1) -> None:
+    def take(self, name: str, units: float = 1) -> None:
         """Take units, even more than there are: the debt then has to refill first.
 
         Callers check `wait` before.
         """
-        missing = self._missing(name) + units
+        missing = self.missing(name) + units
         self._buckets.pop(name, None)
         self._buckets[name] = missing, self._clock()
         if len(self._buckets) > MOST_BUCKETS:
             # The least recently used bucket is the most likely to be full again.
             self._buckets.popitem(last=False)
 
-    def _missing(self, name: str) -> float:
+    def missing(self, name: str) -> float:
+        """Return how many units a name lacks now."""
         missing, moment = self._buckets.get(name, (0.0, 0.0))
         return max(0.0, missing - (self._clock() - moment) * self.quota / WINDOW)
 
@@ -100,6 +103,7 @@ class Limits:
     writes_by_address: Limit
     failed_keys: Limit
     files_by_address: Limit
+    work: Limit
 
     def admit_key(self, request: Request, identity: str | None) -> None:
         """Refuse a key whose address, or which itself, failed too often. Raises TooManyRequests.
@@ -126,6 +130,11 @@ class Limits:
         Parsing needs no key, but takes seconds.
         """
         self._count(request, {"files_by_address": (self.files_by_address, address_of(request))})
+
+    def tell_work(self, request: Request, client: str) -> None:
+        """Say in the response what remains of the time for long reads."""
+        headers = getattr(request.state, "headers", {})
+        request.state.headers = {**headers, **_fields({"work": (self.work, client)})}
 
     def _count(self, request: Request, buckets: Mapping[str, tuple[Limit, str]]) -> None:
         """Take one unit of each bucket; if one is empty, take none and raise TooManyRequests.

@@ -4,13 +4,15 @@ A route's function asks for one by the type of a parameter; `api.http.read_route
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Annotated, TypeVar
 
-import anyio.to_thread
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from api.http.fair_queue import FairQueue, client_of
 from models.database.connections import Database
 from models.database.driver_errors import TooSlowForEventLoop, needs_waiting
 
@@ -46,23 +48,41 @@ async def read(
 ) -> Result:
     """Return the result of work that only reads.
 
-    The work runs in the event loop up to a number of steps of the database. If that is not enough,
-    it starts again in a thread, once.
+    Unless `in_thread` says that the work takes long, it begins where short reads are done: of a
+    file in the event loop, up to a number of steps of the database; of a server on a connection
+    that is kept for them, up to a time. If that is not enough, it starts again in a thread for long
+    reads, once.
     """
-    store = database(request)
-    if not in_thread and store.inline is not None:
+    client = client_of(request)
+    if not in_thread:
         try:
-            with store.read_inline(THOUSAND_STEPS) as connection:
-                return work(connection)
+            return await _read_shortly(request, client, work)
         except TooSlowForEventLoop:
             pass
         except DBAPIError as error:
             if not needs_waiting(error):
                 raise
+    readers: FairQueue = request.app.state.readers
+    try:
+        return await readers.run(client, partial(_work_on, database(request).read, work))
+    finally:
+        request.app.state.limits.tell_work(request, client)
 
-    def read_in_thread() -> Result:
-        with store.read() as connection:
+
+async def _read_shortly(
+    request: Request, client: str, work: Callable[[Connection], Result]
+) -> Result:
+    store = database(request)
+    if store.inline is not None:
+        with store.read_inline(THOUSAND_STEPS) as connection:
             return work(connection)
+    readers: FairQueue = request.app.state.short_readers
+    return await readers.run(client, partial(_work_on, store.read_shortly, work))
 
-    # Requests beyond the pool of connections wait here without a thread each.
-    return await anyio.to_thread.run_sync(read_in_thread, limiter=request.app.state.readers)
+
+def _work_on(
+    connect: Callable[[], AbstractContextManager[Connection]],
+    work: Callable[[Connection], Result],
+) -> Result:
+    with connect() as connection:
+        return work(connection)

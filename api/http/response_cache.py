@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import middleware
@@ -19,6 +18,8 @@ from models.read import listings
 
 # The headers that a response depends on; and those with which a GET is not a plain public one.
 VARYING = frozenset([b"accept", b"host", b"if-none-match", b"origin"])
+# What a response says of its own request, so that it is not kept with the rest.
+OF_ONE_REQUEST = frozenset([b"x-request-id", b"ratelimit", b"ratelimit-policy"])
 BARRING = frozenset([b"authorization", b"content-length", b"transfer-encoding"])
 # No answer takes more than this part of all there is room for.
 LARGEST = 1 / 16
@@ -167,9 +168,9 @@ class Cache:
         try:
             self._serial = await anyio.to_thread.run_sync(self._read_serial)
             self._polled = began
-        except SQLAlchemyError as error:
+        except Exception as error:
             # Without the cache a request meets the same error, and its response says so.
-            log.warning("the cache is passed by: %s", error)
+            log.debug("the cache is passed by: %r", error)
             return False
         else:
             return True
@@ -205,7 +206,7 @@ class _Keeping:
                 headers = [
                     header
                     for header in self.start["headers"]
-                    if header[0].lower() != b"x-request-id"
+                    if header[0].lower() not in OF_ONE_REQUEST
                 ]
                 answer = Kept(self.start["status"], headers, b"".join(self.pieces), self.size)
                 self.cache.keep(self.token, self.key, answer)

@@ -70,11 +70,11 @@ class ClaimParameters(
 
     @property
     def takes_long(self) -> bool:
-        """Return whether this searches text, or derives parts of claims as of a day.
+        """Return whether this searches text, counts, or derives parts of claims as of a day.
 
         The fields of a claim are stored for each day, its parts are not.
         """
-        return self.q is not None or (
+        return not {"q", "count"}.isdisjoint(self.model_fields_set) or (
             self.as_of is not None and bool(parts_of(self.fields, self.include))
         )
 
@@ -363,7 +363,7 @@ def _cited(
         headers = list_formats.file_headers(chosen, etag, core["id"], links)
         return Response(content, media_type=chosen.media_types[0], headers=headers)
     return list_formats.sources_response(
-        chosen, [list_formats.claim_as_source(core, base)], etag, core["id"], links
+        request, chosen, [list_formats.claim_as_source(core, base)], etag, core["id"], links
     )
 
 
@@ -396,7 +396,7 @@ def list_claim_sources(
         )
     unchanged = list_formats.not_modified(request, chosen, etag)
     return unchanged or list_formats.sources_response(
-        chosen, from_json(row["sources"]), etag, f"{claim}-sources"
+        request, chosen, from_json(row["sources"]), etag, f"{claim}-sources"
     )
 
 

@@ -1,16 +1,17 @@
 """Export of everything public, as JSON Lines."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
-from threading import BoundedSemaphore
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
-from api.http.body_chunks import ahead, pieces
+from api.http.body_chunks import ahead, pieces, streamed, to_fast_clients
 from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
+from api.http.fair_queue import client_of
 from api.http.negotiation import negotiate
 from api.http.read_connection import database
 from api.http.read_route import ReadRoute
@@ -21,6 +22,9 @@ router = APIRouter(prefix="/v1", tags=["export"], route_class=ReadRoute)
 
 MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
 AT_ONCE = 2
+# Bytes a second, before compression, that a client must take on average: an export holds a
+# snapshot, and the database keeps all that was changed since.
+LEAST_RATE = 250_000
 # The first two records of an export.
 EXAMPLE = (
     '{"record":"export","format":1,"schema":"0012","derivation":"2026-11-28","serial":196,"licence":"CC0-1.0",'
@@ -43,24 +47,35 @@ EXPORT = {
 async def export(request: Request) -> Response:
     """Send everything public from one snapshot as JSON Lines, in an order that can be imported.
 
-    At most two exports are sent at once; a third request gets 503 and can be repeated later.
+    At most two exports are sent at once, one to each client; a further request gets 503 and can be
+    repeated later. A client that takes less than 250,000 bytes a second (before compression) is cut
+    off.
     """
     if negotiate(pagination.header(request, "accept"), MEDIA_TYPES) is None:
         raise not_acceptable(MEDIA_TYPES)
-    content = _content(database(request), request.app.state.exports)
+    exports: set[str] = request.app.state.exports
+    client = client_of(request)
+    if client in exports:
+        raise Unavailable("An export is being sent to you already. Try again after it.")
+    if len(exports) >= AT_ONCE:
+        raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
+    exports.add(client)
+    content = _content(database(request), partial(exports.discard, client))
     # The generator reads the ETag from the same snapshot as the content. Once started, it releases
     # its connection and its slot when it ends or is closed.
     etag = (await run_in_threadpool(next, content)).decode()
     if unchanged := pagination.not_modified(request, etag):
         content.close()
         return unchanged
-    first = await run_in_threadpool(next, content)
     serial = "".join(character for character in etag if character.isdigit())
     named = f'attachment; filename="claimbase-{serial}.jsonl"'
     headers = {"ETag": etag, "Content-Disposition": named, **pagination.CACHE}
-    return StreamingResponse(
-        ahead(_again(first, content)), media_type=MEDIA_TYPES[0], headers=headers
-    )
+    if request.scope["state"]["head"]:
+        content.close()
+        return streamed(request, iter(()), headers, MEDIA_TYPES[0])
+    first = await run_in_threadpool(next, content)
+    received = to_fast_clients(ahead(_again(first, content)), LEAST_RATE)
+    return StreamingResponse(received, media_type=MEDIA_TYPES[0], headers=headers)
 
 
 def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
@@ -74,16 +89,14 @@ def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
         yield from rest
 
 
-def _content(database: Database, free: BoundedSemaphore) -> Generator[bytes, None, None]:
-    """Yield the ETag, then the export in pieces. Raises Unavailable if too many are running.
+def _content(database: Database, release: Callable[[], None]) -> Generator[bytes, None, None]:
+    """Yield the ETag, then the export in pieces.
 
     Each export holds a snapshot as long as its client reads, so only a few may run at once.
     """
-    if not free.acquire(blocking=False):
-        raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     try:
         with database.read(unlimited=True) as connection:
             yield pagination.list_tag(connection).encode()
             yield from pieces(exporting.export_lines(connection))
     finally:
-        free.release()
+        release()

@@ -8,7 +8,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -17,14 +17,29 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InvalidatePoolError,
+    NoSuchModuleError,
+)
 
 from models.core.errors import ClaimbaseError
+from models.database.hung_connections import HangWatch
 from models.database.prepared_statements import TranslatedErrors, translate_error
 from models.database.writer_queue import WriterQueue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
 POOL_SIZE = 5
+# Of a server some connections are for short reads alone, so that long ones never hold them all. A
+# statement there is cut off after these milliseconds, and begins anew among the long ones.
+SHORT_POOL_SIZE = 3
+SHORT_MILLISECONDS = 100
+# How much longer than its statement may take a read waits for an answer of the server, and how long
+# for the answer to a ping.
+GRACE_SECONDS = 2
+PING_SECONDS = 2
 # JSON columns hold compact text as `pydantic_core` writes it, several times as fast as the
 # standard library.
 JSON_TEXT: dict[str, Any] = {
@@ -72,13 +87,14 @@ class Database:
 
     `reader` cannot write, and `writer` holds the write lock from its first statement. `inline`
     reads in the event loop, for work so short that waiting threads are not worthwhile; it is None
-    for a database whose reads are round trips. A reader's statement is cancelled after
-    `read_seconds` (see `is_timeout`).
+    for a database whose reads are round trips, which has a `short_reader` instead. A reader's
+    statement is cancelled after `read_seconds` (see `is_timeout`).
     """
 
     reader: Engine
     writer: Engine
     inline: Engine | None = None
+    short_reader: Engine | None = None
     read_seconds: float | None = None
     # The number of commits by this object.
     commits: int = 0
@@ -87,6 +103,7 @@ class Database:
     _file: tuple[int, int] | None = None
     _opened: int = 0
     queue: WriterQueue = field(default_factory=WriterQueue)
+    hang_watch: HangWatch = field(default_factory=HangWatch)
 
     @property
     def display_url(self) -> str:
@@ -96,9 +113,35 @@ class Database:
     @contextmanager
     def read(self, *, unlimited: bool = False) -> Iterator[Connection]:
         """Yield a connection in a read-only transaction, with no time limit if `unlimited`."""
-        with self.reader.connect() as connection, connection.begin():
-            _limit_duration(connection, None if unlimited else self.read_seconds)
+        seconds = None if unlimited else self.read_seconds
+        with self._reading(self.reader, seconds) as connection:
+            _limit_duration(connection, seconds)
             yield connection
+
+    @contextmanager
+    def read_shortly(self) -> Iterator[Connection]:
+        """Yield a connection of `short_reader`, whose statements are cancelled soon."""
+        assert self.short_reader is not None
+        with self._reading(self.short_reader, SHORT_MILLISECONDS / 1000) as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self, engine: Engine, seconds: float | None) -> Iterator[Connection]:
+        with (
+            engine.connect() as connection,
+            self._answering(connection, seconds),
+            connection.begin(),
+        ):
+            yield connection
+
+    def _answering(
+        self, connection: Connection, seconds: float | None
+    ) -> AbstractContextManager[None]:
+        """Return a context in which the server must answer within a time limit, or just answer."""
+        if connection.dialect.name == "sqlite":
+            return nullcontext()
+        limit = float("inf") if seconds is None else seconds + GRACE_SECONDS
+        return self.hang_watch.limited(connection.connection.driver_connection, limit)
 
     @contextmanager
     def read_inline(self, thousand_steps: int) -> Iterator[Connection]:
@@ -213,14 +256,19 @@ class Database:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self.queue.turn(BUSY_SECONDS) as patience, self.writer.connect() as connection:
+        with (
+            self.queue.turn(BUSY_SECONDS) as patience,
+            self.writer.connect() as connection,
+            self._answering(connection, None),
+        ):
             connection.info["patience"] = max(1, round(patience * 1000))
             yield connection
 
     def close(self) -> None:
         """Close what is open."""
         self._unwatch()
-        for engine in (self.reader, self.writer, self.inline):
+        self.hang_watch.close()
+        for engine in (self.reader, self.writer, self.inline, self.short_reader):
             if engine is not None:
                 engine.dispose()
 
@@ -279,22 +327,42 @@ def _sqlite_database(url: URL, read_seconds: float | None) -> Database:
     writer = _sqlite(url, opened, writes=True)
     # It has a pool of its own, so that it never waits for a connection that slow work holds.
     inline = _sqlite(url, opened, writes=False, inline=True)
-    return Database(reader, writer, inline, read_seconds)
+    return Database(reader, writer, inline, read_seconds=read_seconds)
 
 
 def _postgresql_database(url: URL, read_seconds: float | None) -> Database:
-    options = {"pool_size": POOL_SIZE, "pool_pre_ping": True, **JSON_TEXT}
-    writer = create_engine(url, connect_args=_KEEPALIVE, **options)
+    writer = create_engine(url, connect_args=_KEEPALIVE, pool_size=POOL_SIZE, **JSON_TEXT)
     event.listen(writer, "begin", _bound_wait)
+    reader = _postgresql_reader(url, POOL_SIZE, read_seconds)
+    short_reader = _postgresql_reader(url, SHORT_POOL_SIZE, SHORT_MILLISECONDS / 1000)
+    database = Database(reader, writer, short_reader=short_reader, read_seconds=read_seconds)
+
+    for engine in (writer, reader, short_reader):
+        _listen_for_lost_server(engine, database.hang_watch)
+    return database
+
+
+def _listen_for_lost_server(engine: Engine, hang_watch: HangWatch) -> None:
+    """Replace connections that are lost; SQLAlchemy's own ping waits for ever if a server hangs."""
+
+    @event.listens_for(engine, "checkout")
+    def _ping(driver: Any, _record: Any, _proxy: Any) -> None:
+        try:
+            with hang_watch.limited(driver, PING_SECONDS):
+                engine.dialect.do_ping(driver)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError("the connection to the server is lost") from error
+
+
+def _postgresql_reader(url: URL, pool_size: int, seconds: float | None) -> Engine:
     connect_args: dict[str, Any] = dict(_KEEPALIVE)
-    if read_seconds is not None:
-        connect_args["options"] = f"-c statement_timeout={round(read_seconds * 1000)}"
+    if seconds is not None:
+        connect_args["options"] = f"-c statement_timeout={round(seconds * 1000)}"
     # One snapshot per request, as in SQLite: an answer of several statements shows one state,
     # and its ETag fits it.
-    reader = create_engine(url, connect_args=connect_args, **options).execution_options(
-        isolation_level="REPEATABLE READ", postgresql_readonly=True
-    )
-    return Database(reader, writer, None, read_seconds)
+    return create_engine(
+        url, connect_args=connect_args, pool_size=pool_size, **JSON_TEXT
+    ).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 # A connection to a server that does not answer is closed, while connecting and later.

@@ -6,16 +6,19 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
 
 from api.http import body_chunks
 from api.main import create_app
 from api.routes import export
 from api.settings import Settings
+from models.read import listings
 from models.write import changes
 from tests.databases import Store
 from tests.models.exports import exported, in_every_state
@@ -77,25 +80,77 @@ def test_a_head_and_an_unknown_parameter(client: TestClient) -> None:
     assert client.get("/v1/export?limit=1").json()["code"] == "unknown_parameter"
 
 
-def test_few_are_sent_at_once_and_each_place_is_given_back(own: TestClient, seeded: Store) -> None:
-    free = own.app.state.exports  # type: ignore[attr-defined]
-    begun = [export._content(seeded.database, free) for _ in range(export.AT_ONCE)]
-    for content in begun:
-        next(content)
+@pytest.mark.parametrize("others", [["10.0.0.1", "10.0.0.2"], ["testclient"]])
+def test_few_are_sent_at_once_and_one_to_a_client(own: TestClient, others: list[str]) -> None:
+    exports = own.app.state.exports  # type: ignore[attr-defined]
+    exports.update(others)
     refused = own.get("/v1/export")
     assert refused.status_code == 503
     assert refused.headers["retry-after"]
-    assert "Try again later" in refused.json()["detail"]
-    # Whoever goes away in the middle gives the place back; so do a 304, a 406 and an answer that
-    # was read to its end.
-    begun.pop().close()
+    assert "Try again" in refused.json()["detail"]
+    exports.remove(others[0])
+    assert own.get("/v1/export").status_code == 200
+
+
+def test_each_place_is_given_back(own: TestClient, seeded: Store) -> None:
+    exports = own.app.state.exports  # type: ignore[attr-defined]
     for _ in range(3):
         etag = own.get("/v1/export").headers["etag"]
         assert own.get("/v1/export", headers={"If-None-Match": etag}).status_code == 304
         assert own.get("/v1/export", headers={"Accept": "text/html"}).status_code == 406
-    begun.pop().close()
-    assert free.acquire(blocking=False)
-    assert free.acquire(blocking=False)
+        assert own.head("/v1/export").status_code == 200
+        assert exports == set()
+    exports.add("somebody")
+    content = export._content(seeded.database, partial(exports.discard, "somebody"))
+    next(content)
+    content.close()
+    assert exports == set()
+
+
+def test_a_client_that_takes_too_little_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_chunks, "GRACE_SECONDS", 0.1)
+    asyncio.run(_take_slowly())
+
+
+async def _take_slowly() -> None:
+
+    async def content() -> AsyncGenerator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1000
+
+    assert len([piece async for piece in body_chunks.to_fast_clients(content(), 1000)]) == 100
+    taken = 0
+    with pytest.raises(ClientDisconnect):
+        async for piece in body_chunks.to_fast_clients(content(), 100_000):
+            taken += len(piece)
+            await asyncio.sleep(0.02)
+    assert 0 < taken < 100_000
+
+
+def test_a_head_of_a_stream_makes_none_of_it(
+    own: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    usual = listings.read_page
+
+    def noting(*all_of_it: Any) -> Any:
+        made.append("page")
+        return usual(*all_of_it)
+
+    monkeypatch.setattr(listings, "read_page", noting)
+    for path in ("/v1/claims?format=jsonl", "/v1/claims?format=csv", "/v1/sources?format=bibtex"):
+        for encoding in ("identity", "gzip"):
+            asked = {"Accept-Encoding": encoding}
+            head = own.head(path, headers=asked)
+            assert (head.status_code, head.content, made) == (200, b"", [])
+            whole = own.get(path, headers=asked)
+            assert made
+            made.clear()
+            for answer in (head, whole):
+                answer.headers.pop("x-request-id")
+                answer.headers.pop("ratelimit", None)
+                answer.headers.pop("ratelimit-policy", None)
+            assert dict(head.headers) == dict(whole.headers)
 
 
 def test_it_is_sent_in_pieces_that_do_not_grow() -> None:

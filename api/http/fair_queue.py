@@ -1,0 +1,113 @@
+"""A queue for places, such as threads that read, in which no client is served before others."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request
+
+from api.http.errors import Unavailable
+from api.http.rate_limits import Limit, address_of
+
+# So many requests of one client may wait, and for so long; beyond either it is 503.
+MOST_WAITING = 100
+WAIT_SECONDS = 20.0
+Result = TypeVar("Result")
+
+
+class FairQueue:
+    """Lends places; the next free one goes to the waiting client that used least of them lately.
+
+    What a client used is the time for which it held places, in seconds, which `used` counts. One
+    client never holds all places, so that another one finds one free. It is for the event loop's
+    thread alone.
+    """
+
+    def __init__(self, places: int, used: Limit) -> None:
+        self.free = places
+        self.most_of_one = max(1, places - max(1, places // 3))
+        self.used = used
+        self.held: Counter[str] = Counter()
+        self.waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        # Of its own, since all other threads may be busy for long.
+        self.threads = CapacityLimiter(places)
+
+    async def run(self, client: str, work: Callable[[], Result]) -> Result:
+        """Return the result of work in a thread, which a place is waited for."""
+        async with self.place(client):
+            return await to_thread.run_sync(work, limiter=self.threads)
+
+    @asynccontextmanager
+    async def place(self, client: str) -> AsyncIterator[None]:
+        """Wait for a place, and hold it as long as the context lasts. Raises Unavailable."""
+        if self.free and not self.waiting and self.held[client] < self.most_of_one:
+            self._lend(client)
+        else:
+            await self._wait(client)
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.used.take(client, time.monotonic() - began)
+            self._return(client)
+
+    async def _wait(self, client: str) -> None:
+        futures = self.waiting.setdefault(client, deque())
+        if len(futures) >= MOST_WAITING:
+            raise Unavailable(f"{MOST_WAITING} requests of yours wait already. Try again later.")
+        future = asyncio.get_running_loop().create_future()
+        futures.append(future)
+        self._lend_free()
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await future
+        except BaseException as error:
+            if future.done() and not future.cancelled():
+                self._return(client)
+            self._forget(client, future)
+            if isinstance(error, TimeoutError):
+                detail = f"There was no free place within {WAIT_SECONDS:g} seconds."
+                raise Unavailable(f"{detail} Try again later.") from None
+            raise
+
+    def _lend(self, client: str) -> None:
+        self.free -= 1
+        self.held[client] += 1
+
+    def _return(self, client: str) -> None:
+        self.free += 1
+        self.held[client] -= 1
+        if not self.held[client]:
+            del self.held[client]
+        self._lend_free()
+
+    def _lend_free(self) -> None:
+        """Lend free places to clients that wait and do not hold as many as one may."""
+        while self.free:
+            eligible = [name for name in self.waiting if self.held[name] < self.most_of_one]
+            if not eligible:
+                return
+            client = min(eligible, key=lambda name: (self.held[name], self.used.missing(name)))
+            future = self.waiting[client].popleft()
+            if not self.waiting[client]:
+                del self.waiting[client]
+            if not future.done():
+                self._lend(client)
+                future.set_result(None)
+
+    def _forget(self, client: str, future: asyncio.Future[None]) -> None:
+        futures = self.waiting.get(client)
+        if futures is not None and future in futures:
+            futures.remove(future)
+            if not futures:
+                del self.waiting[client]
+
+
+def client_of(request: Request) -> str:
+    """Return whom a request's work counts for: the key that it has, else its address."""
+    caller = getattr(request.state, "caller", None)
+    return f"key {caller.id}" if caller is not None else address_of(request)
