@@ -2,6 +2,7 @@
 test really commits.
 """
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from fastapi.testclient import TestClient
 from api.http.rate_limits import Limit
 from api.main import create_app
 from api.settings import Settings
-from tests.databases import DATABASES, Store, Templates, store_of
+from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +23,10 @@ def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return Templates(tmp_path_factory.mktemp("databases"))
+def templates() -> Iterator[Templates]:
+    folder = quick_folder()
+    yield Templates(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=DATABASES)
