@@ -53,6 +53,31 @@ NO_FILTERS = {
     *("format", "style", "locale", "highlight"),
 }
 
+# Constants that look like bounds on what a stranger may send. Those that are none say why.
+BOUND = r"^((?:MOST|MAX|DEEPEST|LEAST_RATE|AT_ONCE)\w*|\w+_PER_MINUTE)(?:: \w+)? = "
+NO_BOUNDS = {
+    "api.citations.verify.MOST_BYTES": "of an answer of a registry, asked by a command",
+    "api.http.negotiation.MOST_REMEMBERED": "as that of compression",
+    "api.http.pagination.MOST_KNOWN": "of short texts that the server itself wrote",
+    "api.http.rate_limits.FAILED_KEYS_PER_MINUTE": "told in the table of limits",
+    "api.http.rate_limits.FILES_PER_MINUTE": "told in the table of limits",
+    "api.http.rate_limits.MOST_ADDRESSES": "of short texts",
+    "api.http.request_body.MOST_EXACT": "a number, told in the table of limits",
+    "models.core.types.MAX_INTEGER": "a number, told where a field has it",
+    "models.database.prepared_statements.MAX_PREPARED": "of statements, which few shapes make",
+    "models.read.relation_graph.MAX_CHAINS": "told in the route",
+    "models.read.relation_graph.MAX_PATHS": "told in the route",
+    "models.read.relation_graph.MAX_STEPS": "told in the route",
+    "models.read.search_results.MAX_HIGHLIGHTS": "told in the route",
+    "models.read.search_results.MAX_SUGGESTIONS": "told in the route",
+    "models.records.near_matches.MAX_SUGGESTIONS": "of what was compared",
+    "models.search.tokenizer.MAX_CACHED": "of words, which have a length of their own",
+    "models.search.tokenizer.MAX_POSITIONS": "of the index, which is told in docs/search.md",
+    "models.search.tokenizer.MAX_TOKENS": "of the index, which is told in docs/search.md",
+    "models.search.tokenizer.MAX_TOKEN_LENGTH": "of the index, which is told in docs/search.md",
+    "models.write.changes.MAX_CACHED": "of records of one change, whose body is bounded",
+}
+
 
 def blocks(document: str, *languages: str) -> list[str]:
     """Return the code blocks in these languages."""
@@ -221,6 +246,23 @@ def test_the_defaults_in_the_operations_are_those_of_the_settings() -> None:
         start, _, end = documented[name].partition("…")
         assert default.startswith(start), name
         assert default.endswith(end), name
+
+
+def test_the_bounds_are_those_of_the_program() -> None:
+    documented = re.findall(
+        r"^\| [^|]+ \| ([^|]+) \| [^|]+ \| `([\w.]+)` \|$", OPERATIONS, flags=re.MULTILINE
+    )
+    for bound, constant in documented:
+        module, _, name = constant.rpartition(".")
+        value = getattr(importlib.import_module(module), name)
+        assert re.match(rf"{value:,.10g}(?![\d,])", bound), (constant, value, bound)
+    named = {constant for _, constant in documented}
+    for file in sorted([*ROOT.glob("api/**/*.py"), *ROOT.glob("models/**/*.py")]):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        declared = re.findall(BOUND, file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        missing = {f"{module}.{name}" for name in declared} - named - NO_BOUNDS.keys()
+        assert not missing, "a bound that docs/operations.md does not name"
+    assert not named & NO_BOUNDS.keys()
 
 
 def test_the_table_of_commands_is_that_of_the_program() -> None:
