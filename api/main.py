@@ -16,7 +16,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api.http import errors, openapi, rate_limits, write_transaction
+from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
 from api.http.fair_queue import FairQueue
@@ -173,8 +173,8 @@ def create_app(settings: Settings) -> Application:
     app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
     work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     # As many readers have a thread as there are connections; the others wait without a thread.
-    app.state.readers = FairQueue(POOL_SIZE, work)
-    app.state.short_readers = FairQueue(SHORT_POOL_SIZE, work)
+    app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work)
+    app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams

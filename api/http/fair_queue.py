@@ -16,6 +16,8 @@ from api.http.rate_limits import Limit, address_of
 # So many requests of one client may wait, and for so long; beyond either it is 503.
 MOST_WAITING = 100
 WAIT_SECONDS = 20.0
+# So many long reads of one client run at once. They compete with the event loop for processors.
+MOST_LONG_READS = 2
 Result = TypeVar("Result")
 
 
@@ -23,13 +25,13 @@ class FairQueue:
     """Lends places; the next free one goes to the waiting client that used least of them lately.
 
     What a client used is the time for which it held places, in seconds, which `used` counts. One
-    client never holds all places, so that another one finds one free. It is for the event loop's
-    thread alone.
+    client never holds more than `most_of_one`, so that another one finds a place free. It is for
+    the event loop's thread alone.
     """
 
-    def __init__(self, places: int, used: Limit) -> None:
+    def __init__(self, places: int, most_of_one: int, used: Limit) -> None:
         self.free = places
-        self.most_of_one = max(1, places - max(1, places // 3))
+        self.most_of_one = most_of_one
         self.used = used
         self.held: Counter[str] = Counter()
         self.waiting: dict[str, deque[asyncio.Future[None]]] = {}

@@ -12,7 +12,7 @@ from api.http.rate_limits import Limit
 
 
 def queue(places: int = 3) -> FairQueue:
-    return FairQueue(places, Limit(60))
+    return FairQueue(places, max(1, places - 1), Limit(60))
 
 
 class Work:

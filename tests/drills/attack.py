@@ -1,0 +1,268 @@
+"""Attacks on a server from one address, and ordinary readers whose pace is measured meanwhile.
+
+Clients are bare sockets, since those of a library would take more of the processor than the server
+does.
+"""
+
+import json
+import multiprocessing
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+ATTACKER = "127.0.0.2"
+PARSE = "POST /v1/sources:parse"
+
+
+@dataclass
+class Target:
+    """Where a server listens, and what an attacker knows of it."""
+
+    port: int
+    key: str
+    claims: list[str]
+    stop: Any = field(default_factory=multiprocessing.get_context("spawn").Event)
+
+    def connect(self, source: str) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), 60, (source, 0))
+
+
+def request(line: str, body: bytes = b"", **headers: str) -> bytes:
+    """Return the bytes of a request."""
+    fields = {"Host": "a", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    if body:
+        fields["Content-Length"] = str(len(body))
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"{line} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def read_response(connection: socket.socket, buffer: bytearray, *, head: bool = False) -> int:
+    """Read one response with a Content-Length, or up to the end of the connection, and return its
+    status. With `head` there is no body."""
+    while b"\r\n\r\n" not in buffer:
+        if not (piece := connection.recv(262_144)):
+            raise OSError("closed")
+        buffer += piece
+    fields, _, rest = bytes(buffer).partition(b"\r\n\r\n")
+    length = next(
+        (
+            int(line[15:])
+            for line in fields.lower().split(b"\r\n")
+            if line.startswith(b"content-len")
+        ),
+        None,
+    )
+    received = len(rest)
+    while not head and (length is None or received < length):
+        if not (piece := connection.recv(262_144)):
+            break
+        received += len(piece)
+    buffer.clear()
+    return int(fields.split()[1])
+
+
+def repeat(
+    target: Target, number: int, make: Callable[[], bytes], *, head: bool = False
+) -> dict[int, int]:
+    """Send requests on so many connections at once until the target stops; count the statuses."""
+    statuses: dict[int, int] = {}
+
+    def run() -> None:
+        while not target.stop.is_set():
+            with suppress(OSError), target.connect(ATTACKER) as connection:
+                buffer = bytearray()
+                while not target.stop.is_set():
+                    connection.sendall(make())
+                    status = read_response(connection, buffer, head=head)
+                    statuses[status] = statuses.get(status, 0) + 1
+
+    threads = [threading.Thread(target=run) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return statuses
+
+
+@contextmanager
+def attacking(target: Target, name: str) -> Iterator[list[Any]]:
+    """Run an attack in a process as long as the context lasts; its result follows in the list."""
+    results: list[Any] = []
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    target.stop.clear()
+    process = context.Process(target=_attack, args=(name, target, sender))
+    process.start()
+    assert receiver.recv() == "ready"
+    try:
+        yield results
+    finally:
+        target.stop.set()
+        results.append(receiver.recv() if receiver.poll(60) else None)
+        process.kill()
+        process.join()
+        receiver.close()
+        sender.close()
+
+
+def _attack(name: str, target: Target, sender: Any) -> None:
+    sender.send("ready")
+    sender.send(ATTACKS[name](target))
+
+
+def a_slug() -> str:
+    """Return a slug that does not exist."""
+    return f"ccsvi-cuases-{random.randrange(10**6)}"
+
+
+def bibtex(entries: int) -> bytes:
+    """Return a file of ordinary entries."""
+    return "".join(
+        f"@article{{key{number},\n  author = {{Doe, Jane and Roe, Richard {number}}},\n"
+        f"  title = {{A study of veins, number {number}}},\n  journal = {{J Veins}},\n"
+        f"  year = {{2010}}, volume = {{{number}}}, pages = {{1--9}},\n"
+        f"  doi = {{10.1234/veins.{number}}}\n}}\n"
+        for number in range(entries)
+    ).encode()
+
+
+def parse(body: bytes) -> bytes:
+    return request(PARSE, body, Content_Type="application/x-bibtex")
+
+
+def crossrefs() -> bytes:
+    fields = "".join(f"f{number} = {{x}},\n" for number in range(12_000))
+    children = "".join(
+        f"@inproceedings{{c{number}, crossref = {{p}}, title = {{T}}}}\n" for number in range(2000)
+    )
+    return (children + f"@proceedings{{p,\n{fields} title = {{P}}}}\n").encode()
+
+
+def many_repeated_names() -> bytes:
+    return b"{" + b",".join([b'"a":1'] * 3200) + b"}"
+
+
+def wide_batch() -> bytes:
+    record = {"type": "topic", **{f"unknown{number}": number for number in range(100)}}
+    return json.dumps({"records": [record] * 1000}).encode()
+
+
+def slow_reading(target: Target) -> int:
+    """Read exports as slowly as a bad line, two at once; return how many bytes were taken."""
+    taken = 0
+    connections = [target.connect(ATTACKER) for _ in range(2)]
+    for connection in connections:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        connection.sendall(request("GET /v1/export"))
+    while not target.stop.wait(0.1):
+        for connection in connections:
+            with suppress(OSError):
+                taken += len(connection.recv(5000))
+    for connection in connections:
+        connection.close()
+    return taken
+
+
+def large_head(start: bytes, piece: bytes) -> Callable[[Target], int]:
+    """Return an attack that sends 37 MB where a head belongs; it counts the refusals."""
+
+    def run(target: Target) -> int:
+        refused = 0
+        while not target.stop.is_set():
+            with suppress(OSError), target.connect(ATTACKER) as connection:
+                with suppress(OSError):
+                    for _ in range(37):
+                        connection.sendall(start + piece * (1_000_000 // len(piece)))
+                refused += b" 431 " in connection.recv(100)
+        return refused
+
+    return run
+
+
+def facet_of(topic: str) -> str:
+    return f"GET /v1/claims/facets?as_of={random.randrange(1990, 2026)}&q={topic}"
+
+
+ATTACKS: dict[str, Callable[[Target], Any]] = {
+    "V1-motif": lambda target: repeat(
+        target, 4, lambda: parse(b"@article{a, title = {x" + b")@a(" * 10_000)
+    ),
+    "V1-letters": lambda target: repeat(
+        target, 4, lambda: parse(b"@article{a, title = {x}}\n" + b"a" * 40_000)
+    ),
+    "V2-crossref": lambda target: repeat(target, 4, lambda: parse(crossrefs())),
+    "V3-uploads": lambda target: repeat(target, 40, lambda: parse(bibtex(9000)[:2_000_000])),
+    "V4-value": large_head(b"GET / HTTP/1.1\r\nHost: a\r\nX-A: ", b"a"),
+    "V4-fields": large_head(b"GET / HTTP/1.1\r\nHost: a\r\n", b"X-A: b\r\n"),
+    "V5-misspelt": lambda target: repeat(target, 16, lambda: request(f"GET /v1/claims/{a_slug()}")),
+    "V6-repeated-names": lambda target: repeat(
+        target,
+        8,
+        lambda: request(
+            "POST /v1/topics",
+            many_repeated_names(),
+            Content_Type="application/json",
+            Authorization=f"Bearer {target.key}",
+        ),
+    ),
+    "V8-headers": lambda target: repeat(
+        target,
+        8,
+        lambda: request(
+            "GET /v1/claims?limit=1", If_None_Match=f'"{random.random()}{"x" * 60_000}"'
+        ),
+    ),
+    "V9-honest": lambda target: repeat(target, 30, lambda: parse(bibtex(1000))),
+    "V10-batch": lambda target: repeat(
+        target,
+        2,
+        lambda: request(
+            "POST /v1/claims:batch",
+            wide_batch(),
+            Content_Type="application/json",
+            Authorization=f"Bearer {target.key}",
+        ),
+    ),
+    "V11-export": slow_reading,
+    "V12-facets": lambda target: repeat(target, 40, lambda: request(facet_of("vein"))),
+    "V13-unknown": lambda target: repeat(
+        target,
+        8,
+        lambda: request(f"GET /v1/claims?source={','.join(a_slug() for _ in range(50))}"),
+    ),
+    "V20-head": lambda target: repeat(
+        target, 8, lambda: request("HEAD /v1/claims?format=bibtex"), head=True
+    ),
+}
+
+
+def pace(target: Target, seconds: float, number: int = 8) -> tuple[float, float]:
+    """Return how many claims a second so many ordinary readers get, and the longest wait."""
+    counts = [0] * number
+    longest = [0.0] * number
+    until = time.monotonic() + seconds
+
+    def run(reader: int) -> None:
+        dice = random.Random(reader)
+        buffer = bytearray()
+        with target.connect("127.0.0.1") as connection:
+            while time.monotonic() < until:
+                claim = dice.choice(target.claims)
+                began = time.monotonic()
+                connection.sendall(request(f"GET /v1/claims/{claim}"))
+                assert read_response(connection, buffer) == 200
+                longest[reader] = max(longest[reader], time.monotonic() - began)
+                counts[reader] += 1
+
+    threads = [threading.Thread(target=run, args=(reader,)) for reader in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(counts), "a reader got nothing"
+    return sum(counts) / seconds, max(longest)
