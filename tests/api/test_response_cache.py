@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import make_url
 
-from api.http.response_cache import POLL_SECONDS, Cache
+from api.http.response_cache import MOST_VARYING, POLL_SECONDS, Cache
 from api.main import create_app
 from api.settings import Settings
 from models.database.connections import Database, connect
@@ -217,14 +218,15 @@ def test_what_was_overtaken_by_a_commit_is_not_kept(
         assert "meanwhile" in topics(client)
 
 
-def test_another_file_in_its_place_is_seen(seeded: Store, tmp_path: Path) -> None:
+def test_another_file_in_its_place_is_seen(seeded: Store) -> None:
     if not seeded.database.inline:
         pytest.skip("a server has no file to be put in another's place")
-    copy = tmp_path / "copy.db"
+    # A file can only be moved within a file system.
+    path = Path(str(make_url(seeded.url).database))
+    copy = path.with_suffix(".copy")
     with serving(seeded.url) as (client, _):
         assert "elsewhere" not in topics(client)
         seeded.database.close()
-        path = Path(str(make_url(seeded.url).database))
         shutil.copyfile(path, copy)
         other = connect(f"sqlite:///{copy}")
         add_topic(other, "elsewhere")
@@ -261,3 +263,55 @@ def test_none_is_kept_where_there_is_no_room(seeded: Store, worked: list[str]) -
         for _ in range(3):
             assert client.get("/v1/claims").status_code == 200
         assert (len(worked), len(cache.kept)) == (3, 0)
+
+
+def test_requests_with_long_headers_leave_nothing_behind(seeded: Store) -> None:
+    with serving(seeded.url) as (client, cache):
+        client.get("/v1/topics", headers=PLAIN)
+        kept, size = len(cache.kept), cache.size
+        assert kept == 1
+        for number in range(300):
+            asked = {**PLAIN, "If-None-Match": f'"{number}{"x" * MOST_VARYING}"'}
+            assert client.get("/v1/topics", headers=asked).status_code == 200
+        assert (len(cache.kept), cache.size) == (kept, size)
+
+
+def test_the_headers_of_a_request_count_towards_the_room(seeded: Store) -> None:
+    with serving(seeded.url) as (client, cache):
+        sizes = []
+        for length in (0, 500, 1000):
+            asked = {**PLAIN, "If-None-Match": f'"{"x" * length}"'}
+            before = cache.size
+            assert client.get("/v1/topics", headers=asked).status_code == 200
+            sizes.append(cache.size - before)
+        assert [larger - smaller for smaller, larger in pairwise(sizes)] == [500, 500]
+
+
+def test_health_is_never_asked_of_the_database(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(seeded.url) as (client, cache):
+
+        def broken(*_: Any) -> Any:
+            raise AssertionError("the database is asked")
+
+        monkeypatch.setattr(cache, "_look", broken)
+        monkeypatch.setattr(Database, "read", broken)
+        monkeypatch.setattr(Database, "read_inline", broken)
+        assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/v1/sources?format=bibtex", "/openapi.json"])
+def test_a_304_varies_as_its_200_does(path: str, seeded: Store) -> None:
+    with serving(seeded.url, cache_mb=0) as (client, _):
+        for encoding in ("identity", "gzip", "gzip;q=0", "zstd, gzip;q=0.5"):
+            for origin in ({}, {"Origin": "https://app.example"}):
+                asked = {"Accept-Encoding": encoding, **origin}
+                whole = client.get(path, headers=asked)
+                known = {**asked, "If-None-Match": whole.headers["etag"]}
+                unchanged = client.get(path, headers=known)
+                assert (whole.status_code, unchanged.status_code) == (200, 304)
+                for name in ("vary", "etag", "cache-control"):
+                    assert unchanged.headers.get(name) == whole.headers.get(name), (name, asked)
+                coding = whole.headers.get("content-encoding")
+                assert coding is None or f"{coding};q=0" not in encoding.split(",")

@@ -214,7 +214,7 @@ ATTACKS: dict[str, Callable[[Target], Any]] = {
         target,
         8,
         lambda: request(
-            "GET /v1/claims?limit=1", If_None_Match=f'"{random.random()}{"x" * 60_000}"'
+            "GET /v1/claims?limit=1", If_None_Match=f'"{random.random()}{"x" * 10_000}"'
         ),
     ),
     "V9-honest": lambda target: repeat(target, 30, lambda: parse(bibtex(1000))),
