@@ -22,7 +22,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import format_timestamp, now
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, validation_faults
+from models.core.errors import ClaimbaseError, Fault, NotFound, describe_faults, invalid_record
 from models.core.types import Strict, Text
 from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import fetch_first
@@ -233,12 +233,12 @@ def parse_key_request(request: object) -> KeyIn:
     try:
         return KeyIn.model_validate(request)
     except ValidationError as error:
-        faults = validation_faults(error.errors(), KeyIn.model_fields)
-        detail = "; ".join(
-            f"{fault.at}: {fault.detail}" if fault.at else fault.detail for fault in faults
-        )
-        located = [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
-        raise InvalidRecord(detail, located) from None
+        invalid = invalid_record(error, KeyIn.model_fields)
+        invalid.detail = describe_faults(invalid.faults)
+        invalid.faults = [
+            fault.model_copy(update={"at": f"/{fault.at}"}) for fault in invalid.faults
+        ]
+        raise invalid from None
 
 
 def create_key(connection: Connection, request: KeyIn) -> tuple[Key, str]:

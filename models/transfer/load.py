@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from sqlalchemy import select, update
 
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, validation_faults
+from models.core.errors import ClaimbaseError, Fault, InvalidRecord, record_faults
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
 from models.projection.rebuild import DERIVATION
@@ -279,7 +279,7 @@ def _store_revisions(run: LoadRun, revisions: list[tuple[str, Row]], last_serial
         try:
             rows.append(_revision_row(content, serial))
         except ValidationError as error:
-            for fault in validation_faults(error.errors(), RevisionWhole.model_fields):
+            for fault in record_faults(error, RevisionWhole.model_fields):
                 run.complain(where, fault)
         except InvalidRecord as error:
             for fault in error.faults:
