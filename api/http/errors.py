@@ -21,7 +21,12 @@ from starlette.exceptions import HTTPException
 from models.access.api_keys import redact_keys
 from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, validation_faults
 from models.core.vocabulary import Term, Vocabulary
-from models.database.driver_errors import is_storage_full, is_timeout, is_unavailable
+from models.database.driver_errors import (
+    is_damaged,
+    is_storage_full,
+    is_timeout,
+    is_unavailable,
+)
 from models.records.retired import Moved
 
 MEDIA_TYPE = "application/problem+json"
@@ -245,6 +250,13 @@ PROBLEM_TYPES = {
             "unavailable",
             "The database cannot be reached or is not migrated; try again.",
             _AFTER_SECONDS,
+        ),
+        ProblemType(
+            "damaged",
+            503,
+            "damaged",
+            "The database is damaged; nothing is written until a good one is in its place.",
+            _AFTER_A_MINUTE,
         ),
         ProblemType(
             "too_slow",
@@ -499,6 +511,12 @@ def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Resp
             code, detail = (
                 "storage_full",
                 "There is no room left to write; reading goes on. Try again later.",
+            )
+        elif is_damaged(error):
+            code, detail = (
+                "damaged",
+                "The database is damaged where this is stored. Whoever runs the server must put a"
+                " good one in its place.",
             )
         elif not is_unavailable(error):
             raise error
