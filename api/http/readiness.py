@@ -62,11 +62,9 @@ def _is_undamaged(database: Database) -> str:
 
 def _has_room(database: Database) -> str:
     free = free_bytes(database)
-    if free is None:
-        return "The database is on a server of its own."
-    if free < LEAST_FREE_MB * 2**20:
+    if free is not None and free < LEAST_FREE_MB * 2**20:
         raise NotReady(f"{free // 2**20} MB are free, fewer than {LEAST_FREE_MB}.")
-    return f"At least {LEAST_FREE_MB} MB are free."
+    return f"At least {LEAST_FREE_MB} MB are free, or it is on a server of its own."
 
 
 def _is_up_to_date(database: Database) -> str:
