@@ -31,7 +31,7 @@ from models.core.errors import (
     invalid_record,
     validation_faults,
 )
-from models.core.types import REVIEW_FIELDS, Strict, is_slug
+from models.core.types import REVIEW_FIELDS, Strict, is_blank, is_slug
 from models.core.vocabulary import OneOf
 from models.records.record_types import (
     PART_TYPES,
@@ -536,7 +536,7 @@ def _require_review_fields(body: Row, expected: Row) -> None:
 
 def require_comment(change: Change, action: str) -> None:
     """Refuse an action that needs a reason if the change has none."""
-    if not (change.comment or "").strip():
+    if is_blank(change.comment or ""):
         detail = f"Say why: to {action} needs a comment."
         raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
 
