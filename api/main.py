@@ -32,6 +32,7 @@ from api.http.middleware import (
 )
 from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
+from api.http.readiness import Checks
 from api.http.response_cache import Cache
 from api.routes import (
     api_keys,
@@ -175,6 +176,7 @@ def create_app(settings: Settings) -> Application:
     # As many readers have a thread as there are connections; the others wait without a thread.
     app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work)
     app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)
+    app.state.checks = Checks(database)
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams

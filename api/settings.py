@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     seed_dir: Path = Field(
         default=ROOT / "seed_data", description="Folder that an empty database is filled from."
     )
+    seed_empty: bool = Field(
+        default=True,
+        description="Whether a start fills an empty database; if not, it refuses one without"
+        " tables.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     cors_origins: list[str] = Field(

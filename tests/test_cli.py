@@ -53,7 +53,13 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     checked = run("check", url=empty.url)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.endswith("all agrees.\n")
-    down = run("migrate", "--to", "base", url=empty.url)
+    refused = run("migrate", "--to", "base", url=empty.url)
+    assert refused.returncode == 1
+    assert "Going back to base loses " in refused.stderr
+    assert "40 rows of source," in refused.stderr
+    assert "say --yes" in refused.stderr
+    assert run("check", url=empty.url).returncode == 0, "nothing was changed"
+    down = run("migrate", "--to", "base", "--yes", url=empty.url)
     assert "is at migration base" in down.stdout
     behind = run("check", url=empty.url)
     assert behind.returncode == 1

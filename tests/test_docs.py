@@ -242,7 +242,9 @@ def test_the_defaults_in_the_operations_are_those_of_the_settings() -> None:
     settings = [row for row in rows(OPERATIONS) if row[0].startswith("CLAIMBASE_")]
     documented = {row[0].removeprefix("CLAIMBASE_").lower(): row[1] for row in settings}
     for name, field in Settings.model_fields.items():
-        default = str(field.default).replace("'", '"')
+        # Environment variables are written in lower case where they are true or false.
+        spelled = str(field.default)
+        default = spelled.lower() if field.annotation is bool else spelled.replace("'", '"')
         start, _, end = documented[name].partition("…")
         assert default.startswith(start), name
         assert default.endswith(end), name

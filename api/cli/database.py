@@ -1,5 +1,6 @@
 """Commands on a database as one thing: migrate, seed, check, rebuild, export, backup, restore."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
 from api.settings import Settings
 from models.database import schema_version
+from models.database.connections import Database
+from models.migrations import BadMigration, find_losses
 from models.projection import rebuild as read_model
 from models.projection.integrity_check import check as find_disagreements
 from models.transfer import backup
@@ -20,16 +23,37 @@ def migrate(
     to: Annotated[
         str, typer.Option(help="A revision, `head`, or `base` (drops everything).")
     ] = "head",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Lose what an older schema has no place for.")
+    ] = False,
 ) -> None:
     """Bring the database to the newest migration, or to another one.
 
     Where the migration emptied the read model, it is derived anew.
+
+    One to an older schema asks before it loses anything, or refuses where nobody can be asked.
     """
     with open_database(database_url) as database:
+        if not yes:
+            _ask_before_losing(database, to)
         migrate_if_needed(database, to)
         with database.read() as connection:
             revision = schema_version.current(connection) or "base"
         typer.echo(f"{database.display_url} is at migration {revision}.")
+
+
+def _ask_before_losing(database: Database, to: str) -> None:
+    """Ask whether a migration may lose what it would. Raises BadMigration if nobody can answer."""
+    losses = find_losses(database, to)
+    if not losses:
+        return
+    lost = f"Going back to {to} loses {', '.join(losses)}."
+    if not sys.stdin.isatty():
+        raise BadMigration(
+            f"{lost} Nothing was changed. Back the database up (claimbase backup FILE), then say"
+            " --yes to lose it."
+        )
+    typer.confirm(f"{lost} Go on?", abort=True, err=True)
 
 
 def seed(

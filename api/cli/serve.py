@@ -1,7 +1,6 @@
 """The command that serves the API."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,12 +9,20 @@ from sqlalchemy import Connection, func, select
 from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
 from api.cli.garbage_collection import without_garbage_collection
 from api.settings import Settings, installed_version
+from models.core.errors import ClaimbaseError
+from models.database import schema_version
 from models.database.connections import Database
 from models.read import listings
 from models.records.claim import Claim
 from models.records.serializers import table
 from models.records.source import Source
 from models.transfer import seed
+
+
+class EmptyDatabase(ClaimbaseError):
+    """There is no database where one is expected."""
+
+    code = "empty_database"
 
 
 def serve(
@@ -36,8 +43,11 @@ def serve(
     overrides = {name: value for name, value in options.items() if value is not None}
     settings = Settings().model_copy(update=overrides)
     with open_database(settings.database_url) as database:
+        if not settings.seed_empty:
+            _require_tables(database)
+        _warn_of_damage(database)
         migrate_if_needed(database)
-        _seed_if_empty(database, settings.seed_dir)
+        _seed_if_empty(database, settings)
         with database.read() as connection:
             content = _content(connection)
         database_name = database.display_url
@@ -60,9 +70,35 @@ def _content(connection: Connection) -> str:
     return f"{claims} claims, {sources} sources, serial {listings.current_serial(connection)}"
 
 
-def _seed_if_empty(database: Database, folder: Path) -> None:
+def _seed_if_empty(database: Database, settings: Settings) -> None:
     with database.read() as connection:
         if listings.current_serial(connection):
             return
+    if not settings.seed_empty:
+        typer.echo("The database has no content, and is served as it is (CLAIMBASE_SEED_EMPTY).")
+        return
+    folder = settings.seed_dir
     tally = seed.seed(database, folder)
     typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")
+
+
+def _require_tables(database: Database) -> None:
+    """Refuse a database without tables: most likely the file that is meant was lost or cut off."""
+    with database.read() as connection:
+        if schema_version.current(connection) is None:
+            raise EmptyDatabase(
+                f"{database.display_url} is empty, and CLAIMBASE_SEED_EMPTY is false. Put the"
+                " database that is meant in its place, or make an empty one with"
+                " claimbase migrate."
+            )
+
+
+def _warn_of_damage(database: Database) -> None:
+    """Say that a file is damaged. It is served as far as it can be read, and not written to."""
+    database.damage.check()
+    if database.damage.found is not None:
+        typer.echo(
+            f"{database.display_url} is damaged ({database.damage.found}): it is served as far as"
+            " it can be read, and nothing is written to it. Restore a backup.",
+            err=True,
+        )

@@ -19,12 +19,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.access.api_keys import redact_keys
-from models.core.errors import ClaimbaseError, Fault, validation_faults
+from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, validation_faults
 from models.core.vocabulary import Term, Vocabulary
-from models.database.driver_errors import is_storage_full, is_timeout, is_unavailable
+from models.database.driver_errors import (
+    is_damaged,
+    is_storage_full,
+    is_timeout,
+    is_unavailable,
+)
 from models.records.retired import Moved
 
 MEDIA_TYPE = "application/problem+json"
+# What a text of an error may have: names and values of the request stand in it, which may have a
+# megabyte each.
+MOST_CHARACTERS = 2000
 UNAVAILABLE = (
     "The database cannot be reached, is busy, or is not migrated (claimbase migrate)."
     " Try again later."
@@ -244,6 +252,13 @@ PROBLEM_TYPES = {
             _AFTER_SECONDS,
         ),
         ProblemType(
+            "damaged",
+            503,
+            "damaged",
+            "The database is damaged; nothing is written until a good one is in its place.",
+            _AFTER_A_MINUTE,
+        ),
+        ProblemType(
             "too_slow",
             503,
             "too slow",
@@ -284,7 +299,12 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str
-    errors: list[ProblemError] = []
+    errors: list[ProblemError] = Field(
+        default=[], description=f"What is wrong; at most {MOST_FAULTS} are listed."
+    )
+    more_errors: int | None = Field(
+        default=None, description="How many errors there are that are not listed."
+    )
     request_id: str
 
 
@@ -294,6 +314,7 @@ def problem_body(
     errors: Sequence[ProblemError] = (),
     request_id: str = "",
     status: int | None = None,
+    more: int = 0,
 ) -> Problem:
     """Return the body of an error response.
 
@@ -303,9 +324,10 @@ def problem_body(
         type=f"/v1/vocabularies/{PROBLEMS.name}#{code}",
         title=PROBLEM_TYPES[code].title,
         status=status or PROBLEM_TYPES[code].status,
-        detail=detail,
+        detail=_shortened(detail),
         code=code,
         errors=list(errors),
+        more_errors=more or None,
         request_id=request_id or uuid.uuid4().hex,
     )
 
@@ -317,10 +339,11 @@ def problem(
     errors: Sequence[ProblemError] = (),
     headers: Mapping[str, str] | None = None,
     status: int | None = None,
+    more: int = 0,
 ) -> Response:
     """Return an error response; its status is the code's unless `status` says another."""
     state = request.scope.setdefault("state", {})
-    body = problem_body(code, detail, errors, state.get("request_id", ""), status)
+    body = problem_body(code, detail, errors, state.get("request_id", ""), status, more)
     # A client may see its own input again, but not a key in the wrong place: responses are stored
     # and passed on.
     content = redact_keys(to_json(body, exclude_none=True).decode()).encode()
@@ -367,7 +390,7 @@ def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
     errors = [_of_fault(fault) for fault in error.faults]
     headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
-    return problem(request, error.code, error.detail, errors, headers)
+    return problem(request, error.code, error.detail, errors, headers, more=error.more)
 
 
 def _moved(request: Request, error: Moved) -> str:
@@ -383,28 +406,34 @@ def _moved(request: Request, error: Moved) -> str:
 
 def _of_fault(fault: Fault) -> ProblemError:
     # A JSON Pointer begins with a slash, which no parameter's name does.
-    place = {"pointer" if fault.at.startswith("/") else "parameter": fault.at}
+    place = {"pointer" if fault.at.startswith("/") else "parameter": _shortened(fault.at)}
     return ProblemError(
         **place,
         code=fault.code,
-        detail=fault.detail,
+        detail=_shortened(fault.detail),
         allowed=fault.allowed,
         suggestion=fault.suggestion,
     )
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
+
+
 def on_validation_error(request: Request, error: RequestValidationError) -> Response:
     """Return the response to invalid parameters, with the valid names or values."""
-    errors = ({**entry, "loc": entry["loc"][1:]} for entry in error.errors())
+    errors = error.errors()
+    located = [{**entry, "loc": entry["loc"][1:]} for entry in errors[:MOST_FAULTS]]
     faults = [
         _unknown(fault) if fault.code == "unknown_field" else _of_value(fault)
-        for fault in validation_faults(errors, _parameters(request))
+        for fault in validation_faults(located, _parameters(request))
     ]
     first = faults[0]
     code = "unknown_parameter" if first.code == "unknown_parameter" else "invalid_parameter"
     detail = first.detail if code == "unknown_parameter" else f"{first.at}: {first.detail}"
     hint = f" Did you mean '{first.suggestion}'?" if first.suggestion else ""
-    return problem(request, code, detail + hint, [_of_fault(fault) for fault in faults])
+    told = [_of_fault(fault) for fault in faults]
+    return problem(request, code, detail + hint, told, more=len(errors) - len(told))
 
 
 def _of_value(fault: Fault) -> Fault:
@@ -482,6 +511,12 @@ def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Resp
             code, detail = (
                 "storage_full",
                 "There is no room left to write; reading goes on. Try again later.",
+            )
+        elif is_damaged(error):
+            code, detail = (
+                "damaged",
+                "The database is damaged where this is stored. Whoever runs the server must put a"
+                " good one in its place.",
             )
         elif not is_unavailable(error):
             raise error

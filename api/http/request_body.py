@@ -1,12 +1,10 @@
 """Request bodies: the limits of their size and time, and a strict parser of JSON."""
 
-import functools
 import json
 import math
-import operator
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import anyio
@@ -135,20 +133,32 @@ def parse(content: bytes) -> Any:
     """
     text = _decode(content)
     _check_depth(text)
-    repeated: list[tuple[dict[str, Any], str]] = []
+    # The repeated name of each object that has one, by the object's identity, and the objects
+    # themselves, since an identity is unique only while its object lives.
+    repeated: dict[int, tuple[str, dict[str, Any]]] = {}
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) < len(pairs):
-            names = [name for name, _ in pairs]
-            repeated.append((members, next(name for name in names if names.count(name) > 1)))
+            repeated[id(members)] = (_first_repeated(name for name, _ in pairs), members)
         return members
 
     value = _load(text, object_of)
-    _refuse_repeated(value, repeated)
-    if "\\u" in text and (pointer := _pointer(value, _is_unpaired)) is not None:
-        _refuse(pointer, "lone_surrogate", "Text must not contain a lone surrogate.")
+    if repeated:
+        _refuse_repeated(value, repeated)
+    if "\\u" in text and (path := _path(value, _is_unpaired)) is not None:
+        _refuse(_pointer(path), "lone_surrogate", "Text must not contain a lone surrogate.")
     return value
+
+
+def _first_repeated(names: Iterable[str]) -> str:
+    """Return the first name that occurs a second time. One must."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise AssertionError("a name occurs twice")
 
 
 def _decode(content: bytes) -> str:
@@ -179,14 +189,19 @@ def _load(text: str, object_of: Callable[[list[tuple[str, Any]]], dict[str, Any]
         raise MalformedJson(f"The body is not JSON: {error.msg} ({at}).") from None
 
 
-def _refuse_repeated(value: Any, repeated: list[tuple[dict[str, Any], str]]) -> None:
-    """Raise MalformedJson at the first of the objects of a value that has a name twice."""
-    for part, name in repeated:
-        # An object within an overwritten one cannot be reached; a later turn finds the outer one.
-        pointer = _pointer(value, functools.partial(operator.is_, part))
-        if pointer is not None:
-            at = f"{pointer}/{_escaped(name)}"
-            _refuse(at, "repeated_name", "This name stands twice in one object.")
+def _refuse_repeated(value: Any, repeated: dict[int, tuple[str, dict[str, Any]]]) -> None:
+    """Raise MalformedJson at the first object of a value that has a name twice.
+
+    Objects in a value that was overwritten cannot be reached, but then the object around it can,
+    which has the overwritten name twice.
+    """
+    path = _path(value, lambda part: id(part) in repeated)
+    assert path is not None, "the outermost object with a repeated name is part of the value"
+    part = value
+    for name in reversed(path):
+        part = part[name]
+    name, _ = repeated[id(part)]
+    _refuse(_pointer([name, *path]), "repeated_name", "This name stands twice in one object.")
 
 
 def _refuse(at: str, code: str, detail: str) -> NoReturn:
@@ -234,23 +249,32 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _pointer(value: Any, matches: Callable[[Any], bool], at: str = "") -> str | None:
-    """Return the JSON Pointer of the first part of a value that matches, or None."""
+def _path(value: Any, matches: Callable[[Any], bool]) -> list[str | int] | None:
+    """Return the names that lead to the first part of a value that matches, the innermost first.
+
+    Returns None if no part matches. No path is built on the way there, since each of many parts
+    may have a long one.
+    """
     if matches(value):
-        return at
-    parts: list[tuple[Any, Any]] = []
+        return []
+    parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         for name in value:
             if matches(name):
-                return f"{at}/{_escaped(name)}"
-        parts = list(value.items())
+                return [name]
+        parts = value.items()
     elif isinstance(value, list):
-        parts = list(enumerate(value))
+        parts = enumerate(value)
     for name, part in parts:
-        pointer = _pointer(part, matches, f"{at}/{_escaped(str(name))}")
-        if pointer is not None:
-            return pointer
+        path = _path(part, matches)
+        if path is not None:
+            return [*path, name]
     return None
+
+
+def _pointer(path: list[str | int]) -> str:
+    """Return a path, the innermost name first, as a JSON Pointer."""
+    return "".join(f"/{_escaped(str(name))}" for name in reversed(path))
 
 
 def _escaped(name: str) -> str:

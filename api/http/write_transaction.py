@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from fastapi import Request
@@ -29,11 +29,14 @@ from models.write.idempotency import Idempotency
 
 WRITE_ERRORS = {**KEY_ERRORS, **responses(404, 408, 409, 410, 412, 413, 415, 422, 428, 507)}
 NEW_ERRORS = {status: said for status, said in WRITE_ERRORS.items() if status not in (412, 428)}
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+MOST_KEY_CHARACTERS = 200
+VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*")
 
 # So many writers have a thread: one that writes and the next one. The others wait without a thread,
 # so that reads go on.
 THREADS = 2
+# Within this many bytes there are no more faults than can be described in a few milliseconds.
+QUICK_TO_JUDGE = 4000
 
 Work = Callable[[Change], "Answer"]
 Given = ParamSpec("Given")
@@ -69,7 +72,7 @@ ONCE = {
     "in": "header",
     "description": "A name of your own for this request, such as a UUID: sent again within a day,"
     " it is not carried out again.",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{MOST_KEY_CHARACTERS}}}$"},
 }
 
 
@@ -114,14 +117,42 @@ async def body_of(request: Request) -> Any:
     return await read_json(request) if has_body(request) else {}
 
 
+@contextmanager
+def located_in_body() -> Iterator[None]:
+    """Let the faults of an error point into the request's body, by JSON Pointers."""
+    try:
+        yield
+    except (InvalidRecord, Conflict) as error:
+        error.faults = [
+            fault if fault.at.startswith("/") else fault.model_copy(update={"at": f"/{fault.at}"})
+            for fault in error.faults
+        ]
+        raise
+
+
+async def judged(
+    request: Request, judge: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs
+) -> Result:
+    """Return what a function makes of the request's body, before the lock of the writers is taken.
+
+    A small body is judged at once, and a larger one in a thread, so that other requests need not
+    wait for it.
+    """
+    with located_in_body():
+        if len(await request.body()) <= QUICK_TO_JUDGE:
+            return judge(*arguments, **named)
+        return await run_in_threadpool(judge, *arguments, **named)
+
+
 async def write(request: Request, caller: Key, work: Work, comment: str | None = None) -> Response:
     """Carry out a write in one transaction, and return the response after the commit.
 
     With `Idempotency-Key`, a repetition by the same caller within a day gets the first response and
     is not carried out; the response is stored in the transaction of the write itself.
     """
+    key = _idempotency_key(request)
     content = await request.body()
-    return await in_turn(request, _write, request, caller, work, comment, content)
+    return await in_turn(request, _write, request, caller, work, comment, key, content)
 
 
 async def in_turn(
@@ -142,45 +173,40 @@ async def in_turn(
 
 
 def _write(
-    request: Request, caller: Key, work: Work, comment: str | None, content: bytes
+    request: Request,
+    caller: Key,
+    work: Work,
+    comment: str | None,
+    key: str | None,
+    content: bytes,
 ) -> Response:
-    key = _idempotency_key(request)
     fingerprint = _fingerprint(request, content) if key else ""
-    try:
-        with changes.begin(database(request), actor=caller.name, comment=comment) as change:
-            if key and (
-                first := idempotency.recall(
-                    change.connection, caller.name, change.at, key, fingerprint
-                )
-            ):
-                replayed = {**first.headers, "Idempotency-Replayed": "true"}
-                return _response(first.body, first.status, replayed)
-            answer = work(change)
-            changes.flush(change)
-            result = answer.tell(change)
-            if isinstance(result, review.RecordOut):
-                answer.headers["ETag"] = f'"{result.revision}"'
-            body = to_json(result)
-            if key:
-                entry = Idempotency(
-                    actor=caller.name,
-                    key=key,
-                    request=fingerprint,
-                    status=answer.status,
-                    headers=answer.headers,
-                    body=body,
-                    at=change.at,
-                )
-                idempotency.remember(change.connection, entry)
-    except (InvalidRecord, Conflict) as error:
-        # A fault in a body has a JSON Pointer; a DELETE has parameters instead of a body.
-        if request.method == "DELETE":
-            raise
-        error.faults = [
-            fault if fault.at.startswith("/") else fault.model_copy(update={"at": f"/{fault.at}"})
-            for fault in error.faults
-        ]
-        raise
+    # A fault in a body has a JSON Pointer; a DELETE has parameters instead of a body.
+    location = nullcontext() if request.method == "DELETE" else located_in_body()
+    begun = changes.begin(database(request), actor=caller.name, comment=comment)
+    with location, begun as change:
+        if key and (
+            first := idempotency.recall(change.connection, caller.name, change.at, key, fingerprint)
+        ):
+            replayed = {**first.headers, "Idempotency-Replayed": "true"}
+            return _response(first.body, first.status, replayed)
+        answer = work(change)
+        changes.flush(change)
+        result = answer.tell(change)
+        if isinstance(result, review.RecordOut):
+            answer.headers["ETag"] = f'"{result.revision}"'
+        body = to_json(result)
+        if key:
+            entry = Idempotency(
+                actor=caller.name,
+                key=key,
+                request=fingerprint,
+                status=answer.status,
+                headers=answer.headers,
+                body=body,
+                at=change.at,
+            )
+            idempotency.remember(change.connection, entry)
     return _response(body, answer.status, answer.headers)
 
 
@@ -196,16 +222,39 @@ def _fingerprint(request: Request, content: bytes) -> str:
 
 
 def _idempotency_key(request: Request) -> str | None:
-    """Return the Idempotency-Key of a POST, or None. Raises ClaimbaseError if it is malformed."""
-    key = header(request, "idempotency-key") if request.method == "POST" else None
-    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-        detail = (
-            "An Idempotency-Key is 1 to 200 printable ASCII characters without spaces,"
-            " such as a UUID."
-        )
-        fault = Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)
-        raise ClaimbaseError(detail, [fault], code="invalid_parameter")
-    return key
+    """Return the Idempotency-Key of a POST, or None. Raises ClaimbaseError if it is malformed.
+
+    An empty one is an error: most likely a client failed to fill it in, and would carry its request
+    out twice without knowing.
+    """
+    if request.method != "POST":
+        return None
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
+        return None
+    wrong = _fault_of_key(keys)
+    if wrong is None:
+        return keys[0]
+    detail = (
+        f"The Idempotency-Key {wrong}; it is 1 to {MOST_KEY_CHARACTERS} printable ASCII characters"
+        " without spaces, such as a UUID."
+    )
+    fault = Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)
+    raise ClaimbaseError(detail, [fault], code="invalid_parameter")
+
+
+def _fault_of_key(keys: list[str]) -> str | None:
+    """Return what is wrong with the values of Idempotency-Key, or None."""
+    if len(keys) > 1:
+        return f"is given {len(keys)} times"
+    (key,) = keys
+    if not key.strip():
+        return "is empty"
+    if len(key) > MOST_KEY_CHARACTERS:
+        return f"has {len(key):,} characters"
+    if not VISIBLE_ASCII.fullmatch(key):
+        return "has a space, a control character or a letter that is not ASCII"
+    return None
 
 
 def meant(request: Request, change: Change, caller: Key, kind: RecordType, record_id: str) -> Row:

@@ -20,6 +20,7 @@ from api.http.write_transaction import (
     Answer,
     PreconditionFailed,
     body_of,
+    judged,
     meant,
     taking,
     write,
@@ -92,9 +93,10 @@ def _propose(kind: RecordType) -> Any:
     ) -> Response:
         given = _object(await body_of(request))
         body = {**given, **_claim_of(kind, given, path)}
+        record = await judged(request, review.judge, caller, kind, body)
 
         def work(change: Change) -> Answer:
-            return told(kind, review.propose(change, caller, kind, body), 201)
+            return told(kind, review.propose(change, caller, kind, record), 201)
 
         return await write(request, caller, work, query.comment)
 
@@ -116,13 +118,15 @@ def _replace(kind: RecordType) -> Any:
     ) -> Response:
         given, record_id = _object(await body_of(request)), path[kind.name]
         body = {**kind.key_of(record_id), **given}
+        await judged(request, review.judge_version, kind, body)
 
         def work(change: Change) -> Answer:
             # If-None-Match: * means that the record must not exist yet (RFC 9110 section 13.1.2).
             if request.headers.get("if-none-match") == "*":
                 review.require_same_key(kind, record_id, body)
                 try:
-                    return told(kind, review.propose(change, caller, kind, body), 201)
+                    record = review.judge(caller, kind, body)
+                    return told(kind, review.propose(change, caller, kind, record), 201)
                 except Conflict as error:
                     if error.code != "already_exists":
                         raise
@@ -141,6 +145,7 @@ def _change(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         patch, record_id = _object(await body_of(request)), path[kind.name]
+        await judged(request, review.judge_version, kind, merged({}, patch))
 
         def work(change: Change) -> Answer:
             old = meant(request, change, caller, kind, record_id)

@@ -2,14 +2,13 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from api.http.errors import PLAIN_ERRORS, Unavailable
-from api.http.read_connection import ThreadReader
+from api.http.errors import PLAIN_ERRORS, ProblemError, problem
 from api.http.read_route import ReadRoute
-from models.database import schema_version
+from api.http.readiness import Check
 
 router = APIRouter(tags=["health"], route_class=ReadRoute)
 
@@ -20,23 +19,30 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-def _ok() -> Response:
-    return Response(to_json(Health()), media_type="application/json")
+class Readiness(Health):
+    """The process can answer, and what was checked to know that."""
+
+    checks: list[Check]
 
 
 @router.get("/healthz", response_model=Health, responses=PLAIN_ERRORS)
 def healthz() -> Response:
     """Say that the process lives. Touches no database."""
-    return _ok()
+    return Response(to_json(Health()), media_type="application/json")
 
 
-@router.get("/readyz", response_model=Health, responses=PLAIN_ERRORS)
-def readyz(connection: ThreadReader) -> Response:
-    """Say that the database is reachable and migrated; else 503."""
-    at = schema_version.current(connection)
-    if at != schema_version.HEAD:
-        raise Unavailable(
-            f"The database is at migration {at}, this program at {schema_version.HEAD}: run"
-            " claimbase migrate."
-        )
-    return _ok()
+@router.get("/readyz", response_model=Readiness, responses=PLAIN_ERRORS)
+async def readyz(request: Request) -> Response:
+    """Say whether the process can answer: database, migrations, damage, disk and replica.
+
+    Each check is given up after two seconds. If one fails, the answer is a 503 that names it.
+    """
+    checks = await request.app.state.checks.run()
+    failed = [check for check in checks if not check.ok]
+    if not failed:
+        return Response(to_json(Readiness(checks=checks)), media_type="application/json")
+    code = "damaged" if "damage" in (check.name for check in failed) else "unavailable"
+    errors = [
+        ProblemError(parameter=check.name, code=code, detail=check.detail) for check in failed
+    ]
+    return problem(request, code, f"Not ready: {failed[0].name}: {failed[0].detail}", errors)

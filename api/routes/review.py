@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +24,8 @@ from api.http.write_transaction import (
     WRITE_ERRORS,
     Answer,
     body_of,
+    judged,
+    located_in_body,
     meant,
     taking,
     write,
@@ -31,7 +33,7 @@ from api.http.write_transaction import (
 from api.routes.curate import told
 from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
-from models.core.errors import Fault, InvalidRecord, NotFound, validation_faults
+from models.core.errors import Fault, NotFound, invalid_record
 from models.core.types import Strict, Text
 from models.read import listings
 from models.read.filters import NO_VALUES, Filters, Many
@@ -142,12 +144,11 @@ def _kind(name: str) -> RecordType:
 
 async def _read(request: Request, model: type[Strict]) -> Any:
     given = await body_of(request)
-    try:
-        return model.model_validate(given)
-    except ValueError as error:
-        faults = validation_faults(error.errors(), model.model_fields)  # type: ignore[attr-defined]
-        faults = [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
-        raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
+    with located_in_body():
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            raise invalid_record(error, model.model_fields) from None
 
 
 def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
@@ -356,9 +357,10 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
     """
     given = await _read(request, BatchIn)
     request.app.state.limits.count_batch(request, caller.id, len(given.records))
+    records = await judged(request, review.judge_all, caller, given.records)
 
     def work(change: Change) -> Answer:
-        names = review.propose_all(change, caller, given.records)
+        names = review.propose_all(change, caller, records)
         return Answer(lambda change: _listed(change, names), 201)
 
     return await write(request, caller, work, given.comment)

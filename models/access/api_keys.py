@@ -15,6 +15,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+from precis_i18n import get_profile
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -22,8 +23,8 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import format_timestamp, now
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound, validation_faults
-from models.core.types import Strict, Text
+from models.core.errors import ClaimbaseError, Fault, NotFound, describe_faults, invalid_record
+from models.core.types import Strict, Text, is_blank
 from models.core.vocabulary import OneOf, vocabulary_check
 from models.database.prepared_statements import fetch_first
 from models.records.serializers import Row, columns_of, table
@@ -62,6 +63,9 @@ RESERVED_NAMES = frozenset(
     ]
 )
 NAME_LENGTH = 100
+# RFC 8266: no controls, no invisible letters, joiners only where a script needs them, and each
+# letter in its common form.
+_NICKNAMES = get_profile("NicknameCasePreserved")
 _NUMBER_OF_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
 
@@ -74,19 +78,25 @@ def check_name(value: object) -> object:
         raise PydanticCustomError(
             "bad_name", "A name has 1 to {most} characters.", {"most": NAME_LENGTH}
         )
-    if any(_is_invisible(character) for character in name):
+    try:
+        plain = _NICKNAMES.enforce(name)
+    except UnicodeEncodeError:
+        plain = None
+    if plain is None or is_blank(name):
         raise PydanticCustomError(
             "bad_name", "A name has no control characters and no invisible ones."
+        )
+    if plain != name:
+        raise PydanticCustomError(
+            "bad_name",
+            "A name has no other forms of common letters, such as wide ones; write it '{plain}'.",
+            {"plain": plain},
         )
     if name.casefold() in RESERVED_NAMES or name.casefold().startswith(PREFIX):
         raise PydanticCustomError(
             "reserved_name", "The program uses this name itself; choose another."
         )
     return name
-
-
-def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character)[0] == "C" or character in "\u2028\u2029"
 
 
 def same_person(name: str, other: str) -> bool:
@@ -104,7 +114,9 @@ def spellings_of(connection: Connection, name: str) -> list[str]:
 
 
 def _without_spelling(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return a name without case, blanks, wide forms and joiners, which cannot be seen."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Zs"))
 
 
 def check_expiry(value: object) -> object:
@@ -233,12 +245,12 @@ def parse_key_request(request: object) -> KeyIn:
     try:
         return KeyIn.model_validate(request)
     except ValidationError as error:
-        faults = validation_faults(error.errors(), KeyIn.model_fields)
-        detail = "; ".join(
-            f"{fault.at}: {fault.detail}" if fault.at else fault.detail for fault in faults
-        )
-        located = [fault.model_copy(update={"at": f"/{fault.at}"}) for fault in faults]
-        raise InvalidRecord(detail, located) from None
+        invalid = invalid_record(error, KeyIn.model_fields)
+        invalid.detail = describe_faults(invalid.faults)
+        invalid.faults = [
+            fault.model_copy(update={"at": f"/{fault.at}"}) for fault in invalid.faults
+        ]
+        raise invalid from None
 
 
 def create_key(connection: Connection, request: KeyIn) -> tuple[Key, str]:

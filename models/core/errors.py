@@ -4,7 +4,12 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic import ValidationError
 from sqlmodel import SQLModel
+
+# Nobody mends more faults at once, and for each the nearest valid name is looked for. A request may
+# have tens of thousands.
+MOST_FAULTS = 100
 
 
 def close_matches(value: str, choices: Iterable[str], limit: int = 3) -> list[str]:
@@ -43,16 +48,20 @@ def describe_fault(location: str, fault: Fault) -> str:
 
 
 class ClaimbaseError(Exception):
-    """An error that the caller can fix. `code` is a term of the vocabulary of problems."""
+    """An error that the caller can fix. `code` is a term of the vocabulary of problems.
+
+    `faults` has at most `MOST_FAULTS`; `more` is the number of the others.
+    """
 
     code = "invalid_record"
 
     def __init__(
-        self, detail: str, faults: Sequence[Fault] = (), *, code: str | None = None
+        self, detail: str, faults: Sequence[Fault] = (), *, code: str | None = None, more: int = 0
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.faults = list(faults)
+        self.faults = list(faults[:MOST_FAULTS])
+        self.more = more + len(faults) - len(self.faults)
         self.code = code or self.code
 
 
@@ -78,13 +87,41 @@ class Gone(ClaimbaseError):
     code = "gone"
 
 
-def validation_faults(errors: Iterable[Any], fields: Iterable[str] = ()) -> list[Fault]:
-    """Turn the error list of a Pydantic `ValidationError` into faults.
+def invalid_record(
+    error: ValidationError, fields: Iterable[str] = (), most: int = MOST_FAULTS
+) -> InvalidRecord:
+    """Return Pydantic's error as one of the domain, with at most so many faults."""
+    faults = validation_faults(error.errors(), fields, most) if most else []
+    detail = describe_faults(faults[:1])
+    return InvalidRecord(detail, faults, more=error.error_count() - len(faults))
+
+
+def describe_faults(faults: Iterable[Fault]) -> str:
+    """Return faults as one line, each with its place in front."""
+    return "; ".join(
+        f"{fault.at}: {fault.detail}" if fault.at else fault.detail for fault in faults
+    )
+
+
+def record_faults(error: ValidationError, fields: Iterable[str] = ()) -> list[Fault]:
+    """Return the faults of Pydantic's error for a report; the last one may count those left out."""
+    faults = validation_faults(error.errors(), fields)
+    left_out = error.error_count() - len(faults)
+    if left_out:
+        detail = f"{left_out:,} more faults of this record are not listed."
+        faults.append(Fault(at="", code="more_faults", detail=detail))
+    return faults
+
+
+def validation_faults(
+    errors: Sequence[Any], fields: Iterable[str] = (), most: int = MOST_FAULTS
+) -> list[Fault]:
+    """Turn the first errors of Pydantic's list into faults.
 
     `fields` are the fields that the record may have; they are suggested in place of an unknown one.
     """
     names = list(fields)
-    return [_validation_fault(error, names) for error in errors]
+    return [_validation_fault(error, names) for error in errors[:most]]
 
 
 def _validation_fault(error: Any, fields: list[str]) -> Fault:

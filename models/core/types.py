@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlmodel import Field, SQLModel
 
@@ -54,6 +54,30 @@ def clean_text(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(clean_text)]
+
+# Letters and symbols that leave nothing on the page: fillers of Hangul, and the empty Braille cell.
+_EMPTY_SIGNS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text can be seen: only blanks, controls, or marks on nothing."""
+    return not any(map(_is_visible, text))
+
+
+def _is_visible(character: str) -> bool:
+    # Letters, numbers, punctuation and symbols; not marks, separators and controls.
+    return unicodedata.category(character)[0] in "LNPS" and character not in _EMPTY_SIGNS
+
+
+def refuse_blank(value: str) -> str:
+    """Return a text, and refuse one that has characters of which none can be seen."""
+    if value and is_blank(value):
+        raise PydanticCustomError("blank_text", "Text must not consist of blanks alone.")
+    return value
+
+
+# What a person wrote down: a label, a statement, a quote, a note.
+VisibleText = Annotated[Text, AfterValidator(refuse_blank)]
 
 MAX_INTEGER = 2**31 - 1  # The largest value of an integer column in both databases.
 

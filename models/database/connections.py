@@ -7,7 +7,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,10 @@ from sqlalchemy.exc import (
     InvalidatePoolError,
     NoSuchModuleError,
 )
+from sqlalchemy.pool import NullPool
 
 from models.core.errors import ClaimbaseError
+from models.database.damage import DamageRecord
 from models.database.hung_connections import HangWatch
 from models.database.prepared_statements import TranslatedErrors, translate_error
 from models.database.writer_queue import WriterQueue
@@ -93,6 +95,8 @@ class Database:
 
     reader: Engine
     writer: Engine
+    # Opens a connection each time, so that it does not wait for those that others hold.
+    prober: Engine
     inline: Engine | None = None
     short_reader: Engine | None = None
     read_seconds: float | None = None
@@ -104,6 +108,10 @@ class Database:
     _opened: int = 0
     queue: WriterQueue = field(default_factory=WriterQueue)
     hang_watch: HangWatch = field(default_factory=HangWatch)
+    damage: DamageRecord = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.damage = DamageRecord(self.prober)
 
     @property
     def display_url(self) -> str:
@@ -128,6 +136,7 @@ class Database:
     @contextmanager
     def _reading(self, engine: Engine, seconds: float | None) -> Iterator[Connection]:
         with (
+            self.damage.noted(),
             engine.connect() as connection,
             self._answering(connection, seconds),
             connection.begin(),
@@ -142,6 +151,15 @@ class Database:
             return nullcontext()
         limit = float("inf") if seconds is None else seconds + GRACE_SECONDS
         return self.hang_watch.limited(connection.connection.driver_connection, limit)
+
+    @contextmanager
+    def probe(self) -> Iterator[Connection]:
+        """Yield a connection of its own that only reads, to find out whether the database answers.
+
+        It does not wait for a connection of the pool.
+        """
+        with self._reading(self.prober, self.read_seconds) as connection:
+            yield connection
 
     @contextmanager
     def read_inline(self, thousand_steps: int) -> Iterator[Connection]:
@@ -163,6 +181,9 @@ class Database:
             driver.execute("BEGIN")
         try:
             yield connection
+        except DBAPIError as error:
+            self.damage.note(error)
+            raise
         finally:
             if not connection.invalidated:
                 with TranslatedErrors(connection, "COMMIT"):
@@ -213,7 +234,8 @@ class Database:
             self._unwatch()
             if file is None:
                 return None
-            self._watching, self._file = self.inline.connect(), file
+            with self.damage.noted():
+                self._watching, self._file = self.inline.connect(), file
             self._watching.begin()
             self._opened += 1
         return self._watching
@@ -256,7 +278,9 @@ class Database:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        self.damage.refuse()
         with (
+            self.damage.noted(),
             self.queue.turn(BUSY_SECONDS) as patience,
             self.writer.connect() as connection,
             self._answering(connection, None),
@@ -325,18 +349,23 @@ def _sqlite_database(url: URL, read_seconds: float | None) -> Database:
     opened = Event()
     reader = _sqlite(url, opened, writes=False)
     writer = _sqlite(url, opened, writes=True)
+    prober = _sqlite(url, opened, writes=False, pool=_NO_POOL)
     # It has a pool of its own, so that it never waits for a connection that slow work holds.
     inline = _sqlite(url, opened, writes=False, inline=True)
-    return Database(reader, writer, inline, read_seconds=read_seconds)
+    return Database(reader, writer, prober, inline, read_seconds=read_seconds)
 
 
 def _postgresql_database(url: URL, read_seconds: float | None) -> Database:
     writer = create_engine(url, connect_args=_KEEPALIVE, pool_size=POOL_SIZE, **JSON_TEXT)
+    prober = create_engine(url, connect_args=_KEEPALIVE, **_NO_POOL).execution_options(
+        postgresql_readonly=True
+    )
     event.listen(writer, "begin", _bound_wait)
     reader = _postgresql_reader(url, POOL_SIZE, read_seconds)
     short_reader = _postgresql_reader(url, SHORT_POOL_SIZE, SHORT_MILLISECONDS / 1000)
-    database = Database(reader, writer, short_reader=short_reader, read_seconds=read_seconds)
-
+    database = Database(
+        reader, writer, prober, short_reader=short_reader, read_seconds=read_seconds
+    )
     for engine in (writer, reader, short_reader):
         _listen_for_lost_server(engine, database.hang_watch)
     return database
@@ -385,12 +414,21 @@ def _patience(connection: Connection) -> int:
     return milliseconds
 
 
-def _sqlite(url: URL, opened: Event, *, writes: bool, inline: bool = False) -> Engine:
+_NO_POOL: dict[str, Any] = {"poolclass": NullPool}
+_POOL: dict[str, Any] = {"pool_size": POOL_SIZE, "pool_use_lifo": True}
+
+
+def _sqlite(
+    url: URL,
+    opened: Event,
+    *,
+    writes: bool,
+    inline: bool = False,
+    pool: Mapping[str, Any] = _POOL,
+) -> Engine:
     """Return an engine for a file; `opened` is set once any engine of it has opened it."""
     wait = {"timeout": 0.01 if inline else BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(
-        url, pool_size=POOL_SIZE, pool_use_lifo=True, connect_args=wait, **JSON_TEXT
-    )
+    engine = create_engine(url, connect_args=wait, **pool, **JSON_TEXT)
     path = Path(str(url.database)).absolute()
     _listen_for_lost_file(engine, path, opened)
 

@@ -8,6 +8,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 UNDEFINED_TABLE = "42P01"
 CANCELLED = "57014"
 DISK_FULL = "53100"
+# A page with a bad checksum or header, and an index that disagrees with its table.
+CORRUPTED = ("XX001", "XX002")
 # SQLite needs room for its file and for the memory that connections share, which is also a file.
 SQLITE_DISK_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
@@ -16,6 +18,14 @@ def is_storage_full(error: DBAPIError) -> bool:
     """Return whether an error means that there is no room left to write."""
     states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
     return states[0] == DISK_FULL or states[1] in SQLITE_DISK_FULL
+
+
+def is_damaged(error: DBAPIError) -> bool:
+    """Return whether an error means that the database's files are damaged."""
+    # The lowest byte is the error, and the others its details.
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    is_corrupt = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return is_corrupt or getattr(error.orig, "sqlstate", None) in CORRUPTED
 
 
 def is_timeout(error: DBAPIError) -> bool:

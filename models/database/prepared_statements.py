@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
+    Column,
     ColumnElement,
     Connection,
     Delete,
@@ -145,20 +146,30 @@ def select_rows(
     """Return the rows with one of these values in a column, and those of `also` in others."""
     if not values:
         return []
-    # The last value is repeated up to a power of two, so that few statements serve all lengths.
-    places = 1 << (len(values) - 1).bit_length()
-    padded = [*values, *[values[-1]] * (places - len(values))]
+    wanted = padded(values)
 
     def build() -> Select[Any]:
-        wanted_places: list[ColumnElement[Any]] = [
-            bindparam(f"wanted_{place}") for place in range(places)
-        ]
-        return select(table).where(table.c[column].in_(wanted_places), *_equals(table, also))
+        return select(table).where(is_one_of(table.c[column], wanted), *_equals(table, also))
 
-    wanted = {f"wanted_{place}": value for place, value in enumerate(padded)}
-    key = ("rows", table.name, column, places, *also)
+    key = ("rows", table.name, column, len(wanted), *also)
     names, found = fetch(connection, key, build, {**wanted, **_prefixed("at", also)})
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def padded(values: Sequence[Any]) -> dict[str, Any]:
+    """Return values by the names of parameters, the last one repeated up to a power of two.
+
+    So few statements serve lists of all lengths.
+    """
+    places = 1 << (len(values) - 1).bit_length()
+    repeated = [*values, *[values[-1]] * (places - len(values))]
+    return {f"wanted_{place}": value for place, value in enumerate(repeated)}
+
+
+def is_one_of(column: Column[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that a column has the value of one of these parameters."""
+    places: list[ColumnElement[Any]] = [bindparam(name) for name in wanted]
+    return column.in_(places)
 
 
 def rows_of(connection: Connection, statement: Select[Any]) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """The schema of the database, as one Alembic tree for both databases."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData, Table, func, select
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models.core.errors import ClaimbaseError
@@ -10,6 +11,10 @@ from models.database import schema_version
 from models.database.connections import Database
 from models.database.schema_version import current
 from models.projection import rebuild
+from models.projection import tables as projection_tables
+from models.records.revision import Serial
+from models.records.serializers import table
+from models.search import index
 
 
 class BadMigration(ClaimbaseError):
@@ -24,7 +29,6 @@ def migrate(database: Database, target: str = "head") -> None:
     At the head the read model is derived anew in the same transaction, so that no reader meets
     half of it. Raises BadMigration if the revision does not exist, or the database is too old.
     """
-    from alembic import command
     from alembic.util import CommandError
 
     try:
@@ -36,9 +40,7 @@ def migrate(database: Database, target: str = "head") -> None:
                     f" program starts at {schema_version.OLDEST}. Run `claimbase migrate` of commit"
                     f" {schema_version.LAST_BEFORE_OLDEST} on it, then use this program again."
                 )
-            config = alembic_config(connection)
-            step = command.downgrade if _is_downward(at, target) else command.upgrade
-            step(config, target)
+            _step(connection, at, target)
             if current(connection) == schema_version.HEAD:
                 rebuild.rebuild(connection)
     except CommandError as error:
@@ -48,6 +50,70 @@ def migrate(database: Database, target: str = "head") -> None:
         with database.read() as connection:
             if current(connection) != schema_version.HEAD:
                 raise
+
+
+def _step(connection: Connection, at: str | None, target: str) -> None:
+    from alembic import command
+
+    step = command.downgrade if _is_downward(at, target) else command.upgrade
+    step(alembic_config(connection), target)
+
+
+class _Undo(Exception):
+    """Rolls a trial back."""
+
+
+def find_losses(database: Database, target: str) -> list[str]:
+    """Return in words what a migration to an older revision loses, such as `2 rows of api_key`.
+
+    The migration is carried out and rolled back, so this holds for migrations to come, too. What is
+    derived from other rows is no loss. Raises BadMigration if the revision does not exist.
+    """
+    from alembic.util import CommandError
+
+    with database.read(unlimited=True) as connection:
+        at = current(connection)
+        if not _is_downward(at, target):
+            return []
+        before = _kept_tables(connection)
+        rows = _numbers_of_rows(connection, before)
+    try:
+        with suppress(_Undo), database.write_schema() as connection:
+            _step(connection, at, target)
+            after = _kept_tables(connection)
+            rows_after = _numbers_of_rows(connection, after)
+            raise _Undo
+    except CommandError as error:
+        raise BadMigration(f"The database cannot be migrated to '{target}': {error}.") from None
+    losses = [
+        f"{number - rows_after.get(name, 0):,} rows of {name}"
+        for name, number in rows.items()
+        if number > rows_after.get(name, 0)
+    ]
+    with database.read(unlimited=True) as connection:
+        for name in sorted(before.keys() & after.keys()):
+            for column in before[name].c:
+                filled = select(func.count(column)).select_from(before[name])
+                if column.name not in after[name].c and (number := connection.scalar(filled)):
+                    losses.append(f"{number:,} values of {name}.{column.name}")
+    return losses
+
+
+def _kept_tables(connection: Connection) -> dict[str, Table]:
+    """Return the tables, as they are stored, that are not derived from others."""
+    derived = {table(model).name for model in (*projection_tables.DERIVED, *index.SEARCH_TABLES)}
+    passed = {*derived, "alembic_version", table(Serial).name}
+    schema = MetaData()
+    schema.reflect(
+        connection,
+        only=lambda name, _schema: name not in passed and not index.INDEX_OBJECTS.fullmatch(name),
+    )
+    return dict(sorted(schema.tables.items()))
+
+
+def _numbers_of_rows(connection: Connection, tables: dict[str, Table]) -> dict[str, int]:
+    counted = {name: select(func.count()).select_from(each) for name, each in tables.items()}
+    return {name: connection.scalar(count) or 0 for name, count in counted.items()}
 
 
 def alembic_config(connection: Connection):  # type: ignore[no-untyped-def]

@@ -13,12 +13,12 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from models.core import vocabularies as v
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord
+from models.core.errors import ClaimbaseError, Fault
 from models.core.types import Slug
 from models.core.vocabulary import OneOf
 from models.read.filters import NO_VALUES, Filters, Many
-from models.read.listings import current_serial, document, revision, topic
-from models.read.references import unknown_value
+from models.read.listings import current_serial, revision
+from models.read.references import refuse_unknown, unknown_value
 from models.records.revision import PUBLIC_STATES, Revision, RevisionOut, withhold_private
 from models.records.serializers import Row, table
 
@@ -114,16 +114,13 @@ def require_known(
 ) -> None:
     """Refuse claims and topics of which no revision can be seen: most likely they are mistyped."""
     faults = []
-    for name, ids in (("claim", document.c.claim), ("topic", topic.c.id)):
-        where = {"state": "accepted"} if name == "topic" else {}
-        for slug in parameters.get(name, ()):
-            visible = select(revision.c.serial).where(
-                revision.c.record == f"{name}/{slug}", may_see
-            )
-            if connection.scalar(visible.limit(1)) is None:
-                faults.append(unknown_value(connection, name, slug, ids, **where))
-    if faults:
-        raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
+    for name in ("claim", "topic"):
+        slugs = parameters.get(name, ())
+        records = [f"{name}/{slug}" for slug in slugs]
+        visible = select(revision.c.record).where(revision.c.record.in_(records), may_see)
+        known = set(connection.scalars(visible.distinct()))
+        faults += [unknown_value(name, slug) for slug in slugs if f"{name}/{slug}" not in known]
+    refuse_unknown(connection, faults)
 
 
 def revision_etag(row: Mapping[str, Any]) -> str:

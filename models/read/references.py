@@ -10,10 +10,16 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from models.core.errors import Fault, Gone, InvalidRecord
-from models.database.prepared_statements import fetch, fetch_first
+from models.database.prepared_statements import fetch, fetch_first, is_one_of, padded
 from models.read.filters import REFERENCES, comparable_values, term
 from models.records.near_matches import nearest
-from models.records.record_types import RECORD_TYPES, RecordType, current_id, read_state
+from models.records.record_types import (
+    RECORD_TYPES,
+    RecordType,
+    current_id,
+    read_state,
+    read_states,
+)
 from models.records.retired import require_not_retired
 from models.records.serializers import table
 from models.records.source import IDENTIFIER_FORMATS, Source, SourceIdentifier, normalise_identifier
@@ -76,7 +82,10 @@ def follow_merge(connection: Connection, kind: RecordType, absent: Fault) -> str
         require_not_retired(connection, kind, slug)
     except Gone as gone:
         instead = gone.faults[0].suggestion if gone.faults else None
-        return absent.model_copy(update={"detail": gone.detail, "suggestion": instead})
+        # What stands in its place is all that is offered; `refuse_unknown` looks for nothing else.
+        return absent.model_copy(
+            update={"detail": gone.detail, "suggestion": instead, "given": None}
+        )
     return absent if slug == absent.given else slug
 
 
@@ -101,7 +110,8 @@ def resolve_references(connection: Connection, parameters: Mapping[str, Any]) ->
     for parameter, values in parameters.items():
         name = parameter.partition(".")[0]
         if name == "asserted_by":
-            faults += _unknown_values(connection, parameter, values, term.c.value, field=name)
+            unknown = _unknown_values(connection, parameter, values, term.c.value, field=name)
+            faults += [unknown_value(parameter, value) for value in unknown]
         elif name in REFERENCES and isinstance(values, list):
             slugs = [value for value in values if ":" not in value]
             identifiers = [value for value in values if ":" in value]
@@ -109,9 +119,33 @@ def resolve_references(connection: Connection, parameters: Mapping[str, Any]) ->
                 *_resolve_slugs(connection, parameter, slugs, faults),
                 *_resolve_identifiers(connection, parameter, identifiers, faults),
             ]
-    if faults:
-        raise InvalidRecord(faults[0].detail, faults, code="unknown_value")
+    refuse_unknown(connection, faults)
     return resolved
+
+
+def refuse_unknown(connection: Connection, faults: list[Fault]) -> None:
+    """Raise `InvalidRecord` if there are faults.
+
+    The most similar stored id is looked for once, for the first value that is not stored: looking
+    takes longer than all else that a refused request needs.
+    """
+    if not faults:
+        return
+    first = faults[0]
+    if first.code == "unknown_value" and first.given is not None and first.suggestion is None:
+        name = first.at.partition(".")[0]
+        ids, where = _stored_values(name)
+        close = nearest(connection, ids, first.given, **where)
+        faults[0] = first.model_copy(update={"suggestion": close[0] if close else None})
+    raise InvalidRecord(first.detail, faults, code="unknown_value")
+
+
+def _stored_values(name: str) -> tuple[Column[str], dict[str, str]]:
+    """Return the column of the values that a parameter may have, and the rows that count."""
+    if name == "asserted_by":
+        return term.c.value, {"field": name}
+    ids = REFERENCES[name]
+    return ids, {"state": "accepted"} if "state" in ids.table.c else {}
 
 
 def _resolve_slugs(
@@ -119,16 +153,21 @@ def _resolve_slugs(
 ) -> list[str]:
     """Return current slugs. Adds a fault for each slug that has none."""
     name = parameter.partition(".")[0]
-    ids = REFERENCES[name]
-    where = {"state": "accepted"} if "state" in ids.table.c else {}
+    ids, where = _stored_values(name)
     kind = RECORD_TYPES["source" if name == "document" else name]
     current = {slug: slug for slug in slugs}
-    for absent in _unknown_values(connection, parameter, list(current), ids, **where):
-        successor = follow_merge(connection, kind, absent)
+    unknown = _unknown_values(connection, parameter, list(current), ids, **where)
+    # What was never stored was not merged either.
+    retired = read_states(connection, [(kind.name, slug) for slug in unknown])
+    for slug in unknown:
+        absent = unknown_value(parameter, slug)
+        successor: str | Fault = absent
+        if (kind.name, slug) in retired:
+            successor = follow_merge(connection, kind, absent)
         if isinstance(successor, Fault):
             faults.append(successor)
-        elif absent.given is not None:
-            current[absent.given] = successor
+        else:
+            current[slug] = successor
     return [current[slug] for slug in slugs]
 
 
@@ -155,34 +194,27 @@ def _unknown_values(
     values: Sequence[str],
     ids: Column[str],
     **where: str,
-) -> list[Fault]:
-    """Return a fault for each value that is not in a column under these conditions."""
-    key = ("known", parameter.partition(".")[0])
+) -> list[str]:
+    """Return the values that are not in a column under these conditions, by one statement."""
+    if not values:
+        return []
+    wanted = padded(values)
 
     def build() -> Select[Any]:
         same = [ids.table.c[name] == value for name, value in where.items()]
-        return select(ids).where(ids == bindparam("value"), *same).limit(1)
+        return select(ids).where(is_one_of(ids, wanted), *same).distinct()
 
-    return [
-        unknown_value(connection, parameter, value, ids, **where)
-        for value in values
-        if not fetch(connection, key, build, {"value": value})[1]
-    ]
+    key = ("known", parameter.partition(".")[0], len(wanted))
+    _, rows = fetch(connection, key, build, wanted)
+    known = {row[0] for row in rows}
+    return [value for value in values if value not in known]
 
 
-def unknown_value(
-    connection: Connection,
-    parameter: str,
-    value: str,
-    ids: Column[str],
-    **where: str,
-) -> Fault:
-    """Return the fault that a parameter names an absent record, with the most similar id."""
-    close = nearest(connection, ids, value, **where)
+def unknown_value(parameter: str, value: str) -> Fault:
+    """Return the fault that a parameter names an absent record; see `refuse_unknown`."""
     return Fault(
         at=parameter,
         code="unknown_value",
         detail=f"There is no {parameter.partition('.')[0]} '{value}'.",
-        suggestion=close[0] if close else None,
         given=value,
     )

@@ -4,7 +4,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import PartialDate
-from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
 
 
@@ -12,12 +12,12 @@ class AssessmentIn(Strict):
     """A decision as a person writes it."""
 
     key: Slug = Field(primary_key=True, description="Unique within the claim.")
-    assessor: Text = Field(
+    assessor: VisibleText = Field(
         min_length=1, max_length=200, description="The person or body that decided."
     )
     status: v.Status
     assessed: PartialDate = Field(description="When it was decided.")
-    rationale: Text = Field(min_length=1, max_length=5000)
+    rationale: VisibleText = Field(min_length=1, max_length=5000)
     source: Slug | None = Field(default=None, foreign_key="source.id")
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(

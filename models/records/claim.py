@@ -8,7 +8,15 @@ from sqlalchemy import JSON, CheckConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.types import (
+    MAX_INTEGER,
+    REPLACED_BY_DESCRIPTION,
+    PartOfClaim,
+    Slug,
+    Strict,
+    Text,
+    VisibleText,
+)
 from models.core.vocabulary import vocabulary_check
 
 
@@ -19,9 +27,9 @@ class TopicIn(Strict):
     """
 
     id: Slug = Field(primary_key=True)
-    label: Text = Field(min_length=1, max_length=200)
-    definition: Text = Field(min_length=1, max_length=2000)
-    crosswalk: dict[Text, Text] = Field(default={}, sa_type=JSON)
+    label: VisibleText = Field(min_length=1, max_length=200)
+    definition: VisibleText = Field(min_length=1, max_length=2000)
+    crosswalk: dict[VisibleText, VisibleText] = Field(default={}, sa_type=JSON)
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -52,11 +60,11 @@ class ClaimFields(Strict):
     """What one row of the table holds."""
 
     id: Slug = Field(primary_key=True, description="Slug.")
-    statement: Text = Field(
+    statement: VisibleText = Field(
         min_length=1, max_length=2000, description="The normalised claim, one plain sentence."
     )
     kind: v.ClaimKind
-    note: Text | None = Field(
+    note: VisibleText | None = Field(
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
     )
     state: v.ReviewState = "accepted"
@@ -116,7 +124,7 @@ class OccurrenceIn(Strict):
 
     key: Slug = Field(primary_key=True, description="Unique within the claim.")
     source: Slug = Field(foreign_key="source.id")
-    quote: Text = Field(
+    quote: VisibleText = Field(
         min_length=1, max_length=10_000, description="Verbatim, misspellings included."
     )
     prefix: Text = Field(default="", max_length=200)
@@ -126,10 +134,10 @@ class OccurrenceIn(Strict):
     asserted_by: list[Slug] = Field(
         min_length=1, sa_type=JSON, description="Who asserts it, as slugs."
     )
-    hedges: list[Text] = Field(
+    hedges: list[VisibleText] = Field(
         default=[], sa_type=JSON, description="The words that weaken or qualify it, verbatim."
     )
-    note: Text | None = Field(default=None, max_length=5000)
+    note: VisibleText | None = Field(default=None, max_length=5000)
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION

@@ -8,7 +8,15 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.types import (
+    MAX_INTEGER,
+    REPLACED_BY_DESCRIPTION,
+    PartOfClaim,
+    Slug,
+    Strict,
+    Text,
+    VisibleText,
+)
 from models.core.vocabulary import vocabulary_check
 
 # The levels that the Oxford 2011 table has for each question. Any other level was misread.
@@ -41,14 +49,14 @@ class EvidenceIn(Strict):
     sample_size: int | None = Field(
         default=None, ge=0, le=MAX_INTEGER, description="People in all groups together."
     )
-    sample: Text | None = Field(default=None, max_length=500)
-    finding: Text = Field(
+    sample: VisibleText | None = Field(default=None, max_length=500)
+    finding: VisibleText = Field(
         min_length=1, max_length=5000, description="What was found, in the curator's own words."
     )
-    quote: Text | None = Field(
+    quote: VisibleText | None = Field(
         default=None, max_length=10_000, description="Verbatim words of the source."
     )
-    locator: Text | None = Field(
+    locator: VisibleText | None = Field(
         default=None, max_length=200, description="Where in the source: abstract, table 2, p. 4."
     )
     independence_group: Slug
@@ -56,7 +64,7 @@ class EvidenceIn(Strict):
         default=False, description="True where somebody searched and found no evidence."
     )
     extraction: v.Extraction = "manual"
-    note: Text | None = Field(default=None, max_length=5000)
+    note: VisibleText | None = Field(default=None, max_length=5000)
     relation_type: v.RelationType | None = Field(
         default=None,
         description="Given where the line bears on a relation of the claim, not on the claim: the "

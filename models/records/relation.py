@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text
+from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
 from models.records.evidence import EvidenceOut
 
@@ -17,7 +17,7 @@ class RelationIn(Strict):
         primary_key=True,
         description="The other claim. It may live on another shard: no foreign key.",
     )
-    note: Text | None = Field(default=None, max_length=5000)
+    note: VisibleText | None = Field(default=None, max_length=5000)
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION

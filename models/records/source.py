@@ -13,7 +13,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import PartialDate, last_day_of
-from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, Slug, Strict, Text
+from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
 
 
@@ -23,20 +23,20 @@ class AuthorIn(Strict):
     The fields are CSL's name parts.
     """
 
-    family: Text | None = Field(default=None, min_length=1, max_length=200)
-    given: Text | None = Field(
+    family: VisibleText | None = Field(default=None, min_length=1, max_length=200)
+    given: VisibleText | None = Field(
         default=None, min_length=1, max_length=200, description="Given names or initials."
     )
-    particle: Text | None = Field(
+    particle: VisibleText | None = Field(
         default=None,
         min_length=1,
         max_length=50,
         description="CSL's non-dropping particle, such as 'van den'.",
     )
-    suffix: Text | None = Field(
+    suffix: VisibleText | None = Field(
         default=None, min_length=1, max_length=50, description="Such as 'Jr' or 'III'."
     )
-    literal: Text | None = Field(
+    literal: VisibleText | None = Field(
         default=None, min_length=1, max_length=500, description="A group author's name."
     )
 
@@ -104,7 +104,7 @@ class SourceFields(Strict):
 
     id: Slug = Field(primary_key=True, description="Slug.")
     type: v.SourceType
-    title: Annotated[Text, AfterValidator(_bracketed)] = Field(
+    title: Annotated[VisibleText, AfterValidator(_bracketed)] = Field(
         min_length=1,
         max_length=1000,
         description="As printed; in square brackets where the curator supplied it (as ISBD does), "
@@ -113,17 +113,19 @@ class SourceFields(Strict):
     authors_complete: bool = Field(
         default=True, description="False where the list goes on beyond what was confirmed."
     )
-    container_title: Text | None = Field(
+    container_title: VisibleText | None = Field(
         default=None, max_length=500, description="The journal or book, in full."
     )
-    container_title_short: Text | None = Field(
+    container_title_short: VisibleText | None = Field(
         default=None, max_length=200, description="The journal's abbreviation."
     )
-    publisher: Text | None = Field(default=None, max_length=500)
-    volume: Text | None = Field(default=None, max_length=50)
-    issue: Text | None = Field(default=None, max_length=50)
-    page: Text | None = Field(default=None, max_length=50, description="Page range or e-locator.")
-    number: Text | None = Field(
+    publisher: VisibleText | None = Field(default=None, max_length=500)
+    volume: VisibleText | None = Field(default=None, max_length=50)
+    issue: VisibleText | None = Field(default=None, max_length=50)
+    page: VisibleText | None = Field(
+        default=None, max_length=50, description="Page range or e-locator."
+    )
+    number: VisibleText | None = Field(
         default=None, max_length=50, description="Article or report number."
     )
     issued: PartialDate | None = Field(default=None, description="Date of publication.")
@@ -144,11 +146,11 @@ class SourceFields(Strict):
     sample_size: int | None = Field(
         default=None, ge=0, le=MAX_INTEGER, description="People in all groups together."
     )
-    sample: Text | None = Field(
+    sample: VisibleText | None = Field(
         default=None, max_length=500, description="The groups, such as '56 MS, 20 controls'."
     )
     integrity: v.Integrity = "no_notice"
-    integrity_note: Text | None = Field(default=None, max_length=2000)
+    integrity_note: VisibleText | None = Field(default=None, max_length=2000)
     integrity_date: PartialDate | None = Field(
         default=None,
         description="When that was announced; a retracted source counts in evidence time until "
@@ -159,7 +161,7 @@ class SourceFields(Strict):
         regex=r"^[0-9a-f]{64}$",
         description="SHA-256 of the plain text in which anchors count characters.",
     )
-    note: Text | None = Field(default=None, max_length=5000)
+    note: VisibleText | None = Field(default=None, max_length=5000)
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION

@@ -47,10 +47,11 @@ def write_backup(database: Database, path: Path) -> Row:
     """Write a backup to a new file, which only its owner may read. Return its header.
 
     The file gets its name only when it is complete. Others may write to the database meanwhile;
-    their changes are not in the backup. Raises `BadBackup`.
+    their changes are not in the backup. Raises `BadBackup`, or `Damaged`.
     """
     if path.exists():
         raise BadBackup(f"{path} is there already; a backup is never written over.")
+    database.damage.refuse()
     partial = path.absolute().with_name(f".{path.name}.partial")
     try:
         with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -86,6 +87,7 @@ def restore_backup(database: Database, path: Path) -> Row:
     afterwards. A backup of an older program is migrated to the newest schema. Raises `BadBackup`.
     """
     header = _verify(path)
+    database.damage.refuse()
     with database.read() as connection:
         _require_empty(connection)
     migrations.migrate(database, header["schema"])

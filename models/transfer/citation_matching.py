@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from models.core.errors import Fault, validation_faults
+from models.core.errors import Fault, record_faults
 from models.core.types import REVIEW_FIELDS, Strict
 from models.records import retired
 from models.records.record_types import RECORD_TYPES, current_id
@@ -128,7 +128,7 @@ def _reconcile_one(
     try:
         source = SourceIn.model_validate({**record, "id": "import"})
     except ValidationError as error:
-        faults = validation_faults(error.errors(), SourceIn.model_fields)
+        faults = record_faults(error, SourceIn.model_fields)
         return Outcome(line, "reported", faults=faults)
     if match := _match_stored(connection, source, states):
         slug, matched_by = match

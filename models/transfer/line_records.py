@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.core.errors import Fault, join_path, validation_faults
+from models.core.errors import Fault, join_path, record_faults
 from models.core.types import is_slug
 from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
@@ -143,7 +143,7 @@ def _parse_record(
     try:
         body = validate_fields(kind, content)
     except ValidationError as error:
-        faults = validation_faults(error.errors(), kind.fields.model_fields)
+        faults = record_faults(error, kind.fields.model_fields)
         return [_problem(location, pointer, fault) for fault in faults]
     if kind.part:
         body = {"claim": claim, **body}

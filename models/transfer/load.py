@@ -14,11 +14,12 @@ from typing import IO, Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
-from models.core.errors import ClaimbaseError, Fault, InvalidRecord, validation_faults
+from models.core.errors import ClaimbaseError, Fault, InvalidRecord, record_faults
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
+from models.projection.integrity_check import check_records
 from models.projection.rebuild import DERIVATION
 from models.records.claim import Claim
 from models.records.record_types import RECORD_TYPES
@@ -143,7 +144,8 @@ def _restore(
 ) -> LoadResult:
     """Restore an export with its serials, times and actors.
 
-    What is derived from the records must be what the lines say, if the same rules derived both.
+    What is derived from the records must be what the lines say, if the same rules derived both, and
+    the last revision of each record must be the record.
     """
     header = source.header or {}
     result.restored = True
@@ -162,6 +164,10 @@ def _restore(
         _check_completeness(header, result, run)
         _check_relations(run)
         connection.execute(update(table(Serial)).values(value=result.revisions))
+        # The read model was compared with the lines already.
+        for disagreement in (*check_records(connection), *_revisions_to_come(connection)):
+            fault = Fault(at="", code="contradiction", detail=disagreement)
+            run.complain("at the end", fault)
         if result.reported or run.wrong:
             raise BadImport("The export cannot be restored as it was; nothing was stored.")
     return result
@@ -191,6 +197,17 @@ def _expected_lines(counts: Any) -> int | None:
         return None
     numbers = list(counts.values())
     return sum(numbers) if all(type(number) is int for number in numbers) else None
+
+
+def _revisions_to_come(connection: Connection) -> Iterator[str]:
+    """Yield a sentence for each record whose revision is later than the last one."""
+    last = select(table(Serial).c.value).scalar_subquery()
+    for kind in RECORD_TYPES.values():
+        rows = table(kind.model)
+        if "revision" in rows.c:
+            later = select(rows.c.id, rows.c.revision).where(rows.c.revision > last)
+            for record_id, number in connection.execute(later):
+                yield f"{kind.name}/{record_id} is at revision {number}, which is not there."
 
 
 def _check_relations(run: LoadRun) -> None:
@@ -279,7 +296,7 @@ def _store_revisions(run: LoadRun, revisions: list[tuple[str, Row]], last_serial
         try:
             rows.append(_revision_row(content, serial))
         except ValidationError as error:
-            for fault in validation_faults(error.errors(), RevisionWhole.model_fields):
+            for fault in record_faults(error, RevisionWhole.model_fields):
                 run.complain(where, fault)
         except InvalidRecord as error:
             for fault in error.faults:

@@ -20,7 +20,7 @@ from models.core.errors import (
     InvalidRecord,
     describe_fault,
     join_path,
-    validation_faults,
+    record_faults,
 )
 from models.database.connections import Database
 from models.records.assessment import AssessmentIn
@@ -255,7 +255,7 @@ def _validate(
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        for fault in validation_faults(error.errors(), model.model_fields):
+        for fault in record_faults(error, model.model_fields):
             report(path, _located(fault, pointer))
         return None
 

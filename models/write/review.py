@@ -21,14 +21,17 @@ from models.access.proposal_ownership import (
 from models.core import vocabularies as v
 from models.core.dates import parse_timestamp
 from models.core.errors import (
+    MOST_FAULTS,
     ClaimbaseError,
     Conflict,
     Fault,
     InvalidRecord,
     NotFound,
+    describe_faults,
+    invalid_record,
     validation_faults,
 )
-from models.core.types import REVIEW_FIELDS, Strict, is_slug
+from models.core.types import REVIEW_FIELDS, Strict, is_blank, is_slug
 from models.core.vocabulary import OneOf
 from models.records.record_types import (
     PART_TYPES,
@@ -205,35 +208,63 @@ def describe_purged(connection: Connection, serial: int) -> RecordOut:
     return _record_out(row, {}, None, serial)
 
 
-def propose_all(change: Change, caller: Key, records: Sequence[Any]) -> list[str]:
+# A record whose form was judged: its type, and its fields as they are stored.
+Judged = tuple[RecordType, Row]
+
+
+def judge_all(caller: Key, records: Sequence[Any]) -> list[Judged]:
+    """Judge the form of records, without looking at what is stored.
+
+    The field `record` of each says of which type it is. Raises `InvalidRecord` with the faults of
+    all records; where a fault is begins with `records/` and the record's position from 0.
+    """
+    judged: list[Judged] = []
+    faults: list[Fault] = []
+    more = 0
+    for position, record in enumerate(records):
+        try:
+            kind = _type_of(record)
+            fields = {name: value for name, value in record.items() if name != "record"}
+            judged.append((kind, judge(caller, kind, fields, MOST_FAULTS - len(faults))))
+        except InvalidRecord as error:
+            faults += _faults_in_record(error, position)
+            more += error.more
+    if faults:
+        number = len(faults) + more
+        raise InvalidRecord(_nothing_stored(f"{number:,} faults", faults), faults, more=more)
+    return judged
+
+
+def propose_all(change: Change, caller: Key, records: Sequence[Judged]) -> list[str]:
     """Propose records in their order. Return their names, such as `source/doepp-2010`.
 
-    The field `record` of each says of which type it is. Raises `InvalidRecord` with every fault of
-    every record; where a fault is begins with `records/` and the record's position from 0.
+    Raises `InvalidRecord` with the faults of all records, or of the first ones if there are many:
+    others wait meanwhile.
     """
     names: list[str] = []
     faults: list[Fault] = []
-    for position, record in enumerate(records):
+    for position, (kind, body) in enumerate(records):
         try:
-            names.append(_propose_named(change, caller, record))
+            names.append(f"{kind.name}/{propose(change, caller, kind, body)}")
         except (InvalidRecord, Conflict, NotFound) as error:
             faults += _faults_in_record(error, position)
+        if len(faults) >= MOST_FAULTS:
+            number = f"{len(faults)} faults in the first {position + 1} records"
+            raise InvalidRecord(_nothing_stored(number, faults), faults)
     if faults:
-        raise InvalidRecord(
-            f"{len(faults)} faults; nothing was stored. The first: {faults[0].detail}", faults
-        )
+        raise InvalidRecord(_nothing_stored(f"{len(faults)} faults", faults), faults)
     return names
 
 
-def _propose_named(change: Change, caller: Key, record: Any) -> str:
-    kind = _type_of(record)
-    fields = {name: value for name, value in record.items() if name != "record"}
-    return f"{kind.name}/{propose(change, caller, kind, fields)}"
+def _nothing_stored(number: str, faults: Sequence[Fault]) -> str:
+    return f"{number}; nothing was stored. The first: {faults[0].detail}"
 
 
 def _faults_in_record(error: ClaimbaseError, position: int) -> list[Fault]:
     """Return what is wrong with one of several records, located by its position."""
-    faults = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
+    faults = error.faults
+    if not faults and not error.more:
+        faults = [Fault(at="", code=error.code, detail=error.detail)]
     return [
         fault.model_copy(update={"at": f"records/{position}/{fault.at.strip('/')}".rstrip("/")})
         for fault in faults
@@ -249,11 +280,11 @@ def _type_of(record: Any) -> RecordType:
     raise InvalidRecord(detail, [fault])
 
 
-def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:
-    """Store a new record as a proposal and return its id.
+def judge(caller: Key, kind: RecordType, body: Row, most: int = MOST_FAULTS) -> Row:
+    """Return a record to be proposed as it would be stored.
 
-    An assessment is itself a decision, so it is stored as accepted. A rejected or withdrawn record
-    may be proposed again under its id by its proposer. Raises `InvalidRecord` with every fault.
+    This needs no database, so nobody waits for it. An assessment is itself a decision, so it is
+    stored as accepted. Raises `InvalidRecord` with at most so many faults.
     """
     state = "submitted"
     if kind.name == "assessment":
@@ -263,8 +294,34 @@ def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:
         "state": body.get("state", state),
         "replaced_by": body.get("replaced_by"),
     }
-    body = validate_record(kind, {**body, **review_fields})
+    body = validate_record(kind, {**body, **review_fields}, most)
     _require_review_fields(body, {"state": state, "replaced_by": None})
+    return body
+
+
+def judge_version(kind: RecordType, body: Row) -> None:
+    """Judge the form of a record, or of some of its fields, that is to become a new version.
+
+    What is missing, and how fields fit together, is judged when the record is stored.
+    """
+    fields = {name: value for name, value in body.items() if name not in ("claim", *REVIEW_FIELDS)}
+    try:
+        kind.validated(fields)
+    except ValidationError as error:
+        errors = error.errors()
+        faulty = [each for each in errors if each["type"] != "missing" and each["loc"]]
+        if faulty:
+            faults = validation_faults(faulty, kind.fields.model_fields)
+            more = len(faulty) - len(faults)
+            raise InvalidRecord(describe_faults(faults[:1]), faults, more=more) from None
+
+
+def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:
+    """Store a new record, as `judge` returns it, and return its id.
+
+    A rejected or withdrawn record may be proposed again under its id by its proposer. Raises
+    `InvalidRecord` with every fault.
+    """
     _require_visible_references(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = changes.cached_record(change, kind, record_id)
@@ -416,10 +473,10 @@ def parts_of_claim(
     return parts
 
 
-def validate_record(kind: RecordType, body: Row) -> Row:
+def validate_record(kind: RecordType, body: Row, most: int = MOST_FAULTS) -> Row:
     """Return a record as it is stored, with every default.
 
-    Raises `InvalidRecord` with every fault.
+    Raises `InvalidRecord` with at most so many faults.
     """
     own_fields = dict(body)
     key: Row = {}
@@ -433,8 +490,7 @@ def validate_record(kind: RecordType, body: Row) -> Row:
     try:
         return {**key, **kind.validated(own_fields)}
     except ValidationError as error:
-        faults = validation_faults(error.errors(), kind.fields.model_fields)
-        raise InvalidRecord(f"{faults[0].at}: {faults[0].detail}", faults) from None
+        raise invalid_record(error, kind.fields.model_fields, most) from None
 
 
 def _require_visible_references(change: Change, caller: Key, kind: RecordType, body: Row) -> None:
@@ -480,7 +536,7 @@ def _require_review_fields(body: Row, expected: Row) -> None:
 
 def require_comment(change: Change, action: str) -> None:
     """Refuse an action that needs a reason if the change has none."""
-    if not (change.comment or "").strip():
+    if is_blank(change.comment or ""):
         detail = f"Say why: to {action} needs a comment."
         raise InvalidRecord(detail, [Fault(at="comment", code="missing", detail=detail)])
 

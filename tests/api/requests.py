@@ -65,7 +65,7 @@ def problem(answer: Any) -> dict[str, Any]:
     assert (
         {"type", "title", "status", "detail", "code", "request_id"}
         <= set(body)
-        <= {*("type", "title", "status", "detail", "code", "request_id", "errors")}
+        <= {*("type", "title", "status", "detail", "code", "request_id", "errors", "more_errors")}
     )
     assert body["status"] == answer.status_code
     assert body["request_id"] == answer.headers["x-request-id"] != ""

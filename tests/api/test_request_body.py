@@ -4,7 +4,7 @@ only.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from api.http.request_body import DEEPEST, MOST_BYTES, MalformedJson, parse
 from api.main import middleware
 from api.settings import Settings
 from tests.api.requests import problem
+from tests.growth import MOST_GROWTH, growth
 
 JSON = {"Content-Type": "application/json"}
 
@@ -224,3 +225,53 @@ def test_files_of_citations_have_the_same_limit(client: TestClient) -> None:
         answer = client.post("/v1/sources:parse", content=content)
         assert answer.status_code == 413
         assert problem(answer)["code"] == "body_too_large"
+
+
+def many_names(size: int) -> bytes:
+    names = ",".join(f'"n{number}":1' for number in range(size))
+    return f'{{{names},"n{size - 1}":1}}'.encode()
+
+
+def overwritten_objects(size: int) -> bytes:
+    zeros, objects = ",".join("0" * size), ",".join(['"b":{"c":1,"c":1}'] * size)
+    return f'{{"a":[{zeros}],{objects}}}'.encode()
+
+
+def overwritten_list(size: int) -> bytes:
+    zeros, objects = ",".join("0" * size), ",".join(['{"c":1,"c":1}'] * size)
+    return f'{{"b":0,"b":[{objects}],"b":[{zeros}]}}'.encode()
+
+
+def long_name(size: int) -> bytes:
+    name, zeros = "x" * 10 * size, ",".join("0" * size)
+    return f'{{"{name}":[{zeros},"\\ud800"]}}'.encode()
+
+
+def brackets(size: int) -> bytes:
+    return b"[" + b"[]," * size + b"1"
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (many_names, 10_000),
+        (overwritten_objects, 3_000),
+        (overwritten_list, 3_000),
+        (long_name, 10_000),
+        (brackets, 20_000),
+    ],
+)
+def test_a_body_of_twice_the_size_costs_twice_as_much(
+    make: Callable[[int], bytes], size: int
+) -> None:
+    def refuse(body: bytes) -> None:
+        with pytest.raises(MalformedJson):
+            parse(body)
+
+    assert growth(make, refuse, size) < MOST_GROWTH
+
+
+def test_the_first_repeated_name_of_the_value_that_would_stand_is_pointed_at() -> None:
+    with pytest.raises(MalformedJson) as refused:
+        parse(b'{"a": {"x": 1, "x": 2}, "b": [{}, {"y": 1, "z": 2, "z": 3, "y": 4}]}')
+    assert [fault.at for fault in refused.value.faults] == ["/a/x"]

@@ -122,7 +122,12 @@ def test_all_bad_keys_get_the_same_message_except_expired_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Anna", "x", "é" * 100, "build script 2", "李雷", "O'Neil, PhD", "administrator"]
+    "name",
+    [
+        *("Anna", "x", "é" * 100, "build script 2", "李雷", "O'Neil, PhD", "administrator"),
+        # A joiner that cannot be seen, where Persian needs it.
+        "می\u200cخواهم",
+    ],
 )
 def test_valid_names_are_accepted(name: str) -> None:
     assert api_keys.parse_key_request({"name": name, "role": "admin"}).name == name
@@ -139,6 +144,20 @@ def test_valid_names_are_accepted(name: str) -> None:
             "a\x00b",
             "a\u200bb",
             "\u202eanna",
+            "an\u2066na",
+            "an\xadna",
+            "anna\ufe0f",
+            "anna\u200c",
+            "an\u034fna",
+            "anna\u3164",
+            "\u2800",
+            "\u3000",
+            "anna\ue000",
+            "anna\U000e0041",
+            "\uff21\uff4e\uff4e\uff41",
+            "\uff53\uff45\uff45\uff44",
+            "\ufb01nn",
+            "anna\xa0b",
             "a\tb",
             "seed",
             "SEED",
@@ -236,3 +255,13 @@ def test_only_the_id_of_a_key_remains_in_a_redacted_text(empty: Store) -> None:
         "claimbase keys",
     ):
         assert api_keys.redact_keys(harmless) == harmless
+
+
+def test_a_name_in_wide_letters_is_told_its_common_form() -> None:
+    with pytest.raises(InvalidRecord, match="write it 'Anna B'"):
+        api_keys.parse_key_request({"name": "\uff21\uff4e\uff4e\uff41\u3000B", "role": "admin"})
+
+
+@pytest.mark.parametrize("spelling", ["ANNA", "An na", "\uff21\uff4e\uff4e\uff41", "an\u200cna"])
+def test_spellings_that_look_alike_mean_one_person(spelling: str) -> None:
+    assert api_keys.same_person("Anna", spelling)

@@ -242,6 +242,54 @@ def test_an_export_that_was_tampered_with_is_refused(
     assert len(records(exported(other))) == 1, "nothing was stored"
 
 
+def altered(content: bytes, start: bytes, old: bytes, new: bytes) -> bytes:
+    """Return an export in which the first line that begins like this and has `old` has `new`."""
+    lines = content.splitlines(keepends=True)
+    place = next(
+        number for number, line in enumerate(lines) if line.startswith(start) and old in line
+    )
+    lines[place] = lines[place].replace(old, new, 1)
+    return b"".join(lines)
+
+
+TOPIC, A_SOURCE, REVISION = (b'{"record":"' + name for name in (b"topic", b"source", b"revision"))
+
+
+@pytest.mark.parametrize(
+    ("start", "old", "new", "told"),
+    [
+        (TOPIC, b'"label":"', b'"label":"Not ', "topic/[a-z-]+ differs from its last revision"),
+        (A_SOURCE, b'"title":"', b'"title":"Not ', "source/[a-z0-9-]+ differs from its last"),
+        (
+            REVISION,
+            b'"statement":"',
+            b'"statement":"Not ',
+            "claim/[a-z0-9-]+ differs from its last revision",
+        ),
+        (
+            REVISION,
+            b'"of":"source/doepp-2010"',
+            b'"of":"source/doepp-2011"',
+            "source/doepp-2011 has revisions but is not in the tables",
+        ),
+        (
+            REVISION,
+            b'"of":"source/doepp-2010"',
+            b'"of":"source/doepp-2011"',
+            "source/doepp-2010 is in the tables without a revision",
+        ),
+        (TOPIC, b'"revision":', b'"revision":99', "topic/[a-z-]+ is at revision 9"),
+    ],
+)
+def test_an_export_whose_records_contradict_its_revisions_is_refused(
+    start: bytes, old: bytes, new: bytes, told: str, seeded: Store, other: Store
+) -> None:
+    content = altered(exported(seeded), start, old, new)
+    with pytest.raises(BadImport, match=told):
+        load(other, content)
+    assert len(records(exported(other))) == 1, "nothing was stored"
+
+
 def test_an_export_that_was_cut_short_is_refused(seeded: Store, other: Store) -> None:
     content = exported(seeded)
     lines = content.splitlines(keepends=True)

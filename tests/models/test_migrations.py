@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.settings import ROOT
 from models import migrations
+from models.access import api_keys
 from models.database import schema_version
 from models.database.connections import BadDatabaseUrl, Database, connect, file_url
 from models.migrations import tables
@@ -230,3 +231,31 @@ def test_the_folder_of_a_database_file_is_created(tmp_path: Path) -> None:
         pass
     database.close()
     assert (tmp_path / "new" / "folder" / "a.db").exists()
+
+
+def test_what_an_older_schema_has_no_place_for_is_told_and_kept(
+    seeded: Store, tmp_path: Path
+) -> None:
+    with seeded.database.write() as connection:
+        request = api_keys.parse_key_request({"name": "Anna", "role": "admin"})
+        api_keys.create_key(connection, request)
+    losses = migrations.find_losses(seeded.database, "base")
+    assert {"1 rows of api_key", "10 rows of topic", "196 rows of revision"} <= set(losses)
+    assert [loss for loss in losses if "claim_document" in loss or "serial" in loss] == []
+    # What is derived comes back by itself.
+    assert migrations.find_losses(seeded.database, schema_version.OLDEST) == []
+    assert migrations.find_losses(seeded.database, "head") == []
+    head = schema_version.HEAD
+    with next_program(tmp_path):
+        migrations.migrate(seeded.database)
+        assert migrations.find_losses(seeded.database, head) == ["10 values of topic.nickname"]
+        with pytest.raises(migrations.BadMigration):
+            migrations.find_losses(seeded.database, "0000")
+        migrations.migrate(seeded.database, head)
+    with seeded.database.read() as connection:
+        assert schema_version.current(connection) == head
+        assert connection.scalar(select(func.count()).select_from(table(api_keys.ApiKey))) == 1
+
+
+def test_an_empty_database_loses_nothing(empty: Store) -> None:
+    assert migrations.find_losses(empty.database, "base") == []
