@@ -21,12 +21,14 @@ def detect(content: bytes) -> str:
     return min(positions, key=lambda name: positions[name])
 
 
-def read(content: bytes, name: str | None = None) -> ParsedFile:
+def read(content: bytes, name: str | None = None, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse a file in the named format, or in the one that is detected.
+
+    The entries go into `parsed` if it is given.
 
     Raises ValueError for an unknown name, and for a file in no format.
     """
     if name is not None and name not in formats.READ:
         names = ", ".join(formats.READ)
         raise ValueError(f"'{name}' is not a format that is read; these are: {names}.")
-    return formats.READ[name or detect(content)].read(content)
+    return formats.READ[name or detect(content)].read(content, parsed)
