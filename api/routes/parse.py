@@ -108,7 +108,7 @@ def _parse(request: Request, content: bytes, name: str | None) -> Parsed:
     parsed = detect.read(content, name)
     records = ((entry.line, entry.record, entry.dropped) for entry in parsed.entries)
     with database(request).read() as connection:
-        outcomes = citation_matching.reconcile(connection, records, proposed=False)
+        outcomes = list(citation_matching.reconcile(connection, records, proposed=False))
     return reconciled(name, parsed, outcomes)
 
 
