@@ -20,6 +20,7 @@ from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
 from api.http.fair_queue import FairQueue
+from api.http.file_reading import FileReaders
 from api.http.middleware import (
     AccessLogMiddleware,
     AddressMiddleware,
@@ -143,11 +144,13 @@ def create_app(settings: Settings) -> Application:
     """Return the application; its database must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit)
+    files = FileReaders()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with streams.polling():
             yield
+        files.close()
         database.close()
 
     app = Application(
@@ -178,12 +181,13 @@ def create_app(settings: Settings) -> Application:
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams
+    app.state.files = files
     app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),
         Limit(rate_limits.FAILED_KEYS_PER_MINUTE),
-        Limit(rate_limits.FILES_PER_MINUTE),
+        Limit(rate_limits.FILE_BYTES_PER_MINUTE),
         work,
     )
     errors.install(app)

@@ -5,8 +5,12 @@ from api.citations.clean import decode_file
 from api.citations.parse_result import ParsedFile
 
 
+class UnknownFormat(ValueError):
+    """A file in none of the formats that are read."""
+
+
 def detect(content: bytes) -> str:
-    """Return the name of the format of a file. Raises ValueError if it is in none.
+    """Return the name of the format of a file. Raises UnknownFormat if it is in none.
 
     Of several formats it is the one whose signature comes first: a note in RIS may quote BibTeX.
     """
@@ -17,7 +21,7 @@ def detect(content: bytes) -> str:
             positions[name] = match.start()
     if not positions:
         descriptions = ", nor ".join(format.description for format in formats.READ.values())
-        raise ValueError(f"This is no citation file: it has neither {descriptions}.")
+        raise UnknownFormat(f"This is no citation file: it has neither {descriptions}.")
     return min(positions, key=lambda name: positions[name])
 
 

@@ -166,6 +166,12 @@ PROBLEM_TYPES = {
             "A record breaks a rule; `errors` names the field.",
         ),
         ProblemType(
+            "too_complex",
+            422,
+            "too complex",
+            "The file takes more than one may have; `entries` has what was read until then.",
+        ),
+        ProblemType(
             "not_yet_stated", 404, "not yet stated", "The claim was not stated by the day `as_of`."
         ),
         ProblemType(
@@ -317,13 +323,18 @@ def problem(
     errors: Sequence[ProblemError] = (),
     headers: Mapping[str, str] | None = None,
     status: int | None = None,
+    more: bytes = b"",
 ) -> Response:
-    """Return an error response; its status is the code's unless `status` says another."""
+    """Return an error response; its status is the code's unless `status` says another.
+
+    `more` are extension members (RFC 9457 section 3.2) as JSON, each with a comma before it.
+    """
     state = request.scope.setdefault("state", {})
     body = problem_body(code, detail, errors, state.get("request_id", ""), status)
     # A client may see its own input again, but not a key in the wrong place: responses are stored
     # and passed on.
-    content = redact_keys(to_json(body, exclude_none=True).decode()).encode()
+    content = to_json(body, exclude_none=True)[:-1] + more + b"}"
+    content = redact_keys(content.decode()).encode()
     state.setdefault("denied", code)
     sent = {**PROBLEM_TYPES[code].headers, **(headers or {})}
     return Response(content, status_code=body.status, media_type=MEDIA_TYPE, headers=sent)
