@@ -2,8 +2,8 @@
 
 It runs as a module by itself, gets files on standard input and answers on standard output, in lines
 of JSON, since text of a stranger went through it. A file is a line with its format and its number
-of bytes, and the bytes. The answer is a line for each batch of entries, as soon as they are read, and a last one
-with `end`. `api.http.file_reading` is the other side.
+of bytes, and the bytes. The answer is a line for each batch of entries, as soon as they are read,
+and a last one with `end`. `api.http.file_reading` is the other side.
 """
 
 import fcntl
@@ -132,7 +132,8 @@ def _limited_time() -> Iterator[None]:
 
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     signal.signal(signal.SIGXCPU, stop)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(_cpu_seconds()) + CPU_SECONDS, hard))
+    # The system counts whole seconds.
+    resource.setrlimit(resource.RLIMIT_CPU, (int(_cpu_seconds()) + 1 + CPU_SECONDS, hard))
     try:
         yield
     finally:

@@ -35,6 +35,8 @@ MOST_FILES = 20
 MOST_OF_ADDRESS = 15
 # How long a file may take altogether, however busy the machine is. Then its child is killed.
 WALL_SECONDS = 45.0
+# How long a file that is being read keeps a server from its stop; the rest is refused at once.
+STOP_SECONDS = 3.0
 # What a child may answer, in bytes: text of 2 MB, most of whose characters JSON writes as six.
 MOST_RESULT_BYTES = 16_000_000
 COMMAND = (sys.executable, "-m", "api.citations.reading_process")
@@ -51,6 +53,8 @@ class ReadFile:
     # `read`, or the code of what is wrong.
     end: str = "too_complex"
     detail: str = "To read the file takes too much time or memory"
+    # Whether its child said how it ended; else it was killed.
+    complete: bool = False
 
 
 class Child:
@@ -85,6 +89,7 @@ class Child:
                 message = json.loads(line)
                 if "end" in message:
                     self.retires = message["retires"]
+                    found.complete = True
                     found.format, found.end = message["format"], message["end"]
                     found.detail = message["detail"] or ""
                     break
@@ -125,7 +130,7 @@ class FileReaders:
         self._idle: list[Child] = []
         self._all: set[Child] = set()
         self._lock = Lock()
-        self._closed = False
+        self._closed = self._stopping = False
 
     @asynccontextmanager
     async def place(self, request: Request) -> AsyncIterator[None]:
@@ -143,9 +148,21 @@ class FileReaders:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Hold one of the few turns, for all that is done to a file that has been received."""
+        """Hold one of the few turns, for all that is done to a file that has been received.
+
+        Raises Unavailable for those who still wait when the server stops.
+        """
         async with self._turns:
+            if self._stopping:
+                raise Unavailable("The server is being stopped. Try again later.")
             yield
+
+    def stop(self) -> None:
+        """Begin nothing any more, and give what is being read a little time to end."""
+        self._stopping = True
+        timer = Timer(STOP_SECONDS, self.close)
+        timer.daemon = True
+        timer.start()
 
     async def read(self, content: bytes, name: str | None) -> ReadFile:
         """Return what is in a file. Its child is killed where nobody waits for it any more."""
@@ -158,6 +175,8 @@ class FileReaders:
                 child = await run_sync(self._child_anew, child)
                 found = await run_sync(child.read, content, name, abandon_on_cancel=True)
             finished = True
+            if self._stopping and not found.complete:
+                raise Unavailable("The server is being stopped. Try again later.")
         finally:
             self._give_back(child, usable=finished and not child.retires)
         return found
@@ -191,9 +210,12 @@ class FileReaders:
         """End all children."""
         with self._lock:
             self._closed = True
-            children, self._idle = list(self._all), []
+            children, idle, self._idle = list(self._all), self._idle, []
         for child in children:
             child.kill()
+        # The others are closed by who waits for them.
+        for child in idle:
+            child.close()
 
 
 def _read_once(child: Child, content: bytes, name: str | None) -> ReadFile | None:

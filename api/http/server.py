@@ -213,6 +213,7 @@ class Impatient(HttpToolsProtocol):
     def shutdown(self) -> None:
         # Event streams never end by themselves, and uvicorn waits for open responses.
         self.config.app.state.streams.close()
+        self.config.app.state.files.stop()
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
