@@ -144,7 +144,8 @@ def create_app(settings: Settings) -> Application:
     """Return the application; its database must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit)
-    files = FileReaders()
+    work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
+    files = FileReaders(work)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -174,7 +175,6 @@ def create_app(settings: Settings) -> Application:
     )
     app.state.database = database
     app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
-    work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     # As many readers have a thread as there are connections; the others wait without a thread.
     app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work)
     app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)

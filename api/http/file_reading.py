@@ -17,14 +17,14 @@ from threading import Lock, Thread, Timer
 from typing import IO, TypeVar
 
 import anyio
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
 from api.http.errors import Unavailable
-from api.http.rate_limits import address_of
+from api.http.fair_queue import FairQueue, client_of
+from api.http.rate_limits import Limit, address_of
 from api.settings import ROOT
 
 # Children of a process of the server. Each takes a processor and up to 190 MB.
@@ -124,8 +124,9 @@ class Child:
 class FileReaders:
     """The children of a process of the server, started when needed, and who waits for one."""
 
-    def __init__(self) -> None:
-        self._turns = CapacityLimiter(AT_ONCE)
+    def __init__(self, work: Limit) -> None:
+        # One client has one file read at a time, and whoever used least lately comes next.
+        self._turns = FairQueue(AT_ONCE, work)
         self._places: Counter[str] = Counter()
         self._idle: list[Child] = []
         self._all: set[Child] = set()
@@ -147,12 +148,12 @@ class FileReaders:
                 del self._places[address]
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, request: Request) -> AsyncIterator[None]:
         """Hold one of the few turns, for all that is done to a file that has been received.
 
-        Raises Unavailable for those who still wait when the server stops.
+        Raises Unavailable for those who wait for too long, or still wait when the server stops.
         """
-        async with self._turns:
+        async with self._turns.place(client_of(request)):
             if self._stopping:
                 raise Unavailable("The server is being stopped. Try again later.")
             yield

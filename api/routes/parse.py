@@ -3,13 +3,13 @@
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 
 from api.citations import formats
 from api.citations.parse_result import EntryProblem, ParsedFile
@@ -21,6 +21,7 @@ from api.http.errors import (
     problem,
     responses,
 )
+from api.http.fair_queue import client_of
 from api.http.file_reading import ReadFile, while_there
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
@@ -139,9 +140,11 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
         state.limits.count_body(request, content)
 
         async def answer() -> Response:
-            async with state.files.turn():
+            async with state.files.turn(request):
                 found = await state.files.read(content, query.format)
-                return await run_in_threadpool(_answer, request, found)
+                told = partial(_answer, request, found)
+                response: Response = await state.readers.run(client_of(request), told)
+                return response
 
         return await while_there(request, answer)
 
