@@ -126,7 +126,7 @@ class FileReaders:
 
     def __init__(self, work: Limit) -> None:
         # One client has one file read at a time, and whoever used least lately comes next.
-        self._turns = FairQueue(AT_ONCE, work)
+        self._turns = FairQueue(AT_ONCE, AT_ONCE - 1, work)
         self._places: Counter[str] = Counter()
         self._idle: list[Child] = []
         self._all: set[Child] = set()
