@@ -20,6 +20,7 @@ from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
 from api.http.fair_queue import FairQueue
+from api.http.file_reading import FileReaders
 from api.http.middleware import (
     AccessLogMiddleware,
     AddressMiddleware,
@@ -144,11 +145,14 @@ def create_app(settings: Settings) -> Application:
     """Return the application; its database must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit)
+    work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
+    files = FileReaders(work)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with streams.polling():
             yield
+        files.close()
         database.close()
 
     app = Application(
@@ -172,7 +176,6 @@ def create_app(settings: Settings) -> Application:
     )
     app.state.database = database
     app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
-    work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     # As many readers have a thread as there are connections; the others wait without a thread.
     app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work)
     app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)
@@ -180,12 +183,13 @@ def create_app(settings: Settings) -> Application:
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams
+    app.state.files = files
     app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),
         Limit(settings.address_writes_per_minute),
         Limit(rate_limits.FAILED_KEYS_PER_MINUTE),
-        Limit(rate_limits.FILES_PER_MINUTE),
+        Limit(rate_limits.FILE_BYTES_PER_MINUTE),
         work,
     )
     errors.install(app)

@@ -56,11 +56,12 @@ NO_FILTERS = {
 # Constants that look like bounds on what a stranger may send. Those that are none say why.
 BOUND = r"^((?:MOST|MAX|DEEPEST|LEAST_RATE|AT_ONCE)\w*|\w+_PER_MINUTE)(?:: \w+)? = "
 NO_BOUNDS = {
+    "api.citations.parse_result.MOST_NAME_LENGTH": "of one name that is told",
+    "api.citations.reading_process.MOST_KEPT_MEMORY": "what an idle process keeps of MOST_MEMORY",
     "api.citations.verify.MOST_BYTES": "of an answer of a registry, asked by a command",
     "api.http.negotiation.MOST_REMEMBERED": "as that of compression",
     "api.http.pagination.MOST_KNOWN": "of short texts that the server itself wrote",
     "api.http.rate_limits.FAILED_KEYS_PER_MINUTE": "told in the table of limits",
-    "api.http.rate_limits.FILES_PER_MINUTE": "told in the table of limits",
     "api.http.rate_limits.MOST_ADDRESSES": "of short texts",
     "api.http.request_body.MOST_EXACT": "a number, told in the table of limits",
     "models.core.types.MAX_INTEGER": "a number, told where a field has it",

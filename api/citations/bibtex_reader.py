@@ -1,9 +1,10 @@
 """The records of a BibTeX or biblatex file."""
 
-import html
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from api.citations import latex
@@ -12,13 +13,14 @@ from api.citations.clean import (
     MONTHS,
     clean_doi,
     clean_pages,
+    decode_entities,
     decode_file,
     line_counter,
     unverified,
     valid_identifier,
     valid_partial_date,
 )
-from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core import vocabularies as v
 
 Fields = dict[str, str]
@@ -93,26 +95,31 @@ _FOUR_DIGITS = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])")
 _ONE_OR_TWO_DIGITS = re.compile(r"(?<![0-9])[0-9]{1,2}(?![0-9])")
 
 
-def read(content: bytes) -> ParsedFile:
+def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse a file of BibTeX, in UTF-8 or Latin-1."""
+    parsed = ParsedFile() if parsed is None else parsed
     text = decode_file(content)
     line_at = line_counter(text)
-    scanned = list(scan(text, {month: month for month in MONTHS}))
+    # One entry more than the file may have, so that it is refused.
+    scanned = list(islice(scan(text, {month: month for month in MONTHS}), _one_more(parsed.most)))
     parents, repeated = _by_key(scanned)
-    parsed = ParsedFile()
     for entry in scanned:
         line = line_at(entry.position)
         if isinstance(entry.content, MalformedEntry):
             error = entry.content
             detail = f"{error.reason}, on line {line_at(error.position)}."
-            parsed.problems.append(EntryProblem(line, error.code, detail))
+            parsed.add(EntryProblem(line, error.code, detail))
         elif entry.position in repeated:
             detail = "An entry with the same key stands above."
-            parsed.problems.append(EntryProblem(line, "repeated_entry", detail))
+            parsed.add(EntryProblem(line, "repeated_entry", detail))
         else:
             fields = _with_inherited(entry.content, parents)
-            parsed.entries.append(_parse_entry(line, entry.entry_type, fields))
+            parsed.add(_parse_entry(line, entry.entry_type, fields))
     return parsed
+
+
+def _one_more(most: int) -> int:
+    return min(most, sys.maxsize - 1) + 1
 
 
 def _by_key(scanned: Iterable[ScannedEntry]) -> tuple[dict[str, Fields], set[int]]:
@@ -136,15 +143,29 @@ def _by_key(scanned: Iterable[ScannedEntry]) -> tuple[dict[str, Fields], set[int
     return by_key, repeated
 
 
+# What an entry inherits from the one that its `crossref` names: what the whole work says of itself.
+# A fixed list, since a parent of thousands of fields would be repeated with each of its children.
+_INHERITED = (
+    "author", "editor", "booktitle", "journal", "journaltitle", "shortjournal", "series", "edition",
+    "publisher", "institution", "school", "organization", "howpublished", "address", "location",
+    "volume", "number", "issue", "isbn", "issn", "date", "year", "month", "day", "language",
+    "langid", "eventtitle", "venue",
+)  # fmt: skip
+# A longer value of a parent is its own affair: no field but the authors' may be as long.
+_LONGEST_INHERITED = 2_000
+
+
 def _with_inherited(fields: Fields, parents: Mapping[str, Fields]) -> Fields:
     """Return the fields of an entry with those of the entry that its `crossref` names."""
     parent = parents.get(latex.decode(fields.get("crossref", "")).lower())
     if parent is None:
         return fields
-    inherited = {**parent, "title": ""}
-    if "title" in parent:
-        inherited["booktitle"] = parent["title"]
-    combined = {**inherited, **fields}
+    inherited = {name: parent.get(name, "") for name in _INHERITED}
+    inherited["booktitle"] = parent.get("title", inherited["booktitle"])
+    combined = {
+        name: text for name, text in inherited.items() if 0 < len(text) <= _LONGEST_INHERITED
+    }
+    combined |= fields
     combined.pop("crossref", None)
     return combined
 
@@ -164,7 +185,7 @@ class _Draft:
     def plain(self, name: str) -> str:
         """Take a field as plain text; one that is not from here without HTML."""
         text = latex.decode(self.fields.pop(name))
-        return text if self.is_ours else html.unescape(_HTML_TAG.sub("", text)).strip()
+        return text if self.is_ours else decode_entities(_HTML_TAG.sub("", text)).strip()
 
     def decoded(self, name: str) -> str:
         """Take a field as plain text, or "" if the entry has none."""
@@ -192,8 +213,7 @@ def _parse_entry(line: int, entry_type: str, fields: Fields) -> ParsedEntry:
     _read_pages(draft)
     _read_dates(draft)
     _read_notes(draft)
-    dropped = dict.fromkeys([*draft.dropped, *draft.fields])
-    return ParsedEntry(line, draft.record, tuple(dropped))
+    return ParsedEntry(line, draft.record, told([*draft.dropped, *draft.fields]))
 
 
 def _read_title(draft: _Draft) -> None:
@@ -269,7 +289,7 @@ def _clean_identifier(scheme: str, text: str) -> str:
 
 def doi_in(text: str) -> str:
     """Return a DOI without markup, and without what people write around it."""
-    return clean_doi(html.unescape(re.sub(r"\$\s*([<>_~])\s*\$", r"\1", text)))
+    return clean_doi(decode_entities(re.sub(r"\$\s*([<>_~])\s*\$", r"\1", text)))
 
 
 def _read_url(draft: _Draft) -> None:

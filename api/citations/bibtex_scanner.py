@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from api.citations.parse_result import MOST_NAME_LENGTH, shortened
+
 _ENTRY_START = r"@\s*[A-Za-z][\w-]*\s*[{(]"
 _ENTRY_TYPES = (
     "article|book|booklet|conference|dataset|inbook|incollection|inproceedings|manual|"
@@ -24,12 +26,13 @@ _ENTRY = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 # Where an entry that was not closed ends: the next entry at the start of a line, or an unmistakable
-# one after a brace.
+# one after a brace. Its key has no `@`, so that the search for its end stops at the next entry.
 _NEXT = re.compile(
-    rf"^[ \t]*{_ENTRY_START}|(?<=[)}}])[ \t]*@[A-Za-z]+[{{(][^\s,={{}}]+,\s*[\w-]+\s*=",
+    rf"^[ \t]*{_ENTRY_START}|(?<=[)}}])[ \t]*@[A-Za-z]+[{{(][^\s,={{}}@]++,\s*+[\w-]++\s*+=",
     re.MULTILINE,
 )
-_KEY = re.compile(r"([^,={}\"#]*)(?:,|(?=}))")
+# Bounded, since what looks like a head may stand there a hundred thousand times without its comma.
+_KEY = re.compile(r"([^,={}\"#]{0,250}+)(?:,|(?=}))")
 _FIELD = re.compile(r"[\s,]*([^\s,={}()\"#%]+)\s*=\s*")
 _CLOSE = re.compile(r"[\s,]*([)}])")
 _WORD = re.compile(r"[^\s#,{}()=\"%]+")
@@ -38,11 +41,16 @@ _HASH = re.compile(r"\s*#\s*")
 _STRICT = re.compile(r'[{}"]')
 _LENIENT = re.compile(r'\\.|[{}"]', re.DOTALL)
 # Fields after an empty line, perhaps after the rest of a head: an entry that lost its beginning.
-# The quantifier of blanks is possessive, since a file of nothing else would take hours.
+# The quantifiers are possessive, since a file of nothing but blanks or letters would take hours.
 _HEADLESS = re.compile(
-    r"[^\S\n]*\n[^\S\n]*\n[\s})]*+(?=(?:\w*[{(]?[^,={}\s]*,\s*)?[\w-]+\s*=\s*[{\"\d])"
+    r"[^\S\n]*+\n[^\S\n]*+\n[\s})]*+(?=(?:\w*+[{(]?+[^,={}\s]*+,\s*+)?[\w-]++\s*+=\s*+[{\"\d])"
 )
 _LEFT_OVER = re.compile(r"[\s})]*(?:,\s*[\w-]+\s*=|[\w-]+\s*=\s*[{\"\d])")
+
+
+# How many characters abbreviations may add to a file. Of ordinary ones, the names of journals, ten
+# thousand entries have half of it; but each may name others, ten times over.
+MOST_EXPANDED = 1_000_000
 
 
 class MalformedEntry(Exception):
@@ -66,11 +74,34 @@ class ScannedEntry(NamedTuple):
     content: dict[str, str] | MalformedEntry
 
 
-def scan(text: str, abbreviations: dict[str, str]) -> Iterator[ScannedEntry]:
+class Abbreviations:
+    """The words that stand for a value; `@string` adds to them."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._words = dict(words)
+        # The characters that they may still add to a file.
+        self._room = MOST_EXPANDED
+
+    def add(self, words: Mapping[str, str]) -> None:
+        """Add words with their values."""
+        self._words.update(words)
+
+    def value(self, word: str) -> str | None:
+        """Return the value of a word, or None. Raises OverflowError where they add too much."""
+        found = self._words.get(word.lower())
+        length = len(found or "")
+        if length > self._room:
+            raise OverflowError
+        self._room -= length
+        return found
+
+
+def scan(text: str, months: Mapping[str, str]) -> Iterator[ScannedEntry]:
     """Yield each entry of a text; comments and preambles are passed over.
 
-    `abbreviations` are the words that stand for a value; `@string` adds to them.
+    `months` are the abbreviations that need no `@string`.
     """
+    abbreviations = Abbreviations(months)
     position, limit, unclosed_limit = 0, -1, -1
     while match := _ENTRY.search(text, position):
         start = match.start() + len(match[0]) - len(match[0].lstrip())
@@ -96,7 +127,7 @@ def scan(text: str, abbreviations: dict[str, str]) -> Iterator[ScannedEntry]:
             continue
         if entry_type == "string":
             named = {name.lower(): value for name, value in fields.items() if name}
-            abbreviations.update(named)
+            abbreviations.add(named)
         else:
             yield from _checked_end(text, position, ScannedEntry(start, entry_type, fields))
 
@@ -116,7 +147,8 @@ def _without_brace(match: re.Match[str], start: int) -> Iterator[ScannedEntry]:
         code, reason = "cut_off", "The file ends here"
     else:
         code, reason = "malformed_entry", "A `{` is missing"
-    error = MalformedEntry(start, code, f"{reason} after `{match[0].strip()}`")
+    after = shortened(match[0].strip(), MOST_NAME_LENGTH)
+    error = MalformedEntry(start, code, f"{reason} after `{after}`")
     yield ScannedEntry(start, "", error)
 
 
@@ -140,13 +172,13 @@ def _checked_end(text: str, position: int, entry: ScannedEntry) -> Iterator[Scan
 def _end_of_comment(text: str, start: int, limit: int) -> int:
     """Return the end of a comment's braces, or its start if they are not closed."""
     try:
-        return _EntryParser(text, limit, {}, _STRICT).closing(start)
+        return _EntryParser(text, limit, Abbreviations({}), _STRICT).closing(start)
     except MalformedEntry:
         return start
 
 
 def _parse_entry(
-    text: str, match: re.Match[str], limit: int, abbreviations: Mapping[str, str]
+    text: str, match: re.Match[str], limit: int, abbreviations: Abbreviations
 ) -> tuple[dict[str, str], int]:
     """Return the fields of an entry and where it ends.
 
@@ -170,7 +202,7 @@ class _EntryParser:
 
     text: str
     limit: int
-    abbreviations: Mapping[str, str]
+    abbreviations: Abbreviations
     marks: re.Pattern[str]
 
     def parse(self, match: re.Match[str]) -> tuple[dict[str, str], int]:
@@ -194,8 +226,8 @@ class _EntryParser:
 
     def _no_field(self, start: int, position: int) -> MalformedEntry:
         """Return the error for an entry that neither ends nor has a field at a position."""
-        rest = self.text[position : self.limit]
-        if not rest.strip(" \t\n,"):
+        rest = self.text[position : self.limit].strip(" \t\n,")
+        if not rest:
             return self._unclosed(start, "the entry")
         reason = f"Expected `name = value`, not `{rest[:30].strip()}`"
         return MalformedEntry(position, "malformed_entry", reason)
@@ -213,7 +245,7 @@ class _EntryParser:
                 parts.append(self.text[position + 1 : end - 1])
             elif word := _WORD.match(self.text, position, self.limit):
                 end = word.end()
-                parts.append(self._expanded(word[0], fields))
+                parts.append(self._expanded(word, fields))
             else:
                 return "".join(parts), position
             concatenation = _HASH.match(self.text, end, self.limit)
@@ -221,8 +253,13 @@ class _EntryParser:
                 return "".join(parts), end
             position = concatenation.end()
 
-    def _expanded(self, word: str, fields: dict[str, str]) -> str:
-        expansion = self.abbreviations.get(word.lower())
+    def _expanded(self, match: re.Match[str], fields: dict[str, str]) -> str:
+        word = match[0]
+        try:
+            expansion = self.abbreviations.value(word)
+        except OverflowError:
+            reason = f"The abbreviations of the file add more than {MOST_EXPANDED:,} characters"
+            raise MalformedEntry(match.start(), "too_complex", reason) from None
         if expansion is not None:
             return expansion
         if not word.isdecimal():

@@ -16,7 +16,7 @@ from api.citations.clean import (
     unverified,
     valid_identifier,
 )
-from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core import vocabularies as v
 from models.records.serializers import Row
 
@@ -107,7 +107,7 @@ _READ = {
 _EMPTY: tuple[object, ...] = (None, "", [])
 
 
-def read(content: bytes) -> ParsedFile:
+def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse every item of a file: an array, an object, several objects, or an object with `items`.
 
     If the JSON is malformed or cut, the items before the error are parsed, and the rest is one
@@ -115,20 +115,20 @@ def read(content: bytes) -> ParsedFile:
     """
     text = decode_file(content)
     line_at = line_counter(text)
-    parsed = ParsedFile()
+    parsed = ParsedFile() if parsed is None else parsed
     for position, item in _items(text):
         line = line_at(position)
         if isinstance(item, _Malformed):
             detail = f"{item.reason} at line {line_at(item.position)}; nothing after it was read."
-            parsed.problems.append(EntryProblem(line, "malformed_json", detail))
+            parsed.add(EntryProblem(line, "malformed_json", detail))
         elif not isinstance(item, dict):
             detail = "An item of CSL-JSON is an object."
-            parsed.problems.append(EntryProblem(line, "not_an_item", detail))
+            parsed.add(EntryProblem(line, "not_an_item", detail))
         elif not item.keys() - {"id", "type", "citation-key"}:
             detail = "The item says nothing about a work."
-            parsed.problems.append(EntryProblem(line, "empty_item", detail))
+            parsed.add(EntryProblem(line, "empty_item", detail))
         else:
-            parsed.entries.append(_parse_item(line, item))
+            parsed.add(_parse_item(line, item))
     return parsed
 
 
@@ -229,7 +229,7 @@ def _parse_item(line: int, item: Row) -> ParsedEntry:
     _read_custom(draft)
     _complete_integrity_note(draft.record)
     draft.dropped.extend(name for name in item if name not in _READ)
-    return ParsedEntry(line, draft.record, tuple(dict.fromkeys(draft.dropped)))
+    return ParsedEntry(line, draft.record, told(draft.dropped))
 
 
 def _read_type(draft: _Draft) -> None:

@@ -11,7 +11,8 @@ from models.records.serializers import Row
 
 # A writer takes sources and their citation keys by slug, and yields pieces of a file.
 Writer = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
-Reader = Callable[[bytes], ParsedFile]
+# A reader adds the entries of a file to a parsed file, a new one unless one is given.
+Reader = Callable[[bytes, ParsedFile | None], ParsedFile]
 
 
 @dataclass(frozen=True)

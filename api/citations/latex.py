@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from models.core.types import nfc
+
 Author = dict[str, Any]
 
 # What LaTeX reads as something else. Braces by name: BibTeX counts `\{` as a brace all the same.
@@ -216,7 +218,7 @@ def decode(latex: str, *, verbatim: bool = False) -> str:
     if not verbatim:
         latex = latex.strip(" \t\n")
     if not _SPECIAL_TEXT.search(latex):
-        return unicodedata.normalize("NFC", latex)
+        return nfc(latex)
     decoder = _Decoder(latex, verbatim)
     for token in _TOKEN.finditer(latex):
         decoder.read(token)
@@ -254,7 +256,7 @@ class _Decoder:
             # A letter with an accent loses its dot.
             letter = {"ı": "i", "ȷ": "j"}.get(text[0], text[0])
             accented = letter + "".join(reversed(self.accents))
-            text = unicodedata.normalize("NFC", accented) + text[1:]
+            text = nfc(accented) + text[1:]
             self.accents.clear()
         self.pieces.append(text)
 
@@ -265,7 +267,7 @@ class _Decoder:
     def text(self) -> str:
         """Return the text of all tokens."""
         self._add_accents_alone()
-        return unicodedata.normalize("NFC", "".join(self.pieces))
+        return nfc("".join(self.pieces))
 
 
 def _meaning(token: re.Match[str], in_math: bool, verbatim: bool) -> str:

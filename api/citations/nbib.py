@@ -53,9 +53,9 @@ _E_LOCATOR = re.compile(r"[A-Za-z]{0,3}[0-9]{1,10}")
 _SHORT_NAME = re.compile(rf"(.+?) ([^\W\d_a-z]{{1,4}})((?: {SUFFIX.pattern})?)")
 
 
-def read(content: bytes) -> ParsedFile:
+def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse an NBIB file. Problems are text outside a record, no title, and a repeated record."""
-    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "PMID")
+    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "PMID", parsed)
 
 
 def _raw_entries(text: str) -> Iterator[RawEntry]:

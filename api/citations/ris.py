@@ -191,12 +191,12 @@ def split_label(text_line: str, labels: Collection[str]) -> tuple[str, str] | No
     return (label, text.strip()) if colon and label in labels else None
 
 
-def read(content: bytes) -> ParsedFile:
+def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse a RIS file. Problems are text outside a record, no title, and a repeated record.
 
     A record runs from `TY` to `ER`, or to the next `TY`, or to the end of the file.
     """
-    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "TY")
+    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "TY", parsed)
 
 
 _TAG_LINE = re.compile(r"\s{0,8}([A-Za-z][A-Za-z0-9])([ \t]{0,4})-(.*)", re.DOTALL)

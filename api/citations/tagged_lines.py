@@ -1,11 +1,12 @@
 """What the readers of formats with tagged lines, RIS and NBIB, share."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from api.citations.clean import clean_doi, strip_html, unverified, valid_identifier
-from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row
 from models.records.source import SourceIn
@@ -15,8 +16,10 @@ TagValue = tuple[str, str]
 RawEntry = tuple[int, list[TagValue] | None]
 
 _NOT_READ = ("id", *REVIEW_FIELDS)
-_PMID_DECORATION = re.compile(r"^(pmid|pmcid)\s*:?\s*|\.[0-9]+$|\s*\[.*\]$", re.IGNORECASE)
-_ISBN_DECORATION = re.compile(r"\(.*?\)|isbn|[\s:-]", re.IGNORECASE)
+_PMID_DECORATION = re.compile(
+    r"^(pmid|pmcid)\s*:?\s*|\.[0-9]+$|(?<!\s)\s*+\[[^\[\]]*+\]$", re.IGNORECASE
+)
+_ISBN_DECORATION = re.compile(r"\([^()]*+\)|isbn|[\s:-]", re.IGNORECASE)
 
 
 class Tags:
@@ -65,7 +68,7 @@ class Tags:
             for tag, value in self._pairs
             if value not in {"", *self._used} and not re.fullmatch(unimportant, tag)
         ]
-        return tuple(dict.fromkeys(self._refused + unused))
+        return told(self._refused + unused)
 
 
 class EntryBuilder:
@@ -88,21 +91,16 @@ class EntryBuilder:
             yield self.line, [(tag, " ".join(lines).strip()) for tag, lines in self.fields]
 
 
+_DEFAULTS = {
+    name: field.get_default()
+    for name, field in SourceIn.model_fields.items()
+    if name not in _NOT_READ
+} | {"type": "document", "title": None, "study_design": "not_recorded"}
+
+
 def blank_record() -> Row:
     """Return a record with every field of `SourceIn` but its id and its review, all unknown."""
-    defaults = {
-        name: field.get_default()
-        for name, field in SourceIn.model_fields.items()
-        if name not in _NOT_READ
-    }
-    return {
-        **defaults,
-        "type": "document",
-        "title": None,
-        "study_design": "not_recorded",
-        "authors": [],
-        "identifiers": [],
-    }
+    return {**_DEFAULTS, "authors": [], "identifiers": []}
 
 
 def add_identifier(record: Row, scheme: str, text: str) -> bool:
@@ -133,51 +131,47 @@ def parse_entries(
     raw_entries: Iterable[RawEntry],
     parse_entry: Callable[[int, Tags], ParsedEntry],
     first_tag: str,
+    parsed: ParsedFile | None,
 ) -> ParsedFile:
     """Parse the records of a file. A record begins with `first_tag`.
 
     Text outside a record, a record without a title and a repeated record are problems.
     """
-    parsed = ParsedFile()
+    parsed = ParsedFile() if parsed is None else parsed
+    first_lines: dict[Any, int] = {}
     for line, pairs in raw_entries:
         if pairs is None:
             detail = f"This text stands before a {first_tag} line."
-            parsed.problems.append(EntryProblem(line, "text_outside_record", detail))
+            parsed.add(EntryProblem(line, "text_outside_record", detail))
             continue
         entry = parse_entry(line, Tags(pairs))
         if entry.record["title"]:
-            parsed.entries.append(entry)
+            parsed.add(_unless_repeated(entry, first_lines))
         else:
             detail = "The record that begins here has no title (TI)."
-            parsed.problems.append(EntryProblem(line, "missing_title", detail))
-    return without_repeats(parsed)
+            parsed.add(EntryProblem(line, "missing_title", detail))
+    return parsed
 
 
-def without_repeats(parsed: ParsedFile) -> ParsedFile:
-    """Return the file with every entry that repeats an earlier one turned into a problem.
+def _unless_repeated(entry: ParsedEntry, first_lines: dict[Any, int]) -> ParsedEntry | EntryProblem:
+    """Return the entry, or a problem if it repeats an earlier one, whose marks are given.
 
     An entry repeats another if all of it is equal, or a DOI, PMID or PMCID and the title.
     """
-    first_lines: dict[Any, int] = {}
-    kept = []
-    problems = list(parsed.problems)
-    for entry in parsed.entries:
-        marks = _marks(entry.record)
-        repeated = [first_lines[mark] for mark in marks if mark in first_lines]
-        if repeated:
-            detail = f"It repeats the entry on line {min(repeated)}."
-            problems.append(EntryProblem(entry.line, "repeated_entry", detail))
-        else:
-            kept.append(entry)
-            first_lines |= dict.fromkeys(marks, entry.line)
-    problems.sort(key=lambda problem: problem.line)
-    return ParsedFile(kept, problems)
+    marks = _marks(entry.record)
+    repeated = [first_lines[mark] for mark in marks if mark in first_lines]
+    if repeated:
+        detail = f"It repeats the entry on line {min(repeated)}."
+        return EntryProblem(entry.line, "repeated_entry", detail)
+    first_lines |= dict.fromkeys(marks, entry.line)
+    return entry
 
 
 def _marks(record: Row) -> set[Any]:
     """Return the marks of a record by which another one is recognised as a repetition."""
     title = str(record["title"]).casefold()
-    marks: set[Any] = {repr(record)}
+    # A digest, since whole records of a file would be in memory twice.
+    marks: set[Any] = {hashlib.sha256(repr(record).encode("utf-8", "replace")).digest()}
     for identifier in record["identifiers"]:
         # Chapters of one book share its ISBN.
         if identifier["scheme"] != "isbn":

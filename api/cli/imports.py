@@ -159,7 +159,7 @@ def import_sources(
             raise ClaimbaseError(str(error)) from None
         with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
             records = ((entry.line, entry.record, entry.dropped) for entry in parsed_file.entries)
-            outcomes = citation_matching.reconcile(change.connection, records, proposed=True)
+            outcomes = list(citation_matching.reconcile(change.connection, records, proposed=True))
             stored = 0 if dry_run else citation_matching.store_new(change, outcomes)
     parsed = reconciled(format_name, parsed_file, outcomes)
     for record in parsed.data:

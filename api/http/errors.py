@@ -174,6 +174,12 @@ PROBLEM_TYPES = {
             "A record breaks a rule; `errors` names the field.",
         ),
         ProblemType(
+            "too_complex",
+            422,
+            "too complex",
+            "The file takes more than one may have; `entries` has what was read until then.",
+        ),
+        ProblemType(
             "not_yet_stated", 404, "not yet stated", "The claim was not stated by the day `as_of`."
         ),
         ProblemType(
@@ -314,7 +320,7 @@ def problem_body(
     errors: Sequence[ProblemError] = (),
     request_id: str = "",
     status: int | None = None,
-    more: int = 0,
+    more_errors: int = 0,
 ) -> Problem:
     """Return the body of an error response.
 
@@ -327,7 +333,7 @@ def problem_body(
         detail=_shortened(detail),
         code=code,
         errors=list(errors),
-        more_errors=more or None,
+        more_errors=more_errors or None,
         request_id=request_id or uuid.uuid4().hex,
     )
 
@@ -339,14 +345,20 @@ def problem(
     errors: Sequence[ProblemError] = (),
     headers: Mapping[str, str] | None = None,
     status: int | None = None,
-    more: int = 0,
+    more_errors: int = 0,
+    members: bytes = b"",
 ) -> Response:
-    """Return an error response; its status is the code's unless `status` says another."""
+    """Return an error response; its status is the code's unless `status` says another.
+
+    `more_errors` counts what `errors` leaves out. `members` are extension members (RFC 9457 section
+    3.2) as JSON, each with a comma before it.
+    """
     state = request.scope.setdefault("state", {})
-    body = problem_body(code, detail, errors, state.get("request_id", ""), status, more)
+    body = problem_body(code, detail, errors, state.get("request_id", ""), status, more_errors)
     # A client may see its own input again, but not a key in the wrong place: responses are stored
     # and passed on.
-    content = redact_keys(to_json(body, exclude_none=True).decode()).encode()
+    content = to_json(body, exclude_none=True)[:-1] + members + b"}"
+    content = redact_keys(content.decode()).encode()
     state.setdefault("denied", code)
     sent = {**PROBLEM_TYPES[code].headers, **(headers or {})}
     return Response(content, status_code=body.status, media_type=MEDIA_TYPE, headers=sent)
@@ -390,7 +402,7 @@ def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
     errors = [_of_fault(fault) for fault in error.faults]
     headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
-    return problem(request, error.code, error.detail, errors, headers, more=error.more)
+    return problem(request, error.code, error.detail, errors, headers, more_errors=error.more)
 
 
 def _moved(request: Request, error: Moved) -> str:
@@ -433,7 +445,7 @@ def on_validation_error(request: Request, error: RequestValidationError) -> Resp
     detail = first.detail if code == "unknown_parameter" else f"{first.at}: {first.detail}"
     hint = f" Did you mean '{first.suggestion}'?" if first.suggestion else ""
     told = [_of_fault(fault) for fault in faults]
-    return problem(request, code, detail + hint, told, more=len(errors) - len(told))
+    return problem(request, code, detail + hint, told, more_errors=len(errors) - len(told))
 
 
 def _of_value(fault: Fault) -> Fault:

@@ -21,9 +21,12 @@ from models.core.errors import ClaimbaseError
 
 WINDOW = 60
 FAILED_KEYS_PER_MINUTE = 30
-FILES_PER_MINUTE = 120
 # Seconds of long reads; whoever used them up is served after others, and not refused.
 WORK_SECONDS_PER_MINUTE = 60
+# Files are counted by their bytes, since that is what they cost: five whole ones of 2 MB a minute.
+FILE_BYTES_PER_MINUTE = 10_000_000
+# What a file costs at least: to start with one takes some milliseconds however short it is.
+LEAST_FILE_BYTES = 20_000
 MOST_BUCKETS = 50_000
 MOST_ADDRESSES = 1000
 # Less than any unit or second that matters, and more than floating point is off by.
@@ -45,7 +48,7 @@ class TooManyRequests(ClaimbaseError):
 _SENTENCES = {
     "writes_by_key": "Too many writes with this key.",
     "writes_by_address": "Too many writes from this address.",
-    "files_by_address": "Too many files of citations from this address.",
+    "files_by_address": "Too many bytes of files of citations from this address.",
     "failed_keys": "Too many requests with keys that are good for nothing.",
 }
 
@@ -125,19 +128,34 @@ class Limits:
         self._count(request, self._buckets(request, identity))
 
     def count_file(self, request: Request) -> None:
-        """Count a file to parse against the address. Raises TooManyRequests.
+        """Count a file to parse against the address, before its body. Raises TooManyRequests.
 
-        Parsing needs no key, but takes seconds.
+        Parsing needs no key, but takes seconds. Of a body without Content-Length the rest is
+        counted by `count_body` once it is there.
         """
-        self._count(request, {"files_by_address": (self.files_by_address, address_of(request))})
+        length = request.headers.get("content-length", "0")
+        units = max(LEAST_FILE_BYTES, int(length) if length.isdecimal() else 0)
+        self._count(request, self._files(request), units)
 
     def tell_work(self, request: Request, client: str) -> None:
         """Say in the response what remains of the time for long reads."""
         headers = getattr(request.state, "headers", {})
         request.state.headers = {**headers, **_fields({"work": (self.work, client)})}
 
-    def _count(self, request: Request, buckets: Mapping[str, tuple[Limit, str]]) -> None:
-        """Take one unit of each bucket; if one is empty, take none and raise TooManyRequests.
+    def count_body(self, request: Request, content: bytes) -> None:
+        """Count what `count_file` could not know of a body. It is accepted in any case."""
+        if "content-length" not in request.headers:
+            limit, name = self._files(request)["files_by_address"]
+            limit.take(name, max(0, len(content) - LEAST_FILE_BYTES))
+            request.state.headers = _fields(self._files(request))
+
+    def _files(self, request: Request) -> dict[str, tuple[Limit, str]]:
+        return {"files_by_address": (self.files_by_address, address_of(request))}
+
+    def _count(
+        self, request: Request, buckets: Mapping[str, tuple[Limit, str]], units: int = 1
+    ) -> None:
+        """Take these units of each bucket; if one is empty, take none and raise TooManyRequests.
 
         The response says what remains, in the fields of draft-ietf-httpapi-ratelimit-headers-11.
         """
@@ -145,7 +163,7 @@ class Limits:
         reason = max(waits, key=lambda name: waits[name])
         if not waits[reason]:
             for limit, name in buckets.values():
-                limit.take(name)
+                limit.take(name, units)
         request.state.headers = _fields(buckets)
         if waits[reason]:
             raise self._refusal(request, reason, waits[reason])

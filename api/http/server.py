@@ -213,6 +213,7 @@ class Impatient(HttpToolsProtocol):
     def shutdown(self) -> None:
         # Event streams never end by themselves, and uvicorn waits for open responses.
         self.config.app.state.streams.close()
+        self.config.app.state.files.stop()
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -325,6 +326,7 @@ class Config(uvicorn.Config):
     """The configuration of uvicorn; with several processes, each creates its own application."""
 
     app: Any
+    proxies: TrustedHosts
 
     def __init__(
         self,
@@ -336,7 +338,6 @@ class Config(uvicorn.Config):
         self.settings = settings
         # The number of open connections of each address.
         self.connections: Counter[str] = Counter()
-        self.proxies = TrustedHosts(settings.trusted_proxies)
         super().__init__(
             app,
             host=settings.host,
@@ -363,6 +364,8 @@ class Config(uvicorn.Config):
         if not isinstance(self.app, FastAPI):
             self.app = self.app()
         super().load()
+        # Made here, since it cannot be sent to the processes of several workers.
+        self.proxies = TrustedHosts(self.settings.trusted_proxies)
         # These objects live as long as the process. If the garbage collector scanned them again and
         # again, that would take a tenth of the time of a read.
         gc.freeze()

@@ -1,16 +1,28 @@
 """Parse a citation file and compare it with the stored sources, without storing anything."""
 
+import heapq
 from collections import Counter
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from starlette.concurrency import run_in_threadpool
+from sqlalchemy import Connection
 
-from api.citations import detect, formats
+from api.citations import formats
 from api.citations.parse_result import EntryProblem, ParsedFile
-from api.http.errors import LIST_ERRORS, ParameterError, ProblemError, responses
+from api.http.errors import (
+    LIST_ERRORS,
+    MEDIA_TYPE,
+    ParameterError,
+    ProblemError,
+    problem,
+    responses,
+)
+from api.http.fair_queue import client_of
+from api.http.file_reading import ReadFile, while_there
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
 from api.http.read_connection import database
@@ -27,6 +39,9 @@ router = APIRouter(
 READABLE = list(formats.READ)
 
 
+Outcome = Literal["new", "matched", "reported"]
+
+
 class ParseParameters(Filters):
     """The format of the file."""
 
@@ -39,7 +54,7 @@ class ParsedRecord(BaseModel):
     """The result for one entry of the file."""
 
     line: int = Field(description="Line number in the file where the entry begins, from 1.")
-    outcome: Literal["new", "matched", "reported"]
+    outcome: Outcome
     id: str | None = Field(
         description="Slug of the source that it matches, or that a new source would get."
     )
@@ -64,12 +79,36 @@ class Parsed(BaseModel):
     data: list[ParsedRecord]
 
 
+# The bytes of an answer: an ordinary one has as many as its file, but each difference from what is
+# stored tells both.
+MOST_ANSWER_BYTES = 8_000_000
+_TOO_COMPLEX = {
+    "allOf": [
+        {"$ref": "#/components/schemas/Problem"},
+        {
+            "type": "object",
+            "properties": {
+                "entries": {
+                    "type": "array",
+                    "items": {"$ref": "#/components/schemas/ParsedRecord"},
+                    "description": "As in `data` of an answer.",
+                }
+            },
+        },
+    ]
+}
+
+
 @router.post(
     "/sources:parse",
     response_model=Parsed,
     responses={
         **{status: said for status, said in LIST_ERRORS.items() if status != 304},
         **responses(408, 413, 429),
+        422: {
+            "description": "The file takes too much; what was read until then",
+            "content": {MEDIA_TYPE: {"schema": _TOO_COMPLEX}},
+        },
     },
     openapi_extra={
         "requestBody": {
@@ -90,42 +129,82 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
     source, or is reported with errors.
 
     The format is detected by default, and the answer contains every entry of the file. At most
-    2,000,000 bytes.
+    2,000,000 bytes and 10,000 entries. A file that takes too much time or memory is answered with
+    422 `too_complex`, whose `entries` are the results for what was read until then.
     """
-    # Count before the body is read, so that a refused request costs nothing.
-    request.app.state.limits.count_file(request)
-    content = await request.body()
-    answer = await run_in_threadpool(_parse, request, content, query.format)
-    return Response(to_json(answer), media_type="application/json")
+    state = request.app.state
+    # Before the body is read, so that a refused request costs nothing.
+    state.limits.count_file(request)
+    async with state.files.place(request):
+        content = await request.body()
+        state.limits.count_body(request, content)
+
+        async def answer() -> Response:
+            async with state.files.turn(request):
+                found = await state.files.read(content, query.format)
+                told = partial(_answer, request, found)
+                response: Response = await state.readers.run(client_of(request), told)
+                return response
+
+        return await while_there(request, answer)
 
 
-def _parse(request: Request, content: bytes, name: str | None) -> Parsed:
-    try:
-        name = name or detect.detect(content)
-    except ValueError as error:
-        fault = Fault(at="format", code="unknown_format", detail=str(error))
-        raise ParameterError(str(error), [fault]) from None
-    parsed = detect.read(content, name)
-    records = ((entry.line, entry.record, entry.dropped) for entry in parsed.entries)
+def _answer(request: Request, found: ReadFile) -> Response:
+    """Return the response that tells what became of each entry of a file."""
+    if found.end == "unknown_format":
+        fault = Fault(at="format", code="unknown_format", detail=found.detail)
+        raise ParameterError(found.detail, [fault])
+    if found.end == "internal_error":
+        raise RuntimeError(found.detail)
+    detail = None if found.end == "read" else found.detail
+    tally: Counter[Outcome] = Counter()
+    texts: list[bytes] = []
+    left = MOST_ANSWER_BYTES
     with database(request).read() as connection:
-        outcomes = citation_matching.reconcile(connection, records, proposed=False)
-    return reconciled(name, parsed, outcomes)
+        for record in _in_order(found.parsed, _outcomes(connection, found.parsed)):
+            texts.append(to_json(record))
+            left -= len(texts[-1]) + 1
+            if left < 0:
+                texts.pop()
+                detail = f"The answer would have more than {MOST_ANSWER_BYTES:,} bytes"
+                break
+            tally[record.outcome] += 1
+    data = b"[" + b",".join(texts) + b"]"
+    if detail is not None:
+        detail = f"{detail}. Send it in parts; `entries` has what was read until then."
+        return problem(request, "too_complex", detail, members=b',"entries":' + data)
+    head = to_json({"format": found.format, "found": len(texts), **_counts(tally)})
+    return Response(head[:-1] + b',"data":' + data + b"}", media_type="application/json")
 
 
-def reconciled(name: str, parsed: ParsedFile, outcomes: list[citation_matching.Outcome]) -> Parsed:
-    """Return the result for each entry of a file, in the order of the file."""
-    records = [_parsed_record(outcome) for outcome in outcomes]
-    records += [_problem_record(problem) for problem in parsed.problems]
-    records.sort(key=lambda record: record.line)
-    tally = Counter(record.outcome for record in records)
-    return Parsed(
-        format=name,
-        found=len(records),
-        new=tally["new"],
-        matched=tally["matched"],
-        reported=tally["reported"],
-        data=records,
+def _outcomes(connection: Connection, parsed: ParsedFile) -> Iterator[citation_matching.Outcome]:
+    """Yield what becomes of each entry, for somebody who may not see proposals."""
+    records = ((entry.line, entry.record, entry.dropped) for entry in parsed.entries)
+    return citation_matching.reconcile(connection, records, proposed=False)
+
+
+def _counts(tally: Mapping[Outcome, int]) -> dict[str, int]:
+    return {outcome: tally[outcome] for outcome in get_args(Outcome)}
+
+
+def _in_order(
+    parsed: ParsedFile, outcomes: Iterable[citation_matching.Outcome]
+) -> Iterator[ParsedRecord]:
+    """Yield what became of each entry of a file, in the order of the file."""
+    return heapq.merge(
+        map(_parsed_record, outcomes),
+        map(_problem_record, parsed.problems),
+        key=lambda record: record.line,
     )
+
+
+def reconciled(
+    name: str, parsed: ParsedFile, outcomes: Iterable[citation_matching.Outcome]
+) -> Parsed:
+    """Return what became of each entry of a file in a format, in the order of the file."""
+    records = list(_in_order(parsed, outcomes))
+    tally = Counter(record.outcome for record in records)
+    return Parsed(format=name, found=len(records), data=records, **_counts(tally))
 
 
 def _parsed_record(outcome: citation_matching.Outcome) -> ParsedRecord:

@@ -103,9 +103,11 @@ def describe_faults(faults: Iterable[Fault]) -> str:
     )
 
 
-def record_faults(error: ValidationError, fields: Iterable[str] = ()) -> list[Fault]:
+def record_faults(
+    error: ValidationError, fields: Iterable[str] = (), most: int = MOST_FAULTS
+) -> list[Fault]:
     """Return the faults of Pydantic's error for a report; the last one may count those left out."""
-    faults = validation_faults(error.errors(), fields)
+    faults = validation_faults(error.errors(), fields, most)
     left_out = error.error_count() - len(faults)
     if left_out:
         detail = f"{left_out:,} more faults of this record are not listed."

@@ -303,5 +303,7 @@ def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | No
 
 def name_key(name: str) -> str:
     """Return a name without case and accents, to search by: 'Sundström' → 'sundstrom'."""
+    if name.isascii():
+        return name.lower()
     decomposed = unicodedata.normalize("NFKD", name)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()

@@ -1,17 +1,19 @@
 """Matching imported citations with stored sources. Nothing is merged silently."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from models.core.errors import Fault, record_faults
 from models.core.types import REVIEW_FIELDS, Strict
+from models.database.prepared_statements import select_rows
 from models.records import retired
-from models.records.record_types import RECORD_TYPES, current_id
+from models.records.record_types import RECORD_TYPES, current_id, read_states
 from models.records.serializers import Row, columns_of, sources_by_id, table
 from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
 from models.write import changes
@@ -62,51 +64,107 @@ class Outcome:
 # What identifies a source within a file: an identifier, or the words of its title, year and author.
 _Identity = tuple[Any, ...]
 BY_TITLE = "title, year and first author"
+# The states of a record whose id everybody may know.
+_PUBLIC = ("accepted", "retracted", "merged")
+# How many entries are compared with what is stored at once, by a few statements for all of them.
+BATCH = 200
+# The most faults that are told of one entry: each of thousands of authors may have one.
+MOST_FAULTS = 20
+
+
+@dataclass
+class _Match:
+    """What an entry is the same as, a stored source (its slug) or a new one, and by what."""
+
+    same: str | SourceIn
+    by: str
+
+
+@dataclass
+class _Entry:
+    """One imported record on its way: its source is None if it has faults."""
+
+    outcome: Outcome
+    source: SourceIn | None
+    match: _Match | None = None
 
 
 @dataclass
 class _NewSources:
     """The new sources in a file so far."""
 
-    by_slug: dict[str, SourceIn] = field(default_factory=dict)
-    slugs: dict[_Identity, str] = field(default_factory=dict)
+    slugs: set[str] = field(default_factory=set)
+    by_identity: dict[_Identity, SourceIn] = field(default_factory=dict)
     # The last number that was appended to each stem of a slug.
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def add(self, source: SourceIn) -> None:
-        self.by_slug[source.id] = source
-        for identity, _ in _identities(source):
-            self.slugs.setdefault(identity, source.id)
-
-    def match(self, source: SourceIn) -> tuple[str, str] | None:
-        """Return the slug of the same source and by what it was matched, or None."""
-        for identity, matched_by in _identities(source):
-            if identity in self.slugs:
-                return self.slugs[identity], matched_by
+    def match_or_add(self, source: SourceIn) -> _Match | None:
+        """Return the new source that is the same and by what it was matched; else add this one."""
+        identities = _identities(source)
+        for identity, matched_by in identities:
+            if identity in self.by_identity:
+                return _Match(self.by_identity[identity], matched_by)
+        for identity, _ in identities:
+            self.by_identity.setdefault(identity, source)
         return None
 
 
+Record = tuple[int, Mapping[str, Any], tuple[str, ...]]
+
+
 def reconcile(
-    connection: Connection,
-    records: Iterable[tuple[int, Mapping[str, Any], tuple[str, ...]]],
-    *,
-    proposed: bool,
-) -> list[Outcome]:
-    """Return the outcome of each imported record, without storing anything.
+    connection: Connection, records: Iterable[Record], *, proposed: bool
+) -> Iterator[Outcome]:
+    """Yield the outcome of each imported record, without storing anything.
 
     A record is the number of its line, its fields, and what was dropped from it. `proposed` says
-    whether sources that wait for review count: a caller who may not see them must not learn of
-    them. A source that was merged counts as the one that it was merged into. If two records of a
-    file are the same new source, one is `new` and the other `matched`.
+    whether sources that wait for review, or were not taken, count: a caller who may not see them
+    must not learn of them, not even by an id that is not offered. A source that was merged counts
+    as the one that it was merged into. If two records of a file are the same new source, one is
+    `new` and the other `matched`.
     """
     states = (*(retired.STANDING if proposed else ("accepted",)), "merged")
+    taken = None if proposed else _PUBLIC
     new_sources = _NewSources()
-    outcomes: list[Outcome] = []
-    for line, record, dropped in records:
-        outcome = _reconcile_one(connection, line, record, new_sources, states)
-        outcome.dropped = dropped
-        outcomes.append(outcome)
-    return outcomes
+    remaining = iter(records)
+    while batch := [_validated(record) for record in islice(remaining, BATCH)]:
+        sources = [entry.source for entry in batch if entry.source is not None]
+        stored = _Stored(connection, sources, states)
+        for entry in batch:
+            if entry.source is not None:
+                entry.match = stored.match(entry.source) or new_sources.match_or_add(entry.source)
+        new = [entry.source for entry in batch if entry.source is not None and not entry.match]
+        _give_slugs(connection, new, new_sources, taken)
+        matches = [entry.match.same for entry in batch if entry.match]
+        bodies = sources_by_id(connection, [same for same in matches if isinstance(same, str)])
+        for entry in batch:
+            yield _finished(entry, bodies)
+
+
+def _validated(record: Record) -> _Entry:
+    line, fields, dropped = record
+    try:
+        source = SourceIn.model_validate({**fields, "id": "import"})
+    except ValidationError as error:
+        faults = record_faults(error, SourceIn.model_fields, MOST_FAULTS)
+        return _Entry(Outcome(line, "reported", faults=faults, dropped=dropped), None)
+    return _Entry(Outcome(line, "new", dropped=dropped, source=source), source)
+
+
+def _finished(entry: _Entry, bodies: Mapping[str, Row]) -> Outcome:
+    """Return the outcome of an entry whose match, or whose slug, is known."""
+    outcome, source, match = entry.outcome, entry.source, entry.match
+    if source is None:
+        return outcome
+    if match is None:
+        outcome.id = source.id
+        return outcome
+    same = match.same
+    body = bodies[same] if isinstance(same, str) else same.model_dump()
+    outcome.outcome, outcome.source = "matched", None
+    outcome.id = same if isinstance(same, str) else same.id
+    outcome.matched_by, outcome.differences = match.by, _differences(body, source)
+    return outcome
 
 
 def store_new(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
@@ -118,78 +176,99 @@ def store_new(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
     return stored
 
 
-def _reconcile_one(
-    connection: Connection,
-    line: int,
-    record: Mapping[str, Any],
-    new_sources: _NewSources,
-    states: tuple[str, ...],
-) -> Outcome:
-    try:
-        source = SourceIn.model_validate({**record, "id": "import"})
-    except ValidationError as error:
-        faults = record_faults(error, SourceIn.model_fields)
-        return Outcome(line, "reported", faults=faults)
-    if match := _match_stored(connection, source, states):
-        slug, matched_by = match
-        stored = sources_by_id(connection, [slug])[slug]
-        return Outcome(line, "matched", slug, matched_by, _differences(stored, source))
-    if match := new_sources.match(source):
-        slug, matched_by = match
-        new = new_sources.by_slug[slug].model_dump()
-        return Outcome(line, "matched", slug, matched_by, _differences(new, source))
-    source.id = _free_slug(connection, source, new_sources)
-    new_sources.add(source)
-    return Outcome(line, "new", source.id, source=source)
+class _Stored:
+    """The stored sources that some sources may be the same as, read at once."""
+
+    def __init__(
+        self, connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
+    ) -> None:
+        self._connection = connection
+        self._owners = _owners(connection, sources, states)
+        self._similar = _of_same_author_and_year(connection, sources, states)
+
+    def match(self, source: SourceIn) -> _Match | None:
+        """Return the slug of the same stored source and by what it was matched, or None."""
+        identifiers = _identifier_values(source)
+        for scheme in BY_IDENTIFIER:
+            owner = self._owners.get((scheme, identifiers.get(scheme, "")))
+            if owner is not None:
+                return _Match(self._current(*owner), scheme)
+        words = _words(source.title)
+        owner = self._similar.get((words, _year(source), _first_author(source)))
+        return None if owner is None else _Match(self._current(*owner), BY_TITLE)
+
+    def _current(self, slug: str, state: str) -> str:
+        if state != "merged":
+            return slug
+        return current_id(self._connection, RECORD_TYPES["source"], slug)
 
 
-def _match_stored(
-    connection: Connection, source: SourceIn, states: tuple[str, ...]
-) -> tuple[str, str] | None:
-    """Return the slug of the same stored source and by what it was matched, or None."""
-    identifiers = _identifier_values(source)
-    for scheme in BY_IDENTIFIER:
-        if scheme in identifiers:
-            slug = _owner(connection, scheme, identifiers[scheme], states)
-            if slug is not None:
-                return current_id(connection, RECORD_TYPES["source"], slug), scheme
-    for slug, title in _of_same_author_and_year(connection, source, states):
-        if same_title(title, source.title):
-            return current_id(connection, RECORD_TYPES["source"], slug), BY_TITLE
-    return None
+# The slug and the state of a stored source.
+_Owner = tuple[str, str]
 
 
-def _owner(connection: Connection, scheme: str, value: str, states: tuple[str, ...]) -> str | None:
-    """Return the slug of the source with an identifier, or None."""
-    identifier, stored = table(SourceIdentifier), table(Source)
-    owner: str | None = connection.scalar(
-        select(identifier.c.source)
-        .join(stored, stored.c.id == identifier.c.source)
-        .where(identifier.c.scheme == scheme, identifier.c.value == value)
-        .where(stored.c.state.in_(states))
-    )
-    return owner
+def _owners(
+    connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
+) -> dict[tuple[str, str], _Owner]:
+    """Return the stored source with each identifier that one of these sources has."""
+    values: dict[str, dict[str, None]] = {scheme: {} for scheme in BY_IDENTIFIER}
+    for source in sources:
+        for scheme, value in _identifier_values(source).items():
+            values[scheme][value] = None
+    rows = [
+        row
+        for scheme, wanted in values.items()
+        for row in select_rows(
+            connection, table(SourceIdentifier), "value", list(wanted), scheme=scheme
+        )
+    ]
+    state_of = read_states(connection, {("source", row["source"]) for row in rows})
+    return {
+        (row["scheme"], row["value"]): (row["source"], state)
+        for row in rows
+        if (state := state_of["source", row["source"]]) in states
+    }
 
 
 def _of_same_author_and_year(
-    connection: Connection, source: SourceIn, states: tuple[str, ...]
-) -> Iterable[tuple[str, str]]:
-    """Return the slug and title of each source with the same first author and year.
+    connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
+) -> dict[_Identity, _Owner]:
+    """Return the stored sources with the first author and the year of one of these, by their words.
 
     A source without an author or a year is only like another one without.
     """
     author, stored = table(SourceAuthor), table(Source)
     is_first_author = (author.c.source == stored.c.id) & (author.c.position == 0)
-    similar = (
-        select(stored.c.id, stored.c.title)
-        .outerjoin(author, is_first_author)
-        .where(
-            stored.c.state.in_(states),
-            author.c.name_key.is_not_distinct_from(_first_author(source)),
-            stored.c.year.is_not_distinct_from(_year(source)),
+    names = {_first_author(source) for source in sources}
+    found: dict[_Identity, _Owner] = {}
+    for with_author in (True, False):
+        years = {_year(source) for source in sources if bool(source.authors) == with_author}
+        if not years:
+            continue
+        similar = (
+            select(stored.c.id, stored.c.state, stored.c.title, stored.c.year, author.c.name_key)
+            .outerjoin(author, is_first_author)
+            .where(
+                _one_of(author.c.name_key, names if with_author else {None}),
+                _one_of(stored.c.year, years),
+                stored.c.state.in_(states),
+            )
+            .order_by(stored.c.id)
         )
-    )
-    return [(slug, title) for slug, title in connection.execute(similar)]
+        for slug, state, title, year, name in connection.execute(similar):
+            found.setdefault((_words(title), year, name), (slug, state))
+    return found
+
+
+def _one_of(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of these values, of which one may be None."""
+    wanted = set(values)
+    conditions: list[ColumnElement[bool]] = []
+    if None in wanted:
+        conditions.append(column.is_(None))
+    if known := sorted(wanted - {None}):
+        conditions.append(column.in_(known))
+    return or_(*conditions)
 
 
 def _identities(source: SourceIn) -> list[tuple[_Identity, str]]:
@@ -248,14 +327,51 @@ def _words(title: str) -> str:
     return " ".join(re.findall(r"\w+", name_key(title)))
 
 
-def _free_slug(connection: Connection, source: SourceIn, new_sources: _NewSources) -> str:
-    """Return an unused slug of family name and year: `zamboni-2009` or `zamboni-2009-2`."""
-    stem = _slug_stem(source)
-    while True:
-        number = new_sources.numbers[stem] = new_sources.numbers.get(stem, 0) + 1
-        slug = stem if number == 1 else f"{stem}-{number}"
-        if slug not in new_sources.by_slug and not sources_by_id(connection, [slug]):
-            return slug
+def _give_slugs(
+    connection: Connection,
+    sources: Sequence[SourceIn],
+    new_sources: _NewSources,
+    taken: tuple[str, ...] | None,
+) -> None:
+    """Give each source an unused slug of family name and year: `zamboni-2009`, `zamboni-2009-2`.
+
+    `taken` are the states of the records that count as using theirs, None for all.
+    """
+    waiting: dict[str, list[SourceIn]] = {}
+    for source in reversed(sources):
+        waiting.setdefault(_slug_stem(source), []).append(source)
+    ahead = 1
+    while waiting:
+        # The next numbers of each stem, ever more of them where many are used.
+        tried = {
+            stem: [
+                _numbered(stem, new_sources.numbers.get(stem, 0) + more + 1)
+                for more in range(ahead * len(of_stem))
+            ]
+            for stem, of_stem in waiting.items()
+        }
+        used = _used(connection, [slug for slugs in tried.values() for slug in slugs], taken)
+        for stem, of_stem in list(waiting.items()):
+            for slug in tried[stem]:
+                if not of_stem:
+                    break
+                new_sources.numbers[stem] = new_sources.numbers.get(stem, 0) + 1
+                if slug not in used and slug not in new_sources.slugs:
+                    new_sources.slugs.add(slug)
+                    of_stem.pop().id = slug
+            if not of_stem:
+                del waiting[stem]
+        ahead *= 2
+
+
+def _numbered(stem: str, number: int) -> str:
+    return stem if number == 1 else f"{stem}-{number}"
+
+
+def _used(connection: Connection, slugs: Sequence[str], taken: tuple[str, ...] | None) -> set[str]:
+    """Return which of these slugs a source has whose state counts."""
+    states = read_states(connection, [("source", slug) for slug in slugs])
+    return {slug for (_, slug), state in states.items() if taken is None or state in taken}
 
 
 def _slug_stem(source: SourceIn) -> str:

@@ -25,13 +25,14 @@ PROGRAM = """
 import asyncio, json, logging.config, sys
 import models.database.connections
 from fastapi.responses import StreamingResponse
-from api.http import request_body, server
+from api.http import file_reading, request_body, server
 from api.main import create_app
 from api.settings import Settings
 
 settings = Settings(**json.loads(sys.argv[1]))
+owners = {"BODY_SECONDS": request_body, "COMMAND": file_reading, "STOP_SECONDS": file_reading}
 for name, value in json.loads(sys.argv[2]).items():
-    setattr(request_body if name.startswith("BODY") else server, name, value)
+    setattr(owners.get(name, server), name, value)
 logging.config.dictConfig(server.logs(settings))
 server.LINGER_SECONDS, models.database.connections.BUSY_SECONDS = 1, 3
 app = create_app(settings)
@@ -113,7 +114,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         "KEEP_ALIVE_SECONDS": 1,
         "SHUTDOWN_SECONDS": 2,
     }
-    constants = times | {name: settings.pop(name) for name in [*settings] if name in times}
+    constants = times | {name: settings.pop(name) for name in [*settings] if name.isupper()}
     given = json.dumps({"database_url": url, "port": 0, **settings})
     command = [sys.executable, "-c", PROGRAM, given, json.dumps(constants)]
     process = subprocess.Popen(

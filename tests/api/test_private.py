@@ -344,3 +344,17 @@ def test_a_name_with_odd_characters_is_no_way_in(desk: Desk) -> None:
             status, content = told(desk, "emil", "GET", path + quote(record, safe="%:"), None)
             assert status == 404
             assert "hidden-words" not in content
+
+
+@pytest.mark.parametrize("state", ["submitted", "withdrawn", "rejected"])
+def test_an_id_that_is_offered_does_not_tell_of_a_proposal(desk: Desk, state: str) -> None:
+    """A source that is hidden has the very id that a citation would get."""
+    file = f"@article{{a, title = {{Unlike}}, author = {{{state}, J}}, year = 2015}}"
+    before = desk.must(200, "emil", "POST", "/v1/sources:parse", file)
+    assert before["data"][0]["id"] == f"{state}-2015"
+    record = desk.propose("anna", "source", f"{state}-2015", title="Other words")
+    if state == "withdrawn":
+        desk.must(200, "anna", "DELETE", f"/v1/sources/{record}", If_Match=NOW)
+    elif state == "rejected":
+        desk.decide("reject", "source", record, comment="Not so.")
+    assert desk.must(200, "emil", "POST", "/v1/sources:parse", file) == before

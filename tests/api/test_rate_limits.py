@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 
 from api.http import rate_limits
-from api.http.rate_limits import WINDOW, Limit, address_of
+from api.http.rate_limits import LEAST_FILE_BYTES, WINDOW, Limit, address_of
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys
@@ -211,15 +211,15 @@ def test_the_limits_can_be_set_for_thousands_of_writes(empty: Store) -> None:
 
 def test_files_to_be_read_are_limited_by_address(empty: Store) -> None:
     app = create_app(Settings(database_url=empty.url, address_writes_per_minute=1))
-    app.state.limits.files_by_address = Limit(2)
+    app.state.limits.files_by_address = Limit(2 * LEAST_FILE_BYTES, clock=lambda: 0.0)
     with TestClient(app, raise_server_exceptions=False) as client:
-        for left in (1, 0):
+        for left in (LEAST_FILE_BYTES, 0):
             answer = client.post("/v1/sources:parse", content="@book{a, title={T}}")
             assert answer.status_code == 200
             assert answer.headers["ratelimit"].startswith(f'"files_by_address";r={left};t=')
         answer = client.post("/v1/sources:parse", content="@book{a, title={T}}")
         assert (answer.status_code, problem(answer)["code"]) == (429, "too_many_requests")
-        assert "files of citations from this address" in answer.json()["detail"]
+        assert "bytes of files of citations from this address" in answer.json()["detail"]
         assert 1 <= int(answer.headers["retry-after"]) <= 30
         # They are no writes: of those there is still one.
         assert [write(client, None).status_code for _ in range(2)] == [401, 429]

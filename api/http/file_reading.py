@@ -1,0 +1,253 @@
+"""Files of citations, read apart: in child processes, of which there are few, with limits.
+
+A child has pipes of its own, so that it can be killed at any moment and nothing else waits for it.
+That is why this is no pool of a library: the children of Pebble share a channel under a lock, which
+one that is killed may hold for ever, and `concurrent.futures` gives up its whole pool where one
+child dies.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from threading import Lock, Thread, Timer
+from typing import IO, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.http.errors import Unavailable
+from api.http.fair_queue import FairQueue, client_of
+from api.http.rate_limits import Limit, address_of
+from api.settings import ROOT
+
+# Children of a process of the server. Each takes a processor and up to 190 MB.
+AT_ONCE = 2
+# Files of a process that are received, wait or are read, and how many of them one address may have:
+# an address of many people needs as many as it can get, and another one must find a place.
+MOST_FILES = 20
+MOST_OF_ADDRESS = 15
+# How long a file may take altogether, however busy the machine is. Then its child is killed.
+WALL_SECONDS = 45.0
+# How long a file that is being read keeps a server from its stop; the rest is refused at once.
+STOP_SECONDS = 3.0
+# What a child may answer, in bytes: text of 2 MB, most of whose characters JSON writes as six.
+MOST_RESULT_BYTES = 16_000_000
+COMMAND = (sys.executable, "-m", "api.citations.reading_process")
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class ReadFile:
+    """What became of a file: its entries, its format, and how the reading ended."""
+
+    parsed: ParsedFile = field(default_factory=ParsedFile)
+    format: str | None = None
+    # `read`, or the code of what is wrong.
+    end: str = "too_complex"
+    detail: str = "To read the file takes too much time or memory"
+    # Whether its child said how it ended; else it was killed.
+    complete: bool = False
+
+
+class Child:
+    """A process that reads files, one after the other."""
+
+    def __init__(self) -> None:
+        # In the folder of this program, so that the child runs the same one.
+        self._process = subprocess.Popen(  # noqa: S603
+            COMMAND, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.retires = False
+
+    def read(self, content: bytes, name: str | None) -> ReadFile:
+        """Return what is in a file. It is what was read so far if the child ends meanwhile.
+
+        Raises BrokenPipeError if it had ended before.
+        """
+        found, timer = ReadFile(format=name), Timer(WALL_SECONDS, self.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            source, output = self._pipes()
+            source.write(json.dumps({"format": name, "bytes": len(content)}).encode() + b"\n")
+            source.write(content)
+            source.flush()
+            self.retires = True  # Unless it says otherwise at the end.
+            left = MOST_RESULT_BYTES
+            while line := output.readline(left):
+                left -= len(line)
+                if not line.endswith(b"\n"):
+                    break
+                message = json.loads(line)
+                if "end" in message:
+                    self.retires = message["retires"]
+                    found.complete = True
+                    found.format, found.end = message["format"], message["end"]
+                    found.detail = message["detail"] or ""
+                    break
+                for number, record, dropped in message["entries"]:
+                    found.parsed.add(ParsedEntry(number, record, tuple(dropped)))
+                for problem in message["problems"]:
+                    found.parsed.add(EntryProblem(*problem))
+        finally:
+            timer.cancel()
+        return found
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End it and wait for that."""
+        self.kill()
+        self._process.wait()
+        for pipe in self._pipes():
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue  # Of what was not written it got nothing, and needs nothing any more.
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+
+class FileReaders:
+    """The children of a process of the server, started when needed, and who waits for one."""
+
+    def __init__(self, work: Limit) -> None:
+        # One client has one file read at a time, and whoever used least lately comes next.
+        self._turns = FairQueue(AT_ONCE, AT_ONCE - 1, work)
+        self._places: Counter[str] = Counter()
+        self._idle: list[Child] = []
+        self._all: set[Child] = set()
+        self._lock = Lock()
+        self._closed = self._stopping = False
+
+    @asynccontextmanager
+    async def place(self, request: Request) -> AsyncIterator[None]:
+        """Hold a place for a file, from before its body is read. Raises Unavailable without one."""
+        address = address_of(request)
+        if self._places.total() >= MOST_FILES or self._places[address] >= MOST_OF_ADDRESS:
+            raise Unavailable("Too many files are being read already. Try again later.")
+        self._places[address] += 1
+        try:
+            yield
+        finally:
+            self._places[address] -= 1
+            if not self._places[address]:
+                del self._places[address]
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """Hold one of the few turns, for all that is done to a file that has been received.
+
+        Raises Unavailable for those who wait for too long, or still wait when the server stops.
+        """
+        async with self._turns.place(client_of(request)):
+            if self._stopping:
+                raise Unavailable("The server is being stopped. Try again later.")
+            yield
+
+    def stop(self) -> None:
+        """Begin nothing any more, and give what is being read a little time to end."""
+        self._stopping = True
+        timer = Timer(STOP_SECONDS, self.close)
+        timer.daemon = True
+        timer.start()
+
+    async def read(self, content: bytes, name: str | None) -> ReadFile:
+        """Return what is in a file. Its child is killed where nobody waits for it any more."""
+        child = await run_sync(self._child)
+        finished = False
+        try:
+            found = await run_sync(_read_once, child, content, name, abandon_on_cancel=True)
+            if found is None:
+                # It was ended from outside while it was idle.
+                child = await run_sync(self._child_anew, child)
+                found = await run_sync(child.read, content, name, abandon_on_cancel=True)
+            finished = True
+            if self._stopping and not found.complete:
+                raise Unavailable("The server is being stopped. Try again later.")
+        finally:
+            self._give_back(child, usable=finished and not child.retires)
+        return found
+
+    def _child(self) -> Child:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        child = Child()
+        with self._lock:
+            self._all.add(child)
+            if self._closed:
+                child.kill()
+        return child
+
+    def _child_anew(self, ended: Child) -> Child:
+        self._give_back(ended, usable=False)
+        return self._child()
+
+    def _give_back(self, child: Child, *, usable: bool) -> None:
+        with self._lock:
+            if usable and not self._closed:
+                self._idle.append(child)
+                return
+            self._all.discard(child)
+        child.kill()
+        # To wait for its end takes a while, and this is the event loop.
+        Thread(target=child.close, daemon=True).start()
+
+    def close(self) -> None:
+        """End all children."""
+        with self._lock:
+            self._closed = True
+            children, idle, self._idle = list(self._all), self._idle, []
+        for child in children:
+            child.kill()
+        # The others are closed by who waits for them.
+        for child in idle:
+            child.close()
+
+
+def _read_once(child: Child, content: bytes, name: str | None) -> ReadFile | None:
+    try:
+        return child.read(content, name)
+    except BrokenPipeError:
+        return None
+
+
+async def while_there(request: Request, work: Callable[[], Awaitable[Result]]) -> Result:
+    """Return the result of work, which is cancelled if the client leaves. Raises ClientDisconnect.
+
+    The body must have been read.
+    """
+    results: list[Result] = []
+    errors: list[Exception] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(watch)
+        try:
+            results.append(await work())
+        except Exception as error:
+            errors.append(error)  # The group would raise it as one of several.
+        tasks.cancel_scope.cancel()
+    if errors:
+        raise errors[0]
+    if not results:
+        raise ClientDisconnect
+    return results[0]

@@ -1,0 +1,122 @@
+"""Imported citations are compared with what is stored by a few statements for many of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from models.database import prepared_statements
+from models.transfer import citation_matching
+from models.transfer.citation_matching import BATCH, MOST_FAULTS, Outcome
+from models.write import changes
+from tests.databases import Store
+
+
+def record(number: int, **fields: Any) -> tuple[int, dict[str, Any], tuple[str, ...]]:
+    """Return an imported record of its own."""
+    plain = {
+        "type": "article-journal",
+        "study_design": "not_recorded",
+        "title": f"Title {number}",
+        "authors": [{"family": f"Family{number % 7}", "given": "A"}],
+        "issued": str(1990 + number % 5),
+        "identifiers": [
+            {"scheme": "doi", "value": f"10.1000/{number}", "verification": "unverified"}
+        ],
+    }
+    return number, {**plain, **fields}, ()
+
+
+def reconciled(store: Store, records: Any, *, proposed: bool = True) -> list[Outcome]:
+    with store.database.read() as connection:
+        return list(citation_matching.reconcile(connection, records, proposed=proposed))
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Give the statements that are run, however they are."""
+    run: list[str] = []
+    plain = prepared_statements._execute
+
+    def noted(connection: Connection, text: str, *given: Any, **named: Any) -> Any:
+        run.append(text)
+        return plain(connection, text, *given, **named)
+
+    def before(_connection: Any, _cursor: Any, text: str, *_rest: Any) -> None:
+        run.append(text)
+
+    monkeypatch.setattr(prepared_statements, "_execute", noted)
+    event.listen(Connection, "before_cursor_execute", before)
+    yield run
+    event.remove(Connection, "before_cursor_execute", before)
+
+
+def test_statements_are_by_the_batch(seeded: Store, statements: list[str]) -> None:
+    counts = []
+    for number in (1, BATCH, 3 * BATCH):
+        statements.clear()
+        outcomes = reconciled(seeded, map(record, range(number)))
+        assert [outcome.outcome for outcome in outcomes] == ["new"] * number
+        counts.append(len(statements))
+    one, batch, three = counts
+    assert 2 <= one <= batch <= one + 3
+    assert three <= 3 * batch
+
+
+def test_what_was_stored_is_matched_by_identifier_and_by_words(seeded: Store) -> None:
+    records = [record(number) for number in range(BATCH + 20)]
+    with changes.begin(seeded.database, actor="test") as change:
+        outcomes = list(
+            citation_matching.reconcile(change.connection, iter(records), proposed=True)
+        )
+        assert citation_matching.store_new(change, outcomes) == len(records)
+    slugs = [outcome.id for outcome in outcomes]
+    assert len(set(slugs)) == len(records)
+    assert slugs[:2] == ["family0-1990", "family1-1991"]
+    without: dict[str, Any] = {"identifiers": []}
+    for fields, matched_by in ((dict[str, Any](), "doi"), (without, citation_matching.BY_TITLE)):
+        again = reconciled(seeded, [record(number, **fields) for number in range(len(records))])
+        assert [outcome.id for outcome in again] == slugs
+        assert {outcome.matched_by for outcome in again} == {matched_by}
+        assert [outcome for outcome in again if outcome.differences] == []
+    # Ids go on after those that are used.
+    (new,) = reconciled(
+        seeded, [record(0, title="Another", identifiers=[], issued="1990")], proposed=False
+    )
+    assert (
+        new.id == f"family0-1990-{1 + sum(str(slug).startswith('family0-1990') for slug in slugs)}"
+    )
+
+
+def test_without_an_author_or_a_year_only_the_same_is_matched(empty: Store) -> None:
+    lacking: list[dict[str, Any]] = [
+        {"authors": []},
+        {"issued": None},
+        {"authors": [], "issued": None},
+        {},
+    ]
+    records = [record(1, identifiers=[], **fields) for fields in lacking]
+    with changes.begin(empty.database, actor="test") as change:
+        outcomes = list(citation_matching.reconcile(change.connection, records, proposed=True))
+        assert [outcome.outcome for outcome in outcomes] == ["new"] * 4
+        citation_matching.store_new(change, outcomes)
+    again = reconciled(empty, records)
+    assert [outcome.id for outcome in again] == [outcome.id for outcome in outcomes]
+    assert [outcome.id for outcome in outcomes] == [
+        "title-1-1991",
+        "family1",
+        "title-1",
+        "family1-1991",
+    ]
+
+
+def test_the_faults_that_are_told_are_bounded(empty: Store) -> None:
+    nameless = [{"given": "A"}] * 1000
+    (outcome,) = reconciled(empty, [record(1, authors=nameless)])
+    assert outcome.outcome == "reported"
+    assert len(outcome.faults) == MOST_FAULTS + 1
+    assert (
+        outcome.faults[-1].detail
+        == f"{1000 - MOST_FAULTS} more faults of this record are not listed."
+    )
