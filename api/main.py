@@ -20,6 +20,7 @@ from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
 from api.http.fair_queue import FairQueue
+from api.http.fair_share import FairShare
 from api.http.file_reading import FileReaders
 from api.http.middleware import (
     AccessLogMiddleware,
@@ -136,9 +137,10 @@ class Application(FastAPI):
     """The application behind its cache, whose responses alone bypass the middleware."""
 
     cache: Cache
+    fair_share: FairShare
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.cache(scope, receive, send)
+        await self.fair_share(scope, receive, send)
 
 
 def create_app(settings: Settings) -> Application:
@@ -196,6 +198,7 @@ def create_app(settings: Settings) -> Application:
     _offline_docs(app)
     openapi.install(app)
     app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
+    app.fair_share = FairShare(app.cache)
     return app
 
 

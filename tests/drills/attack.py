@@ -250,7 +250,7 @@ def pace(target: Target, seconds: float, number: int = 8) -> tuple[float, float]
     def run(reader: int) -> None:
         dice = random.Random(reader)
         buffer = bytearray()
-        with target.connect("127.0.0.1") as connection:
+        with target.connect(f"127.0.1.{reader + 1}") as connection:
             while time.monotonic() < until:
                 claim = dice.choice(target.claims)
                 began = time.monotonic()

@@ -1,0 +1,100 @@
+"""Keeps one address from taking the event loop away from others."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.rate_limits import address_of_host
+
+# Time is counted in two windows of this length, this one and the one before.
+WINDOW_SECONDS = 0.5
+# An address may take so many times its share, and no more than this part of all. Clients that ask
+# alike differ by less, and must not slow each other.
+TOLERANCE = 2
+LARGEST_PART = 0.75
+# How long a request waits before it looks again, and altogether.
+PAUSE_SECONDS = 0.005
+LONGEST_WAIT_SECONDS = 2.0
+# The event loop is free where it is no more than this late.
+LATE_SECONDS = 0.002
+
+
+class FairShare:
+    """An ASGI application in front of another one, which lets addresses that took much wait.
+
+    Of n addresses that ask each has a share of one nth of the event loop's time; what exceeds that
+    waits until the loop is free. What counts is the time for which requests kept the loop, not how
+    long they took.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.began = time.monotonic()
+        self.current: dict[str, float] = {}
+        self.previous: dict[str, float] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        if scope["type"] != "http" or client is None:
+            await self.app(scope, receive, send)
+            return
+        address = address_of_host(client[0])
+        if self._exceeds(address):
+            await self._wait(address)
+        timed = Timed(self.app(scope, receive, send))  # type: ignore[arg-type]
+        try:
+            await timed
+        finally:
+            self.current[address] = self.current.get(address, 0.0) + timed.seconds
+
+    def _exceeds(self, address: str) -> bool:
+        """Return whether an address took more than its share, while others asked as well."""
+        now = time.monotonic()
+        if now - self.began > WINDOW_SECONDS:
+            is_next = now - self.began < 2 * WINDOW_SECONDS
+            self.previous = self.current if is_next else {}
+            self.current, self.began = {}, now
+        mine = self.current.get(address, 0.0) + self.previous.get(address, 0.0)
+        addresses = len(self.current.keys() | self.previous.keys())
+        return addresses > 1 and mine > min(TOLERANCE / addresses, LARGEST_PART) * self._total()
+
+    def _total(self) -> float:
+        return sum(self.current.values()) + sum(self.previous.values())
+
+    async def _wait(self, address: str) -> None:
+        end = time.monotonic() + LONGEST_WAIT_SECONDS
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(PAUSE_SECONDS)
+            now = time.monotonic()
+            if now - began - PAUSE_SECONDS < LATE_SECONDS or now > end:
+                return
+            if not self._exceeds(address):
+                return
+
+
+class Timed:
+    """An awaitable that runs a coroutine and adds up the time for which it keeps the event loop."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self.seconds = 0.0
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        step, value = self._coroutine.send, None
+        while True:
+            began = time.perf_counter()
+            try:
+                awaited = step(value)
+            except StopIteration:
+                return
+            finally:
+                self.seconds += time.perf_counter() - began
+            try:
+                value = yield awaited
+                step = self._coroutine.send
+            except BaseException as error:
+                step, value = self._coroutine.throw, error
