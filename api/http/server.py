@@ -363,6 +363,8 @@ class Config(uvicorn.Config):
         """Create the application if it does not exist yet, and load the configuration."""
         if not isinstance(self.app, FastAPI):
             self.app = self.app()
+        # It cannot be handed to another process, so each makes its own.
+        self.proxies = TrustedHosts(self.settings.trusted_proxies)
         super().load()
         # Made here, since it cannot be sent to the processes of several workers.
         self.proxies = TrustedHosts(self.settings.trusted_proxies)
