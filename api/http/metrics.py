@@ -171,6 +171,7 @@ class Metrics:
         self._problems = self._metrics["http_problems_total"]
         cached = self._metrics["cache_requests_total"]
         self._hits, self._misses = cached.labels("hit"), cached.labels("miss")
+        self._commits = 0
         # The series of a request, since to look each one up takes longer than to count.
         self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
@@ -208,21 +209,23 @@ class Metrics:
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+            self._look(app)
 
     async def _watch(self, app: Any) -> None:
         late = self._metrics["event_loop_late_seconds_total"]
-        commits = self._metrics["database_commits_total"]
-        counted = 0
         while True:
-            for declared in METRICS:
-                if declared.read is not None:
-                    self._set(declared, declared.read(app))
-            committed = app.state.database.commits
-            commits.inc(committed - counted)
-            counted = committed
+            self._look(app)
             due = time.monotonic() + LOOK_SECONDS
             await asyncio.sleep(LOOK_SECONDS)
             late.inc(max(0.0, time.monotonic() - due))
+
+    def _look(self, app: Any) -> None:
+        for declared in METRICS:
+            if declared.read is not None:
+                self._set(declared, declared.read(app))
+        commits = app.state.database.commits
+        self._metrics["database_commits_total"].inc(commits - self._commits)
+        self._commits = commits
 
     def _set(self, declared: Declared, values: Values) -> None:
         metric = self._metrics[declared.name]

@@ -43,9 +43,14 @@ def series(text: str) -> Series:
     return found
 
 
+def total(found: Series, part: str) -> float:
+    """Return the sum of the series whose name and labels have a part."""
+    return sum(value for name, value in found.items() if part in name)
+
+
 def requests_of(found: Series) -> float:
     """Return how many requests were counted."""
-    return sum(value for name, value in found.items() if "_http_requests_total" in name)
+    return total(found, "_http_requests_total")
 
 
 def counted(app: Application) -> Series:
@@ -67,6 +72,12 @@ def scrape(port: int) -> Series:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         return series(answer.read().decode())
+
+
+@pytest.fixture(autouse=True)
+def looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the numbers of an application in this process be read soon."""
+    monkeypatch.setattr(metrics, "LOOK_SECONDS", 0.02)
 
 
 @contextmanager
@@ -179,7 +190,7 @@ def test_who_waits_for_a_turn_is_counted(seeded: Store) -> None:
 def test_time_that_the_event_loop_is_late_is_counted(seeded: Store) -> None:
     with counting(seeded) as (app, client):
         assert client.portal is not None
-        client.portal.call(time.sleep, 1.5)
+        client.portal.call(time.sleep, 0.5)
         late = "claimbase_event_loop_late_seconds_total"
         until(lambda: counted(app), lambda found: found[late] > 0.3)
 
@@ -249,7 +260,8 @@ def test_a_server_answers_with_its_metrics(process: Running) -> None:
     port = port_of(process)
     assert process.get("/healthz")[0] == 200
     assert process.get("/metrics")[0] == 404
-    found = scrape(port)
+    # A request is counted once its answer has been sent.
+    found = until(lambda: scrape(port), lambda found: requests_of(found) == 2)
     assert found[route("GET", "/healthz", "2xx")] == 1
     assert found[route("GET", "unmatched", "4xx")] == 1
     assert found["process_resident_memory_bytes"] > 10_000_000
@@ -338,7 +350,7 @@ def test_counts_of_several_processes_add_up(
         until(lambda: scrape(port), lambda _: len(writing(tmp_path)) == 2)
         for number in range(40):
             assert server.client().ask("GET", f"/v1/claims?limit={number % 3 + 1}").status == 200
-        assert requests_of(scrape(port)) == 40
+        until(lambda: scrape(port), lambda found: requests_of(found) == 40)
         pid = min(processes(both))
         os.kill(pid, signal.SIGKILL)
         # It is replaced, and what it counted still counts.
@@ -347,11 +359,13 @@ def test_counts_of_several_processes_add_up(
         assert requests_of(found) == 40
         for _ in range(10):
             assert server.client().ask("GET", "/v1").status == 200
-        found = scrape(port)
-        assert requests_of(found) == 50
-        times = "claimbase_http_request_duration_seconds"
-        assert sum(found[name] for name in found if f"{times}_count" in name) == 50
-        assert sum(found[name] for name in found if 'le="+Inf"' in name) == 50
+        # A request is counted once its answer has been sent, and its time after it.
+        until(
+            lambda: scrape(port),
+            lambda found: (
+                [requests_of(found), total(found, "_count{"), total(found, 'le="+Inf"')] == [50] * 3
+            ),
+        )
         # Its files are not kept.
         assert str(pid) not in writing(tmp_path)
         server.process.terminate()
