@@ -21,10 +21,12 @@ from typing import Any, TypeAlias
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import settings
@@ -32,7 +34,8 @@ from api import settings
 # The largest time in each bucket, in seconds: a kept answer takes less than the first, and the
 # database is given up after the last, unless a setting says otherwise.
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-# How often the event loop reads the numbers of queues and pools.
+# How often the event loop reads the numbers of queues and pools, and the most often that the text
+# of a scrape is written.
 LOOK_SECONDS = 1.0
 # Labels have few values, whatever is sent: each value is a series that is kept for ever.
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -319,6 +322,23 @@ def shared_by_workers() -> Iterator[CollectorRegistry]:
 
 
 def exporter(registry: CollectorRegistry) -> ASGIApp:
-    """Return the application that answers each GET with the metrics of a registry."""
-    app: ASGIApp = prometheus_client.make_asgi_app(registry)
-    return app
+    """Return the application that answers with the metrics of a registry.
+
+    The text is written at most once in `LOOK_SECONDS`, however many ask: with the series of every
+    route that takes as long as a hundred reads.
+    """
+    text, written = b"", float("-inf")
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal text, written
+        if scope["path"] != "/metrics":
+            response = Response("The metrics are at /metrics.\n", 404, media_type="text/plain")
+        elif scope["method"] not in ("GET", "HEAD"):
+            response = Response(status_code=405, headers={"Allow": "GET, HEAD"})
+        else:
+            if time.monotonic() - written > LOOK_SECONDS:
+                text, written = prometheus_client.generate_latest(registry), time.monotonic()
+            response = Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        await response(scope, receive, send)
+
+    return answer

@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
 
@@ -46,6 +48,11 @@ def series(text: str) -> Series:
 def total(found: Series, part: str) -> float:
     """Return the sum of the series whose name and labels have a part."""
     return sum(value for name, value in found.items() if part in name)
+
+
+def has_one(part: str, found: Series) -> bool:
+    """Return whether the series whose name and labels have a part add up to one."""
+    return total(found, part) == 1
 
 
 def requests_of(found: Series) -> float:
@@ -274,7 +281,8 @@ def test_a_server_answers_with_its_metrics(process: Running) -> None:
         with process.open() as connection:
             connection.sendall(sent)
             rest(connection)
-        assert scrape(port)[f'claimbase_http_problems_total{{reason="{reason}"}}'] == 1
+        counted_as = f'_problems_total{{reason="{reason}"}}'
+        until(lambda: scrape(port), partial(has_one, counted_as))
     with process.open():
         until(lambda: scrape(port), lambda found: found["claimbase_http_connections"] == 1)
     until(lambda: scrape(port), lambda found: found["claimbase_http_connections"] == 0)
@@ -290,8 +298,12 @@ def test_clients_of_the_metrics_have_the_same_limits(process: Running) -> None:
             connection.sendall(sent)
             assert rest(connection).split()[1] == status
     # They are no clients of the API.
-    problems = [name for name in scrape(port) if "408" in name or "exporter" in name]
-    assert problems == []
+    assert scrape(port)["claimbase_http_connections"] == 0
+    for path, body, refusal in (("/", None, 404), ("/metrics", b"", 405)):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", data=body)
+        assert refused.value.code == refusal
+        refused.value.close()
     idle = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(server.MOST_SCRAPES)]
     try:
         with socket.create_connection(("127.0.0.1", port), 20) as connection:
@@ -300,6 +312,23 @@ def test_clients_of_the_metrics_have_the_same_limits(process: Running) -> None:
     finally:
         for connection in idle:
             connection.close()
+
+
+def test_scrapes_cost_no_more_however_many_there_are(
+    seeded: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "LOOK_SECONDS", 60)
+    written = []
+
+    def write(registry: CollectorRegistry) -> bytes:
+        written.append(registry)
+        return generate_latest(registry)
+
+    monkeypatch.setattr("prometheus_client.generate_latest", write)
+    with counting(seeded) as (app, _):
+        scraper = TestClient(metrics.exporter(app.state.metrics.registry))
+        texts = {scraper.get("/metrics").text for _ in range(50)}
+    assert len(texts) == len(written) == 1
 
 
 def test_a_stop_ends_the_server_of_the_metrics(tmp_path: Path) -> None:
