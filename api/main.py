@@ -1,11 +1,11 @@
 """The application."""
 
-import asyncio
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import fastapi_offline
@@ -14,7 +14,7 @@ from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.compression import CompressionMiddleware
@@ -137,10 +137,11 @@ class Application(FastAPI):
     """The application behind its cache, whose responses alone bypass the middleware."""
 
     cache: Cache
-    fair_share: FairShare
+    # What stands in front of the cache: shares of the event loop, and a count of requests.
+    entry: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.fair_share(scope, receive, send)
+        await self.entry(scope, receive, send)
 
 
 def create_app(settings: Settings) -> Application:
@@ -151,8 +152,9 @@ def create_app(settings: Settings) -> Application:
     files = FileReaders(work)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with streams.polling():
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        metrics = app.state.metrics
+        async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield
         files.close()
         database.close()
@@ -177,11 +179,13 @@ def create_app(settings: Settings) -> Application:
         routes=[route for router in ROUTERS for route in router.routes],
     )
     app.state.database = database
-    app.state.writers = asyncio.Semaphore(write_transaction.THREADS)
+    app.state.writers = write_transaction.WriterThreads()
     # As many readers have a thread as there are connections; the others wait without a thread.
     app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work)
     app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)
     app.state.checks = Checks(database)
+    # How many connections each address has, which the server counts.
+    app.state.connections = Counter()
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams
@@ -198,7 +202,14 @@ def create_app(settings: Settings) -> Application:
     _offline_docs(app)
     openapi.install(app)
     app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
-    app.fair_share = FairShare(app.cache)
+    app.entry = FairShare(app.cache)
+    app.state.metrics = None
+    if settings.metrics_port is not None:
+        # Imported here, since most run without.
+        from api.http.metrics import CountingRequests, Metrics
+
+        app.state.metrics = Metrics()
+        app.entry = CountingRequests(app.entry, app.state.metrics)
     return app
 
 

@@ -1,5 +1,8 @@
 """The settings: the one reader of environment variables, `CLAIMBASE_` and a field's name."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -79,3 +82,24 @@ class Settings(BaseSettings):
     stream_limit: int = Field(
         default=100, ge=0, description="Streams of changes at once; beyond it 503."
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of the metrics for Prometheus; without it nothing is counted.",
+    )
+    # Not `host`: metrics tell what others ask for, so nobody serves them to the world by accident.
+    metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics' port.")
+
+
+@contextmanager
+def counting_in(folder: Path) -> Iterator[None]:
+    """Tell the library of metrics in each process that starts meanwhile to count in a folder.
+
+    It reads the folder from this variable alone.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["PROMETHEUS_MULTIPROC_DIR"]

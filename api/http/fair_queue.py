@@ -38,6 +38,14 @@ class FairQueue:
         # Of its own, since all other threads may be busy for long.
         self.threads = CapacityLimiter(places)
 
+    def count_waiting(self) -> int:
+        """Return how many requests wait for a place."""
+        return sum(len(futures) for futures in self.waiting.values())
+
+    def count_held(self) -> int:
+        """Return how many places are lent."""
+        return self.held.total()
+
     async def run(self, client: str, work: Callable[[], Result]) -> Result:
         """Return the result of work in a thread, which a place is waited for."""
         async with self.place(client):

@@ -126,7 +126,7 @@ class FileReaders:
 
     def __init__(self, work: Limit) -> None:
         # One client has one file read at a time, and whoever used least lately comes next.
-        self._turns = FairQueue(AT_ONCE, AT_ONCE - 1, work)
+        self.turns = FairQueue(AT_ONCE, AT_ONCE - 1, work)
         self._places: Counter[str] = Counter()
         self._idle: list[Child] = []
         self._all: set[Child] = set()
@@ -153,7 +153,7 @@ class FileReaders:
 
         Raises Unavailable for those who wait for too long, or still wait when the server stops.
         """
-        async with self._turns.place(client_of(request)):
+        async with self.turns.place(client_of(request)):
             if self._stopping:
                 raise Unavailable("The server is being stopped. Try again later.")
             yield

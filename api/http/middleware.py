@@ -220,7 +220,12 @@ class HeadMiddleware:
                 {**message, "body": b""} if message["type"] == "http.response.body" else message
             )
 
-        await self.app({**scope, "method": "GET"}, receive, send_without_body)
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self.app(as_get, receive, send_without_body)
+        finally:
+            # The audit record and the metrics name the route.
+            scope["route"] = as_get.get("route")
 
 
 class ServerErrorMiddleware:

@@ -47,6 +47,8 @@ class Kept:
     headers: Headers
     body: bytes
     size: int
+    # That of the request, which a later one does not look for.
+    route: Any
 
 
 class Cache:
@@ -106,12 +108,13 @@ class Cache:
             *varying,
         )
         token = self.token
-        cached = None if token is None else self.kept.get(key)
+        # The metrics read it.
+        cached = scope["kept"] = None if token is None else self.kept.get(key)
         if cached is None:
             key_size = sum(len(part) for header in varying for part in header)
             if token is not None and key_size <= MOST_VARYING:
                 key_size += len(scope["query_string"]) + len(scope.get("raw_path") or b"")
-                send = _Keeping(self, token, key, key_size, send)
+                send = _Keeping(self, token, key, key_size, scope, send)
             await self.app(scope, receive, send)
             return
         self.kept.move_to_end(key)
@@ -186,9 +189,15 @@ class _Keeping:
     """Sends an answer on, and keeps it where it may be kept."""
 
     def __init__(
-        self, cache: Cache, token: Hashable, key: Hashable, key_size: int, send: Send
+        self,
+        cache: Cache,
+        token: Hashable,
+        key: Hashable,
+        key_size: int,
+        scope: Scope,
+        send: Send,
     ) -> None:
-        self.cache, self.token, self.key, self.send = cache, token, key, send
+        self.cache, self.token, self.key, self.scope, self.send = cache, token, key, scope, send
         self.start: Message | None = None
         self.pieces: list[bytes] = []
         self.size = OVERHEAD + key_size
@@ -208,7 +217,8 @@ class _Keeping:
                     for header in self.start["headers"]
                     if header[0].lower() not in OF_ONE_REQUEST
                 ]
-                answer = Kept(self.start["status"], headers, b"".join(self.pieces), self.size)
+                body, route = b"".join(self.pieces), self.scope.get("route")
+                answer = Kept(self.start["status"], headers, body, self.size, route)
                 self.cache.keep(self.token, self.key, answer)
         await self.send(message)
 

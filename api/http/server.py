@@ -5,9 +5,11 @@ import gc
 import logging
 import math
 import re
+import socket
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -15,7 +17,7 @@ from fastapi import FastAPI
 from pydantic_core import to_json
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import _TrustedHosts as TrustedHosts
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -48,6 +50,12 @@ SHUTDOWN_SECONDS = 8
 # that is starting does not answer, and on a slow machine a start takes longer than uvicorn's five
 # seconds.
 WORKER_SECONDS = 60
+# So many scrapes at once have an answer: a Prometheus asks by one connection, and few of them ask.
+MOST_SCRAPES = 10
+# How long a scrape may take once the server has stopped.
+EXPORTER_SHUTDOWN_SECONDS = 1
+
+log = logging.getLogger("claimbase.metrics")
 
 
 class Clock:
@@ -212,8 +220,7 @@ class Impatient(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         # Event streams never end by themselves, and uvicorn waits for open responses.
-        self.config.app.state.streams.close()
-        self.config.app.state.files.stop()
+        self.config.stop_work()
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -242,6 +249,8 @@ class Impatient(HttpToolsProtocol):
         # Behind a proxy are many clients, so it may have all connections.
         shared = not self.from_proxy and self.config.is_crowded(self.address)
         crowded = shared or app is service_unavailable
+        if crowded:
+            self.config.count_problem("unavailable")
         ours: Any = _busy if crowded else app
         super()._start_asgi_task(cycle, ours)
 
@@ -265,6 +274,7 @@ class Impatient(HttpToolsProtocol):
         if self.refused or self.transport.is_closing():
             return
         self.refused = True
+        self.config.count_problem(code)
         if self.cycle is not None and not self.cycle.response_complete:
             # These are trailers, and the request that they end gets no answer of its own.
             self.cycle.disconnected = True
@@ -330,7 +340,7 @@ class Config(uvicorn.Config):
 
     def __init__(
         self,
-        app: FastAPI | Callable[[], FastAPI],
+        app: FastAPI | Callable[[], FastAPI] | ASGIApp,
         settings: Settings,
         *,
         logged: bool = True,
@@ -355,6 +365,21 @@ class Config(uvicorn.Config):
             timeout_worker_healthcheck=WORKER_SECONDS,
         )
 
+    def _load(self) -> None:
+        # It cannot be handed to another process, so each makes its own.
+        self.proxies = TrustedHosts(self.settings.trusted_proxies)
+        super().load()
+
+    def count_problem(self, code: str) -> None:
+        """Count an answer with an error that the application does not give."""
+        if (metrics := self.app.state.metrics) is not None:
+            metrics.count_problem(code)
+
+    def stop_work(self) -> None:
+        """End what a stop does not wait for, such as streams, which never end by themselves."""
+        self.app.state.streams.close()
+        self.app.state.files.stop()
+
     def is_crowded(self, address: str) -> bool:
         """Return whether an address has more than half of all connections that may be open."""
         return self.connections[address] > max(1, self.settings.limit_concurrency // 2)
@@ -363,9 +388,8 @@ class Config(uvicorn.Config):
         """Create the application if it does not exist yet, and load the configuration."""
         if not isinstance(self.app, FastAPI):
             self.app = self.app()
-        super().load()
-        # Made here, since it cannot be sent to the processes of several workers.
-        self.proxies = TrustedHosts(self.settings.trusted_proxies)
+        self.connections = self.app.state.connections
+        self._load()
         # These objects live as long as the process. If the garbage collector scanned them again and
         # again, that would take a tenth of the time of a read.
         gc.freeze()
@@ -377,7 +401,23 @@ def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
     With several processes, `app` is a function that returns the application.
     """
     config = Config(app, settings)
-    if settings.workers > 1:
+    if settings.metrics_port is None:
+        return _run(config)
+    try:
+        listening = _listen(settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        place = f"{settings.metrics_host}:{settings.metrics_port}"
+        log.error(  # noqa: TRY400 - The reason says it all.
+            f"The metrics cannot be served at {place}: {error.strerror or error}."
+            " Set CLAIMBASE_METRICS_PORT and CLAIMBASE_METRICS_HOST."
+        )
+        return False
+    with listening, _metrics_served(config, listening):
+        return _run(config)
+
+
+def _run(config: Config) -> bool:
+    if config.workers > 1:
         with config.bind_socket() as listening:
             Multiprocess(config, [listening]).run()
         return True
@@ -386,6 +426,58 @@ def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
     with suppress(KeyboardInterrupt):
         server.run()
     return server.started
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+class ExporterConfig(Config):
+    """The configuration of the server of the metrics, which has the same limits on clients."""
+
+    def __init__(self, exporter: ASGIApp, settings: Settings) -> None:
+        own = {"workers": 1, "trusted_proxies": [], "limit_concurrency": MOST_SCRAPES}
+        super().__init__(exporter, settings.model_copy(update=own), logged=False)
+        self.lifespan = "off"
+        self.timeout_graceful_shutdown = EXPORTER_SHUTDOWN_SECONDS
+
+    def load(self) -> None:
+        """Load the configuration, of which the application is a part already."""
+        self._load()
+
+    def count_problem(self, code: str) -> None:
+        """Count nothing, since only what clients of the API meet counts."""
+
+    def stop_work(self) -> None:
+        """Do nothing, since there are none."""
+
+
+@contextmanager
+def _metrics_served(config: Config, listening: socket.socket) -> Iterator[None]:
+    """Answer with the metrics in a thread while the context lasts.
+
+    It has an event loop of its own, so that it answers while that of the API is busy.
+    """
+    # Imported here, since most run without.
+    from api.http import metrics
+
+    with ExitStack() as stack:
+        if config.workers > 1:
+            registry = stack.enter_context(metrics.shared_by_workers())
+        else:
+            config.load()
+            registry = config.app.state.metrics.registry
+        exporter = uvicorn.Server(ExporterConfig(metrics.exporter(registry), config.settings))
+        thread = Thread(target=exporter.run, args=([listening],), name="metrics", daemon=True)
+        thread.start()
+        host, port, *_ = listening.getsockname()
+        log.info("metrics are served", extra={"host": host, "port": port})
+        try:
+            yield
+        finally:
+            exporter.should_exit = True
+            thread.join(2 * EXPORTER_SHUTDOWN_SECONDS)
 
 
 class Redacting(JsonFormatter):

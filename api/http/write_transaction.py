@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -37,6 +37,38 @@ VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*")
 THREADS = 2
 # Within this many bytes there are no more faults than can be described in a few milliseconds.
 QUICK_TO_JUDGE = 4000
+
+
+class WriterThreads(asyncio.Semaphore):
+    """The turns of writers, which knows how many have one and how many wait."""
+
+    def __init__(self) -> None:
+        super().__init__(THREADS)
+        self._held = self._asked = 0
+
+    def count_waiting(self) -> int:
+        """Return how many requests wait for a thread."""
+        return self._asked
+
+    def count_held(self) -> int:
+        """Return how many requests have a thread."""
+        return self._held
+
+    async def acquire(self) -> Literal[True]:
+        """Wait for a turn."""
+        self._asked += 1
+        try:
+            await super().acquire()
+        finally:
+            self._asked -= 1
+        self._held += 1
+        return True
+
+    def release(self) -> None:
+        """Give a turn back."""
+        self._held -= 1
+        super().release()
+
 
 Work = Callable[[Change], "Answer"]
 Given = ParamSpec("Given")
@@ -159,7 +191,7 @@ async def in_turn(
     request: Request, work: Callable[Given, Result], *arguments: Given.args, **named: Given.kwargs
 ) -> Result:
     """Run a function that writes in a thread, in order of arrival."""
-    threads: asyncio.Semaphore = request.app.state.writers
+    threads: WriterThreads = request.app.state.writers
     try:
         # A timeout costs time, so there is none if nothing is to wait for.
         async with asyncio.timeout(BUSY_SECONDS) if threads.locked() else nullcontext():

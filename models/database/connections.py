@@ -24,7 +24,7 @@ from sqlalchemy.exc import (
     InvalidatePoolError,
     NoSuchModuleError,
 )
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from models.core.errors import ClaimbaseError
 from models.database.damage import DamageRecord
@@ -287,6 +287,15 @@ class Database:
         ):
             connection.info["patience"] = max(1, round(patience * 1000))
             yield connection
+
+    def connections_in_use(self) -> dict[str, int]:
+        """Return how many connections are in use, by the name of their pool."""
+        engines = {"reader": self.reader, "short_reader": self.short_reader, "writer": self.writer}
+        return {
+            name: engine.pool.checkedout()
+            for name, engine in engines.items()
+            if engine is not None and isinstance(engine.pool, QueuePool)
+        }
 
     def close(self) -> None:
         """Close what is open."""
