@@ -2,10 +2,12 @@
 held against it.
 """
 
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
@@ -57,6 +59,22 @@ def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -
         assert case.call(app=client.app).status_code in (200, 400, 405, 406, 413, 414)
         return
     case.call_and_validate(app=client.app)
+
+
+# Other requests in every run. What fails is told with the number that makes them again.
+RANDOM_SEED = random.SystemRandom().randrange(2**32)
+other_request = load(
+    seed=RANDOM_SEED, checks={**REJECTED, "positive_data_acceptance": {"enabled": False}}
+)
+
+
+@pytest.mark.slow
+@other_request.parametrize()  # type: ignore[untyped-decorator]
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_no_request_at_all_is_a_fault_of_ours(case: Any, client: TestClient) -> None:
+    answer = case.call(app=client.app)
+    # A database may be busy, but is never broken, and the process never is.
+    assert answer.status_code < 500, f"with the seed {RANDOM_SEED}: {answer.text}"
 
 
 # What a schema cannot know: records that are stored.
