@@ -186,6 +186,9 @@ class FileReaders:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
+        return self._new_child()
+
+    def _new_child(self) -> Child:
         child = Child()
         with self._lock:
             self._all.add(child)
@@ -194,8 +197,9 @@ class FileReaders:
         return child
 
     def _child_anew(self, ended: Child) -> Child:
+        # Another idle one may have been ended as well.
         self._give_back(ended, usable=False)
-        return self._child()
+        return self._new_child()
 
     def _give_back(self, child: Child, *, usable: bool) -> None:
         with self._lock:
