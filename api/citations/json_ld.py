@@ -24,7 +24,10 @@ from models.status.rules import RULE_BY_NAME
 MEDIA_TYPES: tuple[str, ...] = ("application/ld+json",)
 EXTENSION = "jsonld"
 # What schema.org has no term for.
-CANNOT_CARRY: tuple[str, ...] = ("issued_inferred", "sample_size", "sample", "accessed")
+CANNOT_CARRY: tuple[str, ...] = (
+    *("title_status", "issued_inferred", "sample_size", "sample", "accessed", "versions"),
+    "main_claim",
+)
 
 _LINKS = ("url", "sameAs", "firstAppearance")
 CONTEXT: Row = {

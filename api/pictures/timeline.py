@@ -27,7 +27,7 @@ from models.status.explanation import ExplainedLine, Timeline, TimelinePeriod
 GUTTER, RIGHT = 112.0, WIDTH - 24
 BAND, NARROWEST, SMALL, ROW = 46.0, 4.0, 13, 22.0
 # The parts of an explanation that are drawn; the other lines do not count.
-DRAWN = ("decisive", "counted", "same_group", "takes_no_side")
+DRAWN = ("decisive", "counted", "same_group", "other_side", "takes_no_side")
 SIZES = {"1": 22.0, "2": 19.0, "3": 16.0, "4": 13.0, "5": 10.5, "not_gradable": 8.0}
 # Outlines in a square of side 1 around the origin; a circle needs none.
 SHAPES = {

@@ -17,15 +17,17 @@ from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, Times
 from models.access.proposal_ownership import may_see
+from models.core import vocabularies as v
 from models.core.dates import now
 from models.core.errors import Fault
 from models.core.types import Slug
 from models.read import change_feed, facets, listings, references
 from models.read.filters import NO_VALUES, Day, Filters, Many, requested_parameters
 from models.records.record_types import RECORD_TYPES
-from models.records.revision import RevisionOut, RevisionWhole, withhold_private
+from models.records.revision import PUBLIC_STATES, RevisionOut, RevisionWhole, withhold_private
 from models.records.serializers import columns_of
 from models.status import explanation
+from models.status.claim_aggregate import ClaimAggregate
 from models.status.explanation import Difference, Explanation, Timeline
 
 router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted], route_class=ReadRoute)
@@ -52,6 +54,31 @@ class DifferenceParameters(Filters):
         alias="from", description="First day: YYYY, YYYY-MM or YYYY-MM-DD, counted from its end."
     )
     to: Day | None = Field(None, description="Second day; today by default.")
+
+
+class ExplanationParameters(Times):
+    """The day, and what to set aside to see what the status would be without it."""
+
+    without: Many[Slug] = Field(NO_VALUES, description="Without these independence groups.")
+    exclude: Many[Slug] = Field(
+        NO_VALUES, description="Without these sources, with all their versions."
+    )
+    level_lte: v.EvidenceLevel | None = Field(
+        None, alias="level.lte", description="From lines at this level or better (1 is best) alone."
+    )
+    design: Many[v.StudyDesign] = Field(
+        NO_VALUES, description="From lines of these study designs alone."
+    )
+
+    def set_aside(self) -> explanation.SetAside | None:
+        """Return what is to be set aside, None if nothing is."""
+        given = explanation.SetAside(
+            without=list(self.without),
+            exclude=list(self.exclude),
+            level_lte=self.level_lte,
+            design=list(self.design),
+        )
+        return None if given == explanation.SetAside() else given
 
 
 class HistoryParameters(Filters):
@@ -107,13 +134,17 @@ def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -
     responses={**RECORD_ERRORS, 200: {"content": {PLAIN: {"schema": {"type": "string"}}}}},
 )
 def explain_status(
-    request: Request, connection: ThreadReader, claim: ClaimSlug, query: Annotated[Times, Query()]
+    request: Request,
+    connection: ThreadReader,
+    claim: ClaimSlug,
+    query: Annotated[ExplanationParameters, Query()],
 ) -> Response:
     """Explain why a claim has its status: the rule, the effect of each line of evidence, and the
     independence groups on which the status depends.
 
     `Accept: text/plain` returns the same in sentences. A line of evidence that was published after
-    `as_of` is listed as later.
+    `as_of` is listed as later. With `without`, `exclude`, `level.lte` or `design` it is explained
+    what the status would be without what they set aside; nothing is stored.
     """
     offered = ("application/json", PLAIN)
     wanted = negotiate(pagination.header(request, "accept"), offered)
@@ -124,7 +155,10 @@ def explain_status(
     etag = f'"{found.claim["revision"]}{"-text" if wanted == PLAIN else ""}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    answer = explanation.explain(found, query.as_of)
+    set_aside = query.set_aside()
+    if set_aside is not None:
+        _require_known(found, set_aside)
+    answer = explanation.explain(found, query.as_of, set_aside)
     if wanted == PLAIN:
         headers = {"ETag": etag, **pagination.CACHE}
         return Response(
@@ -133,6 +167,22 @@ def explain_status(
             headers=headers,
         )
     return pagination.json_response(to_json(answer), etag)
+
+
+def _require_known(found: ClaimAggregate, set_aside: explanation.SetAside) -> None:
+    """Refuse to set aside a group or a source that has no line on the claim."""
+    public = [row for row in found.evidence if row["state"] in PUBLIC_STATES]
+    pooled = {study["source"] for row in public for study in row["pooled"]}
+    known = {
+        "without": {row["independence_group"] for row in public},
+        "exclude": {row["source"] for row in public} | pooled,
+    }
+    for name, allowed in known.items():
+        for value in getattr(set_aside, name):
+            if value not in allowed:
+                detail = f"'{value}' has no line of evidence on this claim."
+                fault = Fault(at=name, code="unknown_term", detail=detail, allowed=sorted(allowed))
+                raise ParameterError(detail, [fault])
 
 
 @router.get("/claims/{claim}/diff", response_model=Difference, responses=RECORD_ERRORS)

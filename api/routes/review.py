@@ -42,7 +42,7 @@ from models.records.serializers import Row
 from models.status.explanation import Explanation
 from models.write import merge, purge, review, undo
 from models.write.changes import Change
-from models.write.preview import preview
+from models.write.preview import PreviewWarning, preview
 from models.write.review import RecordOut
 
 SHARED: dict[str, Any] = {"prefix": "/v1", "tags": ["curating"], "dependencies": [JsonAccepted]}
@@ -129,6 +129,10 @@ class Preview(Strict):
 
     evidence: str
     changes_status: bool = Field(description="Whether status, rule or certainty would change.")
+    warnings: list[PreviewWarning] = Field(
+        description="With which accepted lines it counts together, so that it may count for less "
+        "than it seems to."
+    )
     before: Explanation = Field(description="The present status.")
     after: Explanation = Field(description="The status after acceptance.")
 
@@ -370,14 +374,17 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
 def preview_evidence(
     connection: ThreadReader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
 ) -> Response:
-    """Return the status and its explanation as they would be if a line of evidence were accepted.
+    """Return the status and its explanation as they would be if a line of evidence were accepted,
+    with warnings where it counts together with lines that are there.
 
     Changes nothing.
     """
-    before, after = preview(connection, caller, evidence)
+    before, after, warnings = preview(connection, caller, evidence)
     differs = any(
         getattr(before, name) != getattr(after, name)
         for name in ("status", "status_rule", "certainty")
     )
-    answer = Preview(evidence=evidence, changes_status=differs, before=before, after=after)
+    answer = Preview(
+        evidence=evidence, changes_status=differs, warnings=warnings, before=before, after=after
+    )
     return Response(to_json(answer), media_type="application/json")

@@ -32,9 +32,9 @@ STATUS_RULES = Vocabulary(
     "How a status is derived: the first rule that holds decides. A line counts when it is"
     " accepted, its source is not "
     "retracted, it takes a side, and it was published by then. Rank is the level, 1 to 5, or"
-    " 6 where not gradable; an "
-    "indirect line ranks one lower; an independence group counts once a direction, at its"
-    " best rank.",
+    " 6 where not gradable; it is one lower for an indirect line, for each reason to grade down"
+    " and for a source under concern, and one higher for each reason to grade up. Lines of one"
+    " work or one independence group are one body, which counts once.",
     tuple(
         Term(rule.name, rule.status, rule.sentence, {"statuses": rule.status})
         for rule in rules.RULES

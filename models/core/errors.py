@@ -139,6 +139,8 @@ def _validation_fault(error: Any, fields: list[str]) -> Fault:
         )
     context = error.get("ctx") or {}
     allowed = [str(term) for term in context.get("allowed", ())]
+    # A rule about several fields says at which of them it is broken.
+    path += [context["at"]] if "at" in context else []
     return Fault(
         at="/".join(path),
         code=error["type"],

@@ -45,6 +45,17 @@ CLAIM_KINDS = Vocabulary(
             "Reports a result: a measured association, frequency, effect or test performance.",
         ),
         (
+            "association",
+            "association",
+            "Says that two things occur together, or that groups differ in something.",
+        ),
+        (
+            "treatment_effect",
+            "treatment effect",
+            "Says that an intervention helps the people who get it.",
+        ),
+        ("harm", "harm", "Says that an intervention or an exposure harms people."),
+        (
             "state_of_evidence",
             "state of evidence",
             "Says what is known, confirmed or unexplored at the time.",
@@ -67,7 +78,7 @@ STATUSES = Vocabulary(
         (
             "refuted",
             "refuted",
-            "Strong independent evidence against, and none of that strength for.",
+            "Strong evidence against from several bodies, and little of that strength for.",
         ),
         ("disputed", "disputed", "The evidence against outranks the evidence for."),
         (
@@ -79,17 +90,17 @@ STATUSES = Vocabulary(
         (
             "unconfirmed",
             "unconfirmed",
-            "Support, but from one independent group or only from weak evidence.",
+            "Support, but from one body of evidence, or only from weak evidence.",
         ),
         (
             "supported",
             "supported",
-            "The evidence for outranks the evidence against, from two independent groups or more.",
+            "The evidence for outranks the evidence against, from two bodies of evidence or more.",
         ),
         (
             "established",
             "established",
-            "Strong independent evidence for, and none of that strength against.",
+            "Strong evidence for from several bodies, and little of that strength against.",
         ),
     ),
 )
@@ -169,11 +180,67 @@ QUESTIONS = Vocabulary(
     reference="OCEBM Levels of Evidence Working Group, The Oxford 2011 Levels of Evidence",
 )
 
+# The questions whose lines are direct on a claim of a kind. On the kinds that are left out, a line
+# of any question may be direct. The 2011 scheme has no row for aetiology: a randomised trial that
+# adds or takes away the alleged cause, and a cohort that follows people with and without it, test a
+# cause; that groups differ, or do not differ, in something does not.
+QUESTIONS_OF_KIND: Mapping[str, tuple[str, ...]] = {
+    "association": ("prevalence", "diagnosis", "prognosis"),
+    "treatment_effect": ("treatment_benefit",),
+    "harm": ("common_harms",),
+    "causal_hypothesis": ("prognosis", "treatment_benefit", "common_harms"),
+}
+
+GRADED_DOWN = Vocabulary(
+    "graded-down",
+    "Reasons to grade a line down",
+    "Why a line ranks lower than its level; each lowers its rank by one.",
+    _terms(
+        ("quality", "quality", "The study was done in a way that may have bent its result."),
+        ("imprecision", "imprecision", "Few people or events: the interval is wide."),
+        (
+            "indirectness",
+            "indirectness",
+            "Other people, exposures or outcomes than those of the question.",
+        ),
+        ("inconsistency", "inconsistency", "The studies that it sums up differ among themselves."),
+        ("small_effect", "small effect", "The absolute size of the effect is very small."),
+    ),
+    reference="OCEBM Levels of Evidence Working Group, footnote to the Oxford 2011 Levels; GRADE",
+)
+
+GRADED_UP = Vocabulary(
+    "graded-up",
+    "Reasons to grade a line up",
+    "Why a line ranks higher than its level; each raises its rank by one, and none beyond rank 2.",
+    _terms(
+        ("large_effect", "large effect", "The effect is large or very large."),
+        ("dose_response", "dose-response", "The more of the one, the more of the other."),
+        (
+            "plausible_confounding",
+            "plausible confounding",
+            "What was not accounted for would have made the effect smaller.",
+        ),
+    ),
+    reference="OCEBM Levels of Evidence Working Group, footnote to the Oxford 2011 Levels; GRADE",
+)
+
+CHECKED_AGAINST = Vocabulary(
+    "checked-against",
+    "What a line was checked against",
+    "What of the source somebody held the finding against.",
+    _terms(
+        ("abstract", "abstract", "The abstract."),
+        ("full_text", "full text", "The full text."),
+        ("page", "page", "A public page that tells of the work, such as a news page."),
+    ),
+)
+
 DIRECTNESS = Vocabulary(
     "directness",
     "Directness",
-    "Whether a line tests the claim itself. An indirect line counts one level lower, as GRADE "
-    "rates down for indirectness.",
+    "Whether a line tests the claim itself. An indirect line ranks one lower, as GRADE rates down "
+    "for indirectness; so does one whose question does not test a claim of its kind.",
     _terms(
         ("direct", "direct", "Tests the claim, or what must hold if the claim holds."),
         (
@@ -298,6 +365,36 @@ RELATION_TYPES = Vocabulary(
         ("analogous_to", "is analogous to", "Offers a likeness from elsewhere."),
         ("names", "names", "Gives the name of what the target describes."),
         ("provenance_of", "tells the origin of", "Says where the target comes from."),
+        (
+            "predicts",
+            "predicts",
+            "If the claim holds, the target must; if the target falls, that speaks against it.",
+        ),
+    ),
+)
+
+VERSION_TIES = Vocabulary(
+    "version-ties",
+    "Ties between works",
+    "Read from the source to the other one: source «is a version of» other. Works that are tied "
+    "are one body of evidence and count once.",
+    _terms(
+        ("version_of", "is a version of", "Another edition, or another report of the same study."),
+        ("preprint_of", "is the preprint of", "Came out before the journal's version."),
+        ("erratum_to", "is an erratum to", "Corrects the other."),
+        ("retracts", "retracts", "Announces that the other is retracted."),
+        ("part_of", "is part of", "Tells of a part of what the other tells whole."),
+    ),
+)
+
+TITLE_STATUSES = Vocabulary(
+    "title-statuses",
+    "Where a title comes from",
+    "Whether a source's title is its own.",
+    _terms(
+        ("printed", "printed", "As the work prints it."),
+        ("translated", "translated", "The printed title in another language."),
+        ("described", "described", "A description by the curator; the printed title is not known."),
     ),
 )
 
@@ -545,4 +642,9 @@ IdentifierScheme = Annotated[str, OneOf(IDENTIFIER_SCHEMES)]
 Verification = Annotated[str, OneOf(VERIFICATIONS)]
 Integrity = Annotated[str, OneOf(INTEGRITIES)]
 Extraction = Annotated[str, OneOf(EXTRACTIONS)]
+GradedDown = Annotated[str, OneOf(GRADED_DOWN)]
+GradedUp = Annotated[str, OneOf(GRADED_UP)]
+CheckedAgainst = Annotated[str, OneOf(CHECKED_AGAINST)]
+VersionTie = Annotated[str, OneOf(VERSION_TIES)]
+TitleStatus = Annotated[str, OneOf(TITLE_STATUSES)]
 ReviewState = Annotated[str, OneOf(REVIEW_STATES)]

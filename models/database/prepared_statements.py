@@ -326,7 +326,10 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     names = list(rows[0])
     texts = {name for name in names if isinstance(table.c[name].type, JSON)}
     values: Any = (
-        [to_json(row[name]).decode() if name in texts else row[name] for name in names]
+        [
+            to_json(row[name]).decode() if name in texts and row[name] is not None else row[name]
+            for name in names
+        ]
         for row in rows
     )
     quoted = connection.dialect.identifier_preparer.quote

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, Table, func, select
+from sqlalchemy import JSON, Connection, MetaData, String, Table, cast, func, select
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models.core.errors import ClaimbaseError
@@ -94,6 +94,9 @@ def find_losses(database: Database, target: str) -> list[str]:
         for name in sorted(before.keys() & after.keys()):
             for column in before[name].c:
                 filled = select(func.count(column)).select_from(before[name])
+                if isinstance(column.type, JSON):
+                    # An empty list says no more than no column.
+                    filled = filled.where(cast(column, String) != "[]")
                 if column.name not in after[name].c and (number := connection.scalar(filled)):
                     losses.append(f"{number:,} values of {name}.{column.name}")
     return losses

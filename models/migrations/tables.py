@@ -4,10 +4,10 @@ from models.access.api_keys import ApiKey
 from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
-from models.records.evidence import Evidence
+from models.records.evidence import Evidence, PooledSource
 from models.records.relation import Relation
 from models.records.revision import Revision, Serial
-from models.records.source import Source, SourceAuthor, SourceIdentifier
+from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceVersion
 from models.search.index import Beginning, ClaimSearch, SourceSearch
 from models.write.idempotency import Idempotency
 
@@ -16,10 +16,12 @@ tables = (
     Source,
     SourceAuthor,
     SourceIdentifier,
+    SourceVersion,
     Claim,
     ClaimTopic,
     Occurrence,
     Evidence,
+    PooledSource,
     Relation,
     Assessment,
     Revision,

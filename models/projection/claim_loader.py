@@ -16,6 +16,7 @@ from models.records.claim import Claim, ClaimTopic, Occurrence
 from models.records.evidence import Evidence
 from models.records.relation import Relation
 from models.records.serializers import Row
+from models.records.works import works_of
 from models.status.claim_aggregate import ClaimAggregate
 
 # The tables of the parts of a claim, and those of them that name sources.
@@ -50,6 +51,9 @@ def assemble(
     Sources that are missing in `sources` are read.
     """
     cited = {row["source"] for model in CITING_MODELS for row in rows[model] if row["source"]}
+    of_lines = {slug for row in rows[Evidence] for slug in (row["source"], *row["pools"])}
+    cited |= of_lines
+    works = works_of(connection, of_lines)
     known = {**sources, **serializers.sources_by_id(connection, cited - sources.keys())}
     of = {model: group_by_claim(sorted(rows[model], key=_KEYS[model])) for model in PART_MODELS}
     targets = first_days(
@@ -59,7 +63,7 @@ def assemble(
         ClaimAggregate(
             claim,
             _accepted(of[Occurrence][claim["id"]]),
-            [serializers.line_out(row, known[row["source"]]) for row in of[Evidence][claim["id"]]],
+            [serializers.line_out(row, known, works) for row in of[Evidence][claim["id"]]],
             _accepted(of[Relation][claim["id"]]),
             _accepted(of[Assessment][claim["id"]]),
             known,

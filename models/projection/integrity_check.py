@@ -1,6 +1,7 @@
 """Proves that what is stored agrees with itself: revisions, tables and read model."""
 
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from sqlalchemy import Connection, func, literal, select
 
@@ -9,7 +10,9 @@ from models.database.connections import unenforced_keys
 from models.projection import compare, rebuild
 from models.records.record_types import (
     BATCH_SIZE,
+    LISTS_OF,
     RECORD_TYPES,
+    ListReference,
     RecordType,
     read_records,
     read_states,
@@ -19,6 +22,7 @@ from models.records.recorded_body import with_current_fields
 from models.records.retired import may_refer
 from models.records.revision import WITHHELD, Revision, Serial
 from models.records.serializers import Row, table
+from models.records.source import SourceVersion
 
 
 def check(connection: Connection) -> Iterator[str]:
@@ -43,6 +47,7 @@ def check_records(connection: Connection) -> Iterator[str]:
     yield from (f"A row points nowhere: {row}" for row in unenforced_keys(connection))
     yield from _serials(connection)
     yield from _revisions(connection)
+    yield from _cycles(connection)
 
 
 def _serials(connection: Connection) -> Iterator[str]:
@@ -99,6 +104,7 @@ def _revisions(connection: Connection) -> Iterator[str]:
                 elif with_current_fields(name, body) != there[record_id]:
                     yield f"{name}/{record_id} differs from its last revision."
             yield from _references(connection, RECORD_TYPES[name], there)
+            yield from _lists(connection, name, there)
     for kind in RECORD_TYPES.values():
         key = [table(kind.model).c[name] for name in kind.columns]
         record = literal(f"{kind.name}/") + key[0]
@@ -107,6 +113,42 @@ def _revisions(connection: Connection) -> Iterator[str]:
         without = ~select(revision.c.serial).where(revision.c.record == record).exists()
         for values in connection.execute(select(*key).where(without).order_by(*key)):
             yield f"{kind.name}/{':'.join(values)} is in the tables without a revision."
+
+
+def _lists(connection: Connection, name: str, there: Mapping[str, Row]) -> Iterator[str]:
+    for listed in LISTS_OF[name]:
+        yield from _list_rows(connection, listed, there)
+
+
+def _list_rows(
+    connection: Connection, listed: ListReference, there: Mapping[str, Row]
+) -> Iterator[str]:
+    """Yield the records whose list is not what the rows by which it is found say."""
+    rows = table(listed.model)
+    columns = [rows.c[name] for name in (*listed.own, listed.other)]
+    wanted: dict[tuple[str, ...], set[str]] = {}
+    for body in there.values():
+        slugs = {slug for _, slug in listed.items(body)}
+        wanted[tuple(listed.key(body).values())] = slugs
+    found: dict[tuple[str, ...], set[str]] = {key: set() for key in wanted}
+    first = sorted({key[0] for key in wanted})
+    for *own, slug in connection.execute(select(*columns).where(columns[0].in_(first))):
+        found.get(tuple(own), set()).add(slug)
+    for key, slugs in wanted.items():
+        if found[key] != slugs:
+            yield f"{listed.kind}/{':'.join(key)} is not found by its {listed.field}."
+
+
+def _cycles(connection: Connection) -> Iterator[str]:
+    """Yield a sentence for a source that is, through others, a version of itself."""
+    rows = table(SourceVersion)
+    ties = TopologicalSorter[str]()
+    for source, other in connection.execute(select(rows.c.source, rows.c.other)):
+        ties.add(source, other)
+    try:
+        ties.prepare()
+    except CycleError as error:
+        yield f"source/{error.args[1][0]} is a version of itself, through others."
 
 
 def _references(

@@ -13,7 +13,8 @@ from models.records.retired import require_body_not_retired
 from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import Row, line_out, source_out, table
 from models.records.source import SourceIn, publication_date
-from models.status.claim_aggregate import ClaimAggregate
+from models.records.works import versions_of, works_by
+from models.status.claim_aggregate import ClaimAggregate, named_sources
 
 # Shown for a source whose content was purged since.
 PURGED = {
@@ -55,15 +56,20 @@ def _wholes(connection: Connection, claims: Collection[str], moment: str) -> lis
             body = {**record["body"], "created": record["created"], "updated": record["at"]}
             by_claim[record["claim"]][record["kind"]].append(body)
     standing = {slug: kinds for slug, kinds in by_claim.items() if kinds["claim"]}
-    cited = {
-        row["source"]
+    cited = named_sources(
+        row
         for kinds in standing.values()
         for kind in ("occurrence", "evidence", "assessment")
         for row in kinds[kind]
-        if row["source"]
-    }
-    sources = _sources(connection, cited, moment)
-    return [_whole(connection, slug, kinds, sources, moment) for slug, kinds in standing.items()]
+    )
+    # Through which other sources two of them are versions of one work, is known of those that are
+    # tied today.
+    sources = _sources(connection, versions_of(connection, cited), moment)
+    works = works_by(sources.values())
+    sources = {slug: sources[slug] for slug in sorted(cited)}
+    return [
+        _whole(connection, slug, kinds, sources, works, moment) for slug, kinds in standing.items()
+    ]
 
 
 def _whole(
@@ -71,13 +77,14 @@ def _whole(
     slug: str,
     kinds: Mapping[str, list[Row]],
     sources: dict[str, Row],
+    works: Mapping[str, str],
     moment: str,
 ) -> ClaimAggregate:
     serial, updated = _last_seen(connection, slug, moment)
     return ClaimAggregate(
         {**kinds["claim"][0], "revision": serial, "updated": updated},
         _sorted(_unstamped(kinds["occurrence"]), "key"),
-        [line_out(line, sources[line["source"]]) for line in _sorted(kinds["evidence"], "key")],
+        [line_out(line, sources, works) for line in _sorted(kinds["evidence"], "key")],
         _sorted(_unstamped(kinds["relation"]), "type", "target"),
         _sorted(_unstamped(kinds["assessment"]), "key"),
         sources,

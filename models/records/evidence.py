@@ -1,10 +1,12 @@
 """Evidence: what one source says about one claim."""
 
-from typing import Self
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import FiniteFloat, model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
@@ -28,6 +30,70 @@ LEVELS_OF_QUESTION = {
     "common_harms": ("1", "2", "3", "4", "5"),
 }
 
+# A review of 2,000 studies is the largest that anybody will enter by name.
+MAX_POOLED = 2000
+# Designs that sum up other studies.
+REVIEWS = ("systematic_review", "meta_analysis", "narrative_review")
+RANDOMISED = ("randomised_trial", "sham_controlled_trial")
+
+
+class Effect(Strict):
+    """What was found, as numbers: an estimate with its interval."""
+
+    measure: VisibleText = Field(
+        min_length=1, max_length=100, description="As the paper names it, such as 'odds ratio'."
+    )
+    estimate: FiniteFloat | None = None
+    low: FiniteFloat | None = Field(default=None, description="Lower end of the interval.")
+    high: FiniteFloat | None = Field(default=None, description="Upper end of the interval.")
+    p: float | None = Field(default=None, ge=0, le=1, description="The P value.")
+    unit: VisibleText | None = Field(default=None, max_length=100)
+
+    @model_validator(mode="after")
+    def _interval_holds_estimate(self) -> Self:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise PydanticCustomError(
+                "interval",
+                "The interval runs from {low} to {high}: its low end is above its high end.",
+                {"low": self.low, "high": self.high, "at": "low"},
+            )
+        if self.estimate is None:
+            return self
+        below = self.low is not None and self.estimate < self.low
+        above = self.high is not None and self.estimate > self.high
+        if below or above:
+            raise PydanticCustomError(
+                "interval",
+                "The interval from {low} to {high} does not hold the estimate {estimate}.",
+                {"low": self.low, "high": self.high, "estimate": self.estimate, "at": "estimate"},
+            )
+        return self
+
+
+class RiskOfBias(Strict):
+    """How far the study's result may be bent, as somebody judged it with a tool."""
+
+    overall: VisibleText = Field(
+        min_length=1, max_length=100, description="In the tool's words, such as 'some concerns'."
+    )
+    tool: VisibleText | None = Field(
+        default=None, max_length=100, description="Such as 'RoB 2' or 'QUADAS-2'."
+    )
+
+
+class PooledStudy(Strict):
+    """A source that a review pools, as it stands."""
+
+    source: Slug
+    work: Slug = Field(description="The source that stands for all versions of it.")
+    integrity: v.Integrity
+    integrity_date: str | None
+
+
+def _repeated(items: Sequence[str]) -> str | None:
+    """Return an item that occurs twice, or None."""
+    return next((item for item, times in Counter(items).items() if times > 1), None)
+
 
 class EvidenceIn(Strict):
     """A line of evidence as a person writes it.
@@ -45,6 +111,17 @@ class EvidenceIn(Strict):
         default=None, description="Required unless the level is not_gradable."
     )
     directness: v.Directness = "direct"
+    graded_down: list[v.GradedDown] = Field(
+        default=[],
+        sa_type=JSON,
+        description="Why it ranks lower than its level; each lowers its rank by one.",
+    )
+    graded_up: list[v.GradedUp] = Field(
+        default=[],
+        sa_type=JSON,
+        description="Why it ranks higher than its level; each raises its rank by one, and none "
+        "beyond rank 2.",
+    )
     study_design: v.StudyDesign
     sample_size: int | None = Field(
         default=None, ge=0, le=MAX_INTEGER, description="People in all groups together."
@@ -52,6 +129,32 @@ class EvidenceIn(Strict):
     sample: VisibleText | None = Field(default=None, max_length=500)
     finding: VisibleText = Field(
         min_length=1, max_length=5000, description="What was found, in the curator's own words."
+    )
+    effect: Effect | None = Field(
+        default=None, sa_type=JSON(none_as_null=True), description="What was found, as numbers."
+    )
+    population: VisibleText | None = Field(default=None, max_length=500)
+    exposure: VisibleText | None = Field(
+        default=None, max_length=500, description="The exposure, the intervention or the test."
+    )
+    comparator: VisibleText | None = Field(default=None, max_length=500)
+    outcome: VisibleText | None = Field(default=None, max_length=500)
+    follow_up: VisibleText | None = Field(
+        default=None, max_length=200, description="How long, such as '48 weeks'."
+    )
+    risk_of_bias: RiskOfBias | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    pools: list[Slug] = Field(
+        default=[],
+        max_length=MAX_POOLED,
+        sa_type=JSON,
+        description="Of a review: slugs of the sources that it sums up. It lends its rank to those "
+        "that have lines on the claim, and adds none to them.",
+    )
+    studies: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_INTEGER,
+        description="Of a review: how many independent studies it sums up; null where not known.",
     )
     quote: VisibleText | None = Field(
         default=None, max_length=10_000, description="Verbatim words of the source."
@@ -64,6 +167,10 @@ class EvidenceIn(Strict):
         default=False, description="True where somebody searched and found no evidence."
     )
     extraction: v.Extraction = "manual"
+    checked_against: v.CheckedAgainst | None = Field(
+        default=None,
+        description="What of the source the line was held against; null where that is not known.",
+    )
     note: VisibleText | None = Field(default=None, max_length=5000)
     relation_type: v.RelationType | None = Field(
         default=None,
@@ -108,6 +215,60 @@ class EvidenceIn(Strict):
         return self
 
     @model_validator(mode="after")
+    def _graded_once_for_each_reason(self) -> Self:
+        for field, reasons in (("graded_down", self.graded_down), ("graded_up", self.graded_up)):
+            if (reason := _repeated(reasons)) is not None:
+                raise PydanticCustomError(
+                    "repeated_term",
+                    "{reason} is given twice.",
+                    {"reason": reason, "at": field},
+                )
+        if self.graded_up and self.study_design in RANDOMISED:
+            raise PydanticCustomError(
+                "graded_up",
+                "A randomised trial is not graded up: it starts high, and only observation can "
+                "rise.",
+                {"at": "graded_up"},
+            )
+        if self.graded_up and self.level == "not_gradable":
+            raise PydanticCustomError(
+                "graded_up", "A line that is not_gradable is not graded up.", {"at": "graded_up"}
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_reviews_sum_up(self) -> Self:
+        given = {"pools": bool(self.pools), "studies": self.studies is not None}
+        for field in (name for name, is_given in given.items() if is_given):
+            if self.study_design not in REVIEWS:
+                raise PydanticCustomError(
+                    "not_a_review",
+                    "Only a review sums up studies; the design {design} is none.",
+                    {"design": self.study_design, "at": field},
+                )
+        if self.studies is not None and len(self.pools) > self.studies:
+            raise PydanticCustomError(
+                "studies",
+                "{named} sources are pooled, but the number of studies is {studies}.",
+                {"named": len(self.pools), "studies": self.studies, "at": "studies"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pools_others_once(self) -> Self:
+        if self.source in self.pools:
+            raise PydanticCustomError(
+                "pools_itself",
+                "A review does not pool itself.",
+                {"at": f"pools/{self.pools.index(self.source)}"},
+            )
+        if (twice := _repeated(self.pools)) is not None:
+            raise PydanticCustomError(
+                "repeated_term", "'{source}' is given twice.", {"source": twice, "at": "pools"}
+            )
+        return self
+
+    @model_validator(mode="after")
     def _nothing_found_takes_no_side(self) -> Self:
         if self.searched_found_none and self.direction != "inconclusive":
             raise PydanticCustomError(
@@ -126,9 +287,11 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
         vocabulary_check("directness", v.DIRECTNESS),
         vocabulary_check("study_design", v.STUDY_DESIGNS),
         vocabulary_check("extraction", v.EXTRACTIONS),
+        vocabulary_check("checked_against", v.CHECKED_AGAINST),
         vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint("(level = 'not_gradable') = (question IS NULL)", name="level_question"),
         CheckConstraint("sample_size >= 0", name="sample_size"),
+        CheckConstraint("studies > 0", name="studies"),
         vocabulary_check("relation_type", v.RELATION_TYPES),
         # A foreign key with a null column is not checked, so both columns are set or neither.
         CheckConstraint("(relation_type IS NULL) = (relation_target IS NULL)", name="relation"),
@@ -146,11 +309,32 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
     updated: str
 
 
+class PooledSource(PartOfClaim, table=True):
+    """The row by which the lines that pool a source are found: one for each item of `pools`."""
+
+    __tablename__ = "pooled_source"
+    __table_args__ = (
+        ForeignKeyConstraint(["claim", "key"], ["evidence.claim", "evidence.key"]),
+        Index(None, "source", "claim"),
+    )
+
+    key: str = Field(primary_key=True)
+    source: str = Field(primary_key=True, foreign_key="source.id")
+
+
 class EvidenceOut(EvidenceIn):
     """A line of evidence as the API gives it."""
 
     id: str = Field(description="The claim's slug, a colon and the line's key.")
     claim: str
+    bears_on: Literal["claim", "relation"] = Field(
+        description="Whether it bears on the claim, or on a relation of it."
+    )
+    work: str = Field(
+        description="The source that stands for all versions of its source: lines of one work are "
+        "one body of evidence."
+    )
+    pooled: list[PooledStudy] = Field(description="The sources in `pools`, as they stand.")
     citation: str = Field(description="Short form of the source, such as 'Doepp et al. 2010'.")
     year: int | None = Field(description="Year of publication; null where it is not known.")
     published: str = Field(
@@ -162,5 +346,9 @@ class EvidenceOut(EvidenceIn):
         description="What is announced about the source; a retracted one counts no more."
     )
     integrity_date: str | None = Field(description="When that was announced.")
+    date_inferred: bool = Field(
+        description="True where that day is inferred: the source is undated, or its date is a "
+        "curator's inference."
+    )
     created: str
     updated: str

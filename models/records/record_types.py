@@ -20,12 +20,14 @@ from models.records.claim import (
     Topic,
     TopicIn,
 )
-from models.records.evidence import Evidence, EvidenceIn
+from models.records.evidence import Evidence, EvidenceIn, PooledSource
 from models.records.relation import Relation, RelationIn
 from models.records.serializers import Row, columns_of, sources_by_id, table
-from models.records.source import Source, SourceIn
+from models.records.source import Source, SourceIn, SourceVersion
 
 BATCH_SIZE = 500
+# The fields of a line of evidence that are objects.
+NESTED = ("effect", "risk_of_bias")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,42 @@ class Reference:
     kind: str
     columns: tuple[str, ...]
     to: str
+
+
+@dataclass(frozen=True)
+class ListReference:
+    """Records of the type `kind` refer to records of the type `to` by a list, the field `field`.
+
+    `model` is the table that has a row for each item: `own` are its columns for the key of the
+    record that refers, `other` is its column for the key of the other one. An item is a slug, or an
+    object that has it under `name`.
+    """
+
+    kind: str
+    field: str
+    to: str
+    model: type[SQLModel]
+    own: tuple[str, ...]
+    other: str
+    name: str | None = None
+
+    def items(self, body: Row) -> Iterator[tuple[str, str]]:
+        """Yield the place and the slug of each item in a record."""
+        for number, item in enumerate(body[self.field]):
+            if self.name is None:
+                yield self.field, item
+            else:
+                yield f"{self.field}/{number}/{self.name}", item[self.name]
+
+    def rows(self, body: Row) -> list[Row]:
+        """Return the rows of the table for a record."""
+        key = self.key(body)
+        return [{**key, self.other: slug} for _, slug in self.items(body)]
+
+    def key(self, body: Row) -> Row:
+        """Return the columns of the table that hold the key of the record that refers."""
+        values = (body[name] for name in RECORD_TYPES[self.kind].columns)
+        return dict(zip(self.own, values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -87,7 +125,12 @@ class RecordType:
             return body
         if self.name == "claim":
             record.topics = sorted(set(record.topics))
-        return dict(record.__dict__)
+        body = dict(record.__dict__)
+        if self.name == "evidence":
+            for name in NESTED:
+                if body[name] is not None:
+                    body[name] = body[name].model_dump()
+        return body
 
     def key_of(self, record_id: str) -> Row:
         """Return the key of the row with a public id. Raises `NotFound` if the id is malformed."""
@@ -99,11 +142,11 @@ class RecordType:
         return dict(zip(self.columns, values, strict=True))
 
 
-# Everything that a record refers to comes before it in this order.
+# Everything that a record refers to comes before it in this order, but another of its own type.
 _IN_ORDER = (
     RecordType("topic", "topics", Topic, TopicIn, ("id",)),
-    RecordType("source", "sources", Source, SourceIn, ("id",)),
     RecordType("claim", "claims", Claim, ClaimIn, ("id",)),
+    RecordType("source", "sources", Source, SourceIn, ("id",)),
     RecordType("occurrence", "occurrences", Occurrence, OccurrenceIn, ("key",), part=True),
     RecordType("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
     RecordType("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
@@ -111,23 +154,34 @@ _IN_ORDER = (
 )
 RECORD_TYPES = {kind.name: kind for kind in _IN_ORDER}
 PART_TYPES = tuple(kind for kind in _IN_ORDER if kind.part)
-# All references but those of a claim to its topics, which are a list.
+# The references by one field; those by lists follow.
 REFERENCES = (
     *(Reference(part.name, ("claim",), "claim") for part in PART_TYPES),
     *(Reference(name, ("source",), "source") for name in ("occurrence", "evidence", "assessment")),
     Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),
     Reference("relation", ("target",), "claim"),
+    Reference("source", ("main_claim",), "claim"),
+)
+LIST_REFERENCES = (
+    ListReference("claim", "topics", "topic", ClaimTopic, ("claim",), "topic"),
+    ListReference("evidence", "pools", "source", PooledSource, ("claim", "key"), "source"),
+    ListReference(
+        "source", "versions", "source", SourceVersion, ("source",), "other", name="source"
+    ),
 )
 _REFERENCES_OF: dict[str, list[Reference]] = {name: [] for name in RECORD_TYPES}
 for _reference in REFERENCES:
     _REFERENCES_OF[_reference.kind].append(_reference)
+LISTS_OF = {
+    name: tuple(each for each in LIST_REFERENCES if each.kind == name) for name in RECORD_TYPES
+}
 
 
 def references_in(kind: RecordType, body: Row) -> Iterator[tuple[str, RecordType, str]]:
     """Yield the references of a record: the field, and the type and id of the other record."""
-    if kind.name == "claim":
-        for topic in body["topics"]:
-            yield "topics", RECORD_TYPES["topic"], topic
+    for listed in LISTS_OF[kind.name]:
+        for field, other_id in listed.items(body):
+            yield field, RECORD_TYPES[listed.to], other_id
     for reference in _REFERENCES_OF[kind.name]:
         field = reference.columns[-1]
         if body[field] is not None:

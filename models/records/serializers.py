@@ -1,7 +1,7 @@
 """Reads sources and lines of evidence in the shape in which answers show them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -86,16 +86,32 @@ def source_out(body: Row, stamp: Any) -> Row:
     return {**body, "citation": cited, **stamps}
 
 
-def line_out(row: Any, source: Row) -> Row:
-    """Return a line of evidence as `EvidenceOut` gives it, from its row and its source."""
+def line_out(row: Any, sources: Mapping[str, Row], works: Mapping[str, str]) -> Row:
+    """Return a line of evidence as `EvidenceOut` gives it.
+
+    `sources` has its source and those that it pools, `works` the work of each.
+    """
+    source = sources[row["source"]]
     return {
         "id": part_id(row["claim"], row["key"]),
         "claim": row["claim"],
         **columns_of(row, EvidenceIn),
+        "bears_on": "claim" if row["relation_type"] is None else "relation",
+        "work": works[row["source"]],
+        "pooled": [
+            {
+                "source": slug,
+                "work": works[slug],
+                "integrity": sources[slug]["integrity"],
+                "integrity_date": sources[slug]["integrity_date"],
+            }
+            for slug in row["pools"]
+        ],
         **{
             name: source[name]
             for name in ("citation", "year", "published", "integrity", "integrity_date")
         },
+        "date_inferred": source["issued_inferred"] or source["year"] is None,
         **{name: row[name] for name in ("created", "updated")},
     }
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models.core import vocabularies as v
@@ -91,6 +91,17 @@ class IdentifierIn(Strict):
         return self
 
 
+# A work in more editions and parts than this is a series; each of its parts names the whole.
+MAX_VERSIONS = 50
+
+
+class VersionIn(Strict):
+    """A tie to a source that is the same body of evidence, read from this source to the other."""
+
+    type: v.VersionTie
+    source: Slug = Field(description="The other source.")
+
+
 def _bracketed(title: str) -> str:
     if title.startswith("[") != title.endswith("]"):
         raise PydanticCustomError(
@@ -109,6 +120,11 @@ class SourceFields(Strict):
         max_length=1000,
         description="As printed; in square brackets where the curator supplied it (as ISBD does), "
         "the printed one unknown.",
+    )
+    title_status: v.TitleStatus | None = Field(
+        default=None,
+        description="Whether the title is printed, translated or described; null where nobody has "
+        "said.",
     )
     authors_complete: bool = Field(
         default=True, description="False where the list goes on beyond what was confirmed."
@@ -156,6 +172,17 @@ class SourceFields(Strict):
         description="When that was announced; a retracted source counts in evidence time until "
         "then.",
     )
+    versions: list[VersionIn] = Field(
+        default=[],
+        max_length=MAX_VERSIONS,
+        sa_type=JSON,
+        description="Sources that are the same body of evidence: what this one is a version, a "
+        "preprint, an erratum, a retraction or a part of.",
+    )
+    main_claim: Slug | None = Field(
+        default=None,
+        description="Of a document: the claim that its title, or most of it, is about.",
+    )
     text_sha256: str | None = Field(
         default=None,
         regex=r"^[0-9a-f]{64}$",
@@ -173,6 +200,32 @@ class SourceIn(SourceFields):
 
     authors: list[AuthorIn] = []
     identifiers: list[IdentifierIn] = []
+
+    @model_validator(mode="after")
+    def _title_as_its_status_says(self) -> Self:
+        if self.title_status == "printed" and self.title.startswith("["):
+            raise PydanticCustomError(
+                "title_status",
+                "A title in square brackets is not the printed one.",
+                {"at": "title_status"},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _versions_of_others(self) -> Self:
+        others = [version.source for version in self.versions]
+        if self.id in others:
+            raise PydanticCustomError(
+                "version_of_itself",
+                "A source is not a version of itself.",
+                {"at": f"versions/{others.index(self.id)}/source"},
+            )
+        if len(others) != len(set(others)):
+            raise PydanticCustomError(
+                "repeated_version", "There is one tie to each other source.", {"at": "versions"}
+            )
+        self.versions.sort(key=lambda version: version.source)
+        return self
 
     @model_validator(mode="after")
     def _one_of_each_scheme(self) -> Self:
@@ -195,11 +248,14 @@ class Source(SourceFields, table=True):
         vocabulary_check("type", v.SOURCE_TYPES),
         vocabulary_check("study_design", v.STUDY_DESIGNS),
         vocabulary_check("integrity", v.INTEGRITIES),
+        vocabulary_check("title_status", v.TITLE_STATUSES),
         vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint("sample_size >= 0", name="sample_size"),
         Index(None, "year", "id"),
         Index(None, "container_title", "id"),
         Index(None, "study_design", "id"),
+        # A claim may be on another shard: no foreign key, as with a relation's target.
+        Index(None, "main_claim", "id"),
     )
 
     published: str
@@ -236,6 +292,19 @@ class SourceIdentifier(IdentifierIn, table=True):
     scheme: v.IdentifierScheme = Field(primary_key=True)
     value: str = Field(primary_key=True)
     source: str = Field(foreign_key="source.id")
+
+
+class SourceVersion(Strict, table=True):
+    """The row by which the ties between sources are found: one for each item of `versions`.
+
+    The other source may come later in an export, so it is no foreign key; the program checks it.
+    """
+
+    __tablename__ = "source_version"
+    __table_args__ = (Index(None, "other", "source"),)
+
+    source: str = Field(primary_key=True, foreign_key="source.id")
+    other: str = Field(primary_key=True)
 
 
 class SourceOut(SourceIn):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from operator import itemgetter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -27,7 +27,8 @@ class Counts(BaseModel, frozen=True, extra="forbid"):
     """How many records hang on a claim; lines of retracted sources are not counted, but told in
     `notices`.
 
-    Groups are independent groups among the counted lines.
+    Groups are independent bodies of evidence among the counted lines, each on one side, with the
+    studies that a review sums up and that are not recorded.
     """
 
     occurrences: int
@@ -62,6 +63,10 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
     )
     status_since: str = Field(
         description="First day of evidence time with this status, YYYY-MM-DD."
+    )
+    status_since_inferred: bool = Field(
+        description="True where that day hangs on a source that is undated, or whose date is a "
+        "curator's inference."
     )
     certainty: v.Certainty | None = Field(
         description="GRADE's word for the conclusion; null where it does not apply."
@@ -205,9 +210,15 @@ def as_of(aggregate: ClaimAggregate, day: str) -> ClaimAggregate:
 
 def _then(line: Row, day: str) -> Row:
     """Return a line as it stood on a day, before what was announced about its source later."""
-    announced = line["integrity_date"]
+    line = {**line, "pooled": [_before_notice(study, day) for study in line["pooled"]]}
+    return _before_notice(line, day)
+
+
+def _before_notice(source: Row, day: str) -> Row:
+    """Return what is said of a source, without a notice that came later."""
+    announced = source["integrity_date"]
     known = announced is None or last_day_of(announced) <= day
-    return line if known else {**line, "integrity": "no_notice", "integrity_date": None}
+    return source if known else {**source, "integrity": "no_notice", "integrity_date": None}
 
 
 def parts(aggregate: ClaimAggregate) -> dict[str, list[Row]]:
@@ -224,8 +235,16 @@ def parts(aggregate: ClaimAggregate) -> dict[str, list[Row]]:
         ],
     }
     rows = [*served["occurrences"], *accepted, *served["assessments"]]
-    named = {row["source"] for row in rows} - {None}
+    named = named_sources(rows)
     return {**served, "sources": [aggregate.sources[source] for source in sorted(named)]}
+
+
+def named_sources(rows: Iterable[Row]) -> set[str]:
+    """Return the sources that these parts of a claim name."""
+    named: set[str] = set()
+    for row in rows:
+        named.update((row["source"], *row.get("pools", ())))
+    return named - {None}
 
 
 def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
@@ -258,6 +277,13 @@ def stamps(aggregate: ClaimAggregate) -> Row:
     return {name: aggregate.claim[name] for name in ClaimStamps.model_fields}
 
 
+class Since(NamedTuple):
+    """The first day of a status, and whether it hangs on a date that is inferred."""
+
+    day: str
+    inferred: bool
+
+
 @dataclass(slots=True)
 class _Published:
     """What had been published of a claim by a day: it grows from day to day."""
@@ -268,8 +294,7 @@ class _Published:
 
     def sources(self) -> set[str]:
         """Return the sources that any of it names."""
-        rows = chain(self.occurrences, self.evidence, self.assessments)
-        return {row["source"] for row in rows if row["source"]}
+        return named_sources(chain(self.occurrences, self.evidence, self.assessments))
 
 
 def derived_by_day(aggregate: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
@@ -284,7 +309,7 @@ def derived_by_day(aggregate: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
     days = sorted({first, *(day for day in changes if day > first)})
     published = _Published()
     coming = deque(sorted(changes.items(), key=itemgetter(0)))
-    since = first
+    since = Since(first, inferred=False)
     status_before = None
     for day, tally in periods.tallies_by_day(aggregate.claim["kind"], aggregate.lines, days):
         while coming and coming[0][0] <= day:
@@ -293,8 +318,17 @@ def derived_by_day(aggregate: ClaimAggregate) -> Iterator[tuple[str, Derived]]:
             published.evidence += new.evidence
             published.assessments += new.assessments
         if tally.judged.rule.status != status_before:
-            since, status_before = day, tally.judged.rule.status
+            status_before = tally.judged.rule.status
+            since = Since(day, inferred=_hangs_on_inferred(aggregate, day, status_before))
         yield day, derived_on(day, since, tally, published)
+
+
+def _hangs_on_inferred(aggregate: ClaimAggregate, day: str, status: str) -> bool:
+    """Return whether a status would not begin on a day without the lines whose date is inferred."""
+    dated = [line for line in aggregate.lines if not (line.inferred and line.published == day)]
+    if len(dated) == len(aggregate.lines):
+        return False
+    return rules.decide(aggregate.claim["kind"], dated, day).status != status
 
 
 def _changes(aggregate: ClaimAggregate) -> dict[str, _Published]:
@@ -307,12 +341,13 @@ def _changes(aggregate: ClaimAggregate) -> dict[str, _Published]:
     for row in aggregate.evidence:
         if row["state"] == "accepted":
             changes[row["published"]].evidence.append(row)
-            if row["integrity_date"]:
-                changes.setdefault(last_day_of(row["integrity_date"]), _Published())
+            for source in (row, *row["pooled"]):
+                if source["integrity_date"]:
+                    changes.setdefault(last_day_of(source["integrity_date"]), _Published())
     return changes
 
 
-def derived_on(day: str, since: str, tally: rules.Tally, published: _Published) -> Derived:
+def derived_on(day: str, since: Since, tally: rules.Tally, published: _Published) -> Derived:
     """Return what follows on a day from what had been published by then; nothing is derived
     elsewhere.
 
@@ -323,7 +358,8 @@ def derived_on(day: str, since: str, tally: rules.Tally, published: _Published) 
     standing = [row for row in announced if row["integrity"] != "retracted"]
     directions = [row["direction"] for row in standing]
     notices = [row["integrity"] for row in announced]
-    supporting, disputing = (len(tally.sides[side]) for side in ("supports", "disputes"))
+    case = tally.case
+    supporting, disputing = case.support.count(), case.against.count()
     judged = tally.judged
     counts = Counts(
         occurrences=len(published.occurrences),
@@ -341,7 +377,8 @@ def derived_on(day: str, since: str, tally: rules.Tally, published: _Published) 
         ),
         status=judged.rule.status,
         status_rule=judged.rule.name,
-        status_since=since,
+        status_since=since.day,
+        status_since_inferred=since.inferred,
         certainty=judged.certainty,
         evidence_level=min((line.level for line in tally.counted), default=None),
         evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
@@ -352,19 +389,40 @@ def derived_on(day: str, since: str, tally: rules.Tally, published: _Published) 
     )
 
 
+def _announced(source: Row, notice: str) -> str | None:
+    """Return since when a notice of this sort stands about a source, None if that is not known."""
+    if source["integrity"] != notice or source["integrity_date"] is None:
+        return None
+    return last_day_of(source["integrity_date"])
+
+
 def line_of(row: Row) -> body_of_evidence.Line:
     """Reduce a line of evidence to what the status rules look at."""
     return body_of_evidence.Line(
         key=row["key"],
         direction=row["direction"],
         level=row["level"],
+        work=row["work"],
         group=row["independence_group"],
         published=row["published"],
+        question=row["question"],
         directness=row["directness"],
+        graded_down=tuple(row["graded_down"]),
+        graded_up=tuple(row["graded_up"]),
+        pools=tuple(
+            body_of_evidence.PooledWork(
+                study["work"],
+                retracted=study["integrity"] == "retracted",
+                retracted_on=_announced(study, "retracted"),
+            )
+            for study in row["pooled"]
+        ),
+        studies=row["studies"],
         state=row["state"],
         retracted=row["integrity"] == "retracted",
-        retracted_on=last_day_of(row["integrity_date"])
-        if row["integrity"] == "retracted" and row["integrity_date"]
-        else None,
+        retracted_on=_announced(row, "retracted"),
+        concern=row["integrity"] == "concern",
+        concern_on=_announced(row, "concern"),
+        inferred=row["date_inferred"],
         searched_found_none=row["searched_found_none"],
     )

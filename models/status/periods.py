@@ -26,14 +26,15 @@ class Period:
 def first_day(lines: Iterable[Line], stated: str) -> str:
     """Return the day from which a claim exists.
 
-    That is the first day on which it was stated (`stated`) or supported in a recorded source.
+    That is the first day on which it was stated (`stated`), or on which a recorded source spoke of
+    it, on whichever side.
     """
-    supported = (
+    spoken_of = (
         line.published
         for line in lines
-        if line.direction == "supports" and exclusion_reason(line, line.published) is None
+        if exclusion_reason(line, line.published) in (None, "takes_no_side")
     )
-    return min(stated, min(supported, default=stated))
+    return min(stated, min(spoken_of, default=stated))
 
 
 def tallies_by_day(
@@ -46,28 +47,32 @@ def tallies_by_day(
     accepted = (line for line in lines if line.state == "accepted")
     coming = deque(sorted(accepted, key=lambda line: line.published))
     standing: list[Line] = []
+    notices: deque[str] = deque()
     tally = Tally(kind)
     for day in days:
-        if any(line.retracted and line.retracted_by(day) for line in standing):
-            standing = [line for line in standing if not line.retracted_by(day)]
-            tally = Tally(kind)
-            for line in standing:
-                tally.add(line)
+        new = []
         while coming and coming[0].published <= day:
-            line = coming.popleft()
+            new.append(coming.popleft())
+        notices.extend(notice for line in new for notice in line.days_of_notices)
+        standing += [line for line in new if not line.retracted_by(day)]
+        if any(notice <= day for notice in notices):
+            # A notice changes what lines count for that were added before.
+            notices = deque(notice for notice in notices if notice > day)
+            standing = [line for line in standing if not line.retracted_by(day)]
+            new, tally = standing, Tally(kind, day)
+        else:
+            tally.set_day(day)
+        for line in new:
             if not line.retracted_by(day):
-                standing.append(line)
                 tally.add(line)
         yield day, tally
 
 
 def days_of_change(lines: Iterable[Line]) -> set[str]:
-    """Return the days on which a line was published or retracted."""
+    """Return the days on which a line was published or something announced about its studies."""
     days: set[str] = set()
     for line in lines:
-        days.add(line.published)
-        if line.retracted_on is not None:
-            days.add(line.retracted_on)
+        days |= {line.published, *line.days_of_notices}
     return days
 
 

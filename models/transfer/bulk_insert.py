@@ -17,11 +17,12 @@ from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
 from models.database.prepared_statements import insert_rows
 from models.projection import claim_loader, derive
 from models.projection import store as projection
-from models.records.claim import ClaimTopic
 from models.records.record_types import (
+    LISTS_OF,
     PART_TYPES,
     RECORD_TYPES,
     RecordType,
+    read_column,
     read_records,
     read_states,
     references_in,
@@ -39,7 +40,7 @@ from models.records.source import (
 from models.search import index
 from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
-from models.write.changes import Change, next_revision, put, stamp_claims
+from models.write.changes import Change, misfit, next_revision, put, stamp_claims
 
 # The states of records by type and id.
 KnownStates = dict[tuple[str, str], str]
@@ -49,15 +50,16 @@ KnownStates = dict[tuple[str, str], str]
 class LoadRun:
     """A load in progress. Without a `change`, an export is restored with the stamps in its lines.
 
-    `later` takes the records that must wait for the rest of the input. `wrong` counts problems
-    besides the `reported` records, and `differing` the claims from whose records something else
-    follows here than their lines say, which is a problem if `expect_same`.
+    `later` takes the records that must wait for the rest of the input, and `waiting` names them.
+    `wrong` counts problems besides the `reported` records, and `differing` the claims from whose
+    records something else follows here than their lines say, which is a problem if `expect_same`.
     """
 
     connection: Connection
     change: Change | None
     report: Callable[[Problem], None]
     later: Callable[[Record], None] | None = None
+    waiting: set[tuple[str, str]] = field(default_factory=set)
     expect_same: bool = True
     stored: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
@@ -94,6 +96,7 @@ class Batch:
     new_claims: set[str] = field(default_factory=set)
     rows: dict[str, Sequence[Row]] = field(default_factory=_no_rows)
     sources: dict[str, Row] = field(default_factory=dict)
+    claim_kinds: dict[str, str] = field(default_factory=dict)
 
 
 def store_batch(
@@ -138,10 +141,12 @@ def _store_type(
     """
     stored = _stored_bodies(run, kind, records, batch)
     _read_referenced_states(run.connection, records, batch.states)
+    coming: set[tuple[str, str]] = set()
+    with_shared_identifiers: set[str] = set()
     if kind.name == "source":
         with_shared_identifiers = _sharing_identifiers(run.connection, records)
-    else:
-        with_shared_identifiers = set()
+        records = _versions_first(records)
+        coming = {(kind.name, record.id) for record in records}
     inserted: list[Record] = []
     others: list[Record] = []
     for record in records:
@@ -150,12 +155,14 @@ def _store_type(
             run.refuse([problem])
         elif run.change is not None and old == record.body:
             run.unchanged[kind.name] += 1
-        elif run.later is not None and _must_wait(record, batch.states):
+        elif run.later is not None and _must_wait(run, record, batch.states, coming):
+            coming.discard((kind.name, record.id))
+            run.waiting.add((kind.name, record.id))
             run.later(record)
         elif (
             old is None
             and record.id not in with_shared_identifiers
-            and _is_insertable(run, record, batch.states)
+            and _is_insertable(run, record, batch)
         ):
             inserted.append(record)
         else:
@@ -200,33 +207,77 @@ def references_of(record: Record) -> list[tuple[str, str]]:
     ]
 
 
-def _must_wait(record: Record, states: KnownStates) -> bool:
+def _must_wait(
+    run: LoadRun, record: Record, states: KnownStates, coming: set[tuple[str, str]]
+) -> bool:
     """Return whether a record refers to what may come later in the input.
 
-    That is the target of a relation, and the relation of a line of evidence.
+    That is the target of a relation, the relation of a line of evidence, what a source is tied to
+    or is about, and whatever waits itself.
     """
-    if record.kind.name == "relation":
-        return ("claim", record.body["target"]) not in states
-    return record.kind.name == "evidence" and record.body["relation_target"] is not None
+    kind = record.kind.name
+    if kind == "evidence" and record.body["relation_target"] is not None:
+        return True
+    if kind == "relation" and ("claim", record.body["target"]) not in states:
+        return True
+    references = references_of(record)
+    if any(reference in run.waiting for reference in references):
+        return True
+    return kind == "source" and any(
+        reference not in states and reference not in coming for reference in references
+    )
 
 
-def _is_insertable(run: LoadRun, record: Record, states: KnownStates) -> bool:
+def _versions_first(records: list[Record]) -> list[Record]:
+    """Return sources in such an order that each comes after those of them that it is tied to."""
+    by_id = {record.id: record for record in records}
+    ordered: dict[str, Record] = {}
+    entered: set[str] = set()
+    for record in records:
+        path = [record]
+        while path:
+            entered.add(path[-1].id)
+            ties = (by_id.get(version["source"]) for version in path[-1].body["versions"])
+            before = next((tie for tie in ties if tie and tie.id not in entered), None)
+            if before is not None:
+                path.append(before)
+            else:
+                done = path.pop()
+                ordered[done.id] = done
+    return list(ordered.values())
+
+
+def _is_insertable(run: LoadRun, record: Record, batch: Batch) -> bool:
     """Return whether a new record may be inserted: it breaks no rule of `changes`."""
-    body = record.body
+    body, states = record.body, batch.states
     if record.kind.name == "relation" and body["target"] == body["claim"]:
         return False
     if run.change is None:
-        # The target of a relation may come later; `load` checks all of them at the end.
+        # Another claim or source may come later; `load` checks all of them at the end.
         return all(
             (kind.name, record_id) in states
             for field_name, kind, record_id in references_in(record.kind, body)
-            if field_name != "target"
+            if field_name not in ("target", "main_claim") and not field_name.startswith("versions/")
         )
-    if record.kind.name == "source" and body["state"] not in STANDING:
-        # `changes` decides which identifiers a source that was taken back keeps.
+    if record.kind.name == "source" and (body["versions"] or body["state"] not in STANDING):
+        # `changes` decides which identifiers a source that was taken back keeps, and which claims
+        # rest on what it is tied to.
+        return False
+    if record.kind.name == "evidence" and _may_misfit(run.connection, body, batch):
         return False
     found = (states.get(reference) for reference in references_of(record))
     return all(state is not None and may_refer(body["state"], state) for state in found)
+
+
+def _may_misfit(connection: Connection, line: Row, batch: Batch) -> bool:
+    """Return whether the question of a line does not fit its claim, as far as `changes` cares."""
+    if line["question"] is None or line["directness"] != "direct":
+        return False
+    claim = line["claim"]
+    if claim not in batch.claim_kinds:
+        kind = read_column(connection, RECORD_TYPES["claim"], claim, "kind")
+        batch.claim_kinds[claim] = kind or ""
+    return misfit(batch.claim_kinds[claim], line) is not None
 
 
 def _sharing_identifiers(connection: Connection, records: Sequence[Record]) -> set[str]:
@@ -297,6 +348,7 @@ def _note_inserted(
             batch.sources[record.id] = source_out(record.body, row)
     elif kind.name == "claim":
         batch.new_claims.update(record.id for record in records)
+        batch.claim_kinds.update((record.id, record.body["kind"]) for record in records)
         batch.rows["claim"] = [
             {**row, "topics": record.body["topics"]}
             for record, row in zip(records, rows, strict=True)
@@ -308,13 +360,9 @@ def _insert_rows(
 ) -> None:
     """Insert rows of one type with those of the tables that belong to them."""
     insert_rows(connection, table(kind.model), rows)
-    if kind.name == "claim":
-        filed = [
-            {"claim": record.id, "topic": topic}
-            for record in records
-            for topic in record.body["topics"]
-        ]
-        insert_rows(connection, table(ClaimTopic), filed)
+    for listed in LISTS_OF[kind.name]:
+        items = [row for record in records for row in listed.rows(record.body)]
+        insert_rows(connection, table(listed.model), items)
     if kind.name == "source":
         authors: list[Row] = []
         identifiers: list[Row] = []

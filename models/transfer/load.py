@@ -7,7 +7,7 @@ the database, and records that must wait for later lines wait in a temporary fil
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -109,11 +109,12 @@ def load(
         changes.begin(
             database, actor=actor, comment=f"Imported from {source.name}.", bulk=empty
         ) as change,
-        TemporaryFile() as relations,
-        TemporaryFile() as evidence,
+        ExitStack() as files,
     ):
         prepare_for_bulk_write(change.connection)
-        waiting = {"relation": WaitingRecords(relations), "evidence": WaitingRecords(evidence)}
+        waiting = {
+            name: WaitingRecords(files.enter_context(TemporaryFile())) for name in RECORD_TYPES
+        }
         run = LoadRun(
             change.connection,
             change,
@@ -125,7 +126,7 @@ def load(
             store_batch(run, list(batch.records.values()), batch.claim_lines)
             gc.collect()
         run.later = None
-        # Relations come before the evidence on them.
+        # What others refer to comes first, such as relations before the evidence on them.
         for records in waiting.values():
             for waiting_batch in records.batches():
                 store_batch(run, waiting_batch, {})

@@ -5,24 +5,28 @@ returns whether it did. `begin` opens a change and, at its end, derives the docu
 that was touched. All of this is one transaction: either everything is committed or nothing.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 from sqlmodel import SQLModel
 
+from models.core import vocabularies as v
 from models.core.dates import now
 from models.core.errors import Conflict, Fault, InvalidRecord
 from models.database.connections import Database
 from models.database.prepared_statements import delete_rows, insert_row, insert_rows, update_rows
 from models.projection import store
-from models.records.claim import Claim, ClaimIn, ClaimTopic, TopicIn
+from models.records.claim import Claim, ClaimIn, TopicIn
 from models.records.near_matches import nearest
 from models.records.record_types import (
+    LIST_REFERENCES,
+    LISTS_OF,
     RECORD_TYPES,
     REFERENCES,
+    ListReference,
     RecordType,
     Reference,
     read_column,
@@ -44,6 +48,7 @@ from models.records.source import (
     author_rows,
     publication_date,
 )
+from models.records.works import find_cycle, versions_of
 from models.search import index
 from models.write import idempotency
 
@@ -172,27 +177,28 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
     if source.state not in (*STANDING, "merged"):
         source.identifiers = []
     _refuse_taken_identifiers(change, source)
+    _refuse_cycle(change, source)
     body = source.model_dump()
     old = cached_record(change, RECORD_TYPES["source"], source.id)
+    before = versions_of(change.connection, [source.id]) if old is not None else set()
     if not _put(change, RECORD_TYPES["source"], body, action):
         return False
     identifiers = [{**identifier, "source": source.id} for identifier in body["identifiers"]]
     _replace(change, SourceAuthor, "source", source.id, author_rows(source.id, body["authors"]))
     _replace(change, SourceIdentifier, "source", source.id, identifiers)
     index.update_record(change.connection, "source", body)
-    if old is not None:
-        _touch_claims_resting_on(change, source, old)
+    after = versions_of(change.connection, [source.id]) if old or source.versions else set()
+    tied_anew = before ^ after
+    touched = before | after if tied_anew else {source.id}
+    if old is not None or tied_anew:
+        _touch_claims_resting_on(change, source, old, touched)
     return True
 
 
 def put_claim(change: Change, claim: ClaimIn, action: str | None = None) -> bool:
     """Store a claim. Its topics must be stored already."""
     claim.topics = sorted(set(claim.topics))
-    if not _put(change, RECORD_TYPES["claim"], claim.model_dump(), action):
-        return False
-    filed = [{"claim": claim.id, "topic": topic} for topic in claim.topics]
-    _replace(change, ClaimTopic, "claim", claim.id, filed)
-    return True
+    return _put(change, RECORD_TYPES["claim"], claim.model_dump(), action)
 
 
 def put(
@@ -231,8 +237,8 @@ def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
         _replace(change, SourceAuthor, "source", record_id, [])
         # A merged source may have kept some identifiers.
         _replace(change, SourceIdentifier, "source", record_id, [])
-    if kind.name == "claim":
-        _replace(change, ClaimTopic, "claim", record_id, [])
+    for listed in LISTS_OF[kind.name]:
+        delete_rows(change.connection, table(listed.model), listed.key(old))
     delete_rows(change.connection, table(kind.model), kind.key_of(record_id))
     _revise(change, kind, old, old, "purge")
     idempotency.forget_answers_about(change.connection, record_id)
@@ -272,6 +278,8 @@ def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> boo
         return False
     for field_name, other, other_id in references_in(kind, body):
         _require_referable(change, other, other_id, field_name, body["state"])
+    if kind.name == "evidence" and action != "merge":
+        _require_fitting_question(change, body, old)
     if old is not None and old["state"] == "accepted" != body["state"]:
         _refuse_if_in_use(change, kind, record_id)
     stamp = _revise(change, kind, body, old, action)
@@ -279,6 +287,11 @@ def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> boo
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
         stamp["published"], stamp["year"] = publication_date(source, stamp["created"])
     _write_row(change.connection, kind, body, old, stamp)
+    for listed in LISTS_OF[kind.name]:
+        if old is None or old[listed.field] != body[listed.field]:
+            rows = table(listed.model)
+            delete_rows(change.connection, rows, listed.key(body))
+            insert_rows(change.connection, rows, listed.rows(body))
     _cache(change, (kind.name, record_id), body)
     _cache(change, (kind.name, record_id, "state"), body["state"])
     return True
@@ -299,22 +312,30 @@ def _write_row(
     update_rows(connection, rows, (kind.key_of(kind.id_of(body)), differing))
 
 
-def _touch_claims_resting_on(change: Change, source: SourceIn, old: Row) -> None:
-    """Add a revision to each claim that rests on a source that changed."""
-    accepted = ("accepted",)
-    dependents = find_dependents(
-        change.connection, RECORD_TYPES["source"], source.id, accepted, limit=None
-    )
-    # The id of a part begins with its claim's id.
-    claims = {record_id.partition(":")[0] for _, record_id in dependents}
+def _touch_claims_resting_on(
+    change: Change, source: SourceIn, old: Row | None, touched: Iterable[str]
+) -> None:
+    """Add a revision to each claim that rests on a source that changed, or on what is tied to it.
+
+    `touched` are the sources for which something else follows now.
+    """
+    claims: set[str] = set()
+    for slug in touched:
+        dependents = find_dependents(
+            change.connection, RECORD_TYPES["source"], slug, ("accepted",), limit=None
+        )
+        # The id of a part begins with its claim's id.
+        claims |= {record_id.partition(":")[0] for kind, record_id in dependents if kind.part}
     claim = RECORD_TYPES["claim"]
     for _, body in read_records(change.connection, claim, sorted(claims)):
         _revise(change, claim, body, body, "derive", _describe_source_change(source, old))
 
 
-def _describe_source_change(source: SourceIn, old: Row) -> str:
+def _describe_source_change(source: SourceIn, old: Row | None) -> str:
     """Return in words what changed in a source."""
     body = source.model_dump()
+    if old is None:
+        return f"{source.id} was recorded, with ties to other sources"
     if source.integrity != old["integrity"]:
         note = source.integrity_note or "the notice was taken back"
         return f"{source.id} is now marked {source.integrity}: {note}"
@@ -363,6 +384,52 @@ def next_revision(
         "change": change.before + 1,
         "body": body,
     }
+
+
+def _refuse_cycle(change: Change, source: SourceIn) -> None:
+    """Refuse ties that lead back to the source: a work is no version of its own version."""
+    others = [version.source for version in source.versions]
+    back = find_cycle(change.connection, source.id, others)
+    if back is not None:
+        detail = f"'{back}' is itself tied to '{source.id}': ties run from the version to the work."
+        at = f"versions/{others.index(back)}/source"
+        raise InvalidRecord(detail, [Fault(at=at, code="cycle_of_versions", detail=detail)])
+
+
+def _require_fitting_question(change: Change, line: Row, old: Row | None) -> None:
+    """Refuse a line that is said to be direct, on a question that is not one of the claim's kind.
+
+    A line that is only taken back, say, stays as it was recorded under older rules.
+    """
+    names = ("directness", "question", "relation_type")
+    if old is not None and all(line[name] == old[name] for name in names):
+        return
+    claim = cached_record(change, RECORD_TYPES["claim"], line["claim"])
+    assert claim is not None, "a line refers to its claim"
+    fault = misfit(claim["kind"], line)
+    if fault is not None:
+        raise InvalidRecord(fault.detail, [fault])
+
+
+def misfit(claim_kind: str, line: Row) -> Fault | None:
+    """Return what is wrong with a line that is said to be direct on a claim of a kind, or None."""
+    questions = v.QUESTIONS_OF_KIND.get(claim_kind)
+    is_direct = line["directness"] == "direct" and line["relation_type"] is None
+    if questions is None or line["question"] is None or not is_direct:
+        return None
+    if line["question"] in questions:
+        return None
+    detail = (
+        f"A line about the question {line['question']} is indirect on a claim of the kind"
+        f" {claim_kind}; direct are {', '.join(questions)}."
+    )
+    return Fault(
+        at="directness",
+        code="question_of_kind",
+        detail=detail,
+        suggestion="indirect",
+        given=line["directness"],
+    )
 
 
 def _created(change: Change, kind: RecordType, record_id: str) -> str:
@@ -427,9 +494,11 @@ def find_dependents(
         if reference.to == kind.name:
             key = tuple(kind.key_of(record_id).values())
             dependents += _referring(connection, reference, key, states, limit)
-    if kind.name == "topic":
-        claims = _claims_under_topic(connection, record_id, states, limit)
-        dependents += [(RECORD_TYPES["claim"], slug) for slug in claims]
+    for listed in LIST_REFERENCES:
+        if listed.to == kind.name:
+            dependents += _listing(connection, listed, record_id, states, limit)
+    # A line may both rest on a source and pool another version of it.
+    dependents = list(dict.fromkeys(dependents))
     return dependents[:limit]
 
 
@@ -455,18 +524,27 @@ def _referring(
     return [(referring, referring.id_of(row)) for row in found]
 
 
-def _claims_under_topic(
-    connection: Connection, topic: str, states: tuple[str, ...], limit: int | None
-) -> Sequence[str]:
-    filed, claim = table(ClaimTopic), table(Claim)
+def _listing(
+    connection: Connection,
+    listed: ListReference,
+    record_id: str,
+    states: tuple[str, ...],
+    limit: int | None,
+) -> list[tuple[RecordType, str]]:
+    """Return the records that refer to a record in a list."""
+    referring = RECORD_TYPES[listed.kind]
+    items, rows = table(listed.model), table(referring.model)
+    own_key = [rows.c[column] for column in referring.columns]
+    same = [items.c[own] == column for own, column in zip(listed.own, own_key, strict=True)]
     statement = (
-        select(filed.c.claim)
-        .join(claim, claim.c.id == filed.c.claim)
-        .where(filed.c.topic == topic, claim.c.state.in_(states))
-        .order_by(filed.c.claim)
+        select(*own_key)
+        .join(items, and_(*same))
+        .where(items.c[listed.other] == record_id, rows.c.state.in_(states))
+        .order_by(*own_key)
         .limit(limit)
     )
-    return connection.scalars(statement).all()
+    found = connection.execute(statement).mappings()
+    return [(referring, referring.id_of(row)) for row in found]
 
 
 def _refuse_if_in_use(change: Change, kind: RecordType, record_id: str) -> None:

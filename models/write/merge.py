@@ -125,8 +125,15 @@ def _move_relation(change: Change, kind: RecordType, body: Row) -> str:
 def _retarget(change: Change, caller: Key, old: str, into: str) -> None:
     """Let other claims' relations to `old` point to `into`, with the evidence on them."""
     relation = RECORD_TYPES["relation"]
-    # The parts of `old` are retired by now, so all that refers to it are relations of other claims.
-    pointing = _standing_dependents(change, RECORD_TYPES["claim"], old)
+    # The parts of `old` are retired by now, so what refers to it are relations of other claims, and
+    # documents that are about it.
+    dependents = _standing_dependents(change, RECORD_TYPES["claim"], old)
+    pointing = [record_id for kind, record_id in dependents if kind.name == "relation"]
+    documents = [record_id for kind, record_id in dependents if kind.name == "source"]
+    source = RECORD_TYPES["source"]
+    for _, body in list(read_records(change.connection, source, documents)):
+        _refuse_own(change, caller, source, body)
+        _put(change, source, {**body, "main_claim": into})
     for relation_id, body in list(read_records(change.connection, relation, pointing)):
         _refuse_own(change, caller, relation, body)
         if body["state"] == "accepted":
@@ -144,7 +151,8 @@ def _retarget_evidence(
 ) -> None:
     """Let the evidence on a relation bear on the relation to another target, or take it back."""
     evidence = RECORD_TYPES["evidence"]
-    on_relation = _standing_dependents(change, RECORD_TYPES["relation"], relation_id)
+    dependents = _standing_dependents(change, RECORD_TYPES["relation"], relation_id)
+    on_relation = [record_id for _, record_id in dependents]
     for _, line in list(read_records(change.connection, evidence, on_relation)):
         _refuse_own(change, caller, evidence, line)
         if new_target is not None:
@@ -154,10 +162,11 @@ def _retarget_evidence(
         _put(change, evidence, {**line, **altered})
 
 
-def _standing_dependents(change: Change, kind: RecordType, record_id: str) -> list[str]:
-    """Return the ids of all submitted and accepted records that refer to a record."""
-    dependents = changes.find_dependents(change.connection, kind, record_id, STANDING, limit=None)
-    return [dependent_id for _, dependent_id in dependents]
+def _standing_dependents(
+    change: Change, kind: RecordType, record_id: str
+) -> list[tuple[RecordType, str]]:
+    """Return the type and id of all submitted and accepted records that refer to a record."""
+    return changes.find_dependents(change.connection, kind, record_id, STANDING, limit=None)
 
 
 def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
@@ -170,19 +179,45 @@ def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
         )
         raise Conflict(detail, [Fault(at="into", code="integrity", detail=detail)])
     _refuse_to_split_groups(change.connection, old["id"], into["id"])
-    dependents = changes.find_dependents(change.connection, source, old["id"], STANDING, limit=None)
-    for kind, record_id in dependents:
+    for kind, record_id in _standing_dependents(change, source, old["id"]):
         body = read_record(change.connection, kind, record_id)
         assert body is not None, "it was read in this transaction"
         _refuse_own(change, caller, kind, body)
-        _put(change, kind, {**body, "source": into["id"]})
+        _put(change, kind, _renamed(kind, body, old["id"], into["id"]))
+    # It may have been tied to the old source itself.
+    into = read_record(change.connection, source, into["id"]) or into
+    versions = [version for version in old["versions"] if version["source"] != into["id"]]
+    known = {version["source"] for version in into["versions"]}
+    into_versions = [*into["versions"], *(each for each in versions if each["source"] not in known)]
     schemes = {identifier["scheme"] for identifier in into["identifiers"]}
     moved = [identifier for identifier in old["identifiers"] if identifier["scheme"] not in schemes]
     kept = [identifier for identifier in old["identifiers"] if identifier["scheme"] in schemes]
     retired = {"state": "merged", "replaced_by": into["id"], "identifiers": kept}
     _put(change, source, {**old, **retired})
-    if moved:
-        _put(change, source, {**into, "identifiers": [*into["identifiers"], *moved]})
+    altered = {"identifiers": [*into["identifiers"], *moved], "versions": into_versions}
+    if moved or into_versions != into["versions"]:
+        _put(change, source, {**into, **altered})
+
+
+def _renamed(kind: RecordType, body: Row, old: str, into: str) -> Row:
+    """Return a record that names the source `into` wherever it named the source `old`."""
+    body = {
+        name: into if name == "source" and value == old else value for name, value in body.items()
+    }
+    if kind.name == "source":
+        ties = {
+            into if tie["source"] == old else tie["source"]: tie["type"] for tie in body["versions"]
+        }
+        ties.pop(body["id"], None)
+        versions = [{"type": type_, "source": other} for other, type_ in ties.items()]
+        return {**body, "versions": versions}
+    if kind.name == "evidence" and old in body["pools"]:
+        pools = list(dict.fromkeys(into if slug == old else slug for slug in body["pools"]))
+        body = {**body, "pools": pools}
+    if kind.name == "evidence" and body["source"] in body["pools"]:
+        detail = f"The line {kind.id_of(body)} would pool itself; take the source out of its pools."
+        raise Conflict(detail, [Fault(at="into", code="pools_itself", detail=detail)])
+    return body
 
 
 def _refuse_to_split_groups(connection: Connection, old: str, into: str) -> None:

@@ -1,20 +1,35 @@
 """Previews what accepting a proposal would change."""
 
 import dataclasses
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy import Connection
+from sqlmodel import Field
 
 from models.access.api_keys import Key
+from models.core.types import Strict
 from models.projection import claim_loader
 from models.records.record_types import RECORD_TYPES
+from models.records.serializers import Row
 from models.status.explanation import Explanation, explain
 from models.write.review import find_visible
 
 
-def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explanation, Explanation]:
+class PreviewWarning(Strict):
+    """What somebody who accepts a line should know: it may count for less than it seems to."""
+
+    code: str
+    detail: str
+    lines: list[str] = Field(description="Ids of the lines that are there already.")
+
+
+def preview(
+    connection: Connection, caller: Key, record_id: str
+) -> tuple[Explanation, Explanation, list[PreviewWarning]]:
     """Return the explanation of a status as it is, and as it would be with a line accepted.
 
-    For a line on a relation it is the status of the relation.
+    For a line on a relation it is the status of the relation. The warnings say with which accepted
+    lines it is one body of evidence, or which of them a review sums up.
     """
     line = find_visible(connection, caller, RECORD_TYPES["evidence"], record_id)
     claim = find_visible(connection, caller, RECORD_TYPES["claim"], line["claim"])
@@ -31,4 +46,51 @@ def preview(connection: Connection, caller: Key, record_id: str) -> tuple[Explan
         dataclasses.replace(now, claim={**now.claim, "kind": kind}, evidence=lines)
         for lines in (judged, accepted)
     )
-    return explain(before, None), explain(after, None)
+    (new,) = (row for row in judged if row["key"] == line["key"])
+    others = [row for row in judged if row["state"] == "accepted" and row["key"] != line["key"]]
+    return explain(before, None), explain(after, None), list(_warnings(new, others))
+
+
+def _pooled_works(row: Row) -> set[str]:
+    return {study["work"] for study in row["pooled"]} - {row["work"]}
+
+
+# What is warned of: a code, when it holds of a new line and another one, and what it means.
+_WARNINGS: tuple[tuple[str, Callable[[Row, Row], bool], str], ...] = (
+    (
+        "same_source",
+        lambda new, other: bool(new["source"] == other["source"]),
+        "The same source has lines here; together they are one body of evidence.",
+    ),
+    (
+        "same_work",
+        lambda new, other: new["source"] != other["source"] and new["work"] == other["work"],
+        "Another version of the source has lines here; together they are one body of evidence.",
+    ),
+    (
+        "same_group",
+        lambda new, other: (
+            new["work"] != other["work"]
+            and new["independence_group"] == other["independence_group"]
+        ),
+        "The independence group has lines here; together they are one body of evidence.",
+    ),
+    (
+        "pools_recorded",
+        lambda new, other: other["work"] in _pooled_works(new),
+        "It pools studies that have lines here: it lends them its rank and adds nothing to them.",
+    ),
+    (
+        "pooled_by_recorded",
+        lambda new, other: new["work"] in _pooled_works(other),
+        "A review that has a line here pools it: it may count there already.",
+    ),
+)
+
+
+def _warnings(new: Row, others: Iterable[Row]) -> Iterator[PreviewWarning]:
+    known = list(others)
+    for code, holds, detail in _WARNINGS:
+        lines = [row["id"] for row in known if holds(new, row)]
+        if lines:
+            yield PreviewWarning(code=code, detail=detail, lines=sorted(lines))

@@ -31,7 +31,7 @@ LINE = {
     "source": "doepp-2010",
     "direction": "supports",
     "level": "1",
-    "question": "diagnosis",
+    "question": "prognosis",
     "study_design": "systematic_review",
     "finding": "All of them had it.",
     "independence_group": "example",

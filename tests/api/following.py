@@ -27,7 +27,7 @@ def a_line(key: str, **more: object) -> EvidenceIn:
         "source": "study",
         "direction": "supports",
         "level": "4",
-        "question": "diagnosis",
+        "question": "prognosis",
     }
     told = {
         "study_design": "case_control",

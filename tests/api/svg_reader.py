@@ -35,11 +35,13 @@ def line(
         direction=direction,
         level=level,
         rank=6 if level == "not_gradable" else int(level),
+        grading=f"level {level}",
         directness="direct",
         study_design="cohort",
         year=2010,
         published=day,
         independence_group="a-group",
+        work="a-source",
         part=part,
     )
 

@@ -34,6 +34,7 @@ CORE = [
         "status",
         "status_rule",
         "status_since",
+        "status_since_inferred",
     ),
     *(
         "certainty",
@@ -374,14 +375,17 @@ def test_facets_count_what_the_list_finds(
 
 def test_facets_are_counted_by_what_is_asked(client: TestClient) -> None:
     answer = get_json(client, "/v1/claims/facets?by=kind,status&status=refuted")
-    assert answer["total"] == 1
+    assert answer["total"] == 2
     assert answer["data"]["kind"] == {
-        "terms": [{"term": "causal_hypothesis", "count": 1}],
+        "terms": [
+            {"term": "causal_hypothesis", "count": 1},
+            {"term": "definition", "count": 1},
+        ],
         "other": 0,
         "missing": 0,
     }
     assert answer["data"]["status"] == {
-        "terms": [{"term": "refuted", "count": 1}],
+        "terms": [{"term": "refuted", "count": 2}],
         "other": 0,
         "missing": 0,
     }
@@ -390,7 +394,8 @@ def test_facets_are_counted_by_what_is_asked(client: TestClient) -> None:
 def test_the_causal_claim_is_refuted_by_its_trials_with_the_contrary_evidence_in(
     client: TestClient,
 ) -> None:
-    (claim,) = get_json(client, "/v1/claims?status=refuted&include=evidence")["data"]
+    query = "status=refuted&kind=causal_hypothesis&include=evidence"
+    (claim,) = get_json(client, f"/v1/claims?{query}")["data"]
     assert (claim["id"], claim["statement"]) == ("ccsvi-causes-ms", "CCSVI causes MS.")
     trials = {
         found["source"]

@@ -28,9 +28,9 @@ CAUSAL = "/v1/claims/ccsvi-causes-ms"
         ("as_of=2020&status=refuted", True),
         ("as_of=2009&status=unconfirmed", True),
         ("as_of=2010-12-30&status=unconfirmed", True),
-        ("as_of=2010-12-31&status=contested", True),
-        ("as_of=2012-12&status=disputed", True),
-        ("as_of=2012&status.ne=disputed", False),
+        ("as_of=2013-12-31&status=contested", True),
+        ("as_of=2014-12&status=disputed", True),
+        ("as_of=2014&status.ne=disputed", False),
         ("as_of=2009-09-01", False),
         ("as_of=2009-09-02", True),
         ("as_of=2012&evidence_level=2", False),
@@ -193,7 +193,7 @@ def test_timeline_difference_and_history(client: TestClient) -> None:
     ]
     assert {line["source"] for line in periods[-1]["rests_on"]} == {"siddiqui-2014", "zamboni-2018"}
     found = get_json(client, f"{CAUSAL}/diff?from=2010&to=2019")
-    assert (found["before"]["as_of"], found["before"]["status"]) == ("2010-12-31", "contested")
+    assert (found["before"]["as_of"], found["before"]["status"]) == ("2010-12-31", "unconfirmed")
     assert (found["after"]["status"], found["changed"]) == ("refuted", True)
     assert get_json(client, f"{CAUSAL}/diff?from=2010")["after"]["as_of"] == now()[:10]
     history = get_json(client, "/v1/statuses/history?topic=causation&by=year")["data"]

@@ -16,12 +16,17 @@ VOCABULARIES = [
         "directions",
         "evidence-levels",
         "questions",
+        "graded-down",
+        "graded-up",
+        "checked-against",
         "directness",
         "study-designs",
     ),
     *(
         "certainties",
         "relation-types",
+        "version-ties",
+        "title-statuses",
         "source-types",
         "identifier-schemes",
         "verifications",
@@ -74,13 +79,10 @@ def test_every_vocabulary_is_reachable_and_defines_its_terms(client: TestClient)
         (
             "status-rules",
             [
-                *("nothing_takes_a_side", "strong_against", "strong_for", "definition_in_use"),
-                *(
-                    "against_outranks_support",
-                    "support_outranks_against",
-                    "both_sides",
-                    "one_group_or_weak",
-                ),
+                *("nothing_takes_a_side", "documents_against", "documents_for"),
+                *("strong_against", "strong_for", "many_null_results", "nothing_supports"),
+                *("against_outranks_support", "both_sides", "better_evidence_inconclusive"),
+                *("support_outranks_against", "one_body_or_weak"),
             ],
         ),
         (

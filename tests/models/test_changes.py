@@ -355,6 +355,7 @@ def test_keys_begin_with_the_claim() -> None:
             "claim_topic",
             "occurrence",
             "evidence",
+            "pooled_source",
             "relation",
             "assessment",
             "claim_document",

@@ -66,8 +66,9 @@ def test_the_article_s_misspelling_is_kept() -> None:
     ("day", "status"),
     [
         ("2009-12-31", "unconfirmed"),
-        ("2010-12-31", "contested"),
-        ("2012-12-31", "disputed"),
+        ("2010-12-31", "unconfirmed"),
+        ("2013-12-31", "contested"),
+        ("2014-12-31", "disputed"),
         ("2026-01-01", "refuted"),
     ],
 )

@@ -46,13 +46,15 @@ def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
     same = [run.status == runs[-1].status for run in runs]
     since = runs[max((at for at, equal in enumerate(same) if not equal), default=-1) + 1].starts
     standing = [row for row in lines if row["integrity"] != "retracted"]
-    named = {row["source"] for row in (*claim.occurrences, *accepted, *claim.assessments)} - {None}
+    rows = (*claim.occurrences, *accepted, *claim.assessments)
+    named = {source for row in rows for source in (row["source"], *row.get("pools", ()))} - {None}
     core = {
         **{name: claim.claim[name] for name in ClaimIn.model_fields},
         "asserted_by": sorted({who for row in claim.occurrences for who in row["asserted_by"]}),
         "status": decision.status,
         "status_rule": decision.rule,
         "status_since": since,
+        "status_since_inferred": _is_inferred(claim, since, decision.status),
         "certainty": decision.certainty,
         "certainty_basis": "derived",
         "evidence_level": min((line.level for line in decision.counted), default=None),
@@ -78,6 +80,12 @@ def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
     return to_json(core)
 
 
+def _is_inferred(claim: claim_aggregate.ClaimAggregate, since: str, status: str) -> bool:
+    """Say whether the status begins otherwise without the lines of that day that are undated."""
+    dated = [line for line in claim.lines if line.published != since or not line.inferred]
+    return rules.decide(claim.claim["kind"], dated, as_of=since).status != status
+
+
 def periods_of(connection: Connection, claim: str) -> list[serializers.Row]:
     """Return the stored periods of a claim."""
     period = serializers.table(tables.StatusPeriod)
@@ -96,7 +104,8 @@ def days_of(claim: claim_aggregate.ClaimAggregate) -> list[str]:
     by then.
     """
     told = {row["published"] for row in (*claim.evidence, *claim.sources.values())}
-    told |= {last_day_of(row["integrity_date"]) for row in claim.evidence if row["integrity_date"]}
+    noticed = [each for row in claim.evidence for each in (row, *row["pooled"])]
+    told |= {last_day_of(each["integrity_date"]) for each in noticed if each["integrity_date"]}
     told |= {last_day_of(row["assessed"]) for row in claim.assessments}
     around = {f"{day[:8]}{int(day[8:]) + step:02d}" for day in told for step in (-1, 1)}
     return sorted(
@@ -157,10 +166,13 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
         }
         named |= {"year": year, "published": day()}
         sources[f"s-{number}"] = {**named, "integrity": integrity, "integrity_date": noticed}
+    works = {slug: slug for slug in sources} | chance.choice(({}, {"s-1": "s-0"}))
     evidence = []
     for number in range(chance.randrange(7)):
         source = sources[chance.choice(sorted(sources))]
         level = chance.choice(("1", "2", "4", "not_gradable"))
+        others = [slug for slug in sorted(sources) if slug != source["id"]]
+        pools = chance.sample(others, chance.choice((0, 0, 0, 2)))
         row = {
             "id": f"c:l-{number}",
             "claim": "c",
@@ -174,8 +186,22 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
             "relation_type": chance.choice((None, None, None, "leads_to")),
             "relation_target": None,
             "finding": "It was found.",
-            "question": None,
+            "question": chance.choice((None, "diagnosis", "prognosis")),
             "study_design": "cohort",
+            "graded_down": chance.choice(([], [], ["quality"])),
+            "graded_up": chance.choice(([], [], ["large_effect"])),
+            "pools": pools,
+            "studies": chance.choice((None, 3)) if pools else None,
+            "work": works[source["id"]],
+            "pooled": [
+                {
+                    "source": slug,
+                    "work": works[slug],
+                    **{name: sources[slug][name] for name in ("integrity", "integrity_date")},
+                }
+                for slug in pools
+            ],
+            "date_inferred": source["year"] is None,
             "sample_size": None,
             "updated": "2026-11-25T00:00:00.000000Z",
             "state": chance.choice(("accepted", "accepted", "accepted", "submitted", "retracted")),
@@ -214,7 +240,7 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
         "created": f"{day()}T00:00:00.000000Z",
         "updated": "2026-11-25T00:00:00.000000Z",
     }
-    kind = chance.choice(("definition", "mechanism"))
+    kind = chance.choice(("definition", "mechanism", "causal_hypothesis"))
     claim = {"id": "c", "kind": kind, "state": "accepted", "topics": ["t"], **said, **stamps}
     return claim_aggregate.ClaimAggregate(
         claim, occurrences, evidence, [], assessments, sources, {}

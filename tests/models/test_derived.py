@@ -33,7 +33,7 @@ def add_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do what somebody does who declares a field in `Derived` and computes it in `derived_on`."""
     usual = claim_aggregate.derived_on
 
-    def derived_on(day: str, since: str, tally: Any, published: Any) -> Wider:
+    def derived_on(day: str, since: Any, tally: Any, published: Any) -> Wider:
         found = usual(day, since, tally, published)
         return Wider(**dict(found), lines_on_record=len(published.evidence))
 

@@ -123,9 +123,9 @@ def test_what_is_retired_is_exported_kind_by_kind(seeded: Store) -> None:
     ]
     assert flat == [
         ("topic", "old-topic", "retracted"),
-        ("source", "old-source", "retracted"),
         ("claim", "old-claim", "retracted"),
         ("claim", "the-same-as-x", "merged"),
+        ("source", "old-source", "retracted"),
         ("relation", "old-claim", "retracted"),
         ("relation", "x-causes-y", "retracted"),
         ("evidence", "x-causes-y", "retracted"),

@@ -94,8 +94,8 @@ def test_records_are_loaded_as_changes(empty: Store) -> None:
         claim = read_record(connection, RECORD_TYPES["claim"], "x-causes-y")
     assert [(row["serial"], row["record"]) for row in rows] == [
         (1, "topic/y"),
-        (2, "source/smith-2020"),
-        (3, "claim/x-causes-y"),
+        (2, "claim/x-causes-y"),
+        (3, "source/smith-2020"),
         (4, "occurrence/x-causes-y:here"),
         (5, "evidence/x-causes-y:smith-2020"),
     ]

@@ -1,0 +1,91 @@
+"""What the status would be without a group, a source, or lines of some level or design; and what a
+preview warns of.
+"""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.api.curating import CLAIM, Desk
+from tests.api.requests import get_json
+
+PLACE = "/v1/claims/ccsvi-causes-ms/explanation"
+REVIEW = {
+    "study_design": "systematic_review",
+    "question": "treatment_benefit",
+    "level": "1",
+    "direction": "disputes",
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "lines"),
+    [
+        ("without=ferrara", "refuted", 5),
+        ("without=ferrara,traboulsee&without=cochrane", "disputed", 9),
+        ("exclude=zamboni-2018,cochrane-2019,siddiqui-2014", "disputed", 3),
+        ("design=case_control", "disputed", 16),
+        ("level.lte=2", "refuted", 23),
+        ("as_of=2014-12-31&without=buffalo", "contested", 3),
+    ],
+)
+def test_what_the_status_would_be(client: TestClient, query: str, status: str, lines: int) -> None:
+    recorded = get_json(client, f"{PLACE}?{'&'.join(q for q in query.split('&') if 'as_of' in q)}")
+    found = get_json(client, f"{PLACE}?{query}")
+    compared = found["compared_with"]
+    assert found["status"] == status
+    assert len(compared["lines"]) == lines
+    parts = {line["id"]: line["part"] for line in found["lines"]}
+    assert {parts[line] for line in compared["lines"]} == {"set_aside"}
+    names = ("status", "status_rule", "certainty")
+    assert [compared[name] for name in names] == [recorded[name] for name in names]
+    assert compared["changes_status"] == any(found[name] != recorded[name] for name in names)
+    # Nothing is stored.
+    assert get_json(client, PLACE)["compared_with"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "at"), [("without=ferara", "without"), ("exclude=adams-1988", "exclude")]
+)
+def test_what_has_no_line_cannot_be_set_aside(client: TestClient, query: str, at: str) -> None:
+    answer = client.get(f"{PLACE}?{query}")
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert (error["parameter"], error["code"]) == (at, "unknown_term")
+    assert error["allowed"]
+
+
+def warnings(desk: Desk, line: str) -> dict[str, list[str]]:
+    told = desk.must(200, "ben", "POST", f"/v1/evidence/{line}:preview")
+    return {warning["code"]: warning["lines"] for warning in told["warnings"]}
+
+
+def test_a_preview_warns_of_lines_that_count_together(desk: Desk) -> None:
+    def propose(key: str, **more: Any) -> str:
+        return str(desk.propose("anna", "evidence", key, CLAIM, **more))
+
+    lone = propose("lone", source="adams-1988", independence_group="adams")
+    assert warnings(desk, lone) == {}
+    again = propose("again", source="barreto-2013", independence_group="elsewhere")
+    assert warnings(desk, again) == {"same_source": [f"{CLAIM}:barreto-2013"]}
+    team = propose("team", source="adams-1988", independence_group="barreto")
+    assert warnings(desk, team) == {"same_group": [f"{CLAIM}:barreto-2013"]}
+    review = propose(
+        "review",
+        **REVIEW,
+        source="khalil-2011",
+        independence_group="khalil",
+        pools=["siddiqui-2014", "zamboni-2018", "adams-1988"],
+    )
+    trials = [f"{CLAIM}:siddiqui-2014", f"{CLAIM}:zamboni-2018"]
+    assert warnings(desk, review) == {"pools_recorded": trials}
+    desk.accept("evidence", review)
+    assert warnings(desk, lone) == {"pooled_by_recorded": [review]}
+    found = desk.must(200, None, "GET", PLACE)
+    (told,) = found["reviews"]
+    assert told["lends_to"] == ["siddiqui-2014", "zamboni-2018"]
+    assert (told["studies"], told["nameless"], told["fallen"]) == (3, 1, [])
+    ferrara = next(b for b in found["bodies"] if "ferrara" in b["independence_groups"])
+    assert ferrara["rank"] == 1
+    assert "rank 1 is lent by" in ferrara["reason"]

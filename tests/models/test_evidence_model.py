@@ -1,0 +1,272 @@
+"""Findings as data, what a review pools, and sources that are versions of one work."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import insert, select
+
+from models.access.api_keys import Key
+from models.core.errors import Conflict, InvalidRecord, record_faults
+from models.projection import claim_loader
+from models.projection.integrity_check import check
+from models.read.as_recorded import load_as_recorded
+from models.records.claim import ClaimIn
+from models.records.record_types import RECORD_TYPES, read_record
+from models.records.relation import RelationIn
+from models.records.revision import Revision
+from models.records.serializers import Row, table
+from models.records.source import SourceVersion
+from models.status.claim_aggregate import ClaimAggregate
+from models.transfer import backup
+from models.write import changes
+from models.write.merge import merge
+from tests.databases import Store
+from tests.models.exports import as_lines, disagreements, exported, load, records
+from tests.records import a_claim, a_line, a_source, put_part
+
+REVIEW: Row = {"key": "review", "source": "review", "study_design": "systematic_review"}
+FINDING: Row = {
+    "effect": {"measure": "odds ratio", "estimate": "1.5", "low": "1.1", "high": "2", "p": "0.01"},
+    "population": "adults",
+    "exposure": "X",
+    "comparator": "no X",
+    "outcome": "Y",
+    "follow_up": "48 weeks",
+    "risk_of_bias": {"overall": "some concerns", "tool": "RoB 2"},
+    "checked_against": "abstract",
+    "graded_down": ["imprecision", "quality"],
+}
+
+BAD_LINES: list[tuple[Row, str, str]] = [
+    ({**REVIEW, "pools": ["smith-2020", "review"]}, "pools/1", "pools_itself"),
+    ({**REVIEW, "pools": ["smith-2020", "smith-2020"]}, "pools", "repeated_term"),
+    ({**REVIEW, "pools": ["smith-2020", "b"], "studies": 1}, "studies", "studies"),
+    ({**REVIEW, "studies": 0}, "studies", "greater_than_equal"),
+    ({"pools": ["b"]}, "pools", "not_a_review"),
+    ({"studies": 3}, "studies", "not_a_review"),
+    ({"graded_up": ["large_effect"]}, "graded_up", "graded_up"),
+    ({"graded_down": ["quality", "quality"]}, "graded_down", "repeated_term"),
+    ({"graded_down": ["bad"]}, "graded_down/0", "unknown_term"),
+    (
+        {"effect": {"measure": "OR", "estimate": 3, "low": 1, "high": 2}},
+        "effect/estimate",
+        "interval",
+    ),
+    ({"effect": {"measure": "OR", "low": 2, "high": 1}}, "effect/low", "interval"),
+    ({"effect": {"measure": "OR", "estimate": "inf"}}, "effect/estimate", "finite_number"),
+    ({"effect": {"measure": "OR", "p": 1.1}}, "effect/p", "less_than_equal"),
+]
+
+
+@pytest.mark.parametrize(("fields", "at", "code"), BAD_LINES)
+def test_a_bad_line_is_refused_with_its_place(fields: Row, at: str, code: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        a_line(**fields)
+    assert [(fault.at, fault.code) for fault in record_faults(error.value)] == [(at, code)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "at", "code"),
+    [
+        ({"versions": [{"type": "part_of", "source": "smith-2020"}]}, "versions/0/source", None),
+        (
+            {"versions": [{"type": each, "source": "b"} for each in ("part_of", "version_of")]},
+            "versions",
+            "repeated_version",
+        ),
+        ({"title": "[A trial]", "title_status": "printed"}, "title_status", "title_status"),
+    ],
+)
+def test_a_bad_source_is_refused_with_its_place(fields: Row, at: str, code: str | None) -> None:
+    with pytest.raises(ValidationError) as error:
+        a_source(**fields)
+    faults = [(fault.at, fault.code) for fault in record_faults(error.value)]
+    assert faults == [(at, code or "version_of_itself")]
+
+
+CURATOR = Key(
+    id="0" * 8, name="cura", role="curator", created="2026-01-01T00:00:00.000000Z",
+    expires=None, revoked=None,
+)  # fmt: skip
+
+
+def version(of: str, tie: str = "version_of") -> Row:
+    return {"versions": [{"type": tie, "source": of}]}
+
+
+def store(store: Store, *records: Any, claim: str = "x-causes-y") -> None:
+    with changes.begin(store.database, actor="ada") as change:
+        for record in records:
+            for kind in RECORD_TYPES.values():
+                if type(record) is kind.fields and kind.part:
+                    put_part(change, claim, record)
+                elif type(record) is kind.fields:
+                    changes.put(change, kind, record.model_dump())
+
+
+def loaded(store: Store, claim: str = "x-causes-y") -> ClaimAggregate:
+    with store.database.read() as connection:
+        return claim_loader.load(connection, [claim])[0]
+
+
+def fill(empty: Store) -> None:
+    """Store a review that pools two trials, of which one has a line, and a preprint of it."""
+    store(
+        empty,
+        a_claim(),
+        a_source("early", title_status="described", title="[A preprint]"),
+        a_source(**version("early")),
+        a_source("other", main_claim="x-causes-y"),
+        a_source("review", study_design="systematic_review"),
+        a_line(**FINDING),
+        a_line(**REVIEW, pools=["smith-2020", "other"], studies=4, independence_group="r"),
+    )
+
+
+def test_a_line_says_what_it_bears_on_its_work_and_what_it_pools(empty: Store) -> None:
+    fill(empty)
+    found = {row["key"]: row for row in loaded(empty).evidence}
+    line, review = found["smith-2020"], found["review"]
+    assert (line["bears_on"], line["work"], line["pooled"]) == ("claim", "early", [])
+    assert line["effect"] == {
+        **{"measure": "odds ratio", "estimate": 1.5, "low": 1.1, "high": 2.0, "p": 0.01},
+        "unit": None,
+    }
+    assert [(each["source"], each["work"]) for each in review["pooled"]] == [
+        ("smith-2020", "early"),
+        ("other", "other"),
+    ]
+    with empty.database.read() as connection:
+        moment = connection.scalar(select(table(Revision).c.at).limit(1))
+        assert load_as_recorded(connection, "x-causes-y", str(moment)) == loaded(empty)
+    assert disagreements(empty) == []
+
+
+def test_all_of_it_survives_an_export_a_load_and_a_backup(
+    empty: Store, other: Store, tmp_path: Path
+) -> None:
+    fill(empty)
+    lines = exported(empty)
+    load(other, lines)
+    assert exported(other) == lines
+    backup.write_backup(empty.database, tmp_path / "a.gz")
+    assert disagreements(other) == []
+
+
+def test_records_that_come_before_what_they_name_are_loaded(empty: Store, other: Store) -> None:
+    """Loaded as changes, in the wrong order and with the batches of one record each."""
+    fill(empty)
+    kinds = ("claim", "source", "topic")
+    found = [record for record in records(exported(empty)) if record["record"] in kinds]
+    sources = [record for record in found if record["record"] == "source"]
+    backwards = [*reversed(sources), *(each for each in found if each not in sources)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.transfer.load.BATCH_SIZE", 1)
+        load(other, as_lines(*backwards))
+    assert [row["key"] for row in loaded(other).evidence] == ["review", "smith-2020"]
+    with other.database.read() as connection:
+        tied = read_record(connection, RECORD_TYPES["source"], "other")
+    assert tied is not None
+    assert tied["main_claim"] == "x-causes-y"
+    assert disagreements(other) == []
+
+
+def refused(store_of: Store, *records: Any) -> Sequence[tuple[str, str]]:
+    with pytest.raises((InvalidRecord, Conflict)) as error:
+        store(store_of, *records)
+    return [(fault.at, fault.code) for fault in error.value.faults]
+
+
+def test_ties_and_pools_refer_to_what_is_there_and_lead_to_no_circle(empty: Store) -> None:
+    fill(empty)
+    place = "versions/0/source"
+    assert refused(empty, a_source("c", **version("no"))) == [(place, "unknown_reference")]
+    assert refused(empty, a_source("early", **version("smith-2020"))) == [
+        (place, "cycle_of_versions")
+    ]
+    assert refused(empty, a_source("early", main_claim="no")) == [
+        ("main_claim", "unknown_reference")
+    ]
+    review = a_line(**REVIEW, pools=["no"], independence_group="r")
+    assert refused(empty, review) == [("pools", "unknown_reference")]
+    gone = a_source("other", main_claim="x-causes-y", state="retracted")
+    assert refused(empty, gone) == [("id", "in_use")]
+
+
+def test_a_direct_line_asks_a_question_of_the_claim_s_kind(empty: Store) -> None:
+    store(empty, a_claim(), a_source(), a_claim("z"))
+    wrong = a_line(question="diagnosis")
+    assert refused(empty, wrong) == [("directness", "question_of_kind")]
+    store(empty, a_line(question="diagnosis", directness="indirect"))
+    store(empty, RelationIn(type="predicts", target="z"))
+    on_tie = {"relation_type": "predicts", "relation_target": "z"}
+    store(empty, a_line("on-the-tie", question="diagnosis", **on_tie))
+    # A claim of another kind may come to ask something else: its lines stay.
+    store(empty, a_line("direct"), a_claim(kind="harm"))
+    store(empty, a_line("direct", state="retracted"))
+    assert disagreements(empty) == []
+
+
+def test_a_tie_or_a_notice_derives_the_claims_that_rest_on_the_work(empty: Store) -> None:
+    fill(empty)
+    before = loaded(empty).claim["revision"]
+    store(empty, a_source("aaa"), a_source("early", title="[A]", **version("aaa", "part_of")))
+    assert {row["work"] for row in loaded(empty).evidence} == {"aaa", "review"}
+    assert loaded(empty).claim["revision"] > before
+    store(
+        empty,
+        a_source("other", integrity="retracted", integrity_note="So", main_claim="x-causes-y"),
+    )
+    (review,) = (row for row in loaded(empty).evidence if row["key"] == "review")
+    assert review["pooled"][1]["integrity"] == "retracted"
+    store(empty, a_source("early", title="[A]"))
+    assert {row["work"] for row in loaded(empty).evidence} == {"early", "review"}
+    assert disagreements(empty) == []
+
+
+def test_mergers_take_pools_ties_and_main_claims_along(empty: Store) -> None:
+    fill(empty)
+    store(empty, a_source("another"), a_claim("z", statement="Z."), a_source("first"))
+    store(empty, a_source("early", title="[A]", **version("first")))
+    for kind, old, into in (
+        ("source", "other", "another"),
+        ("source", "early", "another"),
+        ("claim", "x-causes-y", "z"),
+    ):
+        with changes.begin(empty.database, actor="ada") as change:
+            merge(change, CURATOR, RECORD_TYPES[kind], old, into)
+    found = {row["key"]: row for row in loaded(empty, "z").evidence if row["state"] == "accepted"}
+    assert found["review"]["pools"] == ["smith-2020", "another"]
+    assert found["smith-2020"]["work"] == "another"
+    with empty.database.read() as connection:
+        bodies = {
+            slug: read_record(connection, RECORD_TYPES["source"], slug)
+            for slug in ("smith-2020", "another")
+        }
+    assert bodies["smith-2020"] is not None
+    assert bodies["smith-2020"]["versions"] == [{"type": "version_of", "source": "another"}]
+    assert bodies["another"] is not None
+    assert bodies["another"]["versions"] == [{"type": "version_of", "source": "first"}]
+    assert disagreements(empty) == []
+    with changes.begin(empty.database, actor="ada") as change, pytest.raises(Conflict):
+        merge(change, CURATOR, RECORD_TYPES["source"], "review", "another")
+
+
+def test_check_tells_of_lists_that_are_not_found_and_of_circles(empty: Store) -> None:
+    fill(empty)
+    with empty.database.write() as connection:
+        connection.execute(insert(table(SourceVersion)).values(source="early", other="smith-2020"))
+    with empty.database.read() as connection:
+        found = list(check(connection))
+    assert any("is not found by its versions" in each for each in found)
+    assert any("a version of itself" in each for each in found)
+
+
+def test_a_claim_may_be_of_each_new_kind(empty: Store) -> None:
+    kinds = ("association", "treatment_effect", "harm")
+    store(empty, *(a_claim(kind.replace("_", "-"), kind=kind) for kind in kinds))
+    assert ClaimIn.model_fields["kind"]
+    assert [loaded(empty, kind.replace("_", "-")).claim["kind"] for kind in kinds] == list(kinds)
