@@ -18,7 +18,10 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
     url = file_url(tmp_path / "a.db")
     with serving(url) as (port, process, _):
         found = json.loads(get(port, "/v1/claims?status=refuted&include=evidence"))
-        assert [claim["id"] for claim in found["data"]] == ["ccsvi-causes-ms"]
+        assert [claim["id"] for claim in found["data"]] == [
+            "ccsvi-causes-ms",
+            "ccsvi-is-vein-narrowing",
+        ]
         trials = {
             line["source"]
             for line in found["data"][0]["evidence"]

@@ -33,6 +33,7 @@ LINE = {
     "level": "1",
     "question": "prognosis",
     "study_design": "systematic_review",
+    "studies": 2,
     "finding": "All of them had it.",
     "independence_group": "example",
 }

@@ -80,9 +80,9 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
     store_one_claim(empty)
     found = whole(empty)
     assert (found["status"], found["status_since"], found["certainty"], found["revision"]) == (
-        "refuted",
-        # Stated nowhere yet, so the claim exists since it was recorded.
-        found["created"][:10],
+        "disputed",
+        # Stated nowhere yet, so the claim exists since its first line, which is against it.
+        "2020-12-31",
         "moderate",
         4,
     )
@@ -90,7 +90,7 @@ def test_the_document_changes_with_the_evidence(empty: Store) -> None:
         assert put_part(change, "x-causes-y", a_line(direction="supports"))
     found = whole(empty)
     assert (found["status"], found["revision"], found["counts"]["supports"]) == (
-        "established",
+        "unconfirmed",
         5,
         1,
     )

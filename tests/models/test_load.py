@@ -103,7 +103,7 @@ def test_records_are_loaded_as_changes(empty: Store) -> None:
         (row["action"], row["actor"], row["comment"], row["state"], row["change"]) for row in rows
     } == {("create", "import", "Imported from test.", "accepted", 1)}
     assert claim is not None
-    assert whole_claim(empty, "x-causes-y")["status"] == "refuted"
+    assert whole_claim(empty, "x-causes-y")["status"] == "disputed"
     assert whole_claim(empty, "x-causes-y")["revision"] == 5
     assert disagreements(empty) == []
 
