@@ -100,7 +100,7 @@ def test_any_page_may_show_it_and_keep_it_for_a_while(client: TestClient) -> Non
 
 def test_it_tells_what_was_known_by_a_day_under_a_label_of_ones_own(client: TestClient) -> None:
     then = client.get(f"{BADGE}?as_of=2010&label=R%26D%20%3Cb%3E")
-    assert seen(parse(then.content)) == "R&D <b> contested · very low certainty"
+    assert seen(parse(then.content)) == "R&D <b> unconfirmed · very low certainty"
 
 
 @pytest.mark.parametrize(
