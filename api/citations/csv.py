@@ -46,6 +46,8 @@ FIELDS = {
     "accessed": "When a curator saw it.",
     "note": "A curator's remark.",
     "text_sha256": "SHA-256 of the text in which anchors count.",
+    "title_status": "A term of the vocabulary title-statuses.",
+    "main_claim": "The claim that a document is about.",
     "citation": "Short form for people.",
     "year": "Year of publication.",
     "published": "Last day on which it can first have been published.",
@@ -59,6 +61,7 @@ COLUMNS = {
     "authors": "Family, given names, suffix; the next author.",
     "authors_complete": "false where the list goes on.",
     **FIELDS,
+    "versions": "Its ties to other versions: a term of version-ties and a source; the next tie.",
     **{term.id: f"{term.label}." for term in v.IDENTIFIER_SCHEMES.terms},
     **{f"{term.id}_verification": "verified or unverified." for term in v.IDENTIFIER_SCHEMES.terms},
 }
@@ -81,6 +84,8 @@ def cells_of(source: Row, key: str) -> Row:
         names.append("et al.")
     cells["authors"] = "; ".join(names)
     cells["authors_complete"] = source["authors_complete"]
+    ties = (f"{version['type']} {version['source']}" for version in source["versions"])
+    cells["versions"] = "; ".join(ties)
     for identifier in source["identifiers"]:
         cells[identifier["scheme"]] = identifier["value"]
         cells[f"{identifier['scheme']}_verification"] = identifier["verification"]
