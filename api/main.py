@@ -153,6 +153,7 @@ def create_app(settings: Settings) -> Application:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        files.open()
         metrics = app.state.metrics
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield
