@@ -50,9 +50,9 @@ def test_the_three_sources_of_the_article() -> None:
         "doi": "10.1136/jnnp.2008.157164",
         "doi_verification": "unverified",
         "pmid": "19060024",
-        "pmid_verification": "unverified",
+        "pmid_verification": "verified",
         "pmcid": "PMC2647682",
-        "pmcid_verification": "unverified",
+        "pmcid_verification": "verified",
         "citation": "Zamboni et al. 2009",
         "year": "2009",
         "published": "2009-12-31",
@@ -67,7 +67,7 @@ def test_the_three_sources_of_the_article() -> None:
     assert (cnr["key"], cnr["doi"], cnr["pmid_verification"]) == (
         "zamboni2009venous",
         "10.2174/156720209788970054",
-        "verified",
+        "unverified",
     )
 
 

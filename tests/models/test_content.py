@@ -120,7 +120,8 @@ def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
         for slug, source in sources.items()
         for identifier in source.get("identifiers", [])
     }
-    assert verification["zamboni-2009-jnnp", "pmid"] == "unverified"
+    assert verification["zamboni-2009-jnnp", "doi"] == "unverified"
+    assert verification["zamboni-2009-cnr", "pmid"] == "unverified"
     assert verification["singh-2009", "doi"] == "verified"
     assert verification["singh-2009", "pmid"] == "unverified"
     assert verification["zamboni-2018", "doi"] == "unverified"
@@ -128,6 +129,36 @@ def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
     assert "issued" not in sources["pmc3783583"]
     assert sources["doepp-2010"]["title"].startswith("[")
     assert "sample_size" not in sources["rodger-2013"]
+
+
+def test_each_source_but_the_article_can_be_looked_up() -> None:
+    lost = {
+        slug
+        for slug, source in sources.items()
+        if not source.get("identifiers") and not source.get("url")
+    }
+    assert lost == {"article-ccsvi-explained"}
+
+
+def test_a_title_stands_in_brackets_only_where_the_printed_one_was_not_found() -> None:
+    described = {slug for slug, source in sources.items() if source["title"].startswith("[")}
+    assert described == {"bagnato-2011", "cirse-2010", "doepp-2010", "pmc3783583"}
+    assert all("describes" in sources[slug]["note"] for slug in described)
+
+
+def test_et_al_is_printed_only_where_somebody_saw_that_there_are_more_authors() -> None:
+    going_on = {
+        slug
+        for slug, source in sources.items()
+        if source.get("authors") and source.get("authors_complete") is False
+    }
+    assert going_on == {
+        "rodger-2013",
+        "siddiqui-2014",
+        "traboulsee-2018",
+        "zamboni-2009-jvs",
+        "zivadinov-2011",
+    }
 
 
 def test_no_line_claims_that_a_person_read_the_source() -> None:
