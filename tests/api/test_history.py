@@ -31,8 +31,8 @@ CAUSAL = "/v1/claims/ccsvi-causes-ms"
         ("as_of=2010-12-31&status=contested", True),
         ("as_of=2012-12&status=disputed", True),
         ("as_of=2012&status.ne=disputed", False),
-        ("as_of=2009-09-01", False),
-        ("as_of=2009-09-02", True),
+        ("as_of=2009-04-29", False),
+        ("as_of=2009-04-30", True),
         ("as_of=2012&evidence_level=2", False),
         ("as_of=2014&evidence_level=2&direction=disputes", True),
         ("as_of=2014&evidence_level=2&direction=supports", False),
@@ -151,9 +151,9 @@ def test_as_of_today_is_the_present(client: TestClient) -> None:
 def test_a_claim_not_stated_or_not_recorded_by_then_is_absent_and_says_since_when(
     client: TestClient,
 ) -> None:
-    early = client.get(f"{CAUSAL}?as_of=2009-09-01")
+    early = client.get(f"{CAUSAL}?as_of=2009-04-29")
     assert (early.status_code, problem(early)["code"]) == (404, "not_yet_stated")
-    assert "2009-09-02" in problem(early)["detail"]
+    assert "2009-04-30" in problem(early)["detail"]
     unknown = client.get(f"{CAUSAL}?known_at=2020")
     assert (unknown.status_code, problem(unknown)["code"]) == (404, "not_yet_recorded")
     assert client.get(f"{CAUSAL}/explanation?known_at=2020").status_code == 404

@@ -68,6 +68,9 @@ MADE_UP: tuple[dict[str, Any], ...] = (
     {"type": "report", "title": "Venous stenting in practice", "authors": TWO, "issued": "2012",
      "number": "WHO/MNH/2012.1",
      "publisher": "World Health Organization"},
+    # Neither author nor date.
+    {"type": "article-journal", "title": "[A comment on veins]",
+     "container_title_short": "Cardiovasc Intervent Radiol", "page": "1-2"},
 )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_the_three_sources_of_the_article() -> None:
             {"family": "Bartolomei", "given": "I"},
             {"family": "Salvi", "given": "F"},
         ],
-        "issued": {"date-parts": [[2009]]},
+        "issued": {"date-parts": [[2009, 4]]},
         "volume": "80",
         "issue": "4",
         "page": "392-399",

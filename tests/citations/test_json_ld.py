@@ -156,7 +156,7 @@ def test_the_three_sources_of_the_article() -> None:
                 ("S", "Dall'Ara"), ("I", "Bartolomei"), ("F", "Salvi"),
             )
         ],
-        "datePublished": "2009",
+        "datePublished": "2009-04",
         "isPartOf": {
             "@type": "PublicationIssue",
             "issueNumber": "4",

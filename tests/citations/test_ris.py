@@ -39,6 +39,7 @@ J2  - J Neurol Neurosurg Psychiatry
 VL  - 80
 IS  - 4
 PY  - 2009
+DA  - 2009/04//
 SP  - 392
 EP  - 399
 DO  - 10.1136/jnnp.2008.157164
@@ -84,6 +85,7 @@ J2  - Curr Neurovasc Res
 VL  - 6
 IS  - 3
 PY  - 2009
+DA  - 2009/08//
 SP  - 204
 EP  - 212
 DO  - 10.2174/156720209788970054

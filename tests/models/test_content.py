@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from api.settings import ROOT
 from models.projection.tables import StatusPeriod
 from models.records.serializers import sources_by_id, table
-from models.records.source import Source
 from tests.databases import Store
 
 SEED = ROOT / "seed_data"
@@ -126,7 +125,9 @@ def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
     assert verification["singh-2009", "pmid"] == "unverified"
     assert verification["zamboni-2018", "doi"] == "unverified"
     assert "volume" not in sources["singh-2009"]
-    assert "issued" not in sources["pmc3783583"]
+    assert {"cirse-2010", "pmc3783583", "article-ccsvi-explained"} == {
+        slug for slug, source in sources.items() if source.get("issued_inferred")
+    }
     assert sources["doepp-2010"]["title"].startswith("[")
     assert "sample_size" not in sources["rodger-2013"]
 
@@ -184,27 +185,31 @@ def test_the_causal_chain() -> None:
     assert chain == {(key[step.split()[0]], key[step.split()[1]]) for step in steps.split(", ")}
 
 
-def test_undated_sources_count_from_the_day_on_which_they_were_seen(shared: Store) -> None:
+def test_an_inferred_year_counts_from_its_end_and_no_status_from_the_day_it_was_seen(
+    shared: Store,
+) -> None:
+    period = table(StatusPeriod)
     with shared.database.read() as connection:
-        ids = connection.scalars(
-            select(table(Source).c.id).where(table(Source).c.issued.is_(None))
-        ).all()
-        found = sources_by_id(connection, ids)
-    assert set(found) == {"cirse-2010", "pmc3783583"}
-    assert {(row["published"], row["accessed"], row["year"]) for row in found.values()} == {
-        ("2026-11-22", "2026-11-22", None)
+        found = sources_by_id(connection, ["cirse-2010", "pmc3783583"])
+        latest = connection.scalar(select(func.max(period.c.starts)))
+    assert {slug: row["published"] for slug, row in found.items()} == {
+        "cirse-2010": "2010-12-31",
+        "pmc3783583": "2013-12-31",
     }
+    assert latest == "2023-06-28"  # The meta-analysis of that day, and not the day of a look-up.
 
 
 def test_sources_are_published_by_the_earlier_of_their_dates(shared: Store) -> None:
     with shared.database.read() as connection:
         found = sources_by_id(
-            connection, ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "zamboni-2018"]
+            connection,
+            ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "traboulsee-2014", "zamboni-2018"],
         )
     assert {slug: row["published"] for slug, row in found.items()} == {
         "singh-2009": "2009-09-02",
         "zamboni-2009-jvs": "2009-12-31",
         "siddiqui-2014": "2014-06-27",
+        "traboulsee-2014": "2013-10-09",
         "zamboni-2018": "2017-11-30",
     }
 
