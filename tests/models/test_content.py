@@ -125,8 +125,15 @@ def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
     assert verification["singh-2009", "pmid"] == "unverified"
     assert verification["zamboni-2018", "doi"] == "unverified"
     assert "volume" not in sources["singh-2009"]
-    assert {"cirse-2010", "pmc3783583", "article-ccsvi-explained"} == {
-        slug for slug, source in sources.items() if source.get("issued_inferred")
+    assert {slug for slug, source in sources.items() if source.get("issued_inferred")} == {
+        "article-ccsvi-explained",
+        "baracchini-2011",
+        "baracchini-2012",
+        "centonze-2011",
+        "cirse-2010",
+        "monti-2011",
+        "pmc3783583",
+        "zivadinov-2018",
     }
     assert sources["doepp-2010"]["title"].startswith("[")
     assert "sample_size" not in sources["rodger-2013"]
@@ -143,7 +150,14 @@ def test_each_source_but_the_article_can_be_looked_up() -> None:
 
 def test_a_title_stands_in_brackets_only_where_the_printed_one_was_not_found() -> None:
     described = {slug for slug, source in sources.items() if source["title"].startswith("[")}
-    assert described == {"bagnato-2011", "cirse-2010", "doepp-2010", "pmc3783583"}
+    assert described == {
+        "bagnato-2011",
+        "cirse-2010",
+        "doepp-2010",
+        "nice-2019",
+        "pmc3783583",
+        "pmc4049975",
+    }
     assert all("describes" in sources[slug]["note"] for slug in described)
 
 
@@ -154,6 +168,7 @@ def test_et_al_is_printed_only_where_somebody_saw_that_there_are_more_authors() 
         if source.get("authors") and source.get("authors_complete") is False
     }
     assert going_on == {
+        "monti-2011",
         "rodger-2013",
         "siddiqui-2014",
         "traboulsee-2018",
@@ -166,9 +181,55 @@ def test_no_line_claims_that_a_person_read_the_source() -> None:
     assert {line["extraction"] for _, line in lines} == {"machine"}
 
 
-def test_each_source_bears_on_a_claim_or_states_one() -> None:
+# Entered, but without a line of evidence so far. A work leaves this list with its first line.
+NOT_YET_USED = {
+    "al-omari-2010",
+    "ascherio-2007a",
+    "ascherio-2007b",
+    "ascherio-2010",
+    "auriel-2011",
+    "baracchini-2011",
+    "baracchini-2012",
+    "bastianello-2011",
+    "burton-2011",
+    "centonze-2011",
+    "cocozza-2016",
+    "compston-2008",
+    "didonna-2015",
+    "dolezal-2012",
+    "dow-1942",
+    "filippi-2011",
+    "ge-2007",
+    "gelfand-2011",
+    "habib-2012",
+    "hagemeier-2012",
+    "juurlink-2018",
+    "jvs-2013",
+    "langer-gould-2018",
+    "lanzillo-2013",
+    "marder-2011",
+    "monti-2011",
+    "munger-2016",
+    "napoli-2020",
+    "nice-2012",
+    "nice-2019",
+    "patti-2012",
+    "pmc4049975",
+    "pmc4188158",
+    "pmid21041329",
+    "putnam-1937",
+    "sadovnick-2017",
+    "simka-2012",
+    "zamboni-2019",
+    "zivadinov-2018",
+    "zuvich-2009",
+}
+
+
+def test_each_source_bears_on_a_claim_or_states_one_or_waits() -> None:
     named = {line["source"] for _, line in lines} | {"article-ccsvi-explained"}
-    assert named == set(sources)
+    assert set(sources) - named == NOT_YET_USED
+    assert named <= set(sources)
 
 
 def test_the_causal_chain() -> None:

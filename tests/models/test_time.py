@@ -23,7 +23,7 @@ from models.records.serializers import table
 from models.records.source import SourceIn
 from models.status import claim_aggregate, explanation, rules
 from models.write import changes
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 from tests.records import put_part
 
 CAUSAL = "ccsvi-causes-ms"
@@ -319,7 +319,7 @@ def test_a_retracted_trial_changes_what_rests_on_it_and_nothing_else(seeded: Sto
     with seeded.database.read() as connection:
         told = (
             connection.execute(
-                select(revision).where(revision.c.serial > 196).order_by(revision.c.serial)
+                select(revision).where(revision.c.serial > SEEDED).order_by(revision.c.serial)
             )
             .mappings()
             .all()
@@ -434,7 +434,7 @@ def test_refined_rules_derive_anew_with_a_revision(
     with seeded.database.write() as connection:
         rebuild.rebuild(connection)
     found = stored(seeded, CAUSAL)
-    assert (found["status"], found["revision"] > 196) == ("disputed", True)
+    assert (found["status"], found["revision"] > SEEDED) == ("disputed", True)
     with seeded.database.read() as connection:
         assert list(check(connection)) == []
         assert rebuild.is_current(connection)
