@@ -11,7 +11,7 @@ import pytest
 from models.database import schema_version
 from models.database.connections import file_url
 from tests.command_line import get, run, serving
-from tests.databases import SEEDED, Store
+from tests.databases import SEEDED, SEEDED_SOURCES, Store
 
 
 def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     refused = run("migrate", "--to", "base", url=empty.url)
     assert refused.returncode == 1
     assert "Going back to base loses " in refused.stderr
-    assert "40 rows of source," in refused.stderr
+    assert f"{SEEDED_SOURCES} rows of source," in refused.stderr
     assert "say --yes" in refused.stderr
     assert run("check", url=empty.url).returncode == 0, "nothing was changed"
     down = run("migrate", "--to", "base", "--yes", url=empty.url)
