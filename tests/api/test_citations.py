@@ -208,7 +208,7 @@ def test_a_file_is_reconciled_entry_by_entry(client: TestClient) -> None:
     by_line = {record["line"]: record for record in found["data"]}
     assert (by_line[2]["outcome"], by_line[2]["id"]) == ("new", "muller-2021")
     assert (by_line[3]["id"], by_line[3]["matched_by"]) == ("doepp-2010", "doi")
-    assert [each["field"] for each in by_line[3]["differences"]] == ["title"]
+    assert [each["field"] for each in by_line[3]["differences"]] == ["title", "authors"]
     assert (by_line[4]["id"], by_line[4]["matched_by"]) == (
         "muller-2021",
         "title, year and first author",

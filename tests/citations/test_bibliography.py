@@ -21,9 +21,9 @@ from tests.citations.sources import row, seed_source, seed_sources, sources
 from tests.generated import generated
 
 EXPECTED = Path(__file__).parent / "expected"
-# The article's three; a group; particles and one page; one page and a question in the title; an
-# e-locator; persons with a group; no authors; an article's number; a correction and a list that
-# goes on; a bracketed title; neither author nor date; pages with letters.
+# The article's three; a group with an address; particles and one page; one page and a question in
+# the title; an e-locator; persons with a group; no authors; an article's number; a correction and a
+# list that goes on; eleven authors; a bracketed title; a particle, no volume; pages with letters.
 CHOSEN = (
     "zamboni-2009-jnnp", "singh-2009", "zamboni-2009-cnr", "fda-2012", "wattjes-2011", "mayer-2011",
     "leone-2013",
@@ -68,6 +68,9 @@ MADE_UP: tuple[dict[str, Any], ...] = (
     {"type": "report", "title": "Venous stenting in practice", "authors": TWO, "issued": "2012",
      "number": "WHO/MNH/2012.1",
      "publisher": "World Health Organization"},
+    # Neither author nor date.
+    {"type": "article-journal", "title": "[A comment on veins]",
+     "container_title_short": "Cardiovasc Intervent Radiol", "page": "1-2"},
 )  # fmt: skip
 
 
