@@ -63,6 +63,7 @@ NO_BOUNDS = {
     "api.http.pagination.MOST_KNOWN": "of short texts that the server itself wrote",
     "api.http.rate_limits.FAILED_KEYS_PER_MINUTE": "told in the table of limits",
     "api.http.rate_limits.MOST_ADDRESSES": "of short texts",
+    "api.http.request_body.MOST_DIGITS": "of a number, which is too large beyond them",
     "api.http.request_body.MOST_EXACT": "a number, told in the table of limits",
     "models.core.types.MAX_INTEGER": "a number, told where a field has it",
     "models.database.prepared_statements.MAX_PREPARED": "of statements, which few shapes make",

@@ -9,6 +9,8 @@ from api.http.pagination import header
 
 # What was decided for a longer header is not remembered, since clients may send any.
 MOST_REMEMBERED = 200
+# So many media types or codings of a header are read; a browser names about ten.
+MOST_RANGES = 100
 OFFERED = ("application/json",)
 
 
@@ -27,9 +29,18 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
 
 @lru_cache(64)
 def _negotiate(accept: str, offered: tuple[str, ...]) -> str | None:
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    best = max(offered, key=lambda media_type: _quality(ranges, media_type))
-    return best if _quality(ranges, best) > 0 else None
+    ranges = [_range(part) for part in _parts(accept)]
+    best_quality, best = 0.0, None
+    for media_type in offered:
+        if (quality := _quality(ranges, media_type)) > best_quality:
+            best_quality, best = quality, media_type
+    return best
+
+
+def _parts(header: str) -> list[str]:
+    """Return the first values of a header that is a list; what comes after them is not read."""
+    parts = header.split(",", MOST_RANGES)[:MOST_RANGES]
+    return [part for part in parts if part.strip()]
 
 
 def _quality(ranges: list[tuple[str, float]], media_type: str) -> float:
@@ -41,7 +52,7 @@ def _quality(ranges: list[tuple[str, float]], media_type: str) -> float:
 
 def qualities(header: str) -> dict[str, float]:
     """Return the q-value of each value of an Accept header (RFC 9110 section 12.4.2)."""
-    return dict(_range(part) for part in header.split(",") if part.strip())
+    return dict(_range(part) for part in _parts(header))
 
 
 def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
@@ -49,7 +60,7 @@ def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
 
     An example is `text/x-bibliography; style=apa`.
     """
-    for part in (accept or "").split(","):
+    for part in _parts(accept or ""):
         pattern, *parameters = (piece.strip() for piece in part.split(";"))
         if pattern.lower() == media_type:
             pairs = (parameter.partition("=") for parameter in parameters)

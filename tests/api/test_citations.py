@@ -190,7 +190,11 @@ def parse(client: TestClient, content: bytes, query: str = "") -> Any:
 @pytest.mark.parametrize("name", ["bibtex", "ris", "csl_json"])
 def test_exact_fields_are_read_only_from_our_own_entries(name: str, client: TestClient) -> None:
     found = parse(client, client.get(f"/v1/sources?format={name}").content)
-    assert (found["format"], found["found"], found["matched"]) == (name, SEEDED_SOURCES, SEEDED_SOURCES)
+    assert (found["format"], found["found"], found["matched"]) == (
+        name,
+        SEEDED_SOURCES,
+        SEEDED_SOURCES,
+    )
     assert {record["id"] for record in found["data"]} == set(ids(client, "/v1/sources"))
     assert [record["differences"] for record in found["data"] if record["differences"]] == []
 
