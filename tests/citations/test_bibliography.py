@@ -109,13 +109,9 @@ def test_the_other_locale_turns_no_more_than_a_date(style: str) -> None:
     for american, british in zip(
         lines(seed_sources(), style), lines(seed_sources(), style, "en-GB"), strict=True
     ):
-        if (
-            style == "american-medical-association"
-            and "Published online September 2, 2009." in american
-        ):
-            american = american.replace("September 2, 2009", "2 September 2009")
-        elif style == "american-medical-association":
-            american = american.replace("January 21, 2022", "21 January 2022")
+        if style == "american-medical-association":
+            american = re.sub(r"\b([A-Z][a-z]+) (\d{1,2}), (\d{4})\b", r"\2 \1 \3", american)
+            british = re.sub(r"\b([A-Z][a-z]+) (\d{1,2}), (\d{4})\b", r"\2 \1 \3", british)
         assert american == british
 
 
