@@ -59,7 +59,6 @@ NO_BOUNDS = {
     "api.citations.parse_result.MOST_NAME_LENGTH": "of one name that is told",
     "api.citations.reading_process.MOST_KEPT_MEMORY": "what an idle process keeps of MOST_MEMORY",
     "api.citations.verify.MOST_BYTES": "of an answer of a registry, asked by a command",
-    "api.http.negotiation.MOST_REMEMBERED": "as that of compression",
     "api.http.pagination.MOST_KNOWN": "of short texts that the server itself wrote",
     "api.http.rate_limits.FAILED_KEYS_PER_MINUTE": "told in the table of limits",
     "api.http.rate_limits.MOST_ADDRESSES": "of short texts",

@@ -1,6 +1,8 @@
 """Content negotiation: which of the offered representations a client likes best."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
@@ -13,6 +15,25 @@ MOST_REMEMBERED = 200
 MOST_RANGES = 100
 OFFERED = ("application/json",)
 
+Header = TypeVar("Header", str, bytes)
+Further = ParamSpec("Further")
+Decision = TypeVar("Decision")
+
+
+def remembering_short(
+    decide: Callable[Concatenate[Header, Further], Decision],
+) -> Callable[Concatenate[Header, Further], Decision]:
+    """Decorate a function of a header's value, whose results for short values are remembered."""
+    remembered: Any = lru_cache(64)(decide)
+
+    @wraps(decide)
+    def decided(value: Header, /, *further: Further.args, **named: Further.kwargs) -> Decision:
+        chosen = decide if len(value) > MOST_REMEMBERED else remembered
+        result: Decision = chosen(value, *further, **named)
+        return result
+
+    return decided
+
 
 def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """Return the offered media type that an Accept header likes best, or None if it takes none.
@@ -22,12 +43,10 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """
     if not accept or not accept.strip():
         return offered[0]
-    if len(accept) > MOST_REMEMBERED:
-        return _negotiate.__wrapped__(accept, offered)
     return _negotiate(accept, offered)
 
 
-@lru_cache(64)
+@remembering_short
 def _negotiate(accept: str, offered: tuple[str, ...]) -> str | None:
     ranges = [_range(part) for part in _parts(accept)]
     best_quality, best = 0.0, None
