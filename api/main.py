@@ -153,6 +153,7 @@ def create_app(settings: Settings) -> Application:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        files.open()
         metrics = app.state.metrics
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield
@@ -202,7 +203,7 @@ def create_app(settings: Settings) -> Application:
     _offline_docs(app)
     openapi.install(app)
     app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
-    app.entry = FairShare(app.cache)
+    app.entry = app.state.fair_share = FairShare(app.cache)
     app.state.metrics = None
     if settings.metrics_port is not None:
         # Imported here, since most run without.

@@ -20,6 +20,8 @@ def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     would, and look at once.
     """
     monkeypatch.setattr("api.http.response_cache.POLL_SECONDS", -1.0)
+    # A busy machine must not decide whether an answer comes from the cache.
+    monkeypatch.setattr("api.http.response_cache.POLL_PATIENCE", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from models.database import schema_version
 from models.database.connections import file_url
 from tests.command_line import get, run, serving
-from tests.databases import Store
+from tests.databases import SEEDED, SEEDED_SOURCES, Store
 
 
 def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
         out, log = process.communicate(timeout=25)
     # Uvicorn ends in order, then hands the signal on, as a shell expects.
     assert process.returncode == -signal.SIGTERM
-    assert "Seeded an empty database with 196 records" in out
+    assert f"Seeded an empty database with {SEEDED} records" in out
     assert f"API   http://127.0.0.1:{port}/v1" in out
     records = [json.loads(line) for line in log.splitlines()]
     requests = [
@@ -43,7 +43,7 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
     assert [(record["status"], record["method"]) for record in requests] == [(200, "GET")]
 
     with serving(url) as (port, _, _):
-        assert json.loads(get(port, "/v1"))["serial"] == 196
+        assert json.loads(get(port, "/v1"))["serial"] == SEEDED
 
 
 def test_seed_check_rebuild_migrate(empty: Store) -> None:
@@ -59,7 +59,7 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     refused = run("migrate", "--to", "base", url=empty.url)
     assert refused.returncode == 1
     assert "Going back to base loses " in refused.stderr
-    assert "40 rows of source," in refused.stderr
+    assert f"{SEEDED_SOURCES} rows of source," in refused.stderr
     assert "say --yes" in refused.stderr
     assert run("check", url=empty.url).returncode == 0, "nothing was changed"
     down = run("migrate", "--to", "base", "--yes", url=empty.url)

@@ -9,7 +9,7 @@ from pathlib import Path
 from api.settings import ROOT
 from models.database.connections import file_url
 from tests.command_line import COMMAND, run
-from tests.databases import Store
+from tests.databases import SEEDED, SEEDED_SOURCES, Store
 from tests.models.exports import as_lines
 from tests.models.scifact_files import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 
@@ -21,17 +21,18 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     first = run("export", str(folder), url=seeded.url)
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith(
-        ": serial 196, 10 topics, 40 sources, 21 claims, 0 retired, 196 revisions.\n"
+        f": serial {SEEDED}, 10 topics, {SEEDED_SOURCES} sources, 21 claims, 0 retired,"
+        f" {SEEDED} revisions.\n"
     )
     again = run("export", str(folder), url=seeded.url)
     assert (again.returncode, "a release is never altered" in again.stderr) == (1, True)
     loaded = run("import", str(folder), url=other.url)
     assert loaded.returncode == 0, loaded.stderr
     assert (
-        "267 lines: 196 records = 196 stored + 0 unchanged + 0 reported; 196 revisions."
-        in loaded.stdout
+        f"{10 + SEEDED_SOURCES + 21 + SEEDED} lines: {SEEDED} records = {SEEDED} stored"
+        f" + 0 unchanged + 0 reported; {SEEDED} revisions." in loaded.stdout
     )
-    assert "Restored as it was, up to serial 196." in loaded.stdout
+    assert f"Restored as it was, up to serial {SEEDED}." in loaded.stdout
     # The longer form, standard input, options in front, and what happens in a database that has
     # content.
     file = tmp_path / "sources"
@@ -47,8 +48,8 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
         more = run(*words, url=other.url, given=content)
         assert more.returncode == 0, more.stderr
         assert (
-            "236 lines: 40 records = 0 stored + 40 unchanged + 0 reported; 196 revisions."
-            in more.stdout
+            f"{SEEDED_SOURCES + SEEDED} lines: {SEEDED_SOURCES} records = 0 stored"
+            f" + {SEEDED_SOURCES} unchanged + 0 reported; {SEEDED} revisions." in more.stdout
         )
         assert "The revisions were not taken" in more.stdout
     assert run("check", url=other.url).returncode == 0
@@ -92,10 +93,10 @@ def test_backup_and_restore(seeded: Store, other: Store, tmp_path: Path) -> None
     file = tmp_path / "a.backup"
     made = run("backup", str(file), url=seeded.url)
     assert made.returncode == 0, made.stderr
-    assert ": serial 196, " in made.stdout
+    assert f": serial {SEEDED}, " in made.stdout
     back = run("restore", str(file), url=other.url)
     assert back.returncode == 0, back.stderr
-    assert "restored up to serial 196, " in back.stdout
+    assert f"restored up to serial {SEEDED}, " in back.stdout
     assert run("check", url=other.url).returncode == 0
     for words, told in ((["backup"], "never written over"), (["restore"], "has content")):
         again = run(*words, str(file), url=other.url)

@@ -68,5 +68,6 @@ def told(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def shortened(text: str, length: int) -> str:
-    """Return the beginning of a text that is longer than that."""
+    """Return the beginning of a text that is longer than that, with lone surrogates escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= length else f"{text[: length - 1]}…"

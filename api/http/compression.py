@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Protocol
 
 import anyio.to_thread
@@ -12,7 +11,7 @@ from isal import isal_zlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import not_acceptable, on_domain_error
-from api.http.negotiation import qualities
+from api.http.negotiation import qualities, remembering_short
 
 # A response of fewer bytes hardly becomes smaller.
 COMPRESSED_FROM = 1000
@@ -27,8 +26,6 @@ NOT_COMPRESSED = (b"text/event-stream", b"image/png")
 
 CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 READ = CONDITIONS | {b"accept-encoding"}
-# What was decided for a longer header is not remembered, since clients may send any.
-MOST_REMEMBERED = 200
 # The q-value of identity if the header does not name it.
 LEAST = 0.0001
 Headers = list[tuple[bytes, bytes]]
@@ -84,12 +81,10 @@ def preferred_coding(accept_encoding: bytes | None) -> str | None:
     """
     if accept_encoding is None:
         return "identity"
-    if len(accept_encoding) > MOST_REMEMBERED:
-        return _preferred_coding.__wrapped__(accept_encoding)
     return _preferred_coding(accept_encoding)
 
 
-@lru_cache(64)
+@remembering_short
 def _preferred_coding(accept_encoding: bytes) -> str | None:
     accepted = qualities(accept_encoding.decode("latin-1"))
     # A coding that the header does not name is not accepted, except identity, which is least liked.

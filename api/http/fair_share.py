@@ -26,8 +26,8 @@ class FairShare:
     """An ASGI application in front of another one, which lets addresses that took much wait.
 
     Of n addresses that ask each has a share of one nth of the event loop's time; what exceeds that
-    waits until the loop is free. What counts is the time for which requests kept the loop, not how
-    long they took.
+    waits until the loop is free. What counts is the time for which requests kept the loop, or a
+    thread that reads, not how long they took.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +48,11 @@ class FairShare:
         try:
             await timed
         finally:
-            self.current[address] = self.current.get(address, 0.0) + timed.seconds
+            self.add(address, timed.seconds)
+
+    def add(self, address: str, seconds: float) -> None:
+        """Count time that an address took, also that of its threads."""
+        self.current[address] = self.current.get(address, 0.0) + seconds
 
     def _exceeds(self, address: str) -> bool:
         """Return whether an address took more than its share, while others asked as well."""

@@ -158,6 +158,10 @@ class FileReaders:
                 raise Unavailable("The server is being stopped. Try again later.")
             yield
 
+    def open(self) -> None:
+        """Begin to read files; an application may be started again after its end."""
+        self._closed = self._stopping = False
+
     def stop(self) -> None:
         """Begin nothing any more, and give what is being read a little time to end."""
         self._stopping = True

@@ -27,9 +27,10 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import settings
+from api.http.middleware import NotingStatus
 
 # The largest time in each bucket, in seconds: a kept answer takes less than the first, and the
 # database is given up after the last, unless a setting says otherwise.
@@ -246,18 +247,11 @@ class CountingRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 0
-
-        async def send_noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        began, noting = time.perf_counter(), NotingStatus(send)
         try:
-            await self.app(scope, receive, send_noting)
+            await self.app(scope, receive, noting)
         finally:
-            self.metrics.count_request(scope, status, time.perf_counter() - began)
+            self.metrics.count_request(scope, noting.status, time.perf_counter() - began)
 
 
 class Workers(Collector):

@@ -49,6 +49,19 @@ def changing_headers(send: Send, change: Callable[[Headers], Headers]) -> Send:
     return send_changed
 
 
+class NotingStatus:
+    """A `send` that knows the status of the response, 0 until it begins."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self.send(message)
+
+
 class SecurityHeadersMiddleware:
     """Adds to every response the security headers that it does not set itself."""
 
@@ -100,21 +113,14 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), 0
-
-        async def send_noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        begun, noting = time.perf_counter(), NotingStatus(send)
         try:
-            await self.app(scope, receive, send_noting)
+            await self.app(scope, receive, noting)
         finally:
             request_id = scope["state"]["request_id"]
-            if status in DENIALS:
-                record_denial(scope, request_id, status)
-            log_request(scope, request_id, status, begun)
+            if noting.status in DENIALS:
+                record_denial(scope, request_id, noting.status)
+            log_request(scope, request_id, noting.status, begun)
 
 
 def log_request(scope: Scope, request_id: str, status: int, begun: float) -> None:
@@ -238,21 +244,15 @@ class ServerErrorMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
-
-        async def send_noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        noting = NotingStatus(send)
         about = {"request_id": scope["state"]["request_id"], "path": redact_keys(scope["path"])}
         try:
-            await self.app(scope, receive, send_noting)
+            await self.app(scope, receive, noting)
         except ClientDisconnect:
             log.info("client went away", extra=about)
         except Exception:
             log.exception("request failed", extra=about)
-            if started:
+            if noting.status:
                 raise
             detail = "Something went wrong on our side. Tell us the request_id."
             await problem(Request(scope), "internal_error", detail)(scope, receive, send)

@@ -1,6 +1,8 @@
 """Content negotiation: which of the offered representations a client likes best."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
@@ -9,7 +11,28 @@ from api.http.pagination import header
 
 # What was decided for a longer header is not remembered, since clients may send any.
 MOST_REMEMBERED = 200
+# So many media types or codings of a header are read; a browser names about ten.
+MOST_RANGES = 100
 OFFERED = ("application/json",)
+
+Header = TypeVar("Header", str, bytes)
+Further = ParamSpec("Further")
+Decision = TypeVar("Decision")
+
+
+def remembering_short(
+    decide: Callable[Concatenate[Header, Further], Decision],
+) -> Callable[Concatenate[Header, Further], Decision]:
+    """Decorate a function of a header's value, whose results for short values are remembered."""
+    remembered: Any = lru_cache(64)(decide)
+
+    @wraps(decide)
+    def decided(value: Header, /, *further: Further.args, **named: Further.kwargs) -> Decision:
+        chosen = decide if len(value) > MOST_REMEMBERED else remembered
+        result: Decision = chosen(value, *further, **named)
+        return result
+
+    return decided
 
 
 def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
@@ -20,16 +43,23 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str | None:
     """
     if not accept or not accept.strip():
         return offered[0]
-    if len(accept) > MOST_REMEMBERED:
-        return _negotiate.__wrapped__(accept, offered)
     return _negotiate(accept, offered)
 
 
-@lru_cache(64)
+@remembering_short
 def _negotiate(accept: str, offered: tuple[str, ...]) -> str | None:
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    best = max(offered, key=lambda media_type: _quality(ranges, media_type))
-    return best if _quality(ranges, best) > 0 else None
+    ranges = [_range(part) for part in _parts(accept)]
+    best_quality, best = 0.0, None
+    for media_type in offered:
+        if (quality := _quality(ranges, media_type)) > best_quality:
+            best_quality, best = quality, media_type
+    return best
+
+
+def _parts(header: str) -> list[str]:
+    """Return the first values of a header that is a list; what comes after them is not read."""
+    parts = header.split(",", MOST_RANGES)[:MOST_RANGES]
+    return [part for part in parts if part.strip()]
 
 
 def _quality(ranges: list[tuple[str, float]], media_type: str) -> float:
@@ -41,7 +71,7 @@ def _quality(ranges: list[tuple[str, float]], media_type: str) -> float:
 
 def qualities(header: str) -> dict[str, float]:
     """Return the q-value of each value of an Accept header (RFC 9110 section 12.4.2)."""
-    return dict(_range(part) for part in header.split(",") if part.strip())
+    return dict(_range(part) for part in _parts(header))
 
 
 def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
@@ -49,7 +79,7 @@ def parameters_of(accept: str | None, media_type: str) -> dict[str, str]:
 
     An example is `text/x-bibliography; style=apa`.
     """
-    for part in (accept or "").split(","):
+    for part in _parts(accept or ""):
         pattern, *parameters = (piece.strip() for piece in part.split(";"))
         if pattern.lower() == media_type:
             pairs = (parameter.partition("=") for parameter in parameters)

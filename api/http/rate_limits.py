@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from fastapi import Request
 
+from api.http.request_body import announced_length
 from models.core.errors import ClaimbaseError
 
 WINDOW = 60
@@ -133,8 +134,7 @@ class Limits:
         Parsing needs no key, but takes seconds. Of a body without Content-Length the rest is
         counted by `count_body` once it is there.
         """
-        length = request.headers.get("content-length", "0")
-        units = max(LEAST_FILE_BYTES, int(length) if length.isdecimal() else 0)
+        units = max(LEAST_FILE_BYTES, announced_length(request))
         self._count(request, self._files(request), units)
 
     def tell_work(self, request: Request, client: str) -> None:

@@ -3,6 +3,7 @@
 A route's function asks for one by the type of a parameter; `api.http.read_route` passes it in.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from api.http.fair_queue import FairQueue, client_of
+from api.http.rate_limits import address_of
 from models.database.connections import Database
 from models.database.driver_errors import TooSlowForEventLoop, needs_waiting
 
@@ -63,9 +65,21 @@ async def read(
             if not needs_waiting(error):
                 raise
     readers: FairQueue = request.app.state.readers
+    took = 0.0
+
+    def work_in_thread() -> Result:
+        nonlocal took
+        began = time.perf_counter()
+        try:
+            return _work_on(database(request).read, work)
+        finally:
+            took = time.perf_counter() - began
+
     try:
-        return await readers.run(client, partial(_work_on, database(request).read, work))
+        return await readers.run(client, work_in_thread)
     finally:
+        # A thread takes processors and Python's lock away from the event loop.
+        request.app.state.fair_share.add(address_of(request), took)
         request.app.state.limits.tell_work(request, client)
 
 

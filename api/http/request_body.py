@@ -19,6 +19,8 @@ MOST_BYTES = 2_000_000
 BODY_SECONDS = 30.0
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 DEEPEST = 32
+# A longer Content-Length is too large, whatever its further digits are.
+MOST_DIGITS = 18
 # Beyond 2^53 a JSON number is not the same one for every reader (RFC 7493 section 2.2).
 MOST_EXACT = 2**53 - 1
 # A larger body is parsed in a thread, so that other requests need not wait for it.
@@ -60,9 +62,15 @@ def has_body(request: Request) -> bool:
 
 def refuse_by_length(request: Request) -> None:
     """Raise BodyTooLarge if Content-Length is too large, before any of the body is read."""
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MOST_BYTES:
+    if announced_length(request) > MOST_BYTES:
         raise BodyTooLarge
+
+
+def announced_length(request: Request) -> int:
+    """Return what Content-Length says, or 0 without it; of a huge number only the first digits."""
+    length = request.headers.get("content-length", "0").lstrip("0")
+    # Python refuses to read thousands of digits.
+    return int(length[:MOST_DIGITS]) if length.isdecimal() else 0
 
 
 def guarded(receive: Receive) -> Receive:

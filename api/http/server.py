@@ -41,6 +41,8 @@ KEEP_ALIVE_SECONDS = 5
 # memory for nothing.
 MOST_HEAD_BYTES = 64 * 1024
 MOST_FIELDS = 200
+# The most requests of a connection that wait for the response to one before them.
+MOST_PIPELINED = 16
 # The characters of a host and a port (RFC 3986 section 3.2); a Host header is part of links.
 HOST = re.compile(rb"[A-Za-z0-9!$&'()*+,;=._~%:\[\]-]*")
 # How long a shutdown waits for open requests. It must be less than the ten seconds after which a
@@ -161,6 +163,11 @@ class Impatient(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self.head_bytes = self.fields = self.silent_bytes = 0
+        if len(self.pipeline) >= MOST_PIPELINED:
+            # A response in the midst of others would be taken for one of theirs.
+            self.refused = True
+            self.transport.abort()
+            self._stop_parsing(BadHead("malformed_request", "Too many requests wait."))
         super().on_message_begin()
         if not self.reading.running and self._idle():
             self.reading.set(HEADER_SECONDS, self._headers_too_late)
@@ -231,6 +238,7 @@ class Impatient(HttpToolsProtocol):
         self.reading.let_go()
         self.resume_writing()
         self.writing.let_go()
+        self.pipeline.clear()
         super().connection_lost(exc)
         self.config.connections[self.address] -= 1
         if not self.config.connections[self.address]:

@@ -27,8 +27,8 @@ AT_ONCE = 2
 LEAST_RATE = 250_000
 # The first two records of an export.
 EXAMPLE = (
-    '{"record":"export","format":1,"schema":"0012","derivation":"2026-11-28","serial":196,"licence":"CC0-1.0",'
-    '"counts":{"topics":10,"sources":40,"claims":21,"retired":0,"revisions":196}}\n'
+    '{"record":"export","format":1,"schema":"0012","derivation":"2026-11-28","serial":236,"licence":"CC0-1.0",'
+    '"counts":{"topics":10,"sources":80,"claims":21,"retired":0,"revisions":236}}\n'
     '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune'
     " activity against the body's own "
     'tissue.","crosswalk":{"mesh":"Autoimmunity"},"state":"accepted","replaced_by":null,"revision":7,'

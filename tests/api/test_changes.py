@@ -14,7 +14,7 @@ from api.settings import Settings
 from models.read import change_feed, listings
 from tests.api.following import PROPOSED, SECRET, fill, propose, refile, writing, written
 from tests.api.requests import get_json, problem
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 
 
 def served(store: Store) -> TestClient:
@@ -41,22 +41,26 @@ def serials(rows: list[dict[str, Any]]) -> list[int]:
 @pytest.mark.parametrize("limit", [1, 7, 200])
 def test_every_change_comes_once_in_its_order(limit: int, client: TestClient) -> None:
     rows = followed(client, f"/v1/changes?limit={limit}")
-    assert serials(rows) == list(range(1, 197))
+    assert serials(rows) == list(range(1, SEEDED + 1))
     assert all(row["record"] and row["actor"] for row in rows)
 
 
 def test_a_page_says_where_to_go_on(client: TestClient) -> None:
     response = client.get(
-        "/v1/changes?since=190&limit=4&kind=evidence,claim,relation,occurrence,source,topic"
+        f"/v1/changes?since={SEEDED - 6}&limit=4"
+        "&kind=evidence,claim,relation,occurrence,source,topic"
     )
-    assert response.json()["page"] == {"limit": 4, "next": 194, "last": 196}
+    assert response.json()["page"] == {"limit": 4, "next": SEEDED - 2, "last": SEEDED}
     link = response.headers["link"]
-    assert link.endswith('since=194>; rel="next"')
+    assert link.endswith(f'since={SEEDED - 2}>; rel="next"')
     rest = client.get(link.partition(">")[0].removeprefix("<"))
-    assert (serials(rest.json()["data"]), rest.json()["page"]["next"]) == ([195, 196], 196)
+    assert (serials(rest.json()["data"]), rest.json()["page"]["next"]) == (
+        [SEEDED - 1, SEEDED],
+        SEEDED,
+    )
     assert "link" not in rest.headers
-    end = get_json(client, "/v1/changes?since=196")
-    assert end == {"data": [], "page": {"limit": 25, "next": 196, "last": 196}}
+    end = get_json(client, f"/v1/changes?since={SEEDED}")
+    assert end == {"data": [], "page": {"limit": 25, "next": SEEDED, "last": SEEDED}}
 
 
 def test_a_whole_record_stands_after_each_change_where_it_is_wanted(client: TestClient) -> None:
@@ -80,9 +84,9 @@ def test_an_unchanged_feed_is_304_until_something_changes(empty: Store) -> None:
 def test_a_serial_that_has_not_come_is_a_400_that_says_what_the_last_one_is(
     path: str, client: TestClient
 ) -> None:
-    answer = client.get(f"{path}{'&' if '?' in path else '?'}since=197")
+    answer = client.get(f"{path}{'&' if '?' in path else '?'}since={SEEDED + 1}")
     assert answer.status_code == 400
-    assert "the last one is 196" in problem(answer)["detail"]
+    assert f"the last one is {SEEDED}" in problem(answer)["detail"]
     assert problem(answer)["errors"][0]["parameter"] == "since"
 
 

@@ -15,10 +15,12 @@ from fastapi.testclient import TestClient
 
 from api.http import compression
 from api.http.compression import CompressionMiddleware, preferred_coding
+from api.http.negotiation import MOST_RANGES, negotiate
 from api.main import create_app
 from api.settings import Settings
 from tests.api.requests import problem
 from tests.databases import Store
+from tests.growth import MOST_GROWTH, growth
 
 LONG = b"A long answer that says the same thing again and again. " * 200
 
@@ -166,3 +168,13 @@ def test_the_cache_keeps_each_coding_once(seeded: Store) -> None:
                     content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
                 assert content.startswith(b'{"data":[')
         assert len(app.cache.kept) == 3
+
+
+def test_of_a_long_list_of_types_or_codings_the_first_are_read() -> None:
+    offered = ("application/json", "text/csv")
+    few = "a/b, " * (MOST_RANGES - 1) + "text/csv"
+    assert negotiate(few, offered) == "text/csv"
+    assert negotiate(f"a/b, {few}", offered) is None
+    # A client may send 64 kB of them: twice as many cost hardly more.
+    long = lambda number: ",".join(f"a/b;q=0.{position}" for position in range(number))  # noqa: E731
+    assert growth(long, lambda header: negotiate(header, offered), 8000) < MOST_GROWTH

@@ -31,7 +31,7 @@ from tests.api.following import (
 from tests.api.requests import problem
 from tests.api.streaming import QUICK, Client, running, stream, until
 from tests.command_line import serving
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 
 PATH = "/v1/changes/stream"
 
@@ -273,12 +273,12 @@ def test_head_tells_of_the_stream_and_ends(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("query", "headers", "names"),
     [
-        ("since=197", {}, "since"),
+        (f"since={SEEDED + 1}", {}, "since"),
         ("since=-1", {}, "since"),
         ("limit=3", {}, "limit"),
         ("kind=x", {}, "kind"),
         ("claim=nope", {}, "claim"),
-        ("since=3", {"Last-Event-ID": "197"}, "Last-Event-ID"),
+        ("since=3", {"Last-Event-ID": f"{SEEDED + 1}"}, "Last-Event-ID"),
         ("", {"Last-Event-ID": "x"}, "last-event-id"),
     ],
 )

@@ -284,6 +284,14 @@ def test_a_file_costs_its_bytes(empty: Store) -> None:
                 assert answer.headers["ratelimit"].startswith(f'"files_by_address";r={left};')
 
 
+def test_a_name_with_half_a_character_is_told_escaped(empty: Store) -> None:
+    body = b'[{"title": "t", "\\ud800": 1, "type": "book"}]'
+    with TestClient(create_app(Settings(database_url=empty.url))) as client:
+        answer = client.post(f"{PATH}?format=csl_json", content=body)
+        assert answer.status_code == 200
+        assert "\\ud800" in answer.json()["data"][0]["dropped"]
+
+
 @pytest.mark.slow
 def test_many_at_once_are_all_served(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_reading, "MOST_FILES", 4)

@@ -15,7 +15,7 @@ from models.records.claim import ClaimIn
 from models.records.source import SourceIn
 from models.write import changes
 from tests.api.requests import get_json
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 
 JSONL = {"Accept": "application/jsonl"}
 
@@ -94,7 +94,7 @@ def test_they_do_not_end_with_a_batch(empty: Store) -> None:
 def test_they_have_a_tag_and_a_file_name_of_their_own(name: str, client: TestClient) -> None:
     answer = client.get(f"/v1/{name}", headers=JSONL)
     etag = answer.headers["etag"]
-    assert etag == 'W/"s196-jsonl"'
+    assert etag == f'W/"s{SEEDED}-jsonl"'
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}.jsonl"'
     assert "Accept" in answer.headers["vary"]
     again = client.get(f"/v1/{name}", headers=JSONL | {"If-None-Match": etag})

@@ -166,7 +166,8 @@ def test_nobody_else_touches_it_by_its_id(path: str, desk: Desk) -> None:
     for who in OTHERS:
         assert alike(desk, who, "GET", f"/v1/records/{kind}/{record}") == 404
         wanted = 404 if who else 401
-        for method, body in (("PATCH", {"note": "x"}), ("PUT", {"note": "x"}), ("DELETE", None)):
+        word = {"topic": "definition", "assessment": "rationale"}.get(kind, "note")
+        for method, body in (("PATCH", {word: "x"}), ("PUT", {word: "x"}), ("DELETE", None)):
             for headers in ({"If_Match": NOW}, {"If_Match": '"1"'}, {}):
                 assert alike(desk, who, method, f"/v1/{path}", body, **headers) == wanted
         if kind == "evidence":

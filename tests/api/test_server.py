@@ -352,3 +352,29 @@ def test_one_address_leaves_half_of_the_connections_to_others(tmp_path: Path) ->
                 assert rest(connection).startswith(f"HTTP/1.1 {status} ".encode())
         for each in held:
             each.close()
+
+
+def test_few_requests_of_a_connection_wait_for_a_response(server: Running) -> None:
+    first = b"GET /heeding HTTP/1.1\r\nHost: a\r\n\r\n"
+    following = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    with server.open() as connection:
+        last = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        connection.sendall(following * 9 + last)
+        assert rest(connection).count(b"HTTP/1.1 200 ") == 10
+    memory = []
+    for number in (1000, 1000, 8000):
+        with server.open() as connection:
+            send_all(connection, first + following * number)
+            assert rest(connection).count(b"HTTP/1.1 ") <= 1
+        memory.append(server.peak_memory())
+    assert memory[2] - memory[1] < 2_000_000
+
+
+def test_a_length_of_thousands_of_digits_is_read(server: Running) -> None:
+    for digits, status in ((b"0" * 5000, 200), (b"0" * 5000 + b"9" * 17, 413)):
+        with server.open() as connection:
+            connection.sendall(
+                b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                b"Content-Length: " + digits + b"\r\n\r\n"
+            )
+            assert rest(connection).startswith(b"HTTP/1.1 %d " % status)

@@ -30,7 +30,7 @@ def a_source(**fields: Any) -> Row:
         ("zamboni-2009-cnr", "zamboni2009venous"),
         ("singh-2009", "singh2009anomalous"),
         ("sundstrom-2010", "sundstrom2010venous"),
-        ("fda-2017", "us2017notice"),
+        ("fda-2017", "us2017fda"),
         ("article-ccsvi-explained", "disease2010doctors"),
     ],
 )

@@ -63,7 +63,7 @@ def test_the_three_sources_of_the_article() -> None:
             {"family": "Bartolomei", "given": "I"},
             {"family": "Salvi", "given": "F"},
         ],
-        "issued": {"date-parts": [[2009]]},
+        "issued": {"date-parts": [[2009, 4]]},
         "volume": "80",
         "issue": "4",
         "page": "392-399",
@@ -75,7 +75,7 @@ def test_the_three_sources_of_the_article() -> None:
             "study_design": "case_control",
             "sample_size": 300,
             "sample": "65 MS, 235 controls",
-            "unverified": ["DOI", "PMCID", "PMID"],
+            "unverified": ["DOI"],
         },
     }
     assert singh == {
@@ -104,7 +104,7 @@ def test_the_three_sources_of_the_article() -> None:
         "204-212",
         "10.2174/156720209788970054",
     )
-    assert cnr["custom"]["unverified"] == ["DOI"]
+    assert cnr["custom"]["unverified"] == ["DOI", "PMID"]
 
 
 def test_no_sources_are_an_empty_array() -> None:

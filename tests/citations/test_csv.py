@@ -41,7 +41,7 @@ def test_the_three_sources_of_the_article() -> None:
         "volume": "80",
         "issue": "4",
         "page": "392-399",
-        "issued": "2009",
+        "issued": "2009-04",
         "issued_inferred": "false",
         "study_design": "case_control",
         "sample_size": "300",
@@ -50,12 +50,12 @@ def test_the_three_sources_of_the_article() -> None:
         "doi": "10.1136/jnnp.2008.157164",
         "doi_verification": "unverified",
         "pmid": "19060024",
-        "pmid_verification": "unverified",
+        "pmid_verification": "verified",
         "pmcid": "PMC2647682",
-        "pmcid_verification": "unverified",
+        "pmcid_verification": "verified",
         "citation": "Zamboni et al. 2009",
         "year": "2009",
-        "published": "2009-12-31",
+        "published": "2009-04-30",
         "revision": "7",
         "created": "2026-01-02T03:04:05.000006Z",
         "updated": "2026-01-02T03:04:05.000006Z",
@@ -67,7 +67,7 @@ def test_the_three_sources_of_the_article() -> None:
     assert (cnr["key"], cnr["doi"], cnr["pmid_verification"]) == (
         "zamboni2009venous",
         "10.2174/156720209788970054",
-        "verified",
+        "unverified",
     )
 
 

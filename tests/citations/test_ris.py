@@ -39,13 +39,14 @@ J2  - J Neurol Neurosurg Psychiatry
 VL  - 80
 IS  - 4
 PY  - 2009
+DA  - 2009/04//
 SP  - 392
 EP  - 399
 DO  - 10.1136/jnnp.2008.157164
 C2  - PMC2647682
 AN  - 19060024
 DB  - PubMed
-N1  - Unverified identifiers: DOI 10.1136/jnnp.2008.157164, PMCID PMC2647682, PMID 19060024
+N1  - Unverified identifiers: DOI 10.1136/jnnp.2008.157164
 N1  - Third of the three sources in the article's list, which dates it April 2009 and names three of its eight authors; the only one of the three with primary data. Colour Doppler and selective venography. Its working definition of CCSVI was at least 2 of 5 Doppler parameters. On blinding the accounts differ: its abstract says that the examination was blinded, later accounts say that the study was not; who was blinded is not said.
 U1  - Study design: case_control
 U2  - Sample size: 300
@@ -84,12 +85,13 @@ J2  - Curr Neurovasc Res
 VL  - 6
 IS  - 3
 PY  - 2009
+DA  - 2009/08//
 SP  - 204
 EP  - 212
 DO  - 10.2174/156720209788970054
 AN  - 19534716
 DB  - PubMed
-N1  - Unverified identifiers: DOI 10.2174/156720209788970054
+N1  - Unverified identifiers: DOI 10.2174/156720209788970054, PMID 19534716
 N1  - Second of the three sources in the article's list, which dates it August 2009 and names three of its seven authors. A narrative review of radiological anatomy.
 U1  - Study design: narrative_review
 ER  - \n""",

@@ -295,7 +295,9 @@ class Reviewing(RuleBasedStateMachine):
         record = self.attempt(
             who,
             "propose",
-            lambda change, key: review.propose(change, key, RECORD_TYPES[kind], body),
+            lambda change, key: review.propose(
+                change, key, RECORD_TYPES[kind], review.judge(key, RECORD_TYPES[kind], body)
+            ),
         )
         if record is not None and by is not None:
             self.decide(by, f"{kind}/{record}", "accept")

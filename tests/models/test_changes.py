@@ -22,7 +22,7 @@ from models.records.revision import Revision, Serial
 from models.records.serializers import sources_by_id, table
 from models.status.claim_aggregate import PARTS
 from models.write import changes
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 from tests.models.exports import disagreements
 from tests.records import a_claim, a_line, a_source, put_part, store_one_claim
 
@@ -426,5 +426,5 @@ def test_an_empty_change_takes_no_serial(seeded: Store) -> None:
         assert (
             connection.scalar(select(func.max(table(Revision).c.serial)))
             == listings.current_serial(connection)
-            == 196
+            == SEEDED
         )

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from api.settings import ROOT
 from models.projection.tables import StatusPeriod
 from models.records.serializers import sources_by_id, table
-from models.records.source import Source
 from tests.databases import Store
 
 SEED = ROOT / "seed_data"
@@ -121,23 +120,117 @@ def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
         for slug, source in sources.items()
         for identifier in source.get("identifiers", [])
     }
-    assert verification["zamboni-2009-jnnp", "pmid"] == "unverified"
+    assert verification["zamboni-2009-jnnp", "doi"] == "unverified"
+    assert verification["zamboni-2009-cnr", "pmid"] == "unverified"
     assert verification["singh-2009", "doi"] == "verified"
     assert verification["singh-2009", "pmid"] == "unverified"
     assert verification["zamboni-2018", "doi"] == "unverified"
     assert "volume" not in sources["singh-2009"]
-    assert "issued" not in sources["pmc3783583"]
+    assert {slug for slug, source in sources.items() if source.get("issued_inferred")} == {
+        "article-ccsvi-explained",
+        "baracchini-2011",
+        "baracchini-2012",
+        "centonze-2011",
+        "cirse-2010",
+        "monti-2011",
+        "pmc3783583",
+        "zivadinov-2018",
+    }
     assert sources["doepp-2010"]["title"].startswith("[")
     assert "sample_size" not in sources["rodger-2013"]
+
+
+def test_each_source_but_the_article_can_be_looked_up() -> None:
+    lost = {
+        slug
+        for slug, source in sources.items()
+        if not source.get("identifiers") and not source.get("url")
+    }
+    assert lost == {"article-ccsvi-explained"}
+
+
+def test_a_title_stands_in_brackets_only_where_the_printed_one_was_not_found() -> None:
+    described = {slug for slug, source in sources.items() if source["title"].startswith("[")}
+    assert described == {
+        "bagnato-2011",
+        "cirse-2010",
+        "doepp-2010",
+        "nice-2019",
+        "pmc3783583",
+        "pmc4049975",
+    }
+    assert all("describes" in sources[slug]["note"] for slug in described)
+
+
+def test_et_al_is_printed_only_where_somebody_saw_that_there_are_more_authors() -> None:
+    going_on = {
+        slug
+        for slug, source in sources.items()
+        if source.get("authors") and source.get("authors_complete") is False
+    }
+    assert going_on == {
+        "monti-2011",
+        "rodger-2013",
+        "siddiqui-2014",
+        "traboulsee-2018",
+        "zamboni-2009-jvs",
+        "zivadinov-2011",
+    }
 
 
 def test_no_line_claims_that_a_person_read_the_source() -> None:
     assert {line["extraction"] for _, line in lines} == {"machine"}
 
 
-def test_each_source_bears_on_a_claim_or_states_one() -> None:
+# Entered, but without a line of evidence so far. A work leaves this list with its first line.
+NOT_YET_USED = {
+    "al-omari-2010",
+    "ascherio-2007a",
+    "ascherio-2007b",
+    "ascherio-2010",
+    "auriel-2011",
+    "baracchini-2011",
+    "baracchini-2012",
+    "bastianello-2011",
+    "burton-2011",
+    "centonze-2011",
+    "cocozza-2016",
+    "compston-2008",
+    "didonna-2015",
+    "dolezal-2012",
+    "dow-1942",
+    "filippi-2011",
+    "ge-2007",
+    "gelfand-2011",
+    "habib-2012",
+    "hagemeier-2012",
+    "juurlink-2018",
+    "jvs-2013",
+    "langer-gould-2018",
+    "lanzillo-2013",
+    "marder-2011",
+    "monti-2011",
+    "munger-2016",
+    "napoli-2020",
+    "nice-2012",
+    "nice-2019",
+    "patti-2012",
+    "pmc4049975",
+    "pmc4188158",
+    "pmid21041329",
+    "putnam-1937",
+    "sadovnick-2017",
+    "simka-2012",
+    "zamboni-2019",
+    "zivadinov-2018",
+    "zuvich-2009",
+}
+
+
+def test_each_source_bears_on_a_claim_or_states_one_or_waits() -> None:
     named = {line["source"] for _, line in lines} | {"article-ccsvi-explained"}
-    assert named == set(sources)
+    assert set(sources) - named == NOT_YET_USED
+    assert named <= set(sources)
 
 
 def test_the_causal_chain() -> None:
@@ -154,27 +247,31 @@ def test_the_causal_chain() -> None:
     assert chain == {(key[step.split()[0]], key[step.split()[1]]) for step in steps.split(", ")}
 
 
-def test_undated_sources_count_from_the_day_on_which_they_were_seen(shared: Store) -> None:
+def test_an_inferred_year_counts_from_its_end_and_no_status_from_the_day_it_was_seen(
+    shared: Store,
+) -> None:
+    period = table(StatusPeriod)
     with shared.database.read() as connection:
-        ids = connection.scalars(
-            select(table(Source).c.id).where(table(Source).c.issued.is_(None))
-        ).all()
-        found = sources_by_id(connection, ids)
-    assert set(found) == {"cirse-2010", "pmc3783583"}
-    assert {(row["published"], row["accessed"], row["year"]) for row in found.values()} == {
-        ("2026-11-22", "2026-11-22", None)
+        found = sources_by_id(connection, ["cirse-2010", "pmc3783583"])
+        latest = connection.scalar(select(func.max(period.c.starts)))
+    assert {slug: row["published"] for slug, row in found.items()} == {
+        "cirse-2010": "2010-12-31",
+        "pmc3783583": "2013-12-31",
     }
+    assert latest == "2023-06-28"  # The meta-analysis of that day, and not the day of a look-up.
 
 
 def test_sources_are_published_by_the_earlier_of_their_dates(shared: Store) -> None:
     with shared.database.read() as connection:
         found = sources_by_id(
-            connection, ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "zamboni-2018"]
+            connection,
+            ["singh-2009", "zamboni-2009-jvs", "siddiqui-2014", "traboulsee-2014", "zamboni-2018"],
         )
     assert {slug: row["published"] for slug, row in found.items()} == {
         "singh-2009": "2009-09-02",
         "zamboni-2009-jvs": "2009-12-31",
         "siddiqui-2014": "2014-06-27",
+        "traboulsee-2014": "2013-10-09",
         "zamboni-2018": "2017-11-30",
     }
 

@@ -21,7 +21,7 @@ from models.transfer import export
 from models.transfer.jsonl_reader import BadFile
 from models.transfer.load import BadImport
 from models.write import changes
-from tests.databases import Store
+from tests.databases import SEEDED, SEEDED_SOURCES, Store
 from tests.models.exports import (
     as_lines,
     disagreements,
@@ -39,16 +39,21 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
     header = found[0]
     kinds = [record["record"] for record in found]
     assert (
-        kinds == ["export"] + ["topic"] * 10 + ["source"] * 40 + ["claim"] * 21 + ["revision"] * 196
+        kinds
+        == ["export"]
+        + ["topic"] * 10
+        + ["source"] * SEEDED_SOURCES
+        + ["claim"] * 21
+        + ["revision"] * SEEDED
     )
     assert header["counts"] == {
         "topics": 10,
-        "sources": 40,
+        "sources": SEEDED_SOURCES,
         "claims": 21,
         "retired": 0,
-        "revisions": 196,
+        "revisions": SEEDED,
     }
-    assert (header["serial"], header["format"], header["licence"]) == (196, 1, "CC0-1.0")
+    assert (header["serial"], header["format"], header["licence"]) == (SEEDED, 1, "CC0-1.0")
     for kind in ("topic", "source", "claim"):
         slugs = [record["id"] for record in found if record["record"] == kind]
         assert slugs == sorted(slugs)
@@ -56,7 +61,7 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
     assert causal["kind"] == "causal_hypothesis"
     assert "sources" not in causal
     assert [record["serial"] for record in found if record["record"] == "revision"] == list(
-        range(1, 197)
+        range(1, SEEDED + 1)
     )
 
 
@@ -151,7 +156,7 @@ def test_a_restored_database_goes_on(seeded: Store, other: Store) -> None:
     with changes.begin(other.database, actor="ada") as change:
         changes.put_source(change, a_source())
         changes.put_claim(change, a_claim())
-        assert change.serial == 198
+        assert change.serial == SEEDED + 2
     assert disagreements(other) == []
 
 

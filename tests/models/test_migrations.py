@@ -23,7 +23,7 @@ from models.records.revision import Revision, Serial
 from models.records.serializers import Row, table
 from models.transfer.seed import seed
 from models.write import changes
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 from tests.models.next_migration import NEXT, next_program
 
 
@@ -115,24 +115,24 @@ def test_up_and_down_with_data(seeded: Store, tmp_path: Path) -> None:
                 ]
             migrations.migrate(seeded.database)
             number, columns = revisions_and_columns()
-            assert (number, "nickname" in columns) == (196, True)
+            assert (number, "nickname" in columns) == (SEEDED, True)
             with seeded.database.write() as connection:
                 assert schema_version.current(connection) == NEXT
                 assert rebuild.rebuild(connection) == 21
                 assert list(check(connection)) == []
             migrations.migrate(seeded.database, here)
             number, columns = revisions_and_columns()
-            assert (number, "nickname" in columns) == (196, False)
+            assert (number, "nickname" in columns) == (SEEDED, False)
     for target in (schema_version.OLDEST, "head"):
         migrations.migrate(seeded.database, target)
-        assert revisions_and_columns()[0] == 196
+        assert revisions_and_columns()[0] == SEEDED
     with seeded.database.read() as connection:
         assert list(check(connection)) == []
     migrations.migrate(seeded.database, "base")
     with seeded.database.read() as connection:
         assert set(inspect(connection).get_table_names()) <= {"alembic_version"}
     migrations.migrate(seeded.database)
-    assert sum(seed(seeded.database, ROOT / "seed_data").values()) == 196
+    assert sum(seed(seeded.database, ROOT / "seed_data").values()) == SEEDED
 
 
 def test_a_database_from_before_the_first_release_is_told_what_to_do(seeded: Store) -> None:
@@ -148,7 +148,7 @@ def test_a_database_from_before_the_first_release_is_told_what_to_do(seeded: Sto
         )
     with seeded.database.read() as connection:
         assert schema_version.current(connection) == "0009"
-        assert connection.scalar(select(func.count()).select_from(table(Revision))) == 196
+        assert connection.scalar(select(func.count()).select_from(table(Revision))) == SEEDED
 
 
 def test_the_oldest_is_the_root_of_the_tree(empty: Store) -> None:
@@ -172,7 +172,7 @@ def test_documents_of_the_older_shape_tell_which_claims_come_out_differently(see
     with seeded.database.read() as connection:
         assert list(check(connection)) == []
         new = (
-            connection.execute(select(table(Revision)).where(table(Revision).c.serial > 196))
+            connection.execute(select(table(Revision)).where(table(Revision).c.serial > SEEDED))
             .mappings()
             .all()
         )
@@ -240,7 +240,7 @@ def test_what_an_older_schema_has_no_place_for_is_told_and_kept(
         request = api_keys.parse_key_request({"name": "Anna", "role": "admin"})
         api_keys.create_key(connection, request)
     losses = migrations.find_losses(seeded.database, "base")
-    assert {"1 rows of api_key", "10 rows of topic", "196 rows of revision"} <= set(losses)
+    assert {"1 rows of api_key", "10 rows of topic", f"{SEEDED} rows of revision"} <= set(losses)
     assert [loss for loss in losses if "claim_document" in loss or "serial" in loss] == []
     # What is derived comes back by itself.
     assert migrations.find_losses(seeded.database, schema_version.OLDEST) == []

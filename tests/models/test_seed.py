@@ -15,7 +15,7 @@ from models.records.claim import Claim
 from models.records.revision import Revision
 from models.records.serializers import table
 from models.transfer.seed import BadSeed, seed
-from tests.databases import Store
+from tests.databases import SEEDED, Store
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def replace(path: Path, old: str, new: str) -> None:
 def test_loading_again_alters_nothing(seeded: Store) -> None:
     before = revisions(seeded)
     tally = seed(seeded.database, ROOT / "seed_data")
-    assert revisions(seeded) == before == 196
+    assert revisions(seeded) == before == SEEDED
     assert {outcome for _, outcome in tally} == {"unchanged"}
-    assert sum(tally.values()) == 196
+    assert sum(tally.values()) == SEEDED
 
 
 def test_an_edited_file_makes_one_revision_and_a_new_document(seeded: Store, files: Path) -> None:
@@ -50,10 +50,10 @@ def test_an_edited_file_makes_one_revision_and_a_new_document(seeded: Store, fil
     )
     tally = seed(seeded.database, files)
     assert tally["claim", "stored"] == 1
-    assert revisions(seeded) == 197
+    assert revisions(seeded) == SEEDED + 1
     with seeded.database.read() as connection:
         row = listings.read_claim(connection, "ccsvi-causes-ms", ())
-    assert row["revision"] == 197
+    assert row["revision"] == SEEDED + 1
     assert b'"statement":"CCSVI causes multiple sclerosis."' in documents.claim_json(row)
 
 
