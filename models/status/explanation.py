@@ -267,6 +267,7 @@ def explain(
     kind = aggregate.claim["kind"]
     keys, gone = set_aside.keys(rows.values(), lines) if set_aside else (set(), set())
     decision = decide(kind, lines, day, keys, gone)
+    parts = parts_by_key(lines, decision)
     return Explanation(
         claim=aggregate.claim["id"],
         statement=aggregate.claim["statement"],
@@ -281,7 +282,7 @@ def explain(
         searched_found_none=decision.searched_found_none,
         groups=_groups(decision),
         lines=[
-            ExplainedLine(**_brief(rows[line.key], line, kind, day), part=_part(line, decision))
+            ExplainedLine(**_brief(rows[line.key], line, kind, day), part=parts[line.key])
             for line in _by_day(lines)
         ],
         bodies=_bodies(decision, rows, kind, day),
@@ -325,6 +326,7 @@ def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
     before, after = (_moment(aggregate, day) for day in (first, second))
     kind = aggregate.claim["kind"]
     decision = decide(kind, aggregate.lines, second)
+    parts = parts_by_key(aggregate.lines, decision)
     return Difference(
         claim=aggregate.claim["id"],
         statement=aggregate.claim["statement"],
@@ -332,7 +334,7 @@ def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
         after=after,
         changed=(before.status, before.certainty) != (after.status, after.certainty),
         added=[
-            ExplainedLine(**_brief(rows[line.key], line, kind, second), part=_part(line, decision))
+            ExplainedLine(**_brief(rows[line.key], line, kind, second), part=parts[line.key])
             for line in _by_day(aggregate.lines)
             if first < line.published <= second and rows[line.key]["state"] in PUBLIC_STATES
         ],
@@ -431,10 +433,16 @@ def _periods(aggregate: ClaimAggregate) -> list[TimelinePeriod]:
     return told
 
 
-def _part(line: Line, decision: Decision) -> str:
+def parts_by_key(lines: Iterable[Line], decision: Decision) -> dict[str, str]:
+    """Return what each of these lines did for a status, by its key: a term of `PARTS`."""
+    decisive = {line.key for line in decision.decisive}
+    return {line.key: _part(line, decision, decisive) for line in lines}
+
+
+def _part(line: Line, decision: Decision, decisive: set[str]) -> str:
     if line.key in decision.left_out:
         return decision.left_out[line.key]
-    if line in decision.decisive:
+    if line.key in decisive:
         return "decisive"
     body = decision.bodies.by_work[line.work]
     if body.side != line.direction:
