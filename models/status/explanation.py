@@ -167,6 +167,21 @@ class WhatIf(Strict):
     changes_status: bool = Field(description="Whether status, rule or certainty differ.")
 
 
+class Prediction(Strict):
+    """What must hold if a claim holds, and whether it fell."""
+
+    claim: Slug
+    target: Slug = Field(description="The claim that must hold.")
+    statement: str = Field(description="Of the target.")
+    status: v.Status = Field(description="Of the target.")
+    certainty: v.Certainty | None
+    note: str | None = Field(description="Why the claim predicts it.")
+    fell: bool = Field(
+        description="True where the target is refuted or disputed, unless it is refuted that the "
+        "claim predicts it."
+    )
+
+
 class Explanation(Strict):
     """The rule that decided, and what every line did."""
 
@@ -189,6 +204,10 @@ class Explanation(Strict):
     lines: list[ExplainedLine]
     critical_groups: list[CriticalGroup] = Field(
         description="Groups whose removal alone would change the status."
+    )
+    predictions: list[Prediction] = Field(
+        description="What must hold if the claim holds. One that fell speaks against the claim; no "
+        "rule counts it."
     )
     compared_with: WhatIf | None = Field(
         default=None,
@@ -249,12 +268,15 @@ class Difference(Strict):
 
 
 def explain(
-    aggregate: ClaimAggregate, day: str | None, set_aside: SetAside | None = None
+    aggregate: ClaimAggregate,
+    day: str | None,
+    set_aside: SetAside | None = None,
+    predictions: Iterable[Row] = (),
 ) -> Explanation:
     """Explain the status with what was published by a day (YYYY-MM-DD), or with everything.
 
-    If something is set aside, that is the status without it. Raises `NotFound` where the claim was
-    not stated by that day.
+    If something is set aside, that is the status without it. `predictions` have the fields of
+    `Prediction`, as of the same day. Raises `NotFound` where the claim was not stated by that day.
     """
     if day is not None:
         require_stated_by(aggregate, day)
@@ -288,6 +310,7 @@ def explain(
         bodies=_bodies(decision, rows, kind, day),
         reviews=_reviews(decision, rows, day),
         critical_groups=_critical(kind, lines, day, decision, rows, keys, gone),
+        predictions=[Prediction(**prediction) for prediction in predictions],
         compared_with=_compared(decide(kind, lines, day), decision, set_aside, rows),
     )
 
@@ -379,6 +402,12 @@ def explanation_text(explanation: Explanation) -> str:
             f"{review.line} sums up {review.studies} studies: {len(review.recorded)} have lines"
             f" here, {review.nameless} count without; retracted: {fallen}."
         )
+    for prediction in explanation.predictions:
+        if prediction.fell:
+            told.append(
+                f"If it held, this would have to hold: «{prediction.statement}»"
+                f" ({prediction.target}), which is {prediction.status}."
+            )
     for critical in explanation.critical_groups:
         told.append(f"Without {critical.independence_group} the claim would be {critical.status}.")
     if explanation.compared_with is not None:
