@@ -131,7 +131,7 @@ class Preview(Strict):
     changes_status: bool = Field(description="Whether status, rule or certainty would change.")
     warnings: list[PreviewWarning] = Field(
         description="With which accepted lines it counts together, so that it may count for less "
-        "than it seems to."
+        "than it seems to; and what is wrong with its claim."
     )
     before: Explanation = Field(description="The present status.")
     after: Explanation = Field(description="The status after acceptance.")
@@ -375,7 +375,8 @@ def preview_evidence(
     connection: ThreadReader, caller: Contributor, evidence: Annotated[Text, Path(max_length=300)]
 ) -> Response:
     """Return the status and its explanation as they would be if a line of evidence were accepted,
-    with warnings where it counts together with lines that are there.
+    with warnings where it counts together with lines that are there, or something is wrong with
+    its claim.
 
     Changes nothing.
     """

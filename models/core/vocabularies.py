@@ -69,6 +69,16 @@ CLAIM_KINDS = Vocabulary(
     ),
 )
 
+CLAIM_ORIGINS = Vocabulary(
+    "claim-origins",
+    "Origins of a claim",
+    "Where a claim comes from.",
+    _terms(
+        ("stated", "stated", "A document states it; its occurrences say where."),
+        ("added", "added", "No document here states it: it was added since evidence is about it."),
+    ),
+)
+
 STATUSES = Vocabulary(
     "statuses",
     "Statuses of a claim",
@@ -165,7 +175,9 @@ EVIDENCE_LEVELS = Vocabulary(
 QUESTIONS = Vocabulary(
     "questions",
     "Questions of the level scheme",
-    "The question type by which a level was given; the 2011 scheme has no row for aetiology.",
+    "The question type by which a level was given. The 2011 scheme has no rows for aetiology and "
+    "mechanism: aetiology has the levels of common harms; of mechanism, a study that measures the "
+    "step itself is level 4, and reasoning from what is known level 5.",
     _terms(
         ("prevalence", "prevalence", "How common is the problem?"),
         (
@@ -176,25 +188,28 @@ QUESTIONS = Vocabulary(
         ("prognosis", "prognosis", "What will happen over time?"),
         ("treatment_benefit", "treatment benefit", "Does this intervention help?"),
         ("common_harms", "common harms", "What are the common harms?"),
+        ("aetiology", "aetiology", "Does this exposure cause the disease or the outcome?"),
+        ("mechanism", "mechanism", "How does it come about within the body?"),
     ),
     reference="OCEBM Levels of Evidence Working Group, The Oxford 2011 Levels of Evidence",
 )
 
 # The questions whose lines are direct on a claim of a kind. On the kinds that are left out, a line
-# of any question may be direct. The 2011 scheme has no row for aetiology: a randomised trial that
-# adds or takes away the alleged cause, and a cohort that follows people with and without it, test a
-# cause; that groups differ, or do not differ, in something does not.
+# of any question may be direct. A randomised trial that adds or takes away the alleged cause, and a
+# cohort that follows people with and without it, test a cause; that groups differ, or do not
+# differ, in something does not, and neither does how it might come about.
 QUESTIONS_OF_KIND: Mapping[str, tuple[str, ...]] = {
-    "association": ("prevalence", "diagnosis", "prognosis"),
+    "association": ("prevalence", "diagnosis", "prognosis", "aetiology"),
     "treatment_effect": ("treatment_benefit",),
-    "harm": ("common_harms",),
-    "causal_hypothesis": ("prognosis", "treatment_benefit", "common_harms"),
+    "harm": ("common_harms", "aetiology"),
+    "causal_hypothesis": ("prognosis", "treatment_benefit", "common_harms", "aetiology"),
 }
 
 GRADED_DOWN = Vocabulary(
     "graded-down",
     "Reasons to grade a line down",
-    "Why a line ranks lower than its level; each lowers its rank by one.",
+    "Why a line ranks lower than its level; each lowers its rank by one, and one that stands twice "
+    "(very serious) by two.",
     _terms(
         ("quality", "quality", "The study was done in a way that may have bent its result."),
         ("imprecision", "imprecision", "Few people or events: the interval is wide."),
@@ -205,6 +220,11 @@ GRADED_DOWN = Vocabulary(
         ),
         ("inconsistency", "inconsistency", "The studies that it sums up differ among themselves."),
         ("small_effect", "small effect", "The absolute size of the effect is very small."),
+        (
+            "publication_bias",
+            "publication bias",
+            "Studies with another result were probably done and not published.",
+        ),
     ),
     reference="OCEBM Levels of Evidence Working Group, footnote to the Oxford 2011 Levels; GRADE",
 )
@@ -287,6 +307,12 @@ STUDY_DESIGNS = Vocabulary(
             "Treats people who know what they get.",
             {"mesh": "Clinical Trial"},
         ),
+        (
+            "non_randomised_trial",
+            "non-randomised trial",
+            "Compares an intervention with another or with none, and does not assign by chance.",
+            {"mesh": "Controlled Clinical Trial"},
+        ),
         ("cohort", "cohort study", "Follows people over time.", {"mesh": "Cohort Studies"}),
         (
             "case_control",
@@ -306,6 +332,9 @@ STUDY_DESIGNS = Vocabulary(
             "Describes several people, without a control group.",
             {"mesh": "Case Reports"},
         ),
+        ("case_report", "case report", "Describes one person.", {"mesh": "Case Reports"}),
+        ("animal", "animal study", "Studies living animals."),
+        ("in_vitro", "in vitro study", "Studies cells, tissue or molecules outside the body."),
         ("laboratory", "laboratory study", "Measures samples, such as cerebrospinal fluid."),
         ("pathology", "pathology study", "Examines tissue."),
         ("content_analysis", "content analysis", "Counts or reads published or posted material."),
@@ -318,6 +347,13 @@ STUDY_DESIGNS = Vocabulary(
         ("hypothesis", "hypothesis paper", "Argues for an idea without new data."),
         ("commentary", "commentary", "States an opinion or position.", {"mesh": "Comment"}),
         ("regulatory_notice", "regulatory notice", "A regulator's communication."),
+        (
+            "guideline",
+            "guideline",
+            "Recommends what to do, by a body that makes guidelines.",
+            {"mesh": "Practice Guideline"},
+        ),
+        ("drug_label", "drug label", "What a regulator lets be said of a medicine."),
         (
             "not_recorded",
             "not recorded",
@@ -629,6 +665,7 @@ ROLES = Vocabulary(
 )
 
 ClaimKind = Annotated[str, OneOf(CLAIM_KINDS)]
+ClaimOrigin = Annotated[str, OneOf(CLAIM_ORIGINS)]
 Status = Annotated[str, OneOf(STATUSES)]
 Direction = Annotated[str, OneOf(DIRECTIONS)]
 EvidenceLevel = Annotated[str, OneOf(EVIDENCE_LEVELS)]

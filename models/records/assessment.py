@@ -1,5 +1,9 @@
-"""Assessment: a named person's or body's decision on a claim's status, beside the derived one."""
+"""Assessment: a named person's or body's decision on a claim, beside the derived status."""
 
+from typing import Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 from sqlmodel import Field
 
 from models.core import vocabularies as v
@@ -9,13 +13,35 @@ from models.core.vocabulary import vocabulary_check
 
 
 class AssessmentIn(Strict):
-    """A decision as a person writes it."""
+    """A decision as a person writes it.
+
+    A curator decides on a status. Of a body that took a position (a regulator, a maker of
+    guidelines) its own words are kept, and a status only where one fits them. Neither changes the
+    derived status.
+    """
 
     key: Slug = Field(primary_key=True, description="Unique within the claim.")
     assessor: VisibleText = Field(
         min_length=1, max_length=200, description="The person or body that decided."
     )
-    status: v.Status
+    status: v.Status | None = Field(
+        default=None,
+        description="The status that was decided on, or that fits the words of `verdict`; null "
+        "where none does.",
+    )
+    verdict: VisibleText | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description="The position in the assessor's own words, verbatim; required where there is "
+        "no status.",
+    )
+    jurisdiction: VisibleText | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Where the position holds, such as 'England' or 'United States'.",
+    )
     assessed: PartialDate = Field(description="When it was decided.")
     rationale: VisibleText = Field(min_length=1, max_length=5000)
     source: Slug | None = Field(default=None, foreign_key="source.id")
@@ -23,6 +49,16 @@ class AssessmentIn(Strict):
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
     )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.status is None and self.verdict is None:
+            raise PydanticCustomError(
+                "no_verdict",
+                "An assessment has a status, or a verdict in the assessor's own words.",
+                {"at": "verdict"},
+            )
+        return self
 
 
 class Assessment(AssessmentIn, PartOfClaim, table=True):

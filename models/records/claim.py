@@ -64,6 +64,17 @@ class ClaimFields(Strict):
         min_length=1, max_length=2000, description="The normalised claim, one plain sentence."
     )
     kind: v.ClaimKind
+    origin: v.ClaimOrigin = Field(
+        default="stated",
+        description="Whether a document states it, or it was added because evidence is about it.",
+    )
+    notice: VisibleText | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2000,
+        description="What a reader must be told beside the claim: of a treatment, its dangers and "
+        "where the current guidance stands.",
+    )
     note: VisibleText | None = Field(
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
     )
@@ -97,6 +108,7 @@ class Claim(ClaimFields, table=True):
 
     __table_args__ = (
         vocabulary_check("kind", v.CLAIM_KINDS),
+        vocabulary_check("origin", v.CLAIM_ORIGINS),
         vocabulary_check("state", v.REVIEW_STATES),
     )
 

@@ -21,17 +21,27 @@ from models.core.types import (
 )
 from models.core.vocabulary import vocabulary_check
 
-# The levels that the Oxford 2011 table has for each question. Any other level was misread.
+# The levels that the Oxford 2011 table has for each question. Any other level was misread. It has
+# no rows for the last two. A cause is tested as a harm is. A mechanism that was measured is still
+# no outcome in people, so however many such studies a review sums up, level 4 is the best.
 LEVELS_OF_QUESTION = {
     "prevalence": ("1", "2", "3", "4"),
     "diagnosis": ("1", "2", "3", "4", "5"),
     "prognosis": ("1", "2", "3", "4"),
     "treatment_benefit": ("1", "2", "3", "4", "5"),
     "common_harms": ("1", "2", "3", "4", "5"),
+    "aetiology": ("1", "2", "3", "4", "5"),
+    "mechanism": ("4", "5"),
 }
 
 # A review of 2,000 studies is the largest that anybody will enter by name.
 MAX_POOLED = 2000
+# A paper that measures more outcomes than this has several lines.
+MAX_EFFECTS = 50
+# No trial or comparison has more arms or groups.
+MAX_GROUPS = 50
+# How often a reason may stand in a list: GRADE lowers twice for a very serious flaw.
+TIMES_GIVEN = {"graded_down": 2, "graded_up": 1}
 # Designs that sum up other studies.
 REVIEWS = ("systematic_review", "meta_analysis", "narrative_review")
 RANDOMISED = ("randomised_trial", "sham_controlled_trial")
@@ -70,6 +80,31 @@ class Effect(Strict):
         return self
 
 
+class Group(Strict):
+    """One of the groups of people that a study compares."""
+
+    name: VisibleText = Field(
+        min_length=1, max_length=200, description="Such as 'sham', or 'people with MS'."
+    )
+    n: int = Field(ge=0, le=MAX_INTEGER, description="People in the group.")
+    events: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_INTEGER,
+        description="Those of them who had the outcome; null where that is not told.",
+    )
+
+    @model_validator(mode="after")
+    def _events_of_people(self) -> Self:
+        if self.events is not None and self.events > self.n:
+            raise PydanticCustomError(
+                "events",
+                "{events} of {n} people had the outcome: that is more than there are.",
+                {"events": self.events, "n": self.n, "at": "events"},
+            )
+        return self
+
+
 class RiskOfBias(Strict):
     """How far the study's result may be bent, as somebody judged it with a tool."""
 
@@ -90,9 +125,9 @@ class PooledStudy(Strict):
     integrity_date: str | None
 
 
-def _repeated(items: Sequence[str]) -> str | None:
-    """Return an item that occurs twice, or None."""
-    return next((item for item, times in Counter(items).items() if times > 1), None)
+def _repeated(items: Sequence[str], most: int = 1) -> str | None:
+    """Return an item that occurs more often than `most` times, or None."""
+    return next((item for item, times in Counter(items).items() if times > most), None)
 
 
 class EvidenceIn(Strict):
@@ -114,7 +149,8 @@ class EvidenceIn(Strict):
     graded_down: list[v.GradedDown] = Field(
         default=[],
         sa_type=JSON,
-        description="Why it ranks lower than its level; each lowers its rank by one.",
+        description="Why it ranks lower than its level; each lowers its rank by one. A reason "
+        "that stands twice is very serious.",
     )
     graded_up: list[v.GradedUp] = Field(
         default=[],
@@ -130,8 +166,17 @@ class EvidenceIn(Strict):
     finding: VisibleText = Field(
         min_length=1, max_length=5000, description="What was found, in the curator's own words."
     )
-    effect: Effect | None = Field(
-        default=None, sa_type=JSON(none_as_null=True), description="What was found, as numbers."
+    effects: list[Effect] = Field(
+        default=[],
+        max_length=MAX_EFFECTS,
+        sa_type=JSON,
+        description="What was found, as numbers: one for each measure.",
+    )
+    groups: list[Group] = Field(
+        default=[],
+        max_length=MAX_GROUPS,
+        sa_type=JSON,
+        description="People by group, and how many of them had the outcome.",
     )
     population: VisibleText | None = Field(default=None, max_length=500)
     exposure: VisibleText | None = Field(
@@ -215,13 +260,13 @@ class EvidenceIn(Strict):
         return self
 
     @model_validator(mode="after")
-    def _graded_once_for_each_reason(self) -> Self:
-        for field, reasons in (("graded_down", self.graded_down), ("graded_up", self.graded_up)):
-            if (reason := _repeated(reasons)) is not None:
+    def _graded_for_each_reason(self) -> Self:
+        for field, most in TIMES_GIVEN.items():
+            if (reason := _repeated(getattr(self, field), most)) is not None:
                 raise PydanticCustomError(
                     "repeated_term",
-                    "{reason} is given twice.",
-                    {"reason": reason, "at": field},
+                    "{reason} is given more than {most} time(s).",
+                    {"reason": reason, "most": most, "at": field},
                 )
         if self.graded_up and self.study_design in RANDOMISED:
             raise PydanticCustomError(

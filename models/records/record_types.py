@@ -26,8 +26,8 @@ from models.records.serializers import Row, columns_of, sources_by_id, table
 from models.records.source import Source, SourceIn, SourceVersion
 
 BATCH_SIZE = 500
-# The fields of a line of evidence that are objects.
-NESTED = ("effect", "risk_of_bias")
+# The fields of records that are objects, or lists of them.
+NESTED = {"evidence": ("effects", "groups", "risk_of_bias")}
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,8 @@ class RecordType:
         if self.name == "claim":
             record.topics = sorted(set(record.topics))
         body = dict(record.__dict__)
-        if self.name == "evidence":
-            for name in NESTED:
-                if body[name] is not None:
-                    body[name] = body[name].model_dump()
+        for name in NESTED.get(self.name, ()):
+            body[name] = _plain(body[name])
         return body
 
     def key_of(self, record_id: str) -> Row:
@@ -140,6 +138,13 @@ class RecordType:
                 f"There is no {self.name} '{record_id}'; an id is {':'.join(self.columns)}."
             )
         return dict(zip(self.columns, values, strict=True))
+
+
+def _plain(value: Any) -> Any:
+    """Return an object, or a list of them, as it is stored."""
+    if isinstance(value, list):
+        return [item.model_dump() for item in value]
+    return None if value is None else value.model_dump()
 
 
 # Everything that a record refers to comes before it in this order, but another of its own type.

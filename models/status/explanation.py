@@ -4,7 +4,7 @@ Every word comes from data: the rule's sentence, the reasons of the certainty, t
 lines.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from sqlmodel import Field
@@ -612,13 +612,14 @@ def grading(line: Line, kind: str, day: str | None) -> str:
     if line.level == "not_gradable":
         return f"not gradable → rank {found.rank}"
     steps = [f"level {line.level}"]
-    for reason in found.down:
+    for reason, times in Counter(found.down).items():
         if reason == "indirect_question":
             about = kind.replace("_", " ")
             question = str(line.question).replace("_", " ")
             steps.append(f"indirect: the claim is of the kind {about}, the line about {question}")
         else:
-            steps.append(GRADING_STEPS.get(reason, f"down for {reason.replace('_', ' ')}"))
+            step = GRADING_STEPS.get(reason, f"down for {reason.replace('_', ' ')}")
+            steps.append(f"{step}, twice" if times > 1 else step)
     steps += [f"up for {reason.replace('_', ' ')}" for reason in found.up]
     return f"{', '.join(steps)} → rank {found.rank}"
 

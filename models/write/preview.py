@@ -3,24 +3,30 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlmodel import Field
 
 from models.access.api_keys import Key
 from models.core.types import Strict
 from models.projection import claim_loader
+from models.records.claim import Occurrence
 from models.records.record_types import RECORD_TYPES
-from models.records.serializers import Row
+from models.records.retired import STANDING
+from models.records.serializers import Row, table
 from models.status.explanation import Explanation, explain
 from models.write.review import find_visible
 
 
 class PreviewWarning(Strict):
-    """What somebody who accepts a line should know: it may count for less than it seems to."""
+    """What somebody who accepts a line should know: it may count for less than it seems to, or
+    something is missing of its claim.
+    """
 
     code: str
     detail: str
-    lines: list[str] = Field(description="Ids of the lines that are there already.")
+    lines: list[str] = Field(
+        description="Ids of the lines that are there already; none where it is about the claim."
+    )
 
 
 def preview(
@@ -29,7 +35,8 @@ def preview(
     """Return the explanation of a status as it is, and as it would be with a line accepted.
 
     For a line on a relation it is the status of the relation. The warnings say with which accepted
-    lines it is one body of evidence, or which of them a review sums up.
+    lines it is one body of evidence, or which of them a review sums up, and what is wrong with the
+    claim.
     """
     line = find_visible(connection, caller, RECORD_TYPES["evidence"], record_id)
     claim = find_visible(connection, caller, RECORD_TYPES["claim"], line["claim"])
@@ -48,7 +55,8 @@ def preview(
     )
     (new,) = (row for row in judged if row["key"] == line["key"])
     others = [row for row in judged if row["state"] == "accepted" and row["key"] != line["key"]]
-    return explain(before, None), explain(after, None), list(_warnings(new, others))
+    warnings = [*_warnings(new, others), *_claim_warnings(connection, claim)]
+    return explain(before, None), explain(after, None), warnings
 
 
 def _pooled_works(row: Row) -> set[str]:
@@ -86,6 +94,29 @@ _WARNINGS: tuple[tuple[str, Callable[[Row, Row], bool], str], ...] = (
         "A review that has a line here pools it: it may count there already.",
     ),
 )
+
+
+# Question marks of the scripts that have one of their own for questions.
+QUESTION_MARKS = ("?", "\N{FULLWIDTH QUESTION MARK}", "\N{ARABIC QUESTION MARK}")
+
+
+def _claim_warnings(connection: Connection, claim: Row) -> Iterator[PreviewWarning]:
+    if claim["statement"].rstrip().endswith(QUESTION_MARKS):
+        detail = "The claim is a question: nothing can support or dispute it. State an answer."
+        yield PreviewWarning(code="statement_is_question", detail=detail, lines=[])
+    if claim["origin"] == "stated" and not _has_occurrence(connection, claim["id"]):
+        detail = (
+            "The claim is said to be stated by a document, and no occurrence says where. Add one,"
+            " or set its origin to 'added'."
+        )
+        yield PreviewWarning(code="no_occurrence", detail=detail, lines=[])
+
+
+def _has_occurrence(connection: Connection, claim: str) -> bool:
+    """Return whether a claim has an occurrence, accepted or waiting for review."""
+    rows = table(Occurrence)
+    known = select(rows.c.key).where(rows.c.claim == claim, rows.c.state.in_(STANDING)).limit(1)
+    return connection.scalar(known) is not None
 
 
 def _warnings(new: Row, others: Iterable[Row]) -> Iterator[PreviewWarning]:

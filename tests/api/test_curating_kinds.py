@@ -352,3 +352,40 @@ def test_what_stands_in_its_place_must_stand(desk: Desk) -> None:
     desk.retract("evidence", record, replaced_by=f"{CLAIM}:doepp-2010")
     gone = problem(desk.ask(None, "GET", path))
     assert gone["errors"][0]["suggestion"] == f"{CLAIM}:doepp-2010"
+
+
+def test_a_position_without_a_status_is_written_changed_and_refused(desk: Desk) -> None:
+    words = {"verdict": "Do not use it.", "jurisdiction": "England", "status": None}
+    made = desk.must(
+        201, "ben", "POST", collection("assessment"), a_record("assessment", "nice", **words)
+    )
+    path = native("assessment", made["id"])
+    shown = desk.must(200, None, "GET", path)
+    assert {name: shown[name] for name in words} == words
+    answer = desk.ask("ben", "PATCH", path, {"verdict": None}, If_Match=NOW)
+    assert answer.status_code == 422
+    assert problem(answer)["errors"][0]["pointer"] == "/verdict"
+    desk.must(200, "ben", "PATCH", path, {"verdict": None, "status": "refuted"}, If_Match=NOW)
+    assert desk.must(200, None, "GET", path)["status"] == "refuted"
+    assert desk.disagreements() == []
+
+
+def test_findings_as_numbers_are_written_and_changed_over_http(desk: Desk) -> None:
+    numbers = {
+        "effects": [{"measure": "odds ratio", "estimate": 1.5}],
+        "groups": [{"name": "sham", "n": 5, "events": 2}],
+        "graded_down": ["quality", "quality"],
+    }
+    body = a_record("evidence", "mine", **numbers)
+    made = desk.must(201, "anna", "POST", collection("evidence"), body)["record"]
+    assert [(each["measure"], each["estimate"]) for each in made["effects"]] == [
+        ("odds ratio", 1.5)
+    ]
+    assert (made["groups"], made["graded_down"]) == (numbers["groups"], numbers["graded_down"])
+    path = f"/v1/evidence/{CLAIM}:mine"
+    worse = {"groups": [{"name": "sham", "n": 5, "events": 6}]}
+    answer = desk.ask("anna", "PATCH", path, worse, If_Match=NOW)
+    assert answer.status_code == 422
+    assert problem(answer)["errors"][0]["pointer"] == "/groups/0/events"
+    made = desk.must(200, "anna", "PATCH", path, {"effects": []}, If_Match=NOW)["record"]
+    assert (made["effects"], made["groups"]) == ([], numbers["groups"])

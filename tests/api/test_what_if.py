@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.curating import CLAIM, Desk
+from tests.api.curating import CLAIM, NOW, Desk
 from tests.api.requests import get_json
 
 PLACE = "/v1/claims/ccsvi-causes-ms/explanation"
@@ -59,6 +59,25 @@ def test_what_has_no_line_cannot_be_set_aside(client: TestClient, query: str, at
 def warnings(desk: Desk, line: str) -> dict[str, list[str]]:
     told = desk.must(200, "ben", "POST", f"/v1/evidence/{line}:preview")
     return {warning["code"]: warning["lines"] for warning in told["warnings"]}
+
+
+@pytest.mark.parametrize("statement", ["Does X help?", "X ヘルプ\uff1f"])
+def test_a_preview_warns_of_a_question_and_of_a_claim_that_is_stated_nowhere(
+    desk: Desk, statement: str
+) -> None:
+    desk.propose("anna", "claim", "asked", statement=statement)
+    line = desk.propose("anna", "evidence", "mine", claim="asked")
+    alone: dict[str, list[str]] = {"statement_is_question": [], "no_occurrence": []}
+    assert warnings(desk, line) == alone
+    desk.propose("anna", "occurrence", "here", claim="asked")
+    assert warnings(desk, line) == {"statement_is_question": []}
+    path = "/v1/claims/asked"
+    desk.must(200, "anna", "PATCH", path, {"statement": "X helps."}, If_Match=NOW)
+    assert warnings(desk, line) == {}
+    desk.must(200, "anna", "DELETE", "/v1/occurrences/asked:here", If_Match=NOW)
+    assert warnings(desk, line) == {"no_occurrence": []}
+    desk.must(200, "anna", "PATCH", path, {"origin": "added"}, If_Match=NOW)
+    assert warnings(desk, line) == {}
 
 
 def test_a_preview_warns_of_lines_that_count_together(desk: Desk) -> None:

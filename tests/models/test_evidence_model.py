@@ -1,4 +1,4 @@
-"""Findings as data, what a review pools, and sources that are versions of one work."""
+"""Findings as data, what a review pools, positions of bodies, and versions of one work."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,25 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_core import from_json
 from sqlalchemy import insert, select
 
 from models.access.api_keys import Key
 from models.core.errors import Conflict, InvalidRecord, record_faults
-from models.projection import claim_loader
+from models.projection import claim_loader, documents
 from models.projection.integrity_check import check
+from models.read import listings
 from models.read.as_recorded import load_as_recorded
+from models.records.assessment import AssessmentIn
 from models.records.claim import ClaimIn
+from models.records.evidence import MAX_EFFECTS, MAX_GROUPS
 from models.records.record_types import RECORD_TYPES, read_record
 from models.records.relation import RelationIn
 from models.records.revision import Revision
 from models.records.serializers import Row, table
 from models.records.source import SourceVersion
-from models.status.claim_aggregate import ClaimAggregate
+from models.status import claim_aggregate
+from models.status.claim_aggregate import PARTS, ClaimAggregate
 from models.transfer import backup
 from models.write import changes
 from models.write.merge import merge
@@ -29,7 +34,11 @@ from tests.records import a_claim, a_line, a_source, put_part
 
 REVIEW: Row = {"key": "review", "source": "review", "study_design": "systematic_review"}
 FINDING: Row = {
-    "effect": {"measure": "odds ratio", "estimate": "1.5", "low": "1.1", "high": "2", "p": "0.01"},
+    "effects": [
+        {"measure": "odds ratio", "estimate": "1.5", "low": "1.1", "high": "2", "p": "0.01"},
+        {"measure": "I²", "estimate": "80", "unit": "%"},
+    ],
+    "groups": [{"name": "X", "n": "10", "events": "10"}, {"name": "no X", "n": "12"}],
     "population": "adults",
     "exposure": "X",
     "comparator": "no X",
@@ -37,7 +46,7 @@ FINDING: Row = {
     "follow_up": "48 weeks",
     "risk_of_bias": {"overall": "some concerns", "tool": "RoB 2"},
     "checked_against": "abstract",
-    "graded_down": ["imprecision", "quality"],
+    "graded_down": ["imprecision", "quality", "imprecision", "publication_bias"],
 }
 
 BAD_LINES: list[tuple[Row, str, str]] = [
@@ -48,16 +57,23 @@ BAD_LINES: list[tuple[Row, str, str]] = [
     ({"pools": ["b"]}, "pools", "not_a_review"),
     ({"studies": 3}, "studies", "not_a_review"),
     ({"graded_up": ["large_effect"]}, "graded_up", "graded_up"),
-    ({"graded_down": ["quality", "quality"]}, "graded_down", "repeated_term"),
+    ({"graded_down": ["quality"] * 3}, "graded_down", "repeated_term"),
+    ({"study_design": "cohort", "graded_up": ["dose_response"] * 2}, "graded_up", "repeated_term"),
     ({"graded_down": ["bad"]}, "graded_down/0", "unknown_term"),
     (
-        {"effect": {"measure": "OR", "estimate": 3, "low": 1, "high": 2}},
-        "effect/estimate",
+        {"effects": [{"measure": "OR"}, {"measure": "OR", "estimate": 3, "low": 1, "high": 2}]},
+        "effects/1/estimate",
         "interval",
     ),
-    ({"effect": {"measure": "OR", "low": 2, "high": 1}}, "effect/low", "interval"),
-    ({"effect": {"measure": "OR", "estimate": "inf"}}, "effect/estimate", "finite_number"),
-    ({"effect": {"measure": "OR", "p": 1.1}}, "effect/p", "less_than_equal"),
+    ({"effects": [{"measure": "OR", "low": 2, "high": 1}]}, "effects/0/low", "interval"),
+    ({"effects": [{"measure": "OR", "estimate": "inf"}]}, "effects/0/estimate", "finite_number"),
+    ({"effects": [{"measure": "OR", "p": 1.1}]}, "effects/0/p", "less_than_equal"),
+    ({"effects": [{"measure": "OR"}] * (MAX_EFFECTS + 1)}, "effects", "too_long"),
+    ({"groups": [{"name": "X", "n": 1, "events": 2}]}, "groups/0/events", "events"),
+    ({"groups": [{"name": "X", "n": -1}]}, "groups/0/n", "greater_than_equal"),
+    ({"groups": [{"name": "X", "events": 1}]}, "groups/0/n", "missing"),
+    ({"groups": [{"name": "X", "n": 1}] * (MAX_GROUPS + 1)}, "groups", "too_long"),
+    ({"question": "mechanism"}, "", "level_question"),
 ]
 
 
@@ -66,6 +82,14 @@ def test_a_bad_line_is_refused_with_its_place(fields: Row, at: str, code: str) -
     with pytest.raises(ValidationError) as error:
         a_line(**fields)
     assert [(fault.at, fault.code) for fault in record_faults(error.value)] == [(at, code)]
+
+
+def test_a_position_says_something() -> None:
+    with pytest.raises(ValidationError) as error:
+        a_position(verdict=None)
+    assert [(fault.at, fault.code) for fault in record_faults(error.value)] == [
+        ("verdict", "no_verdict")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +117,13 @@ CURATOR = Key(
 )  # fmt: skip
 
 
+def a_position(**more: Any) -> AssessmentIn:
+    """Return what a regulator says of the claim, in its own words and without a status."""
+    record = {"key": "nice", "assessor": "NICE", "assessed": "2019-03", "rationale": "Harm."}
+    words = {"verdict": "This procedure should not be used.", "jurisdiction": "England"}
+    return AssessmentIn.model_validate({**record, **words, **more})
+
+
 def version(of: str, tie: str = "version_of") -> Row:
     return {"versions": [{"type": tie, "source": of}]}
 
@@ -116,13 +147,14 @@ def fill(empty: Store) -> None:
     """Store a review that pools two trials, of which one has a line, and a preprint of it."""
     store(
         empty,
-        a_claim(),
+        a_claim(notice="Ask your doctor.", origin="added"),
         a_source("early", title_status="described", title="[A preprint]"),
         a_source(**version("early")),
         a_source("other", main_claim="x-causes-y"),
         a_source("review", study_design="systematic_review"),
         a_line(**FINDING),
         a_line(**REVIEW, pools=["smith-2020", "other"], studies=4, independence_group="r"),
+        a_position(source="review"),
     )
 
 
@@ -131,10 +163,18 @@ def test_a_line_says_what_it_bears_on_its_work_and_what_it_pools(empty: Store) -
     found = {row["key"]: row for row in loaded(empty).evidence}
     line, review = found["smith-2020"], found["review"]
     assert (line["bears_on"], line["work"], line["pooled"]) == ("claim", "early", [])
-    assert line["effect"] == {
-        **{"measure": "odds ratio", "estimate": 1.5, "low": 1.1, "high": 2.0, "p": 0.01},
-        "unit": None,
-    }
+    nothing = dict.fromkeys(("estimate", "low", "high", "p", "unit"))
+    assert line["effects"] == [
+        {
+            **{"measure": "odds ratio", "estimate": 1.5, "low": 1.1, "high": 2.0, "p": 0.01},
+            "unit": None,
+        },
+        {**nothing, "measure": "I²", "estimate": 80.0, "unit": "%"},
+    ]
+    assert line["groups"] == [
+        {"name": "X", "n": 10, "events": 10},
+        {"name": "no X", "n": 12, "events": None},
+    ]
     assert [(each["source"], each["work"]) for each in review["pooled"]] == [
         ("smith-2020", "early"),
         ("other", "other"),
@@ -142,6 +182,26 @@ def test_a_line_says_what_it_bears_on_its_work_and_what_it_pools(empty: Store) -
     with empty.database.read() as connection:
         moment = connection.scalar(select(table(Revision).c.at).limit(1))
         assert load_as_recorded(connection, "x-causes-y", str(moment)) == loaded(empty)
+    assert disagreements(empty) == []
+
+
+def test_a_position_stands_beside_the_status_and_never_changes_it(empty: Store) -> None:
+    fill(empty)
+    with empty.database.read() as connection:
+        row = listings.read_claim(connection, "x-causes-y", PARTS)
+    told = from_json(documents.claim_json(row, PARTS))
+    (position,) = told["assessments"]
+    names = ("status", "verdict", "jurisdiction", "source", "outdated")
+    assert [position[name] for name in names] == [
+        *(None, "This procedure should not be used.", "England", "review", True)
+    ]
+    assert (told["notice"], told["origin"]) == ("Ask your doctor.", "added")
+    before = claim_aggregate.core(loaded(empty))
+    for status in (None, "established", "refuted"):
+        store(empty, a_position(source="review", status=status))
+        after = claim_aggregate.core(loaded(empty))
+        assert (after.status, after.certainty) == (before.status, before.certainty)
+    store(empty, a_position(key="b", verdict=None, status="disputed"))
     assert disagreements(empty) == []
 
 
@@ -205,7 +265,7 @@ def test_a_direct_line_asks_a_question_of_the_claim_s_kind(empty: Store) -> None
     on_tie = {"relation_type": "predicts", "relation_target": "z"}
     store(empty, a_line("on-the-tie", question="diagnosis", **on_tie))
     # A claim of another kind may come to ask something else: its lines stay.
-    store(empty, a_line("direct"), a_claim(kind="harm"))
+    store(empty, a_line("direct"), a_claim(kind="harm", origin="added"))
     store(empty, a_line("direct", state="retracted"))
     assert disagreements(empty) == []
 

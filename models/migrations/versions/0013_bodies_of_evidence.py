@@ -1,8 +1,8 @@
 """What the rules need to know of evidence: gradings, what a review pools, effects as numbers, and
-which sources are versions of one work; three kinds of claim and a type of relation more.
+which sources are versions of one work; positions of bodies; more terms of several vocabularies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,24 @@ RELATIONS = (
     *("comments_on", "analogous_to", "names", "provenance_of"),
 )
 NEW_RELATIONS = (*RELATIONS, "predicts")
+QUESTIONS = ("prevalence", "diagnosis", "prognosis", "treatment_benefit", "common_harms")
+NEW_QUESTIONS = (*QUESTIONS, "aetiology", "mechanism")
+DESIGNS = (
+    *("systematic_review", "meta_analysis", "randomised_trial", "sham_controlled_trial"),
+    *("open_label_trial", "cohort", "case_control", "cross_sectional", "case_series"),
+    *("laboratory", "pathology", "content_analysis", "narrative_review", "hypothesis"),
+    *("commentary", "regulatory_notice", "not_recorded", "not_applicable"),
+)
+# What the program before says of what has one of the new designs.
+OLDER_DESIGNS = {
+    "non_randomised_trial": "open_label_trial",
+    "case_report": "case_series",
+    "animal": "laboratory",
+    "in_vitro": "laboratory",
+    "guideline": "commentary",
+    "drug_label": "regulatory_notice",
+}
+NEW_DESIGNS = (*DESIGNS, *OLDER_DESIGNS)
 # The columns that are one of a vocabulary, and its terms before and after.
 CHANGED = (
     ("claim", "kind", KINDS, NEW_KINDS),
@@ -30,8 +48,17 @@ CHANGED = (
     ("claim_term", "kind", KINDS, NEW_KINDS),
     ("relation", "type", RELATIONS, NEW_RELATIONS),
     ("evidence", "relation_type", RELATIONS, NEW_RELATIONS),
+    ("evidence", "question", QUESTIONS, NEW_QUESTIONS),
+    ("evidence", "study_design", DESIGNS, NEW_DESIGNS),
+    ("evidence_document", "question", QUESTIONS, NEW_QUESTIONS),
+    ("evidence_document", "study_design", DESIGNS, NEW_DESIGNS),
+    ("source", "study_design", DESIGNS, NEW_DESIGNS),
 )
-LISTS = {"evidence": ("graded_down", "graded_up", "pools"), "source": ("versions",)}
+LISTS = {
+    "evidence": ("graded_down", "graded_up", "pools", "effects", "groups"),
+    "source": ("versions",),
+}
+ORIGINS = ("stated", "added")
 CHECKED_AGAINST = ("abstract", "full_text", "page")
 TITLE_STATUSES = ("printed", "translated", "described")
 
@@ -47,11 +74,11 @@ def terms(column: str, ids: Sequence[str]) -> str:
 
 
 def upgrade() -> None:
-    for table, column, _, new in CHANGED:
-        _check(table, column, new)
+    for table in dict.fromkeys(table for table, *_ in CHANGED):
+        _check(table, {column: new for name, column, _, new in CHANGED if name == table})
     new_columns: dict[str, list[sa.Column[Any]]] = {
         "evidence": [
-            *(sa.Column(name, sa.JSON(), nullable=True) for name in ("effect", "risk_of_bias")),
+            sa.Column("risk_of_bias", sa.JSON(), nullable=True),
             sa.Column("studies", sa.Integer(), nullable=True),
             *(
                 sa.Column(name, text(), nullable=True)
@@ -83,6 +110,16 @@ def upgrade() -> None:
                 batch.create_check_constraint(
                     op.f("ck_source_title_status"), terms("title_status", TITLE_STATUSES)
                 )
+    with op.batch_alter_table("claim") as batch:
+        batch.add_column(sa.Column("notice", text(), nullable=True))
+        batch.add_column(sa.Column("origin", text(), nullable=False, server_default="stated"))
+    with op.batch_alter_table("claim") as batch:
+        batch.alter_column("origin", server_default=None)
+        batch.create_check_constraint(op.f("ck_claim_origin"), terms("origin", ORIGINS))
+    with op.batch_alter_table("assessment") as batch:
+        batch.alter_column("status", existing_type=text(), nullable=True)
+        for name in ("verdict", "jurisdiction"):
+            batch.add_column(sa.Column(name, text(), nullable=True))
     op.create_index("ix_source_main_claim_id", "source", ["main_claim", "id"])
     op.create_table(
         "source_version",
@@ -109,11 +146,12 @@ def upgrade() -> None:
     op.create_index("ix_pooled_source_source_claim", "pooled_source", ["source", "claim"])
 
 
-def _check(table: str, column: str, ids: Sequence[str]) -> None:
-    """Let a column hold these terms and no others."""
+def _check(table: str, vocabularies: Mapping[str, Sequence[str]]) -> None:
+    """Let each of these columns hold its terms and no others."""
     with op.batch_alter_table(table) as batch:
-        batch.drop_constraint(op.f(f"ck_{table}_{column}"), type_="check")
-        batch.create_check_constraint(op.f(f"ck_{table}_{column}"), terms(column, ids))
+        for column, ids in vocabularies.items():
+            batch.drop_constraint(op.f(f"ck_{table}_{column}"), type_="check")
+            batch.create_check_constraint(op.f(f"ck_{table}_{column}"), terms(column, ids))
 
 
 def downgrade() -> None:
@@ -131,12 +169,38 @@ def downgrade() -> None:
         for name in ("studies", "checked_against"):
             batch.drop_constraint(op.f(f"ck_evidence_{name}"), type_="check")
         for name in (
-            *("effect", "risk_of_bias", "studies", "population", "exposure", "comparator"),
-            *("outcome", "follow_up", "checked_against", *LISTS["evidence"]),
+            *("risk_of_bias", "studies", "population", "exposure", "comparator", "outcome"),
+            *("follow_up", "checked_against", *LISTS["evidence"]),
         ):
             batch.drop_column(name)
+    with op.batch_alter_table("claim") as batch:
+        batch.drop_constraint(op.f("ck_claim_origin"), type_="check")
+        for name in ("notice", "origin"):
+            batch.drop_column(name)
+    # A position without a status has no place there.
+    op.execute("DELETE FROM assessment WHERE status IS NULL")
+    with op.batch_alter_table("assessment") as batch:
+        for name in ("verdict", "jurisdiction"):
+            batch.drop_column(name)
+        batch.alter_column("status", existing_type=text(), nullable=False)
+    _write_older_terms()
+    for table in dict.fromkeys(table for table, *_ in CHANGED):
+        _check(table, {column: old for name, column, old, _ in CHANGED if name == table})
+
+
+def _write_older_terms() -> None:
+    """Write what comes nearest in the vocabularies of the older program."""
     older = "'association', 'treatment_effect', 'harm'"
     for table in ("claim", "claim_document", "claim_term"):
         op.execute(f"UPDATE {table} SET kind = 'finding' WHERE kind IN ({older})")  # noqa: S608
-    for table, column, old, _ in CHANGED:
-        _check(table, column, old)
+    for table in ("evidence", "evidence_document"):
+        op.execute(  # A line without a question has no level there.
+            f"UPDATE {table} SET question = NULL, level = 'not_gradable'"  # noqa: S608
+            " WHERE question IN ('aetiology', 'mechanism')"
+        )
+    for design, older_design in OLDER_DESIGNS.items():
+        for table in ("evidence", "evidence_document", "source"):
+            op.execute(
+                f"UPDATE {table} SET study_design = '{older_design}'"  # noqa: S608
+                f" WHERE study_design = '{design}'"
+            )
