@@ -25,6 +25,8 @@ NO_CERTAINTY = -1  # Sorts before every certainty.
 ALWAYS = "0001-01-01"
 # The value of a claim without terms in one of these fields, and its first day, which never comes.
 NO_TERM, NEVER = "", "never"
+# The columns of `Standing` that are fields of `Derived` as they are.
+COPIED = ("has_conflict", "leaning", "searched_found_none", "unassessed_because")
 COUNTED_WITHOUT = ("topic", "asserted_by")
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -99,7 +101,7 @@ def standing_columns(derived: claim_aggregate.Derived) -> dict[str, Any]:
         "certainty_rank": NO_CERTAINTY if certainty is None else v.CERTAINTIES.rank(certainty),
         "evidence_level": derived.evidence_level or NO_LEVEL,
         "evidence_count": derived.counts.evidence,
-        "has_conflict": derived.has_conflict,
+        **{name: getattr(derived, name) for name in COPIED},
     }
 
 

@@ -24,6 +24,19 @@ class Standing(Strict):
     evidence_level: str
     evidence_count: int
     has_conflict: bool
+    leaning: str
+    searched_found_none: bool
+    unassessed_because: str | None = None
+
+
+def _standing_checks() -> tuple[CheckConstraint, ...]:
+    """Return the checks on the columns of `Standing`, for a table that has them."""
+    return (
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("certainty", v.CERTAINTIES),
+        vocabulary_check("leaning", v.LEANINGS),
+        vocabulary_check("unassessed_because", v.UNASSESSED_REASONS),
+    )
 
 
 NO_LEVEL = "without"  # Sorts after every level.
@@ -39,8 +52,7 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
     __tablename__ = "claim_document"
     __table_args__ = (
         vocabulary_check("kind", v.CLAIM_KINDS),
-        vocabulary_check("status", v.STATUSES),
-        vocabulary_check("certainty", v.CERTAINTIES),
+        *_standing_checks(),
         *(
             # Named for the filtered column. The others let counts read the index alone.
             Index(
@@ -55,6 +67,8 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
         Index(None, "certainty_rank", "claim"),
         Index(None, "evidence_level", "claim"),
         Index(None, "evidence_count", "claim"),
+        Index(None, "leaning", "claim"),
+        Index(None, "unassessed_because", "claim"),
         Index(None, "updated", "claim"),
     )
 
@@ -157,8 +171,7 @@ class StatusPeriod(Standing, PartOfClaim, table=True):
 
     __tablename__ = "status_period"
     __table_args__ = (
-        vocabulary_check("status", v.STATUSES),
-        vocabulary_check("certainty", v.CERTAINTIES),
+        *_standing_checks(),
         CheckConstraint("ends > starts", name="order"),
         # A list by status as of a day reads it in the order of the claims, with the periods.
         Index(None, "status", "claim", "starts", "ends"),

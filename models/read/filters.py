@@ -176,6 +176,15 @@ class ClaimFilters(LineFilters):
     has_conflict: bool | None = Field(
         None, description="Whether counted evidence stands on both sides."
     )
+    leaning: Many[v.Leaning] = Field(
+        NO_VALUES, description="On which sides counted evidence stands."
+    )
+    unassessed_because: Many[v.UnassessedReason] = Field(
+        NO_VALUES, description="What is there of a claim on which nothing takes a side."
+    )
+    searched_found_none: bool | None = Field(
+        None, description="Whether nothing takes a side and somebody searched and found none."
+    )
     updated_gte: Moment | None = Field(
         None, alias="updated.gte", description="Changed here at or after this UTC time."
     )
@@ -299,7 +308,10 @@ LINE_CONDITIONS: Mapping[str, Condition] = {
     "source": compare_column(line.c.source),
 }
 # Of what follows from the evidence, and so differs from day to day.
-STANDING_FIELDS = ("status", "certainty", "has_conflict")
+STANDING_FIELDS = (
+    *("status", "certainty", "has_conflict"),
+    *("leaning", "unassessed_because", "searched_found_none"),
+)
 # The columns that hold all terms which the lines of a claim have in a field; see
 # `derive.encode_set`.
 SET_COLUMNS = {"evidence_level": "levels", "direction": "directions"}

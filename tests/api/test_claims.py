@@ -26,6 +26,8 @@ CORE = [
         "id",
         "statement",
         "kind",
+        "origin",
+        "notice",
         "note",
         "state",
         "replaced_by",
@@ -42,7 +44,9 @@ CORE = [
         "evidence_level",
         "evidence_until",
         "has_conflict",
+        "leaning",
         "searched_found_none",
+        "unassessed_because",
     ),
     *("counts", "notices", "revision", "created", "updated"),
 ]
@@ -109,6 +113,12 @@ FILTERS: dict[str, Holds] = {
     "certainty=low,high": lambda claim: claim["certainty"] in ("low", "high"),
     "has_conflict=true": lambda claim: claim["has_conflict"],
     "has_conflict=false": lambda claim: not claim["has_conflict"],
+    "leaning=for,none": lambda claim: claim["leaning"] in ("for", "none"),
+    "leaning=both": lambda claim: claim["has_conflict"],
+    "leaning=against&status=disputed": lambda claim: (
+        claim["leaning"] == "against" and claim["status"] == "disputed"
+    ),
+    "unassessed_because=nothing_recorded": lambda c: c["unassessed_because"] == "nothing_recorded",
     "evidence_level=2": line(level="2"),
     "evidence_level=1,3": line(level=("1", "3")),
     "evidence_level=not_gradable": line(level="not_gradable"),

@@ -59,6 +59,11 @@ LISTS = {
     "source": ("versions",),
 }
 ORIGINS = ("stated", "added")
+LEANINGS = ("for", "against", "both", "none")
+UNASSESSED_REASONS = (
+    *("nothing_recorded", "searched_found_none", "only_inconclusive", "inconsistent"),
+)
+STANDING = ("claim_document", "status_period")
 CHECKED_AGAINST = ("abstract", "full_text", "page")
 TITLE_STATUSES = ("printed", "translated", "described")
 
@@ -120,6 +125,7 @@ def upgrade() -> None:
         batch.alter_column("status", existing_type=text(), nullable=True)
         for name in ("verdict", "jurisdiction"):
             batch.add_column(sa.Column(name, text(), nullable=True))
+    _add_standing()
     op.create_index("ix_source_main_claim_id", "source", ["main_claim", "id"])
     op.create_table(
         "source_version",
@@ -144,6 +150,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("claim", "key", "source", name="pk_pooled_source"),
     )
     op.create_index("ix_pooled_source_source_claim", "pooled_source", ["source", "claim"])
+
+
+def _add_standing() -> None:
+    """Add the columns of what follows from the evidence; the read model is derived anew."""
+    for table in STANDING:
+        with op.batch_alter_table(table) as batch:
+            batch.add_column(sa.Column("leaning", text(), nullable=False, server_default="none"))
+            batch.add_column(
+                sa.Column(
+                    "searched_found_none", sa.Boolean(), nullable=False, server_default=sa.false()
+                )
+            )
+            batch.add_column(sa.Column("unassessed_because", text(), nullable=True))
+        with op.batch_alter_table(table) as batch:
+            for name in ("leaning", "searched_found_none"):
+                batch.alter_column(name, server_default=None)
+            batch.create_check_constraint(op.f(f"ck_{table}_leaning"), terms("leaning", LEANINGS))
+            batch.create_check_constraint(
+                op.f(f"ck_{table}_unassessed_because"),
+                terms("unassessed_because", UNASSESSED_REASONS),
+            )
+    for name in ("leaning", "unassessed_because"):
+        op.create_index(f"ix_claim_document_{name}_claim", "claim_document", [name, "claim"])
 
 
 def _check(table: str, vocabularies: Mapping[str, Sequence[str]]) -> None:
@@ -173,6 +202,7 @@ def downgrade() -> None:
             *("follow_up", "checked_against", *LISTS["evidence"]),
         ):
             batch.drop_column(name)
+    _drop_standing()
     with op.batch_alter_table("claim") as batch:
         batch.drop_constraint(op.f("ck_claim_origin"), type_="check")
         for name in ("notice", "origin"):
@@ -186,6 +216,17 @@ def downgrade() -> None:
     _write_older_terms()
     for table in dict.fromkeys(table for table, *_ in CHANGED):
         _check(table, {column: old for name, column, old, _ in CHANGED if name == table})
+
+
+def _drop_standing() -> None:
+    for name in ("leaning", "unassessed_because"):
+        op.drop_index(f"ix_claim_document_{name}_claim", "claim_document")
+    for table in STANDING:
+        with op.batch_alter_table(table) as batch:
+            for name in ("leaning", "unassessed_because"):
+                batch.drop_constraint(op.f(f"ck_{table}_{name}"), type_="check")
+            for name in ("leaning", "searched_found_none", "unassessed_because"):
+                batch.drop_column(name)
 
 
 def _write_older_terms() -> None:
