@@ -39,8 +39,15 @@ from models.projection.tables import (
     StatusPeriod,
 )
 from models.records.claim import Topic
+from models.records.evidence import Evidence, PooledSource
 from models.records.serializers import table
-from models.records.source import IDENTIFIER_FORMATS, Source, SourceAuthor, name_key
+from models.records.source import (
+    IDENTIFIER_FORMATS,
+    Source,
+    SourceAuthor,
+    SourceVersion,
+    name_key,
+)
 
 T = TypeVar("T")
 MAX_VALUES = 50
@@ -259,6 +266,27 @@ class EvidenceFilters(Filters):
         NO_VALUES, description="Question by which the level was given."
     )
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    graded_down: Many[v.GradedDown] = Field(
+        NO_VALUES, description="Graded down for one of these reasons."
+    )
+    graded_up: Many[v.GradedUp] = Field(
+        NO_VALUES, description="Graded up for one of these reasons."
+    )
+    extraction: Many[v.Extraction] = Field(
+        NO_VALUES, description="Who read the source for the line."
+    )
+    checked_against: Many[v.CheckedAgainst] = Field(
+        NO_VALUES, description="What of the source the line was held against."
+    )
+    checked_against_ne: Many[v.CheckedAgainst] = Field(
+        NO_VALUES,
+        alias="checked_against.ne",
+        description="Held against none of these, or against nothing that is known.",
+    )
+    pools: Many[Reference] = Field(
+        NO_VALUES,
+        description=f"Of reviews that sum up this source: {SOURCE_REFERENCE}",
+    )
     independence_group: Many[Slug] = Field(NO_VALUES, description="Study, cohort or team.")
     source: Many[Reference] = Field(NO_VALUES, description=f"From this source: {SOURCE_REFERENCE}")
     rating_scheme: Many[Slug] = Field(NO_VALUES, description="Rated by this scheme of others.")
@@ -308,6 +336,17 @@ class SourceFilters(Filters):
         NO_VALUES, description="Journal, in full or as abbreviated, exactly; repeat it for several."
     )
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    title_status: Many[v.TitleStatus] = Field(NO_VALUES, description="Where its title comes from.")
+    version_of: Many[Reference] = Field(
+        NO_VALUES,
+        description=f"Tied to this source as a version of it: {SOURCE_REFERENCE}",
+    )
+    preprint_of: Many[Reference] = Field(NO_VALUES, description="The preprint of this source.")
+    erratum_to: Many[Reference] = Field(NO_VALUES, description="An erratum to this source.")
+    retracts: Many[Reference] = Field(
+        NO_VALUES, description="Announces that this source is retracted."
+    )
+    part_of: Many[Reference] = Field(NO_VALUES, description="Tells of a part of this source.")
     integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
     year_gte: Year | None = Field(
@@ -321,6 +360,7 @@ class SourceFilters(Filters):
 document, line, source = table(ClaimDocument), table(EvidenceDocument), table(Source)
 term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
 line_term, topic = table(EvidenceTerm), table(Topic)
+record, pooled, version = table(Evidence), table(PooledSource), table(SourceVersion)
 
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
 
@@ -384,6 +424,46 @@ def _in_journal(_operator: str, names: Any) -> ColumnElement[bool]:
     return or_(source.c.container_title.in_(names), source.c.container_title_short.in_(names))
 
 
+def _contains(of: ColumnElement[Any], before: str = '"') -> Condition:
+    """Ask whether a column of JSON, which is stored without blanks, has one of some texts.
+
+    `before` is what stands before the text there.
+    """
+
+    def condition(_operator: str, values: Any) -> ColumnElement[bool]:
+        stored = of.cast(String)
+        pieces = (literal(f"%{before}").concat(value).concat('"%') for value in values)
+        return or_(*(stored.like(piece) for piece in pieces))
+
+    return condition
+
+
+def _of_record(asked: Condition) -> Condition:
+    """Ask the record of a line what is not beside its document."""
+
+    def condition(operator: str, value: Any) -> ColumnElement[bool]:
+        same = (record.c.claim == line.c.claim, record.c.key == line.c.key)
+        return exists().where(*same, asked(operator, value)).correlate(line)
+
+    return condition
+
+
+def _pools(_operator: str, sources: Any) -> ColumnElement[bool]:
+    same = (pooled.c.claim == line.c.claim, pooled.c.key == line.c.key)
+    return exists().where(*same, pooled.c.source.in_(sources)).correlate(line)
+
+
+def _tied_by(tie: str) -> Condition:
+    """Ask whether a source has a tie of a type to one of some sources."""
+    said = _contains(source.c.versions, f'{{"type":"{tie}","source":"')
+
+    def condition(operator: str, others: Any) -> ColumnElement[bool]:
+        tied = exists().where(version.c.source == source.c.id, version.c.other.in_(others))
+        return and_(tied.correlate(source), said(operator, others))
+
+    return condition
+
+
 LINE_CONDITIONS: Mapping[str, Condition] = {
     "evidence_level": compare_column(line.c.level),
     "direction": compare_column(line.c.direction),
@@ -422,31 +502,44 @@ CLAIM_CONDITIONS: Mapping[str, Condition] = {
     name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)
 }
 EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
-    name: compare_column(line.c[name])
-    for name in (
-        *("claim", "level", "direction", "directness", "question", "study_design"),
-        *("independence_group", "source", "sample_size", "year"),
-    )
-} | {
-    name: has_line_term(name)
-    for name in ("external_id", "rating_scheme", "rating", "scheme_and_rating")
+    **{
+        name: compare_column(line.c[name])
+        for name in (
+            *("claim", "level", "direction", "directness", "question", "study_design"),
+            *("independence_group", "source", "sample_size", "year"),
+        )
+    },
+    **{name: _of_record(_contains(record.c[name])) for name in ("graded_down", "graded_up")},
+    **{
+        name: _of_record(compare_column(record.c[name]))
+        for name in ("extraction", "checked_against")
+    },
+    "pools": _pools,
+    **{
+        name: has_line_term(name)
+        for name in ("external_id", "rating_scheme", "rating", "scheme_and_rating")
+    },
 }
 TOPIC_CONDITIONS: Mapping[str, Condition] = {"external_id": _topic_has_external_id}
 SOURCE_CONDITIONS: Mapping[str, Condition] = {
     **{
         name: compare_column(source.c[name])
-        for name in ("type", "study_design", "integrity", "year")
+        for name in ("type", "study_design", "title_status", "integrity", "year")
     },
+    **{tie: _tied_by(tie) for tie in v.VERSION_TIES.ids},
     "author": _by_author,
     "journal": _in_journal,
     "retracted": lambda _operator, wanted: (source.c.integrity == "retracted") == wanted,
 }
+# Names whose values are sources, though they say more than that.
+SOURCE_REFERENCES = ("pools", *v.VERSION_TIES.ids)
 # Names whose values are records: a slug that is not stored is a mistake, not an empty answer.
 REFERENCES: Mapping[str, Any] = {
     "topic": table(Topic).c.id,
     "claim": document.c.claim,
     "source": source.c.id,
     "document": source.c.id,
+    **dict.fromkeys(SOURCE_REFERENCES, source.c.id),
 }
 
 

@@ -169,9 +169,12 @@ def read_page(
         rows.sort(key=itemgetter(f"mark_{place}"), reverse=down)
     more = len(rows) > limit
     rows = rows[:limit]
-    return rows, [
-        value for name, value in rows[-1].items() if name.startswith("mark_")
-    ] if more else None
+    return rows, mark_of(rows[-1]) if more else None
+
+
+def mark_of(row: Row) -> list[Any]:
+    """Return the sort values of a row of a page, by which the page after it begins."""
+    return [value for name, value in row.items() if name.startswith("mark_")]
 
 
 def _chosen(
