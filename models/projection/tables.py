@@ -96,7 +96,8 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
 
 
 class ClaimTerm(PartOfClaim, table=True):
-    """A value of a field with many (topic, asserted_by, document, evidence_level, direction).
+    """A value of a field with many (topic, asserted_by, document, external_id, evidence_level,
+    direction).
 
     A claim without a value in the field topic or asserted_by has the term `NO_TERM`. The summary
     of the claim's document is repeated beside each term, so that most lists and counts need
@@ -163,6 +164,19 @@ class EvidenceDocument(PartOfClaim, table=True):
     document: bytes = Field(sa_type=LargeBinary, description="The JSON of `EvidenceOut`.")
 
 
+class EvidenceTerm(PartOfClaim, table=True):
+    """A value of a field of which an accepted line of evidence has many: external_id,
+    rating_scheme, rating, and both as scheme_and_rating.
+    """
+
+    __tablename__ = "evidence_term"
+    __table_args__ = (Index(None, "field", "value", "claim", "key"),)
+
+    key: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+
+
 class StatusPeriod(Standing, PartOfClaim, table=True):
     """Days in which the same follows from a claim's evidence.
 
@@ -183,4 +197,4 @@ class StatusPeriod(Standing, PartOfClaim, table=True):
     derived: bytes = Field(sa_type=LargeBinary, description="All of it: the JSON of `Derived`.")
 
 
-DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod, EvidenceDocument)
+DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod, EvidenceDocument, EvidenceTerm)
