@@ -17,7 +17,7 @@ from api.settings import ROOT, Settings
 from models.records.claim import ClaimIn
 from models.write import changes
 from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages
-from tests.databases import Store
+from tests.databases import SEEDED_CLAIMS, SEEDED_OCCURRENCES, Store
 
 Holds = Callable[[Record], Any]
 PARTS = ["occurrences", "evidence", "sources", "relations", "assessments"]
@@ -214,7 +214,7 @@ def test_every_statement_is_stated_in_the_article(client: TestClient, claims: li
         claim["id"] for claim in claims
     ]
     assert ids(client, "/v1/claims?document=doepp-2010") == []
-    assert get_json(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == 21
+    assert get_json(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == SEEDED_CLAIMS
     assert "count" not in get_json(client, "/v1/claims")["page"]
 
 
@@ -230,11 +230,11 @@ def test_updated_filters_and_sorts_by_the_time_of_the_change(seeded: Store) -> N
         assert old < new
         assert ids(client, f"/v1/claims?updated.gte={new}") == ["ms-cause-unknown"]
         assert len(ids(client, f"/v1/claims?updated.lte={old}")) == 20
-        assert len(ids(client, f"/v1/claims?updated.gte={old}&updated.lte={new}")) == 21
+        assert len(ids(client, f"/v1/claims?updated.gte={old}&updated.lte={new}")) == SEEDED_CLAIMS
         for part in (4, 7, 10):  # A year, a month, a day: all of it.
             assert (
                 len(ids(client, f"/v1/claims?updated.gte={old[:part]}&updated.lte={new[:part]}"))
-                == 21
+                == SEEDED_CLAIMS
             )
         assert ids(client, "/v1/claims?updated.lte=2001") == []
         assert ids(client, "/v1/claims?sort=-updated")[0] == "ms-cause-unknown"
@@ -436,7 +436,7 @@ def test_the_anchors_of_all_statements_fit_together(
         for found in claim["occurrences"]
         if found["source"] == source["id"]
     ]
-    assert len(spoken) == 21
+    assert len(spoken) == SEEDED_OCCURRENCES
     for found in spoken:
         assert found["end"] - found["start"] == len(found["quote"])
         window = found["prefix"] + found["quote"] + found["suffix"]

@@ -16,7 +16,7 @@ from models.core.dates import now
 from models.records.source import SourceIn
 from models.write import changes
 from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages, problem
-from tests.databases import SEEDED, Store
+from tests.databases import SEEDED, SEEDED_CLAIMS, Store
 
 CAUSAL = "/v1/claims/ccsvi-causes-ms"
 
@@ -58,7 +58,7 @@ def test_pages_as_of_a_day_have_every_claim_once_as_of_that_day(
 ) -> None:
     path = f"/v1/claims?as_of=2012&sort={sort}"
     whole = ids(client, path)
-    assert len(whole) == len(set(whole)) == 21
+    assert len(whole) == len(set(whole)) == SEEDED_CLAIMS
     assert ids_of_all_pages(client, f"{path}&limit=4") == whole
     for claim in get_json(
         client, f"{path}&limit=200&include=evidence,occurrences,sources,relations,assessments"

@@ -14,7 +14,7 @@ from models.records.claim import ClaimIn
 from models.records.serializers import Row, table
 from models.status import claim_aggregate
 from models.write import changes
-from tests.databases import Store
+from tests.databases import SEEDED_CLAIMS, Store
 from tests.models.exports import disagreements, exported, records
 from tests.records import a_claim, a_line, a_source, put_part
 
@@ -107,7 +107,7 @@ def test_check_sees_a_document_that_says_a_thing_twice(
     )
     rebuilt(seeded)
     found = disagreements(seeded)
-    assert len(found) == 21
+    assert len(found) == SEEDED_CLAIMS
     assert all("has a member twice" in each for each in found)
 
 
