@@ -47,6 +47,7 @@ from api.routes import (
     health,
     history,
     index,
+    matrix,
     parse,
     pictures,
     relations,
@@ -69,6 +70,7 @@ MODULES = (
     history,
     pictures,
     evidence,
+    matrix,
     claim_parts,
     parse,
     sources,
@@ -154,6 +156,7 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
+        app.state.readers.stopping = False
         metrics = app.state.metrics
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield

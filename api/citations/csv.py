@@ -70,10 +70,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
     """Yield the header and then a row for each source; `keys` maps slugs to citation keys."""
-    yield _csv_row(COLUMNS)
+    yield row(COLUMNS)
     for source in sources:
         cells = cells_of(source, keys[source["id"]])
-        yield _csv_row(cells.get(column) for column in COLUMNS)
+        yield row(cells.get(column) for column in COLUMNS)
 
 
 def cells_of(source: Row, key: str) -> Row:
@@ -99,7 +99,8 @@ def _name(author: Row) -> str:
     return ", ".join(part for part in (family, author["given"], author["suffix"]) if part)
 
 
-def _csv_row(cells: Iterable[object]) -> bytes:
+def row(cells: Iterable[object]) -> bytes:
+    """Return a row of a table with its end; no cell of it runs as a formula."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerow(map(_cell, cells))
     return text.getvalue().encode()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import chain
 from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, formats
+from api.citations import bibliography, csv, formats
 from api.citations.citation_keys import key_maker
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
@@ -36,6 +37,7 @@ Read = Callable[[Database, listings.Listing, Mapping[str, Any], Sequence[str]], 
 FORMATS = formats.WRITTEN
 LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
 IN_LINES = {LINES.name: LINES}
+TABLE = Format("csv", csv.MEDIA_TYPES, csv.EXTENSION)
 # The parameters of a bibliography, in the order in which its ETag names them.
 STYLING = ("style", "locale")
 
@@ -66,6 +68,30 @@ class LinesParameters(BaseModel):
 
     format: Annotated[str, pagination.choices("format", ["json", *IN_LINES])] | None = Field(
         None, description="`jsonl` returns every match as JSON Lines."
+    )
+
+
+class TableParameters(LinesParameters):
+    """The format of the response; overrides the Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = {TABLE.name: TABLE}
+
+    format: Annotated[str, pagination.choices("format", ["json", TABLE.name])] | None = Field(
+        None, description="`csv` returns a table, one row a cell."
+    )
+
+
+class ListTableParameters(LinesParameters):
+    """The format of a list; overrides the Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, TABLE.name: TABLE}
+
+    format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, TABLE.name])] | None = (
+        Field(
+            None,
+            description="`jsonl` returns every match as JSON Lines, `csv` as a table, one row a"
+            " cell.",
+        )
     )
 
 
@@ -186,15 +212,51 @@ def lines_response(
 
     `name` is the name of the file without its extension.
     """
+
+    def ended(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        return [line + b"\n" for line in lines(connection, rows)]
+
+    return whole_response(request, connection, LINES, listing, statement, query, ended, name)
+
+
+def table_response(
+    request: Request,
+    connection: Connection,
+    listing: listings.Listing,
+    statement: Select[Any],
+    query: Any,
+    lines: pagination.Lines,
+    name: str,
+    head: bytes,
+) -> Response:
+    """Return a whole list as a table whose first row is `head`; `limit` and `cursor` have no
+    effect.
+
+    `lines` makes the rows of each record, with their ends.
+    """
+    return whole_response(request, connection, TABLE, listing, statement, query, lines, name, head)
+
+
+def whole_response(
+    request: Request,
+    connection: Connection,
+    chosen: Format,
+    listing: listings.Listing,
+    statement: Select[Any],
+    query: Any,
+    lines: pagination.Lines,
+    name: str,
+    head: bytes = b"",
+) -> Response:
+    """Return a whole list as a file that begins with `head`."""
     etag = pagination.list_tag(connection)
-    if unchanged := not_modified(request, LINES, etag):
+    if unchanged := not_modified(request, chosen, etag):
         return unchanged
     parameters, sort = _parameters_and_sort(connection, listing, query)
     database: Database = request.app.state.database
-    records = read_all(database, listing, statement, parameters, sort, lines)
-    content = pieces(record + b"\n" for record in records)
-    headers = file_headers(LINES, etag, name, {})
-    return streamed(request, content, headers, LINES.media_types[0])
+    content = pieces(chain([head], read_all(database, listing, statement, parameters, sort, lines)))
+    headers = file_headers(chosen, etag, name, {})
+    return streamed(request, content, headers, chosen.media_types[0])
 
 
 def _parameters_and_sort(

@@ -110,6 +110,8 @@ def list_tag(connection: Connection) -> str:
 
 # A function that returns the JSON of each row of a list.
 Lines = Callable[[Connection, Sequence[Row]], list[bytes]]
+# A function that returns how many of the first rows of a page fit on it, at least one.
+Fit = Callable[[Sequence[Row]], int]
 
 
 def listing_response(
@@ -119,10 +121,12 @@ def listing_response(
     statement: Select[Any],
     query: Any,
     lines: Lines,
+    fit: Fit = len,
 ) -> Response:
     """Return one page of a list and the cursor of the next.
 
-    If nothing changed it is a 304, which does not read the list.
+    If nothing changed it is a 304, which does not read the list. The page ends early after the rows
+    that fit.
     """
     filters = requested_parameters(query)
     sort = filters.get("sort", listing.default)
@@ -135,6 +139,9 @@ def listing_response(
     rows, mark = listings.read_page(
         connection, listing, statement, parameters, sort, after, query.limit
     )
+    fitting = fit(rows)
+    if fitting < len(rows):
+        rows, mark = rows[:fitting], listings.mark_of(rows[fitting - 1])
     cursor = _encode(mark, bound) if mark is not None else None
     page: dict[str, Any] = {"limit": query.limit, "next": cursor}
     if query.count:

@@ -36,6 +36,8 @@ Claim = dict[str, Any]
 Ends = tuple[str, str]
 
 STATEMENT, MOST_ROWS_OF_TEXT = 15, 8
+# Rows of text for what a claim predicts and what fell of it.
+MOST_ROWS_OF_FALLEN = 6
 # More than a reader can follow; those nearest to the claim are drawn.
 MOST_CLAIMS = 60
 STRIPE, PADDING = 18.0, 10.0
@@ -81,6 +83,7 @@ class Item:
     row: int
     claim: Claim | None
     statement: list[str] = field(default_factory=list)
+    fallen: list[str] = field(default_factory=list)
     x: float = 0
     y: float = 0
     width: float = LANE
@@ -115,7 +118,7 @@ def chain_svg(root: str, walk: dict[str, Any]) -> bytes:
 
     A link that closes a cycle is drawn upwards and labelled; one that evidence speaks against is
     dashed and labelled. Of more than 60 claims the nearest are drawn, with a note that there are
-    more.
+    more. What a claim predicts and what fell of it stands in its box.
     """
     chain = _chain(root, walk)
     links = _links(root, chain)
@@ -149,7 +152,10 @@ def _chain(root: str, walk: dict[str, Any]) -> Chain:
     for relation in walk["relations"]:
         if relation["type"] == "leads_to":
             statuses[relation["claim"], relation["target"]] = relation.get("status")
-    walked = {claim["id"]: claim for claim in walk["claims"]}
+    fallen: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for prediction in walk.get("fallen_predictions", ()):
+        fallen[prediction["claim"]].append(prediction)
+    walked = {claim["id"]: {**claim, "fallen": fallen[claim["id"]]} for claim in walk["claims"]}
     keys = {root, *(key for ends in statuses for key in ends)}
     claims = {key: walked.get(key) or _unread_claim(key) for key in keys}
     nearest = sorted(claims, key=lambda key: (key != root, _distance(claims, key), key))
@@ -164,7 +170,7 @@ def _chain(root: str, walk: dict[str, Any]) -> Chain:
 
 def _unread_claim(key: str) -> Claim:
     """Return what is drawn of a claim that the walk did not reach."""
-    return {"id": key, "statement": key, "status": None, "certainty": None}
+    return {"id": key, "statement": key, "status": None, "certainty": None, "fallen": []}
 
 
 def _distance(claims: Mapping[str, Claim], key: str) -> int:
@@ -372,9 +378,19 @@ def _set_height(item: Item, *, emphasised: bool) -> None:
     item.statement = wrap(
         item.claim["statement"], room, STATEMENT, MOST_ROWS_OF_TEXT, bold=emphasised
     )
-    statuses = len(_status_rows(item.claim, room))
-    text_height = len(item.statement) * STATEMENT + statuses * TEXT
+    if item.claim["fallen"]:
+        item.fallen = wrap(_fallen(item.claim), room, TEXT, MOST_ROWS_OF_FALLEN)
+    small_rows = len(_status_rows(item.claim, room)) + len(item.fallen)
+    text_height = len(item.statement) * STATEMENT + small_rows * TEXT
     item.height = 2 * PADDING + text_height * LEADING
+
+
+def _fallen(claim: Claim) -> str:
+    """Return what a claim predicts and what is refuted or disputed, as sentences."""
+    return " ".join(
+        f"Predicts what is {LABELS[prediction['status']]}: «{prediction['statement']}»"
+        for prediction in claim["fallen"]
+    )
 
 
 def _status_rows(claim: Claim, room: float) -> list[tuple[str, str]]:
@@ -402,6 +418,7 @@ def _draw_box(root: Element, item: Item, claim: Claim, *, emphasised: bool) -> N
     for status, certainty in _status_rows(claim, item.width - STRIPE - 2 * PADDING):
         y += TEXT * LEADING
         status_text(link, status, certainty, x, y - 4)
+    paragraph(link, item.fallen, x, y, TEXT, "soft")
 
 
 def _draw_rectangle(parent: Element, item: Item, width: float, class_: str) -> Element:
@@ -538,6 +555,8 @@ def _description(claims: Sequence[Claim], links: Sequence[Link], truncated: bool
     for claim in claims:
         number = numbers[claim["id"]]
         sentences.append(f"Claim {number}: «{claim['statement']}» Status: {_state(claim)}.")
+        if claim["fallen"]:
+            sentences.append(_fallen(claim))
         for link in links:
             if link.cause == claim["id"]:
                 sentences.append(_link_sentence(link, numbers[link.effect]))

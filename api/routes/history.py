@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.http import pagination
@@ -23,10 +23,11 @@ from models.core.errors import Fault
 from models.core.types import Slug
 from models.read import change_feed, facets, listings, references
 from models.read.filters import NO_VALUES, Day, Filters, Many, requested_parameters
+from models.read.predictions import predictions
 from models.records.record_types import RECORD_TYPES
 from models.records.revision import PUBLIC_STATES, RevisionOut, RevisionWhole, withhold_private
 from models.records.serializers import columns_of
-from models.status import explanation
+from models.status import claim_aggregate, explanation
 from models.status.claim_aggregate import ClaimAggregate
 from models.status.explanation import Difference, Explanation, Timeline
 
@@ -151,14 +152,20 @@ def explain_status(
     if wanted is None:
         raise not_acceptable(offered)
     found = listings.load_claim(connection, claim, None, query.known_at)
-    # A strong ETag stands for exact bytes, so the text has another ETag than the JSON.
-    etag = f'"{found.claim["revision"]}{"-text" if wanted == PLAIN else ""}"'
+    etag = _explanation_tag(connection, found, wanted)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     set_aside = query.set_aside()
     if set_aside is not None:
         _require_known(found, set_aside)
-    answer = explanation.explain(found, query.as_of, set_aside)
+    then = claim_aggregate.as_of(found, query.as_of) if query.as_of else found
+    tied = claim_aggregate.parts(then)["relations"]
+    answer = explanation.explain(
+        found,
+        query.as_of,
+        set_aside,
+        predictions(connection, tied, query.as_of, query.known_at),
+    )
     if wanted == PLAIN:
         headers = {"ETag": etag, **pagination.CACHE}
         return Response(
@@ -167,6 +174,18 @@ def explain_status(
             headers=headers,
         )
     return pagination.json_response(to_json(answer), etag)
+
+
+def _explanation_tag(connection: Connection, found: ClaimAggregate, media_type: str) -> str:
+    """Return the ETag of an explanation in a representation.
+
+    A strong one stands for exact bytes, so the text has another one than the JSON; and where a
+    prediction is told, it moves with every change, since that may change the target's status.
+    """
+    tag = str(found.claim["revision"])
+    if any(relation["type"] == "predicts" for relation in found.relations):
+        tag += f"-{listings.current_serial(connection)}"
+    return f'"{tag}{"-text" if media_type == PLAIN else ""}"'
 
 
 def _require_known(found: ClaimAggregate, set_aside: explanation.SetAside) -> None:

@@ -17,6 +17,7 @@ from models.core import vocabularies as v
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.relation import RelationIn
+from models.status.explanation import Prediction
 
 router = APIRouter(
     prefix="/v1/claims", tags=["relations"], dependencies=[JsonAccepted], route_class=ReadRoute
@@ -103,6 +104,9 @@ class Chain(BaseModel):
     weakest: Link = Field(
         description="The claim or relation with the lowest derived status; ignores `assume`."
     )
+    fallen_predictions: list[Prediction] = Field(
+        description="What claims of the chain predict and what is refuted or disputed."
+    )
 
 
 class Impact(BaseModel):
@@ -114,6 +118,9 @@ class Impact(BaseModel):
     claims: list[TouchedClaim]
     blocked: list[WalkedRelation] = Field(
         description="Relations refuted by evidence: no claim loses support through them."
+    )
+    predictions: list[Prediction] = Field(
+        description="What must hold if the claim holds, with what fell of it."
     )
     chains: list[Chain] = Field(description="Weakest first.")
     truncated: bool = Field(
@@ -150,7 +157,8 @@ def get_impact(
     and the distance.
 
     A claim rests on the claims that lead to it, and on those that it depends on, presupposes or
-    refines.
+    refines. If the assumed status is refuted or disputed, the claims that predict this one lose
+    support, too.
     """
     listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)

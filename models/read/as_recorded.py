@@ -37,13 +37,15 @@ def load_as_recorded(connection: Connection, claim: str, moment: str) -> ClaimAg
     require_body_not_retired(
         RECORD_TYPES["claim"], claim, records[0]["body"], records[0]["comment"]
     )
-    (found,) = _wholes(connection, [claim], moment)
+    (found,) = claims_as_recorded(connection, [claim], moment)
     # The first day of a target follows from what was recorded of it by then, too.
-    tied = _wholes(connection, {row["target"] for row in found.relations}, moment)
+    tied = claims_as_recorded(connection, {row["target"] for row in found.relations}, moment)
     return replace(found, targets={other.claim["id"]: other.exists_from for other in tied})
 
 
-def _wholes(connection: Connection, claims: Collection[str], moment: str) -> list[ClaimAggregate]:
+def claims_as_recorded(
+    connection: Connection, claims: Collection[str], moment: str
+) -> list[ClaimAggregate]:
     """Return the claims accepted at a moment, without the targets of their relations."""
     if not claims:
         return []

@@ -123,7 +123,7 @@ SOURCES = Listing(
 
 
 REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
-TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
+TOPICS = Listing(topic, f.topic_conditions, {}, (topic.c.id,))
 
 
 def sort_columns(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
@@ -169,9 +169,12 @@ def read_page(
         rows.sort(key=itemgetter(f"mark_{place}"), reverse=down)
     more = len(rows) > limit
     rows = rows[:limit]
-    return rows, [
-        value for name, value in rows[-1].items() if name.startswith("mark_")
-    ] if more else None
+    return rows, mark_of(rows[-1]) if more else None
+
+
+def mark_of(row: Row) -> list[Any]:
+    """Return the sort values of a row of a page, by which the page after it begins."""
+    return [value for name, value in row.items() if name.startswith("mark_")]
 
 
 def _chosen(
@@ -228,7 +231,7 @@ def fetch_listing(
 
 # Fields with many values a claim, whose index a list of claims may read; the most selective come
 # first. Those that the summary has too are hardly selective, but each value has claims in order.
-TERM_FIELDS = ("topic", "document", "asserted_by")
+TERM_FIELDS = ("external_id", "topic", "document", "asserted_by")
 SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 
@@ -460,7 +463,7 @@ def read_topic(connection: Connection, slug: str) -> Row:
 
 
 def resolve_source(connection: Connection, reference: str) -> str:
-    """Return the slug of a source from its slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`.
+    """Return the slug of a source from its slug or one of its identifiers, such as `doi:…`.
 
     Raises Moved or NotFound.
     """

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from models.core.errors import Fault, Gone, InvalidRecord
 from models.database.prepared_statements import fetch, fetch_first, is_one_of, padded
-from models.read.filters import REFERENCES, comparable_values, term
+from models.read.filters import REFERENCES, SOURCE_REFERENCES, comparable_values, term
 from models.records.near_matches import nearest
 from models.records.record_types import (
     RECORD_TYPES,
@@ -154,7 +154,7 @@ def _resolve_slugs(
     """Return current slugs. Adds a fault for each slug that has none."""
     name = parameter.partition(".")[0]
     ids, where = _stored_values(name)
-    kind = RECORD_TYPES["source" if name == "document" else name]
+    kind = RECORD_TYPES.get(name, RECORD_TYPES["source"])
     current = {slug: slug for slug in slugs}
     unknown = _unknown_values(connection, parameter, list(current), ids, **where)
     # What was never stored was not merged either.
@@ -212,9 +212,10 @@ def _unknown_values(
 
 def unknown_value(parameter: str, value: str) -> Fault:
     """Return the fault that a parameter names an absent record; see `refuse_unknown`."""
+    name = parameter.partition(".")[0]
     return Fault(
         at=parameter,
         code="unknown_value",
-        detail=f"There is no {parameter.partition('.')[0]} '{value}'.",
+        detail=f"There is no {'source' if name in SOURCE_REFERENCES else name} '{value}'.",
         given=value,
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, or_, select
 
 from models.core import vocabularies as v
 from models.projection.tables import ClaimDocument
+from models.read.predictions import FALLEN, predictions
 from models.records.relation import Relation
 from models.records.serializers import Row, table
 
@@ -19,10 +20,12 @@ MAX_STEPS = 10
 MAX_NODES = 500
 MAX_CHAINS = 20
 MAX_PATHS = 100
-FALLEN = ("refuted", "disputed")
 # Which end of a relation rests on the other one. An effect rests on its cause; a claim that depends
 # on, presupposes or refines another one rests on it. The other types of relation carry no support.
 SUPPORT = {"leads_to": "target", "depends_on": "claim", "presupposes": "claim", "refines": "claim"}
+# A claim rests on what it predicts only where that falls: it may be true while the claim is not.
+SUPPORT_IF_FALLEN = {"predicts": "claim"}
+DEPENDENT_END = SUPPORT | SUPPORT_IF_FALLEN
 
 
 _Key = tuple[str, str, str]
@@ -114,7 +117,7 @@ def _with_status(connection: Connection, relations: Sequence[Row]) -> list[Row]:
 def causal_chain(connection: Connection, start: str, depth: int = MAX_STEPS) -> Row:
     """Walk the causal chain through a claim, up to its causes and down to its effects.
 
-    The result has the shape of that of `walk`.
+    The result has the shape of that of `walk`, and the predictions of its claims that fell.
     """
     causes = walk(connection, start, depth, "incoming", ["leads_to"])
     effects = walk(connection, start, depth, "outgoing", ["leads_to"])
@@ -123,27 +126,43 @@ def causal_chain(connection: Connection, start: str, depth: int = MAX_STEPS) -> 
     return {
         "claims": sorted(claims.values(), key=_by_distance),
         "relations": [relations[key] for key in sorted(relations)],
+        "fallen_predictions": [
+            prediction
+            for prediction in predictions_of(connection, sorted(claims))
+            if prediction["fell"]
+        ],
         "truncated": causes["truncated"] or effects["truncated"],
     }
+
+
+def predictions_of(connection: Connection, claims: Sequence[str]) -> list[Row]:
+    """Return the predictions of these claims, in the order of the claims, with which of them
+    fell.
+    """
+    tied = _relations_at(connection, claims, "outgoing", ["predicts"])
+    return predictions(connection, _with_status(connection, tied))
 
 
 def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
     """Return which claims would lose support if a claim had the status `assume`.
 
     They are the claims that rest on it (see `SUPPORT`), directly or through others, with their
-    distance and the relations in between. A refuted relation passes nothing on and is returned as
-    blocked. Each causal chain through the claim has its weakest link by the derived status,
-    whatever is assumed. Depth and numbers are bounded, and `truncated` says whether they cut
+    distance and the relations in between; where the claim falls, also those that predict it. A
+    refuted relation passes nothing on and is returned as blocked. Each causal chain through the
+    claim has its weakest link by the derived status, whatever is assumed, and the predictions of
+    its claims that fell. Depth and numbers are bounded, and `truncated` says whether they cut
     anything.
     """
-    dependents = _walk_dependents(connection, start, depth)
+    types = DEPENDENT_END if assume in FALLEN else SUPPORT
+    dependents = _walk_dependents(connection, start, depth, list(types))
     chain = causal_chain(connection, start, depth)
     slugs = [*dependents.distance, *(claim["id"] for claim in chain["claims"])]
     claims = _describe_claims(connection, slugs)
     status = claims[start]["status"]
     loses_support = assume in FALLEN or v.STATUSES.rank(assume) < v.STATUSES.rank(status)
     paths, paths_truncated = _paths_through(chain["relations"], start)
-    chains = [_weakest_link(path, claims) for path in paths]
+    fallen = chain["fallen_predictions"]
+    chains = [_described_chain(path, claims, fallen) for path in paths]
     chains.sort(key=lambda chain: (_strength(chain["weakest"]), chain["claims"]))
     return {
         "claim": start,
@@ -160,6 +179,7 @@ def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
             if slug != start
         ],
         "blocked": dependents.blocked,
+        "predictions": predictions_of(connection, [start]),
         "chains": chains[:MAX_CHAINS],
         "truncated": (
             dependents.truncated
@@ -184,13 +204,15 @@ class _Dependents:
         return [edge for edge in self.relations.values() if _dependent(edge) == claim]
 
 
-def _walk_dependents(connection: Connection, start: str, depth: int) -> _Dependents:
+def _walk_dependents(
+    connection: Connection, start: str, depth: int, types: Sequence[str]
+) -> _Dependents:
     dependents = _Dependents({start: 0})
     distance = dependents.distance
     frontier = [start]
     # One step more than `depth`, to see whether that cut anything.
     for step in range(1, depth + 2):
-        supporting = _supporting_relations(connection, frontier)
+        supporting = _supporting_relations(connection, frontier, types)
         frontier = []
         for edge in supporting:
             claim = _dependent(edge)
@@ -209,20 +231,24 @@ def _walk_dependents(connection: Connection, start: str, depth: int) -> _Depende
     return dependents
 
 
-def _supporting_relations(connection: Connection, claims: Sequence[str]) -> list[Row]:
-    """Return the relations by which other claims rest on these, with their status."""
-    relations = _relations_at(connection, claims, "both", list(SUPPORT))
+def _supporting_relations(
+    connection: Connection, claims: Sequence[str], types: Sequence[str]
+) -> list[Row]:
+    """Return the relations of these types by which other claims rest on these, with their
+    status.
+    """
+    relations = _relations_at(connection, claims, "both", types)
     return _with_status(connection, [edge for edge in relations if _support(edge) in set(claims)])
 
 
 def _dependent(edge: Row) -> str:
     """Return the claim at the end of a relation that rests on the other end."""
-    return str(edge[SUPPORT[edge["type"]]])
+    return str(edge[DEPENDENT_END[edge["type"]]])
 
 
 def _support(edge: Row) -> str:
     """Return the claim at the end of a relation on which the other end rests."""
-    return str(edge["claim" if SUPPORT[edge["type"]] == "target" else "target"])
+    return str(edge["claim" if DEPENDENT_END[edge["type"]] == "target" else "target"])
 
 
 def _describe_claims(connection: Connection, claims: Sequence[str]) -> dict[str, Row]:
@@ -281,8 +307,9 @@ def _paths_from(
     return finished, bool(unfinished)
 
 
-def _weakest_link(path: Sequence[Row], claims: Mapping[str, Row]) -> Row:
-    """Return the claims on a path, and the claim or relation with the weakest status.
+def _described_chain(path: Sequence[Row], claims: Mapping[str, Row], fallen: Sequence[Row]) -> Row:
+    """Return the claims on a path, the claim or relation with the weakest status, and the
+    predictions of the claims that fell.
 
     A relation counts only if there is evidence on it.
     """
@@ -293,7 +320,11 @@ def _weakest_link(path: Sequence[Row], claims: Mapping[str, Row]) -> Row:
     for edge in path:
         if edge["status"] != "unassessed":
             links.append({name: edge[name] for name in ("claim", "target", "status")})
-    return {"claims": slugs, "weakest": min(links, key=_strength)}
+    return {
+        "claims": slugs,
+        "weakest": min(links, key=_strength),
+        "fallen_predictions": [each for each in fallen if each["claim"] in slugs],
+    }
 
 
 def _strength(link: Mapping[str, Any]) -> int:

@@ -167,6 +167,21 @@ class WhatIf(Strict):
     changes_status: bool = Field(description="Whether status, rule or certainty differ.")
 
 
+class Prediction(Strict):
+    """What must hold if a claim holds, and whether it fell."""
+
+    claim: Slug
+    target: Slug = Field(description="The claim that must hold.")
+    statement: str = Field(description="Of the target.")
+    status: v.Status = Field(description="Of the target.")
+    certainty: v.Certainty | None
+    note: str | None = Field(description="Why the claim predicts it.")
+    fell: bool = Field(
+        description="True where the target is refuted or disputed, unless it is refuted that the "
+        "claim predicts it."
+    )
+
+
 class Explanation(Strict):
     """The rule that decided, and what every line did."""
 
@@ -189,6 +204,10 @@ class Explanation(Strict):
     lines: list[ExplainedLine]
     critical_groups: list[CriticalGroup] = Field(
         description="Groups whose removal alone would change the status."
+    )
+    predictions: list[Prediction] = Field(
+        description="What must hold if the claim holds. One that fell speaks against the claim; no "
+        "rule counts it."
     )
     compared_with: WhatIf | None = Field(
         default=None,
@@ -249,12 +268,15 @@ class Difference(Strict):
 
 
 def explain(
-    aggregate: ClaimAggregate, day: str | None, set_aside: SetAside | None = None
+    aggregate: ClaimAggregate,
+    day: str | None,
+    set_aside: SetAside | None = None,
+    predictions: Iterable[Row] = (),
 ) -> Explanation:
     """Explain the status with what was published by a day (YYYY-MM-DD), or with everything.
 
-    If something is set aside, that is the status without it. Raises `NotFound` where the claim was
-    not stated by that day.
+    If something is set aside, that is the status without it. `predictions` have the fields of
+    `Prediction`, as of the same day. Raises `NotFound` where the claim was not stated by that day.
     """
     if day is not None:
         require_stated_by(aggregate, day)
@@ -267,6 +289,7 @@ def explain(
     kind = aggregate.claim["kind"]
     keys, gone = set_aside.keys(rows.values(), lines) if set_aside else (set(), set())
     decision = decide(kind, lines, day, keys, gone)
+    parts = parts_by_key(lines, decision)
     return Explanation(
         claim=aggregate.claim["id"],
         statement=aggregate.claim["statement"],
@@ -281,12 +304,13 @@ def explain(
         searched_found_none=decision.searched_found_none,
         groups=_groups(decision),
         lines=[
-            ExplainedLine(**_brief(rows[line.key], line, kind, day), part=_part(line, decision))
+            ExplainedLine(**_brief(rows[line.key], line, kind, day), part=parts[line.key])
             for line in _by_day(lines)
         ],
         bodies=_bodies(decision, rows, kind, day),
         reviews=_reviews(decision, rows, day),
         critical_groups=_critical(kind, lines, day, decision, rows, keys, gone),
+        predictions=[Prediction(**prediction) for prediction in predictions],
         compared_with=_compared(decide(kind, lines, day), decision, set_aside, rows),
     )
 
@@ -325,6 +349,7 @@ def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
     before, after = (_moment(aggregate, day) for day in (first, second))
     kind = aggregate.claim["kind"]
     decision = decide(kind, aggregate.lines, second)
+    parts = parts_by_key(aggregate.lines, decision)
     return Difference(
         claim=aggregate.claim["id"],
         statement=aggregate.claim["statement"],
@@ -332,7 +357,7 @@ def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
         after=after,
         changed=(before.status, before.certainty) != (after.status, after.certainty),
         added=[
-            ExplainedLine(**_brief(rows[line.key], line, kind, second), part=_part(line, decision))
+            ExplainedLine(**_brief(rows[line.key], line, kind, second), part=parts[line.key])
             for line in _by_day(aggregate.lines)
             if first < line.published <= second and rows[line.key]["state"] in PUBLIC_STATES
         ],
@@ -377,6 +402,12 @@ def explanation_text(explanation: Explanation) -> str:
             f"{review.line} sums up {review.studies} studies: {len(review.recorded)} have lines"
             f" here, {review.nameless} count without; retracted: {fallen}."
         )
+    for prediction in explanation.predictions:
+        if prediction.fell:
+            told.append(
+                f"If it held, this would have to hold: «{prediction.statement}»"
+                f" ({prediction.target}), which is {prediction.status}."
+            )
     for critical in explanation.critical_groups:
         told.append(f"Without {critical.independence_group} the claim would be {critical.status}.")
     if explanation.compared_with is not None:
@@ -431,10 +462,16 @@ def _periods(aggregate: ClaimAggregate) -> list[TimelinePeriod]:
     return told
 
 
-def _part(line: Line, decision: Decision) -> str:
+def parts_by_key(lines: Iterable[Line], decision: Decision) -> dict[str, str]:
+    """Return what each of these lines did for a status, by its key: a term of `PARTS`."""
+    decisive = {line.key for line in decision.decisive}
+    return {line.key: _part(line, decision, decisive) for line in lines}
+
+
+def _part(line: Line, decision: Decision, decisive: set[str]) -> str:
     if line.key in decision.left_out:
         return decision.left_out[line.key]
-    if line in decision.decisive:
+    if line.key in decisive:
         return "decisive"
     body = decision.bodies.by_work[line.work]
     if body.side != line.direction:

@@ -22,6 +22,8 @@ EXAMPLES = {
     "list_changes": "/v1/changes?claim=ccsvi-causes-ms&limit=2",
     "list_evidence": "/v1/evidence?level=1&direction=disputes",
     "get_evidence": "/v1/evidence/ccsvi-causes-ms:cochrane-2019",
+    "get_claim_matrix": "/v1/claims/iron-from-slow-venous-flow/matrix",
+    "list_matrix": "/v1/matrix?topic=iron&limit=2",
     "list_claim_sources": "/v1/claims/ccsvi-not-confirmed/sources",
     "list_sources": "/v1/sources?author=sundstrom",
     "get_source": "/v1/sources/doi:10.1002/ana.22085",

@@ -90,6 +90,24 @@ def test_a_cycle_ends_and_is_marked() -> None:
     assert "It leads back to claim 1, closing a cycle." in spoken(root)
 
 
+def test_what_fell_of_the_predictions_stays_in_the_box() -> None:
+    long = {
+        "claim": "claim-1",
+        "target": "claim-9",
+        "statement": "What must hold " * 60,
+        "status": "refuted",
+    }
+    short = {**long, "claim": "claim-0", "statement": "It comes first."}
+    picture = {**WALK, "fallen_predictions": [long, short]}
+    root = parse(chain_svg("claim-0", picture))
+    assert seen(root).count("Predicts what is refuted: «") == 2
+    assert "Predicts what is refuted: «It comes first.»" in spoken(root)
+    assert apart(texts(root))
+    for link in root.iter(f"{SVG}a"):
+        box = next(rect(found) for found in link.iter(f"{SVG}rect"))
+        assert all(box[1] < text[1] and text[3] < box[3] for text in texts(link))
+
+
 def test_a_link_to_a_claim_without_description_is_drawn() -> None:
     root = parse(chain_svg("claim-0", walk([claim(0)], [tie(7, 0)])))
     assert "claim-7" in seen(root)

@@ -64,6 +64,11 @@ QUERIES = {
         "?format=jsonl",
         "?levle=1",
     ),
+    "get_claim_matrix": ("?as_of=2015", "?format=csv"),
+    "list_matrix": (
+        *("?limit=200", "?topic=iron", "?as_of=2015-06&kind=mechanism", "?q=vein", "?format=csv"),
+        *("?format=jsonl", "?topic=no-such-topic"),
+    ),
     "list_sources": ("?q=vein&highlight=true", "?limit=200", "?format=csv"),
     "list_source_claims": ("?include=evidence",),
     "list_changes": ("?limit=200&include=body",),

@@ -220,7 +220,7 @@ def _older_documents() -> sa.TableClause:
 def _older(row: Row) -> Row:
     """Return a document as the program before stored it: without what it did not tell."""
     told = from_json(documents_module.claim_json(row))
-    for name in ("origin", "notice", "status_since_inferred"):
+    for name in ("origin", "notice", "language", "external_ids", "status_since_inferred"):
         del told[name]
     kept = {name: value for name, value in row.items() if name in _older_documents().c}
     return {**kept, "traits": 0, "core": to_json(told), "past": b""}

@@ -1,0 +1,155 @@
+"""The evidence matrix: claims by sources, with the direction and the rank of each line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+from pydantic_core import from_json, to_json
+from sqlalchemy import Connection
+
+from api.citations import csv
+from api.http import list_formats, pagination, search_parameters
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS
+from api.http.list_formats import ListTableParameters, TableParameters
+from api.http.pagination import Page, Paging
+from api.http.read_connection import ThreadReader
+from api.http.read_route import ReadRoute
+from api.routes.claims import ClaimSlug, ClaimSort, Times
+from models.projection import documents
+from models.read import listings
+from models.read.filters import NO_VALUES, ClaimFilters, Many
+from models.records.serializers import Row
+from models.status import claim_aggregate
+from models.status.matrix import MatrixCell, MatrixRow, matrix_row
+
+router = APIRouter(prefix="/v1", tags=["evidence"], route_class=ReadRoute)
+
+# A page ends early, after one claim at least, where its claims have more JSON of evidence: about
+# 2,000 lines, which take a thread a quarter of a second.
+MOST_EVIDENCE_BYTES = 4_000_000
+# The columns of a table: those of the claim, then those of each line.
+CLAIM_COLUMNS = tuple(name for name in MatrixRow.model_fields if name != "cells")
+COLUMNS = (*CLAIM_COLUMNS, *MatrixCell.model_fields)
+
+
+class MatrixParameters(ClaimFilters, Paging, ListTableParameters):
+    """Which claims, in what order, in which representation."""
+
+    sort: Many[ClaimSort] = Field(
+        NO_VALUES, description="As in a list of claims; the id decides what is equal."
+    )
+
+
+class ClaimMatrixParameters(Times, TableParameters):
+    """As of when, and in which representation."""
+
+
+class MatrixPage(BaseModel):
+    """A page of an evidence matrix: a row for each claim, with a cell for each line on it."""
+
+    data: list[MatrixRow]
+    page: Page
+
+
+@router.get(
+    "/matrix",
+    response_model=MatrixPage,
+    responses=list_formats.responses(LIST_ERRORS, ListTableParameters),
+)
+def list_matrix(
+    request: Request, connection: ThreadReader, query: Annotated[MatrixParameters, Query()]
+) -> Response:
+    """Tabulate claims by sources: what each source says about each claim, at which rank and why.
+
+    It takes the filters of claims, such as `topic`, and is paged by claims. A page with much
+    evidence ends early.
+    """
+    chosen = list_formats.requested_format(request, query)
+    listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
+    _, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
+
+    def rows(connection: Connection, found: Sequence[Row]) -> Iterator[MatrixRow]:
+        if query.as_of is not None:
+            found = documents.parts_as_of(connection, found, ["evidence"], query.as_of)
+        return (_row(row, query.as_of) for row in found)
+
+    def json_lines(connection: Connection, found: Sequence[Row]) -> list[bytes]:
+        return [to_json(row) for row in rows(connection, found)]
+
+    def table_lines(connection: Connection, found: Sequence[Row]) -> list[bytes]:
+        return [_table(row) for row in rows(connection, found)]
+
+    if query.as_of is None:
+        statement = listings.claims_statement(("evidence",))
+    else:
+        statement = listings.claims_as_of_statement(("evidence",))
+    if chosen is list_formats.TABLE:
+        return list_formats.table_response(
+            request, connection, listing, statement, query, table_lines, "matrix", csv.row(COLUMNS)
+        )
+    if chosen is list_formats.LINES:
+        return list_formats.lines_response(
+            request, connection, listing, statement, query, json_lines, "matrix"
+        )
+    return pagination.listing_response(
+        request, connection, listing, statement, query, json_lines, _fitting
+    )
+
+
+@router.get(
+    "/claims/{claim}/matrix",
+    response_model=MatrixRow,
+    responses=list_formats.responses(RECORD_ERRORS, TableParameters),
+)
+def get_claim_matrix(
+    request: Request,
+    connection: ThreadReader,
+    claim: ClaimSlug,
+    query: Annotated[ClaimMatrixParameters, Query()],
+) -> Response:
+    """Return the row of one claim in the evidence matrix: what each source says about it, at which
+    rank and why.
+    """
+    chosen = list_formats.requested_format(request, query)
+    if query.as_of or query.known_at:
+        then = listings.load_claim(connection, claim, query.as_of, query.known_at)
+        etag = f'"{then.claim["revision"]}"'
+        row = matrix_row(
+            claim_aggregate.core(then).model_dump(), claim_aggregate.parts(then)["evidence"]
+        )
+    else:
+        found = listings.read_claim(connection, claim, ["evidence"])
+        etag = f'"{found["revision"]}"'
+        row = _row(found)
+    if chosen is None:
+        unchanged = pagination.not_modified(request, etag)
+        return unchanged or pagination.json_response(to_json(row), etag)
+    if unchanged := list_formats.not_modified(request, chosen, etag):
+        return unchanged
+    headers = list_formats.file_headers(chosen, etag, f"{claim}-matrix", {})
+    content = csv.row(COLUMNS) + _table(row)
+    return Response(content, media_type=chosen.media_types[0], headers=headers)
+
+
+def _fitting(rows: Sequence[Row]) -> int:
+    """Return how many of the first claims of a page fit on it, by the size of their evidence."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(row["evidence"])
+        if number and size > MOST_EVIDENCE_BYTES:
+            return number
+    return len(rows)
+
+
+def _row(document: Mapping[str, Any], day: str | None = None) -> MatrixRow:
+    claim = {**from_json(document["fields"]), **from_json(document["derived"])}
+    return matrix_row(claim, from_json(document["evidence"]), day)
+
+
+def _table(row: MatrixRow) -> bytes:
+    """Return the rows of a claim in a table; one without cells where nothing is recorded on it."""
+    of_claim = [getattr(row, name) for name in CLAIM_COLUMNS]
+    cells = [[getattr(cell, name) for name in MatrixCell.model_fields] for cell in row.cells]
+    empty = [[None] * len(MatrixCell.model_fields)]
+    return b"".join(csv.row([*of_claim, *cell]) for cell in cells or empty)
