@@ -157,6 +157,7 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
+        app.state.readers.stopping = False
         metrics = app.state.metrics
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield

@@ -11,7 +11,7 @@ import pytest
 from models.database import schema_version
 from models.database.connections import file_url
 from tests.command_line import get, run, serving
-from tests.databases import SEEDED, SEEDED_SOURCES, Store
+from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, Store
 
 
 def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
@@ -49,10 +49,10 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
 def test_seed_check_rebuild_migrate(empty: Store) -> None:
     first = run("seed", url=empty.url)
     assert first.returncode == 0, first.stderr
-    assert re.search(r"21 claim stored", first.stdout)
+    assert re.search(rf"{SEEDED_CLAIMS} claim stored", first.stdout)
     second = run("seed", url=empty.url)
     assert "stored" not in second.stdout
-    assert run("rebuild", url=empty.url).stdout == "21 claims derived anew.\n"
+    assert run("rebuild", url=empty.url).stdout == f"{SEEDED_CLAIMS} claims derived anew.\n"
     checked = run("check", url=empty.url)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert checked.stdout.endswith("all agrees.\n")

@@ -10,7 +10,7 @@ from models.records.claim import OccurrenceIn
 from models.write import changes
 from tests.api.following import a_claim, fill
 from tests.command_line import COMMAND, run
-from tests.databases import Store
+from tests.databases import SEEDED_OCCURRENCES, Store
 from tests.records import put_part
 
 TEXT = "It is said that veins are narrow.\n"
@@ -77,7 +77,7 @@ def test_the_text_may_come_from_standard_input_and_a_mistake_is_one_line(
         asked, cwd=ROOT, input="Nothing.", capture_output=True, text=True, timeout=60, check=False
     )
     assert piped.returncode == 1
-    assert piped.stdout.count("\norphan occurrence/") == 21
+    assert piped.stdout.count("\norphan occurrence/") == SEEDED_OCCURRENCES
     assert piped.stdout.startswith("This is not the recorded text (its SHA-256 differs)")
     binary = tmp_path / "page.pdf"
     binary.write_bytes(b"%PDF\xff")

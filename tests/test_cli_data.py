@@ -9,7 +9,7 @@ from pathlib import Path
 from api.settings import ROOT
 from models.database.connections import file_url
 from tests.command_line import COMMAND, run
-from tests.databases import SEEDED, SEEDED_SOURCES, Store
+from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, SEEDED_TOPICS, Store
 from tests.models.exports import as_lines
 from tests.models.scifact_files import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 
@@ -21,16 +21,16 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     first = run("export", str(folder), url=seeded.url)
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith(
-        f": serial {SEEDED}, 10 topics, {SEEDED_SOURCES} sources, 21 claims, 0 retired,"
-        f" {SEEDED} revisions.\n"
+        f": serial {SEEDED}, {SEEDED_TOPICS} topics, {SEEDED_SOURCES} sources,"
+        f" {SEEDED_CLAIMS} claims, 0 retired, {SEEDED} revisions.\n"
     )
     again = run("export", str(folder), url=seeded.url)
     assert (again.returncode, "a release is never altered" in again.stderr) == (1, True)
     loaded = run("import", str(folder), url=other.url)
     assert loaded.returncode == 0, loaded.stderr
     assert (
-        f"{10 + SEEDED_SOURCES + 21 + SEEDED} lines: {SEEDED} records = {SEEDED} stored"
-        f" + 0 unchanged + 0 reported; {SEEDED} revisions." in loaded.stdout
+        f"{SEEDED_TOPICS + SEEDED_SOURCES + SEEDED_CLAIMS + SEEDED} lines: {SEEDED} records"
+        f" = {SEEDED} stored + 0 unchanged + 0 reported; {SEEDED} revisions." in loaded.stdout
     )
     assert f"Restored as it was, up to serial {SEEDED}." in loaded.stdout
     # The longer form, standard input, options in front, and what happens in a database that has

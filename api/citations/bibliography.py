@@ -44,6 +44,8 @@ MEDIA_TYPES = ("text/x-bibliography",)
 EXTENSION = "txt"
 DEFAULT_STYLE, DEFAULT_LOCALE = "apa", "en-US"
 
+# The variables of CSL among the identifiers.
+_CSL_SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 _E_LOCATOR = re.compile(r"[A-Za-z]{1,3}[0-9]{3,}")
 _PLAIN_FIELDS = ("publisher", "volume", "issue", "page", "number", "url", "language")
 
@@ -143,7 +145,8 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
         item["genre"] = "Thesis"
     _move_variable(item, style)
     for identifier in source["identifiers"]:
-        item[identifier["scheme"].upper()] = plain(identifier["value"])
+        if identifier["scheme"] in _CSL_SCHEMES:
+            item[identifier["scheme"].upper()] = plain(identifier["value"])
     return {name: value for name, value in item.items() if value}
 
 

@@ -52,6 +52,8 @@ _FIELD_NAMES: dict[str, dict[str, str]] = {
 }
 
 # Plain words and numbers, in which nothing is to be escaped: `_` stays.
+# The schemes that have a field of their own elsewhere, too.
+_SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 _TERMS = ("study_design", "sample_size", "integrity_date", "accessed", "text_sha256")
 
 
@@ -136,7 +138,14 @@ def _date(source: Row) -> Fields:
 
 def _identifiers(source: Row) -> Fields:
     """Return the identifiers. A DOI is not escaped, unless it would break the entry."""
-    fields = {identifier["scheme"]: identifier["value"] for identifier in source["identifiers"]}
+    fields = {
+        scheme if scheme in _SCHEMES else f"x-{scheme}": value
+        for scheme, value in (
+            (identifier["scheme"], identifier["value"]) for identifier in source["identifiers"]
+        )
+    }
+    if "x-uri" in fields:
+        fields["x-uri"] = latex.escape(fields["x-uri"])
     doi = fields.get("doi")
     if doi and set(doi) & set("{}\\"):
         fields["doi"] = f"https://doi.org/{quote(doi, safe='/:;()<>')}"

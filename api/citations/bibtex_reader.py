@@ -69,6 +69,8 @@ _IDENTIFIERS = {
     "pmid": ("pmid",),
     "pmcid": ("pmcid", "pmc"),
     "isbn": ("isbn",),
+    "nct": ("x-nct",),
+    "uri": ("x-uri",),
 }
 _LANGUAGES = {
     "english": "en",
@@ -264,7 +266,7 @@ def _first_identifier(fields: Fields, scheme: str, names: Iterable[str]) -> str 
         if name not in fields:
             continue
         text = latex.decode(fields[name], verbatim=name == "doi")
-        exact = name == "x-doi"
+        exact = name.startswith("x-")
         if value := valid_identifier(scheme, text if exact else _clean_identifier(scheme, text)):
             return value
     return None

@@ -1,9 +1,9 @@
 """CSL-JSON, the input of citation processors (Citation Style Language 1.0.2, csl-data.json).
 
 What CSL has no variable for stands in `custom`, which CSL keeps for that and processors ignore: the
-study's design and size, whether a list of authors goes on, the text of an integrity notice, and
-which identifiers nobody has verified. An incomplete list of authors ends in the literal name
-"others", as pandoc and Zotero write it; an inferred date is `circa`.
+study's design and size, identifiers of other schemes, whether a list of authors goes on, the text
+of an integrity notice, and which identifiers nobody has verified. An incomplete list of authors
+ends in the literal name "others", as pandoc and Zotero write it; an inferred date is `circa`.
 """
 
 import json
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from api.citations.clean import identifier_text
 from api.citations.csl_json_reader import (
     CUSTOM,
+    CUSTOM_SCHEMES,
     DATES,
     ENTITY,
     MARKUP,
@@ -62,7 +63,8 @@ def item(source: Row, key: str) -> Row:
         if source[ours]:
             result[names[0]] = source[ours]
     for identifier in source["identifiers"]:
-        result[SCHEMES[identifier["scheme"]]] = identifier_text(identifier)
+        if identifier["scheme"] in SCHEMES:
+            result[SCHEMES[identifier["scheme"]]] = identifier_text(identifier)
     if source["integrity"] in STATUSES:
         result["status"] = STATUSES[source["integrity"]]
     result["custom"] = _custom(source)
@@ -98,8 +100,13 @@ def _custom(source: Row) -> Row:
         custom["authors_complete"] = False
     if not source["issued"] and source["issued_inferred"]:
         custom["issued_inferred"] = True
+    custom |= {
+        identifier["scheme"]: identifier["value"]
+        for identifier in source["identifiers"]
+        if identifier["scheme"] in CUSTOM_SCHEMES
+    }
     unverified = [
-        SCHEMES[identifier["scheme"]]
+        SCHEMES.get(identifier["scheme"], identifier["scheme"])
         for identifier in source["identifiers"]
         if identifier["verification"] == "unverified"
     ]

@@ -34,7 +34,11 @@ _NEAR_TYPES = {
     **dict.fromkeys(("regulation", "standard"), "report"),
     "dissertation": "thesis",
 }
-SCHEMES = {term.id: term.crosswalk["csl"] for term in v.IDENTIFIER_SCHEMES.terms}
+SCHEMES = {
+    term.id: term.crosswalk["csl"] for term in v.IDENTIFIER_SCHEMES.terms if "csl" in term.crosswalk
+}
+# Those for which CSL has no variable: they stand in `custom`.
+CUSTOM_SCHEMES = tuple(scheme for scheme in v.IDENTIFIER_SCHEMES.ids if scheme not in SCHEMES)
 # Our fields and CSL's variables: the first is written, the others are read if it is absent.
 TITLES = {
     "title": ("title",),
@@ -480,6 +484,8 @@ def _read_custom(draft: _Draft) -> None:
     for name, value in custom.items():
         if _fits_custom(name, value):
             draft.record[name] = value
+        elif name in CUSTOM_SCHEMES and (identifier := _identifier(name, _text(value) or "")):
+            draft.record["identifiers"].append(unverified(name, identifier))
         elif name not in ("source", "unverified"):
             draft.dropped.append(f"custom.{name}")
 

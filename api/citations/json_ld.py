@@ -48,6 +48,7 @@ RESOLVERS = {
     "doi": "https://doi.org/",
     "pmid": "https://pubmed.ncbi.nlm.nih.gov/",
     "pmcid": "https://pmc.ncbi.nlm.nih.gov/articles/",
+    "nct": "https://clinicaltrials.gov/study/",
 }
 LABELS = {term.id: term.label for term in v.IDENTIFIER_SCHEMES.terms}
 UNVERIFIED = next(term for term in v.VERIFICATIONS.terms if term.id == "unverified")

@@ -23,6 +23,8 @@ from api.citations.clean import (
     parse_name,
     plain_hyphens,
     strip_html,
+    unverified,
+    valid_identifier,
 )
 from api.citations.parse_result import ParsedEntry, ParsedFile
 from api.citations.tagged_lines import (
@@ -65,6 +67,8 @@ PLAIN = (
     ("url", "UR"),
 )
 IDENTIFIER_TAGS = {"doi": "DO", "pmid": "AN", "pmcid": "C2", "isbn": "SN"}
+# Those that RIS has no tag for, with the labels under which they stand in a user field.
+LABELLED_IDENTIFIERS = {"nct": "NCT number", "uri": "URI"}
 INTEGRITY_LABELS = {term.id: term.label.capitalize() for term in v.INTEGRITIES.terms}
 INTEGRITY_OF_LABEL = {label: name for name, label in INTEGRITY_LABELS.items()}
 INCOMPLETE, UNVERIFIED, NOTE = "Authors", "Unverified identifiers", "Note"
@@ -124,7 +128,10 @@ def _body(source: Row) -> Iterator[TagValue]:
     yield from _dates(source)
     yield from _pages(source)
     for identifier in source["identifiers"]:
-        yield IDENTIFIER_TAGS[identifier["scheme"]], identifier_text(identifier)
+        if label := LABELLED_IDENTIFIERS.get(identifier["scheme"]):
+            yield "U4", f"{label}: {identifier['value']}"
+        else:
+            yield IDENTIFIER_TAGS[identifier["scheme"]], identifier_text(identifier)
         if identifier["scheme"] == "pmid":
             yield "DB", "PubMed"
     yield from _notes(source)
@@ -166,13 +173,13 @@ def _notes(source: Row) -> Iterator[TagValue]:
         label = INTEGRITY_LABELS[source["integrity"]]
         for text_line in (source["integrity_note"] or "").split("\n"):
             yield "N1", f"{label}: {text_line}"
-    unverified = [
+    not_verified = [
         f"{identifier['scheme'].upper()} {identifier['value']}"
         for identifier in source["identifiers"]
         if identifier["verification"] == "unverified"
     ]
-    if unverified:
-        yield "N1", f"{UNVERIFIED}: {', '.join(unverified)}"
+    if not_verified:
+        yield "N1", f"{UNVERIFIED}: {', '.join(not_verified)}"
     if source["note"]:
         for text_line in source["note"].split("\n"):
             is_labelled = split_label(text_line.strip(), NOTE_LABELS) is not None
@@ -415,7 +422,8 @@ def _read_notes(tags: Tags, record: Row) -> None:
 
 
 _USER_FIELD_OF = {(tag, label): name for name, tag, label in USER_FIELDS}
-_USER_FIELD_LABELS = [label for _, _, label in USER_FIELDS]
+_SCHEME_OF = {label: scheme for scheme, label in LABELLED_IDENTIFIERS.items()}
+_USER_FIELD_LABELS = [*(label for _, _, label in USER_FIELDS), *_SCHEME_OF]
 _USER_FIELD_TAGS = sorted({tag for _, tag, _ in USER_FIELDS})
 
 
@@ -426,5 +434,17 @@ def _read_user_fields(tags: Tags, record: Row) -> None:
             name = _USER_FIELD_OF.get((tag, label))
             if name and text and _USER_FIELD_PATTERNS[name].fullmatch(text):
                 record[name] = int(text) if name == "sample_size" else text
-            else:
+            elif not _add_labelled(record, label, text):
                 tags.refuse(tag, value)
+
+
+def _add_labelled(record: Row, label: str, text: str) -> bool:
+    """Add an identifier that stands under a label, and return whether the record has it now."""
+    scheme = _SCHEME_OF.get(label)
+    value = scheme and valid_identifier(scheme, text)
+    if not scheme or not value:
+        return False
+    found = unverified(scheme, value)
+    if all(identifier["scheme"] != scheme for identifier in record["identifiers"]):
+        record["identifiers"].append(found)
+    return found in record["identifiers"]

@@ -9,6 +9,7 @@ import typer
 from api.cli.common import DatabaseUrl, open_database, read_file
 from models.core.errors import ClaimbaseError
 from models.read import listings
+from models.read.filters import SOURCE_REFERENCE
 
 if TYPE_CHECKING:
     from models.transfer.quote_check import Verdict
@@ -21,7 +22,7 @@ def check_anchors(
     file: Annotated[
         str, typer.Argument(help="The plain text of the source, in UTF-8; - for standard input.")
     ],
-    source: Annotated[str, typer.Option(help="The source: slug, doi:…, pmid:…, pmcid:… or isbn:…")],
+    source: Annotated[str, typer.Option(help=f"The source: {SOURCE_REFERENCE}")],
     database_url: DatabaseUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

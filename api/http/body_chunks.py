@@ -11,7 +11,8 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from api.http.fair_queue import FairQueue, client_of
+from api.http.clients import client_of
+from api.http.fair_queue import FairQueue
 
 # Each piece costs a change of threads, so it should not be small.
 PIECE = 128 * 1024

@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Request
 
 from api.http.errors import Unavailable
-from api.http.rate_limits import Limit, address_of
+from api.http.rate_limits import Limit
 
 # So many requests of one client may wait, and for so long; beyond either it is 503.
 MOST_WAITING = 100
@@ -33,6 +32,7 @@ class FairQueue:
         self.free = places
         self.most_of_one = most_of_one
         self.used = used
+        self.stopping = False
         self.held: Counter[str] = Counter()
         self.waiting: dict[str, deque[asyncio.Future[None]]] = {}
         # Of its own, since all other threads may be busy for long.
@@ -56,6 +56,8 @@ class FairQueue:
         """Wait for a place, and hold it as long as the context lasts. Raises Unavailable."""
         if self.free and not self.waiting and self.held[client] < self.most_of_one:
             self._lend(client)
+        elif self.stopping:
+            raise _stopped()
         else:
             await self._wait(client)
         began = time.monotonic()
@@ -76,13 +78,22 @@ class FairQueue:
             async with asyncio.timeout(WAIT_SECONDS):
                 await future
         except BaseException as error:
-            if future.done() and not future.cancelled():
+            if _was_lent(future):
                 self._return(client)
             self._forget(client, future)
             if isinstance(error, TimeoutError):
                 detail = f"There was no free place within {WAIT_SECONDS:g} seconds."
                 raise Unavailable(f"{detail} Try again later.") from None
             raise
+
+    def stop(self) -> None:
+        """Refuse all who wait, now and from now on. Who holds a place may finish."""
+        self.stopping = True
+        for futures in self.waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(_stopped())
+        self.waiting.clear()
 
     def _lend(self, client: str) -> None:
         self.free -= 1
@@ -117,7 +128,10 @@ class FairQueue:
                 del self.waiting[client]
 
 
-def client_of(request: Request) -> str:
-    """Return whom a request's work counts for: the key that it has, else its address."""
-    caller = getattr(request.state, "caller", None)
-    return f"key {caller.id}" if caller is not None else address_of(request)
+def _stopped() -> Unavailable:
+    return Unavailable("The server is being stopped. Try again later.")
+
+
+def _was_lent(future: asyncio.Future[None]) -> bool:
+    """Return whether a place was lent to who waits for it."""
+    return future.done() and not future.cancelled() and future.exception() is None

@@ -2,12 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Generator
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, TypeVar
 
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.rate_limits import address_of_host
+from api.http.clients import address_of, address_of_host
+
+Result = TypeVar("Result")
 
 # Time is counted in two windows of this length, this one and the one before.
 WINDOW_SECONDS = 0.5
@@ -27,7 +31,7 @@ class FairShare:
 
     Of n addresses that ask each has a share of one nth of the event loop's time; what exceeds that
     waits until the loop is free. What counts is the time for which requests kept the loop, or a
-    thread that reads, not how long they took.
+    thread computing, not how long they took.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -78,6 +82,31 @@ class FairShare:
                 return
             if not self._exceeds(address):
                 return
+
+
+async def run_in_thread(
+    request: Request,
+    work: Callable[[], Result],
+    run: Callable[[Callable[[], Result]], Awaitable[Result]] = run_in_threadpool,
+) -> Result:
+    """Return the result of work that `run` does in a thread, and count its time for the address.
+
+    A thread takes processors and Python's lock away from the event loop.
+    """
+    took = 0.0
+
+    def timed() -> Result:
+        nonlocal took
+        began = time.thread_time()
+        try:
+            return work()
+        finally:
+            took = time.thread_time() - began
+
+    try:
+        return await run(timed)
+    finally:
+        request.app.state.fair_share.add(address_of(request), took)
 
 
 class Timed:

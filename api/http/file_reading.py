@@ -22,17 +22,17 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.http.clients import address_of, client_of
 from api.http.errors import Unavailable
-from api.http.fair_queue import FairQueue, client_of
-from api.http.rate_limits import Limit, address_of
+from api.http.fair_queue import FairQueue
+from api.http.rate_limits import Limit
 from api.settings import ROOT
 
 # Children of a process of the server. Each takes a processor and up to 190 MB.
 AT_ONCE = 2
-# Files of a process that are received, wait or are read, and how many of them one address may have:
-# an address of many people needs as many as it can get, and another one must find a place.
-MOST_FILES = 20
-MOST_OF_ADDRESS = 15
+# Files of a process that are received, wait or are read. An address never holds more than are left
+# free: one of many people may have half of them, and the next one half of the rest.
+MOST_FILES = 40
 # How long a file may take altogether, however busy the machine is. Then its child is killed.
 WALL_SECONDS = 45.0
 # How long a file that is being read keeps a server from its stop; the rest is refused at once.
@@ -131,13 +131,13 @@ class FileReaders:
         self._idle: list[Child] = []
         self._all: set[Child] = set()
         self._lock = Lock()
-        self._closed = self._stopping = False
+        self._closed = False
 
     @asynccontextmanager
     async def place(self, request: Request) -> AsyncIterator[None]:
         """Hold a place for a file, from before its body is read. Raises Unavailable without one."""
         address = address_of(request)
-        if self._places.total() >= MOST_FILES or self._places[address] >= MOST_OF_ADDRESS:
+        if self._places[address] >= MOST_FILES - self._places.total():
             raise Unavailable("Too many files are being read already. Try again later.")
         self._places[address] += 1
         try:
@@ -154,17 +154,15 @@ class FileReaders:
         Raises Unavailable for those who wait for too long, or still wait when the server stops.
         """
         async with self.turns.place(client_of(request)):
-            if self._stopping:
-                raise Unavailable("The server is being stopped. Try again later.")
             yield
 
     def open(self) -> None:
         """Begin to read files; an application may be started again after its end."""
-        self._closed = self._stopping = False
+        self._closed = self.turns.stopping = False
 
     def stop(self) -> None:
         """Begin nothing any more, and give what is being read a little time to end."""
-        self._stopping = True
+        self.turns.stop()
         timer = Timer(STOP_SECONDS, self.close)
         timer.daemon = True
         timer.start()
@@ -180,7 +178,7 @@ class FileReaders:
                 child = await run_sync(self._child_anew, child)
                 found = await run_sync(child.read, content, name, abandon_on_cancel=True)
             finished = True
-            if self._stopping and not found.complete:
+            if self.turns.stopping and not found.complete:
                 raise Unavailable("The server is being stopped. Try again later.")
         finally:
             self._give_back(child, usable=finished and not child.retires)

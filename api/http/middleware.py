@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import request_body
+from api.http.clients import address_of
 from api.http.compression import Headers, varied
 from api.http.errors import on_domain_error, problem
-from api.http.rate_limits import address_of
 from models.access.api_keys import redact_keys
 from models.core.errors import ClaimbaseError
 

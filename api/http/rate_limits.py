@@ -7,16 +7,15 @@ then as many requests a minute as the limit says. A bucket is two numbers, and t
 is bounded, so the memory is too, however many addresses there are.
 """
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from fastapi import Request
 
+from api.http.clients import address_of
 from api.http.request_body import announced_length
 from models.core.errors import ClaimbaseError
 
@@ -29,7 +28,6 @@ FILE_BYTES_PER_MINUTE = 10_000_000
 # What a file costs at least: to start with one takes some milliseconds however short it is.
 LEAST_FILE_BYTES = 20_000
 MOST_BUCKETS = 50_000
-MOST_ADDRESSES = 1000
 # Less than any unit or second that matters, and more than floating point is off by.
 _NEARLY = 1e-6
 
@@ -207,22 +205,3 @@ def _state(reason: str, limit: Limit, name: str) -> str:
     remaining = limit.left(name)
     seconds = limit.refill(name) if remaining else limit.wait(name)
     return f'"{reason}";r={remaining};t={seconds}'
-
-
-def address_of(request: Request) -> str:
-    """Return the client's address; of IPv6 the first half, since one client owns the rest."""
-    return address_of_host(request.client.host if request.client else "")
-
-
-@lru_cache(MOST_ADDRESSES)
-def address_of_host(host: str) -> str:
-    """Return the address that a host counts as."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address), 64), strict=False))
-    return host

@@ -3,7 +3,6 @@
 A route's function asks for one by the type of a parameter; `api.http.read_route` passes it in.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,8 +12,9 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from api.http.fair_queue import FairQueue, client_of
-from api.http.rate_limits import address_of
+from api.http.clients import client_of
+from api.http.fair_queue import FairQueue
+from api.http.fair_share import run_in_thread
 from models.database.connections import Database
 from models.database.driver_errors import TooSlowForEventLoop, needs_waiting
 
@@ -65,21 +65,10 @@ async def read(
             if not needs_waiting(error):
                 raise
     readers: FairQueue = request.app.state.readers
-    took = 0.0
-
-    def work_in_thread() -> Result:
-        nonlocal took
-        began = time.perf_counter()
-        try:
-            return _work_on(database(request).read, work)
-        finally:
-            took = time.perf_counter() - began
-
+    work_in_thread = partial(_work_on, database(request).read, work)
     try:
-        return await readers.run(client, work_in_thread)
+        return await run_in_thread(request, work_in_thread, partial(readers.run, client))
     finally:
-        # A thread takes processors and Python's lock away from the event loop.
-        request.app.state.fair_share.add(address_of(request), took)
         request.app.state.limits.tell_work(request, client)
 
 

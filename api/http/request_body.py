@@ -5,13 +5,14 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NoReturn
 
 import anyio
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive
 
+from api.http.fair_share import run_in_thread
 from models.core.errors import ClaimbaseError, Fault
 
 MOST_BYTES = 2_000_000
@@ -105,7 +106,7 @@ async def read_json(request: Request) -> Any:
     content = await request.body()
     if len(content) <= QUICK_BYTES:
         return parse(content)
-    return await run_in_threadpool(parse, content)
+    return await run_in_thread(request, partial(parse, content))
 
 
 def _check_type(request: Request) -> None:

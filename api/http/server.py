@@ -6,6 +6,7 @@ import logging
 import math
 import re
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,9 +25,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from api.http import request_body
+from api.http.clients import address_of_host
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, problem_body
 from api.http.middleware import DISCLAIMER, SECURITY_HEADERS, StandingHeadersMiddleware
-from api.http.rate_limits import address_of_host
 from api.settings import Settings
 from models.access.api_keys import redact_keys
 
@@ -35,6 +36,8 @@ from models.access.api_keys import redact_keys
 LINGER_SECONDS = 5
 # How long a client may take to send the headers, and how long an idle connection stays open.
 HEADER_SECONDS = 10.0
+# How soon a thread that computes lets the event loop go on. Python's own 5 ms are many requests.
+SWITCH_SECONDS = 0.0005
 KEEP_ALIVE_SECONDS = 5
 # The most bytes of a request line, headers and trailers together, and the most header fields. An
 # address may have 8 kB and a client's headers rarely have 4 kB; what exceeds this is held in
@@ -388,6 +391,7 @@ class Config(uvicorn.Config):
         """End what a stop does not wait for, such as streams, which never end by themselves."""
         self.app.state.streams.close()
         self.app.state.files.stop()
+        self.app.state.readers.stop()
 
     def is_crowded(self, address: str) -> bool:
         """Return whether an address has more than half of all connections that may be open."""
@@ -402,6 +406,7 @@ class Config(uvicorn.Config):
         # These objects live as long as the process. If the garbage collector scanned them again and
         # again, that would take a tenth of the time of a read.
         gc.freeze()
+        sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:

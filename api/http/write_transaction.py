@@ -5,15 +5,16 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic_core import to_json
 from sqlalchemy import Connection
-from starlette.concurrency import run_in_threadpool
 
 from api.http.errors import KEY_ERRORS, responses
+from api.http.fair_share import run_in_thread
 from api.http.pagination import header
 from api.http.read_connection import database
 from api.http.request_body import has_body, read_json
@@ -173,7 +174,7 @@ async def judged(
     with located_in_body():
         if len(await request.body()) <= QUICK_TO_JUDGE:
             return judge(*arguments, **named)
-        return await run_in_threadpool(judge, *arguments, **named)
+        return await run_in_thread(request, partial(judge, *arguments, **named))
 
 
 async def write(request: Request, caller: Key, work: Work, comment: str | None = None) -> Response:
@@ -199,7 +200,7 @@ async def in_turn(
     except TimeoutError:
         raise Busy from None
     try:
-        return await run_in_threadpool(work, *arguments, **named)
+        return await run_in_thread(request, partial(work, *arguments, **named))
     finally:
         threads.release()
 

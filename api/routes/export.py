@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
 from api.http.body_chunks import ahead, pieces, streamed, to_fast_clients
+from api.http.clients import client_of
 from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
-from api.http.fair_queue import client_of
 from api.http.negotiation import negotiate
 from api.http.read_connection import database
 from api.http.read_route import ReadRoute

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from api.citations import formats
 from api.citations.parse_result import EntryProblem, ParsedFile
+from api.http.clients import client_of
 from api.http.errors import (
     LIST_ERRORS,
     MEDIA_TYPE,
@@ -21,7 +22,7 @@ from api.http.errors import (
     problem,
     responses,
 )
-from api.http.fair_queue import client_of
+from api.http.fair_share import run_in_thread
 from api.http.file_reading import ReadFile, while_there
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
@@ -143,8 +144,9 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
             async with state.files.turn(request):
                 found = await state.files.read(content, query.format)
                 told = partial(_answer, request, found)
-                response: Response = await state.readers.run(client_of(request), told)
-                return response
+                return await run_in_thread(
+                    request, told, partial(state.readers.run, client_of(request))
+                )
 
         return await while_there(request, answer)
 

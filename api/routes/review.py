@@ -25,7 +25,6 @@ from api.http.write_transaction import (
     Answer,
     body_of,
     judged,
-    located_in_body,
     meant,
     taking,
     write,
@@ -147,12 +146,14 @@ def _kind(name: str) -> RecordType:
 
 
 async def _read(request: Request, model: type[Strict]) -> Any:
-    given = await body_of(request)
-    with located_in_body():
-        try:
-            return model.model_validate(given)
-        except ValidationError as error:
-            raise invalid_record(error, model.model_fields) from None
+    return await judged(request, _validated, model, await body_of(request))
+
+
+def _validated(model: type[Strict], given: Any) -> Strict:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid_record(error, model.model_fields) from None
 
 
 def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:

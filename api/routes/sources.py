@@ -19,7 +19,7 @@ from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from models.core.types import Text
 from models.read import listings
-from models.read.filters import NO_VALUES, Filters, Many, SourceFilters
+from models.read.filters import NO_VALUES, SOURCE_REFERENCE, Filters, Many, SourceFilters
 from models.read.search_results import RELEVANCE
 from models.records.serializers import Row, sources_out
 from models.records.source import SourceOut
@@ -44,7 +44,7 @@ SourceReference = Annotated[
     Text,
     Path(
         max_length=500,
-        description="Slug, doi:…, pmid:…, pmcid:… or isbn:…",
+        description=SOURCE_REFERENCE.capitalize(),
         examples=["doi:10.1002/ana.22085"],
     ),
 ]

@@ -15,7 +15,7 @@ from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from models.core.types import Text
 from models.read import listings
-from models.read.filters import Filters
+from models.read.filters import TopicFilters
 from models.records.claim import TopicOut
 from models.records.serializers import columns_of
 
@@ -24,8 +24,8 @@ router = APIRouter(
 )
 
 
-class TopicParameters(Filters, Paging):
-    """How much of the list."""
+class TopicParameters(TopicFilters, Paging):
+    """Which topics, and how much of the list."""
 
 
 class TopicPage(BaseModel):

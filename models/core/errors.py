@@ -10,10 +10,18 @@ from sqlmodel import SQLModel
 # Nobody mends more faults at once, and for each the nearest valid name is looked for. A request may
 # have tens of thousands.
 MOST_FAULTS = 100
+# Pydantic gives all faults of a record or none, which for 100,000 takes half a second in which
+# nothing else runs.
+MOST_FAULTS_SORTED = 5_000
+TOO_MANY_FAULTS = "too_many_faults"
+# The longest name or value for which the nearest valid one is looked for.
+MOST_MISTYPED = 200
 
 
 def close_matches(value: str, choices: Iterable[str], limit: int = 3) -> list[str]:
     """Return the choices most similar to a mistyped value, best first (difflib ratio ≥ 0.5)."""
+    if len(value) > MOST_MISTYPED:
+        return []
     return difflib.get_close_matches(value.lower(), list(choices), n=limit, cutoff=0.5)
 
 
@@ -91,7 +99,7 @@ def invalid_record(
     error: ValidationError, fields: Iterable[str] = (), most: int = MOST_FAULTS
 ) -> InvalidRecord:
     """Return Pydantic's error as one of the domain, with at most so many faults."""
-    faults = validation_faults(error.errors(), fields, most) if most else []
+    faults = validation_faults(listed_errors(error), fields, most) if most else []
     detail = describe_faults(faults[:1])
     return InvalidRecord(detail, faults, more=error.error_count() - len(faults))
 
@@ -107,12 +115,21 @@ def record_faults(
     error: ValidationError, fields: Iterable[str] = (), most: int = MOST_FAULTS
 ) -> list[Fault]:
     """Return the faults of Pydantic's error for a report; the last one may count those left out."""
-    faults = validation_faults(error.errors(), fields, most)
+    faults = validation_faults(listed_errors(error), fields, most)
     left_out = error.error_count() - len(faults)
     if left_out:
         detail = f"{left_out:,} more faults of this record are not listed."
         faults.append(Fault(at="", code="more_faults", detail=detail))
     return faults
+
+
+def listed_errors(error: ValidationError) -> Sequence[Any]:
+    """Return Pydantic's list of errors, or one in place of more than anybody wants to read."""
+    number = error.error_count()
+    if number <= MOST_FAULTS_SORTED:
+        return error.errors(include_url=False)
+    message = f"{number:,} faults: this is no record of the kind that is expected here."
+    return [{"type": TOO_MANY_FAULTS, "loc": (), "msg": message, "input": None}]
 
 
 def validation_faults(

@@ -117,6 +117,27 @@ def refuse_blank(value: str) -> str:
 # What a person wrote down: a label, a statement, a quote, a note.
 VisibleText = Annotated[Text, AfterValidator(refuse_blank)]
 
+# The form of a language tag (BCP 47): subtags of letters and digits, the first of letters.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_LANGUAGE_LENGTH = 35
+
+
+def _check_language(value: str) -> str:
+    if len(value) > _LANGUAGE_LENGTH or not _LANGUAGE.fullmatch(value):
+        raise PydanticCustomError(
+            "malformed_language", "A language is a BCP 47 tag, such as 'en' or 'pt-BR'."
+        )
+    return value
+
+
+LanguageTag = Annotated[
+    Text,
+    AfterValidator(_check_language),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{_LANGUAGE.pattern}$", "maxLength": _LANGUAGE_LENGTH}
+    ),
+]
+
 MAX_INTEGER = 2**31 - 1  # The largest value of an integer column in both databases.
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

@@ -115,6 +115,43 @@ STATUSES = Vocabulary(
     ),
 )
 
+UNASSESSED_REASONS = Vocabulary(
+    "unassessed-reasons",
+    "Why a claim is unassessed",
+    "What is there of a claim on which nothing takes a side.",
+    _terms(
+        ("nothing_recorded", "nothing recorded", "No line of evidence that counts is recorded."),
+        (
+            "searched_found_none",
+            "searched and found none",
+            "Somebody searched for evidence and found none, and nothing else is recorded.",
+        ),
+        (
+            "only_inconclusive",
+            "only inconclusive",
+            "There is evidence, and all of it is inconclusive.",
+        ),
+        (
+            "inconsistent",
+            "inconsistent",
+            "There is evidence, and a line of it takes no side and is graded down for "
+            "inconsistency: the studies that it sums up differ.",
+        ),
+    ),
+)
+
+LEANINGS = Vocabulary(
+    "leanings",
+    "Leanings of the evidence",
+    "On which sides of a claim counted evidence stands, however strong it is.",
+    _terms(
+        ("for", "for", "Some supports the claim, and none disputes it."),
+        ("against", "against", "Some disputes the claim, and none supports it."),
+        ("both", "both", "Some stands on each side."),
+        ("none", "none", "Nothing takes a side."),
+    ),
+)
+
 DIRECTIONS = Vocabulary(
     "directions",
     "Directions of evidence",
@@ -532,6 +569,8 @@ IDENTIFIER_SCHEMES = Vocabulary(
         ("pmid", "PMID", "PubMed identifier, digits.", {"csl": "PMID"}),
         ("pmcid", "PMCID", "PubMed Central identifier, PMC and digits.", {"csl": "PMCID"}),
         ("isbn", "ISBN", "International Standard Book Number, 10 or 13 digits.", {"csl": "ISBN"}),
+        ("nct", "NCT number", "ClinicalTrials.gov identifier of a trial, NCT and eight digits."),
+        ("uri", "URI", "Any other identifier with a scheme of its own, such as urn:… or ark:…"),
     ),
 )
 
@@ -667,6 +706,8 @@ ROLES = Vocabulary(
 ClaimKind = Annotated[str, OneOf(CLAIM_KINDS)]
 ClaimOrigin = Annotated[str, OneOf(CLAIM_ORIGINS)]
 Status = Annotated[str, OneOf(STATUSES)]
+UnassessedReason = Annotated[str, OneOf(UNASSESSED_REASONS)]
+Leaning = Annotated[str, OneOf(LEANINGS)]
 Direction = Annotated[str, OneOf(DIRECTIONS)]
 EvidenceLevel = Annotated[str, OneOf(EVIDENCE_LEVELS)]
 Question = Annotated[str, OneOf(QUESTIONS)]

@@ -1,7 +1,13 @@
 """All table classes. Importing this module completes the metadata."""
 
 from models.access.api_keys import ApiKey
-from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod
+from models.projection.tables import (
+    ClaimDocument,
+    ClaimTerm,
+    EvidenceDocument,
+    EvidenceTerm,
+    StatusPeriod,
+)
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
 from models.records.evidence import Evidence, PooledSource
@@ -32,6 +38,7 @@ tables = (
     ClaimTerm,
     StatusPeriod,
     EvidenceDocument,
+    EvidenceTerm,
     ClaimSearch,
     SourceSearch,
     Beginning,

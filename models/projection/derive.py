@@ -17,6 +17,7 @@ from models.core.dates import last_day_of
 from models.projection import claim_loader
 from models.projection.tables import DERIVED, NO_LEVEL
 from models.records import serializers
+from models.records.elsewhere import external_reference
 from models.search import index
 from models.status import claim_aggregate
 
@@ -25,6 +26,8 @@ NO_CERTAINTY = -1  # Sorts before every certainty.
 ALWAYS = "0001-01-01"
 # The value of a claim without terms in one of these fields, and its first day, which never comes.
 NO_TERM, NEVER = "", "never"
+# The columns of `Standing` that are fields of `Derived` as they are.
+COPIED = ("has_conflict", "leaning", "searched_found_none", "unassessed_because")
 COUNTED_WITHOUT = ("topic", "asserted_by")
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -60,6 +63,7 @@ def _derive_one(rows: Rows, claim: claim_aggregate.ClaimAggregate) -> None:
     lines = _line_rows(claim)
     on_claim = [row["document"] for row in lines if not row["on_relation"]]
     rows["evidence_document"] += lines
+    rows["evidence_term"] += _line_terms(claim)
     rows["claim_document"].append(
         {
             "claim": slug,
@@ -99,7 +103,7 @@ def standing_columns(derived: claim_aggregate.Derived) -> dict[str, Any]:
         "certainty_rank": NO_CERTAINTY if certainty is None else v.CERTAINTIES.rank(certainty),
         "evidence_level": derived.evidence_level or NO_LEVEL,
         "evidence_count": derived.counts.evidence,
-        "has_conflict": derived.has_conflict,
+        **{name: getattr(derived, name) for name in COPIED},
     }
 
 
@@ -122,6 +126,8 @@ def _dated_terms(
     """Yield each term of a claim as its field, its value and a day since when it holds."""
     for topic in claim.claim["topics"]:
         yield "topic", topic, ALWAYS
+    for external_id in claim.claim["external_ids"]:
+        yield "external_id", external_reference(external_id), ALWAYS
     for row in claim.occurrences:
         day = claim.sources[row["source"]]["published"]
         yield "document", row["source"], day
@@ -170,6 +176,25 @@ def _line_rows(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
         for row in claim.evidence
         if row["state"] == "accepted"
     ]
+
+
+def _line_terms(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
+    """Return the terms of a claim's accepted lines in fields with many values."""
+    return [
+        {"claim": row["claim"], "key": row["key"], "field": field, "value": value}
+        for row in claim.evidence
+        if row["state"] == "accepted"
+        for field, value in sorted(set(_terms_of_line(row)))
+    ]
+
+
+def _terms_of_line(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for external_id in row["external_ids"]:
+        yield "external_id", external_reference(external_id)
+    for rating in row["ratings"]:
+        yield "rating_scheme", rating["scheme"]
+        yield "rating", rating["value"]
+        yield "scheme_and_rating", f"{rating['scheme']}:{rating['value']}"
 
 
 def _counts_until(row: Mapping[str, Any]) -> str | None:

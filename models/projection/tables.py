@@ -24,6 +24,19 @@ class Standing(Strict):
     evidence_level: str
     evidence_count: int
     has_conflict: bool
+    leaning: str
+    searched_found_none: bool
+    unassessed_because: str | None = None
+
+
+def _standing_checks() -> tuple[CheckConstraint, ...]:
+    """Return the checks on the columns of `Standing`, for a table that has them."""
+    return (
+        vocabulary_check("status", v.STATUSES),
+        vocabulary_check("certainty", v.CERTAINTIES),
+        vocabulary_check("leaning", v.LEANINGS),
+        vocabulary_check("unassessed_because", v.UNASSESSED_REASONS),
+    )
 
 
 NO_LEVEL = "without"  # Sorts after every level.
@@ -39,8 +52,7 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
     __tablename__ = "claim_document"
     __table_args__ = (
         vocabulary_check("kind", v.CLAIM_KINDS),
-        vocabulary_check("status", v.STATUSES),
-        vocabulary_check("certainty", v.CERTAINTIES),
+        *_standing_checks(),
         *(
             # Named for the filtered column. The others let counts read the index alone.
             Index(
@@ -55,6 +67,8 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
         Index(None, "certainty_rank", "claim"),
         Index(None, "evidence_level", "claim"),
         Index(None, "evidence_count", "claim"),
+        Index(None, "leaning", "claim"),
+        Index(None, "unassessed_because", "claim"),
         Index(None, "updated", "claim"),
     )
 
@@ -82,7 +96,8 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
 
 
 class ClaimTerm(PartOfClaim, table=True):
-    """A value of a field with many (topic, asserted_by, document, evidence_level, direction).
+    """A value of a field with many (topic, asserted_by, document, external_id, evidence_level,
+    direction).
 
     A claim without a value in the field topic or asserted_by has the term `NO_TERM`. The summary
     of the claim's document is repeated beside each term, so that most lists and counts need
@@ -149,6 +164,19 @@ class EvidenceDocument(PartOfClaim, table=True):
     document: bytes = Field(sa_type=LargeBinary, description="The JSON of `EvidenceOut`.")
 
 
+class EvidenceTerm(PartOfClaim, table=True):
+    """A value of a field of which an accepted line of evidence has many: external_id,
+    rating_scheme, rating, and both as scheme_and_rating.
+    """
+
+    __tablename__ = "evidence_term"
+    __table_args__ = (Index(None, "field", "value", "claim", "key"),)
+
+    key: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+
+
 class StatusPeriod(Standing, PartOfClaim, table=True):
     """Days in which the same follows from a claim's evidence.
 
@@ -157,8 +185,7 @@ class StatusPeriod(Standing, PartOfClaim, table=True):
 
     __tablename__ = "status_period"
     __table_args__ = (
-        vocabulary_check("status", v.STATUSES),
-        vocabulary_check("certainty", v.CERTAINTIES),
+        *_standing_checks(),
         CheckConstraint("ends > starts", name="order"),
         # A list by status as of a day reads it in the order of the claims, with the periods.
         Index(None, "status", "claim", "starts", "ends"),
@@ -170,4 +197,4 @@ class StatusPeriod(Standing, PartOfClaim, table=True):
     derived: bytes = Field(sa_type=LargeBinary, description="All of it: the JSON of `Derived`.")
 
 
-DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod, EvidenceDocument)
+DERIVED = (ClaimDocument, ClaimTerm, StatusPeriod, EvidenceDocument, EvidenceTerm)

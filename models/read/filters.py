@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 from sqlalchemy import (
     ColumnElement,
     FromClause,
@@ -20,30 +20,53 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
+    func,
     literal,
     or_,
+    select,
+    tuple_,
 )
+from sqlalchemy import cast as cast_to
 
 from models.core import vocabularies as v
 from models.core.dates import check_partial_date, last_day_of, now
-from models.core.types import MAX_INTEGER, Slug, Text
-from models.projection.tables import ClaimDocument, ClaimTerm, EvidenceDocument, StatusPeriod
+from models.core.types import MAX_INTEGER, Slug, Text, is_slug
+from models.projection.tables import (
+    ClaimDocument,
+    ClaimTerm,
+    EvidenceDocument,
+    EvidenceTerm,
+    StatusPeriod,
+)
 from models.records.claim import Topic
 from models.records.evidence import Evidence, PooledSource
 from models.records.serializers import table
-from models.records.source import Source, SourceAuthor, SourceVersion, name_key
+from models.records.source import (
+    IDENTIFIER_FORMATS,
+    Source,
+    SourceAuthor,
+    SourceVersion,
+    name_key,
+)
 
 T = TypeVar("T")
 MAX_VALUES = 50
 
 
-_BEFORE_SCHEME = re.compile(r",(?=(?:doi|pmid|pmcid|isbn):)", re.IGNORECASE)
+# What a parameter or a path may name a source by.
+SOURCE_REFERENCE = "slug, doi:…, pmid:…, pmcid:…, isbn:…, nct:… or uri:…"
+_BEFORE_SCHEME = re.compile(rf",(?=(?:{'|'.join(IDENTIFIER_FORMATS)}):)", re.IGNORECASE)
+# Their identifiers may hold commas.
+_WITH_COMMAS = ("doi:", "uri:")
 
 
 def split(value: object) -> object:
-    """Split text, or each item of a list, at commas; with a DOI only before the next identifier."""
+    """Split text, or each item of a list, at commas; with a DOI or a URI only before the next
+    identifier.
+    """
     if isinstance(value, str):
-        return _BEFORE_SCHEME.split(value) if value.lower().startswith("doi:") else value.split(",")
+        with_commas = value.lower().startswith(_WITH_COMMAS)
+        return _BEFORE_SCHEME.split(value) if with_commas else value.split(",")
     if not isinstance(value, list):
         return value
     parts: list[object] = []
@@ -59,6 +82,38 @@ Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MAX_VALUES)]
 # split.
 Names = Annotated[list[Name], Field(max_length=MAX_VALUES)]
 Reference = Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+def check_external_id(value: str) -> str:
+    """Refuse what is not a scheme, a colon and a value."""
+    scheme, _, own = value.partition(":")
+    if not is_slug(scheme) or not own:
+        raise PydanticCustomError(
+            "malformed_external_id", "Write the collection, a colon and its id, such as civic:EID1."
+        )
+    return value
+
+
+# The ids of other collections hold commas, so they are repeated, never split.
+ExternalIds = Annotated[
+    list[Annotated[Name, AfterValidator(check_external_id)]], Field(max_length=MAX_VALUES)
+]
+
+
+def _as_in_json(reference: str) -> str:
+    """Return an external id as the JSON of a record has it."""
+    scheme, _, value = reference.partition(":")
+    return to_json({"scheme": scheme, "value": value}).decode()
+
+
+ExternalIdsInJson = Annotated[
+    list[Annotated[Name, AfterValidator(check_external_id), AfterValidator(_as_in_json)]],
+    Field(max_length=MAX_VALUES),
+]
+EXTERNAL_ID = (
+    "What another collection calls it, such as `civic:EID1`; repeat it for several, of which any "
+    "will do."
+)
 Year = Annotated[int, Field(ge=1, le=9999)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 _MOMENT = re.compile(
@@ -147,7 +202,7 @@ class LineFilters(Filters):
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
     source: Many[Reference] = Field(
-        NO_VALUES, description="Evidence from this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+        NO_VALUES, description=f"Evidence from this source: {SOURCE_REFERENCE}"
     )
 
 
@@ -172,10 +227,20 @@ class ClaimFilters(LineFilters):
     )
     certainty: Many[v.Certainty] = Field(NO_VALUES, description="Certainty of the conclusion.")
     document: Many[Reference] = Field(
-        NO_VALUES, description="Stated in this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+        NO_VALUES, description=f"Stated in this source: {SOURCE_REFERENCE}"
     )
+    external_id: ExternalIds = Field(NO_VALUES, description=EXTERNAL_ID)
     has_conflict: bool | None = Field(
         None, description="Whether counted evidence stands on both sides."
+    )
+    leaning: Many[v.Leaning] = Field(
+        NO_VALUES, description="On which sides counted evidence stands."
+    )
+    unassessed_because: Many[v.UnassessedReason] = Field(
+        NO_VALUES, description="What is there of a claim on which nothing takes a side."
+    )
+    searched_found_none: bool | None = Field(
+        None, description="Whether nothing takes a side and somebody searched and found none."
     )
     updated_gte: Moment | None = Field(
         None, alias="updated.gte", description="Changed here at or after this UTC time."
@@ -220,12 +285,17 @@ class EvidenceFilters(Filters):
     )
     pools: Many[Reference] = Field(
         NO_VALUES,
-        description="Of reviews that sum up this source: slug, doi:…, pmid:…, pmcid:… or isbn:…",
+        description=f"Of reviews that sum up this source: {SOURCE_REFERENCE}",
     )
     independence_group: Many[Slug] = Field(NO_VALUES, description="Study, cohort or team.")
-    source: Many[Reference] = Field(
-        NO_VALUES, description="From this source: slug, doi:…, pmid:…, pmcid:… or isbn:…"
+    source: Many[Reference] = Field(NO_VALUES, description=f"From this source: {SOURCE_REFERENCE}")
+    rating_scheme: Many[Slug] = Field(NO_VALUES, description="Rated by this scheme of others.")
+    rating: Names = Field(
+        NO_VALUES,
+        description="Rated so by others, in their own words; with `rating_scheme` by one and the "
+        "same rating. Repeat it for several.",
     )
+    external_id: ExternalIds = Field(NO_VALUES, description=EXTERNAL_ID)
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -247,6 +317,12 @@ class AllEvidenceFilters(EvidenceFilters):
     claim: Many[Slug] = Field(NO_VALUES, description="On this claim (slug).")
 
 
+class TopicFilters(Filters):
+    """Which topics."""
+
+    external_id: ExternalIdsInJson = Field(NO_VALUES, description=EXTERNAL_ID)
+
+
 class SourceFilters(Filters):
     """Which sources."""
 
@@ -263,8 +339,7 @@ class SourceFilters(Filters):
     title_status: Many[v.TitleStatus] = Field(NO_VALUES, description="Where its title comes from.")
     version_of: Many[Reference] = Field(
         NO_VALUES,
-        description="Tied to this source as a version of it: slug, doi:…, pmid:…, pmcid:… or"
-        " isbn:…",
+        description=f"Tied to this source as a version of it: {SOURCE_REFERENCE}",
     )
     preprint_of: Many[Reference] = Field(NO_VALUES, description="The preprint of this source.")
     erratum_to: Many[Reference] = Field(NO_VALUES, description="An erratum to this source.")
@@ -284,6 +359,7 @@ class SourceFilters(Filters):
 
 document, line, source = table(ClaimDocument), table(EvidenceDocument), table(Source)
 term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
+line_term, topic = table(EvidenceTerm), table(Topic)
 record, pooled, version = table(Evidence), table(PooledSource), table(SourceVersion)
 
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
@@ -317,6 +393,27 @@ def has_term(field: str, day: str | None = None) -> Condition:
         return ~found if operator == "ne" else found
 
     return condition
+
+
+def has_line_term(field: str) -> Condition:
+    """Ask whether a line of evidence has one of the values in a field of which it has many."""
+
+    def condition(_operator: str, values: Any) -> ColumnElement[bool]:
+        found = select(line_term.c.claim, line_term.c.key).where(
+            line_term.c.field == field, line_term.c.value.in_(values)
+        )
+        return tuple_(line.c.claim, line.c.key).in_(found)
+
+    return condition
+
+
+def _topic_has_external_id(_operator: str, values: Any) -> ColumnElement[bool]:
+    """Ask whether the JSON of a topic's external ids has one of these, written as it is there.
+
+    Topics are few, so all are read.
+    """
+    written = cast_to(topic.c.external_ids, String)
+    return or_(*(func.replace(written, value, "") != written for value in values))
 
 
 def _by_author(_operator: str, keys: Any) -> ColumnElement[bool]:
@@ -374,7 +471,10 @@ LINE_CONDITIONS: Mapping[str, Condition] = {
     "source": compare_column(line.c.source),
 }
 # Of what follows from the evidence, and so differs from day to day.
-STANDING_FIELDS = ("status", "certainty", "has_conflict")
+STANDING_FIELDS = (
+    *("status", "certainty", "has_conflict"),
+    *("leaning", "unassessed_because", "searched_found_none"),
+)
 # The columns that hold all terms which the lines of a claim have in a field; see
 # `derive.encode_set`.
 SET_COLUMNS = {"evidence_level": "levels", "direction": "directions"}
@@ -415,7 +515,12 @@ EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
         for name in ("extraction", "checked_against")
     },
     "pools": _pools,
+    **{
+        name: has_line_term(name)
+        for name in ("external_id", "rating_scheme", "rating", "scheme_and_rating")
+    },
 }
+TOPIC_CONDITIONS: Mapping[str, Condition] = {"external_id": _topic_has_external_id}
 SOURCE_CONDITIONS: Mapping[str, Condition] = {
     **{
         name: compare_column(source.c[name])
@@ -466,7 +571,7 @@ def comparable_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 NAMES = frozenset(
     info.alias or name
-    for model in (ClaimFilters, AllEvidenceFilters, SourceFilters)
+    for model in (ClaimFilters, AllEvidenceFilters, SourceFilters, TopicFilters)
     for name, info in model.model_fields.items()
 )
 
@@ -581,7 +686,8 @@ def _conditions_on_claims(
     parameters: Mapping[str, Any], own: Mapping[str, Condition]
 ) -> list[ColumnElement[bool]]:
     day = parameters.get("as_of")
-    terms = {name: has_term(name, day) for name in ("topic", "asserted_by", "document")}
+    names = ("topic", "asserted_by", "document", "external_id")
+    terms = {name: has_term(name, day) for name in names}
     made = conditions(parameters, {**own, **terms})
     if lines := conditions(parameters, LINE_CONDITIONS):
         made.append(exists().where(*counted_line_conditions(day), *lines).correlate(document))
@@ -591,7 +697,29 @@ def _conditions_on_claims(
 def evidence_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on lines of evidence."""
     published = [line.c.published <= parameters["as_of"]] if "as_of" in parameters else []
-    return [*conditions(parameters, EVIDENCE_CONDITIONS), *published]
+    return [*conditions(_one_rating(parameters), EVIDENCE_CONDITIONS), *published]
+
+
+def _one_rating(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters with schemes and ratings made one, where both are given: one and the
+    same rating must meet them.
+    """
+    if not {"rating_scheme", "rating"} <= parameters.keys():
+        return parameters
+    left = {
+        name: value for name, value in parameters.items() if name not in ("rating_scheme", "rating")
+    }
+    both = [
+        cast_to(scheme, String).concat(":").concat(rating)
+        for scheme in parameters["rating_scheme"]
+        for rating in parameters["rating"]
+    ]
+    return {**left, "scheme_and_rating": both}
+
+
+def topic_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions on topics."""
+    return [topic.c.state == "accepted", *conditions(parameters, TOPIC_CONDITIONS)]
 
 
 def source_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:

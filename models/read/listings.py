@@ -123,7 +123,7 @@ SOURCES = Listing(
 
 
 REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
-TOPICS = Listing(topic, lambda _parameters: [topic.c.state == "accepted"], {}, (topic.c.id,))
+TOPICS = Listing(topic, f.topic_conditions, {}, (topic.c.id,))
 
 
 def sort_columns(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
@@ -231,7 +231,7 @@ def fetch_listing(
 
 # Fields with many values a claim, whose index a list of claims may read; the most selective come
 # first. Those that the summary has too are hardly selective, but each value has claims in order.
-TERM_FIELDS = ("topic", "document", "asserted_by")
+TERM_FIELDS = ("external_id", "topic", "document", "asserted_by")
 SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 
@@ -463,7 +463,7 @@ def read_topic(connection: Connection, slug: str) -> Row:
 
 
 def resolve_source(connection: Connection, reference: str) -> str:
-    """Return the slug of a source from its slug, `doi:…`, `pmid:…`, `pmcid:…` or `isbn:…`.
+    """Return the slug of a source from its slug or one of its identifiers, such as `doi:…`.
 
     Raises Moved or NotFound.
     """

@@ -12,6 +12,7 @@ from models.core.notice import without_general
 from models.core.types import (
     MAX_INTEGER,
     REPLACED_BY_DESCRIPTION,
+    LanguageTag,
     PartOfClaim,
     Slug,
     Strict,
@@ -19,6 +20,7 @@ from models.core.types import (
     VisibleText,
 )
 from models.core.vocabulary import vocabulary_check
+from models.records.elsewhere import MAX_EXTERNAL_IDS, ExternalId, refuse_repetition
 
 
 class TopicIn(Strict):
@@ -31,10 +33,21 @@ class TopicIn(Strict):
     label: VisibleText = Field(min_length=1, max_length=200)
     definition: VisibleText = Field(min_length=1, max_length=2000)
     crosswalk: dict[VisibleText, VisibleText] = Field(default={}, sa_type=JSON)
+    external_ids: list[ExternalId] = Field(
+        default=[],
+        max_length=MAX_EXTERNAL_IDS,
+        sa_type=JSON,
+        description="What other collections call it.",
+    )
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        refuse_repetition("external_ids", self.external_ids)
+        return self
 
 
 class Topic(TopicIn, table=True):
@@ -65,6 +78,7 @@ class ClaimFields(Strict):
         min_length=1, max_length=2000, description="The normalised claim, one plain sentence."
     )
     kind: v.ClaimKind
+    language: LanguageTag = Field(default="en", description="The language of the statement.")
     origin: v.ClaimOrigin = Field(
         default="stated",
         description="Whether a document states it, or it was added because evidence is about it.",
@@ -78,6 +92,12 @@ class ClaimFields(Strict):
     )
     note: VisibleText | None = Field(
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
+    )
+    external_ids: list[ExternalId] = Field(
+        default=[],
+        max_length=MAX_EXTERNAL_IDS,
+        sa_type=JSON,
+        description="What other collections call it.",
     )
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
@@ -103,6 +123,7 @@ class ClaimIn(ClaimFields):
                 "'{slug}' is a word of an address; choose another.",
                 {"slug": self.id},
             )
+        refuse_repetition("external_ids", self.external_ids)
         return self
 
 

@@ -20,6 +20,13 @@ from models.core.types import (
     VisibleText,
 )
 from models.core.vocabulary import vocabulary_check
+from models.records.elsewhere import (
+    MAX_EXTERNAL_IDS,
+    MAX_RATINGS,
+    ExternalId,
+    Rating,
+    refuse_repetition,
+)
 
 # The levels that the Oxford 2011 table has for each question. Any other level was misread. It has
 # no rows for the last two. A cause is tested as a harm is. A mechanism that was measured is still
@@ -216,6 +223,18 @@ class EvidenceIn(Strict):
         default=None,
         description="What of the source the line was held against; null where that is not known.",
     )
+    ratings: list[Rating] = Field(
+        default=[],
+        max_length=MAX_RATINGS,
+        sa_type=JSON,
+        description="How others rate it, by schemes of their own; no rule reads them.",
+    )
+    external_ids: list[ExternalId] = Field(
+        default=[],
+        max_length=MAX_EXTERNAL_IDS,
+        sa_type=JSON,
+        description="What other collections call it.",
+    )
     note: VisibleText | None = Field(default=None, max_length=5000)
     relation_type: v.RelationType | None = Field(
         default=None,
@@ -311,6 +330,12 @@ class EvidenceIn(Strict):
             raise PydanticCustomError(
                 "repeated_term", "'{source}' is given twice.", {"source": twice, "at": "pools"}
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rated_and_named_once(self) -> Self:
+        refuse_repetition("ratings", self.ratings)
+        refuse_repetition("external_ids", self.external_ids)
         return self
 
     @model_validator(mode="after")

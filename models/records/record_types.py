@@ -27,7 +27,12 @@ from models.records.source import Source, SourceIn, SourceVersion
 
 BATCH_SIZE = 500
 # The fields of records that are objects, or lists of them.
-NESTED = {"evidence": ("effects", "groups", "risk_of_bias")}
+NESTED = {
+    "topic": ("external_ids",),
+    "claim": ("external_ids",),
+    "evidence": ("effects", "groups", "risk_of_bias", "ratings", "external_ids"),
+    "assessment": ("ratings",),
+}
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,12 @@ IDENTIFIER_FORMATS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]]
     "pmid": (re.compile(r"[1-9][0-9]{0,8}"), str, "24119384"),
     "pmcid": (re.compile(r"PMC[1-9][0-9]{0,9}"), str.upper, "PMC4132574"),
     "isbn": (re.compile(r"[0-9]{9}[0-9X]|[0-9]{13}"), str.upper, "9780131103627"),
+    "nct": (re.compile(r"NCT[0-9]{8}"), str.upper, "NCT00000102"),
+    # Without what RFC 3986 has no place for.
+    "uri": (
+        *(re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+"), str),
+        "urn:nbn:de:101:1-201102033592",
+    ),
 }
 
 

@@ -85,8 +85,15 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
         " the status is as of then."
     )
     has_conflict: bool = Field(description="True where counted lines stand on both sides.")
+    leaning: v.Leaning = Field(
+        description="On which sides counted lines stand, however strong they are."
+    )
     searched_found_none: bool = Field(
         description="True where nothing takes a side and somebody searched and found none."
+    )
+    unassessed_because: v.UnassessedReason | None = Field(
+        description="What is there of a claim on which nothing takes a side; null where something "
+        "does."
     )
     counts: Counts
     notices: Notices
@@ -120,6 +127,13 @@ class ClaimWhole(ClaimOut):
     assessments: list[AssessmentOut]
 
 
+# By whether anything supports a claim, and whether anything disputes it.
+LEANINGS = {
+    (True, False): "for",
+    (False, True): "against",
+    (True, True): "both",
+    (False, False): "none",
+}
 NOTICES = tuple(Notices.model_fields)
 PARTS = ("occurrences", "evidence", "sources", "relations", "assessments")
 
@@ -385,7 +399,9 @@ def derived_on(day: str, since: Since, tally: rules.Tally, published: _Published
         evidence_level=min((line.level for line in tally.counted), default=None),
         evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
         has_conflict=bool(supporting and disputing),
+        leaning=LEANINGS[bool(supporting), bool(disputing)],
         searched_found_none=tally.searched_found_none,
+        unassessed_because=None if supporting or disputing else tally.unassessed_because,
         counts=counts,
         notices=Notices(**{name: notices.count(name) for name in NOTICES}),
     )

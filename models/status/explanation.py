@@ -402,7 +402,12 @@ def explanation_text(explanation: Explanation) -> str:
         for term in PARTS.terms
         if parts[term.id]
     ]
-    told += [f"Body of {', '.join(body.works)}: {body.reason}." for body in explanation.bodies]
+    # Of those that only sum up studies of others, the lines about reviews tell.
+    told += [
+        f"Body of {', '.join(body.works)}: {body.reason}."
+        for body in explanation.bodies
+        if body.rank is not None
+    ]
     for review in explanation.reviews:
         fallen = ", ".join(review.fallen) or "none"
         told.append(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from models.core import vocabularies as v
 from models.status.body_of_evidence import (
     NONE,
     NULL_RESULTS,
@@ -306,6 +307,13 @@ def exclusion_reason(line: Line, as_of: str | None = None) -> str | None:
     return None
 
 
+def _why_inconclusive(line: Line) -> str:
+    """Return why a line takes no side, as a term of the vocabulary unassessed-reasons."""
+    if line.searched_found_none:
+        return "searched_found_none"
+    return "inconsistent" if "inconsistency" in line.graded_down else "only_inconclusive"
+
+
 class Tally:
     """The lines that count on a day, or today, added one by one."""
 
@@ -316,7 +324,8 @@ class Tally:
         self.counted: list[Line] = []
         self.bodies = Bodies(kind, day, gone)
         self.inconclusive = NONE
-        self.found_none = False
+        # Why the lines that take no side take none: terms of the vocabulary unassessed-reasons.
+        self.reasons: set[str] = set()
 
     def set_day(self, day: str) -> None:
         """Let the tally be that of a later day, by which no notice was announced."""
@@ -327,7 +336,7 @@ class Tally:
         if line.is_review and not line.standing_studies(self.day, self.gone):
             return
         if line.direction == "inconclusive":
-            self.found_none |= line.searched_found_none
+            self.reasons.add(_why_inconclusive(line))
             rank = grade(line, self.kind, self.day, self.gone).rank
             self.inconclusive = min(self.inconclusive, rank)
             return
@@ -337,7 +346,14 @@ class Tally:
     @property
     def searched_found_none(self) -> bool:
         """Whether nothing takes a side and somebody searched for evidence and found none."""
-        return self.found_none and not self.counted
+        return "searched_found_none" in self.reasons and not self.counted
+
+    @property
+    def unassessed_because(self) -> str:
+        """What there is if nothing takes a side: of the terms of the vocabulary unassessed-reasons
+        that hold, the last.
+        """
+        return max(("nothing_recorded", *self.reasons), key=v.UNASSESSED_REASONS.rank)
 
     @property
     def case(self) -> Case:

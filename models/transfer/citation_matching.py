@@ -19,7 +19,7 @@ from models.records.source import Source, SourceAuthor, SourceIdentifier, Source
 from models.write import changes
 
 # A record is matched by these, in this order, and then by title, year and first author.
-BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn")
+BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn", "nct", "uri")
 # Imported records do not have these fields, so they are not compared.
 NOT_COMPARED = (
     "id",

@@ -22,6 +22,7 @@ from models.core import vocabularies as v
 from models.core.dates import parse_timestamp
 from models.core.errors import (
     MOST_FAULTS,
+    TOO_MANY_FAULTS,
     ClaimbaseError,
     Conflict,
     Fault,
@@ -29,6 +30,7 @@ from models.core.errors import (
     NotFound,
     describe_faults,
     invalid_record,
+    listed_errors,
     validation_faults,
 )
 from models.core.types import REVIEW_FIELDS, Strict, is_blank, is_slug
@@ -308,12 +310,18 @@ def judge_version(kind: RecordType, body: Row) -> None:
     try:
         kind.validated(fields)
     except ValidationError as error:
-        errors = error.errors()
-        faulty = [each for each in errors if each["type"] != "missing" and each["loc"]]
+        faulty = [each for each in listed_errors(error) if _is_of_form(each)]
         if faulty:
             faults = validation_faults(faulty, kind.fields.model_fields)
             more = len(faulty) - len(faults)
             raise InvalidRecord(describe_faults(faults[:1]), faults, more=more) from None
+
+
+def _is_of_form(error: Any) -> bool:
+    """Return whether one of Pydantic's errors is no matter of what is missing or fits together."""
+    if error["type"] == TOO_MANY_FAULTS:
+        return True
+    return error["type"] != "missing" and bool(error["loc"])
 
 
 def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.settings import ROOT
+from tests.databases import SEEDED_CLAIMS
 
 Record = dict[str, Any]
 
@@ -45,7 +46,7 @@ def all_claims(client: TestClient) -> list[Record]:
     the seed's files.
     """
     slugs = sorted(path.stem for path in (ROOT / "seed_data" / "claims").glob("*.yaml"))
-    assert len(slugs) == 21
+    assert len(slugs) == SEEDED_CLAIMS
     return [get_json(client, f"/v1/claims/{slug}") for slug in slugs]
 
 

@@ -22,7 +22,7 @@ STATUSES = [
     "supported",
     "established",
 ]
-SCHEMES = ["doi:", "pmid:", "pmcid:", "isbn:"]
+SCHEMES = ["doi:", "pmid:", "pmcid:", "isbn:", "nct:", "uri:"]
 TERM, FIELD, VALUE = "invalid_parameter", "unknown_parameter", "unknown_value"
 CURSOR, IDENTIFIER = "bad_cursor", "malformed_identifier"
 

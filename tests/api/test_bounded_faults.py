@@ -94,11 +94,11 @@ def refuse_record(record: dict[str, Any]) -> None:
     ("make", "work", "size"),
     [
         (faulty, refuse_batch, 250),
-        (lambda size: faulty(1, size)[0], refuse_record, 20_000),
+        (lambda size: faulty(1, size)[0], refuse_record, 2_000),
         (
             lambda size: a_record("source", "s", authors=[{"unknown": 1}] * size),
             lambda record: review_refuses("source", record),
-            5_000,
+            2_000,
         ),
     ],
     ids=["records", "fields", "parts"],
@@ -113,6 +113,17 @@ def review_refuses(kind: str, record: dict[str, Any]) -> None:
     with pytest.raises(InvalidRecord) as refused:
         review.judge(CURATOR, RECORD_TYPES[kind], record)
     assert len(refused.value.faults) == MOST_FAULTS
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_far_too_many_faults_are_told_as_one(method: str, desk: Desk) -> None:
+    path = {"POST": "/v1/topics", "PUT": "/v1/topics/ms"}[method]
+    body = a_record("topic", "ms", **{f"unknown-{number}": 1 for number in range(30_000)})
+    answer = desk.ask("cleo", method, path, body, If_Match='"1"')
+    told = problem(answer)
+    assert answer.status_code == 422
+    assert [error["code"] for error in told["errors"]] == ["too_many_faults"]
+    assert told["errors"][0]["detail"].startswith("30,000 faults:")
 
 
 def test_a_line_of_an_import_tells_a_hundred_faults_and_how_many_more() -> None:

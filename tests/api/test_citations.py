@@ -100,12 +100,10 @@ def test_filters_choose_the_cited_sources(name: str, read: Any, client: TestClie
     cited = json.loads(
         client.get("/v1/claims?status=refuted&topic=causation&format=csl_json").content
     )
-    assert len(cited) == len(get_json(client, "/v1/claims/ccsvi-causes-ms/sources")["data"]) == 26
-    assert len({item["id"] for item in cited}) == 26
+    own = get_json(client, "/v1/claims/ccsvi-causes-ms/sources?limit=200")["data"]
+    assert len(cited) == len({item["id"] for item in cited}) == len(own) > 25
     then = json.loads(
-        client.get(
-            "/v1/claims?as_of=2010&status=unconfirmed&topic=causation&format=csl_json"
-        ).content
+        client.get("/v1/claims?as_of=2010&status=contested&topic=causation&format=csl_json").content
     )
     assert then
     assert {item["issued"]["date-parts"][0][0] for item in then} == {2009, 2010}
@@ -141,7 +139,7 @@ def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
     assert f"revision {revision}" in answer.text
     assert "/v1/claims/ccsvi-causes-ms}" in answer.text
     then = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex&as_of=2010")
-    assert "'unconfirmed'" in then.text
+    assert "'contested'" in then.text
     linked = client.get("/v1/claims/ccsvi-causes-ms?format=json_ld")
     assert linked.headers["content-disposition"] == 'attachment; filename="ccsvi-causes-ms.jsonld"'
     graph = linked.json()["@graph"]

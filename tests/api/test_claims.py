@@ -17,7 +17,7 @@ from api.settings import ROOT, Settings
 from models.records.claim import ClaimIn
 from models.write import changes
 from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages
-from tests.databases import Store
+from tests.databases import SEEDED_CLAIMS, SEEDED_OCCURRENCES, Store
 
 Holds = Callable[[Record], Any]
 PARTS = ["occurrences", "evidence", "sources", "relations", "assessments"]
@@ -26,7 +26,11 @@ CORE = [
         "id",
         "statement",
         "kind",
+        "language",
+        "origin",
+        "notice",
         "note",
+        "external_ids",
         "state",
         "replaced_by",
         "topics",
@@ -42,7 +46,9 @@ CORE = [
         "evidence_level",
         "evidence_until",
         "has_conflict",
+        "leaning",
         "searched_found_none",
+        "unassessed_because",
     ),
     *("counts", "notices", "revision", "created", "updated"),
 ]
@@ -109,6 +115,12 @@ FILTERS: dict[str, Holds] = {
     "certainty=low,high": lambda claim: claim["certainty"] in ("low", "high"),
     "has_conflict=true": lambda claim: claim["has_conflict"],
     "has_conflict=false": lambda claim: not claim["has_conflict"],
+    "leaning=for,none": lambda claim: claim["leaning"] in ("for", "none"),
+    "leaning=both": lambda claim: claim["has_conflict"],
+    "leaning=against&status=disputed": lambda claim: (
+        claim["leaning"] == "against" and claim["status"] == "disputed"
+    ),
+    "unassessed_because=nothing_recorded": lambda c: c["unassessed_because"] == "nothing_recorded",
     "evidence_level=2": line(level="2"),
     "evidence_level=1,3": line(level=("1", "3")),
     "evidence_level=not_gradable": line(level="not_gradable"),
@@ -164,7 +176,7 @@ def test_a_filter_finds_what_the_documents_say(
     query: str, client: TestClient, claims: list[Record]
 ) -> None:
     wanted = [claim["id"] for claim in claims if FILTERS[query](claim)]
-    assert 0 < len(wanted) < 21, "this filter tells nothing apart"
+    assert 0 < len(wanted) < SEEDED_CLAIMS, "this filter tells nothing apart"
     assert ids(client, f"/v1/claims?{query}") == wanted
     assert get_json(client, f"/v1/claims?{query}&count=exact&limit=1")["page"]["count"] == len(
         wanted
@@ -174,16 +186,20 @@ def test_a_filter_finds_what_the_documents_say(
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("evidence_level=1", ["ccsvi-causes-ms"]),
+        ("evidence_level=1", ["ccsvi-causes-ms", "opening-veins-helps-ms"]),
         # The same claim has a line at level 1 and a line that supports it, but no line that is
         # both.
         ("evidence_level=1&direction=supports", []),
         ("source=doepp-2010&direction=supports", []),
         (
-            "study_design=sham_controlled_trial",
-            ["ccsvi-causes-ms", "iron-and-autoimmunity-cause-ms-lesions"],
+            "study_design=sham_controlled_trial&direction=disputes",
+            [
+                "ccsvi-causes-ms",
+                "iron-and-autoimmunity-cause-ms-lesions",
+                "opening-veins-helps-ms",
+            ],
         ),
-        ("study_design=sham_controlled_trial&direction=supports", []),
+        ("study_design=systematic_review&evidence_level=1&direction=supports", []),
         ("status=refuted&status.ne=refuted", []),
         ("source=doi:10.9999/nobody-has-this", []),
     ],
@@ -198,11 +214,11 @@ def test_every_statement_is_stated_in_the_article(client: TestClient, claims: li
     assert {found["source"] for claim in claims for found in claim["occurrences"]} == {
         "article-ccsvi-explained"
     }
-    assert ids(client, "/v1/claims?document=article-ccsvi-explained") == [
-        claim["id"] for claim in claims
-    ]
+    stated = [claim["id"] for claim in claims if claim["occurrences"]]
+    assert ids(client, "/v1/claims?document=article-ccsvi-explained") == stated
+    assert {claim["origin"] for claim in claims if not claim["occurrences"]} == {"added"}
     assert ids(client, "/v1/claims?document=doepp-2010") == []
-    assert get_json(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == 21
+    assert get_json(client, "/v1/claims?count=exact&limit=3")["page"]["count"] == SEEDED_CLAIMS
     assert "count" not in get_json(client, "/v1/claims")["page"]
 
 
@@ -218,11 +234,11 @@ def test_updated_filters_and_sorts_by_the_time_of_the_change(seeded: Store) -> N
         assert old < new
         assert ids(client, f"/v1/claims?updated.gte={new}") == ["ms-cause-unknown"]
         assert len(ids(client, f"/v1/claims?updated.lte={old}")) == 20
-        assert len(ids(client, f"/v1/claims?updated.gte={old}&updated.lte={new}")) == 21
+        assert len(ids(client, f"/v1/claims?updated.gte={old}&updated.lte={new}")) == SEEDED_CLAIMS
         for part in (4, 7, 10):  # A year, a month, a day: all of it.
             assert (
                 len(ids(client, f"/v1/claims?updated.gte={old[:part]}&updated.lte={new[:part]}"))
-                == 21
+                == SEEDED_CLAIMS
             )
         assert ids(client, "/v1/claims?updated.lte=2001") == []
         assert ids(client, "/v1/claims?sort=-updated")[0] == "ms-cause-unknown"
@@ -424,7 +440,7 @@ def test_the_anchors_of_all_statements_fit_together(
         for found in claim["occurrences"]
         if found["source"] == source["id"]
     ]
-    assert len(spoken) == 21
+    assert len(spoken) == SEEDED_OCCURRENCES
     for found in spoken:
         assert found["end"] - found["start"] == len(found["quote"])
         window = found["prefix"] + found["quote"] + found["suffix"]

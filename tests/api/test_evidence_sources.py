@@ -94,14 +94,13 @@ def test_a_filter_finds_the_lines_that_the_documents_hold(
 def test_evidence_is_the_same_alone_in_lists_and_in_the_document(
     client: TestClient, lines: list[Record]
 ) -> None:
-    assert get_json(client, "/v1/evidence?limit=200")["data"] == lines
+    assert ids_of_all_pages(client, "/v1/evidence?limit=200") == [found["id"] for found in lines]
+    assert get_json(client, "/v1/evidence?limit=200")["data"] == lines[:200]
     for found in lines:
         assert get_json(client, f"/v1/evidence/{found['id']}") == found
-    on_two = ids(client, "/v1/evidence?claim=ms-cause-unknown,ms-is-autoimmune")
-    assert on_two == [
-        *("ms-cause-unknown:bjornevik-2022", "ms-cause-unknown:singh-2009"),
-        *("ms-is-autoimmune:bjornevik-2022", "ms-is-autoimmune:singh-2009"),
-    ]
+    two = ("ms-cause-unknown", "ms-is-autoimmune")
+    on_two = ids(client, f"/v1/evidence?claim={','.join(two)}")
+    assert on_two == [found["id"] for found in lines if found["claim"] in two]
 
 
 EVIDENCE_KEYS: dict[str, Callable[[Record], Any]] = {
@@ -136,10 +135,10 @@ def test_pages_give_each_line_once_in_order(
     sort: str, client: TestClient, lines: list[Record]
 ) -> None:
     wanted = in_order(lines, sort, EVIDENCE_KEYS)
-    for limit in (9, len(lines)):
+    for limit in (9, min(len(lines), 200)):
         assert ids_of_all_pages(client, f"/v1/evidence?sort={sort}&limit={limit}") == wanted
     of_one = [each for each in wanted if each.startswith("ccsvi-causes-ms:")]
-    for limit in (5, 27):
+    for limit in (5, len(of_one)):
         assert (
             ids_of_all_pages(
                 client, f"/v1/claims/ccsvi-causes-ms/evidence?sort={sort}&limit={limit}"

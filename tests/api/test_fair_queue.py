@@ -129,3 +129,20 @@ def test_a_place_that_is_lent_to_one_that_just_left_is_given_back() -> None:
         assert (work.queue.free, dict(work.queue.held)) == (1, {})
 
     run(test)
+
+
+def test_at_a_stop_who_waits_is_refused_and_who_holds_a_place_finishes() -> None:
+    async def test() -> None:
+        work = Work(of := queue(2))
+        await work.ask("a", "a", "b", "b", "c")
+        assert work.begun == ["a", "b"]
+        of.stop()
+        await work.ask("d")
+        refused = [task.exception() for task in work.tasks if task.done()]
+        assert [type(error) for error in refused] == [Unavailable] * 4
+        await work.end(0)
+        await work.end(1)
+        assert all(task.done() for task in work.tasks)
+        assert (of.free, of.count_held(), of.count_waiting()) == (2, 0, 0)
+
+    run(test)

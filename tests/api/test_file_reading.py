@@ -1,20 +1,25 @@
 """Files of citations are read apart, by processes that end with their work and with the server."""
 
+import asyncio
 import http.client
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
 import psutil  # type: ignore[import-untyped]
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 
 from api.citations.reading_process import BATCH, MOST_ENTRIES
 from api.http import file_reading
+from api.http.errors import Unavailable
 from api.http.file_reading import FileReaders
 from api.http.rate_limits import FILE_BYTES_PER_MINUTE, LEAST_FILE_BYTES, Limit
 from api.main import create_app
@@ -263,13 +268,34 @@ def test_entries_and_answers_are_bounded(
 def test_who_finds_no_place_comes_again(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     app = create_app(Settings(database_url=seeded.url))
     with TestClient(app) as client:
-        for name in ("MOST_FILES", "MOST_OF_ADDRESS"):
-            with monkeypatch.context() as patch:
-                patch.setattr(file_reading, name, 0)
-                answer = client.post(PATH, content=ONE)
-                assert (answer.status_code, problem(answer)["code"]) == (503, "unavailable")
-                assert answer.headers["retry-after"] == "5"
-            assert client.post(PATH, content=ONE).status_code == 200
+        with monkeypatch.context() as patch:
+            patch.setattr(file_reading, "MOST_FILES", 0)
+            answer = client.post(PATH, content=ONE)
+            assert (answer.status_code, problem(answer)["code"]) == (503, "unavailable")
+            assert answer.headers["retry-after"] == "5"
+        assert client.post(PATH, content=ONE).status_code == 200
+
+
+def test_an_address_never_holds_more_places_than_are_left_free() -> None:
+    files = FileReaders(Limit(10**6))
+    held: Counter[str] = Counter()
+
+    def request_of(address: str) -> Request:
+        return Request({"type": "http", "client": (address, 1), "headers": []})
+
+    async def take_all() -> None:
+        async with AsyncExitStack() as stack:
+            for address in ("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"):
+                with pytest.raises(Unavailable):
+                    while True:
+                        await stack.enter_async_context(files.place(request_of(address)))
+                        held[address] += 1
+        # All of them were given back.
+        async with files.place(request_of("10.0.0.1")):
+            pass
+
+    asyncio.run(take_all())
+    assert list(held.values()) == [20, 10, 5, 3]
 
 
 def test_a_file_costs_its_bytes(empty: Store) -> None:

@@ -11,7 +11,8 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 
 from api.http import rate_limits
-from api.http.rate_limits import LEAST_FILE_BYTES, WINDOW, Limit, address_of
+from api.http.clients import address_of
+from api.http.rate_limits import LEAST_FILE_BYTES, WINDOW, Limit
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.http import errors, request_body
+from api.http.fair_share import FairShare
 from api.http.request_body import DEEPEST, MOST_BYTES, MalformedJson, parse
 from api.main import middleware
 from api.settings import Settings
@@ -28,6 +29,7 @@ def echo() -> Iterator[TestClient]:
     """Give a client of an application that answers with the JSON that it was sent."""
     app = FastAPI(middleware=middleware(Settings()))
     errors.install(app)
+    app.state.fair_share = FairShare(app)
 
     @app.post("/echo")
     async def echoed(request: Request) -> Any:

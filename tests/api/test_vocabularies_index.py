@@ -12,7 +12,10 @@ from tests.databases import Store
 VOCABULARIES = [
     *(
         "claim-kinds",
+        "claim-origins",
         "statuses",
+        "unassessed-reasons",
+        "leanings",
         "directions",
         "evidence-levels",
         "questions",

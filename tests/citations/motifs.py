@@ -46,7 +46,7 @@ def _record(text: str) -> object:
     author = {"family": text, "given": text}
     identifiers = [
         {"scheme": scheme, "value": text, "verification": "unverified"}
-        for scheme in ("doi", "pmid", "pmcid", "isbn")
+        for scheme in ("doi", "pmid", "pmcid", "isbn", "nct", "uri")
     ]
     fields = dict.fromkeys(("title", "page", "url", "issued", "note", "text_sha256"), text)
     try:

@@ -230,6 +230,16 @@ _values = {
     "pmcid": st.integers(1, 99_999_999).map("PMC{}".format),
     "isbn": st.integers(9_780_000_000_000, 9_799_999_999_999).map(str)
     | st.sampled_from(("080442957X", "9780131103627", "0131103628")),
+    "nct": st.integers(0, 99_999_999).map("NCT{:08}".format),
+    "uri": st.sampled_from(
+        (
+            "urn:nbn:de:101:1-201102033592",
+            "https://example.org/a%20b?x=1&y=_2#part~3",
+            "ark:/12148/btv1b8449691v",
+            "info:lccn/n-78.890351.2",
+            "https://example.org/é,(1);[2]$",
+        )
+    ),
 }
 identifiers = st.lists(st.sampled_from(v.IDENTIFIER_SCHEMES.ids), unique=True, max_size=4).flatmap(
     lambda schemes: st.tuples(

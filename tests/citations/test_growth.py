@@ -37,7 +37,7 @@ def test_the_square_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return sum(text.count(" ", start) for start in range(0, len(text), 10))
 
     monkeypatch.setitem(PARSERS, "square", motifs.Parser(counts_blanks, ("%s",), ()))
-    assert growth("square", "%s", " ", 4 * SHORT) > MOST_GROWTH
+    assert growth("square", "%s", " ", 10 * SHORT) > MOST_GROWTH
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 ATTACKER = "127.0.0.2"
@@ -120,6 +121,7 @@ def a_slug() -> str:
     return f"ccsvi-cuases-{random.randrange(10**6)}"
 
 
+@cache
 def bibtex(entries: int) -> bytes:
     """Return a file of ordinary entries."""
     return "".join(
@@ -135,6 +137,7 @@ def parse(body: bytes) -> bytes:
     return request(PARSE, body, Content_Type="application/x-bibtex")
 
 
+@cache
 def crossrefs() -> bytes:
     fields = "".join(f"f{number} = {{x}},\n" for number in range(12_000))
     children = "".join(
@@ -143,10 +146,12 @@ def crossrefs() -> bytes:
     return (children + f"@proceedings{{p,\n{fields} title = {{P}}}}\n").encode()
 
 
+@cache
 def many_repeated_names() -> bytes:
     return b"{" + b",".join([b'"a":1'] * 3200) + b"}"
 
 
+@cache
 def wide_batch() -> bytes:
     record = {"type": "topic", **{f"unknown{number}": number for number in range(100)}}
     return json.dumps({"records": [record] * 1000}).encode()
@@ -182,6 +187,10 @@ def large_head(start: bytes, piece: bytes) -> Callable[[Target], int]:
         return refused
 
     return run
+
+
+def a_word() -> str:
+    return random.choice(("vein", "blood", "cause", "ms", "study", "patients")) + "+or+the"
 
 
 def facet_of(topic: str) -> str:
@@ -235,10 +244,22 @@ ATTACKS: dict[str, Callable[[Target], Any]] = {
         8,
         lambda: request(f"GET /v1/claims?source={','.join(a_slug() for _ in range(50))}"),
     ),
+    "highlights": lambda target: repeat(
+        target, 8, lambda: request(f"GET /v1/claims?q={a_word()}&highlight=true&limit=200")
+    ),
     "V20-head": lambda target: repeat(
         target, 8, lambda: request("HEAD /v1/claims?format=bibtex"), head=True
     ),
 }
+
+
+def warm(target: Target) -> None:
+    """Ask for each claim once, so that what is read later was read before."""
+    buffer = bytearray()
+    with target.connect("127.0.1.1") as connection:
+        for claim in target.claims:
+            connection.sendall(request(f"GET /v1/claims/{claim}"))
+            assert read_response(connection, buffer) == 200
 
 
 def pace(target: Target, seconds: float, number: int = 8) -> tuple[float, float]:

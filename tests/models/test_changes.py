@@ -22,7 +22,7 @@ from models.records.revision import Revision, Serial
 from models.records.serializers import sources_by_id, table
 from models.status.claim_aggregate import PARTS
 from models.write import changes
-from tests.databases import SEEDED, Store
+from tests.databases import SEEDED, SEEDED_CLAIMS, Store
 from tests.models.exports import disagreements
 from tests.records import a_claim, a_line, a_source, put_part, store_one_claim
 
@@ -414,7 +414,7 @@ def test_rebuild_repairs_the_read_model(seeded: Store) -> None:
     with seeded.database.write() as connection:
         connection.execute(update(table(ClaimDocument)).values(derived=b"{}", status="supported"))
     with seeded.database.write() as connection:
-        assert rebuild.rebuild(connection) == 21
+        assert rebuild.rebuild(connection) == SEEDED_CLAIMS
     assert whole(seeded, "ccsvi-causes-ms") == before
     assert disagreements(seeded) == []
 

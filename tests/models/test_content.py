@@ -1,14 +1,16 @@
 """The seed content: curated data has tests of its own, and each names what to mend."""
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from api.settings import ROOT
+from models.core.vocabularies import QUESTIONS_OF_KIND
 from models.projection.tables import StatusPeriod
 from models.records.serializers import sources_by_id, table
 from tests.databases import Store
@@ -30,10 +32,28 @@ lines = [(slug, line) for slug, claim in claims.items() for line in claim.get("e
 
 
 def test_all_21_statements_of_the_article_are_claims() -> None:
-    keys = sorted(
-        occurrence["key"] for claim in claims.values() for occurrence in claim["occurrences"]
-    )
-    assert keys == [f"c{number:02}" for number in range(21)]
+    keys = [
+        occurrence["key"]
+        for claim in claims.values()
+        for occurrence in claim.get("occurrences", [])
+    ]
+    stated = {f"c{number:02}" for number in range(21)}
+    # What a statement was split into has its key with a word more, such as c16-slow.
+    split = [key for key in keys if key not in stated]
+    assert sorted(key for key in keys if key in stated) == sorted(stated)
+    assert {key.split("-")[0] for key in split} <= {*stated, "linked", "caption"}
+
+
+def test_a_claim_that_the_article_does_not_make_says_so() -> None:
+    added = {slug for slug, claim in claims.items() if claim.get("origin") == "added"}
+    assert added == {slug for slug, claim in claims.items() if not claim.get("occurrences")}
+    assert added == {
+        "ccsvi-is-clinical-entity",
+        "narrow-neck-veins-common",
+        "narrowed-veins-precede-ms",
+        "opening-veins-harms-some",
+        "opening-veins-helps-ms",
+    }
 
 
 @pytest.mark.skipif(
@@ -47,7 +67,7 @@ def test_each_quote_stands_in_the_article_at_its_offsets() -> None:
         == sources["article-ccsvi-explained"]["text_sha256"]
     )
     for slug, claim in claims.items():
-        for occurrence in claim["occurrences"]:
+        for occurrence in claim.get("occurrences", []):
             start, end = int(occurrence["start"]), int(occurrence["end"])
             assert text[start:end] == occurrence["quote"], slug
             assert text[:start].endswith(occurrence.get("prefix", "")), slug
@@ -61,42 +81,91 @@ def test_the_article_s_misspelling_is_kept() -> None:
     assert "deoxyginated" in claims["inefficient-venous-outflow"]["occurrences"][0]["quote"]
 
 
-@pytest.mark.parametrize(
-    ("day", "status"),
-    [
-        ("2009-12-31", "unconfirmed"),
-        ("2010-12-31", "unconfirmed"),
-        ("2013-12-31", "contested"),
-        ("2014-12-31", "disputed"),
-        ("2026-01-01", "refuted"),
-    ],
-)
-def test_the_causal_claim_s_status_over_evidence_time(shared: Store, day: str, status: str) -> None:
-    period = table(StatusPeriod)
-    with shared.database.read() as connection:
-        rows = connection.execute(select(period).where(period.c.claim == CAUSAL)).mappings().all()
-    found = [
-        row["status"]
-        for row in rows
-        if row["starts"] <= day and (row["ends"] is None or day < row["ends"])
-    ]
-    assert found == [status]
-
-
 def test_contrary_evidence_is_in() -> None:
-    supports = {
-        line["key"]: line["finding"]
-        for slug, line in lines
-        if slug == CAUSAL and line["direction"] == "supports"
+    def findings(slug: str, direction: str) -> dict[str, str]:
+        return {
+            line["key"]: line["finding"]
+            for line in claims[slug]["evidence"]
+            if line["direction"] == direction
+        }
+
+    association = findings("ccsvi-commoner-in-ms", "supports")
+    assert {"al-omari-2010", "patti-2012", "lanzillo-2013"} <= set(association)
+    assert "3.36" in association["yang-2023"]
+    assert "79%" in association["yang-2023"]
+    assert "1.885" in association["zwischenberger-2013"]
+    assert "8.35" in association["tsivgoulis-2014-all"]
+    assert "13.5" in findings("ccsvi-commoner-in-ms", "inconclusive")["laupacis-2011"]
+    assert {"napoli-2020", "zamboni-2019"} <= set(findings("opening-veins-helps-ms", "supports"))
+    trial = findings("opening-veins-helps-ms", "disputes")["zamboni-2018"]
+    assert "83%" in trial
+    assert "67%" in trial
+    assert "langer-gould-2018" in findings("vitamin-d-and-ms", "disputes")
+
+
+def test_a_favourable_number_never_stands_without_its_caveat() -> None:
+    caveats = {"86%": "anecdote", "83%": "67%", "53%": "narrowed again"}
+    for slug, line in lines:
+        for number, caveat in caveats.items():
+            assert number not in line["finding"] or caveat in line["finding"], (slug, line["key"])
+
+
+def test_directness_follows_the_question_and_not_the_result() -> None:
+    for slug, claim in claims.items():
+        questions = QUESTIONS_OF_KIND.get(claim["kind"])
+        for line in claim.get("evidence", []):
+            if questions and line.get("question") and line["question"] not in questions:
+                assert line.get("directness") == "indirect", (slug, line["key"])
+
+
+def test_what_is_graded_down_or_up_says_why() -> None:
+    for slug, line in lines:
+        for reason in {*line.get("graded_down", []), *line.get("graded_up", [])}:
+            words = {"inconsistency": "disagree"}.get(reason, reason.replace("_", " "))
+            told = f"{line.get('note', '')} {line['finding']}".lower()
+            assert words in told, (slug, line["key"], reason)
+
+
+def test_benefit_and_harm_have_trials_harms_and_the_words_of_bodies() -> None:
+    benefit, harm = claims["opening-veins-helps-ms"], claims["opening-veins-harms-some"]
+    designs = [line["study_design"] for line in benefit["evidence"]]
+    assert designs.count("sham_controlled_trial") >= 3
+    told = " ".join(line["finding"] for line in harm["evidence"])
+    assert all(word in told for word in ("died", "stroke", "clot", "stent", "nerve", "bleeding"))
+    for claim in (benefit, harm):
+        verdicts = [each.get("verdict", "") for each in claim["assessments"]]
+        assert any("should not be used" in verdict for verdict in verdicts)
+        assert "IPG640" in claim["notice"]
+    assessors = " ".join(each["assessor"] for each in benefit["assessments"])
+    assert all(body in assessors for body in ("NICE", "Food and Drug", "Cochrane", "Zamboni"))
+
+
+def test_harm_is_one_step_from_each_claim_that_the_treatment_rests_on() -> None:
+    near = {tie["target"] for tie in claims["opening-veins-harms-some"]["relations"]}
+    chain = {
+        slug
+        for slug, claim in claims.items()
+        if any(tie["type"] == "leads_to" for tie in claim.get("relations", []))
     }
-    assert "3.36" in supports["yang-2023"]
-    assert "79%" in supports["yang-2023"]
-    assert "1.885" in supports["zwischenberger-2013-association"]
-    findings = {line["key"]: line["finding"] for slug, line in lines if slug == CAUSAL}
-    assert "13.5" in findings["laupacis-2011"]
-    assert "3.7" in findings["laupacis-2011"]
-    assert "83%" in findings["zamboni-2018"]
-    assert "67%" in findings["zamboni-2018"]
+    assert chain | {CAUSAL, "opening-veins-helps-ms"} <= near
+    assert "notice" in claims[CAUSAL]
+
+
+def test_notes_do_not_pronounce_a_status() -> None:
+    words = {
+        "refuted",
+        "disputed",
+        "contested",
+        "contradicted",
+        "superseded",
+        "unconfirmed",
+        "established",
+        "holds.",
+        "outdated",
+        "unsupported",
+    }
+    for slug, claim in claims.items():
+        assert not words & set(claim["note"].lower().replace(",", "").split()), slug
 
 
 def test_zamboni_and_co_workers_are_one_independence_group() -> None:
@@ -105,7 +174,7 @@ def test_zamboni_and_co_workers_are_one_independence_group() -> None:
         for _, line in lines
         if line["source"].startswith("zamboni-") or line["source"] == "singh-2009"
     }
-    assert len(own) == 7
+    assert len(own) == 8
     assert {line["independence_group"] for _, line in lines if line["source"] in own} == {"ferrara"}
     assert {
         line["independence_group"]
@@ -132,8 +201,11 @@ def test_what_was_not_confirmed_is_marked_or_left_out() -> None:
         "baracchini-2012",
         "centonze-2011",
         "cirse-2010",
+        "hauser-2008",
+        "macleans-2010",
         "monti-2011",
         "pmc3783583",
+        "sir-2012",
         "zivadinov-2018",
     }
     assert sources["doepp-2010"]["title"].startswith("[")
@@ -155,6 +227,7 @@ def test_a_title_stands_in_brackets_only_where_the_printed_one_was_not_found() -
         "bagnato-2011",
         "cirse-2010",
         "doepp-2010",
+        "ms-society-canada-2009",
         "nice-2019",
         "pmc3783583",
         "pmc4049975",
@@ -169,8 +242,10 @@ def test_et_al_is_printed_only_where_somebody_saw_that_there_are_more_authors() 
         if source.get("authors") and source.get("authors_complete") is False
     }
     assert going_on == {
+        "imsgc-2011",
         "monti-2011",
         "rodger-2013",
+        "salzer-2012",
         "siddiqui-2014",
         "traboulsee-2018",
         "zamboni-2009-jvs",
@@ -182,54 +257,14 @@ def test_no_line_claims_that_a_person_read_the_source() -> None:
     assert {line["extraction"] for _, line in lines} == {"machine"}
 
 
-# Entered, but without a line of evidence so far. A work leaves this list with its first line.
-NOT_YET_USED = {
-    "al-omari-2010",
-    "ascherio-2007a",
-    "ascherio-2007b",
-    "ascherio-2010",
-    "auriel-2011",
-    "baracchini-2011",
-    "baracchini-2012",
-    "bastianello-2011",
-    "burton-2011",
-    "centonze-2011",
-    "cocozza-2016",
-    "compston-2008",
-    "didonna-2015",
-    "dolezal-2012",
-    "dow-1942",
-    "filippi-2011",
-    "ge-2007",
-    "gelfand-2011",
-    "habib-2012",
-    "hagemeier-2012",
-    "juurlink-2018",
-    "jvs-2013",
-    "langer-gould-2018",
-    "lanzillo-2013",
-    "marder-2011",
-    "monti-2011",
-    "munger-2016",
-    "napoli-2020",
-    "nice-2012",
-    "nice-2019",
-    "patti-2012",
-    "pmc4049975",
-    "pmc4188158",
-    "pmid21041329",
-    "putnam-1937",
-    "sadovnick-2017",
-    "simka-2012",
-    "zamboni-2019",
-    "zivadinov-2018",
-    "zuvich-2009",
-}
+# Entered, but without a line of evidence. Of ascherio-2007a, ascherio-2007b and sadovnick-2017 the
+# content was not seen; nice-2019 stands behind positions alone.
+NOT_USED = {"ascherio-2007a", "ascherio-2007b", "sadovnick-2017", "nice-2019"}
 
 
-def test_each_source_bears_on_a_claim_or_states_one_or_waits() -> None:
+def test_each_source_bears_on_a_claim_or_states_one_or_says_why_not() -> None:
     named = {line["source"] for _, line in lines} | {"article-ccsvi-explained"}
-    assert set(sources) - named == NOT_YET_USED
+    assert set(sources) - named == NOT_USED
     assert named <= set(sources)
 
 
@@ -240,9 +275,16 @@ def test_the_causal_chain() -> None:
         for tie in claim.get("relations", [])
         if tie["type"] == "leads_to"
     }
-    key = {claim["occurrences"][0]["key"]: slug for slug, claim in claims.items()}
+    key = {
+        occurrence["key"]: slug
+        for slug, claim in claims.items()
+        for occurrence in claim.get("occurrences", [])
+    }
+    key["entity"] = "ccsvi-is-clinical-entity"
+    # As the article tells it: slow or reversed flow leads to iron and autoimmunity side by side.
     steps = (
-        "c02 c13, c13 c14, c14 c15, c15 c16, c15 c17, c16 c18, c17 c18, c18 c19, c19 c20, c20 c06"
+        "entity c13, c13 c14, c14 c15, c15 c16-slow, c15 c17, c16-slow c16-swelling, c16-slow c16, "
+        "c16-slow c18, c17 c18, c16-slow c19, c17 c19, c18 c20, c19 c20, c20 c06"
     )
     assert chain == {(key[step.split()[0]], key[step.split()[1]]) for step in steps.split(", ")}
 
@@ -253,12 +295,21 @@ def test_an_inferred_year_counts_from_its_end_and_no_status_from_the_day_it_was_
     period = table(StatusPeriod)
     with shared.database.read() as connection:
         found = sources_by_id(connection, ["cirse-2010", "pmc3783583"])
-        latest = connection.scalar(select(func.max(period.c.starts)))
+        periods = connection.execute(
+            select(period.c.claim, period.c.starts, period.c.status).order_by(
+                period.c.claim, period.c.starts
+            )
+        ).all()
+    begins = [
+        starts
+        for (before, _, old), (claim, starts, status) in pairwise(periods)
+        if before == claim and old != status
+    ]
     assert {slug: row["published"] for slug, row in found.items()} == {
         "cirse-2010": "2010-12-31",
         "pmc3783583": "2013-12-31",
     }
-    assert latest == "2023-06-28"  # The meta-analysis of that day, and not the day of a look-up.
+    assert max(begins) < sources["pmc4049975"]["accessed"]
 
 
 def test_sources_are_published_by_the_earlier_of_their_dates(shared: Store) -> None:

@@ -60,7 +60,9 @@ def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
         "evidence_level": min((line.level for line in decision.counted), default=None),
         "evidence_until": max((row["published"] for row in standing if row["year"]), default=None),
         "has_conflict": decision.has_conflict,
+        "leaning": _leaning(decision),
         "searched_found_none": decision.searched_found_none,
+        "unassessed_because": _why_unassessed(decision, claim),
         "counts": {
             "occurrences": len(claim.occurrences),
             "evidence": len(standing),
@@ -78,6 +80,26 @@ def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
         **{name: claim.claim[name] for name in ("revision", "created", "updated")},
     }
     return to_json(core)
+
+
+def _leaning(decision: rules.Decision) -> str:
+    if decision.case.support.count() and decision.case.against.count():
+        return "both"
+    if decision.case.support.count():
+        return "for"
+    return "against" if decision.case.against.count() else "none"
+
+
+def _why_unassessed(decision: rules.Decision, claim: claim_aggregate.ClaimAggregate) -> str | None:
+    if decision.status != "unassessed":
+        return None
+    undecided = [line for line in claim.lines if decision.left_out.get(line.key) == "takes_no_side"]
+    studies = [line for line in undecided if not line.searched_found_none]
+    if any("inconsistency" in line.graded_down for line in studies):
+        return "inconsistent"
+    if studies:
+        return "only_inconclusive"
+    return "searched_found_none" if undecided else "nothing_recorded"
 
 
 def _is_inferred(claim: claim_aggregate.ClaimAggregate, since: str, status: str) -> bool:
@@ -188,8 +210,10 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
             "finding": "It was found.",
             "question": chance.choice((None, "diagnosis", "prognosis")),
             "study_design": "cohort",
-            "graded_down": chance.choice(([], [], ["quality"])),
+            "graded_down": chance.choice(([], [], ["quality"], ["inconsistency"] * 2)),
             "graded_up": chance.choice(([], [], ["large_effect"])),
+            "ratings": [{"scheme": "grade", "value": "low"}],
+            "external_ids": [],
             "pools": pools,
             "studies": chance.choice((None, 3)) if pools else None,
             "work": works[source["id"]],
@@ -230,18 +254,15 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
         }
         for number in range(chance.randrange(3))
     ]
-    said = {
-        "statement": 'It says ,"asserted_by":["nobody"] and ,"revision":0\n',
-        "note": None,
-        "replaced_by": None,
-    }
+    statement = 'It says ,"asserted_by":["nobody"] and ,"revision":0\n'
     stamps = {
         "revision": 7,
         "created": f"{day()}T00:00:00.000000Z",
         "updated": "2026-11-25T00:00:00.000000Z",
     }
     kind = chance.choice(("definition", "mechanism", "causal_hypothesis"))
-    claim = {"id": "c", "kind": kind, "state": "accepted", "topics": ["t"], **said, **stamps}
+    written = ClaimIn(id="c", kind=kind, statement=statement, topics=["t"])
+    claim = {**written.model_dump(), **stamps}
     return claim_aggregate.ClaimAggregate(
         claim, occurrences, evidence, [], assessments, sources, {}
     )

@@ -13,8 +13,10 @@ from models.read import listings
 from models.records.claim import ClaimIn
 from models.records.serializers import Row, table
 from models.status import claim_aggregate
-from tests.databases import Store
+from models.write import changes
+from tests.databases import SEEDED_CLAIMS, Store
 from tests.models.exports import disagreements, exported, records
+from tests.records import a_claim, a_line, a_source, put_part
 
 CAUSAL = "ccsvi-causes-ms"
 
@@ -105,7 +107,7 @@ def test_check_sees_a_document_that_says_a_thing_twice(
     )
     rebuilt(seeded)
     found = disagreements(seeded)
-    assert len(found) == 21
+    assert len(found) == SEEDED_CLAIMS
     assert all("has a member twice" in each for each in found)
 
 
@@ -133,3 +135,88 @@ def test_each_day_s_value_is_stored_whole(shared: Store) -> None:
         value = claim_aggregate.Derived.model_validate_json(derived)
         assert (value.status, value.status_rule) == (status, rule)
         assert list(from_json(derived)) == list(claim_aggregate.Derived.model_fields)
+
+
+NO_SIDE: Row = {"direction": "inconclusive"}
+SEARCHED: Row = {**NO_SIDE, "searched_found_none": True}
+DIFFER: Row = {**NO_SIDE, "graded_down": ["inconsistency", "quality"]}
+# The lines on a claim, why it is unassessed, and on which sides its evidence stands.
+CASES: dict[str, tuple[list[Row], str | None, str]] = {
+    "nothing": ([], "nothing_recorded", "none"),
+    "searched": ([SEARCHED], "searched_found_none", "none"),
+    "undecided": ([NO_SIDE, SEARCHED], "only_inconclusive", "none"),
+    "differing": ([DIFFER, NO_SIDE, SEARCHED], "inconsistent", "none"),
+    "liked": ([{"direction": "supports"}, DIFFER], None, "for"),
+    "disliked": ([{}, SEARCHED], None, "against"),
+    "torn": (
+        [{"source": "new", "independence_group": "n", "direction": "supports"}, {}],
+        None,
+        "both",
+    ),
+    "gone": ([{"source": "retracted"}], "nothing_recorded", "none"),
+    "later": ([NO_SIDE, {"source": "new", "independence_group": "n"}], None, "against"),
+}
+
+
+def store_cases(empty: Store) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        for source in (
+            a_source(),
+            a_source("new", issued="2024"),
+            a_source("retracted", integrity="retracted", integrity_note="So."),
+        ):
+            changes.put_source(change, source)
+        for slug, (lines, _, _) in CASES.items():
+            changes.put_claim(change, a_claim(slug))
+            for number, fields in enumerate(lines):
+                put_part(change, slug, a_line(f"line-{number}", **fields))
+
+
+def test_why_a_claim_is_unassessed_and_which_way_its_evidence_leans(empty: Store) -> None:
+    store_cases(empty)
+    wanted = {slug: (reason, leaning) for slug, (_, reason, leaning) in CASES.items()}
+    assert _of_each(empty, {}) == wanted
+    assert disagreements(empty) == []
+    # A claim that no document states is there from its first line, on whichever side that is.
+    spoken_of = {slug: wanted[slug] for slug in CASES.keys() - {"nothing", "gone"}}
+    then = {"later": ("only_inconclusive", "none"), "torn": (None, "against")}
+    assert _of_each(empty, {"as_of": "2021-12-31"}) == {**spoken_of, **then}
+    assert _of_each(empty, {"as_of": "2020-12-30"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"unassessed_because": ["nothing_recorded"]}, {"nothing", "gone"}),
+        ({"unassessed_because": ["inconsistent", "only_inconclusive"]}, {"differing", "undecided"}),
+        ({"searched_found_none": True}, {"searched", "undecided", "differing"}),
+        ({"leaning": ["both", "for"]}, {"torn", "liked"}),
+        ({"leaning": ["against"], "as_of": "2021-12-31"}, {"disliked", "torn"}),
+        (
+            {"leaning": ["none"], "status": ["unassessed"], "as_of": "2021-12-31"},
+            {"searched", "undecided", "differing", "later"},
+        ),
+        (
+            {"unassessed_because": ["only_inconclusive"], "as_of": "2021-12-31"},
+            {"undecided", "later"},
+        ),
+        (
+            {"searched_found_none": False, "as_of": "2021-12-31"},
+            {"liked", "disliked", "torn", "later"},
+        ),
+    ],
+)
+def test_claims_are_found_by_both(empty: Store, filters: Row, found: set[str]) -> None:
+    store_cases(empty)
+    assert set(_of_each(empty, filters)) == found
+
+
+def _of_each(store: Store, filters: Row) -> dict[str, tuple[str | None, str]]:
+    """Return of each claim that meets filters why it is unassessed, and its leaning."""
+    past = "as_of" in filters
+    listing = listings.CLAIMS_AS_OF if past else listings.CLAIMS
+    statement = listings.claims_as_of_statement() if past else listings.claims_statement()
+    with store.database.read() as connection:
+        rows, _ = listings.read_page(connection, listing, statement, filters, (), None, 100)
+        told = [from_json(documents.claim_json(row)) for row in rows]
+    return {claim["id"]: (claim["unassessed_because"], claim["leaning"]) for claim in told}

@@ -16,7 +16,8 @@ from models.projection.integrity_check import check
 from models.read import listings
 from models.read.as_recorded import load_as_recorded
 from models.records.assessment import AssessmentIn
-from models.records.claim import ClaimIn
+from models.records.claim import ClaimIn, TopicIn
+from models.records.elsewhere import MAX_RATINGS, ExternalId
 from models.records.evidence import MAX_EFFECTS, MAX_GROUPS
 from models.records.record_types import RECORD_TYPES, read_record
 from models.records.relation import RelationIn
@@ -33,6 +34,7 @@ from tests.models.exports import as_lines, disagreements, exported, load, record
 from tests.records import a_claim, a_line, a_source, put_part
 
 REVIEW: Row = {"key": "review", "source": "review", "study_design": "systematic_review"}
+RATING: Row = {"scheme": "civic-level", "value": "B", "by": "A panel", "at": "2019-05"}
 FINDING: Row = {
     "effects": [
         {"measure": "odds ratio", "estimate": "1.5", "low": "1.1", "high": "2", "p": "0.01"},
@@ -46,6 +48,8 @@ FINDING: Row = {
     "follow_up": "48 weeks",
     "risk_of_bias": {"overall": "some concerns", "tool": "RoB 2"},
     "checked_against": "abstract",
+    "ratings": [RATING, {"scheme": "grade", "value": "low"}],
+    "external_ids": [{"scheme": "civic", "value": "EID1,2"}],
     "graded_down": ["imprecision", "quality", "imprecision", "publication_bias"],
 }
 
@@ -74,6 +78,16 @@ BAD_LINES: list[tuple[Row, str, str]] = [
     ({"groups": [{"name": "X", "events": 1}]}, "groups/0/n", "missing"),
     ({"groups": [{"name": "X", "n": 1}] * (MAX_GROUPS + 1)}, "groups", "too_long"),
     ({"question": "mechanism"}, "", "level_question"),
+    ({"ratings": [{"scheme": "grade", "value": "high"}] * 2}, "ratings/1", "repeated_term"),
+    ({"ratings": [{"scheme": "GRADE", "value": "high"}]}, "ratings/0/scheme", "malformed_slug"),
+    (
+        {"ratings": [{"scheme": "grade", "value": "A", "at": "soon"}]},
+        "ratings/0/at",
+        "malformed_date",
+    ),
+    ({"ratings": [RATING] * (MAX_RATINGS + 1)}, "ratings", "too_long"),
+    ({"external_ids": [{"scheme": "civic"}]}, "external_ids/0/value", "missing"),
+    ({"external_ids": [{"scheme": "a", "value": "1"}] * 2}, "external_ids/1", "repeated_term"),
 ]
 
 
@@ -147,14 +161,32 @@ def fill(empty: Store) -> None:
     """Store a review that pools two trials, of which one has a line, and a preprint of it."""
     store(
         empty,
-        a_claim(notice="Ask your doctor.", origin="added"),
+        TopicIn(
+            id="t",
+            label="T",
+            definition="A T.",
+            external_ids=[ExternalId(scheme="mesh", value="D1")],
+        ),
+        a_claim(
+            notice="Ask your doctor.",
+            origin="added",
+            language="pt-BR",
+            external_ids=[{"scheme": "civic", "value": "a:b c"}],
+        ),
         a_source("early", title_status="described", title="[A preprint]"),
         a_source(**version("early")),
         a_source("other", main_claim="x-causes-y"),
-        a_source("review", study_design="systematic_review"),
+        a_source(
+            "review",
+            study_design="systematic_review",
+            identifiers=[
+                {"scheme": "nct", "value": "nct00000102", "verification": "verified"},
+                {"scheme": "uri", "value": "urn:x:A,b", "verification": "unverified"},
+            ],
+        ),
         a_line(**FINDING),
         a_line(**REVIEW, pools=["smith-2020", "other"], studies=4, independence_group="r"),
-        a_position(source="review"),
+        a_position(source="review", ratings=[RATING]),
     )
 
 
@@ -170,6 +202,10 @@ def test_a_line_says_what_it_bears_on_its_work_and_what_it_pools(empty: Store) -
             "unit": None,
         },
         {**nothing, "measure": "I²", "estimate": 80.0, "unit": "%"},
+    ]
+    assert line["ratings"] == [
+        RATING,
+        {"scheme": "grade", "value": "low", "by": None, "at": None},
     ]
     assert line["groups"] == [
         {"name": "X", "n": 10, "events": 10},
@@ -330,3 +366,52 @@ def test_a_claim_may_be_of_each_new_kind(empty: Store) -> None:
     store(empty, *(a_claim(kind.replace("_", "-"), kind=kind) for kind in kinds))
     assert ClaimIn.model_fields["kind"]
     assert [loaded(empty, kind.replace("_", "-")).claim["kind"] for kind in kinds] == list(kinds)
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"external_id": ["civic:EID1,2"]}, {"smith-2020"}),
+        ({"external_id": ["civic:eid1,2"]}, set()),
+        ({"rating_scheme": ["grade"]}, {"smith-2020", "low"}),
+        ({"rating": ["B", "none"]}, {"smith-2020", "high"}),
+        ({"rating": ["low"], "rating_scheme": ["grade"]}, {"smith-2020", "low"}),
+        # One and the same rating meets both.
+        ({"rating": ["B"], "rating_scheme": ["grade"]}, set()),
+        (
+            {"rating": ["B", "low"], "rating_scheme": ["grade", "iarc"]},
+            {"smith-2020", "low", "high"},
+        ),
+    ],
+)
+def test_lines_are_found_by_what_others_say_of_them(
+    empty: Store, filters: Row, found: set[str]
+) -> None:
+    fill(empty)
+    low: Row = {"ratings": [{"scheme": "grade", "value": "low"}], "source": "other"}
+    high: Row = {"ratings": [{"scheme": "iarc", "value": "B"}], "source": "other"}
+    store(empty, a_line("low", **low), a_line("high", **high))
+    assert disagreements(empty) == []
+    with empty.database.read() as connection:
+        statement = listings.evidence_statement()
+        rows, _ = listings.read_page(
+            connection, listings.EVIDENCE, statement, filters, ("level",), None, 100
+        )
+    assert {row["key"] for row in rows} == found
+
+
+def test_no_rule_reads_what_others_say(empty: Store) -> None:
+    fill(empty)
+    before = loaded(empty).decision
+    store(empty, a_line(**{**FINDING, "ratings": [{"scheme": "grade", "value": "very low"}]}))
+    after = loaded(empty).decision
+    assert (after.status, after.certainty, after.case) == (
+        *(before.status, before.certainty, before.case),
+    )
+
+
+@pytest.mark.parametrize("language", ["", "e", "english language", "en_GB", "en-"])
+def test_a_language_is_a_tag(language: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        a_claim(language=language)
+    assert [fault.at for fault in record_faults(error.value)] == ["language"]

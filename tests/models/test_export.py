@@ -21,7 +21,7 @@ from models.transfer import export
 from models.transfer.jsonl_reader import BadFile
 from models.transfer.load import BadImport
 from models.write import changes
-from tests.databases import SEEDED, SEEDED_SOURCES, Store
+from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, SEEDED_TOPICS, Store
 from tests.models.exports import (
     as_lines,
     disagreements,
@@ -41,15 +41,15 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
     assert (
         kinds
         == ["export"]
-        + ["topic"] * 10
+        + ["topic"] * SEEDED_TOPICS
         + ["source"] * SEEDED_SOURCES
-        + ["claim"] * 21
+        + ["claim"] * SEEDED_CLAIMS
         + ["revision"] * SEEDED
     )
     assert header["counts"] == {
-        "topics": 10,
+        "topics": SEEDED_TOPICS,
         "sources": SEEDED_SOURCES,
-        "claims": 21,
+        "claims": SEEDED_CLAIMS,
         "retired": 0,
         "revisions": SEEDED,
     }

@@ -14,7 +14,7 @@ from models.records.source import SourceIn
 from models.transfer.quote_check import Quote, Verdict, check_quote, check_quotes, read_text
 from models.write import changes
 from tests.api.following import a_claim, a_line
-from tests.databases import Store
+from tests.databases import SEEDED_OCCURRENCES, Store
 from tests.records import put_part
 
 ARTICLE = ROOT.parent / "shared" / "ccsvi" / "article.txt"
@@ -254,7 +254,7 @@ def test_each_quote_of_the_article_is_exact(end: str, shared: Store) -> None:
     with shared.database.read() as connection:
         found, verdicts = check_quotes(connection, "article-ccsvi-explained", content)
         assert found.fits is True
-        assert len(verdicts) == 21
+        assert len(verdicts) == SEEDED_OCCURRENCES
         assert {each.outcome for each in verdicts} == {"exact"}
         _, moved = check_quotes(
             connection, "article-ccsvi-explained", f"An advertisement.\n{content}"

@@ -65,7 +65,7 @@ def test_evidence_on_a_relation_counts_for_the_relation_and_not_the_claim(seeded
         (chain["weakest"]["claim"], chain["weakest"]["target"], chain["weakest"]["status"])
         for chain in impact["chains"]
     }
-    assert ("ccsvi-is-vein-narrowing", None, "refuted") in weakest
+    assert (CAUSAL, None, "refuted") in weakest
     with (
         pytest.raises(InvalidRecord, match="There is no relation"),
         changes.begin(seeded.database, actor="ada") as change,
@@ -77,29 +77,40 @@ def test_a_refuted_cause_takes_support_from_its_effects(
     shared: Store,
 ) -> None:
     with shared.database.read() as connection:
-        found = relation_graph.impact(connection, "ccsvi-is-vein-narrowing", "refuted", 10)
+        found = relation_graph.impact(connection, "ccsvi-is-clinical-entity", "refuted", 10)
     reached = {node["id"]: node["distance"] for node in found["claims"]}
     assert reached == {
+        CAUSAL: 1,
         "blocked-veins-open-collaterals": 1,
         "collaterals-make-abnormal-flow": 2,
         "inefficient-venous-outflow": 3,
-        "blood-leakage-from-slow-venous-flow": 4,
+        "slow-venous-flow-in-ms": 4,
         "venous-reflux-in-ms": 4,
+        "autoimmunity-from-slow-venous-flow": 5,
+        "blood-leakage-from-slow-venous-flow": 5,
         "iron-from-slow-venous-flow": 5,
-        "autoimmunity-from-slow-venous-flow": 6,
-        "iron-and-autoimmunity-cause-ms-lesions": 7,
-        "ccsvi-causes-ms": 8,
+        "swelling-from-slow-venous-flow": 5,
+        "iron-and-autoimmunity-cause-ms-lesions": 6,
     }
     assert all(node["loses_support"] for node in found["claims"])
-    assert len(found["chains"]) == 2
-    assert {chain["claims"][-1] for chain in found["chains"]} == {"ccsvi-causes-ms"}
+    ends = {chain["claims"][-1] for chain in found["chains"]}
+    assert ends == {
+        CAUSAL,
+        "blood-leakage-from-slow-venous-flow",
+        "swelling-from-slow-venous-flow",
+    }
     # The weakest as derived: what is assumed of the start does not hide it.
-    assert {chain["weakest"]["claim"] for chain in found["chains"]} == {"ccsvi-is-vein-narrowing"}
+    weakest = {chain["claims"][-1]: chain["weakest"]["claim"] for chain in found["chains"]}
+    assert weakest == {
+        CAUSAL: CAUSAL,
+        "blood-leakage-from-slow-venous-flow": "ccsvi-is-clinical-entity",
+        "swelling-from-slow-venous-flow": "ccsvi-is-clinical-entity",
+    }
     assert found["blocked"] == []
     assert not found["truncated"]
     with shared.database.read() as connection:
-        short = relation_graph.impact(connection, "ccsvi-is-vein-narrowing", "supported", 3)
-    assert [node["distance"] for node in short["claims"]] == [1, 2, 3]
+        short = relation_graph.impact(connection, "ccsvi-is-clinical-entity", "supported", 3)
+    assert [node["distance"] for node in short["claims"]] == [1, 1, 2, 3]
     assert short["truncated"]
     assert not any(node["loses_support"] for node in short["claims"])
 

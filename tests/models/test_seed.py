@@ -100,7 +100,7 @@ BAD: list[tuple[str, str, Callable[[Path], object], list[str]]] = [
         "unknown source",
         CAUSAL,
         lambda p: replace(p, "source: doepp-2010", "source: dopp-2010"),
-        ["evidence/6/source", "no source 'dopp-2010'", "Did you mean 'doepp-2010'?"],
+        ["evidence/7/source", "no source 'dopp-2010'", "Did you mean 'doepp-2010'?"],
     ),
     (
         "unknown topic",

@@ -17,7 +17,7 @@ from models.read.filters import bind_parameters
 from models.records.serializers import Row, table
 from models.search.query import parse_query
 from models.status import claim_aggregate
-from tests.databases import DATABASES, Store, Templates, store_of
+from tests.databases import DATABASES, SEEDED_CLAIMS, Store, Templates, store_of
 from tests.models.exports import as_lines, disagreements, load
 
 SIZES = (600, 2400)
@@ -233,7 +233,7 @@ def test_the_summary_says_what_a_claim_is_in_its_document_and_beside_each_term(
     sets = {"levels": "evidence_level", "directions": "direction"}
     with seeded.database.read() as connection:
         found = connection.execute(select(documents)).mappings().all()
-        assert len(found) == 21
+        assert len(found) == SEEDED_CLAIMS
         for claim in found:
             own = (
                 connection.execute(select(terms).where(terms.c.claim == claim["claim"]))

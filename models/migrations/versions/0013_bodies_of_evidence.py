@@ -2,7 +2,7 @@
 which sources are versions of one work; positions of bodies; more terms of several vocabularies.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +41,8 @@ OLDER_DESIGNS = {
     "drug_label": "regulatory_notice",
 }
 NEW_DESIGNS = (*DESIGNS, *OLDER_DESIGNS)
+SCHEMES = ("doi", "pmid", "pmcid", "isbn")
+NEW_SCHEMES = (*SCHEMES, "nct", "uri")
 # The columns that are one of a vocabulary, and its terms before and after.
 CHANGED = (
     ("claim", "kind", KINDS, NEW_KINDS),
@@ -53,14 +55,15 @@ CHANGED = (
     ("evidence_document", "question", QUESTIONS, NEW_QUESTIONS),
     ("evidence_document", "study_design", DESIGNS, NEW_DESIGNS),
     ("source", "study_design", DESIGNS, NEW_DESIGNS),
+    ("source_identifier", "scheme", SCHEMES, NEW_SCHEMES),
 )
-LISTS = {
-    "evidence": ("graded_down", "graded_up", "pools", "effects", "groups"),
-    "source": ("versions",),
-}
-ORIGINS = ("stated", "added")
 CHECKED_AGAINST = ("abstract", "full_text", "page")
 TITLE_STATUSES = ("printed", "translated", "described")
+ORIGINS = ("stated", "added")
+LEANINGS = ("for", "against", "both", "none")
+UNASSESSED_REASONS = (
+    *("nothing_recorded", "searched_found_none", "only_inconclusive", "inconsistent"),
+)
 
 
 def text() -> sa.String:
@@ -73,54 +76,93 @@ def terms(column: str, ids: Sequence[str]) -> str:
     return " OR ".join(f"\"{column}\" = '{each}'" for each in ids)
 
 
+# What rows that are there get in a new column; None where it may be empty. Each row that the
+# program writes names all of them.
+STANDING = {
+    "leaning": (text(), "none"),
+    "searched_found_none": (sa.Boolean(), sa.false()),
+    "unassessed_because": (text(), None),
+}
+LIST = (sa.JSON(), "[]")
+COLUMNS: dict[str, dict[str, tuple[Any, Any]]] = {
+    "topic": {"external_ids": LIST},
+    "source": {
+        "title_status": (text(), None),
+        "main_claim": (text(), None),
+        "versions": LIST,
+    },
+    "claim": {
+        "notice": (text(), None),
+        "origin": (text(), "stated"),
+        "language": (text(), "en"),
+        "external_ids": LIST,
+    },
+    "evidence": {
+        "risk_of_bias": (sa.JSON(), None),
+        "studies": (sa.Integer(), None),
+        **dict.fromkeys(
+            ("population", "exposure", "comparator", "outcome", "follow_up", "checked_against"),
+            (text(), None),
+        ),
+        **dict.fromkeys(
+            ("graded_down", "graded_up", "pools", "effects", "groups", "ratings", "external_ids"),
+            LIST,
+        ),
+    },
+    "assessment": {
+        "verdict": (text(), None),
+        "jurisdiction": (text(), None),
+        "ratings": LIST,
+    },
+    "claim_document": STANDING,
+    "status_period": STANDING,
+}
+STANDING_CHECKS = {
+    "leaning": terms("leaning", LEANINGS),
+    "unassessed_because": terms("unassessed_because", UNASSESSED_REASONS),
+}
+CHECKS = {
+    "source": {"title_status": terms("title_status", TITLE_STATUSES)},
+    "claim": {"origin": terms("origin", ORIGINS)},
+    "evidence": {
+        "studies": "studies > 0",
+        "checked_against": terms("checked_against", CHECKED_AGAINST),
+    },
+    "claim_document": STANDING_CHECKS,
+    "status_period": STANDING_CHECKS,
+}
+# The indexes of new columns, by name.
+INDEXES = {
+    "ix_source_main_claim_id": ("source", "main_claim", "id"),
+    "ix_claim_document_leaning_claim": ("claim_document", "leaning", "claim"),
+    "ix_claim_document_unassessed_because_claim": (
+        *("claim_document", "unassessed_because", "claim"),
+    ),
+}
+
+
 def upgrade() -> None:
-    for table in dict.fromkeys(table for table, *_ in CHANGED):
-        _check(table, {column: new for name, column, _, new in CHANGED if name == table})
-    new_columns: dict[str, list[sa.Column[Any]]] = {
-        "evidence": [
-            sa.Column("risk_of_bias", sa.JSON(), nullable=True),
-            sa.Column("studies", sa.Integer(), nullable=True),
-            *(
-                sa.Column(name, text(), nullable=True)
-                for name in ("population", "exposure", "comparator", "outcome", "follow_up")
-            ),
-            sa.Column("checked_against", text(), nullable=True),
-        ],
-        "source": [
-            sa.Column("title_status", text(), nullable=True),
-            sa.Column("main_claim", text(), nullable=True),
-        ],
-    }
-    for table, columns in new_columns.items():
+    _change_vocabularies(older=False)
+    for table, columns in COLUMNS.items():
         with op.batch_alter_table(table) as batch:
-            for new_column in columns:
-                batch.add_column(new_column)
-            for name in LISTS[table]:
-                batch.add_column(sa.Column(name, sa.JSON(), nullable=False, server_default="[]"))
+            for name, (type_, default) in columns.items():
+                batch.add_column(
+                    sa.Column(name, type_, nullable=default is None, server_default=default)
+                )
         with op.batch_alter_table(table) as batch:
-            # Each new row names them.
-            for name in LISTS[table]:
-                batch.alter_column(name, server_default=None)
-            if table == "evidence":
-                batch.create_check_constraint(op.f("ck_evidence_studies"), "studies > 0")
-                batch.create_check_constraint(
-                    op.f("ck_evidence_checked_against"), terms("checked_against", CHECKED_AGAINST)
-                )
-            else:
-                batch.create_check_constraint(
-                    op.f("ck_source_title_status"), terms("title_status", TITLE_STATUSES)
-                )
-    with op.batch_alter_table("claim") as batch:
-        batch.add_column(sa.Column("notice", text(), nullable=True))
-        batch.add_column(sa.Column("origin", text(), nullable=False, server_default="stated"))
-    with op.batch_alter_table("claim") as batch:
-        batch.alter_column("origin", server_default=None)
-        batch.create_check_constraint(op.f("ck_claim_origin"), terms("origin", ORIGINS))
+            for name, (_, default) in columns.items():
+                if default is not None:
+                    batch.alter_column(name, server_default=None)
+            for name, condition in CHECKS.get(table, {}).items():
+                batch.create_check_constraint(op.f(f"ck_{table}_{name}"), condition)
     with op.batch_alter_table("assessment") as batch:
         batch.alter_column("status", existing_type=text(), nullable=True)
-        for name in ("verdict", "jurisdiction"):
-            batch.add_column(sa.Column(name, text(), nullable=True))
-    op.create_index("ix_source_main_claim_id", "source", ["main_claim", "id"])
+    for index, (table, *names) in INDEXES.items():
+        op.create_index(index, table, names)
+    _create_tables()
+
+
+def _create_tables() -> None:
     op.create_table(
         "source_version",
         sa.Column("source", text(), nullable=False),
@@ -144,52 +186,61 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("claim", "key", "source", name="pk_pooled_source"),
     )
     op.create_index("ix_pooled_source_source_claim", "pooled_source", ["source", "claim"])
+    op.create_table(
+        "evidence_term",
+        sa.Column("claim", text(), nullable=False),
+        sa.Column("key", text(), nullable=False),
+        sa.Column("field", text(), nullable=False),
+        sa.Column("value", text(), nullable=False),
+        sa.ForeignKeyConstraint(["claim"], ["claim.id"], name="fk_evidence_term_claim"),
+        sa.PrimaryKeyConstraint("claim", "key", "field", "value", name="pk_evidence_term"),
+    )
+    op.create_index(
+        "ix_evidence_term_field_value_claim_key",
+        "evidence_term",
+        ["field", "value", "claim", "key"],
+    )
 
 
-def _check(table: str, vocabularies: Mapping[str, Sequence[str]]) -> None:
-    """Let each of these columns hold its terms and no others."""
-    with op.batch_alter_table(table) as batch:
-        for column, ids in vocabularies.items():
-            batch.drop_constraint(op.f(f"ck_{table}_{column}"), type_="check")
-            batch.create_check_constraint(op.f(f"ck_{table}_{column}"), terms(column, ids))
+def _change_vocabularies(*, older: bool) -> None:
+    """Let each of the columns hold its new terms, or its `older` ones, and no others."""
+    for table in dict.fromkeys(table for table, *_ in CHANGED):
+        with op.batch_alter_table(table) as batch:
+            for name, column, old, new in CHANGED:
+                if name == table:
+                    constraint = op.f(f"ck_{table}_{column}")
+                    batch.drop_constraint(constraint, type_="check")
+                    batch.create_check_constraint(constraint, terms(column, old if older else new))
 
 
 def downgrade() -> None:
-    op.drop_table("pooled_source")
-    op.drop_table("source_version")
-    op.drop_index("ix_source_main_claim_id", "source")
-    with op.batch_alter_table("source") as batch:
-        batch.drop_constraint(op.f("ck_source_title_status"), type_="check")
-        for name in ("title_status", "main_claim", "versions"):
-            batch.drop_column(name)
-    # The older program has no such tie, and none that says the same.
-    op.execute("DELETE FROM evidence WHERE relation_type = 'predicts'")
-    op.execute("DELETE FROM relation WHERE type = 'predicts'")
-    with op.batch_alter_table("evidence") as batch:
-        for name in ("studies", "checked_against"):
-            batch.drop_constraint(op.f(f"ck_evidence_{name}"), type_="check")
-        for name in (
-            *("risk_of_bias", "studies", "population", "exposure", "comparator", "outcome"),
-            *("follow_up", "checked_against", *LISTS["evidence"]),
-        ):
-            batch.drop_column(name)
-    with op.batch_alter_table("claim") as batch:
-        batch.drop_constraint(op.f("ck_claim_origin"), type_="check")
-        for name in ("notice", "origin"):
-            batch.drop_column(name)
-    # A position without a status has no place there.
-    op.execute("DELETE FROM assessment WHERE status IS NULL")
-    with op.batch_alter_table("assessment") as batch:
-        for name in ("verdict", "jurisdiction"):
-            batch.drop_column(name)
-        batch.alter_column("status", existing_type=text(), nullable=False)
+    for table in ("evidence_term", "pooled_source", "source_version"):
+        op.drop_table(table)
+    for index, (table, *_) in INDEXES.items():
+        op.drop_index(index, table)
     _write_older_terms()
-    for table in dict.fromkeys(table for table, *_ in CHANGED):
-        _check(table, {column: old for name, column, old, _ in CHANGED if name == table})
+    for table, columns in COLUMNS.items():
+        with op.batch_alter_table(table) as batch:
+            for name in CHECKS.get(table, {}):
+                batch.drop_constraint(op.f(f"ck_{table}_{name}"), type_="check")
+            for name in columns:
+                batch.drop_column(name)
+    with op.batch_alter_table("assessment") as batch:
+        batch.alter_column("status", existing_type=text(), nullable=False)
+    _change_vocabularies(older=True)
 
 
 def _write_older_terms() -> None:
-    """Write what comes nearest in the vocabularies of the older program."""
+    """Write what comes nearest in the vocabularies of the older program, and take out what has no
+    place there.
+    """
+    for condition, table in (
+        ("relation_type = 'predicts'", "evidence"),
+        ("type = 'predicts'", "relation"),
+        ("status IS NULL", "assessment"),
+        ("scheme IN ('nct', 'uri')", "source_identifier"),
+    ):
+        op.execute(f"DELETE FROM {table} WHERE {condition}")  # noqa: S608
     older = "'association', 'treatment_effect', 'harm'"
     for table in ("claim", "claim_document", "claim_term"):
         op.execute(f"UPDATE {table} SET kind = 'finding' WHERE kind IN ({older})")  # noqa: S608

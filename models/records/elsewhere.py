@@ -1,0 +1,52 @@
+"""What other collections say of a record: their id of it, and how they rate it.
+
+The status rules never read any of it.
+"""
+
+from collections.abc import Sequence
+
+from pydantic_core import PydanticCustomError
+from sqlmodel import Field, SQLModel
+
+from models.core.dates import PartialDate
+from models.core.types import Slug, Strict, VisibleText
+
+# A line or a position is rated by a few panels; a record is in a few collections.
+MAX_RATINGS = 50
+MAX_EXTERNAL_IDS = 50
+
+
+class Rating(Strict):
+    """A rating by somebody else's scheme, kept as it is."""
+
+    scheme: Slug = Field(description="The scheme, such as 'civic-level', 'grade' or 'iarc'.")
+    value: VisibleText = Field(
+        min_length=1, max_length=200, description="In the scheme's own words, such as 'B' or '2A'."
+    )
+    by: VisibleText | None = Field(
+        default=None, min_length=1, max_length=200, description="The person or body that rated."
+    )
+    at: PartialDate | None = Field(default=None, description="When it was rated.")
+
+
+class ExternalId(Strict):
+    """The id of a record in another collection."""
+
+    scheme: Slug = Field(description="The collection, such as 'civic' or 'wikidata'.")
+    value: VisibleText = Field(
+        min_length=1, max_length=300, description="As the collection writes it."
+    )
+
+
+def external_reference(external_id: dict[str, str]) -> str:
+    """Return an external id as one text, by which it is looked up."""
+    return f"{external_id['scheme']}:{external_id['value']}"
+
+
+def refuse_repetition(field: str, items: Sequence[SQLModel]) -> None:
+    """Raise a Pydantic error at the item of a list that stands there before."""
+    for number, item in enumerate(items):
+        if item in items[:number]:
+            raise PydanticCustomError(
+                "repeated_term", "It stands in the list twice.", {"at": f"{field}/{number}"}
+            )
