@@ -53,7 +53,7 @@ WRITTEN = {
         "csv": csv,
     }.items()
 }
-BIBLIOGRAPHY = WRITTEN["bibliography"]
+BIBLIOGRAPHY, LINKED_DATA = WRITTEN["bibliography"], WRITTEN["json_ld"]
 READ = {
     "csl_json": ReadFormat(
         csl_json.read,

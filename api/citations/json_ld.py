@@ -1,14 +1,19 @@
-"""Linked data in schema.org's words (JSON-LD 1.1): sources as works, claims as `Claim` with a
-`ClaimReview`.
+"""Linked data in the words of schema.org and CiTO (JSON-LD 1.1): sources as works, claims as
+`Claim` with a `ClaimReview`, lines of evidence as `cito:Citation`.
 
 The context stands in the file, so that a processor needs no network. Authors are an ordered list,
 as in CodeMeta. An identifier that nobody has verified is a `PropertyValue` that says so, and never
 `sameAs`. The integrity of a source is its `creativeWorkStatus`, and what was announced a
 `correction`.
 
-The rating of a claim is the rank of its derived status, from 1 (refuted) to 7 (established). The
-status is its `alternateName`, and the sentence of the rule that decided is its
-`ratingExplanation`.
+The rating of a claim goes from 1 to 5, as readers of fact checks expect: 1 (refuted) is false, 5
+(established) is true, and in the middle stand the claims of which neither is known: contested ones
+and unconfirmed ones. The status is its `alternateName`, and the sentence of the rule that decided
+is its `ratingExplanation`. A claim on which nothing takes a side has no rating.
+
+A source `cito:supports` or `cito:disputes` a claim, or `cito:discusses` it where it is inconclusive
+(https://w3id.org/spar/cito). The citation of each line has the finding, its level, design and date.
+Neither has a word for a notice, so `disclaimer` is the registered relation of RFC 6903.
 """
 
 import json
@@ -18,6 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 from models.core import vocabularies as v
+from models.core.notice import with_general
 from models.records.serializers import Row
 from models.status.rules import RULE_BY_NAME
 
@@ -30,9 +36,23 @@ CANNOT_CARRY: tuple[str, ...] = (
 )
 
 _LINKS = ("url", "sameAs", "firstAppearance")
+CITO = "http://purl.org/spar/cito/"
+# How a source is tied to a claim, by the direction of a line.
+TIES = {term.id: f"cito:{term.crosswalk['cito']}" for term in v.DIRECTIONS.terms}
+_CITO_LINKS = (
+    *TIES.values(),
+    *(f"cito:hasCit{end}" for end in ("ingEntity", "edEntity", "ationCharacterization")),
+)
 CONTEXT: Row = {
     "@vocab": "https://schema.org/",
+    "cito": CITO,
     **{term: {"@type": "@id"} for term in _LINKS},
+    **{term: {"@id": term, "@type": "@id"} for term in _CITO_LINKS},
+    "cito:hasCitationCreationDate": {
+        "@id": "cito:hasCitationCreationDate",
+        "@type": "http://www.w3.org/2001/XMLSchema#date",
+    },
+    "disclaimer": {"@id": "http://www.iana.org/assignments/relation/disclaimer"},
     # Otherwise the order of the authors would mean nothing.
     "author": {"@container": "@list"},
 }
@@ -60,7 +80,18 @@ DESIGNS = {
 INTEGRITIES = {term.id: term.label for term in v.INTEGRITIES.terms if term.id != "no_notice"}
 STATUSES = {term.id: term for term in v.STATUSES.terms}
 CERTAINTIES = {term.id: term.label for term in v.CERTAINTIES.terms}
-WORST, BEST = 1, len(STATUSES)
+# Of the statuses that are rated.
+RATINGS = {
+    "refuted": 1,
+    "disputed": 2,
+    "contested": 3,
+    "unconfirmed": 3,
+    "supported": 4,
+    "established": 5,
+}
+WORST, BEST = min(RATINGS.values()), max(RATINGS.values())
+# The vocabularies of what a citation tells of a line.
+GRADED = {"level": v.EVIDENCE_LEVELS, "question": v.QUESTIONS, "study_design": v.STUDY_DESIGNS}
 
 
 _RANGE_OF_PAGES = re.compile(r"([A-Za-z]*[0-9]+[A-Za-z]*)-([A-Za-z]*[0-9]+[A-Za-z]*)")
@@ -87,11 +118,19 @@ def write(sources: Iterable[Row], keys: Mapping[str, str], base: str = "") -> It
 def claim(document: Row, base: str) -> Row:
     """Return a claim with all its parts (a `ClaimWhole`) as a graph.
 
-    The graph has the claim, its review, and the sources that they refer to.
+    The graph has the claim, its review, the sources that they refer to, each with its side, and a
+    citation for each line of evidence.
     """
     sources = {source["id"]: source for source in document["sources"]}
     nodes = [_claim(document, sources, base), _review(document, sources, base)]
-    nodes += [work(source, base) for source in sources.values()]
+    for source in sources.values():
+        sides = {
+            TIES[line["direction"]]: _address(document, base)
+            for line in document["evidence"]
+            if line["source"] == source["id"]
+        }
+        nodes.append({**work(source, base), **sides})
+    nodes += [_citation(line, document, base) for line in document["evidence"]]
     return {"@context": CONTEXT, "@graph": nodes}
 
 
@@ -279,11 +318,16 @@ def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
     cited = dict.fromkeys(line["source"] for line in document["evidence"])
     rating = {
         "@type": "Rating",
-        "ratingValue": v.STATUSES.rank(status.id) + WORST,
+        "ratingValue": RATINGS.get(status.id),
         "worstRating": WORST,
         "bestRating": BEST,
         "alternateName": status.label,
         "ratingExplanation": RULE_BY_NAME[document["status_rule"]].sentence,
+    }
+    notice = {
+        "@type": "CreativeWork",
+        "url": f"{base}/v1/notice",
+        "text": with_general(document["notice"]),
     }
     body = (
         f"{status.label.capitalize()} since {document['status_since']}. {status.definition} "
@@ -296,11 +340,37 @@ def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
         "url": _address(document, base),
         "claimReviewed": document["statement"],
         "itemReviewed": {"@type": "Claim", "@id": _address(document, base)},
-        "reviewRating": rating,
+        "reviewRating": rating if status.id in RATINGS else None,
         "reviewBody": body,
         "author": [{"@type": "Organization", "name": "Claimbase"}],
         "datePublished": document["updated"][:10],
         "citation": [_reference(sources[slug], base) for slug in cited],
+        "disclaimer": notice,
+    }
+    return _without_empty(node)
+
+
+def _citation(line: Row, document: Row, base: str) -> Row:
+    """Return a line of evidence as the citation of the claim by its source."""
+    node = {
+        "@type": "cito:Citation",
+        "@id": f"{base}/v1/evidence/{line['id']}",
+        "cito:hasCitingEntity": f"{base}/v1/sources/{line['source']}",
+        "cito:hasCitedEntity": _address(document, base),
+        "cito:hasCitationCharacterization": TIES[line["direction"]],
+        # Of an undated source only the day is known on which it was recorded.
+        "cito:hasCitationCreationDate": line["published"] if line["year"] else None,
+        "text": line["finding"],
+        "additionalProperty": [
+            {
+                "@type": "PropertyValue",
+                "propertyID": f"{base}/v1/vocabularies/{vocabulary.name}",
+                "name": name,
+                "value": line[name],
+            }
+            for name, vocabulary in GRADED.items()
+            if line[name] is not None
+        ],
     }
     return _without_empty(node)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, csv, formats
+from api.citations import bibliography, csv, formats, json_ld
 from api.citations.citation_keys import key_maker
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
@@ -334,7 +334,11 @@ def sources_response(
             yield source
 
     assert isinstance(chosen, WrittenFormat), "the route offers no other"
-    content = pieces(chosen.write(with_keys(), keys))
+    write = chosen.write
+    if chosen is formats.LINKED_DATA:
+        # Ids of nodes are absolute, wherever the file goes.
+        write = partial(json_ld.write, base=str(request.base_url).rstrip("/"))
+    content = pieces(write(with_keys(), keys))
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
     return streamed(request, content, headers, media_type)

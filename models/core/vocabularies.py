@@ -169,7 +169,12 @@ DIRECTIONS = Vocabulary(
             "The source speaks against the claim.",
             {"cito": "disputes", "civic": "Does Not Support", "scifact": "CONTRADICT"},
         ),
-        ("inconclusive", "inconclusive", "The source bears on the claim and takes no side."),
+        (
+            "inconclusive",
+            "inconclusive",
+            "The source bears on the claim and takes no side.",
+            {"cito": "discusses"},
+        ),
     ),
 )
 

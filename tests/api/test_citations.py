@@ -140,6 +140,8 @@ def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
     assert "/v1/claims/ccsvi-causes-ms}" in answer.text
     then = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex&as_of=2010")
     assert "'contested'" in then.text
+    for node in client.get("/v1/sources?format=json_ld").json()["@graph"]:
+        assert node["@id"].startswith("http://testserver/v1/sources/")
     linked = client.get("/v1/claims/ccsvi-causes-ms?format=json_ld")
     assert linked.headers["content-disposition"] == 'attachment; filename="ccsvi-causes-ms.jsonld"'
     graph = linked.json()["@graph"]

@@ -8,6 +8,8 @@ import pytest
 from pyld import jsonld  # type: ignore[import-untyped]
 
 from api.citations import json_ld
+from models.core import vocabularies as v
+from models.core.notice import NOTICE
 from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row
 from models.records.source import SourceIn
@@ -43,7 +45,15 @@ TYPES = {
     "WebPage",
     "WebSite",
 }
+# Those of CiTO 2.8.1.
+CITO_PROPERTIES = {
+    *("cito:supports", "cito:disputes", "cito:discusses", "cito:hasCitingEntity"),
+    *("cito:hasCitedEntity", "cito:hasCitationCharacterization", "cito:hasCitationCreationDate"),
+}
+# The registered relation of RFC 6903, as an address by RFC 4287.
+DISCLAIMER = "http://www.iana.org/assignments/relation/disclaimer"
 PROPERTIES = {
+    "additionalProperty",
     "alternateName",
     "appearance",
     "author",
@@ -113,10 +123,17 @@ def nodes_of(value: Any) -> Iterator[Row]:
                 yield from nodes_of(inner)
 
 
+def _shortened(name: str) -> str:
+    """Return a type or a property as it stands in a document."""
+    if name == DISCLAIMER:
+        return "disclaimer"
+    return name.removeprefix(SCHEMA).replace(json_ld.CITO, "cito:")
+
+
 def _without_prefix(node: Row) -> str:
     """Return an expanded node's type and the names of its properties, without the prefix."""
-    names = sorted(name.removeprefix(SCHEMA) for name in set(node) - {"@type"})
-    return f"{node['@type'][0].removeprefix(SCHEMA)} {names}"
+    names = sorted(_shortened(name) for name in set(node) - {"@type"})
+    return f"{_shortened(node['@type'][0])} {names}"
 
 
 def check(document: Any) -> list[Row]:
@@ -130,10 +147,12 @@ def check(document: Any) -> list[Row]:
     compact = sorted(f"{node['@type']} {sorted(set(node) - {'@type'})}" for node in plain)
     names = sorted(_without_prefix(node) for node in nodes)
     assert names == compact
-    assert {kind for node in nodes for kind in node["@type"]} <= {SCHEMA + kind for kind in TYPES}
-    assert {name for node in nodes for name in node if name[0] != "@"} <= {
-        SCHEMA + name for name in PROPERTIES
-    }
+    kinds = {_shortened(kind) for node in nodes for kind in node["@type"]}
+    assert kinds <= TYPES | {"cito:Citation"}
+    properties = {_shortened(name) for node in nodes for name in node if name[0] != "@"}
+    assert properties <= PROPERTIES | CITO_PROPERTIES | {"disclaimer"}
+    links = [node["@id"] for node in nodes_of(expanded) if "@id" in node]
+    assert all(link.startswith(("https://", "http://")) for link in links)
     return expanded
 
 
@@ -199,7 +218,9 @@ def test_no_sources_are_an_empty_graph() -> None:
 
 
 def test_the_context_needs_no_network() -> None:
-    assert all(not isinstance(value, str) or value == SCHEMA for value in json_ld.CONTEXT.values())
+    prefixes = {"@vocab": SCHEMA, "cito": json_ld.CITO}
+    named = {name: value for name, value in json_ld.CONTEXT.items() if isinstance(value, str)}
+    assert named == prefixes
 
 
 def test_authors_keep_their_order() -> None:
@@ -268,6 +289,14 @@ def test_just_the_fields_named_cannot_be_carried(name: str) -> None:
     assert same == (name in json_ld.CANNOT_CARRY)
 
 
+def a_line(direction: str, source: str = "zamboni-2009-jnnp", **fields: Any) -> Row:
+    return {
+        "id": f"ccsvi-causes-ms:{source}", "source": source, "direction": direction, "level": "4",
+        "question": "diagnosis", "study_design": "case_control", "year": 2009,
+        "published": "2009-04-30", "finding": "All of them had it.", **fields,
+    }  # fmt: skip
+
+
 def a_claim(**fields: Any) -> Row:
     given = [seed_source("zamboni-2009-jnnp"), seed_source("singh-2009")]
     return {
@@ -277,14 +306,16 @@ def a_claim(**fields: Any) -> Row:
         "revision": 12,
         "created": "2026-01-02T03:04:05.000006Z", "updated": "2026-02-02T03:04:05.000006Z",
         "occurrences": [{"source": "singh-2009"}, {"source": "singh-2009"}],
-        "evidence": [{"source": "zamboni-2009-jnnp"}],
+        "notice": None,
+        "evidence": [a_line("supports"), a_line("inconclusive", "singh-2009")],
         "sources": given, "relations": [], "assessments": [], **fields,
     }  # fmt: skip
 
 
 def test_a_claim_has_a_review() -> None:
     document = json_ld.claim(a_claim(), BASE)
-    claim, review, *works = document["@graph"]
+    claim, review, *others = document["@graph"]
+    works = [node for node in others if node["@type"] != "cito:Citation"]
     appearance = {
         "@type": "ScholarlyArticle",
         "@id": f"{BASE}/v1/sources/singh-2009",
@@ -305,13 +336,21 @@ def test_a_claim_has_a_review() -> None:
         "@type": "Rating",
         "ratingValue": 1,
         "worstRating": 1,
-        "bestRating": 7,
+        "bestRating": 5,
         "alternateName": "refuted",
         "ratingExplanation": RULE_BY_NAME["strong_against"].sentence,
     }
     assert review["claimReviewed"] == "CCSVI causes MS."
     assert review["itemReviewed"] == {"@type": "Claim", "@id": claim["@id"]}
-    assert [node["@id"] for node in review["citation"]] == [f"{BASE}/v1/sources/zamboni-2009-jnnp"]
+    assert [node["@id"] for node in review["citation"]] == [
+        f"{BASE}/v1/sources/zamboni-2009-jnnp",
+        f"{BASE}/v1/sources/singh-2009",
+    ]
+    assert review["disclaimer"] == {
+        "@type": "CreativeWork",
+        "url": f"{BASE}/v1/notice",
+        "text": NOTICE,
+    }
     assert len(works) == 2
     check(document)
 
@@ -319,3 +358,50 @@ def test_a_claim_has_a_review() -> None:
 @pytest.mark.parametrize("part", ["occurrences", "evidence"])
 def test_a_claim_that_nothing_hangs_on(part: str) -> None:
     check(json_ld.claim(a_claim(**{part: [], "certainty": None}), BASE))
+
+
+def test_each_source_is_on_its_side() -> None:
+    lines = [
+        a_line("supports"),
+        a_line("disputes", "singh-2009", level="not_gradable", question=None, year=None),
+    ]
+    document = json_ld.claim(a_claim(evidence=lines), BASE)
+    check(document)
+    nodes = {node["@id"].removeprefix(f"{BASE}/v1/"): node for node in document["@graph"]}
+    claim = f"{BASE}/v1/claims/ccsvi-causes-ms"
+    assert nodes["sources/zamboni-2009-jnnp"]["cito:supports"] == claim
+    assert nodes["sources/singh-2009"]["cito:disputes"] == claim
+    assert "cito:disputes" not in nodes["sources/zamboni-2009-jnnp"]
+    citation = nodes["evidence/ccsvi-causes-ms:zamboni-2009-jnnp"]
+    told = {each["name"]: each["value"] for each in citation.pop("additionalProperty")}
+    assert told == {"level": "4", "question": "diagnosis", "study_design": "case_control"}
+    assert citation == {
+        "@type": "cito:Citation",
+        "@id": f"{BASE}/v1/evidence/ccsvi-causes-ms:zamboni-2009-jnnp",
+        "cito:hasCitingEntity": f"{BASE}/v1/sources/zamboni-2009-jnnp",
+        "cito:hasCitedEntity": claim,
+        "cito:hasCitationCharacterization": "cito:supports",
+        "cito:hasCitationCreationDate": "2009-04-30",
+        "text": "All of them had it.",
+    }
+    undated = nodes["evidence/ccsvi-causes-ms:singh-2009"]
+    assert "cito:hasCitationCreationDate" not in undated
+    assert [each["name"] for each in undated["additionalProperty"]] == ["level", "study_design"]
+
+
+def test_a_rating_is_what_a_reader_of_fact_checks_expects() -> None:
+    ratings = {}
+    for status in v.STATUSES.ids:
+        _, review, *_ = json_ld.claim(a_claim(status=status), BASE)["@graph"]
+        ratings[status] = review.get("reviewRating", {}).get("ratingValue")
+    # Nothing was rated of a claim on which nothing takes a side.
+    assert ratings.pop("unassessed") is None
+    assert ratings["unconfirmed"] <= ratings["contested"] == (json_ld.WORST + json_ld.BEST) / 2
+    values = list(ratings.values())
+    assert values == sorted(values)
+    assert (values[0], values[-1]) == (json_ld.WORST, json_ld.BEST)
+
+
+def test_the_notice_of_the_claim_follows_the_general_one() -> None:
+    _, review, *_ = json_ld.claim(a_claim(notice="Ask first."), BASE)["@graph"]
+    assert review["disclaimer"]["text"] == f"{NOTICE} Ask first."
