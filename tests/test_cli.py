@@ -127,6 +127,15 @@ def test_import_sources_stores_what_is_new_and_says_what_became_of_each(
     assert run("check", url=empty.url).returncode == 0
 
 
+def test_the_report_of_what_nobody_confirmed_needs_no_network(seeded: Store) -> None:
+    done = run("sources", "verify", "--report", url=seeded.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "identifiers, titles and dates together (" in done.stdout.splitlines()[-1]
+    refused = run("sources", "verify", url=seeded.url)
+    assert refused.returncode == 2
+    assert "--report" in refused.stderr
+
+
 def test_verify_without_a_network_is_one_line(seeded: Store) -> None:
     done = run("sources", "verify", "--mailto", "me@example.org", url=seeded.url)
     if done.returncode:  # With a network it reports instead.

@@ -13,16 +13,27 @@ commands = typer.Typer(help="Work on the sources that are stored.", no_args_is_h
 @commands.command("verify")
 def verify_sources(
     mailto: Annotated[
-        str, typer.Option(help="Your e-mail address; Crossref and PubMed ask who asks.")
-    ],
+        str | None, typer.Option(help="Your e-mail address; Crossref and PubMed ask who asks.")
+    ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="List what nobody has confirmed, and ask nobody."),
+    ] = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Look unverified identifiers up at Crossref and PubMed.
+    """Look unverified identifiers up at Crossref and PubMed, or list what nobody has confirmed.
 
-    Prints where they agree or differ, and changes nothing.
+    Prints where they agree or differ, and changes nothing. The report needs no network.
     """
-    from api.citations import verify
+    from api.citations import unconfirmed, verify
 
+    if report:
+        with open_database(database_url) as database, database.read() as connection:
+            for sentence in unconfirmed.sentences(unconfirmed.report(connection)):
+                typer.echo(sentence)
+        return
+    if mailto is None:
+        raise typer.BadParameter("--mailto is needed, or --report.")
     with open_database(database_url) as database, database.read() as connection:
         try:
             for verdict in verify.verify(connection, mailto):

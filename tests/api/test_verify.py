@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from api.citations import verify
+from api.citations import unconfirmed, verify
 from models.records.source import SourceIn
 from models.write import changes
 from tests.databases import Store
+from tests.records import a_claim, a_line, a_source, put_part
 
 TITLE = "A trial of X: results"
 GOOD = {
@@ -173,3 +174,36 @@ def test_without_a_network_there_is_one_clear_line(empty: Store) -> None:
                 pause=0,
             )
         )
+
+
+def test_the_report_lists_what_nobody_confirmed(empty: Store) -> None:
+    unverified = {"scheme": "pmid", "value": "1", "verification": "unverified"}
+    verified = {"scheme": "doi", "value": "10.1000/x", "verification": "verified"}
+    with changes.begin(empty.database, actor="ada") as change:
+        sources = [
+            a_source("seen", identifiers=[verified, unverified], title_status="printed"),
+            a_source("told", title="[A talk]", title_status="described", issued_inferred=True),
+            a_source("undated", issued=None, url="https://x.example/"),
+            a_source("proposed", state="submitted"),
+        ]
+        for source in sources:
+            changes.put_source(change, source)
+        changes.put_claim(change, a_claim())
+        put_part(change, "x-causes-y", a_line("a", source="seen", checked_against="abstract"))
+        put_part(change, "x-causes-y", a_line("b", source="told"))
+    with empty.database.read() as connection:
+        told = list(unconfirmed.sentences(unconfirmed.report(connection)))
+    assert told == [
+        "seen identifier pmid:1: unverified.",
+        "told title [A talk]: described.",
+        "told date 2020: inferred.",
+        "undated title A trial: nobody says whether printed.",
+        "told has no identifier and no address.",
+        "undated has no date.",
+        "x-causes-y:b was held against nothing that is known.",
+        "1 of 2 identifiers (50.0 %) nobody has confirmed.",
+        "2 of 3 titles (66.7 %) nobody has confirmed.",
+        "1 of 2 dates (50.0 %) nobody has confirmed.",
+        "1 of 2 lines of evidence (50.0 %) nobody has confirmed.",
+        "4 of 7 identifiers, titles and dates together (57.1 %) nobody has confirmed.",
+    ]
