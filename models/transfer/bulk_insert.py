@@ -51,6 +51,7 @@ class LoadRun:
     """A load in progress. Without a `change`, an export is restored with the stamps in its lines.
 
     `later` takes the records that must wait for the rest of the input, and `waiting` names them.
+    `tied` names the sources of the input that are versions of others.
     `wrong` counts problems besides the `reported` records, and `differing` the claims from whose
     records something else follows here than their lines say, which is a problem if `expect_same`.
     """
@@ -60,6 +61,7 @@ class LoadRun:
     report: Callable[[Problem], None]
     later: Callable[[Record], None] | None = None
     waiting: set[tuple[str, str]] = field(default_factory=set)
+    tied: set[str] = field(default_factory=set)
     expect_same: bool = True
     stored: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
@@ -146,6 +148,7 @@ def _store_type(
     if kind.name == "source":
         with_shared_identifiers = _sharing_identifiers(run.connection, records)
         records = _versions_first(records)
+        run.tied.update(record.id for record in records if record.body["versions"])
         coming = {(kind.name, record.id) for record in records}
     inserted: list[Record] = []
     others: list[Record] = []
@@ -386,11 +389,26 @@ def _store_alone(run: LoadRun, record: Record, is_stored: bool, states: KnownSta
         altered = put(run.change, record.kind, record.body)
     except (InvalidRecord, Conflict, NotFound) as error:
         faults = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
-        run.refuse([record.problem(fault) for fault in faults])
+        run.refuse([record.problem(_in_this_input(run, record, fault)) for fault in faults])
         return
     states[record.kind.name, record.id] = record.body["state"]
     outcome = run.stored if altered else run.unchanged
     outcome[record.kind.name] += 1
+
+
+def _in_this_input(run: LoadRun, record: Record, fault: Fault) -> Fault:
+    """Return the fault, told otherwise where a source is tied to another one of this input.
+
+    That is there, in the input, but neither of them can be stored before the other.
+    """
+    is_tie = record.kind.name == "source" and fault.at.startswith("versions/")
+    if fault.code != "unknown_reference" or not is_tie or fault.given not in run.tied:
+        return fault
+    detail = (
+        f"The source '{fault.given}' is in this input and cannot be stored before this one: the two"
+        " are tied to each other, through others perhaps, or it has a fault of its own."
+    )
+    return fault.model_copy(update={"code": "cycle_of_versions", "detail": detail})
 
 
 def _reason_not_restorable(record: Record, is_stored: bool, states: KnownStates) -> str:
