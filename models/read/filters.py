@@ -30,7 +30,7 @@ from sqlalchemy import cast as cast_to
 
 from models.core import vocabularies as v
 from models.core.dates import check_partial_date, last_day_of, now
-from models.core.types import MAX_INTEGER, Slug, Text, is_slug
+from models.core.types import MAX_INTEGER, SLUG, Slug, Text, is_slug
 from models.projection.tables import (
     ClaimDocument,
     ClaimTerm,
@@ -94,9 +94,10 @@ def check_external_id(value: str) -> str:
     return value
 
 
+_OF_FORM = WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}:.", "maxLength": 400})
 # The ids of other collections hold commas, so they are repeated, never split.
 ExternalIds = Annotated[
-    list[Annotated[Name, AfterValidator(check_external_id)]], Field(max_length=MAX_VALUES)
+    list[Annotated[Name, AfterValidator(check_external_id), _OF_FORM]], Field(max_length=MAX_VALUES)
 ]
 
 
@@ -107,7 +108,7 @@ def _as_in_json(reference: str) -> str:
 
 
 ExternalIdsInJson = Annotated[
-    list[Annotated[Name, AfterValidator(check_external_id), AfterValidator(_as_in_json)]],
+    list[Annotated[Name, AfterValidator(check_external_id), AfterValidator(_as_in_json), _OF_FORM]],
     Field(max_length=MAX_VALUES),
 ]
 EXTERNAL_ID = (
