@@ -22,9 +22,10 @@ Fields = dict[str, str]
 MEDIA_TYPES = ("application/x-bibtex", "text/x-bibtex", "text/bibtex")
 EXTENSION = "bib"
 
-# Fields of `SourceIn`, except `id`, that cannot be read back: none. That an identifier is verified
-# is not read, since a file cannot vouch for it.
-CANNOT_CARRY: tuple[str, ...] = ()
+# Fields of `SourceIn`, except `id`, that cannot be read back: what a curator says of a title, and
+# ties to records of this base. That an identifier is verified is not read, since a file cannot
+# vouch for it.
+CANNOT_CARRY = ("title_status", "versions", "main_claim")
 
 ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
 # Our fields and their names in BibTeX, which may depend on the type of entry; "" is the default.

@@ -34,7 +34,7 @@ MEDIA_TYPES: tuple[str, ...] = (
     "application/citeproc+json",
 )
 EXTENSION = "json"
-CANNOT_CARRY: tuple[str, ...] = ()
+CANNOT_CARRY = ("title_status", "versions", "main_claim")
 # Made once, since `json.dumps` makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -42,7 +42,7 @@ from models.records.serializers import Row
 MEDIA_TYPES = ("application/x-research-info-systems",)
 EXTENSION = "ris"
 # The slug: `ID` holds the citation key. The verification of an identifier is written, and not read.
-CANNOT_CARRY = ("id",)
+CANNOT_CARRY = ("id", "title_status", "versions", "main_claim")
 
 TYPES = {term.id: term.crosswalk["ris"] for term in v.SOURCE_TYPES.terms}
 # Other reference types that mean one of ours. The rest are documents, and their `TY` is dropped.

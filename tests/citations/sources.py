@@ -33,6 +33,7 @@ def out(source: SourceIn, recorded: str = RECORDED, revision: int = 7) -> Row:
     """Return a validated source as the API gives it, recorded at that moment."""
     body = {
         **{name: getattr(source, name) for name in SourceFields.model_fields},
+        "versions": [version.model_dump() for version in source.versions],
         "authors": [
             {name: getattr(author, name) for name in AuthorIn.model_fields}
             for author in source.authors

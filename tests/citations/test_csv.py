@@ -31,6 +31,7 @@ def test_the_three_sources_of_the_article() -> None:
         "id": "zamboni-2009-jnnp",
         "type": "article-journal",
         "title": "Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis",
+        "title_status": "printed",
         "authors": (
             "Zamboni, P; Galeotti, R; Menegatti, E; Malagoni, A M; Tacconi, G; Dall'Ara, S;"
             " Bartolomei, I; Salvi, F"
