@@ -137,7 +137,7 @@ def list_source_claims(
     source: SourceReference,
     query: Annotated[ClaimParameters, Query()],
 ) -> Response:
-    """List the claims that rest on a source, or are stated in it."""
+    """List the claims that rest on a source, are stated in it, or have a position from it."""
     slug = listings.resolve_source(connection, source)
     return claims_response(request, connection, query, listings.cites_source(slug, query.as_of))
 

@@ -33,6 +33,7 @@ from models.read import as_recorded
 from models.read import filters as f
 from models.read.references import find_source
 from models.records import retired
+from models.records.assessment import Assessment
 from models.records.claim import Occurrence, Topic
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES
@@ -50,6 +51,7 @@ document, line, source, topic = (
     table(Topic),
 )
 term, occurrence, revision = table(ClaimTerm), table(Occurrence), table(Revision)
+assessment = table(Assessment)
 
 
 @dataclass(frozen=True)
@@ -359,7 +361,10 @@ def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
 
 
 def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
-    """Return the condition that a claim cites a source, if that was published by the day."""
+    """Return the condition that a claim cites a source, if that was published by the day.
+
+    A claim is stated in it, rests on it, or a body took its position there.
+    """
     published = (
         true() if day is None else exists().where(source.c.id == slug, source.c.published <= day)
     )
@@ -369,6 +374,11 @@ def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
             occurrence.c.claim == document.c.claim,
             occurrence.c.source == slug,
             occurrence.c.state == "accepted",
+        ),
+        exists().where(
+            assessment.c.claim == document.c.claim,
+            assessment.c.source == slug,
+            assessment.c.state == "accepted",
         ),
     )
     return and_(published, linked)

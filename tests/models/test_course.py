@@ -94,7 +94,9 @@ CELLS = [
 def statuses(store: Store) -> dict[tuple[str, str], tuple[str, str | None]]:
     """Return the status and certainty of each claim on each day: unassessed before its first."""
     period = table(StatusPeriod)
-    found = {(claim, day): ("unassessed", None) for claim in claims for day in DAYS}
+    found: dict[tuple[str, str], tuple[str, str | None]] = {
+        (claim, day): ("unassessed", None) for claim in claims for day in DAYS
+    }
     with store.database.read() as connection:
         for row in connection.execute(select(period)).mappings():
             for day in DAYS:
