@@ -72,6 +72,7 @@ def test_the_three_sources_of_the_article() -> None:
         "PMCID": "PMC2647682",
         "custom": {
             "source": "zamboni-2009-jnnp",
+            "title_status": "printed",
             "study_design": "case_control",
             "sample_size": 300,
             "sample": "65 MS, 235 controls",
@@ -95,6 +96,7 @@ def test_the_three_sources_of_the_article() -> None:
         "PMID": "19724286",
         "custom": {
             "source": "singh-2009",
+            "title_status": "printed",
             "study_design": "narrative_review",
             "unverified": ["PMID"],
         },
