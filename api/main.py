@@ -28,8 +28,8 @@ from api.http.middleware import (
     BodyMiddleware,
     HeadMiddleware,
     RequestIdMiddleware,
-    SecurityHeadersMiddleware,
     ServerErrorMiddleware,
+    StandingHeadersMiddleware,
     StateHeadersMiddleware,
 )
 from api.http.rate_limits import Limit, Limits
@@ -57,7 +57,8 @@ from api.routes import (
     topics,
     vocabularies,
 )
-from api.settings import NOTICE, Settings, installed_version
+from api.settings import Settings, installed_version
+from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
 from models.search.synonyms import read_synonyms
 
@@ -122,7 +123,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         expose_headers=SHOWN_HEADERS,
     )
     return [
-        Middleware(SecurityHeadersMiddleware),
+        Middleware(StandingHeadersMiddleware),
         cors,  # Outside all that refuses, so that the browser may read errors too.
         Middleware(RequestIdMiddleware),
         Middleware(AccessLogMiddleware),

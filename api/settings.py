@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.database.connections import URL_FORMS, file_url
 
-NOTICE = "This is a record of published evidence, not medical advice."
 ROOT = Path(__file__).resolve().parent.parent
 
 

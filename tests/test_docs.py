@@ -20,8 +20,9 @@ from sqlmodel import SQLModel
 from typer.main import get_command
 
 from api.cli.app import app as commands
-from api.settings import NOTICE, ROOT, Settings
+from api.settings import ROOT, Settings
 from models.core import vocabularies as v
+from models.core.notice import SHORT_NOTICE
 from models.migrations import tables
 from models.projection.tables import StatusPeriod
 from models.read import listings
@@ -394,7 +395,7 @@ def test_the_example_of_a_condition_is_a_304(client: TestClient) -> None:
 
 
 def test_the_notice_is_in_the_readme() -> None:
-    assert NOTICE.removeprefix("This is ") in README
+    assert SHORT_NOTICE in README
 
 
 def test_every_status_is_explained() -> None:

@@ -33,6 +33,9 @@ SECURITY_HEADERS = {
 RAW_SECURITY_HEADERS = [
     (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
 ]
+# To the notice, on every response (RFC 6903), beside other links.
+DISCLAIMER = '</v1/notice>; rel="disclaimer"'
+RAW_DISCLAIMER = (b"link", DISCLAIMER.encode())
 
 log = logging.getLogger("claimbase.request")
 audit = logging.getLogger("claimbase.audit")
@@ -62,20 +65,21 @@ class NotingStatus:
         await self.send(message)
 
 
-class SecurityHeadersMiddleware:
-    """Adds to every response the security headers that it does not set itself."""
+class StandingHeadersMiddleware:
+    """Adds the headers of every response: a link to the notice, and security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, changing_headers(send, with_security_headers))
+        await self.app(scope, receive, changing_headers(send, with_standing_headers))
 
 
-def with_security_headers(headers: Headers) -> Headers:
-    """Return the headers, with any missing security headers added."""
+def with_standing_headers(headers: Headers) -> Headers:
+    """Return the headers with the link to the notice, and any missing security headers."""
     own = {name for name, _ in headers}
-    return [*headers, *(header for header in RAW_SECURITY_HEADERS if header[0] not in own)]
+    missing = [header for header in RAW_SECURITY_HEADERS if header[0] not in own]
+    return [*headers, *missing, RAW_DISCLAIMER]
 
 
 class RequestIdMiddleware:

@@ -122,11 +122,12 @@ def listing_response(
     query: Any,
     lines: Lines,
     fit: Fit = len,
+    notice: str | None = None,
 ) -> Response:
     """Return one page of a list and the cursor of the next.
 
     If nothing changed it is a 304, which does not read the list. The page ends early after the rows
-    that fit.
+    that fit, and has the notice if there is one.
     """
     filters = requested_parameters(query)
     sort = filters.get("sort", listing.default)
@@ -148,7 +149,8 @@ def listing_response(
         page["count"] = facets.count(connection, listing, parameters)
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     records = b",".join(lines(connection, rows))
-    content = b"".join([b'{"data":[', records, b'],"page":', to_json(page), b"}"])
+    more = {"page": page} if notice is None else {"page": page, "notice": notice}
+    content = b"".join([b'{"data":[', records, b"],", to_json(more)[1:]])
     return json_response(content, etag, headers)
 
 

@@ -27,7 +27,7 @@ from uvicorn.supervisors import Multiprocess
 from api.http import request_body
 from api.http.clients import address_of_host
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, problem_body
-from api.http.middleware import SECURITY_HEADERS, SecurityHeadersMiddleware
+from api.http.middleware import DISCLAIMER, SECURITY_HEADERS, StandingHeadersMiddleware
 from api.settings import Settings
 from models.access.api_keys import redact_keys
 
@@ -296,6 +296,7 @@ class Impatient(HttpToolsProtocol):
         content = to_json(problem_body(code, detail))
         headers = {
             **SECURITY_HEADERS,
+            "Link": DISCLAIMER,
             "Content-Type": MEDIA_TYPE,
             "Content-Length": str(len(content)),
             "Connection": "close",
@@ -340,7 +341,7 @@ async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 503, "headers": raw})
         await send({"type": "http.response.body", "body": content})
 
-    await SecurityHeadersMiddleware(answer)(scope, receive, send)
+    await StandingHeadersMiddleware(answer)(scope, receive, send)
 
 
 class Config(uvicorn.Config):

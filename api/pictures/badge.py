@@ -14,6 +14,7 @@ from api.pictures.svg import (
     to_bytes,
     wrap,
 )
+from models.core.notice import SHORT_NOTICE, with_general
 from models.records.serializers import Row
 
 HEIGHT, SIZE, PADDING, BASELINE = 20, 11, 5, 14
@@ -34,7 +35,7 @@ def badge_svg(claim: Row, label: str) -> bytes:
         status += f" · {LABELS[claim['certainty']]} certainty"
     description = (
         f"{claim['statement']} Derived by rule from the recorded evidence;"
-        f" so since {claim['status_since']}."
+        f" so since {claim['status_since']}. {with_general(claim['notice'], SHORT_NOTICE)}"
     )
     root = described_picture("badge", f"{label}: {status}", description)
     middle = ceil(text_width(label, SIZE)) + 2 * PADDING

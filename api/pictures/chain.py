@@ -30,6 +30,7 @@ from api.pictures.svg import (
     wrap,
     wrapped_paragraph,
 )
+from models.core.notice import SHORT_NOTICE, with_general
 
 Claim = dict[str, Any]
 # The cause and the effect of a link.
@@ -113,12 +114,13 @@ class Segment(NamedTuple):
     label: str
 
 
-def chain_svg(root: str, walk: dict[str, Any]) -> bytes:
+def chain_svg(root: str, walk: dict[str, Any], own_notice: str | None = None) -> bytes:
     """Draw the causal relations (leads_to) of a walk from the claim `root`.
 
     A link that closes a cycle is drawn upwards and labelled; one that evidence speaks against is
     dashed and labelled. Of more than 60 claims the nearest are drawn, with a note that there are
-    more. What a claim predicts and what fell of it stands in its box.
+    more. What a claim predicts and what fell of it stands in its box. The description ends
+    with the notice, after which comes that of the claim `root`.
     """
     chain = _chain(root, walk)
     links = _links(root, chain)
@@ -129,7 +131,11 @@ def chain_svg(root: str, walk: dict[str, Any]) -> bytes:
     ordered = [item.claim for row in rows for item in row if item.claim]
 
     title = f"Causal chain: {chain.claims[root]['statement']}"
-    picture = styled_picture("chain", title, _description(ordered, links, chain.truncated))
+    picture = styled_picture(
+        "chain",
+        title,
+        f"{_description(ordered, links, chain.truncated)} {with_general(own_notice, SHORT_NOTICE)}",
+    )
     room = width - 2 * MARGIN
     y = heading(picture, title, room)
     y = wrapped_paragraph(picture, CAPTION, room, y + 2, 3) + 16

@@ -22,6 +22,7 @@ from api.pictures.svg import (
     wrapped_paragraph,
 )
 from models.core import vocabularies as v
+from models.core.notice import NOTICE, SHORT_NOTICE
 from models.status.explanation import ExplainedLine, Timeline, TimelinePeriod
 
 GUTTER, RIGHT = 112.0, WIDTH - 24
@@ -444,4 +445,5 @@ def _description(timeline: Timeline, drawn: Sequence[ExplainedLine], until: str)
         sentences.append(f"Evidence: {'; '.join(_sentence(line) for line in drawn)}.")
     else:
         sentences.append("No evidence is drawn.")
+    sentences.append(timeline.notice.replace(NOTICE, SHORT_NOTICE, 1))
     return clean(" ".join(sentences))

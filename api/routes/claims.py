@@ -19,6 +19,7 @@ from api.http.pagination import Page, Paging, choices
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from models.core.errors import Fault
+from models.core.notice import GENERAL, NOTICE, with_general
 from models.core.types import Text
 from models.projection import documents
 from models.read import facets, listings, references
@@ -94,6 +95,7 @@ class ClaimPage(pending_proposals.WithProposals):
         description="Each a ClaimOut, with the parts of ClaimWhole that were asked for."
     )
     page: Page
+    notice: str = Field(description=GENERAL)
 
 
 class EvidenceParameters(EvidenceFilters, Paging):
@@ -121,6 +123,7 @@ class EvidencePage(pending_proposals.WithProposals):
 
     data: list[EvidenceOut]
     page: Page
+    notice: str = Field(description="The general notice, and after it that of the one claim asked.")
 
 
 # A filter by one of these leaves few claims to count.
@@ -220,7 +223,9 @@ def claims_response(
         return list_formats.lines_response(
             request, connection, listing, statement, query, lines, "claims"
         )
-    return pagination.listing_response(request, connection, listing, statement, query, lines)
+    return pagination.listing_response(
+        request, connection, listing, statement, query, lines, notice=NOTICE
+    )
 
 
 def claim_lines_as_of(day: str, fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
@@ -239,6 +244,7 @@ def _derived(
 ) -> Row:
     served = claim_aggregate.parts(claim)
     core = claim_aggregate.core(claim).model_dump()
+    core["notice"] = with_general(core["notice"])
     chosen = {name: core[name] for name in fields if name in core} if fields else core
     return {**chosen, **{part: served[part] for part in parts}}
 
@@ -328,6 +334,8 @@ def _claim(
 ) -> Response:
     chosen = list_formats.requested_format(request, query)
     links = {"Link": list_formats.claim_links(claim)}
+    # Whatever is chosen, the notice is told.
+    fields = [*query.fields, "notice"] if query.fields else ()
     if query.as_of or query.known_at or chosen:
         then = listings.load_claim(connection, claim, query.as_of, query.known_at)
         etag = f'"{then.claim["revision"]}"'
@@ -336,13 +344,20 @@ def _claim(
         parts = parts_of(query.fields, () if query.fields else PARTS)
         unchanged = pagination.not_modified(request, etag)
         return unchanged or pagination.json_response(
-            to_json(_derived(then, query.fields, parts)), etag, links
+            to_json(_derived(then, fields, parts)), etag, links
         )
     parts = parts_of(query.fields, () if query.fields else PARTS)
     row = listings.read_claim(connection, claim, parts)
     etag = f'"{row["revision"]}"'
-    unchanged = pagination.not_modified(request, etag)
-    return unchanged or pagination.json_response(claim_bytes(row, query.fields, parts), etag, links)
+    if unchanged := pagination.not_modified(request, etag):
+        return unchanged
+    told = {**row, "fields": to_json({**from_json(row["fields"]), "notice": notice_of(row)})}
+    return pagination.json_response(claim_bytes(told, fields, parts), etag, links)
+
+
+def notice_of(document: Mapping[str, Any]) -> str:
+    """Return the notice in an answer about one claim, whose document has its `fields`."""
+    return with_general(from_json(document["fields"])["notice"])
 
 
 def _cited(
@@ -419,11 +434,11 @@ def list_claim_evidence(
     """
     if query.known_at:
         return _evidence_known_at(request, connection, claim, query)
-    listings.read_claim(connection, claim, ())
+    notice = notice_of(listings.read_claim(connection, claim, ()))
     on_claim = (listings.line.c.claim == claim, listings.line.c.on_relation == false())
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence", claim)
     return pending_proposals.with_proposals(
-        evidence_response(request, connection, query, *on_claim), waiting
+        evidence_response(request, connection, query, *on_claim, notice=notice), waiting
     )
 
 
@@ -446,17 +461,31 @@ def _evidence_known_at(
         for line in claim_aggregate.parts(claim_then)["evidence"]
         if line["published"] <= by_then
     ]
-    answer = {"data": lines, "page": {"limit": max(len(lines), 1), "next": None}}
+    answer = {
+        "data": lines,
+        "page": {"limit": max(len(lines), 1), "next": None},
+        "notice": with_general(claim_then.claim["notice"]),
+    }
     return pagination.json_response(to_json(answer), etag)
 
 
 def evidence_response(
-    request: Request, connection: Connection, query: EvidenceParameters, *also: ColumnElement[bool]
+    request: Request,
+    connection: Connection,
+    query: EvidenceParameters,
+    *also: ColumnElement[bool],
+    notice: str = NOTICE,
 ) -> Response:
     """Return the response of a list of lines of evidence that meet more conditions."""
     listing = listings.with_conditions(listings.EVIDENCE, *also)
     return pagination.listing_response(
-        request, connection, listing, listings.evidence_statement(), query, evidence_lines
+        request,
+        connection,
+        listing,
+        listings.evidence_statement(),
+        query,
+        evidence_lines,
+        notice=notice,
     )
 
 

@@ -1,4 +1,4 @@
-"""Where to begin."""
+"""Where to begin, and the notice."""
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -9,7 +9,8 @@ from api.http.errors import LIST_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
-from api.settings import NOTICE, installed_version
+from api.settings import installed_version
+from models.core.notice import NOTICE
 from models.read import listings
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
@@ -44,6 +45,7 @@ LINKS = {
     "changes": "/v1/changes",
     "vocabularies": "/v1/vocabularies",
     "export": "/v1/export",
+    "notice": "/v1/notice",
     "openapi": "/openapi.json",
     "docs": "/docs",
     "health": "/healthz",
@@ -61,6 +63,20 @@ def index(request: Request, connection: Reader) -> Response:
         version=installed_version(), serial=listings.current_serial(connection), links=LINKS
     )
     return pagination.json_response(to_json(answer), etag)
+
+
+class Notice(BaseModel):
+    """What every reader of a claim must be told."""
+
+    notice: str = NOTICE
+
+
+@router.get("/v1/notice", response_model=Notice, responses=LIST_ERRORS)
+def get_notice(request: Request) -> Response:
+    """Return the notice that every answer links to by `rel="disclaimer"`."""
+    etag = f'"{installed_version()}"'
+    unchanged = pagination.not_modified(request, etag)
+    return unchanged or pagination.json_response(to_json(Notice()), etag)
 
 
 router.get("/", response_model=Index, responses=LIST_ERRORS, include_in_schema=False)(index)

@@ -15,7 +15,8 @@ from api.http.list_formats import ListTableParameters, TableParameters
 from api.http.pagination import Page, Paging
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
-from api.routes.claims import ClaimSlug, ClaimSort, Times
+from api.routes.claims import ClaimSlug, ClaimSort, Times, notice_of
+from models.core.notice import GENERAL, NOTICE, WITH_OWN, with_general
 from models.projection import documents
 from models.read import listings
 from models.read.filters import NO_VALUES, ClaimFilters, Many
@@ -50,6 +51,13 @@ class MatrixPage(BaseModel):
 
     data: list[MatrixRow]
     page: Page
+    notice: str = Field(description=GENERAL)
+
+
+class ClaimMatrix(MatrixRow):
+    """The row of one claim."""
+
+    notice: str = Field(description=WITH_OWN)
 
 
 @router.get(
@@ -93,13 +101,13 @@ def list_matrix(
             request, connection, listing, statement, query, json_lines, "matrix"
         )
     return pagination.listing_response(
-        request, connection, listing, statement, query, json_lines, _fitting
+        request, connection, listing, statement, query, json_lines, _fitting, NOTICE
     )
 
 
 @router.get(
     "/claims/{claim}/matrix",
-    response_model=MatrixRow,
+    response_model=ClaimMatrix,
     responses=list_formats.responses(RECORD_ERRORS, TableParameters),
 )
 def get_claim_matrix(
@@ -118,13 +126,15 @@ def get_claim_matrix(
         row = matrix_row(
             claim_aggregate.core(then).model_dump(), claim_aggregate.parts(then)["evidence"]
         )
+        notice = with_general(then.claim["notice"])
     else:
         found = listings.read_claim(connection, claim, ["evidence"])
         etag = f'"{found["revision"]}"'
-        row = _row(found)
+        row, notice = _row(found), notice_of(found)
     if chosen is None:
         unchanged = pagination.not_modified(request, etag)
-        return unchanged or pagination.json_response(to_json(row), etag)
+        answer = {**row.model_dump(), "notice": notice}
+        return unchanged or pagination.json_response(to_json(answer), etag)
     if unchanged := list_formats.not_modified(request, chosen, etag):
         return unchanged
     headers = list_formats.file_headers(chosen, etag, f"{claim}-matrix", {})

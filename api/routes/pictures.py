@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
+from pydantic_core import from_json
 
 from api.http import pagination
 from api.http.errors import RECORD_ERRORS, not_acceptable
@@ -69,11 +70,13 @@ def draw_chain(request: Request, connection: ThreadReader, claim: PicturedClaim)
     status.
     """
     _accepts_pictures(request)
-    listings.read_claim(connection, claim, ())
+    found = listings.read_claim(connection, claim, ())
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return _picture(chain_svg(claim, relation_graph.causal_chain(connection, claim)), etag)
+    own_notice = from_json(found["fields"])["notice"]
+    chain = relation_graph.causal_chain(connection, claim)
+    return _picture(chain_svg(claim, chain, own_notice), etag)
 
 
 class BadgeParameters(Filters):

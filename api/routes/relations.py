@@ -12,8 +12,9 @@ from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
-from api.routes.claims import ClaimSlug
+from api.routes.claims import ClaimSlug, notice_of
 from models.core import vocabularies as v
+from models.core.notice import WITH_OWN
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.relation import RelationIn
@@ -71,6 +72,7 @@ class Walk(BaseModel):
     truncated: bool = Field(
         description="True if there is more beyond the depth or the limit of 500 claims."
     )
+    notice: str = Field(description=WITH_OWN)
 
 
 class ImpactParameters(Filters):
@@ -126,6 +128,7 @@ class Impact(BaseModel):
     truncated: bool = Field(
         description="True if there is more beyond the depth, 500 claims or 20 chains."
     )
+    notice: str = Field(description=WITH_OWN)
 
 
 @router.get("/{claim}/relations", response_model=Walk, responses=RECORD_ERRORS)
@@ -138,12 +141,12 @@ def walk_relations(
     """Follow the relations from one claim, breadth first. Cycles end; `truncated` says whether
     there is more.
     """
-    listings.read_claim(connection, claim, ())
+    notice = notice_of(listings.read_claim(connection, claim, ()))
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     answer = relation_graph.walk(connection, claim, query.depth, query.direction, query.type)
-    return pagination.json_response(to_json(answer), etag)
+    return pagination.json_response(to_json({**answer, "notice": notice}), etag)
 
 
 @router.get("/{claim}/impact", response_model=Impact, responses=RECORD_ERRORS)
@@ -160,10 +163,9 @@ def get_impact(
     refines. If the assumed status is refuted or disputed, the claims that predict this one lose
     support, too.
     """
-    listings.read_claim(connection, claim, ())
+    notice = notice_of(listings.read_claim(connection, claim, ()))
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return pagination.json_response(
-        to_json(relation_graph.impact(connection, claim, query.assume, query.depth)), etag
-    )
+    answer = relation_graph.impact(connection, claim, query.assume, query.depth)
+    return pagination.json_response(to_json({**answer, "notice": notice}), etag)

@@ -2,12 +2,13 @@
 
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import JSON, CheckConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.notice import without_general
 from models.core.types import (
     MAX_INTEGER,
     REPLACED_BY_DESCRIPTION,
@@ -102,6 +103,11 @@ class ClaimFields(Strict):
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
     )
+
+    @field_validator("notice", mode="before")
+    @classmethod
+    def _own_notice(cls, value: Any) -> Any:
+        return without_general(value) if isinstance(value, str) and value else value
 
 
 class ClaimIn(ClaimFields):

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import JSON, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
@@ -15,6 +15,48 @@ from models.core import vocabularies as v
 from models.core.dates import PartialDate, last_day_of
 from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
+
+_WEB_ADDRESS = re.compile(r"https?://\S+")
+_WEB_ADDRESS_LENGTH = 2000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _check_web_address(value: str) -> str:
+    if len(value) > _WEB_ADDRESS_LENGTH or not _WEB_ADDRESS.fullmatch(value):
+        raise PydanticCustomError(
+            "malformed_url",
+            "An address begins with http:// or https://, has no blanks, and at most {length} "
+            "characters.",
+            {"length": _WEB_ADDRESS_LENGTH},
+        )
+    return value
+
+
+def _check_sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise PydanticCustomError(
+            "malformed_sha256", "A SHA-256 is 64 digits of 0 to 9 and a to f."
+        )
+    return value
+
+
+# SQLModel drops the pattern that a field is given, so it stands in the type.
+WebAddress = Annotated[
+    Text,
+    AfterValidator(_check_web_address),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^{_WEB_ADDRESS.pattern}$",
+            "maxLength": _WEB_ADDRESS_LENGTH,
+        }
+    ),
+]
+Sha256 = Annotated[
+    Text,
+    AfterValidator(_check_sha256),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SHA256.pattern}$"}),
+]
 
 
 class AuthorIn(Strict):
@@ -160,7 +202,7 @@ class SourceFields(Strict):
     accessed: PartialDate | None = Field(
         default=None, description="When a curator saw it; an undated source was published by then."
     )
-    url: Text | None = Field(default=None, max_length=2000, regex=r"^https?://\S+$")
+    url: WebAddress | None = None
     language: Text | None = Field(
         default=None, max_length=35, description="BCP 47 tag, such as 'en'."
     )
@@ -189,9 +231,8 @@ class SourceFields(Strict):
         default=None,
         description="Of a document: the claim that its title, or most of it, is about.",
     )
-    text_sha256: str | None = Field(
+    text_sha256: Sha256 | None = Field(
         default=None,
-        regex=r"^[0-9a-f]{64}$",
         description="SHA-256 of the plain text in which anchors count characters.",
     )
     note: VisibleText | None = Field(default=None, max_length=5000)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from models.core import vocabularies as v
 from models.core.dates import last_day_of
 from models.core.errors import NotFound
+from models.core.notice import WITH_OWN
 from models.records import serializers
 from models.records.assessment import AssessmentOut
 from models.records.claim import ClaimIn, OccurrenceOut, with_id
@@ -116,6 +117,7 @@ class ClaimOut(ClaimStamps, Derived, ClaimIn):
 class ClaimWhole(ClaimOut):
     """A claim with all its parts."""
 
+    notice: str = Field(description=WITH_OWN)
     occurrences: list[OccurrenceOut]
     evidence: list[EvidenceOut] = Field(
         description="Accepted lines on the claim itself; those on a relation stand there."

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.notice import WITH_OWN, with_general
 from models.core.types import Slug, Strict
 from models.core.vocabulary import Term, Vocabulary
 from models.records.revision import PUBLIC_STATES
@@ -213,6 +214,7 @@ class Explanation(Strict):
         default=None,
         description="Given where something was set aside: all the rest is as it would be then.",
     )
+    notice: str = Field(description=WITH_OWN)
 
 
 class TimelinePeriod(Strict):
@@ -239,6 +241,7 @@ class Timeline(Strict):
     claim: str
     statement: str
     periods: list[TimelinePeriod]
+    notice: str = Field(description=WITH_OWN)
 
 
 class Moment(Strict):
@@ -265,6 +268,7 @@ class Difference(Strict):
     periods: list[TimelinePeriod] = Field(
         description="Periods that began after the first day and by the second."
     )
+    notice: str = Field(description=WITH_OWN)
 
 
 def explain(
@@ -312,6 +316,7 @@ def explain(
         critical_groups=_critical(kind, lines, day, decision, rows, keys, gone),
         predictions=[Prediction(**prediction) for prediction in predictions],
         compared_with=_compared(decide(kind, lines, day), decision, set_aside, rows),
+        notice=with_general(aggregate.claim["notice"]),
     )
 
 
@@ -340,6 +345,7 @@ def timeline(aggregate: ClaimAggregate) -> Timeline:
         claim=aggregate.claim["id"],
         statement=aggregate.claim["statement"],
         periods=_periods(aggregate),
+        notice=with_general(aggregate.claim["notice"]),
     )
 
 
@@ -363,6 +369,7 @@ def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
         ],
         because=_briefs(rows, decision.decisive, kind, second) if after.status is not None else [],
         periods=[period for period in _periods(aggregate) if first < period.starts <= second],
+        notice=with_general(aggregate.claim["notice"]),
     )
 
 
@@ -395,7 +402,12 @@ def explanation_text(explanation: Explanation) -> str:
         for term in PARTS.terms
         if parts[term.id]
     ]
-    told += [f"Body of {', '.join(body.works)}: {body.reason}." for body in explanation.bodies]
+    # Of those that only sum up studies of others, the lines about reviews tell.
+    told += [
+        f"Body of {', '.join(body.works)}: {body.reason}."
+        for body in explanation.bodies
+        if body.rank is not None
+    ]
     for review in explanation.reviews:
         fallen = ", ".join(review.fallen) or "none"
         told.append(
@@ -414,6 +426,7 @@ def explanation_text(explanation: Explanation) -> str:
         told.append(f"With all evidence the claim is {explanation.compared_with.status}.")
     if not explanation.critical_groups:
         told.append("No single group's removal would change the status.")
+    told.append(explanation.notice)
     return "\n".join(told) + "\n"
 
 

@@ -17,6 +17,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, select
 
 from models.core.errors import ClaimbaseError
+from models.core.notice import NOTICE
 from models.database import schema_version
 from models.database.connections import Database
 from models.projection.documents import claim_json
@@ -61,6 +62,7 @@ def export_header(connection: Connection) -> Row:
         "derivation": DERIVATION,
         "serial": connection.scalar(select(table(Serial).c.value)),
         "licence": _licence(connection),
+        "notice": NOTICE,
         "counts": {name: connection.scalar(statement) for name, statement in _counts().items()},
     }
 

@@ -46,12 +46,20 @@ def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) ->
 def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
     """Move the claim's parts, then the relations that point to it, then the claim itself.
 
+    What it is filed under and what others call it are the other's, too.
+
     Proposals on the claim are rejected.
     """
     claim = RECORD_TYPES["claim"]
-    topics = sorted({*old["topics"], *into["topics"]})
-    if topics != into["topics"]:
-        _put(change, claim, {**into, "topics": topics})
+    both = {
+        "topics": sorted({*old["topics"], *into["topics"]}),
+        "external_ids": [
+            *into["external_ids"],
+            *(each for each in old["external_ids"] if each not in into["external_ids"]),
+        ],
+    }
+    if any(into[name] != value for name, value in both.items()):
+        _put(change, claim, {**into, **both})
     for kind, body in parts_of_claim(change.connection, old["id"], "submitted"):
         _put(change, kind, {**body, "state": "rejected"})
     _move_parts(change, caller, old["id"], into["id"])

@@ -7,6 +7,7 @@ compare them with what the API answers.
 # The request of each example.
 EXAMPLES = {
     "index": "/v1",
+    "get_notice": "/v1/notice",
     "list_claims": "/v1/claims?status=refuted&fields=id,statement,status,certainty,status_since",
     "count_claims": "/v1/claims/facets?by=status,kind",
     "get_claim": "/v1/claims/ccsvi-not-confirmed",

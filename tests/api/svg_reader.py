@@ -10,6 +10,7 @@ from api.pictures import svg
 from api.pictures.chain import chain_svg
 from api.pictures.timeline import timeline_svg
 from models.core import vocabularies as v
+from models.core.notice import NOTICE
 from models.status.explanation import ExplainedLine, Timeline, TimelinePeriod
 
 SVG = f"{{{svg.NAMESPACE}}}"
@@ -69,7 +70,7 @@ def periods(*rows: tuple[str, str]) -> list[TimelinePeriod]:
 
 
 def timeline(rows: list[TimelinePeriod], statement: str = "A causes B.") -> Timeline:
-    return Timeline(claim="a-claim", statement=statement, periods=rows)
+    return Timeline(claim="a-claim", statement=statement, periods=rows, notice=NOTICE)
 
 
 TOLD = timeline(

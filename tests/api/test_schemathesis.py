@@ -51,7 +51,7 @@ any_request = load(seed=1, checks={**REJECTED, "positive_data_acceptance": {"ena
 
 
 @any_request.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=8, **STEADY)
+@settings(max_examples=5, **STEADY)
 def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -> None:
     if case.operation.path.endswith(":parse"):
         # What a file of citations is, no schema can tell; that no file does harm is told here, and
@@ -108,7 +108,7 @@ good_request = load(
 
 
 @good_request.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=15, **STEADY)
+@settings(max_examples=8, **STEADY)
 # Each branch is a rule between parameters, which no schema can state.
 def test_every_good_request_for_what_is_stored_succeeds(  # noqa: C901
     case: Any, client: TestClient

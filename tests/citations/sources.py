@@ -300,6 +300,7 @@ def sources(draw: st.DrawFn, *, paragraphs: bool = False) -> Row:
         ("sample", st.sampled_from(SAMPLES)),
         ("sample_size", st.integers(0, 5000)),
         ("note", note),
+        ("title_status", st.sampled_from(("translated", "described"))),
         ("text_sha256", st.text("0123456789abcdef", min_size=64, max_size=64)),
     ):
         if draw(st.booleans()):

@@ -212,6 +212,8 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
             "study_design": "cohort",
             "graded_down": chance.choice(([], [], ["quality"], ["inconsistency"] * 2)),
             "graded_up": chance.choice(([], [], ["large_effect"])),
+            "ratings": [{"scheme": "grade", "value": "low"}],
+            "external_ids": [],
             "pools": pools,
             "studies": chance.choice((None, 3)) if pools else None,
             "work": works[source["id"]],

@@ -116,6 +116,9 @@ def test_a_position_says_something() -> None:
             "repeated_version",
         ),
         ({"title": "[A trial]", "title_status": "printed"}, "title_status", "title_status"),
+        ({"url": "javascript:alert(1)"}, "url", "malformed_url"),
+        ({"url": "https://example.org/a b"}, "url", "malformed_url"),
+        ({"text_sha256": "AB"}, "text_sha256", "malformed_sha256"),
     ],
 )
 def test_a_bad_source_is_refused_with_its_place(fields: Row, at: str, code: str | None) -> None:
@@ -337,6 +340,7 @@ def test_mergers_take_pools_ties_and_main_claims_along(empty: Store) -> None:
     found = {row["key"]: row for row in loaded(empty, "z").evidence if row["state"] == "accepted"}
     assert found["review"]["pools"] == ["smith-2020", "another"]
     assert found["smith-2020"]["work"] == "another"
+    assert loaded(empty, "z").claim["external_ids"] == [{"scheme": "civic", "value": "a:b c"}]
     with empty.database.read() as connection:
         bodies = {
             slug: read_record(connection, RECORD_TYPES["source"], slug)

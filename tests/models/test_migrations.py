@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 from pydantic_core import from_json, to_json
-from sqlalchemy import CheckConstraint, func, insert, inspect, select, update
+from sqlalchemy import CheckConstraint, MetaData, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.settings import ROOT
@@ -16,17 +16,18 @@ from models.access import api_keys
 from models.database import schema_version
 from models.database.connections import BadDatabaseUrl, Database, connect, file_url
 from models.migrations import tables
+from models.projection import claim_loader, rebuild
 from models.projection import documents as documents_module
-from models.projection import rebuild
 from models.projection import tables as tables_module
 from models.projection.integrity_check import check
+from models.records.assessment import AssessmentIn
 from models.records.revision import Revision, Serial
 from models.records.serializers import Row, table
 from models.transfer.seed import seed
 from models.write import changes
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_TOPICS, Store
 from tests.models.next_migration import NEXT, next_program
-from tests.records import store_one_claim
+from tests.records import a_claim, a_line, a_source, put_part, store_one_claim
 
 
 def test_the_tables_and_the_migrations_agree(empty: Store) -> None:
@@ -140,6 +141,47 @@ def test_what_the_oldest_schema_has_a_place_for_survives_it(empty: Store) -> Non
             assert connection.scalar(select(func.count()).select_from(table(Revision))) == 4
     with empty.database.read() as connection:
         assert list(check(connection)) == []
+
+
+def test_what_the_schema_before_has_no_place_for_is_taken_out_and_the_rest_survives(
+    empty: Store,
+) -> None:
+    identifiers = [
+        {"scheme": "nct", "value": "NCT00000102", "verification": "verified"},
+        {"scheme": "pmid", "value": "1", "verification": "verified"},
+    ]
+    decided: Row = {"assessor": "A", "assessed": "2020", "rationale": "So."}
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, a_source(study_design="guideline", identifiers=identifiers))
+        changes.put_claim(change, a_claim(origin="added", language="de"))
+        for part in (
+            a_line(question="aetiology", study_design="in_vitro", effects=[{"measure": "OR"}]),
+            AssessmentIn(key="status", status="refuted", **decided),
+            AssessmentIn(key="words", verdict="No.", **decided),
+        ):
+            put_part(change, "x-causes-y", part)
+    losses = migrations.find_losses(empty.database, "0012")
+    assert {"1 rows of assessment", "1 rows of source_identifier"} <= set(losses)
+    assert {"1 values of claim.origin", "1 values of claim.language"} <= set(losses)
+    migrations.migrate(empty.database, "0012")
+    with empty.database.read() as connection:
+        found = MetaData()
+        found.reflect(connection)
+        (line,) = connection.execute(select(found.tables["evidence"])).mappings()
+        assert (line["question"], line["level"]) == (None, "not_gradable")
+        assert line["study_design"] == "laboratory"
+        kept = connection.scalars(select(found.tables["source_identifier"].c.scheme)).all()
+        assert kept == ["pmid"]
+    migrations.migrate(empty.database)
+    with empty.database.read() as connection:
+        (claim,) = claim_loader.load(connection, ["x-causes-y"])
+    assert [row["key"] for row in claim.assessments] == ["status"]
+    names = ("origin", "language", "notice", "external_ids")
+    assert [claim.claim[name] for name in names] == ["stated", "en", None, []]
+    (row,) = claim.evidence
+    assert (row["effects"], row["groups"], row["ratings"], row["pools"]) == ([], [], [], [])
+    with changes.begin(empty.database, actor="ada") as change:
+        assert put_part(change, "x-causes-y", a_line(question="aetiology", study_design="in_vitro"))
 
 
 def test_a_database_from_before_the_first_release_is_told_what_to_do(seeded: Store) -> None:
