@@ -22,9 +22,9 @@ Fields = dict[str, str]
 MEDIA_TYPES = ("application/x-bibtex", "text/x-bibtex", "text/bibtex")
 EXTENSION = "bib"
 
-# Fields of `SourceIn`, except `id`, that cannot be read back: none. That an identifier is verified
-# is not read, since a file cannot vouch for it.
-CANNOT_CARRY: tuple[str, ...] = ()
+# Fields of `SourceIn`, except `id`, that cannot be read back: they name records of this knowledge
+# base. That an identifier is verified is not read, since a file cannot vouch for it.
+CANNOT_CARRY: tuple[str, ...] = ("versions", "main_claim")
 
 ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
 # Our fields and their names in BibTeX, which may depend on the type of entry; "" is the default.
@@ -42,6 +42,7 @@ _FIELD_NAMES: dict[str, dict[str, str]] = {
     "number": {"": "eid", "techreport": "number"},
     "language": {"": "language"},
     "note": {"": "annote"},
+    "title_status": {"": "x-title-status"},
     "study_design": {"": "x-study-design"},
     "sample_size": {"": "x-sample-size"},
     "sample": {"": "x-sample"},
@@ -51,10 +52,13 @@ _FIELD_NAMES: dict[str, dict[str, str]] = {
     "text_sha256": {"": "x-text-sha256"},
 }
 
-# Plain words and numbers, in which nothing is to be escaped: `_` stays.
 # The schemes that have a field of their own elsewhere, too.
 _SCHEMES = ("doi", "pmid", "pmcid", "isbn")
-_TERMS = ("study_design", "sample_size", "integrity_date", "accessed", "text_sha256")
+# Plain words and numbers, in which nothing is to be escaped: `_` stays.
+_TERMS = (
+    *("title_status", "study_design", "sample_size", "integrity_date", "accessed"),
+    "text_sha256",
+)
 
 
 def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:

@@ -53,6 +53,7 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "issue": ("number", "issue"),
     "number": ("eid", "article-number", "articleno"),
     "language": ("language", "langid"),
+    "title_status": ("x-title-status",),
     "study_design": ("x-study-design",),
     "sample": ("x-sample",),
     "integrity": ("x-integrity",),

@@ -34,7 +34,8 @@ MEDIA_TYPES: tuple[str, ...] = (
     "application/citeproc+json",
 )
 EXTENSION = "json"
-CANNOT_CARRY: tuple[str, ...] = ()
+# Fields of `SourceIn` that name records of this knowledge base.
+CANNOT_CARRY: tuple[str, ...] = ("versions", "main_claim")
 # Made once, since `json.dumps` makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 

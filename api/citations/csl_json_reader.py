@@ -70,6 +70,7 @@ PARTS = {
 _OTHER_PARTS = ("dropping-particle", "name")
 # What stands in `custom`, and its type.
 CUSTOM: dict[str, type] = {
+    "title_status": str,
     "study_design": str,
     "sample_size": int,
     "sample": str,
@@ -77,6 +78,7 @@ CUSTOM: dict[str, type] = {
     "integrity_date": str,
     "text_sha256": str,
 }
+_CUSTOM_TERMS = {"title_status": v.TITLE_STATUSES, "study_design": v.STUDY_DESIGNS}
 _FLAGS = ("authors_complete", "issued_inferred")
 _RESOLVER = r"^https?://(?:www\.)?"
 # What people write around an identifier, to be removed in this order.
@@ -496,7 +498,7 @@ def _fits_custom(name: str, value: object) -> bool:
     # A bool is an int to Python, and no sample size.
     if name not in CUSTOM or isinstance(value, bool) or not isinstance(value, CUSTOM[name]):
         return False
-    return name != "study_design" or value in v.STUDY_DESIGNS.ids
+    return name not in _CUSTOM_TERMS or value in _CUSTOM_TERMS[name].ids
 
 
 def _complete_integrity_note(record: Row) -> None:

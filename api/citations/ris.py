@@ -41,8 +41,9 @@ from models.records.serializers import Row
 
 MEDIA_TYPES = ("application/x-research-info-systems",)
 EXTENSION = "ris"
-# The slug: `ID` holds the citation key. The verification of an identifier is written, and not read.
-CANNOT_CARRY = ("id",)
+# The slug, since `ID` holds the citation key, and what names records of this knowledge base. The
+# verification of an identifier is written, and not read.
+CANNOT_CARRY = ("id", "versions", "main_claim")
 
 TYPES = {term.id: term.crosswalk["ris"] for term in v.SOURCE_TYPES.terms}
 # Other reference types that mean one of ours. The rest are documents, and their `TY` is dropped.
@@ -76,6 +77,7 @@ NOTE_LABELS = (INCOMPLETE, UNVERIFIED, NOTE, *INTEGRITY_OF_LABEL)
 INCOMPLETE_NOTE = "the list goes on beyond those named."
 USER_FIELDS = (
     ("study_design", "U1", "Study design"),
+    ("title_status", "U1", "Title"),
     ("sample_size", "U2", "Sample size"),
     ("sample", "U3", "Sample"),
     ("text_sha256", "U4", "SHA-256 of the text"),
@@ -86,6 +88,7 @@ _PARTIAL_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}){0,2}")
 # What a user-defined field must look like to be taken for one of ours.
 _USER_FIELD_PATTERNS = {
     "study_design": re.compile("|".join(v.STUDY_DESIGNS.ids)),
+    "title_status": re.compile("|".join(v.TITLE_STATUSES.ids)),
     "sample_size": re.compile(r"[0-9]{1,9}"),
     "sample": re.compile(r".+", re.DOTALL),
     "text_sha256": re.compile(r"[0-9a-f]{64}"),

@@ -34,7 +34,7 @@ from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
 from models.core.errors import Fault, NotFound, invalid_record
 from models.core.types import Strict, Text
-from models.read import listings
+from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
@@ -381,7 +381,12 @@ def preview_evidence(
 
     Changes nothing.
     """
-    before, after, warnings = preview(connection, caller, evidence)
+    before, after, warnings = preview(
+        connection,
+        caller,
+        evidence,
+        lambda claim: relation_graph.predictions_of(connection, [claim]),
+    )
     differs = any(
         getattr(before, name) != getattr(after, name)
         for name in ("status", "status_rule", "certainty")

@@ -30,11 +30,15 @@ class PreviewWarning(Strict):
 
 
 def preview(
-    connection: Connection, caller: Key, record_id: str
+    connection: Connection,
+    caller: Key,
+    record_id: str,
+    predictions_of: Callable[[str], Iterable[Row]],
 ) -> tuple[Explanation, Explanation, list[PreviewWarning]]:
     """Return the explanation of a status as it is, and as it would be with a line accepted.
 
-    For a line on a relation it is the status of the relation. The warnings say with which accepted
+    For a line on a relation it is the status of the relation. `predictions_of` returns the
+    predictions of a claim, which the line does not change. The warnings say with which accepted
     lines it is one body of evidence, or which of them a review sums up, and what is wrong with the
     claim.
     """
@@ -56,7 +60,9 @@ def preview(
     (new,) = (row for row in judged if row["key"] == line["key"])
     others = [row for row in judged if row["state"] == "accepted" and row["key"] != line["key"]]
     warnings = [*_warnings(new, others), *_claim_warnings(connection, claim)]
-    return explain(before, None), explain(after, None), warnings
+    predicted = [] if line["relation_type"] else list(predictions_of(claim["id"]))
+    explained = (explain(each, None, predictions=predicted) for each in (before, after))
+    return next(explained), next(explained), warnings
 
 
 def _pooled_works(row: Row) -> set[str]:

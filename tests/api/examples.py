@@ -34,8 +34,7 @@ EXAMPLES = {
     "list_topics": "/v1/topics?limit=2",
     "get_topic": "/v1/topics/iron",
     "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
-    "get_relation": "/v1/relations/blocked-veins-open-collaterals:leads_to"
-    ":collaterals-make-abnormal-flow",
+    "get_relation": "/v1/relations/venous-reflux-in-ms:leads_to:iron-from-slow-venous-flow",
     "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
     "list_vocabularies": "/v1/vocabularies",
     "get_vocabulary": "/v1/vocabularies/directions",

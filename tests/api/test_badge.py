@@ -84,7 +84,7 @@ def test_every_claim_has_one(client: TestClient) -> None:
 def test_any_page_may_show_it_and_keep_it_for_a_while(client: TestClient) -> None:
     answer = client.get(BADGE, headers=PLAIN)
     revision = get_json(client, "/v1/claims/ccsvi-causes-ms")["revision"]
-    assert seen(parse(answer.content)) == "claim refuted · high certainty"
+    assert seen(parse(answer.content)) == "claim refuted · moderate certainty"
     assert answer.headers["etag"] == f'"{revision}"'
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -100,7 +100,7 @@ def test_any_page_may_show_it_and_keep_it_for_a_while(client: TestClient) -> Non
 
 def test_it_tells_what_was_known_by_a_day_under_a_label_of_ones_own(client: TestClient) -> None:
     then = client.get(f"{BADGE}?as_of=2010&label=R%26D%20%3Cb%3E")
-    assert seen(parse(then.content)) == "R&D <b> unconfirmed · very low certainty"
+    assert seen(parse(then.content)) == "R&D <b> contested · very low certainty"
 
 
 @pytest.mark.parametrize(

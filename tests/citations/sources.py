@@ -33,6 +33,7 @@ def out(source: SourceIn, recorded: str = RECORDED, revision: int = 7) -> Row:
     """Return a validated source as the API gives it, recorded at that moment."""
     body = {
         **{name: getattr(source, name) for name in SourceFields.model_fields},
+        "versions": [version.model_dump() for version in source.versions],
         "authors": [
             {name: getattr(author, name) for name in AuthorIn.model_fields}
             for author in source.authors
@@ -299,6 +300,7 @@ def sources(draw: st.DrawFn, *, paragraphs: bool = False) -> Row:
         ("sample", st.sampled_from(SAMPLES)),
         ("sample_size", st.integers(0, 5000)),
         ("note", note),
+        ("title_status", st.sampled_from(("translated", "described"))),
         ("text_sha256", st.text("0123456789abcdef", min_size=64, max_size=64)),
     ):
         if draw(st.booleans()):

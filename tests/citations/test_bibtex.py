@@ -43,6 +43,7 @@ ARTICLE = """\
   x-unverified = {doi},
   note = {Not verified: DOI.},
   annote = {Third of the three sources in the article's list, which dates it April 2009 and names three of its eight authors; the only one of the three with primary data. Colour Doppler and selective venography. Its working definition of CCSVI was at least 2 of 5 Doppler parameters. On blinding the accounts differ: its abstract says that the examination was blinded, later accounts say that the study was not; who was blinded is not said.},
+  x-title-status = {printed},
   x-study-design = {case_control},
   x-sample-size = {300},
   x-sample = {65 MS, 235 controls},
@@ -60,6 +61,7 @@ ARTICLE = """\
   x-unverified = {pmid},
   note = {Not verified: PMID.},
   annote = {First of the three sources in the article's list, which gives only its online date. The copy that was read is paged 1 to 12; volume, issue and pages of the print edition were not confirmed and are left out.},
+  x-title-status = {printed},
   x-study-design = {narrative_review},
 }
 
@@ -79,6 +81,7 @@ ARTICLE = """\
   x-unverified = {doi, pmid},
   note = {Not verified: DOI, PMID.},
   annote = {Second of the three sources in the article's list, which dates it August 2009 and names three of its seven authors. A narrative review of radiological anatomy.},
+  x-title-status = {printed},
   x-study-design = {narrative_review},
 }
 

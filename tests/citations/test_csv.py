@@ -31,6 +31,7 @@ def test_the_three_sources_of_the_article() -> None:
         "id": "zamboni-2009-jnnp",
         "type": "article-journal",
         "title": "Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis",
+        "title_status": "printed",
         "authors": (
             "Zamboni, P; Galeotti, R; Menegatti, E; Malagoni, A M; Tacconi, G; Dall'Ara, S;"
             " Bartolomei, I; Salvi, F"
@@ -47,6 +48,7 @@ def test_the_three_sources_of_the_article() -> None:
         "sample_size": "300",
         "sample": "65 MS, 235 controls",
         "integrity": "no_notice",
+        "title_status": "printed",
         "doi": "10.1136/jnnp.2008.157164",
         "doi_verification": "unverified",
         "pmid": "19060024",

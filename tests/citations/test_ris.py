@@ -49,6 +49,7 @@ DB  - PubMed
 N1  - Unverified identifiers: DOI 10.1136/jnnp.2008.157164
 N1  - Third of the three sources in the article's list, which dates it April 2009 and names three of its eight authors; the only one of the three with primary data. Colour Doppler and selective venography. Its working definition of CCSVI was at least 2 of 5 Doppler parameters. On blinding the accounts differ: its abstract says that the examination was blinded, later accounts say that the study was not; who was blinded is not said.
 U1  - Study design: case_control
+U1  - Title: printed
 U2  - Sample size: 300
 U3  - Sample: 65 MS, 235 controls
 ER  - \n""",
@@ -68,6 +69,7 @@ DB  - PubMed
 N1  - Unverified identifiers: PMID 19724286
 N1  - First of the three sources in the article's list, which gives only its online date. The copy that was read is paged 1 to 12; volume, issue and pages of the print edition were not confirmed and are left out.
 U1  - Study design: narrative_review
+U1  - Title: printed
 ER  - \n""",
     "zamboni-2009-cnr": """\
 TY  - JOUR
@@ -94,6 +96,7 @@ DB  - PubMed
 N1  - Unverified identifiers: DOI 10.2174/156720209788970054, PMID 19534716
 N1  - Second of the three sources in the article's list, which dates it August 2009 and names three of its seven authors. A narrative review of radiological anatomy.
 U1  - Study design: narrative_review
+U1  - Title: printed
 ER  - \n""",
 }
 
