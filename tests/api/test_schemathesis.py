@@ -119,9 +119,7 @@ good_request = load(
 @good_request.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=8, **STEADY)
 # Each branch is a rule between parameters, which no schema can state.
-def test_every_good_request_for_what_is_stored_succeeds(  # noqa: C901
-    case: Any, client: TestClient
-) -> None:
+def test_every_good_request_for_what_is_stored_succeeds(case: Any, client: TestClient) -> None:
     if {} not in case.operation.definition.raw.get("security", [{}]):
         # What needs a key is asked in test_keys; here nobody has one, or has a made-up one.
         assert case.call(app=client.app).status_code in (401, 429)
