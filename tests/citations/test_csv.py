@@ -48,7 +48,6 @@ def test_the_three_sources_of_the_article() -> None:
         "sample_size": "300",
         "sample": "65 MS, 235 controls",
         "integrity": "no_notice",
-        "title_status": "printed",
         "doi": "10.1136/jnnp.2008.157164",
         "doi_verification": "unverified",
         "pmid": "19060024",
