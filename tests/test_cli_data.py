@@ -21,8 +21,8 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     first = run("export", str(folder), url=seeded.url)
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith(
-        f": serial {SEEDED}, {SEEDED_TOPICS} topics, {SEEDED_SOURCES} sources,"
-        f" {SEEDED_CLAIMS} claims, 0 retired, {SEEDED} revisions.\n"
+        f": serial {SEEDED}, {SEEDED_TOPICS} topics, {SEEDED_CLAIMS} claims,"
+        f" {SEEDED_SOURCES} sources, 0 retired, {SEEDED} revisions.\n"
     )
     again = run("export", str(folder), url=seeded.url)
     assert (again.returncode, "a release is never altered" in again.stderr) == (1, True)
