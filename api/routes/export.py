@@ -27,11 +27,12 @@ AT_ONCE = 2
 LEAST_RATE = 250_000
 # The first two records of an export.
 EXAMPLE = (
-    '{"record":"export","format":1,"schema":"0012","derivation":"2026-11-28","serial":236,"licence":"CC0-1.0",'
-    '"counts":{"topics":10,"sources":80,"claims":21,"retired":0,"revisions":236}}\n'
+    '{"record":"export","format":1,"schema":"0013","derivation":"2026-11-28.2","serial":477,"licence":"CC0-1.0",'
+    '"notice":"This is a record of published evidence, not medical advice. …",'
+    '"counts":{"topics":12,"claims":34,"sources":102,"retired":0,"revisions":477}}\n'
     '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune'
     " activity against the body's own "
-    'tissue.","crosswalk":{"mesh":"Autoimmunity"},"state":"accepted","replaced_by":null,"revision":7,'
+    'tissue.","crosswalk":{"mesh":"Autoimmunity"},"external_ids":[],"state":"accepted","replaced_by":null,"revision":7,'
     '"created":"2026-11-24T12:31:18.703317Z","updated":"2026-11-24T12:31:18.703317Z"}\n'
 )
 EXPORT = {

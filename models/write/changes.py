@@ -288,10 +288,13 @@ def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> boo
         stamp["published"], stamp["year"] = publication_date(source, stamp["created"])
     _write_row(change.connection, kind, body, old, stamp)
     for listed in LISTS_OF[kind.name]:
-        if old is None or old[listed.field] != body[listed.field]:
-            rows = table(listed.model)
+        before = [] if old is None else old[listed.field]
+        if before == body[listed.field]:
+            continue
+        rows = table(listed.model)
+        if before:
             delete_rows(change.connection, rows, listed.key(body))
-            insert_rows(change.connection, rows, listed.rows(body))
+        insert_rows(change.connection, rows, listed.rows(body))
     _cache(change, (kind.name, record_id), body)
     _cache(change, (kind.name, record_id, "state"), body["state"])
     return True

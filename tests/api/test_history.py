@@ -15,7 +15,15 @@ from api.settings import Settings
 from models.core.dates import now
 from models.records.source import SourceIn
 from models.write import changes
-from tests.api.requests import Record, all_claims, get_json, ids, ids_of_all_pages, problem
+from tests.api.requests import (
+    Record,
+    all_claims,
+    as_listed,
+    get_json,
+    ids,
+    ids_of_all_pages,
+    problem,
+)
 from tests.databases import SEEDED, SEEDED_CLAIMS, Store
 
 CAUSAL = "/v1/claims/ccsvi-causes-ms"
@@ -63,7 +71,7 @@ def test_pages_as_of_a_day_have_every_claim_once_as_of_that_day(
     for claim in get_json(
         client, f"{path}&limit=200&include=evidence,occurrences,sources,relations,assessments"
     )["data"]:
-        assert claim == get_json(client, f"/v1/claims/{claim['id']}?as_of=2012")
+        assert claim == as_listed(client, f"/v1/claims/{claim['id']}?as_of=2012")
         assert all(line["published"] <= "2012-12-31" for line in claim["evidence"])
 
 
@@ -147,8 +155,8 @@ def test_filters_as_of_a_day_match_the_claims_of_that_day(query: str, client: Te
 
 def test_as_of_today_is_the_present(client: TestClient) -> None:
     for claim in all_claims(client):
-        assert get_json(client, f"/v1/claims/{claim['id']}?as_of={now()[:10]}") == claim
-        assert get_json(client, f"/v1/claims/{claim['id']}?known_at={now()}") == claim
+        assert as_listed(client, f"/v1/claims/{claim['id']}?as_of={now()[:10]}") == claim
+        assert as_listed(client, f"/v1/claims/{claim['id']}?known_at={now()}") == claim
 
 
 def test_a_claim_not_stated_or_not_recorded_by_then_is_absent_and_says_since_when(

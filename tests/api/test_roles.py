@@ -67,6 +67,9 @@ SHOWN_TO_ALL = (
     ),
     *(
         "explain_status",
+        "get_claim_matrix",
+        "list_matrix",
+        "get_notice",
         "get_evidence",
         "get_occurrence",
         "get_relation",

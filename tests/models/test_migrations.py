@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from pydantic_core import from_json, to_json
 from sqlalchemy import CheckConstraint, MetaData, func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.schema import CreateIndex
 
 from api.settings import ROOT
 from models import migrations
@@ -52,6 +53,25 @@ def test_constraints_are_named_as_in_the_classes(empty: Store) -> None:
             found |= {unique["name"] for unique in seen.get_unique_constraints(rows.name)}
             found |= {seen.get_pk_constraint(rows.name)["name"]}
             assert found == wanted, rows.name
+
+
+def test_indexes_sort_as_in_the_classes(empty: Store) -> None:
+    """A table that SQLite copies for a change loses the order of its indexes, unseen."""
+    stored = {
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+        "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    }
+    with empty.database.read() as connection:
+        rows = connection.execute(sa.text(stored[connection.dialect.name]))
+        found = {name for name, definition in rows if "DESC" in definition}
+    wanted = {
+        index.name
+        for model in tables.tables
+        for index in table(model).indexes
+        if "DESC" in str(CreateIndex(index))
+    }
+    assert found == wanted
+    assert wanted
 
 
 def test_the_database_keeps_columns_inside_their_vocabularies(seeded: Store) -> None:

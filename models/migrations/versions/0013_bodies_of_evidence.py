@@ -57,6 +57,7 @@ CHANGED = (
     ("source", "study_design", DESIGNS, NEW_DESIGNS),
     ("source_identifier", "scheme", SCHEMES, NEW_SCHEMES),
 )
+NEWEST = "ix_evidence_document_level_newest"
 CHECKED_AGAINST = ("abstract", "full_text", "page")
 TITLE_STATUSES = ("printed", "translated", "described")
 ORIGINS = ("stated", "added")
@@ -211,6 +212,11 @@ def _change_vocabularies(*, older: bool) -> None:
                     constraint = op.f(f"ck_{table}_{column}")
                     batch.drop_constraint(constraint, type_="check")
                     batch.create_check_constraint(constraint, terms(column, old if older else new))
+    # On SQLite a table is copied for it, and the copy's index would begin with the oldest.
+    op.drop_index(NEWEST, "evidence_document")
+    op.create_index(
+        NEWEST, "evidence_document", ["level", sa.text("published DESC"), "claim", "key"]
+    )
 
 
 def downgrade() -> None:
