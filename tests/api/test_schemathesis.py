@@ -85,6 +85,7 @@ STORED: dict[str, list[Any]] = {
     "claim": ["ccsvi-causes-ms", "iron-from-slow-venous-flow"],
     "document": ["article-ccsvi-explained"],
     "exclude": ["doepp-2010"],
+    "external_id": ["civic:EID1"],
     "erratum_to": ["siddiqui-2014"],
     "from": ["2010"],
     "part_of": ["zamboni-2018"],
