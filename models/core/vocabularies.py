@@ -575,7 +575,7 @@ IDENTIFIER_SCHEMES = Vocabulary(
         ("pmcid", "PMCID", "PubMed Central identifier, PMC and digits.", {"csl": "PMCID"}),
         ("isbn", "ISBN", "International Standard Book Number, 10 or 13 digits.", {"csl": "ISBN"}),
         ("nct", "NCT number", "ClinicalTrials.gov identifier of a trial, NCT and eight digits."),
-        ("uri", "URI", "Any other identifier with a scheme of its own, such as urn:… or ark:…"),
+        ("uri", "URI", "Any other identifier that is a URI, such as a URN or an ARK."),
     ),
 )
 
