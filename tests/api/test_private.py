@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.api.curating import CLAIM, NOW, Desk, a_record, at_desk
-from tests.databases import DATABASES, Templates, store_of
+from tests.databases import DATABASES, SEEDED, Templates, store_of
 
 HIDDEN, ABSENT = "hidden", "absent"
 TIED, UNTIED = "names", "rivals"
@@ -282,9 +282,9 @@ SHOWN = [
     ),
     *(f"{path}?include=submitted" for path in ("evidence", "sources")),
     *(
-        "changes?limit=200&since=190",
-        "changes?limit=200&since=190&include=body",
-        "changes?kind=evidence&since=150",
+        f"changes?limit=200&since={SEEDED}",
+        f"changes?limit=200&since={SEEDED}&include=body",
+        f"changes?kind=evidence&since={SEEDED - 10}",
     ),
     *("reviews?proposed_by=anna", "reviews?claim=hidden-claim", "reviews?count=exact"),
 ]
@@ -311,7 +311,7 @@ def test_its_proposer_and_curators_see_it_where_they_ask_for_it(desk: Desk) -> N
     for who in ("anna", "ben", "dora"):
         for path in (
             "reviews?limit=200",
-            "changes?limit=200&since=190&include=body",
+            f"changes?limit=200&since={SEEDED}&include=body",
             "claims?include=submitted",
             f"claims/{CLAIM}?include=submitted",
         ):
