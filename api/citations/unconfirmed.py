@@ -1,8 +1,8 @@
 """What is stated of sources and nobody has confirmed.
 
 Three things of a source can be confirmed: each identifier (somebody read it on a public page of the
-work), the title (printed or translated, not described by a curator) and the date (read, not
-inferred). The share is that of the unconfirmed ones among all that are stated. What is missing is
+work), the title (printed or translated, not described by a curator) and each date, of the issue
+and online (read, not inferred). The share is that of the unconfirmed ones among all that are stated. What is missing is
 listed beside them: a source without identifier or address, or without a date, states nothing that
 could be confirmed. So are lines of evidence that nobody held against their source.
 """
@@ -82,12 +82,14 @@ def _statements(source: Row) -> Iterator[Statement]:
     if source["issued"]:
         doubt = "inferred" if source["issued_inferred"] else None
         yield Statement(slug, "date", source["issued"], doubt)
+    if source["epub_date"]:
+        yield Statement(slug, "date", source["epub_date"], None)
 
 
 def _missing(source: Row) -> Iterator[str]:
     if not source["identifiers"] and not source["url"]:
         yield f"{source['id']} has no identifier and no address."
-    if not source["issued"]:
+    if not (source["issued"] or source["epub_date"]):
         yield f"{source['id']} has no date."
 
 

@@ -179,11 +179,13 @@ def test_without_a_network_there_is_one_clear_line(empty: Store) -> None:
 def test_the_report_lists_what_nobody_confirmed(empty: Store) -> None:
     unverified = {"scheme": "pmid", "value": "1", "verification": "unverified"}
     verified = {"scheme": "doi", "value": "10.1000/x", "verification": "verified"}
+    verified_too = verified | {"value": "10.1000/y"}
     with changes.begin(empty.database, actor="ada") as change:
         sources = [
             a_source("seen", identifiers=[verified, unverified], title_status="printed"),
             a_source("told", title="[A talk]", title_status="described", issued_inferred=True),
             a_source("undated", issued=None, url="https://x.example/"),
+            a_source("web", issued=None, epub_date="2020-02-01", identifiers=[verified_too]),
             a_source("proposed", state="submitted"),
         ]
         for source in sources:
@@ -198,12 +200,13 @@ def test_the_report_lists_what_nobody_confirmed(empty: Store) -> None:
         "told title [A talk]: described.",
         "told date 2020: inferred.",
         "undated title A trial: nobody says whether printed.",
+        "web title A trial: nobody says whether printed.",
         "told has no identifier and no address.",
         "undated has no date.",
         "x-causes-y:b was held against nothing that is known.",
-        "1 of 2 identifiers (50.0 %) nobody has confirmed.",
-        "2 of 3 titles (66.7 %) nobody has confirmed.",
-        "1 of 2 dates (50.0 %) nobody has confirmed.",
+        "1 of 3 identifiers (33.3 %) nobody has confirmed.",
+        "3 of 4 titles (75.0 %) nobody has confirmed.",
+        "1 of 3 dates (33.3 %) nobody has confirmed.",
         "1 of 2 lines of evidence (50.0 %) nobody has confirmed.",
-        "4 of 7 identifiers, titles and dates together (57.1 %) nobody has confirmed.",
+        "5 of 10 identifiers, titles and dates together (50.0 %) nobody has confirmed.",
     ]
