@@ -2,9 +2,10 @@
 
 Three things of a source can be confirmed: each identifier (somebody read it on a public page of the
 work), the title (printed or translated, not described by a curator) and each date, of the issue
-and online (read, not inferred). The share is that of the unconfirmed ones among all that are stated. What is missing is
-listed beside them: a source without identifier or address, or without a date, states nothing that
-could be confirmed. So are lines of evidence that nobody held against their source.
+and online (read, not inferred). The share is that of the unconfirmed ones among all that are
+stated. What is missing is listed beside them: a source without identifier or address, or without a
+date, states nothing that could be confirmed. So are lines of evidence that nobody held against
+their source.
 """
 
 from collections.abc import Iterator

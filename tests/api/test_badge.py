@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from api.pictures import svg
 from api.pictures.badge import badge_svg
 from models.core import vocabularies as v
+from models.core.notice import SHORT_NOTICE
 from tests.api.requests import all_claims, get_json, problem
 from tests.api.svg_reader import (
     HOSTILE,
@@ -29,7 +30,13 @@ def badge(
     status: str = "refuted", certainty: str | None = "high", label: str = "claim", said: str = "A."
 ) -> bytes:
     return badge_svg(
-        {"status": status, "certainty": certainty, "statement": said, "status_since": "2017-11-30"},
+        {
+            "status": status,
+            "certainty": certainty,
+            "statement": said,
+            "status_since": "2017-11-30",
+            "notice": "Ask.",
+        },
         label,
     )
 
@@ -41,7 +48,9 @@ def test_it_says_the_status_in_words_on_its_colour(status: str, certainty: str |
     words = svg.LABELS[status] + (f" · {svg.LABELS[certainty]} certainty" if certainty else "")
     assert seen(root) == f"claim {words}"
     assert root.findtext(f"{SVG}title") == f"claim: {words}"
-    assert spoken(root) == "A. Derived by rule from the recorded evidence; so since 2017-11-30."
+    assert spoken(root) == (
+        f"A. Derived by rule from the recorded evidence; so since 2017-11-30. {SHORT_NOTICE} Ask."
+    )
     assert (root.get("role"), root.get("aria-labelledby")) == ("img", "badge-title badge-desc")
     right, left = root.findall(f"{SVG}rect") + root.findall(f"{SVG}path")
     grounds = [left.attrib["fill"], right.attrib["fill"]]

@@ -24,6 +24,8 @@ from models.projection.integrity_check import check
 from models.records import retired
 from models.records.record_types import RECORD_TYPES, references_in
 from models.records.serializers import Row, table
+from models.status import rules
+from models.status.body_of_evidence import Line
 from models.write import changes, review
 from models.write import merge as merging
 from models.write import undo as undo_module
@@ -97,6 +99,8 @@ def a_body(pick: Callable[..., Any], kind: str, words: str) -> Row:
         body |= {"type": pick(st.sampled_from(TIES)), "target": pick("claim")}
     if kind == "evidence":
         body |= {**pick(sides), "independence_group": pick(st.sampled_from("xyz"))}
+        # A study, since a review may stand for several.
+        body |= {"study_design": "cohort", "studies": None}
         if tie := pick("relation"):
             body["claim"], body["relation_type"], body["relation_target"] = tie.split(":")
     return body
@@ -110,36 +114,6 @@ def person(name: str) -> str:
 def author(kind: str, body: Row) -> str:
     """Return who wrote a record, as it says itself."""
     return str(body[WORDS[kind]].split(",")[0].removeprefix("By "))
-
-
-def status_of(lines: list[tuple[str, int, str]]) -> str:
-    """Return what follows from lines (direction, level, group) by the sentences of the rules,
-    counted anew.
-    """
-    best: dict[str, dict[str, int]] = {"supports": {}, "disputes": {}, "inconclusive": {}}
-    for direction, level, group in lines:
-        best[direction][group] = min(level, best[direction].get(group, level))
-    pro, con = sorted(best["supports"].values()), sorted(best["disputes"].values())
-
-    def strong(side: list[int], other: list[int]) -> bool:
-        return (side[:1] == [1] or side[1:2] == [2]) and min(other, default=9) > 2
-
-    def outranks(side: list[int], other: list[int]) -> bool:
-        if not side or not other or side[0] != other[0]:
-            return bool(side) and (not other or side[0] < other[0])
-        return side.count(side[0]) > 2 * other.count(side[0])
-
-    found = (
-        ("unassessed", not pro and not con),
-        ("refuted", strong(con, pro)),
-        ("established", strong(pro, con)),
-        ("disputed", outranks(con, pro)),
-        # All lines here are of level 4 or better, as this one asks.
-        ("supported", outranks(pro, con) and len(pro) >= 2),
-        ("contested", bool(pro and con)),
-        ("unconfirmed", True),
-    )
-    return next(status for status, holds in found if holds)
 
 
 class Reviewing(RuleBasedStateMachine):
@@ -424,8 +398,9 @@ class Reviewing(RuleBasedStateMachine):
         """Hold each claim's status to what is accepted of its evidence and rests on nothing
         retracted.
         """
-        lines: dict[str, list[tuple[str, int, str]]] = {}
+        lines: dict[str, list[Line]] = {}
         every = self.records
+        published = {row["id"]: row["published"] for row in self.stored["source"]}
         for name, body in every.items():
             kind = name.partition("/")[0]
             if kind == "claim" and body["state"] == "accepted":
@@ -434,10 +409,15 @@ class Reviewing(RuleBasedStateMachine):
                 kind == "evidence" and body["state"] == "accepted" and body["relation_type"] is None
             )
             if counts and every[f"source/{body['source']}"]["integrity"] != "retracted":
-                line = (body["direction"], int(body["level"]), body["independence_group"])
+                named = {name: body[name] for name in ("key", "direction", "level", "question")}
+                group, work = body["independence_group"], body["source"]
+                line = Line(**named, work=work, group=group, published=published[work])
                 lines.setdefault(body["claim"], []).append(line)
         found = {row["claim"]: row["status"] for row in self.stored["claim_document"]}
-        assert found == {claim: status_of(its) for claim, its in lines.items()}
+        kinds = {claim: every[f"claim/{claim}"]["kind"] for claim in lines}
+        assert found == {
+            claim: rules.decide(kinds[claim], its).status for claim, its in lines.items()
+        }
 
     def waiting(self) -> None:
         """Hold what each person is shown to what waits: all of it for curators, for others their

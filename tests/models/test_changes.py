@@ -353,6 +353,7 @@ def test_keys_begin_with_the_claim() -> None:
     assert {rows.name for rows in own} == {
         *(
             "claim_topic",
+            "evidence_term",
             "occurrence",
             "evidence",
             "pooled_source",

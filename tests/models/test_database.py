@@ -170,7 +170,7 @@ from models.records.serializers import table
 
 rows.BULK_CACHE_KB = 100
 topics = [{"id": f"t-{n}", "label": "A", "definition": "B" * 1000, "crosswalk": [],
-           "state": "accepted", "revision": 1, "created": "", "updated": ""}
+           "external_ids": [], "state": "accepted", "revision": 1, "created": "", "updated": ""}
           for n in range(5000)]
 with connect(sys.argv[1]).write(bulk=True) as connection:
     rows.prepare_for_bulk_write(connection)
