@@ -32,12 +32,12 @@ def test_from_a_proposal_to_a_status_and_back(desk: Desk) -> None:
     assert status() == "refuted"
     desk.must(404, None, "GET", EVIDENCE)
     preview = desk.must(200, "ben", "POST", f"{EVIDENCE}:preview")
-    assert (preview["before"]["status"], preview["after"]["status"]) == ("refuted", "contested")
+    assert (preview["before"]["status"], preview["after"]["status"]) == ("refuted", "supported")
     record = f"/v1/records/evidence/{CLAIM}:example"
     desk.must(403, "anna", "POST", f"{record}:accept", {}, If_Match=desk.tag(record))
     done = desk.must(200, "ben", "POST", f"{record}:accept", {}, If_Match=desk.tag(record))
     assert (done["state"], done["actor"], done["proposed_by"]) == ("accepted", "ben", "anna")
-    assert status() == "contested"
+    assert status() == "supported"
     tag = desk.tag(EVIDENCE, None)
     desk.must(422, "ben", "DELETE", EVIDENCE, If_Match=tag)
     desk.must(
