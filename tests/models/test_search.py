@@ -100,13 +100,13 @@ def with_claims(store: Store) -> None:
 def test_every_database_finds_the_same_records(examples: int, empty: Store, other: Store) -> None:
     with_claims(empty)
     with_claims(other)
-    asked = hits = 0
+    hits = 0
     with empty.database.write() as one, other.database.write() as two:
 
         @given(RECORDS, ASKED)
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
         def holds(records: list[tuple[str, list[str]]], queries: list[str]) -> None:
-            nonlocal asked, hits
+            nonlocal hits
             for connection in (one, two):
                 fill_with(connection, records)
             for typed in queries:
@@ -118,11 +118,11 @@ def test_every_database_finds_the_same_records(examples: int, empty: Store, othe
                 }
                 assert found(one, query) == meant, typed
                 assert found(two, query) == meant, typed
-                asked, hits = asked + 1, hits + bool(meant)
+                hits += bool(meant)
 
         holds()
     # It would hold of an index that is always empty, too.
-    assert hits > asked / 20
+    assert hits
 
 
 def test_long_texts_are_found_in_every_database(empty: Store) -> None:
