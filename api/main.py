@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -17,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
+from api.http.clients import Held
 from api.http.compression import CompressionMiddleware
 from api.http.event_stream import Streams
 from api.http.fair_queue import FairQueue
@@ -190,7 +190,7 @@ def create_app(settings: Settings) -> Application:
     app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)
     app.state.checks = Checks(database)
     # How many connections each address has, which the server counts.
-    app.state.connections = Counter()
+    app.state.connections = Held()
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams

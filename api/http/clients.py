@@ -1,11 +1,22 @@
 """Whom a request counts for: its address, or the key that it has."""
 
 import ipaddress
+from collections import Counter
 from functools import lru_cache
 
 from fastapi import Request
 
 MOST_ADDRESSES = 1000
+
+
+class Held(Counter[str]):
+    """How many of something each client holds; whoever holds none is not in it."""
+
+    def release(self, client: str) -> None:
+        """Count one less."""
+        self[client] -= 1
+        if not self[client]:
+            del self[client]
 
 
 def address_of(request: Request) -> str:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
+from api.http.clients import Held
 from api.http.errors import Unavailable
 from api.http.rate_limits import Limit
 
@@ -33,7 +34,7 @@ class FairQueue:
         self.most_of_one = most_of_one
         self.used = used
         self.stopping = False
-        self.held: Counter[str] = Counter()
+        self.held = Held()
         self.waiting: dict[str, deque[asyncio.Future[None]]] = {}
         # Of its own, since all other threads may be busy for long.
         self.threads = CapacityLimiter(places)
@@ -101,9 +102,7 @@ class FairQueue:
 
     def _return(self, client: str) -> None:
         self.free += 1
-        self.held[client] -= 1
-        if not self.held[client]:
-            del self.held[client]
+        self.held.release(client)
         self._lend_free()
 
     def _lend_free(self) -> None:

@@ -9,7 +9,6 @@ child dies.
 import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
-from api.http.clients import address_of, client_of
+from api.http.clients import Held, address_of, client_of
 from api.http.errors import Unavailable
 from api.http.fair_queue import FairQueue
 from api.http.rate_limits import Limit
@@ -127,7 +126,7 @@ class FileReaders:
     def __init__(self, work: Limit) -> None:
         # One client has one file read at a time, and whoever used least lately comes next.
         self.turns = FairQueue(AT_ONCE, AT_ONCE - 1, work)
-        self._places: Counter[str] = Counter()
+        self._places = Held()
         self._idle: list[Child] = []
         self._all: set[Child] = set()
         self._lock = Lock()
@@ -143,9 +142,7 @@ class FileReaders:
         try:
             yield
         finally:
-            self._places[address] -= 1
-            if not self._places[address]:
-                del self._places[address]
+            self._places.release(address)
 
     @asynccontextmanager
     async def turn(self, request: Request) -> AsyncIterator[None]:

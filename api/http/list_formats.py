@@ -219,24 +219,6 @@ def lines_response(
     return whole_response(request, connection, LINES, listing, statement, query, ended, name)
 
 
-def table_response(
-    request: Request,
-    connection: Connection,
-    listing: listings.Listing,
-    statement: Select[Any],
-    query: Any,
-    lines: pagination.Lines,
-    name: str,
-    head: bytes,
-) -> Response:
-    """Return a whole list as a table whose first row is `head`; `limit` and `cursor` have no
-    effect.
-
-    `lines` makes the rows of each record, with their ends.
-    """
-    return whole_response(request, connection, TABLE, listing, statement, query, lines, name, head)
-
-
 def whole_response(
     request: Request,
     connection: Connection,
@@ -248,7 +230,11 @@ def whole_response(
     name: str,
     head: bytes = b"",
 ) -> Response:
-    """Return a whole list as a file that begins with `head`."""
+    """Return a whole list as a file that begins with `head`; `limit` and `cursor` have no effect.
+
+    `lines` makes the text of each record with its end, `name` is that of the file without its
+    extension.
+    """
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, chosen, etag):
         return unchanged

@@ -7,7 +7,6 @@ import math
 import re
 import socket
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Thread
@@ -25,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from api.http import request_body
-from api.http.clients import address_of_host
+from api.http.clients import Held, address_of_host
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, problem_body
 from api.http.middleware import DISCLAIMER, SECURITY_HEADERS, StandingHeadersMiddleware
 from api.settings import Settings
@@ -243,9 +242,7 @@ class Impatient(HttpToolsProtocol):
         self.writing.let_go()
         self.pipeline.clear()
         super().connection_lost(exc)
-        self.config.connections[self.address] -= 1
-        if not self.config.connections[self.address]:
-            del self.config.connections[self.address]
+        self.config.connections.release(self.address)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -359,7 +356,7 @@ class Config(uvicorn.Config):
     ) -> None:
         self.settings = settings
         # The number of open connections of each address.
-        self.connections: Counter[str] = Counter()
+        self.connections = Held()
         super().__init__(
             app,
             host=settings.host,

@@ -93,8 +93,9 @@ def list_matrix(
     else:
         statement = listings.claims_as_of_statement(("evidence",))
     if chosen is list_formats.TABLE:
-        return list_formats.table_response(
-            request, connection, listing, statement, query, table_lines, "matrix", csv.row(COLUMNS)
+        head = csv.row(COLUMNS)
+        return list_formats.whole_response(
+            request, connection, chosen, listing, statement, query, table_lines, "matrix", head
         )
     if chosen is list_formats.LINES:
         return list_formats.lines_response(

@@ -4,14 +4,13 @@ from typing import Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import JSON
 from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import PartialDate
 from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
-from models.records.elsewhere import MAX_RATINGS, Rating, refuse_repetition
+from models.records.elsewhere import Rating, ratings_field, refuse_repetition
 
 
 class AssessmentIn(Strict):
@@ -47,12 +46,7 @@ class AssessmentIn(Strict):
     assessed: PartialDate = Field(description="When it was decided.")
     rationale: VisibleText = Field(min_length=1, max_length=5000)
     source: Slug | None = Field(default=None, foreign_key="source.id")
-    ratings: list[Rating] = Field(
-        default=[],
-        max_length=MAX_RATINGS,
-        sa_type=JSON,
-        description="How others rate it, by schemes of their own; no rule reads them.",
-    )
+    ratings: list[Rating] = ratings_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION

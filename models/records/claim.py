@@ -20,7 +20,7 @@ from models.core.types import (
     VisibleText,
 )
 from models.core.vocabulary import vocabulary_check
-from models.records.elsewhere import MAX_EXTERNAL_IDS, ExternalId, refuse_repetition
+from models.records.elsewhere import ExternalId, external_ids_field, refuse_repetition
 
 
 class TopicIn(Strict):
@@ -33,12 +33,7 @@ class TopicIn(Strict):
     label: VisibleText = Field(min_length=1, max_length=200)
     definition: VisibleText = Field(min_length=1, max_length=2000)
     crosswalk: dict[VisibleText, VisibleText] = Field(default={}, sa_type=JSON)
-    external_ids: list[ExternalId] = Field(
-        default=[],
-        max_length=MAX_EXTERNAL_IDS,
-        sa_type=JSON,
-        description="What other collections call it.",
-    )
+    external_ids: list[ExternalId] = external_ids_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -93,12 +88,7 @@ class ClaimFields(Strict):
     note: VisibleText | None = Field(
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
     )
-    external_ids: list[ExternalId] = Field(
-        default=[],
-        max_length=MAX_EXTERNAL_IDS,
-        sa_type=JSON,
-        description="What other collections call it.",
-    )
+    external_ids: list[ExternalId] = external_ids_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION

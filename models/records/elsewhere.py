@@ -4,8 +4,10 @@ The status rules never read any of it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic_core import PydanticCustomError
+from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 from models.core.dates import PartialDate
@@ -35,6 +37,26 @@ class ExternalId(Strict):
     scheme: Slug = Field(description="The collection, such as 'civic' or 'wikidata'.")
     value: VisibleText = Field(
         min_length=1, max_length=300, description="As the collection writes it."
+    )
+
+
+def ratings_field() -> Any:
+    """Return the field of a record that holds its ratings."""
+    return Field(
+        default=[],
+        max_length=MAX_RATINGS,
+        sa_type=JSON,
+        description="How others rate it, by schemes of their own; no rule reads them.",
+    )
+
+
+def external_ids_field() -> Any:
+    """Return the field of a record that holds its ids in other collections."""
+    return Field(
+        default=[],
+        max_length=MAX_EXTERNAL_IDS,
+        sa_type=JSON,
+        description="What other collections call it.",
     )
 
 

@@ -21,10 +21,10 @@ from models.core.types import (
 )
 from models.core.vocabulary import vocabulary_check
 from models.records.elsewhere import (
-    MAX_EXTERNAL_IDS,
-    MAX_RATINGS,
     ExternalId,
     Rating,
+    external_ids_field,
+    ratings_field,
     refuse_repetition,
 )
 
@@ -223,18 +223,8 @@ class EvidenceIn(Strict):
         default=None,
         description="What of the source the line was held against; null where that is not known.",
     )
-    ratings: list[Rating] = Field(
-        default=[],
-        max_length=MAX_RATINGS,
-        sa_type=JSON,
-        description="How others rate it, by schemes of their own; no rule reads them.",
-    )
-    external_ids: list[ExternalId] = Field(
-        default=[],
-        max_length=MAX_EXTERNAL_IDS,
-        sa_type=JSON,
-        description="What other collections call it.",
-    )
+    ratings: list[Rating] = ratings_field()
+    external_ids: list[ExternalId] = external_ids_field()
     note: VisibleText | None = Field(default=None, max_length=5000)
     relation_type: v.RelationType | None = Field(
         default=None,

@@ -339,6 +339,18 @@ class Bodies:
         found = {id(body): body for body in self.by_work.values() if body.side is not None}
         return list(found.values())
 
+    def leading_lines(self, body: Body) -> list[Line]:
+        """Return the lines that give a body its own rank: studies on its side, at that rank."""
+        own = body.own
+        return [
+            line
+            for line in body.lines
+            if own is not None
+            and line.direction == body.side
+            and not line.is_review
+            and self.grades[line.key].rank == own.rank
+        ]
+
     def counted_reviews(self) -> Iterator[Review]:
         """Yield the reviews on the side of their body."""
         for line in self.reviews:

@@ -17,7 +17,7 @@ from models.records.revision import PUBLIC_STATES
 from models.records.serializers import Row
 from models.status import periods as periods_module
 from models.status import rules
-from models.status.body_of_evidence import GRADING_STEPS, Body, Line, grade
+from models.status.body_of_evidence import GRADING_STEPS, SIDES, Body, Line, grade
 from models.status.claim_aggregate import ClaimAggregate, require_stated_by
 from models.status.rules import Decision, decide
 
@@ -494,17 +494,13 @@ def _part(line: Line, decision: Decision, decisive: set[str]) -> str:
     return "counted" if line.is_review or leads else "same_group"
 
 
-# The directions in the order in which they are told.
-_DIRECTIONS = ("supports", "disputes")
-
-
 def _groups(decision: Decision) -> list[GroupCount]:
     lent = decision.bodies.lent_grades(list(decision.bodies.counted_reviews()))
     named: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for body in decision.bodies.all():
         if body.side is not None and body.own is not None:
             named[body.side, lent.get(id(body), body.own).rank] |= body.groups
-    sides = zip(_DIRECTIONS, (decision.case.support, decision.case.against), strict=True)
+    sides = zip(SIDES, (decision.case.support, decision.case.against), strict=True)
     return [
         GroupCount(
             direction=direction, rank=rank, count=count, groups=sorted(named[direction, rank])
@@ -530,13 +526,7 @@ def _bodies(
         else:
             rank = lent.get(id(body), own).rank
             best = min(
-                (
-                    line
-                    for line in body.lines
-                    if line.direction == body.side
-                    and not line.is_review
-                    and decision.bodies.grades[line.key].rank == own.rank
-                ),
+                decision.bodies.leading_lines(body),
                 key=lambda line: (line.published, line.key),
             )
             reason = f"{rows[best.key]['citation']}: {grading(best, kind, day)}"
@@ -557,9 +547,7 @@ def _bodies(
                 lines=sorted(rows[line.key]["id"] for line in body.lines),
             )
         )
-    return sorted(
-        told, key=lambda body: (_DIRECTIONS.index(body.direction), body.rank or 0, body.works)
-    )
+    return sorted(told, key=lambda body: (SIDES.index(body.direction), body.rank or 0, body.works))
 
 
 def _reviews(decision: Decision, rows: dict[str, Row], day: str | None) -> list[PooledInReview]:

@@ -14,6 +14,7 @@ from models.core import vocabularies as v
 from models.status.body_of_evidence import (
     NONE,
     NULL_RESULTS,
+    SIDES,
     STRONG,
     WEAKEST,
     WEAKEST_STUDY,
@@ -269,7 +270,7 @@ class Decision:
         ranks = RULE_BY_NAME[self.rule].decisive_ranks
         if ranks is None:
             ranks = (max(compared_ranks(self.case.support, self.case.against)),) * 2
-        worst = dict(zip(("supports", "disputes"), ranks, strict=True))
+        worst = dict(zip(SIDES, ranks, strict=True))
         reviews = list(self.bodies.counted_reviews())
         lent = self.bodies.lent_grades(reviews)
         decisive: set[str] = set()
@@ -278,13 +279,7 @@ class Decision:
             if body.side is None or own is None:
                 continue
             if lent.get(id(body), own).rank <= worst[body.side]:
-                decisive |= {
-                    line.key
-                    for line in body.lines
-                    if line.direction == body.side
-                    and not line.is_review
-                    and self.bodies.grades[line.key].rank == own.rank
-                }
+                decisive |= {line.key for line in self.bodies.leading_lines(body)}
         for review in reviews:
             lends = any(lent.get(id(body)) == review.grade for body in review.lends_to)
             if review.grade.rank <= worst[review.line.direction] and (lends or review.nameless):
@@ -401,20 +396,17 @@ def decide(
     left_out: dict[str, str] = {}
     for line in lines:
         reason = exclusion_reason(line, as_of)
-        if reason in (None, "takes_no_side") and line.key in without:
-            if reason is None:
-                tally.bodies.add(line, silent=True)
-            reason = "set_aside"
-        elif (
-            reason in (None, "takes_no_side")
-            and line.is_review
-            and not line.standing_studies(as_of, tally.gone)
-        ):
-            reason = "pools_nothing"
+        if reason in (None, "takes_no_side"):
+            if line.key in without:
+                if reason is None:
+                    tally.bodies.add(line, silent=True)
+                reason = "set_aside"
+            elif line.is_review and not line.standing_studies(as_of, tally.gone):
+                reason = "pools_nothing"
+            else:
+                tally.add(line)
         if reason is not None:
             left_out[line.key] = reason
-        if reason in (None, "takes_no_side"):
-            tally.add(line)
     judged = tally.judged
     return Decision(
         judged.rule.status,
