@@ -22,16 +22,18 @@ LARGEST_PART = 0.75
 # How long a request waits before it looks again, and altogether.
 PAUSE_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 2.0
-# The event loop is free where it is no more than this late.
+# The event loop is free where it is no more than this late, and the process has used no more than
+# this part of one processor lately: a thread that computes holds Python's lock most of the time.
 LATE_SECONDS = 0.002
+BUSY_PART = 0.8
 
 
 class FairShare:
     """An ASGI application in front of another one, which lets addresses that took much wait.
 
     Of n addresses that ask each has a share of one nth of the event loop's time; what exceeds that
-    waits until the loop is free. What counts is the time for which requests kept the loop, or a
-    thread computing, not how long they took.
+    waits until the loop is free and threads do not compute. What counts is the time for which
+    requests kept the loop, or a thread computing, not how long they took.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,6 +41,9 @@ class FairShare:
         self.began = time.monotonic()
         self.current: dict[str, float] = {}
         self.previous: dict[str, float] = {}
+        # When the window before this one began, and what the process had used by then.
+        self.since = self.began, time.process_time()
+        self.used = time.process_time()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
@@ -64,7 +69,8 @@ class FairShare:
         if now - self.began > WINDOW_SECONDS:
             is_next = now - self.began < 2 * WINDOW_SECONDS
             self.previous = self.current if is_next else {}
-            self.current, self.began = {}, now
+            self.since = self.began, self.used
+            self.current, self.began, self.used = {}, now, time.process_time()
         mine = self.current.get(address, 0.0) + self.previous.get(address, 0.0)
         addresses = len(self.current.keys() | self.previous.keys())
         return addresses > 1 and mine > min(TOLERANCE / addresses, LARGEST_PART) * self._total()
@@ -78,10 +84,13 @@ class FairShare:
             began = time.monotonic()
             await asyncio.sleep(PAUSE_SECONDS)
             now = time.monotonic()
-            if now - began - PAUSE_SECONDS < LATE_SECONDS or now > end:
+            late = now - began - PAUSE_SECONDS > LATE_SECONDS
+            if now > end or not self._exceeds(address) or not (late or self._is_busy(now)):
                 return
-            if not self._exceeds(address):
-                return
+
+    def _is_busy(self, now: float) -> bool:
+        began, used = self.since
+        return time.process_time() - used > BUSY_PART * (now - began)
 
 
 async def run_in_thread(

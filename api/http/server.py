@@ -33,6 +33,8 @@ from models.access.api_keys import redact_keys
 # How long the rest of a body is read and discarded after an early response, so that the client
 # receives that response.
 LINGER_SECONDS = 5
+# How many bytes a second of it are read: what was refused must cost less than what is served.
+LINGER_PACE = 4_000_000
 # How long a client may take to send the headers, and how long an idle connection stays open.
 HEADER_SECONDS = 10.0
 # How soon a thread that computes lets the event loop go on. Python's own 5 ms are many requests.
@@ -142,6 +144,8 @@ class Impatient(HttpToolsProtocol):
     fields = 0
     # Bytes since the parser last reported anything: it reports a header once it is complete.
     silent_bytes = 0
+    # Set while nothing is read, because enough was discarded for now.
+    pause: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         self.reading, self.writing = Clock(self.loop), Clock(self.loop)
@@ -152,6 +156,8 @@ class Impatient(HttpToolsProtocol):
         self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def data_received(self, data: bytes) -> None:
+        if self.refused or (self.in_body and self.cycle.response_complete):
+            self._pause_reading(len(data) / LINGER_PACE)
         if self.refused:
             return
         self.silent_bytes += len(data)
@@ -162,6 +168,10 @@ class Impatient(HttpToolsProtocol):
         # this clock, such a connection could stay open for ever.
         if not self.reading.running and self.timeout_keep_alive_task is None and self._idle():
             self.reading.set(HEADER_SECONDS, self._headers_too_late)
+
+    def _pause_reading(self, seconds: float) -> None:
+        self.flow.pause_reading()
+        self.pause = self.loop.call_later(seconds, self.flow.resume_reading)
 
     def on_message_begin(self) -> None:
         self.head_bytes = self.fields = self.silent_bytes = 0
@@ -238,6 +248,8 @@ class Impatient(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.reading.let_go()
+        if self.pause is not None:
+            self.pause.cancel()
         self.resume_writing()
         self.writing.let_go()
         self.pipeline.clear()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.http.fair_share import FairShare, Timed
+from api.http.fair_share import WINDOW_SECONDS, FairShare, Timed
 
 SPENT = 0.002
 
@@ -45,6 +45,21 @@ def test_many_connections_of_one_address_leave_others_their_share() -> None:
     assert sum(counts[name] for name in readers) > counts["attacker"]
     # Without this, of 48 connections each would get the same.
     assert min(counts[name] for name in readers) > 2 * counts["attacker"] / 40
+
+
+@pytest.mark.parametrize(("used", "waits"), [(0.0, False), (10.0, True)])
+def test_who_took_much_waits_while_threads_compute(used: float, waits: bool) -> None:
+    async def wait() -> float:
+        share = FairShare(busy)
+        share.add("attacker", 0.4)
+        share.add("reader", 0.01)
+        share.since = share.began, time.process_time() - used
+        began = time.monotonic()
+        await share({"type": "http", "client": ("attacker", 1)}, None, None)  # type: ignore[arg-type]
+        return time.monotonic() - began
+
+    # Its time is forgotten once two windows have passed.
+    assert (asyncio.run(wait()) > WINDOW_SECONDS / 2) == waits
 
 
 def test_an_address_that_asks_alone_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

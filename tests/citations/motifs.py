@@ -5,6 +5,7 @@ entry, within one, after one. `SEEN` holds the motifs that once took the square 
 """
 
 import gc
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -224,7 +225,7 @@ def growth(name: str, frame: str, motif: str, size: int) -> float:
     once = min(_seconds(read, single) for _ in range(2))
     if twice < MOST_GROWTH * once:
         return twice / once
-    return (_seconds(read, eightfold) / once) ** (1 / 3)
+    return math.cbrt(_seconds(read, eightfold) / once)
 
 
 def _seconds(read: Callable[[str], object], text: str) -> float:
