@@ -62,6 +62,7 @@ COLUMNS = {
     "authors_complete": "false where the list goes on.",
     **FIELDS,
     "versions": "Its ties to other versions: a term of version-ties and a source; the next tie.",
+    "cites": "The recorded sources in its reference list; the next one.",
     **{term.id: f"{term.label}." for term in v.IDENTIFIER_SCHEMES.terms},
     **{f"{term.id}_verification": "verified or unverified." for term in v.IDENTIFIER_SCHEMES.terms},
 }
@@ -86,6 +87,7 @@ def cells_of(source: Row, key: str) -> Row:
     cells["authors_complete"] = source["authors_complete"]
     ties = (f"{version['type']} {version['source']}" for version in source["versions"])
     cells["versions"] = "; ".join(ties)
+    cells["cites"] = "; ".join(cited["source"] for cited in source["cites"])
     for identifier in source["identifiers"]:
         cells[identifier["scheme"]] = identifier["value"]
         cells[f"{identifier['scheme']}_verification"] = identifier["verification"]

@@ -35,7 +35,7 @@ CANNOT_CARRY: tuple[str, ...] = (
     "main_claim",
 )
 
-_LINKS = ("url", "sameAs", "firstAppearance")
+_LINKS = ("url", "sameAs", "firstAppearance", "citation")
 CITO = "http://purl.org/spar/cito/"
 # How a source is tied to a claim, by the direction of a line.
 TIES = {term.id: f"cito:{term.crosswalk['cito']}" for term in v.DIRECTIONS.terms}
@@ -153,6 +153,7 @@ def work(source: Row, base: str) -> Row:
         "correction": _correction(source),
         "comment": _typed("Comment", text=source["note"]),
         "encoding": _encoding(source),
+        "citation": [f"{base}/v1/sources/{cited['source']}" for cited in source["cites"]],
     }
     return _without_empty(node)
 

@@ -170,3 +170,19 @@ Slug = Annotated[
     BeforeValidator(check_slug),
     WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}$", "maxLength": SLUG_LENGTH}),
 ]
+
+
+def refuse_misfitting_anchor(quote: str | None, start: int | None, end: int | None) -> None:
+    """Raise a Pydantic error where offsets in a text are not those of a quote of this length."""
+    if (start is None) != (end is None):
+        raise PydanticCustomError("anchor", "An anchor has both start and end, or neither.")
+    if start is None or end is None:
+        return
+    if quote is None:
+        raise PydanticCustomError("anchor", "An anchor is that of a quote, which is missing.")
+    if end - start != len(quote):
+        raise PydanticCustomError(
+            "anchor",
+            "The quote has {length} characters, but end - start is {span}.",
+            {"length": len(quote), "span": end - start},
+        )

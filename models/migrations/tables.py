@@ -13,7 +13,13 @@ from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
 from models.records.evidence import Evidence, PooledSource
 from models.records.relation import Relation
 from models.records.revision import Revision, Serial
-from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceVersion
+from models.records.source import (
+    Source,
+    SourceAuthor,
+    SourceCitation,
+    SourceIdentifier,
+    SourceVersion,
+)
 from models.search.index import Beginning, ClaimSearch, SourceSearch
 from models.write.idempotency import Idempotency
 
@@ -23,6 +29,7 @@ tables = (
     SourceAuthor,
     SourceIdentifier,
     SourceVersion,
+    SourceCitation,
     Claim,
     ClaimTopic,
     Occurrence,

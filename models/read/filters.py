@@ -45,6 +45,7 @@ from models.records.source import (
     IDENTIFIER_FORMATS,
     Source,
     SourceAuthor,
+    SourceCitation,
     SourceVersion,
     name_key,
 )
@@ -348,6 +349,10 @@ class SourceFilters(Filters):
         NO_VALUES, description="Announces that this source is retracted."
     )
     part_of: Many[Reference] = Field(NO_VALUES, description="Tells of a part of this source.")
+    cites: Many[Reference] = Field(NO_VALUES, description="Cites this source.")
+    cited_by: Many[Reference] = Field(
+        NO_VALUES, description="In the reference list of this source, as far as recorded here."
+    )
     integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
     year_gte: Year | None = Field(
@@ -362,6 +367,7 @@ document, line, source = table(ClaimDocument), table(EvidenceDocument), table(So
 term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
 line_term, topic = table(EvidenceTerm), table(Topic)
 record, pooled, version = table(Evidence), table(PooledSource), table(SourceVersion)
+citation = table(SourceCitation)
 
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
 
@@ -465,6 +471,16 @@ def _tied_by(tie: str) -> Condition:
     return condition
 
 
+def _cites(_operator: str, others: Any) -> ColumnElement[bool]:
+    found = exists().where(citation.c.source == source.c.id, citation.c.other.in_(others))
+    return found.correlate(source)
+
+
+def _cited_by(_operator: str, others: Any) -> ColumnElement[bool]:
+    found = exists().where(citation.c.other == source.c.id, citation.c.source.in_(others))
+    return found.correlate(source)
+
+
 LINE_CONDITIONS: Mapping[str, Condition] = {
     "evidence_level": compare_column(line.c.level),
     "direction": compare_column(line.c.direction),
@@ -528,12 +544,14 @@ SOURCE_CONDITIONS: Mapping[str, Condition] = {
         for name in ("type", "study_design", "title_status", "integrity", "year")
     },
     **{tie: _tied_by(tie) for tie in v.VERSION_TIES.ids},
+    "cites": _cites,
+    "cited_by": _cited_by,
     "author": _by_author,
     "journal": _in_journal,
     "retracted": lambda _operator, wanted: (source.c.integrity == "retracted") == wanted,
 }
 # Names whose values are sources, though they say more than that.
-SOURCE_REFERENCES = ("pools", *v.VERSION_TIES.ids)
+SOURCE_REFERENCES = ("pools", *v.VERSION_TIES.ids, "cites", "cited_by")
 # Names whose values are records: a slug that is not stored is a mistake, not an empty answer.
 REFERENCES: Mapping[str, Any] = {
     "topic": table(Topic).c.id,

@@ -18,6 +18,7 @@ from models.core.types import (
     Strict,
     Text,
     VisibleText,
+    refuse_misfitting_anchor,
 )
 from models.core.vocabulary import vocabulary_check
 from models.records.elsewhere import ExternalId, external_ids_field, refuse_repetition
@@ -174,18 +175,7 @@ class OccurrenceIn(Strict):
 
     @model_validator(mode="after")
     def _anchor(self) -> Self:
-        if (self.start is None) != (self.end is None):
-            raise PydanticCustomError("anchor", "An anchor has both start and end, or neither.")
-        if (
-            self.start is not None
-            and self.end is not None
-            and self.end - self.start != len(self.quote)
-        ):
-            raise PydanticCustomError(
-                "anchor",
-                "The quote has {length} characters, but end - start is {span}.",
-                {"length": len(self.quote), "span": self.end - self.start},
-            )
+        refuse_misfitting_anchor(self.quote, self.start, self.end)
         return self
 
 

@@ -23,7 +23,7 @@ from models.records.claim import (
 from models.records.evidence import Evidence, EvidenceIn, PooledSource
 from models.records.relation import Relation, RelationIn
 from models.records.serializers import Row, columns_of, sources_by_id, table
-from models.records.source import Source, SourceIn, SourceVersion
+from models.records.source import Source, SourceCitation, SourceIn, SourceVersion
 
 BATCH_SIZE = 500
 # The fields of records that are objects, or lists of them.
@@ -178,6 +178,7 @@ LIST_REFERENCES = (
     ListReference(
         "source", "versions", "source", SourceVersion, ("source",), "other", name="source"
     ),
+    ListReference("source", "cites", "source", SourceCitation, ("source",), "other", name="source"),
 )
 _REFERENCES_OF: dict[str, list[Reference]] = {name: [] for name in RECORD_TYPES}
 for _reference in REFERENCES:

@@ -13,7 +13,15 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import PartialDate, last_day_of
-from models.core.types import MAX_INTEGER, REPLACED_BY_DESCRIPTION, Slug, Strict, Text, VisibleText
+from models.core.types import (
+    MAX_INTEGER,
+    REPLACED_BY_DESCRIPTION,
+    Slug,
+    Strict,
+    Text,
+    VisibleText,
+    refuse_misfitting_anchor,
+)
 from models.core.vocabulary import vocabulary_check
 
 _WEB_ADDRESS = re.compile(r"https?://\S+")
@@ -150,6 +158,30 @@ class VersionIn(Strict):
     source: Slug = Field(description="The other source.")
 
 
+# The longest reference lists are those of reviews and of books.
+MAX_CITES = 2_000
+
+
+class CitedSource(Strict):
+    """A source that another one lists or cites, and where it does so.
+
+    `start` and `end` count characters of the citing source's text from 0, end exclusive, as those
+    of an occurrence do.
+    """
+
+    source: Slug = Field(description="The source that is cited.")
+    quote: VisibleText | None = Field(
+        default=None, min_length=1, max_length=2_000, description="The reference, verbatim."
+    )
+    start: int | None = Field(default=None, ge=0, le=MAX_INTEGER)
+    end: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
+
+    @model_validator(mode="after")
+    def _anchor(self) -> Self:
+        refuse_misfitting_anchor(self.quote, self.start, self.end)
+        return self
+
+
 def _bracketed(title: str) -> str:
     if title.startswith("[") != title.endswith("]"):
         raise PydanticCustomError(
@@ -227,6 +259,12 @@ class SourceFields(Strict):
         description="Sources that are the same body of evidence: what this one is a version, a "
         "preprint, an erratum, a retraction or a part of.",
     )
+    cites: list[CitedSource] = Field(
+        default=[],
+        max_length=MAX_CITES,
+        sa_type=JSON,
+        description="The sources in its reference list that are recorded here, in its order.",
+    )
     main_claim: Slug | None = Field(
         default=None,
         description="Of a document: the claim that its title, or most of it, is about.",
@@ -272,6 +310,19 @@ class SourceIn(SourceFields):
                 "repeated_version", "There is one tie to each other source.", {"at": "versions"}
             )
         self.versions.sort(key=lambda version: version.source)
+        return self
+
+    @model_validator(mode="after")
+    def _cites_others(self) -> Self:
+        seen = {self.id}
+        for number, cited in enumerate(self.cites):
+            if cited.source in seen:
+                raise PydanticCustomError(
+                    "repeated_citation",
+                    "A source cites others, each of them once.",
+                    {"at": f"cites/{number}/source"},
+                )
+            seen.add(cited.source)
         return self
 
     @model_validator(mode="after")
@@ -348,6 +399,16 @@ class SourceVersion(Strict, table=True):
     """
 
     __tablename__ = "source_version"
+    __table_args__ = (Index(None, "other", "source"),)
+
+    source: str = Field(primary_key=True, foreign_key="source.id")
+    other: str = Field(primary_key=True)
+
+
+class SourceCitation(Strict, table=True):
+    """The row by which citations of a source are found: one for each item of `cites`."""
+
+    __tablename__ = "source_citation"
     __table_args__ = (Index(None, "other", "source"),)
 
     source: str = Field(primary_key=True, foreign_key="source.id")

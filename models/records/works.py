@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, or_, select
 
 from models.database.prepared_statements import fetch, is_one_of, padded
-from models.records.serializers import table
+from models.records.record_types import LISTS_OF
+from models.records.serializers import Row, table
 from models.records.source import Source, SourceVersion
 
 BATCH_SIZE = 500
@@ -83,6 +84,41 @@ def _grouped(ties: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
         large |= small
         groups.update(dict.fromkeys((*small, *tie), large))
     return groups
+
+
+def ties_of(source: Row) -> Iterator[str]:
+    """Yield the sources that a source is a version of or cites."""
+    for listed in LISTS_OF["source"]:
+        yield from (slug for _, slug in listed.items(source))
+
+
+def in_order_of_ties(sources: Iterable[Row]) -> list[str]:
+    """Return the slugs of sources, each after those that it is a version of or cites.
+
+    Of sources that are tied to each other in a circle one comes first.
+    """
+    by_slug = {source["id"]: source for source in sources}
+    ordered: list[str] = []
+    entered: set[str] = set()
+
+    def unentered(slugs: Iterable[str]) -> Iterator[str]:
+        for slug in slugs:
+            if slug in by_slug and slug not in entered:
+                entered.add(slug)
+                yield slug
+
+    for first in unentered(by_slug):
+        # Each source of the path, with those of its ties that were not followed yet.
+        path = [(first, unentered(ties_of(by_slug[first])))]
+        while path:
+            slug, ties = path[-1]
+            before = next(ties, None)
+            if before is None:
+                ordered.append(slug)
+                path.pop()
+            else:
+                path.append((before, unentered(ties_of(by_slug[before]))))
+    return ordered
 
 
 def find_cycle(connection: Connection, source: str, others: Collection[str]) -> str | None:

@@ -37,11 +37,16 @@ from models.records.source import (
     author_rows,
     publication_date,
 )
+from models.records.works import in_order_of_ties, ties_of
 from models.search import index
 from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
 from models.write.changes import Change, misfit, next_revision, put, stamp_claims
 
+# What is wrong where sources of one input are tied to each other in a circle, by the field.
+CYCLES = {"versions": "cycle_of_versions", "cites": "cycle_of_citations"}
+# The fields by which a record may refer to one that stands after it in an export.
+MAY_COME_LATER = ("target", "main_claim", "versions", "cites")
 # The states of records by type and id.
 KnownStates = dict[tuple[str, str], str]
 
@@ -51,7 +56,7 @@ class LoadRun:
     """A load in progress. Without a `change`, an export is restored with the stamps in its lines.
 
     `later` takes the records that must wait for the rest of the input, and `waiting` names them.
-    `tied` names the sources of the input that are versions of others.
+    `tied` names the sources of the input that are versions of others or cite them.
     `wrong` counts problems besides the `reported` records, and `differing` the claims from whose
     records something else follows here than their lines say, which is a problem if `expect_same`.
     """
@@ -147,8 +152,9 @@ def _store_type(
     with_shared_identifiers: set[str] = set()
     if kind.name == "source":
         with_shared_identifiers = _sharing_identifiers(run.connection, records)
-        records = _versions_first(records)
-        run.tied.update(record.id for record in records if record.body["versions"])
+        by_id = {record.id: record for record in records}
+        records = [by_id[slug] for slug in in_order_of_ties([each.body for each in records])]
+        run.tied.update(record.id for record in records if any(ties_of(record.body)))
         coming = {(kind.name, record.id) for record in records}
     inserted: list[Record] = []
     others: list[Record] = []
@@ -231,25 +237,6 @@ def _must_wait(
     )
 
 
-def _versions_first(records: list[Record]) -> list[Record]:
-    """Return sources in such an order that each comes after those of them that it is tied to."""
-    by_id = {record.id: record for record in records}
-    ordered: dict[str, Record] = {}
-    entered: set[str] = set()
-    for record in records:
-        path = [record]
-        while path:
-            entered.add(path[-1].id)
-            ties = (by_id.get(version["source"]) for version in path[-1].body["versions"])
-            before = next((tie for tie in ties if tie and tie.id not in entered), None)
-            if before is not None:
-                path.append(before)
-            else:
-                done = path.pop()
-                ordered[done.id] = done
-    return list(ordered.values())
-
-
 def _is_insertable(run: LoadRun, record: Record, batch: Batch) -> bool:
     """Return whether a new record may be inserted: it breaks no rule of `changes`."""
     body, states = record.body, batch.states
@@ -260,7 +247,7 @@ def _is_insertable(run: LoadRun, record: Record, batch: Batch) -> bool:
         return all(
             (kind.name, record_id) in states
             for field_name, kind, record_id in references_in(record.kind, body)
-            if field_name not in ("target", "main_claim") and not field_name.startswith("versions/")
+            if field_name.partition("/")[0] not in MAY_COME_LATER
         )
     if record.kind.name == "source" and (body["versions"] or body["state"] not in STANDING):
         # `changes` decides which identifiers a source that was taken back keeps, and which claims
@@ -389,26 +376,26 @@ def _store_alone(run: LoadRun, record: Record, is_stored: bool, states: KnownSta
         altered = put(run.change, record.kind, record.body)
     except (InvalidRecord, Conflict, NotFound) as error:
         faults = error.faults or [Fault(at="", code=error.code, detail=error.detail)]
-        run.refuse([record.problem(_in_this_input(run, record, fault)) for fault in faults])
+        run.refuse([record.problem(_in_this_input(run, fault)) for fault in faults])
         return
     states[record.kind.name, record.id] = record.body["state"]
     outcome = run.stored if altered else run.unchanged
     outcome[record.kind.name] += 1
 
 
-def _in_this_input(run: LoadRun, record: Record, fault: Fault) -> Fault:
+def _in_this_input(run: LoadRun, fault: Fault) -> Fault:
     """Return the fault, told otherwise where a source is tied to another one of this input.
 
     That is there, in the input, but neither of them can be stored before the other.
     """
-    is_tie = record.kind.name == "source" and fault.at.startswith("versions/")
-    if fault.code != "unknown_reference" or not is_tie or fault.given not in run.tied:
+    code = CYCLES.get(fault.at.partition("/")[0])
+    if fault.code != "unknown_reference" or code is None or fault.given not in run.tied:
         return fault
     detail = (
         f"The source '{fault.given}' is in this input and cannot be stored before this one: the two"
         " are tied to each other, through others perhaps, or it has a fault of its own."
     )
-    return fault.model_copy(update={"code": "cycle_of_versions", "detail": detail})
+    return fault.model_copy(update={"code": code, "detail": detail})
 
 
 def _reason_not_restorable(record: Record, is_stored: bool, states: KnownStates) -> str:

@@ -96,7 +96,22 @@ def quotes_of(connection: Connection, source: str) -> list[Quote]:
             quote_id = f"{kind}/{part_id(row['claim'], row['key'])}"
             anchor = {name: row[name] for name in anchor_fields}
             quotes.append(Quote(quote_id, row["quote"], **anchor))
-    return quotes
+    return quotes + _references(connection, source)
+
+
+def _references(connection: Connection, source: str) -> list[Quote]:
+    """Return the quoted references in a source's reference list."""
+    cites = sources_by_id(connection, [source])[source]["cites"]
+    return [
+        Quote(
+            f"source/{source}/cites/{number}",
+            cited["quote"],
+            start=cited["start"],
+            end=cited["end"],
+        )
+        for number, cited in enumerate(cites)
+        if cited["quote"] is not None
+    ]
 
 
 def check_quotes(

@@ -30,6 +30,7 @@ from models.records.record_types import PART_TYPES, RECORD_TYPES, RecordType, re
 from models.records.relation import RelationIn
 from models.records.serializers import Row
 from models.records.source import SourceIn
+from models.records.works import in_order_of_ties
 from models.write import changes
 
 In = TypeVar("In", bound=SQLModel)
@@ -131,8 +132,9 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
             try:
                 tally[kind.name, _store(change, kind, body)] += 1
             except (InvalidRecord, Conflict) as error:
+                bad_ids.add(kind.id_of(body))
                 for fault in error.faults:
-                    # A reference to a bad file is not a fault of the file that refers to it.
+                    # A reference to a bad record is not a fault of the file that refers to it.
                     if fault.given not in bad_ids:
                         report(path, _located(fault, pointer))
         if problems:
@@ -147,11 +149,13 @@ def _records(files: SeedFiles) -> Iterator[tuple[Path, str, RecordType, Row]]:
     """
     for path, topic in files.topics:
         yield path, topic.id, RECORD_TYPES["topic"], topic.model_dump()
-    for path, source in files.sources:
-        yield path, "", RECORD_TYPES["source"], source.model_dump()
     for path, claim in files.claims:
         fields = {name: getattr(claim, name) for name in ClaimIn.model_fields}
         yield path, "", RECORD_TYPES["claim"], fields
+    sources = {source.id: (path, source.model_dump()) for path, source in files.sources}
+    for slug in in_order_of_ties([body for _, body in sources.values()]):
+        path, body = sources[slug]
+        yield path, "", RECORD_TYPES["source"], body
     for path, claim in files.claims:
         for kind in PART_TYPES:
             for number, part in enumerate(getattr(claim, kind.plural)):

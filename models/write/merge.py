@@ -202,9 +202,25 @@ def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
     kept = [identifier for identifier in old["identifiers"] if identifier["scheme"] in schemes]
     retired = {"state": "merged", "replaced_by": into["id"], "identifiers": kept}
     _put(change, source, {**old, **retired})
-    altered = {"identifiers": [*into["identifiers"], *moved], "versions": into_versions}
-    if moved or into_versions != into["versions"]:
+    altered = {
+        "identifiers": [*into["identifiers"], *moved],
+        "versions": into_versions,
+        "cites": [*into["cites"], *_missing_citations(old, into)],
+    }
+    if any(altered[name] != into[name] for name in altered):
         _put(change, source, {**into, **altered})
+
+
+def _missing_citations(old: Row, into: Row) -> list[Row]:
+    """Return what `old` cites and `into` does not.
+
+    Where it stands is kept if the two have the same text.
+    """
+    known = {into["id"], *(cited["source"] for cited in into["cites"])}
+    missing = [cited for cited in old["cites"] if cited["source"] not in known]
+    if old["text_sha256"] != into["text_sha256"]:
+        missing = [{**cited, "start": None, "end": None} for cited in missing]
+    return missing
 
 
 def _renamed(kind: RecordType, body: Row, old: str, into: str) -> Row:
@@ -218,7 +234,10 @@ def _renamed(kind: RecordType, body: Row, old: str, into: str) -> Row:
         }
         ties.pop(body["id"], None)
         versions = [{"type": type_, "source": other} for other, type_ in ties.items()]
-        return {**body, "versions": versions}
+        cites = {into if c["source"] == old else c["source"]: c for c in body["cites"]}
+        cites.pop(body["id"], None)
+        cited = [{**c, "source": other} for other, c in cites.items()]
+        return {**body, "versions": versions, "cites": cited}
     if kind.name == "evidence" and old in body["pools"]:
         pools = list(dict.fromkeys(into if slug == old else slug for slug in body["pools"]))
         body = {**body, "pools": pools}

@@ -34,6 +34,7 @@ def out(source: SourceIn, recorded: str = RECORDED, revision: int = 7) -> Row:
     body = {
         **{name: getattr(source, name) for name in SourceFields.model_fields},
         "versions": [version.model_dump() for version in source.versions],
+        "cites": [cited.model_dump() for cited in source.cites],
         "authors": [
             {name: getattr(author, name) for name in AuthorIn.model_fields}
             for author in source.authors

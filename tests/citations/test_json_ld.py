@@ -275,7 +275,7 @@ CHANGED = {
     "issued_inferred": False,
     "authors": [], "identifiers": [], "text_sha256": "e" * 64, "issued": "1999",
     "epub_date": "1998", "sample_size": 9, "id": "y",
-    "url": "https://y.example/",
+    "url": "https://y.example/", "cites": [{"source": "z"}],
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from sqlalchemy import insert, select
 
-from models.access.api_keys import Key
 from models.core.errors import Conflict, InvalidRecord, record_faults
 from models.projection import claim_loader, documents
 from models.projection.integrity_check import check
@@ -31,7 +30,7 @@ from models.write import changes
 from models.write.merge import merge
 from tests.databases import Store
 from tests.models.exports import as_lines, disagreements, exported, load, records
-from tests.records import a_claim, a_line, a_source, put_part
+from tests.records import CURATOR, a_claim, a_line, a_source, put_part
 
 REVIEW: Row = {"key": "review", "source": "review", "study_design": "systematic_review"}
 RATING: Row = {"scheme": "civic-level", "value": "B", "by": "A panel", "at": "2019-05"}
@@ -126,12 +125,6 @@ def test_a_bad_source_is_refused_with_its_place(fields: Row, at: str, code: str 
         a_source(**fields)
     faults = [(fault.at, fault.code) for fault in record_faults(error.value)]
     assert faults == [(at, code or "version_of_itself")]
-
-
-CURATOR = Key(
-    id="0" * 8, name="cura", role="curator", created="2026-01-01T00:00:00.000000Z",
-    expires=None, revoked=None,
-)  # fmt: skip
 
 
 def a_position(**more: Any) -> AssessmentIn:

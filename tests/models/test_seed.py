@@ -152,7 +152,7 @@ BAD: list[tuple[str, str, Callable[[Path], object], list[str]]] = [
         "identifier of another",
         DOEPP,
         lambda p: replace(p, "10.1002/ana.22085", "10.1038/jcbfm.2009.180"),
-        ["belongs to the source 'doepp-2010'"],
+        ["belongs to the source 'singh-2009'"],
     ),
     (
         "NUL",

@@ -91,6 +91,7 @@ COLUMNS: dict[str, dict[str, tuple[Any, Any]]] = {
         "title_status": (text(), None),
         "main_claim": (text(), None),
         "versions": LIST,
+        "cites": LIST,
     },
     "claim": {
         "notice": (text(), None),
@@ -132,6 +133,8 @@ CHECKS = {
     "claim_document": STANDING_CHECKS,
     "status_period": STANDING_CHECKS,
 }
+# The tables by which ties between sources are found.
+TIES = ("source_version", "source_citation")
 # The indexes of new columns, by name.
 INDEXES = {
     "ix_source_main_claim_id": ("source", "main_claim", "id"),
@@ -164,14 +167,15 @@ def upgrade() -> None:
 
 
 def _create_tables() -> None:
-    op.create_table(
-        "source_version",
-        sa.Column("source", text(), nullable=False),
-        sa.Column("other", text(), nullable=False),
-        sa.ForeignKeyConstraint(["source"], ["source.id"], name="fk_source_version_source"),
-        sa.PrimaryKeyConstraint("source", "other", name="pk_source_version"),
-    )
-    op.create_index("ix_source_version_other_source", "source_version", ["other", "source"])
+    for table in TIES:
+        op.create_table(
+            table,
+            sa.Column("source", text(), nullable=False),
+            sa.Column("other", text(), nullable=False),
+            sa.ForeignKeyConstraint(["source"], ["source.id"], name=f"fk_{table}_source"),
+            sa.PrimaryKeyConstraint("source", "other", name=f"pk_{table}"),
+        )
+        op.create_index(f"ix_{table}_other_source", table, ["other", "source"])
     op.create_table(
         "pooled_source",
         sa.Column("claim", text(), nullable=False),
@@ -220,7 +224,7 @@ def _change_vocabularies(*, older: bool) -> None:
 
 
 def downgrade() -> None:
-    for table in ("evidence_term", "pooled_source", "source_version"):
+    for table in ("evidence_term", "pooled_source", *TIES):
         op.drop_table(table)
     for index, (table, *_) in INDEXES.items():
         op.drop_index(index, table)
