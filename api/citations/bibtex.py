@@ -13,6 +13,7 @@ from api.citations import latex
 from api.citations.bibtex_reader import TYPES, clean_url, doi_in, read, remarks
 from api.citations.clean import MONTHS, clean_pages
 from models.core import vocabularies as v
+from models.records.identifiers import identifiers_in
 
 __all__ = ["CANNOT_CARRY", "EXTENSION", "MEDIA_TYPES", "read", "write"]
 
@@ -48,7 +49,7 @@ _FIELD_NAMES: dict[str, dict[str, str]] = {
     "sample": {"": "x-sample"},
     "integrity_note": {"": "x-integrity-note"},
     "integrity_date": {"": "x-integrity-date"},
-    "accessed": {"": "x-accessed"},
+    "accessed": {"": "urldate"},
     "text_sha256": {"": "x-text-sha256"},
 }
 
@@ -153,7 +154,7 @@ def _identifiers(source: Row) -> Fields:
     doi = fields.get("doi")
     if doi and set(doi) & set("{}\\"):
         fields["doi"] = f"https://doi.org/{quote(doi, safe='/:;()<>')}"
-    if doi and doi_in(fields["doi"]) != doi:
+    if doi and identifiers_in("doi", doi_in(fields["doi"])) != [doi]:
         fields["x-doi"] = latex.escape(doi)
     if unverified := _unverified(source):
         fields["x-unverified"] = ", ".join(unverified)

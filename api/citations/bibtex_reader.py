@@ -11,13 +11,15 @@ from api.citations import latex
 from api.citations.bibtex_scanner import MalformedEntry, ScannedEntry, scan
 from api.citations.clean import (
     MONTHS,
-    clean_doi,
+    add_identifier,
     clean_pages,
+    clean_text,
     decode_entities,
     decode_file,
+    fits,
+    language_tag,
     line_counter,
-    unverified,
-    valid_identifier,
+    parse_date,
     valid_partial_date,
 )
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
@@ -41,17 +43,19 @@ TYPES = {
 
 # Our fields and the names under which files hold them; the first that is present is taken.
 _TEXTS: dict[str, tuple[str, ...]] = {
-    "container_title": ("booktitle", "journal", "journaltitle", "howpublished"),
+    "container_title": ("booktitle", "journal", "journaltitle"),
     "container_title_short": (
         "shortjournal",
         "journalabbr",
         "journal-abbreviation",
+        "journal-iso",
         "iso-source-abbreviation",
+        "abbrev_source_title",
     ),
     "publisher": ("publisher", "institution", "school", "organization"),
     "volume": ("volume",),
     "issue": ("number", "issue"),
-    "number": ("eid", "article-number", "articleno"),
+    "number": ("eid", "article-number", "articleno", "art_number"),
     "language": ("language", "langid"),
     "title_status": ("x-title-status",),
     "study_design": ("x-study-design",),
@@ -59,7 +63,6 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "integrity": ("x-integrity",),
     "integrity_note": ("x-integrity-note",),
     "integrity_date": ("x-integrity-date",),
-    "accessed": ("x-accessed",),
     "text_sha256": ("x-text-sha256",),
 }
 # A report has its own number where other entries have that of an issue.
@@ -73,33 +76,19 @@ _IDENTIFIERS = {
     "nct": ("x-nct",),
     "uri": ("x-uri",),
 }
-_LANGUAGES = {
-    "english": "en",
-    "german": "de",
-    "ngerman": "de",
-    "french": "fr",
-    "italian": "it",
-    "spanish": "es",
-}
 _INTEGRITY = {
     "corrected": "Corrected",
     "concern": "Expression of concern",
     "retracted": "Retracted",
 }
 
-_HTML_TAG = re.compile(
-    r"</?(?:i|b|u|em|strong|sub|sup|scp|sc|span|p|br|italic|bold|jats:[a-z-]+)(?:\s[^<>]*)?/?>",
-    re.I,
-)
 _URL = re.compile(r"https?://\S+")
 _DOI_URL = re.compile(r"https?://(?:dx\.)?doi\.org/")
 _HOWPUBLISHED_URL = re.compile(r"\\url\s*\{|^\s*https?://\S+\s*$")
-_FOUR_DIGITS = re.compile(r"(?<![0-9])[0-9]{4}(?![0-9])")
-_ONE_OR_TWO_DIGITS = re.compile(r"(?<![0-9])[0-9]{1,2}(?![0-9])")
 
 
 def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
-    """Parse a file of BibTeX, in UTF-8 or Latin-1."""
+    """Parse a file of BibTeX."""
     parsed = ParsedFile() if parsed is None else parsed
     text = decode_file(content)
     line_at = line_counter(text)
@@ -113,7 +102,7 @@ def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
             detail = f"{error.reason}, on line {line_at(error.position)}."
             parsed.add(EntryProblem(line, error.code, detail))
         elif entry.position in repeated:
-            detail = "An entry with the same key stands above."
+            detail = "The same entry stands above."
             parsed.add(EntryProblem(line, "repeated_entry", detail))
         else:
             fields = _with_inherited(entry.content, parents)
@@ -129,20 +118,22 @@ def _by_key(scanned: Iterable[ScannedEntry]) -> tuple[dict[str, Fields], set[int
     """Take the keys out of the entries.
 
     Returns the fields of the first entry of each key, to which a `crossref` anywhere in the file
-    may refer, and the positions of the entries that repeat a key.
+    may refer, and the positions of the entries that repeat it with the same fields. Another work
+    with the same key is one of its own: joined files have such.
     """
     by_key: dict[str, Fields] = {}
-    repeated = set()
+    repeated: set[int] = set()
+    positions: set[str] = set()
     for entry in scanned:
         if isinstance(entry.content, MalformedEntry):
             continue
         key = entry.content.pop("", "").lower()
         if not key:
             continue
-        if key in by_key:
+        first = by_key.setdefault(key, dict(entry.content))
+        if key in positions and first == entry.content:
             repeated.add(entry.position)
-        else:
-            by_key[key] = dict(entry.content)
+        positions.add(key)
     return by_key, repeated
 
 
@@ -186,9 +177,15 @@ class _Draft:
     dropped: list[str] = field(default_factory=list)
 
     def plain(self, name: str) -> str:
-        """Take a field as plain text; one that is not from here without HTML."""
+        """Take a field as plain text; one that is not from here without HTML.
+
+        Commands that stay in it, since nobody knows them, are told.
+        """
         text = latex.decode(self.fields.pop(name))
-        return text if self.is_ours else decode_entities(_HTML_TAG.sub("", text)).strip()
+        if self.is_ours:
+            return text
+        self.dropped += latex.unknown_commands(text)
+        return clean_text(text)
 
     def decoded(self, name: str) -> str:
         """Take a field as plain text, or "" if the entry has none."""
@@ -254,45 +251,21 @@ def _read_identifiers(draft: _Draft) -> None:
         fields.pop("eprinttype", None)
     draft.record["identifiers"] = []
     for scheme, names in _IDENTIFIERS.items():
-        value = _first_identifier(fields, scheme, names)
-        if value:
-            draft.record["identifiers"].append(unverified(scheme, value))
+        texts = [
+            doi_in(latex.decode(fields[name], verbatim=True))
+            if name == "doi"
+            else latex.decode(fields[name])
+            for name in names
+            if name in fields
+        ]
+        if any(add_identifier(draft.record, scheme, text) for text in texts):
             for name in names:
                 fields.pop(name, None)
 
 
-def _first_identifier(fields: Fields, scheme: str, names: Iterable[str]) -> str | None:
-    """Return the first valid identifier of a scheme in these fields."""
-    for name in names:
-        if name not in fields:
-            continue
-        text = latex.decode(fields[name], verbatim=name == "doi")
-        exact = name.startswith("x-")
-        if value := valid_identifier(scheme, text if exact else _clean_identifier(scheme, text)):
-            return value
-    return None
-
-
-_IDENTIFIER_PREFIXES = {
-    "pmid": re.compile(r"^\s*PMID\s*:?\s*", re.IGNORECASE),
-    "pmcid": re.compile(r"^\s*(?:PMCID\s*:?\s*)?(?:PMC)?\s*", re.IGNORECASE),
-    "isbn": re.compile(r"^\s*ISBN:?\s*", re.IGNORECASE),
-}
-
-
-def _clean_identifier(scheme: str, text: str) -> str:
-    """Return an identifier without what people write around it."""
-    if scheme == "doi":
-        return doi_in(text)
-    value = _IDENTIFIER_PREFIXES[scheme].sub("", text)
-    if scheme == "pmcid":
-        return f"PMC{value}"
-    return re.sub(r"[\s-]", "", value) if scheme == "isbn" else value
-
-
 def doi_in(text: str) -> str:
-    """Return a DOI without markup, and without what people write around it."""
-    return clean_doi(decode_entities(re.sub(r"\$\s*([<>_~])\s*\$", r"\1", text)))
+    """Return the text of a DOI without the markup of LaTeX and HTML."""
+    return decode_entities(re.sub(r"\$\s*([<>_~])\s*\$", r"\1", text))
 
 
 def _read_url(draft: _Draft) -> None:
@@ -309,12 +282,8 @@ def _read_url(draft: _Draft) -> None:
         draft.dropped.append("url")
         return
     draft.record["url"] = url
-    identifiers = draft.record["identifiers"]
-    has_doi = any(identifier["scheme"] == "doi" for identifier in identifiers)
-    if not draft.is_ours and not has_doi and _DOI_URL.match(url):
-        doi = valid_identifier("doi", doi_in(url))
-        if doi:
-            identifiers.insert(0, unverified("doi", doi))
+    if not draft.is_ours and _DOI_URL.match(url):
+        add_identifier(draft.record, "doi", doi_in(url))
 
 
 def clean_url(text: str) -> str:
@@ -325,27 +294,42 @@ def clean_url(text: str) -> str:
 
 
 def _read_texts(draft: _Draft) -> None:
+    if draft.is_ours and "howpublished" in draft.fields:
+        # `bibtex.write` has no other place for it; in other files it says "Version 2" and the like.
+        draft.fields["booktitle"] = draft.fields.pop("howpublished")
     names_of = _REPORT_TEXTS if draft.record["type"] == "report" else _TEXTS
     for target, names in names_of.items():
         name = next((name for name in names if name in draft.fields), None)
-        if name:
-            draft.record[target] = draft.plain(name)
+        if name is None:
+            continue
+        text = draft.plain(name)
+        if draft.is_ours or fits(target, text):
+            draft.record[target] = text
+        else:
+            draft.dropped.append(name)
     if not draft.is_ours and "language" in draft.record:
-        language = draft.record["language"]
-        draft.record["language"] = _LANGUAGES.get(language.lower(), language)
+        draft.record["language"] = language_tag(draft.record["language"])
     if re.fullmatch("[0-9]{1,18}", draft.fields.get("x-sample-size", "")):
         draft.record["sample_size"] = int(draft.fields.pop("x-sample-size"))
 
 
 def _read_pages(draft: _Draft) -> None:
     if "pages" in draft.fields:
-        draft.record["page"] = clean_pages(draft.decoded("pages"))
+        pages = clean_pages(draft.decoded("pages"))
+        if fits("page", pages):
+            draft.record["page"] = pages
+        else:
+            draft.dropped.append("pages")
         if "x-page" in draft.fields:
             draft.record["page"] = draft.decoded("x-page")
 
 
 def _read_dates(draft: _Draft) -> None:
     issued = _read_issued(draft)
+    if "urldate" in draft.fields:
+        draft.record["accessed"], rest = parse_date(draft.decoded("urldate"))
+        if rest:
+            draft.dropped.append("urldate")
     if "x-epub-date" in draft.fields:
         online = valid_partial_date(latex.decode(draft.fields["x-epub-date"]))
         if online:
@@ -363,48 +347,23 @@ def _read_issued(draft: _Draft) -> str | None:
     date, year = draft.decoded("date"), draft.decoded("year")
     month, day = draft.decoded("month"), draft.decoded("day")
     # Of a span the beginning, without EDTF's marks of doubt.
-    start = date.split("/")[0].rstrip("~?%")
-    issued = valid_partial_date(date) or valid_partial_date(start)
-    if date and issued != date:
+    start, slash, _ = date.partition("/")
+    issued, rest = parse_date(start)
+    if rest or slash or start.endswith(("~", "?", "%")) or (date and not issued):
         draft.dropped.append("date")
-    match = _FOUR_DIGITS.search(year)
-    is_plain_year = match is not None and match[0] == year
-    if year and (not is_plain_year or (issued or year)[:4] != year):
+    of_parts, rest = parse_date(f"{day} {_month_word(month)} {year}")
+    if (year and of_parts is None) or not (issued or year).startswith((of_parts or year)[:4]):
         draft.dropped.append("year")
-    if issued is None and match:
-        return _issued_by_parts(draft, match[0], month, day)
-    return issued
+    elif rest and year and not issued:
+        draft.dropped.append("month" if month else "year")
+    return issued or of_parts
 
 
-def _issued_by_parts(draft: _Draft, year: str, month: str, day: str) -> str | None:
-    number = _month_number(month)
-    if not day and not month.isdecimal():
-        # As in `month = "2 September"`.
-        day_in_month = "".join(_ONE_OR_TWO_DIGITS.findall(month))
-    else:
-        day_in_month = day
-    date = f"{year}-{number:02d}" if number else year
-    issued = (
-        valid_partial_date(f"{date}-{day_in_month:0>2}")
-        or valid_partial_date(date)
-        or valid_partial_date(year)
-    )
-    if month and not number:
-        draft.dropped.append("month")
-    elif day and len(issued or "") < 10:
-        draft.dropped.append("day")
-    return issued
-
-
-def _month_number(text: str) -> int | None:
-    """Return the one month that a text names, by number or name; a span of months is none."""
-    if text.isdecimal():
-        return int(text) if 1 <= int(text) <= 12 else None
-    names = {word[:3].lower() for word in re.findall(r"[A-Za-z]{3,}", text)}
-    if len(names) != 1:
-        return None
-    name = names.pop()
-    return MONTHS.index(name) + 1 if name in MONTHS else None
+def _month_word(month: str) -> str:
+    """Return a month's number as its name, since a number alone is taken for a day."""
+    if month.isdecimal() and 1 <= int(month[:3]) <= 12:
+        return MONTHS[int(month) - 1]
+    return month
 
 
 def remarks(source: Mapping[str, Any], unverified_schemes: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ _ENTRY_TYPES = (
     "string|preamble"
 )
 _ENTRY = re.compile(
-    r"@\s*(?P<type>[A-Za-z][\w-]*)\s*(?P<open>[{(])"
+    r"(?:^[ \t]*)?@\s*(?P<type>[A-Za-z][\w-]*)\s*(?P<open>[{(])"
     rf"|^[ \t]*@(?P<bare>{_ENTRY_TYPES})\b"
     r"|^[ \t]*@(?P<cut>\w*)\s*\Z",
     re.MULTILINE | re.IGNORECASE,
@@ -33,7 +33,8 @@ _NEXT = re.compile(
 )
 # Bounded, since what looks like a head may stand there a hundred thousand times without its comma.
 _KEY = re.compile(r"([^,={}\"#]{0,250}+)(?:,|(?=}))")
-_FIELD = re.compile(r"[\s,]*([^\s,={}()\"#%]+)\s*=\s*")
+# Databases write names of two words, such as `funding_text 1`.
+_FIELD = re.compile(r"[\s,]*([^\s,={}()\"#%]++(?:[ \t]++[^\s,={}()\"#%]++){0,2})\s*=\s*")
 _CLOSE = re.compile(r"[\s,]*([)}])")
 _WORD = re.compile(r"[^\s#,{}()=\"%]+")
 _HASH = re.compile(r"\s*#\s*")

@@ -7,30 +7,48 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from pydantic_core import PydanticCustomError
 
 from models.core.dates import check_partial_date
-from models.records.source import AuthorIn, normalise_identifier
+from models.records.identifiers import identifiers_in
+from models.records.source import AuthorIn, SourceIn
 
 # Text.
 
 
-def decode_file(content: bytes) -> str:
-    """Return the text of a file: what its byte order mark says, else UTF-8, else Latin-1.
+# What stands in Windows-1252 where Latin-1 has control characters. Five bytes mean nothing there.
+_WINDOWS_1252 = {
+    code: letter
+    for code in range(0x80, 0xA0)
+    if (letter := bytes([code]).decode("windows-1252", "ignore"))
+}
 
-    All ends of lines become newlines.
+
+def decode_file(content: bytes) -> str:
+    """Return the text of a file: what its byte order mark says, else UTF-8, else Windows-1252.
+
+    UTF-16 is found out without a mark by its zeros. All ends of lines become newlines.
     """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if encoding := _utf_16(content):
         # EndNote on Windows exports UTF-16. In a file that was cut, one character is lost.
-        text = content.decode("utf-16", "replace")
+        text = content.decode(encoding, "replace")
     else:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
-            text = content.decode("latin-1")
+            text = content.decode("latin-1").translate(_WINDOWS_1252)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _utf_16(content: bytes) -> str | None:
+    """Return the name of UTF-16 if a file is in it: one byte of each Latin letter is zero."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = content[:200]
+    if start.count(0) < len(start) / 3:
+        return None
+    return "utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"
 
 
 def line_counter(text: str) -> Callable[[int], int]:
@@ -53,17 +71,36 @@ def on_one_line(text: str, breaks: str = "\r\n") -> str:
     return re.sub(r"\s+", replace, text).strip()
 
 
-_HTML_TAG = re.compile(
-    r"</?(?:i|b|u|em|strong|sub|sup|p|br|span|div|scp|sc|jats:[a-z]+|a|font)"
-    r"(?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'))*\s*/?>",
+# The tags of HTML, of JATS and of MathML that files hold; any other `<` is text.
+MARKUP = re.compile(
+    r"</?(?:i|b|u|em|strong|italic|bold|sub|sup|p|br|span|div|scp|sc|a|font|title"
+    r"|(?:jats|mml):[a-zA-Z-]+)(?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'))*\s*/?>",
     re.IGNORECASE,
 )
-_HTML_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_SCRIPT = re.compile(r"<(sup|sub)>([^<>]{1,20})</\1>", re.IGNORECASE)
+ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_RAISED = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
+_LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 
 
-def strip_html(text: str) -> str:
-    """Return the text without HTML's tags, its entities decoded; other `<` and `&` stay."""
-    return decode_entities(_HTML_TAG.sub("", text)).strip()
+def clean_text(text: str) -> str:
+    """Return the text without mark-up, its entities decoded; other `<` and `&` stay.
+
+    Raised and lowered figures become Unicode's: 10<sup>3</sup> is not 103.
+    """
+    if "<" in text:
+        text = MARKUP.sub("", _SCRIPT.sub(_small, text))
+    return decode_entities(text).strip()
+
+
+def _small(markup: re.Match[str]) -> str:
+    return small_figures(markup[2], raised=markup[1].lower() == "sup") or markup[2]
+
+
+def small_figures(text: str, *, raised: bool) -> str | None:
+    """Return raised or lowered figures and signs in Unicode's own, or None if it has not all."""
+    table = _RAISED if raised else _LOWERED
+    return text.translate(table) if all(ord(letter) in table for letter in text) else None
 
 
 def decode_entities(text: str) -> str:
@@ -71,19 +108,36 @@ def decode_entities(text: str) -> str:
 
     Python's own function raises an error for a number of thousands of digits.
     """
-    return _HTML_ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text
+
+
+_LENGTHS: dict[str, int] = {
+    name: length
+    for name, field in SourceIn.model_fields.items()
+    for constraint in field.metadata
+    if (length := getattr(constraint, "max_length", None))
+}
+
+
+def fits(field: str, text: str) -> bool:
+    """Return whether a text is not too long for a field. One that is must not refuse all others."""
+    return len(text) <= _LENGTHS[field] if field in _LENGTHS else True
 
 
 # ISO 639-2 codes, as MEDLINE has them, and English names; by ISO 639-1 code.
 _LANGUAGE_NAMES = {
-    "cs": "cze ces czech", "da": "dan danish", "de": "ger deu german", "el": "gre ell greek",
-    "en": "eng english", "es": "spa spanish", "fi": "fin finnish", "fr": "fre fra french",
+    "cs": "cze ces czech", "da": "dan danish", "de": "ger deu german ngerman",
+    "el": "gre ell greek", "en": "eng english", "es": "spa spanish", "fi": "fin finnish",
+    "fr": "fre fra french francais",
     "hr": "hrv croatian", "hu": "hun hungarian", "it": "ita italian", "ja": "jpn japanese",
     "ko": "kor korean", "nl": "dut nld dutch", "no": "nor norwegian", "pl": "pol polish",
     "pt": "por portuguese", "ro": "rum ron romanian", "ru": "rus russian", "sk": "slo slk slovak",
     "sl": "slv slovenian", "sr": "srp serbian", "sv": "swe swedish", "tr": "tur turkish",
     "uk": "ukr ukrainian", "zh": "chi zho chinese", "ar": "ara arabic", "fa": "per fas persian",
     "he": "heb hebrew",
+    # As BibTeX's packages name them.
+    "de-AT": "austrian naustrian", "en-GB": "british ukenglish", "en-US": "american usenglish",
+    "pt-BR": "brazilian brazil",
 }  # fmt: skip
 _LANGUAGE_TAGS = {name: tag for tag, names in _LANGUAGE_NAMES.items() for name in names.split()}
 
@@ -107,17 +161,39 @@ def plain_hyphens(text: str) -> str:
     return _DASH.sub("-", text)
 
 
+_PAGE_RANGE = re.compile(
+    r"(?<![A-Za-z0-9.])([A-Za-z]{0,3})([0-9]{1,9})-([A-Za-z]{0,3})([0-9]{1,9})(?![0-9.])"
+)
+
+
 def clean_pages(text: str) -> str:
-    """Return pages with plain hyphens and without a label before them: 'pp. 12–15' → '12-15'."""
-    return _SPACED_DASHES.sub("-", _PAGE_LABEL.sub("", text)).strip()
+    """Return pages with plain hyphens, without a label, every range in full.
+
+    'pp. 12–15' → '12-15', '138-45' → '138-145', 'S12-9' → 'S12-S19'.
+    """
+    pages = _SPACED_DASHES.sub("-", _PAGE_LABEL.sub("", text)).strip()
+    return _PAGE_RANGE.sub(_full_range, pages)
+
+
+def _full_range(match: re.Match[str]) -> str:
+    letters, first, last_letters, last = match.groups()
+    full_last = first[: max(len(first) - len(last), 0)] + last
+    if last_letters not in ("", letters) or int(full_last) < int(first):
+        return match[0]
+    return f"{letters}{first}-{letters}{full_last}"
 
 
 # Dates.
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SLASHED_DATE = re.compile(r"([0-9]{4})?/([0-9]{0,2})(?:/([0-9]{0,2})(?:/(.*))?)?", re.DOTALL)
-_NUMERIC_DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:T.*)?", re.DOTALL)
-_NUMERIC_MONTH = re.compile(r"([0-9]{4})-([0-9]{1,2})")
+# With a time of day behind it, or a mark of doubt (EDTF's, or that of a cataloguer).
+_NUMERIC_DATE = re.compile(
+    r"([0-9]{4})(?:([-./])([0-9]{1,2})(?:\2([0-9]{1,2}))?)?"
+    r"(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?|[?~%])?"
+)
+_COMPACT_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:T.*)?", re.DOTALL)
+_MARKED_YEAR = re.compile(r"[\[(]?(?:c|ca|circa|©)?\.?\s?([0-9]{4})[?~%)\]]*", re.IGNORECASE)
 
 
 def valid_partial_date(text: str) -> str | None:
@@ -145,47 +221,48 @@ def month_number(word: str) -> int | None:
     return MONTHS.index(start) + 1 if start in MONTHS else None
 
 
-def parse_date(text: str) -> tuple[str | None, str]:
+def parse_date(text: str, year: str = "") -> tuple[str | None, str]:
     """Return the partial date at the start of a text, and the rest: ('2009', 'Winter').
 
-    It reads 2009/09/02/other, 2009-09-02, 20090902, 2009 Sep 2 and 2 September 2009; of a span, the
-    beginning.
+    It reads 2009/09/02/other, 2009-9-2, 20090902, 2009 Sep 2, 2 September 2009 and c2009; of a span
+    the beginning, of an impossible date what exists of it. `year` is that of another field, for a
+    text that has none.
     """
     text = text.strip()
     if match := _SLASHED_DATE.fullmatch(text):
-        year, month, day, rest = (part or "" for part in match.groups())
-        return _date_and_rest(year, month, day, rest)
-    if match := _NUMERIC_DATE.fullmatch(text):
+        found, month, day, rest = (part or "" for part in match.groups())
+        return _date_and_rest(found or year, month, day, rest)
+    if match := _COMPACT_DATE.fullmatch(text):
         return _date_and_rest(match[1], match[2], match[3], "")
-    if match := _NUMERIC_MONTH.fullmatch(text):
-        return _date_and_rest(match[1], match[2], "", "")
-    return _parse_date_in_words(text)
+    if match := _NUMERIC_DATE.fullmatch(text):
+        return _date_and_rest(match[1], match[3] or "", match[4] or "", "")
+    return _parse_date_in_words(text, year)
 
 
-def _parse_date_in_words(text: str) -> tuple[str | None, str]:
+def _parse_date_in_words(text: str, other_year: str) -> tuple[str | None, str]:
     year = month = day = ""
     rest = []
-    for word in re.split(r"[\s,;/.-]+", text):
+    for word in re.split(r"[\s,;/.\u2013\u2014-]+", text):
         number = month_number(word) if word.isalpha() else None
-        if not year and re.fullmatch(r"[0-9]{4}", word):
-            year = word
+        if not year and (marked := _MARKED_YEAR.fullmatch(word)):
+            year = marked[1]
         elif number and not month:
             month = str(number)
-        elif not day and re.fullmatch(r"[0-9]{1,2}", word):
-            day = word
+        elif not day and re.fullmatch(r"[0-9]{1,2}(?:st|nd|rd|th)?", word):
+            day = word.rstrip("sthnrd")
         elif word:
             rest.append(word)
     if day and not month:
         rest.append(day)
         day = ""
-    return _date_and_rest(year, month, day, " ".join(rest))
+    return _date_and_rest(year or (other_year if month else ""), month, day, " ".join(rest))
 
 
 def _date_and_rest(year: str, month: str, day: str, rest: str) -> tuple[str | None, str]:
     """Return as much of a date as exists; what does not exist goes before the rest."""
     parts = [year]
     if month:
-        parts += [part.zfill(2) for part in (month, day) if part]
+        parts += [part.zfill(2) for part in (month, day) if part.strip("0")]
     date, count = longest_valid_date(parts)
     unused = parts[count:] if date else [part for part in (year, month, day) if part]
     return date, " ".join([*unused, rest]).strip()
@@ -193,54 +270,25 @@ def _date_and_rest(year: str, month: str, day: str, rest: str) -> tuple[str | No
 
 # Identifiers.
 
-_DOI_PREFIX = re.compile(r"^(?:(?:info:|urn:)?doi(?:\s*[:/]\s*|\s+|(?=10\.)))+", re.IGNORECASE)
-_DOI_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
-_BRACKETS = ("<>", "()", "[]", "{}")
-
-
-def valid_identifier(scheme: str, text: str) -> str | None:
-    """Return the normal form of an identifier, or None if it is not one of its scheme."""
-    try:
-        return normalise_identifier(scheme, text)
-    except PydanticCustomError:
-        return None
-
 
 def unverified(scheme: str, value: str) -> dict[str, str]:
     """Return an identifier of a record that was read: a file cannot vouch for it."""
     return {"scheme": scheme, "value": value, "verification": "unverified"}
 
 
-def clean_doi(text: str) -> str:
-    """Return the DOI in a field that holds one in any spelling, in lower case, without checking it.
+def add_identifier(record: dict[str, Any], scheme: str, text: str) -> bool:
+    """Add the first identifier of a scheme in a text to the record, unverified.
 
-    Removed are `doi:` and resolvers' addresses, brackets around all of it, and a full stop, comma
-    or semicolon after it, as people paste it. Any other end belongs to the DOI: `10.1002/(SICI)…`
-    stays whole. In an address, a percent-encoded character belongs to the DOI too, which is how
-    `identifier_text` writes a DOI that does end in a full stop.
+    Returns whether the record now has it. A record has one of each scheme: another is not added.
     """
-    if len(text) > 2000:
-        return ""
-    text = text.strip()
-    if text[:1] + text[-1:] in _BRACKETS:
-        text = text[1:-1]
-    text = _DOI_PREFIX.sub("", text).rstrip(".,; ")
-    if address := _DOI_RESOLVER.match(text):
-        text = text[address.end() :]
-        unquoted = unquote(text)
-        text = text if re.search(r"\s", unquoted) else unquoted
-    return _DOI_PREFIX.sub("", text).lower()
-
-
-def identifier_text(identifier: Mapping[str, str]) -> str:
-    """Return an identifier as a file holds it: its value, or the address of a DOI.
-
-    An address is used for a DOI that `clean_doi` would shorten.
-    """
-    doi = identifier["value"]
-    if identifier["scheme"] != "doi" or clean_doi(doi) == doi:
-        return doi
-    return f"https://doi.org/{doi[:-1].replace('%', '%25')}%{ord(doi[-1]):02X}"
+    values = identifiers_in(scheme, text)
+    if not values:
+        return False
+    for identifier in record["identifiers"]:
+        if identifier["scheme"] == scheme:
+            return identifier["value"] in values
+    record["identifiers"].append(unverified(scheme, values[0]))
+    return True
 
 
 # Names.
@@ -248,8 +296,21 @@ def identifier_text(identifier: Mapping[str, str]) -> str:
 Name = dict[str, str | None]
 
 NO_NAME: Name = dict.fromkeys(AuthorIn.model_fields)
-SUFFIX = re.compile(r"(Jr|Sr|II|III|IV|2nd|3rd|4th)\.?", re.IGNORECASE)
+SUFFIX = re.compile(r"[JS]r\.?|[Jj]unior|II|III|IV|2nd|3rd|4th")
+# What is a suffix, and not initials, even where no given name stands beside it.
+_SUFFIX_ALONE = re.compile(r"[JS]r\.?|III|2nd|3rd|4th")
 OTHERS = re.compile(r"(and\s+)?others|et\.?\s+al\.?", re.IGNORECASE)
+_PARTICLES = frozenset((
+    "van", "von", "der", "den", "de", "di", "da", "del", "della", "du", "dos", "das", "la", "le",
+    "ten", "ter", "zu", "zur", "af", "av", "bin", "ibn", "el", "al",
+))  # fmt: skip
+# A group that is named without a comma may end in letters that look like initials.
+_OF_GROUPS = frozenset((
+    "of", "for", "and", "the", "on", "in", "group", "study", "trial", "team", "network", "office",
+    "consortium", "committee", "council", "institute", "institution", "university", "department",
+    "ministry", "society", "association", "agency", "organization", "organisation", "center",
+    "centre", "foundation", "health", "investigators", "collaboration", "union",
+))  # fmt: skip
 
 
 def split_particle(family: str) -> tuple[str | None, str]:
@@ -277,17 +338,32 @@ def name_line(author: Mapping[str, Any]) -> str:
     return f"{family}, {author['given'] or ''}".rstrip(" ")
 
 
-def parse_name(text: str) -> Name:
-    """Return the name in a line such as 'van den Berg, Jan, Jr'; without a comma, that of a group.
+def parse_names(text: str) -> list[Name]:
+    """Return the names in a text: most often one, but several of the form 'Doe J, Roe R'."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if len(parts) > 1:
+        persons = [parse_short_name(part) for part in parts]
+        if all(persons):
+            return [person for person in persons if person]
+    return [parse_name(text)]
 
-    EndNote ends the name of a group with a comma; this program ends that of a person without a
-    given name with one. So one word with a comma is a person.
+
+def parse_name(text: str) -> Name:
+    """Return the name in a line such as 'van den Berg, Jan, Jr' or 'van den Berg LH'.
+
+    Any other text without a comma is the name of a group. EndNote ends that with a comma; this
+    program ends the name of a person without a given name with one. So one word with a comma is a
+    person.
     """
     family, *others = (part.strip() for part in text.split(","))
     given = others[0] if others else ""
     suffix = ", ".join(part for part in others[1:] if part)
-    if SUFFIX.fullmatch(given) and (suffix or len(others) == 1):
+    if SUFFIX.fullmatch(given) and suffix and not SUFFIX.fullmatch(suffix):
         given, suffix = suffix, given
+    elif len(others) == 1 and _SUFFIX_ALONE.fullmatch(given):
+        given, suffix = "", given
+    if not others and (person := parse_short_name(text)):
+        return person
     particle, family = split_particle(family)
     is_group = not others or (not given and not suffix and " " in family)
     if is_group or not family:
@@ -299,3 +375,32 @@ def parse_name(text: str) -> Name:
         "particle": particle,
         "suffix": suffix or None,
     }
+
+
+def parse_short_name(text: str) -> Name | None:
+    """Return the person in 'van den Berg LH Jr' or 'Doe J. B.', None if it is none for certain.
+
+    MEDLINE writes names so: family name, initials, suffix, without a comma.
+    """
+    words = text.split()
+    suffix = words.pop() if len(words) > 2 and SUFFIX.fullmatch(words[-1]) else None
+    start = len(words)
+    while start > 1 and _are_initials(words[start - 1]):
+        start -= 1
+    particle, family = split_particle(" ".join(words[:start]))
+    is_person = (
+        0 < start < len(words)
+        and len(family.split()) <= 2
+        and family != family.upper()
+        and all(word in _PARTICLES for word in (particle or "").split())
+        and not _OF_GROUPS & {word.lower() for word in words}
+    )
+    if not is_person:
+        return None
+    given = " ".join(words[start:])
+    return {**NO_NAME, "family": family, "given": given, "particle": particle, "suffix": suffix}
+
+
+def _are_initials(word: str) -> bool:
+    letters = re.sub(r"[.-]", "", word)
+    return len(letters) <= 4 and letters.isalpha() and letters.isupper()

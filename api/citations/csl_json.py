@@ -7,16 +7,13 @@ ends in the literal name "others", as pandoc and Zotero write it; an inferred da
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from api.citations.clean import identifier_text
+from api.citations.clean import ENTITY, MARKUP
 from api.citations.csl_json_reader import (
     CUSTOM,
     CUSTOM_SCHEMES,
     DATES,
-    ENTITY,
-    MARKUP,
     PARTS,
     PLAIN,
     SCHEMES,
@@ -65,7 +62,7 @@ def item(source: Row, key: str) -> Row:
             result[names[0]] = source[ours]
     for identifier in source["identifiers"]:
         if identifier["scheme"] in SCHEMES:
-            result[SCHEMES[identifier["scheme"]]] = identifier_text(identifier)
+            result[SCHEMES[identifier["scheme"]]] = identifier["value"]
     if source["integrity"] in STATUSES:
         result["status"] = STATUSES[source["integrity"]]
     result["custom"] = _custom(source)
@@ -119,4 +116,4 @@ def _custom(source: Row) -> Row:
 def _escaped(text: str) -> str:
     """Return a text in which nothing is taken for markup, so that it is read back as it was."""
     text = ENTITY.sub(lambda entity: f"&amp;{entity[0][1:]}", text)
-    return re.sub(MARKUP, lambda mark: f"&lt;{mark[0][1:]}", text)
+    return MARKUP.sub(lambda mark: f"&lt;{mark[0][1:]}", text)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from api.citations.clean import (
-    MONTHS,
-    clean_doi,
+    OTHERS,
+    add_identifier,
+    clean_pages,
+    clean_text,
     decode_file,
+    fits,
     line_counter,
-    longest_valid_date,
     on_one_line,
-    unverified,
-    valid_identifier,
+    parse_date,
 )
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core import vocabularies as v
@@ -80,25 +81,10 @@ CUSTOM: dict[str, type] = {
 }
 _CUSTOM_TERMS = {"title_status": v.TITLE_STATUSES, "study_design": v.STUDY_DESIGNS}
 _FLAGS = ("authors_complete", "issued_inferred")
-_RESOLVER = r"^https?://(?:www\.)?"
-# What people write around an identifier, to be removed in this order.
-_DECORATION = {
-    "pmid": (
-        re.compile(_RESOLVER + r"(?:pubmed\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pubmed/)?|/$", re.I),
-        re.compile(r"^pmid:?\s*", re.I),
-    ),
-    "pmcid": (
-        re.compile(_RESOLVER + r"(?:pmc\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pmc/)?articles/|/$", re.I),
-        re.compile(r"^pmcid:?\s*", re.I),
-    ),
-    "isbn": (re.compile(r"^isbn(?:-1[03])?:?\s*", re.I),),
-}
 STATUSES = {term.id: term.label for term in v.INTEGRITIES.terms if term.id != "no_notice"}
 _INTEGRITY_OF_STATUS = {label: term for term, label in STATUSES.items()}
-# The possessive quantifier passes over a run of blanks without a dash once, instead of trying it
-# again from each of its blanks.
-_DASH = re.compile(r"(?:(?<!\s)\s++)?(?:--+|[\u2010-\u2015\u2212])\s*")
-_OTHERS = ("others", "et al", "et al.", "and others")
+# Where Crossref tells the dates in print and online apart.
+_IN_PRINT, _ONLINE = "published-print", "published-online"
 # Variables that say nothing about a work, or that are read by functions of their own.
 _READ_ELSEWHERE = {
     "id", "citation-key", "type", "custom", "author", "status", "journalAbbreviation",
@@ -106,6 +92,7 @@ _READ_ELSEWHERE = {
 _READ = {
     *_READ_ELSEWHERE,
     *DATES.values(),
+    *(_IN_PRINT, _ONLINE),
     *SCHEMES.values(),
     *(name for names in TITLES.values() for name in names),
     *(name for names in PLAIN.values() for name in names),
@@ -114,7 +101,8 @@ _EMPTY: tuple[object, ...] = (None, "", [])
 
 
 def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
-    """Parse every item of a file: an array, an object, several objects, or an object with `items`.
+    """Parse every item of a file: an array, an object, several objects, an object with `items`, or
+    an answer of Crossref.
 
     If the JSON is malformed or cut, the items before the error are parsed, and the rest is one
     problem at its line.
@@ -122,7 +110,7 @@ def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     text = decode_file(content)
     line_at = line_counter(text)
     parsed = ParsedFile() if parsed is None else parsed
-    for position, item in _items(text):
+    for position, item in _unwrapped(_items(text)):
         line = line_at(position)
         if isinstance(item, _Malformed):
             detail = f"{item.reason} at line {line_at(item.position)}; nothing after it was read."
@@ -136,6 +124,18 @@ def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
         else:
             parsed.add(_parse_item(line, item))
     return parsed
+
+
+def _unwrapped(items: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    """Yield the items, of an answer of Crossref those in its envelope."""
+    for position, item in items:
+        message = item.get("message") if isinstance(item, dict) else None
+        if not isinstance(message, dict):
+            yield position, item
+        elif isinstance(message.get("items"), list):
+            yield from ((position, each) for each in message["items"])
+        else:
+            yield position, message
 
 
 class _Malformed(NamedTuple):
@@ -225,11 +225,14 @@ class _Draft:
 def _parse_item(line: int, item: Row) -> ParsedEntry:
     draft = _Draft(item, {"study_design": "not_recorded"}, [])
     _read_type(draft)
-    _read_texts(draft, TITLES, _without_markup)
+    _read_texts(draft, TITLES, lambda text: on_one_line(clean_text(text), "\t\n\r"))
     _read_texts(draft, PLAIN, str.strip)
     _read_dates(draft)
+    _read_print_and_online(draft)
     _read_authors(draft)
     _read_identifiers(draft)
+    if not _is_ours(draft):
+        _read_note(draft)
     _clean_page_and_url(draft)
     _read_status(draft)
     _read_custom(draft)
@@ -263,9 +266,9 @@ def _read_texts(
             text = _text(value)
             cleaned = None if text is None else clean(text)
             first = cleaned if first is None else first
-            if cleaned is None or cleaned != first or _has_more(value):
+            if cleaned is None or cleaned != first or _has_more(value) or not fits(ours, cleaned):
                 draft.dropped.append(name)
-        if first:
+        if first and fits(ours, first):
             draft.record[ours] = first
 
 
@@ -285,34 +288,6 @@ def _has_more(value: object) -> bool:
     return isinstance(value, list) and len(value) > 1
 
 
-MARKUP = (
-    r"</?(?:i|b|em|strong|u|sub|sup|sc|scp|span|p|title|(?:jats|mml):[a-zA-Z]+)(?:\s[^<>]*)?/?>"
-)
-ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos|nbsp)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
-_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " "}
-
-
-def _without_markup(text: str) -> str:
-    """Return a text without the markup that CSL allows and Crossref sends, on one line."""
-    text = ENTITY.sub(_character, re.sub(MARKUP, "", text))
-    return on_one_line(text, "\t\n\r")
-
-
-def _character(entity: re.Match[str]) -> str:
-    if entity[1]:
-        return _ENTITIES[entity[1]]
-    code = int(entity[2]) if entity[2] else int(entity[3], 16)
-    is_surrogate = 0xD800 <= code < 0xE000
-    return chr(code) if 0 < code < 0x110000 and not is_surrogate else entity[0]
-
-
-_NUMERIC_DATE = re.compile(
-    r"([0-9]{4})(?:[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?)?(?:T[0-9:.Z+-]*)?"
-)
-_DATE_IN_WORDS = re.compile(
-    r"(?:([0-9]{1,2})\.? )?([a-z]{3})[a-z]*\.?,? (?:([0-9]{1,2}),? )?([0-9]{4})", re.IGNORECASE
-)
-_YEAR_FIRST = re.compile(r"([0-9]{4}) ([a-z]{3})[a-z]*\.?(?: ([0-9]{1,2}))?", re.IGNORECASE)
 _INTERVAL = re.compile(r"([0-9]{4}(?:-[0-9-]+)?[?~%]?)/([0-9]{4}.*|\.\.)")
 # Of EDTF, the Extended Date/Time Format.
 _MARKS_OF_DOUBT = ("?", "~", "%")
@@ -328,10 +303,10 @@ def _read_dates(draft: _Draft) -> None:
         text = _date_text(value, name, draft.dropped)
         if text is not None:
             is_uncertain = is_uncertain or text.endswith(_MARKS_OF_DOUBT)
-            date, is_complete = _partial_date(text.rstrip("?~%"))
+            date, rest = parse_date(text)
             if date:
                 draft.record[ours] = date
-            if not is_complete:
+            if rest or not date:
                 draft.dropped.append(name)
         if is_uncertain and ours == "issued":
             draft.record["issued_inferred"] = True
@@ -359,26 +334,22 @@ def _date_text(value: object, name: str, dropped: list[str]) -> str | None:
     return text
 
 
-def _partial_date(text: str) -> tuple[str | None, bool]:
-    """Return the date in numbers or English words, as far as it exists, and whether that is all.
-
-    'July 2009' → ('2009-07', True), '2009-02-30' → ('2009-02', False).
-    """
-    parts: list[str | None]
-    if match := _NUMERIC_DATE.fullmatch(text):
-        parts = list(match.groups())
-    elif match := _DATE_IN_WORDS.fullmatch(text):
-        parts = [match[4], match[2], match[1] or match[3]]
-    elif match := _YEAR_FIRST.fullmatch(text):
-        parts = list(match.groups())
-    else:
-        return None, False
-    month = (parts[1] or "").lower()
-    if month in MONTHS:
-        parts[1] = str(MONTHS.index(month) + 1)
-    present = [part.zfill(2) for part in parts if part]
-    date, count = longest_valid_date(present)
-    return date, count == len(present)
+def _read_print_and_online(draft: _Draft) -> None:
+    """Read Crossref's dates in print and online; its `issued` is the earlier of the two."""
+    found: dict[str, str] = {}
+    for name in (_IN_PRINT, _ONLINE):
+        value = draft.item.get(name)
+        text = "" if value in _EMPTY else _date_text(value, name, draft.dropped) or ""
+        date, rest = parse_date(text)
+        if date:
+            found[name] = date
+        if rest or (text and not date):
+            draft.dropped.append(name)
+    if _IN_PRINT in found:
+        draft.record["issued"] = found[_IN_PRINT]
+    if _ONLINE in found:
+        draft.record.setdefault("epub_date", found[_ONLINE])
+        draft.record.setdefault("issued", found[_ONLINE])
 
 
 def _read_authors(draft: _Draft) -> None:
@@ -392,7 +363,7 @@ def _read_authors(draft: _Draft) -> None:
             authors.append(author)
         else:
             draft.dropped.append("author")
-    is_incomplete = bool(authors) and authors[-1].get("literal", "").lower() in _OTHERS
+    is_incomplete = bool(authors) and bool(OTHERS.fullmatch(authors[-1].get("literal", "")))
     if is_incomplete:
         authors.pop()
     draft.record["authors"] = authors
@@ -430,41 +401,39 @@ def _read_identifiers(draft: _Draft) -> None:
         if value in _EMPTY:
             continue
         text = _text(value) or ""
-        identifier = _identifier(scheme, text)
-        if identifier:
-            draft.record["identifiers"].append(unverified(scheme, identifier))
         # A book has an ISBN for each binding; one of them is kept.
         has_several = _has_more(value) or (scheme == "isbn" and len(text) > 24)
-        if not identifier or has_several:
+        if not add_identifier(draft.record, scheme, text) or has_several:
             draft.dropped.append(name)
 
 
-_ISBN_SEPARATOR = re.compile(r"(?<![\s,;(])[\s,;(]++(?=97[89]|[0-9]{9})")
+_IN_NOTE = re.compile(r"(DOI|PMID|PMCID|ISBN) ?: ?(\S.{0,200})", re.IGNORECASE)
 
 
-def _identifier(scheme: str, text: str) -> str | None:
-    """Return the normal form of an identifier, without an address or a label around it."""
-    text = text.strip()
-    if scheme == "doi":
-        return valid_identifier(scheme, clean_doi(text))
-    for decoration in _DECORATION.get(scheme, ()):
-        text = decoration.sub("", text)
-    if scheme == "isbn":
-        first, *_ = _ISBN_SEPARATOR.split(text.replace("-", ""))
-        text = first.replace(" ", "")
-    text = text.rstrip(".,; \t\n\r")
-    if scheme == "pmcid" and text.isdigit():
-        text = f"PMC{text}"
-    return valid_identifier(scheme, text)
+def _read_note(draft: _Draft) -> None:
+    """Take the lines of the note that are identifiers, as Zotero and PubMed write them there."""
+    kept = []
+    for line in draft.record.pop("note", "").split("\n"):
+        label = _IN_NOTE.fullmatch(line.strip())
+        if not (label and add_identifier(draft.record, label[1].lower(), label[2])):
+            kept.append(line)
+    if note := "\n".join(kept).strip():
+        draft.record["note"] = note
 
 
 def _clean_page_and_url(draft: _Draft) -> None:
     record = draft.record
-    if "page" in record:
-        record["page"] = _DASH.sub("-", record["page"])
+    if "page" in record and not _is_ours(draft):
+        record["page"] = clean_pages(record["page"])
     if "url" in record and not re.fullmatch(r"https?://\S+", record["url"]):
         draft.dropped.append("URL")
         del record["url"]
+
+
+def _is_ours(draft: _Draft) -> bool:
+    """Return whether `csl_json.write` wrote the item, so that all of it is as it is stored."""
+    custom = draft.item.get("custom")
+    return isinstance(custom, dict) and "source" in custom
 
 
 def _read_status(draft: _Draft) -> None:
@@ -486,8 +455,8 @@ def _read_custom(draft: _Draft) -> None:
     for name, value in custom.items():
         if _fits_custom(name, value):
             draft.record[name] = value
-        elif name in CUSTOM_SCHEMES and (identifier := _identifier(name, _text(value) or "")):
-            draft.record["identifiers"].append(unverified(name, identifier))
+        elif name in CUSTOM_SCHEMES and add_identifier(draft.record, name, _text(value) or ""):
+            continue
         elif name not in ("source", "unverified"):
             draft.dropped.append(f"custom.{name}")
 

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from api.citations.clean import parse_names, small_figures
 from models.core.types import nfc
 
 Author = dict[str, Any]
@@ -37,6 +38,8 @@ _CORE = re.compile(r"[^\W_](?:[^ \t\n]*[^\W_])?")
 _ACCENTS = {
     **dict(zip("`'^~\"=.", "\u0300\u0301\u0302\u0303\u0308\u0304\u0307", strict=True)),
     **dict(zip("cvuHkbdrt", "\u0327\u030c\u0306\u030b\u0328\u0331\u0323\u030a\u0361", strict=True)),
+    "textcommabelow": "\u0326",
+    "textcommaabove": "\u0313",
 }
 _SPACING = dict(zip("\u0300\u0301\u0302\u0303\u0308\u0327", "`´^~¨¸", strict=True))
 _GREEK = (
@@ -132,19 +135,31 @@ _WORDS = {
 # Commands that change how their argument looks, not what it says.
 _STYLING_COMMANDS = frozenset((
     "emph", "text", "textit", "textbf", "textrm", "textsc", "texttt", "textsf", "textsl",
-    "textup", "textnormal", "textsuperscript", "textsubscript", "mathrm", "mathit", "mathbf",
+    "textup", "textnormal", "mathrm", "mathit", "mathbf", "mkbibemph", "mkbibitalic", "mkbibbold",
     "mathsf", "ensuremath", "url", "path", "mbox", "uppercase", "MakeUppercase", "lowercase",
     "it", "bf", "em", "rm", "sc", "tt", "sl", "sf", "itshape", "bfseries", "upshape", "relax",
     "protect", "nobreak", "left", "right",
 ))  # fmt: skip
+# What stands around the argument of a command.
+_AROUND = {"enquote": "“”", "mkbibquote": "“”", "mkbibparens": "()", "mkbibbrackets": "[]"}
+# Commands that raise or lower their argument.
+_SCRIPTS = {
+    "textsuperscript": True,
+    "mkbibsuperscript": True,
+    "textsubscript": False,
+    "mkbibsubscript": False,
+}
+# The argument is the address; the text of the link stands in the argument after it.
+_LINK = "href"
+_WITH_ARGUMENT = frozenset((*_AROUND, *_SCRIPTS, _LINK))
+# Longer arguments are not raised: each of many that are nested would be looked at again.
+_MOST_RAISED = 20
 _SIGNS = {
     **{sign: sign for sign in "&%$#_{} "},
     **dict.fromkeys("-/!@()[]", ""),
     **dict.fromkeys(",;:\\\n", " "),
 }
 _LIGATURES = {"~": " ", "--": "–", "---": "—", "``": "“", "''": "”"}
-_SUPERSCRIPT = str.maketrans("0123456789+-()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ")
-_SUBSCRIPT = str.maketrans("0123456789+-()", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎")
 _TOKEN = re.compile(
     r"\\symbol\{(?P<code>[0-9]{1,6})\}|\\(?P<word>[A-Za-z]+)\*?[ \t\n]*|\\(?P<sign>[^A-Za-z])"
     r"|(?P<brace>[{}])|(?P<math>\$)"
@@ -211,7 +226,7 @@ def _has_capital(word: str) -> bool:
 
 
 def decode(latex: str, *, verbatim: bool = False) -> str:
-    """Return what LaTeX says as plain text in NFC; an unknown command stays as it is.
+    """Return what LaTeX says as plain text in NFC; an unknown command stays with its braces.
 
     In a verbatim text (a DOI, an address) a blank, `~`, `--` and quotes mean themselves.
     """
@@ -236,20 +251,56 @@ class _Decoder:
         self.pieces: list[str] = []
         # Accents whose letter is still to come, the outermost first.
         self.accents: list[str] = []
+        # The command whose argument may begin with the next token, and of each open brace the
+        # command before it with the number of pieces there were.
+        self.command = ""
+        self.open: list[tuple[str, int]] = []
 
     def read(self, token: re.Match[str]) -> None:
         """Add what a token says."""
         kind = token.lastgroup
+        command, self.command = self.command, ""
         if kind == "math" and self.dollars:
             self.dollars -= 1
             self.in_math = not self.in_math
         elif accent := _ACCENTS.get(token["word"] or token["sign"] or ""):
             self.accents.append(accent)
+        elif token[0] == "{":
+            self._open(command)
         elif kind == "brace":
-            if token[0] == "}":
-                self._add_accents_alone()
+            self._add_accents_alone()
+            self._close()
         elif not (kind == "blank" and self.accents):
             self._add(_meaning(token, self.in_math, self.verbatim))
+            self.command = _command(token)
+
+    def _open(self, command: str) -> None:
+        """Begin a group, perhaps the argument of a command; that of an unknown one keeps braces."""
+        if command.startswith("\\"):
+            self.pieces.append("{")
+        elif command in _AROUND:
+            self.pieces.append(_AROUND[command][0])
+        self.open.append((command, len(self.pieces)))
+
+    def _close(self) -> None:
+        command, start = self.open.pop() if self.open else ("", 0)
+        if command in _AROUND:
+            self.pieces.append(_AROUND[command][1])
+        elif command in _SCRIPTS:
+            self._make_small(start, raised=_SCRIPTS[command])
+        elif command == _LINK:
+            del self.pieces[start:]
+        elif command:
+            self.pieces.append("}")
+            # It may have another argument.
+            self.command = command
+
+    def _make_small(self, start: int, *, raised: bool) -> None:
+        """Raise or lower the figures since a piece, if there are nothing but figures."""
+        pieces = self.pieces[start : start + _MOST_RAISED + 1]
+        if len(self.pieces) - start <= _MOST_RAISED and sum(map(len, pieces)) <= _MOST_RAISED:
+            text = "".join(pieces)
+            self.pieces[start:] = [small_figures(text, raised=raised) or text]
 
     def _add(self, text: str) -> None:
         if self.accents and text:
@@ -277,15 +328,32 @@ def _meaning(token: re.Match[str], in_math: bool, verbatim: bool) -> str:
     if kind == "code":
         return _symbol(int(token["code"])) or raw
     if kind == "word":
-        return "" if token["word"] in _STYLING_COMMANDS else _WORDS.get(token["word"], raw)
+        known = token["word"] in _STYLING_COMMANDS or token["word"] in _WITH_ARGUMENT
+        return "" if known else _WORDS.get(token["word"], raw)
     if kind == "sign":
         return _SIGNS.get(token["sign"], raw)
     if kind in ("group", "one") and in_math:
-        small = decode_script(token[kind], token["script"])
+        small = small_figures(token[kind], raised=token["script"] == "^")
         return raw if small is None else small
     if verbatim:
         return raw
     return " " if kind == "blank" else _LIGATURES[raw] if kind == "ligature" else raw
+
+
+def _command(token: re.Match[str]) -> str:
+    """Return the command of a token if it does something with its argument.
+
+    One that is not known is given with its backslash.
+    """
+    word = token["word"] or ""
+    if word in _WITH_ARGUMENT:
+        return word
+    return f"\\{word}" if word and word not in _STYLING_COMMANDS and word not in _WORDS else ""
+
+
+def unknown_commands(text: str) -> list[str]:
+    """Return the commands that `decode` left in a text."""
+    return re.findall(r"\\[A-Za-z]+", text)
 
 
 def _symbol(number: int) -> str:
@@ -294,19 +362,14 @@ def _symbol(number: int) -> str:
     return chr(number) if number < 0x110000 and not is_surrogate else ""
 
 
-def decode_script(text: str, script: str) -> str | None:
-    """Return a superscript or subscript in Unicode's small characters, or None without those."""
-    table = _SUPERSCRIPT if script == "^" else _SUBSCRIPT
-    return text.translate(table) if all(ord(letter) in table for letter in text) else None
-
-
 # Names.
 
 _PARTS = {"family": "family", "given": "given", "prefix": "particle", "suffix": "suffix"}
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV|V", re.IGNORECASE)
 _LAST_SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV")
 _OTHERS = re.compile(r"others|(?:et\.?|\{et) al\.?\}?", re.IGNORECASE)
-_EXACT = re.compile(r"(?:family|given|prefix|suffix)\s*=")
+# A part of a name in biblatex's extended format; what is not asked for is passed over.
+_EXACT = re.compile(r"(?:family|given|prefix|suffix)(?:-i)?\s*=|use[a-z]+\s*=|[a-z]+inits?\s*=")
 _NEEDS_BRACES = re.compile(r"[,;=]|\band\b|^others$|^et al", re.IGNORECASE)
 _LEVEL = re.compile(r"\\.|[{}]", re.DOTALL)
 # What `_split` looks at: braces and what is escaped, and where to split.
@@ -379,8 +442,17 @@ def names(text: str) -> tuple[list[Author], bool]:
     complete = not (parts and _OTHERS.fullmatch(parts[-1]))
     if not complete:
         parts.pop()
-    authors = [_name(part) for part in parts]
+    authors = [author for part in parts for author in _names(part)]
     return [author for author in authors if author], complete
+
+
+def _names(text: str) -> list[Author]:
+    """Return one author, or several where all stand with commas between them: 'Doe J, Roe R'."""
+    if "," in text and not set(text) & set("\\{}="):
+        persons = parse_names(text)
+        if len(persons) > 1:
+            return [{part: value for part, value in each.items() if value} for each in persons]
+    return [_name(text)]
 
 
 def _split(text: str, separator: re.Pattern[str]) -> list[str]:
@@ -418,7 +490,8 @@ def _exact_name(parts: list[str]) -> Author:
     author: Author = {}
     for part in parts:
         word, value = part.split("=", 1)
-        author[_PARTS[word.strip()]] = decode(value)
+        if word.strip() in _PARTS:
+            author[_PARTS[word.strip()]] = decode(value)
     return author
 
 

@@ -11,23 +11,25 @@ from api.citations.clean import (
     OTHERS,
     SUFFIX,
     Name,
+    add_identifier,
+    clean_pages,
+    clean_text,
     decode_file,
     language_tag,
     parse_date,
-    plain_hyphens,
+    parse_short_name,
     split_particle,
-    strip_html,
 )
 from api.citations.parse_result import ParsedEntry, ParsedFile
 from api.citations.tagged_lines import (
     EntryBuilder,
     RawEntry,
     Tags,
-    add_identifier,
     blank_record,
     parse_entries,
 )
 from models.records.serializers import Row
+from models.records.source import in_brackets
 
 _TAG_LINE = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)", re.DOTALL)
 # Tags that a record has once. `PMID` begins a record; the others show that a record lost its PMID.
@@ -46,11 +48,9 @@ _NOTICES = (
     ("ECI", "concern", "Expression of concern in"),
     ("EIN", "corrected", "Erratum in"),
 )
-_PAGE_RANGE = re.compile(
-    r"(?<![A-Za-z0-9])([A-Za-z]{0,3})([0-9]{1,9})-([A-Za-z]{0,3})([0-9]{1,9})(?![0-9])"
-)
 _E_LOCATOR = re.compile(r"[A-Za-z]{0,3}[0-9]{1,10}")
-_SHORT_NAME = re.compile(rf"(.+?) ([^\W\d_a-z]{{1,4}})((?: {SUFFIX.pattern})?)")
+# The date of a notice, as in 'Z. 2016 Mar;246:385. PMID: 39000002'.
+_NOTICE_DATE = re.compile(r"\. ?([0-9]{4}(?: [A-Z][a-z]{2}(?: [0-9]{1,2})?)?)[-;.]")
 
 
 def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
@@ -102,7 +102,7 @@ def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
         "publisher": tags.first("PB") or None,
         "volume": tags.first("VI") or None,
         "issue": tags.first("IP") or None,
-        "page": expand_page_ranges(tags.first("PG")) or None,
+        "page": clean_pages(tags.first("PG")) or None,
         "language": language_tag(tags.first("LA")) or None,
     }
     for field, tag in (("issued", "DP"), ("epub_date", "DEP")):
@@ -117,7 +117,7 @@ def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
 def _read_title(tags: Tags, record: Row) -> tuple[str, str]:
     """Read the title, and return the title of the article or chapter and that of the book."""
     title, book, printed = tags.first("TI"), tags.first("BTI"), ""
-    if title.startswith("["):
+    if in_brackets(_without_full_stop(title)):
         # NLM puts its translation in brackets, with the printed title beside it.
         printed = tags.first("TT")
         tags.refuse("TI", title if printed else "")
@@ -144,19 +144,6 @@ def _read_type(tags: Tags, record: Row, *, has_title: bool, in_book: bool) -> bo
     return "Retracted Publication" in publication_types
 
 
-def expand_page_ranges(pages: str) -> str:
-    """Return pages with every range in full: '138-45' → '138-145', 'S12-9' → 'S12-S19'."""
-    return _PAGE_RANGE.sub(_expand_range, plain_hyphens(pages))
-
-
-def _expand_range(match: re.Match[str]) -> str:
-    letters, first, last_letters, last = match.groups()
-    full_last = first[: max(len(first) - len(last), 0)] + last
-    if last_letters not in ("", letters) or int(full_last) < int(first):
-        return match[0]
-    return f"{letters}{first}-{letters}{full_last}"
-
-
 def _read_identifiers(tags: Tags, record: Row) -> None:
     for tag, scheme in (("PMID", "pmid"), ("PMC", "pmcid"), ("ISBN", "isbn")):
         for value in tags.all(tag):
@@ -179,10 +166,10 @@ def _read_authors(tags: Tags, record: Row) -> None:
         if OTHERS.fullmatch(value):
             record["authors_complete"] = False
         elif tag == "CN":
-            record["authors"].append({**NO_NAME, "literal": strip_html(value)})
+            record["authors"].append({**NO_NAME, "literal": clean_text(value)})
         elif tag == "FAU" or previous_tag != "FAU":
             # An AU line after FAU is the same author with initials.
-            record["authors"].append(_parse_person(strip_html(value)))
+            record["authors"].append(_parse_person(clean_text(value)))
         previous_tag = tag
 
 
@@ -190,8 +177,7 @@ def _parse_person(text: str) -> Name:
     """Return the name in 'King, Martin Luther Jr' (FAU) or 'King ML Jr' (AU)."""
     family, comma, given = (part.strip() for part in text.partition(","))
     if not comma:
-        short = _SHORT_NAME.fullmatch(text)
-        family, given = (short[1], " ".join(short[2]) + short[3]) if short else (text, "")
+        return parse_short_name(text) or {**NO_NAME, "family": text}
     names, _, last = given.rpartition(" ")
     suffix = last if names and SUFFIX.fullmatch(last) else None
     particle, family = split_particle(family)
@@ -208,13 +194,18 @@ def _read_notices(tags: Tags, record: Row, retracted: bool) -> None:
     """Read the notices of integrity; the first in the order of `_NOTICES` decides."""
     integrities = []
     notes = []
+    dates = []
     for tag, integrity, words in _NOTICES:
         for value in tags.all(tag):
             integrities.append(integrity)
             notes.append(f"{words}: {value}")
+            when = _NOTICE_DATE.search(value)
+            dates.append(parse_date(when[1])[0] if when else None)
     if retracted and "retracted" not in integrities:
         integrities.insert(0, "retracted")
         notes.insert(0, "PubMed lists it as a retracted publication.")
+        dates.insert(0, None)
     if notes:
         record["integrity"] = integrities[0]
+        record["integrity_date"] = dates[0]
         record["integrity_note"] = "\n".join(notes)

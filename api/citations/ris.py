@@ -14,17 +14,18 @@ from typing import Any
 from api.citations.clean import (
     NO_NAME,
     OTHERS,
+    add_identifier,
+    clean_pages,
+    clean_text,
     decode_file,
-    identifier_text,
+    fits,
     language_tag,
     name_line,
     on_one_line,
     parse_date,
     parse_name,
+    parse_names,
     plain_hyphens,
-    strip_html,
-    unverified,
-    valid_identifier,
 )
 from api.citations.parse_result import ParsedEntry, ParsedFile
 from api.citations.tagged_lines import (
@@ -32,7 +33,6 @@ from api.citations.tagged_lines import (
     RawEntry,
     Tags,
     TagValue,
-    add_identifier,
     blank_record,
     parse_entries,
 )
@@ -134,7 +134,7 @@ def _body(source: Row) -> Iterator[TagValue]:
         if label := LABELLED_IDENTIFIERS.get(identifier["scheme"]):
             yield "U4", f"{label}: {identifier['value']}"
         else:
-            yield IDENTIFIER_TAGS[identifier["scheme"]], identifier_text(identifier)
+            yield IDENTIFIER_TAGS[identifier["scheme"]], identifier["value"]
         if identifier["scheme"] == "pmid":
             yield "DB", "PubMed"
     yield from _notes(source)
@@ -270,31 +270,50 @@ def _raw_entries(text: str) -> Iterator[RawEntry]:
 
 # Our fields and the tags under which files hold them; the first that a record has is taken.
 _READ_TAGS = {
-    "container_title": ("T2", "JF", "BT", "C3", "JO", "J1"),
+    "container_title": ("T2", "JF", "BT", "JO", "J1"),
     "container_title_short": ("J2", "JA", "J1", "JO"),
     "publisher": ("PB",),
     "volume": ("VL", "VO"),
-    "issue": ("IS", "CP"),
+    "issue": ("IS",),
     "number": ("C7", "M1"),
 }
 
 
 def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
+    # Then all of it is as it is stored.
+    is_ours = any(value.startswith("Study design: ") for value in tags.peek("U1"))
     reference_type = tags.first("TY").upper()
     record: Row = {**blank_record(), "type": READ_TYPES.get(reference_type, "document")}
     if reference_type not in READ_TYPES:
         tags.refuse("TY", reference_type)
     record["title"] = tags.first("TI", "T1", "CT", "BT") or None
     for field, names in _READ_TAGS.items():
-        record[field] = tags.first(*names) or None
+        record[field] = tags.fitting(field, *names)
+    _read_tags_of_two_meanings(tags, record)
     record["language"] = language_tag(tags.first("LA")) or None
     record["authors"], record["authors_complete"] = _read_authors(tags)
     _read_dates(tags, record)
-    record["page"] = _read_pages(tags) or None
+    pages = _read_pages(tags)
+    record["page"] = (pages if is_ours else clean_pages(pages)) or None
     _read_identifiers(tags, record)
     _read_notes(tags, record)
     _read_user_fields(tags, record)
     return ParsedEntry(line, record, tags.dropped("ID"))
+
+
+def _read_tags_of_two_meanings(tags: Tags, record: Row) -> None:
+    """Read `C3`, the title of proceedings or an accession number, and `CP`, an issue or a place."""
+    for tag, field in (("C3", "container_title"), ("CP", "issue")):
+        for value in tags.all(tag):
+            text = clean_text(value)
+            is_other = "pubmed" in text.lower() if tag == "C3" else not _ISSUE.fullmatch(text)
+            if not is_other and record[field] is None and fits(field, text):
+                record[field] = text
+            elif not (tag == "C3" and is_other and add_identifier(record, "pmid", text)):
+                tags.refuse(tag, value)
+
+
+_ISSUE = re.compile(r"[A-Za-z]{0,8}\.? ?[0-9][0-9A-Za-z ()/._-]{0,20}")
 
 
 def _read_authors(tags: Tags) -> tuple[list[Row], bool]:
@@ -309,7 +328,8 @@ def _read_authors(tags: Tags) -> tuple[list[Row], bool]:
         elif OTHERS.fullmatch(value):
             complete = False
         else:
-            authors += [parse_name(strip_html(name)) for name in _names_in(value)]
+            names = [clean_text(name) for name in _names_in(value)]
+            authors += [author for name in names for author in parse_names(name)]
     return authors, complete
 
 
@@ -356,16 +376,33 @@ def _is_name_of(name: Row, text_line: str) -> bool:
 
 
 def _read_dates(tags: Tags, record: Row) -> None:
+    """Read when it was published, online and in print, and when somebody saw it.
+
+    `Y1` and `DA` both mean the date of publication. Where they contradict each other, the earlier
+    is that of the online edition: databases write the two so.
+    """
+    found: list[tuple[str, str, str]] = []
+    year = "".join(tags.peek("PY")[:1])[:4]
     for tag in ("PY", "Y1", "DA"):
         value = tags.first(tag)
-        date, rest = parse_date(value)
+        date, rest = parse_date(value, year if year.isdecimal() else "")
         record["issued_inferred"] |= rest == "inferred"
-        issued = record["issued"] or ""
-        if date and date.startswith(issued):
-            record["issued"] = date
-        contradicts = not issued.startswith((date or "")[: len(issued)])
-        if rest not in ("", "inferred") or contradicts:
+        if date:
+            found.append((date, tag, value))
+        if rest not in ("", "inferred") or (value and not date):
             tags.refuse(tag, value)
+    longest = sorted((each[0] for each in found), key=len)
+    record["issued"] = longest[-1] if longest else None
+    others = [each for each in found if not (record["issued"] or "").startswith(each[0])]
+    if others:
+        record["issued"], record["epub_date"] = _print_and_online([each[0] for each in found])
+        known = (record["issued"], record["epub_date"] or record["issued"])
+        for date, tag, value in others:
+            if not any(each.startswith(date) for each in known):
+                tags.refuse(tag, value)
+    value = tags.first("Y2")
+    record["accessed"], rest = parse_date(value)
+    tags.refuse("Y2", value if rest or not record["accessed"] else "")
     value = tags.first("ET")
     date, rest = parse_date(value)
     # `ET` is the edition of a book; EndNote writes the date of online publication there.
@@ -373,6 +410,15 @@ def _read_dates(tags: Tags, record: Row) -> None:
         record["epub_date"] = date
     else:
         tags.refuse("ET", value)
+
+
+def _print_and_online(dates: list[str]) -> tuple[str, str | None]:
+    """Return the date in print and online of dates that contradict each other.
+
+    A year alone cannot tell which is which: then the first date holds.
+    """
+    exact = sorted({date for date in dates if len(date) > 4})
+    return (exact[-1], exact[0]) if len(exact) > 1 else (dates[0], None)
 
 
 def _read_pages(tags: Tags) -> str:
@@ -419,7 +465,7 @@ def _read_notes(tags: Tags, record: Row) -> None:
             record["integrity"] = INTEGRITY_OF_LABEL[label]
             notices.append(text)
         elif label != UNVERIFIED:
-            notes.append(strip_html(text if label == NOTE else value))
+            notes.append(clean_text(text if label == NOTE else value))
     record["note"] = "\n".join(notes).strip() or None
     record["integrity_note"] = "\n".join(notices).strip() or None
 
@@ -444,10 +490,4 @@ def _read_user_fields(tags: Tags, record: Row) -> None:
 def _add_labelled(record: Row, label: str, text: str) -> bool:
     """Add an identifier that stands under a label, and return whether the record has it now."""
     scheme = _SCHEME_OF.get(label)
-    value = scheme and valid_identifier(scheme, text)
-    if not scheme or not value:
-        return False
-    found = unverified(scheme, value)
-    if all(identifier["scheme"] != scheme for identifier in record["identifiers"]):
-        record["identifiers"].append(found)
-    return found in record["identifiers"]
+    return scheme is not None and add_identifier(record, scheme, text)

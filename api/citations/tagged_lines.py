@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from api.citations.clean import clean_doi, strip_html, unverified, valid_identifier
+from api.citations.clean import clean_text, fits
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row
@@ -16,10 +16,6 @@ TagValue = tuple[str, str]
 RawEntry = tuple[int, list[TagValue] | None]
 
 _NOT_READ = ("id", *REVIEW_FIELDS)
-_PMID_DECORATION = re.compile(
-    r"^(pmid|pmcid)\s*:?\s*|\.[0-9]+$|(?<!\s)\s*+\[[^\[\]]*+\]$", re.IGNORECASE
-)
-_ISBN_DECORATION = re.compile(r"\([^()]*+\)|isbn|[\s:-]", re.IGNORECASE)
 
 
 class Tags:
@@ -50,8 +46,24 @@ class Tags:
                 if name == tag:
                     self._used.add(value)
                     del self._pairs[index]
-                    return strip_html(value)
+                    return clean_text(value)
         return ""
+
+    def peek(self, tag: str) -> list[str]:
+        """Return the values of a tag without taking them."""
+        return [value for name, value in self._pairs if name == tag]
+
+    def fitting(self, field: str, *tags: str) -> str | None:
+        """Take the first value of these tags for a field; one that is too long for it is dropped.
+
+        The result is None if there is none.
+        """
+        for tag in tags:
+            value = self.first(tag)
+            if value and fits(field, value):
+                return value
+            self.refuse(tag, value)
+        return None
 
     def refuse(self, tag: str, value: str) -> None:
         """Count a value that was taken as dropped after all."""
@@ -101,30 +113,6 @@ _DEFAULTS = {
 def blank_record() -> Row:
     """Return a record with every field of `SourceIn` but its id and its review, all unknown."""
     return {**_DEFAULTS, "authors": [], "identifiers": []}
-
-
-def add_identifier(record: Row, scheme: str, text: str) -> bool:
-    """Add an identifier to the record, unverified, and return whether the record now has it.
-
-    A record has one identifier of each scheme: another one is not added.
-    """
-    if len(text) > 2000:
-        return False
-    value = valid_identifier(scheme, _undecorated(scheme, text))
-    if value is None:
-        return False
-    for identifier in record["identifiers"]:
-        if identifier["scheme"] == scheme:
-            return bool(identifier["value"] == value)
-    record["identifiers"].append(unverified(scheme, value))
-    return True
-
-
-def _undecorated(scheme: str, text: str) -> str:
-    """Return an identifier without what people write around it."""
-    if scheme == "doi":
-        return clean_doi(text)
-    return (_ISBN_DECORATION if scheme == "isbn" else _PMID_DECORATION).sub("", text)
 
 
 def parse_entries(

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from api.settings import installed_version
 from models.records.serializers import Row, sources_by_id, table
-from models.records.source import SourceIdentifier, name_key
+from models.records.source import SourceIdentifier, in_brackets, name_key
 from models.transfer.citation_matching import same_title
 
 CROSSREF = "https://api.crossref.org"
@@ -151,7 +151,7 @@ def _differences(source: Row, work: Work) -> list[str]:
     """Return what differs. A title in brackets, which a curator supplied, is not compared."""
     differences = []
     title = source["title"]
-    if not title.startswith("[") and not same_title(title, work.title):
+    if not in_brackets(title) and not same_title(title, work.title):
         differences.append(f"title: here '{title}', there '{work.title[:300]}'")
     # A paper that is online in one year and in print in the next has both years.
     year = source["year"]

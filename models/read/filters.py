@@ -40,9 +40,9 @@ from models.projection.tables import (
 )
 from models.records.claim import Topic
 from models.records.evidence import Evidence, PooledSource
+from models.records.identifiers import IDENTIFIER_FORMATS
 from models.records.serializers import table
 from models.records.source import (
-    IDENTIFIER_FORMATS,
     Source,
     SourceAuthor,
     SourceCitation,

@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Select, bindparam, select
 from models.core.errors import Fault, Gone, InvalidRecord
 from models.database.prepared_statements import fetch, fetch_first, is_one_of, padded
 from models.read.filters import REFERENCES, SOURCE_REFERENCES, comparable_values, term
+from models.records.identifiers import IDENTIFIER_FORMATS, normalise_identifier
 from models.records.near_matches import nearest
 from models.records.record_types import (
     RECORD_TYPES,
@@ -22,7 +23,7 @@ from models.records.record_types import (
 )
 from models.records.retired import require_not_retired
 from models.records.serializers import table
-from models.records.source import IDENTIFIER_FORMATS, Source, SourceIdentifier, normalise_identifier
+from models.records.source import Source, SourceIdentifier
 
 source = table(Source)
 

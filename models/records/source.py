@@ -3,7 +3,7 @@
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, WithJsonSchema, model_validator
@@ -23,6 +23,7 @@ from models.core.types import (
     refuse_misfitting_anchor,
 )
 from models.core.vocabulary import vocabulary_check
+from models.records.identifiers import normalise_identifier
 
 _WEB_ADDRESS = re.compile(r"https?://\S+")
 _WEB_ADDRESS_LENGTH = 2000
@@ -103,37 +104,6 @@ class AuthorIn(Strict):
         return self
 
 
-# The pattern of each scheme's identifiers, how to normalise one, and an example.
-IDENTIFIER_FORMATS: dict[str, tuple[re.Pattern[str], Callable[[str], str], str]] = {
-    "doi": (re.compile(r"10\.[0-9]{4,9}/\S+"), str.lower, "10.1002/ana.22085"),
-    "pmid": (re.compile(r"[1-9][0-9]{0,8}"), str, "24119384"),
-    "pmcid": (re.compile(r"PMC[1-9][0-9]{0,9}"), str.upper, "PMC4132574"),
-    "isbn": (re.compile(r"[0-9]{9}[0-9X]|[0-9]{13}"), str.upper, "9780131103627"),
-    "nct": (re.compile(r"NCT[0-9]{8}"), str.upper, "NCT00000102"),
-    # Without what RFC 3986 has no place for.
-    "uri": (
-        *(re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+"), str),
-        "urn:nbn:de:101:1-201102033592",
-    ),
-}
-
-
-def normalise_identifier(scheme: str, value: str) -> str:
-    """Return an identifier in the one form in which it is stored, such as a DOI in lower case.
-
-    Raises the Pydantic error `malformed_identifier` if the value is no identifier of the scheme.
-    """
-    pattern, normalise, example = IDENTIFIER_FORMATS[scheme]
-    normal = str(normalise(value.strip()))
-    if not pattern.fullmatch(normal.upper() if scheme == "pmcid" else normal):
-        raise PydanticCustomError(
-            "malformed_identifier",
-            "'{value}' is not a {scheme}; one looks like {example}.",
-            {"value": value, "scheme": scheme, "example": example},
-        )
-    return normal
-
-
 class IdentifierIn(Strict):
     """A registered identifier, with whether somebody has checked that it belongs to this work."""
 
@@ -182,12 +152,17 @@ class CitedSource(Strict):
         return self
 
 
-def _bracketed(title: str) -> str:
-    if title.startswith("[") != title.endswith("]"):
-        raise PydanticCustomError(
-            "title_brackets", "A title supplied by the curator stands in square brackets."
-        )
-    return title
+def in_brackets(title: str) -> bool:
+    """Return whether one pair of square brackets encloses a title: it is not the printed one.
+
+    `[11C]PIB imaging` and `Iron [corrected]` are printed so.
+    """
+    depth = 0
+    for place, sign in enumerate(title):
+        depth += (sign == "[") - (sign == "]")
+        if depth == 0:
+            return place > 0 and place == len(title) - 1
+    return False
 
 
 class SourceFields(Strict):
@@ -195,7 +170,7 @@ class SourceFields(Strict):
 
     id: Slug = Field(primary_key=True, description="Slug.")
     type: v.SourceType
-    title: Annotated[VisibleText, AfterValidator(_bracketed)] = Field(
+    title: VisibleText = Field(
         min_length=1,
         max_length=1000,
         description="As printed; in square brackets where the curator supplied it (as ISBD does), "
@@ -288,7 +263,7 @@ class SourceIn(SourceFields):
 
     @model_validator(mode="after")
     def _title_as_its_status_says(self) -> Self:
-        if self.title_status == "printed" and self.title.startswith("["):
+        if self.title_status == "printed" and in_brackets(self.title):
             raise PydanticCustomError(
                 "title_status",
                 "A title in square brackets is not the printed one.",

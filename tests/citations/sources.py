@@ -220,17 +220,27 @@ persons = st.fixed_dictionaries(
 groups = st.fixed_dictionaries(
     {"literal": st.sampled_from(GROUPS) | st.builds("The {} Group".format, _letters)}
 )
+
+
+def _isbn(digits: int) -> str:
+    """Return an ISBN of these twelve digits, with its check digit."""
+    total = sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(str(digits)))
+    return f"{digits}{-total % 10}"
+
+
 dois = st.sampled_from(DOIS) | st.builds(
     "10.{}/{}{}".format,
     st.integers(1000, 99999),
     st.text("abcdefghijklmnopqrstuvwxyz0123456789._-()/:;", max_size=12),
     st.sampled_from("abcxyz0189.,;:'\")]>%"),
 )
+# What is cut off at the end of a DOI would leave none of it.
+dois = dois.filter(lambda doi: doi.rstrip(".,; ")[-1] != "/")
 _values = {
     "doi": dois,
     "pmid": st.integers(1, 99_999_999).map(str),
     "pmcid": st.integers(1, 99_999_999).map("PMC{}".format),
-    "isbn": st.integers(9_780_000_000_000, 9_799_999_999_999).map(str)
+    "isbn": st.integers(978_000_000_000, 979_999_999_999).map(_isbn)
     | st.sampled_from(("080442957X", "9780131103627", "0131103628")),
     "nct": st.integers(0, 99_999_999).map("NCT{:08}".format),
     "uri": st.sampled_from(

@@ -177,7 +177,7 @@ def test_names(author: dict[str, str], text: str) -> None:
             "Schrödinger é í øre å straße ç š ñ É",
         ),
         (r"H$_2$O 10$^{3}$ $p<0.05$ R\&D 5\% ``x'' a--b \$5", "H₂O 10³ p<0.05 R&D 5% “x” a–b $5"),
-        (r"{A {Nested {Deep}}} \emph{x} \unknown{y}", r"A Nested Deep x \unknowny"),
+        (r"{A {Nested {Deep}}} \emph{x} \unknown{y}", r"A Nested Deep x \unknown{y}"),
     ],
 )
 def test_latex_is_read(text: str, plain: str) -> None:
@@ -186,7 +186,7 @@ def test_latex_is_read(text: str, plain: str) -> None:
 
 @pytest.mark.parametrize(
     "doi",
-    ["10.1002/(sici)1097-0258(19980815/30)17:15/16<1661::aid-sim968>3.0.co;2-2", "10.1/{a}\\b%20."],
+    ["10.1002/(sici)1097-0258(19980815/30)17:15/16<1661::aid-sim968>3.0.co;2-2", "10.1/{a}\\b%20"],
 )
 def test_dois_come_through(doi: str) -> None:
     doi = doi.replace("10.1/", "10.1000/")
@@ -230,10 +230,10 @@ def test_a_messy_file(change: Any) -> None:
     reading = bibtex.read(change(MESSY))
     assert [(parsed_entry.line,
              parsed_entry.record["title"]) for parsed_entry in reading.entries] == [
-        (4, "With (these) tags"), (9, "Good"), (11, "f { g"),
+        (4, "With (these) tags"), (6, "Again"), (9, "Good"), (11, "f { g"),
     ]  # fmt: skip
     assert [(problem.line, problem.code) for problem in reading.problems] == [
-        (6, "repeated_entry"), (7, "unbalanced_braces"), (10, "unbalanced_braces"), (12, "cut_off"),
+        (7, "unbalanced_braces"), (10, "unbalanced_braces"), (12, "cut_off"),
     ]  # fmt: skip
     first = reading.entries[0]
     assert first.dropped == ("keywords",)
@@ -242,7 +242,7 @@ def test_a_messy_file(change: Any) -> None:
         "authors": [{"family": "Müller", "given": "J"}], "authors_complete": False,
         "container_title": "J Neurol B", "page": "1-5", "issued": "2009-04-17",
     }  # fmt: skip
-    assert reading.entries[1].record["authors"] == [{"literal": "World Health Organization"}]
+    assert reading.entries[2].record["authors"] == [{"literal": "World Health Organization"}]
 
 
 def test_latin_1_and_unknown_words() -> None:

@@ -277,9 +277,9 @@ def test_a_stranger_s_item() -> None:
     assert parsed_entry.record == {
         "type": "article-journal",
         "study_design": "not_recorded",
-        "title": "Effects of H. pylori & CO2, p < 0.05",
+        "title": "Effects of H. pylori & CO₂, p < 0.05",
         "container_title": "Brain",
-        "page": "392-9",
+        "page": "392-399",
         "number": "e12",
         "authors": [
             {"family": "Beethoven", "given": "Ludwig", "particle": "van"},

@@ -31,8 +31,8 @@ def codes(reading: ParsedFile) -> list[str]:
         ("10.1016/x)", "10.1016/x)"),
         ("10.1016/x:", "10.1016/x:"),
         ("10.1016/x,;.", "10.1016/x"),
-        ("https://doi.org/10.1016/x%2E", "10.1016/x."),
-        ("10.1016/x and more", None),
+        ("https://doi.org/10.1016/x%2E", "10.1016/x"),
+        ("10.1016/x and more", "10.1016/x"),
         ("<https://doi.org/10.1016/x>", "10.1016/x"),
         ("none", None),
     ],
@@ -178,7 +178,7 @@ ER  -
     assert sorted(entry.dropped) == ["AN", "KW", "M3", "N2", "SN", "UR", "Y1"]
     assert compared(entry.record) == {
         **READ,
-        "title": "Effects of H2O & p<0.05",
+        "title": "Effects of H₂O & p<0.05",
         "authors": [
             {"family": "Smith", "given": "J.A.", "suffix": "Jr."},
             {"family": "Meer", "given": "Jan", "particle": "van der"},

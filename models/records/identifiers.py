@@ -1,0 +1,148 @@
+"""Registered identifiers of works: in which form each is stored, and how it is found in text.
+
+People paste identifiers as addresses, with labels before them and remarks behind. What is posted
+and what stands in a file is cleaned alike, here.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from pydantic_core import PydanticCustomError
+
+# Longer texts are no identifiers with something around them.
+MOST_CHARACTERS = 2_000
+
+_DOI_PREFIX = re.compile(r"^(?:(?:info:|urn:)?doi(?:\s*[:/]\s*|\s+|(?=10\.)))+", re.IGNORECASE)
+_DOI_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
+_BRACKETS = ("<>", "()", "[]", "{}")
+_SITE = r"(?:https?://)?(?:www\.)?"
+_PMID_LABEL = re.compile(
+    rf"^\s*(?:{_SITE}(?:pubmed\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pubmed/)"
+    r"|(?:pmid|pubmed)(?:\s*:|\s(?=[0-9])|(?=[0-9])))\s*",
+    re.IGNORECASE,
+)
+_PMCID_LABEL = re.compile(
+    rf"^\s*(?:{_SITE}(?:pmc\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pmc/)articles/"
+    r"|(?:pmcid|pmc id|pubmed central)\s*:?)\s*(?=pmc|[0-9])",
+    re.IGNORECASE,
+)
+# A version, what kind of identifier it is, or the end of an address.
+_TAIL = re.compile(r"(?:/|\.[0-9]{1,3}|(?<!\s)\s++\[[^\[\]]*+\]|[.,;\s])+$")
+_ISBN = re.compile(r"(?<![0-9])(?:97[89][- ]?)?(?:[0-9][- ]?){9}[0-9Xx](?![0-9A-Za-z])")
+_DOI_IN_TEXT = re.compile(r"10\.[0-9]{4,9}/\S+")
+
+
+def clean_doi(text: str) -> str:
+    """Return the DOI in a text that holds one in any spelling, in lower case, without checking it.
+
+    Removed are `doi:` and resolvers' addresses, brackets around all of it, and a full stop, comma
+    or semicolon after it, as people paste it. Any other end belongs to the DOI: `10.1002/(SICI)…`
+    stays whole. In an address, a percent-encoded character belongs to the DOI too.
+    """
+    text = text.strip()
+    if text[:1] + text[-1:] in _BRACKETS:
+        text = text[1:-1]
+    text = _DOI_PREFIX.sub("", text)
+    if address := _DOI_RESOLVER.match(text):
+        text = text[address.end() :]
+        unquoted = unquote(text)
+        text = text if re.search(r"\s", unquoted) else unquoted
+    return _DOI_PREFIX.sub("", text).rstrip(".,; ").lower()
+
+
+def _clean_pmid(text: str) -> str:
+    return _TAIL.sub("", _PMID_LABEL.sub("", text)).strip()
+
+
+def _clean_pmcid(text: str) -> str:
+    value = _TAIL.sub("", _PMCID_LABEL.sub("", text)).strip().upper()
+    return f"PMC{value}" if value.isdecimal() else value
+
+
+def _clean_isbn(text: str) -> str:
+    label = re.sub(r"^\s*(?:e-?)?isbn(?:-1[03](?=[:\s]))?\s*:?", "", text, flags=re.IGNORECASE)
+    return re.sub(r"[\s-]", "", label).upper()
+
+
+@dataclass(frozen=True)
+class IdentifierFormat:
+    """The pattern of a scheme's identifiers, how to clean one, and an example."""
+
+    pattern: re.Pattern[str]
+    clean: Callable[[str], str]
+    example: str
+
+
+IDENTIFIER_FORMATS = {
+    "doi": IdentifierFormat(re.compile(r"10\.[0-9]{4,9}/\S+"), clean_doi, "10.1002/ana.22085"),
+    "pmid": IdentifierFormat(re.compile(r"[1-9][0-9]{0,8}"), _clean_pmid, "24119384"),
+    "pmcid": IdentifierFormat(re.compile(r"PMC[1-9][0-9]{0,9}"), _clean_pmcid, "PMC4132574"),
+    "isbn": IdentifierFormat(re.compile(r"[0-9]{9}[0-9X]|[0-9]{13}"), _clean_isbn, "9780131103627"),
+    "nct": IdentifierFormat(
+        re.compile(r"NCT[0-9]{8}"), lambda text: text.strip().upper(), "NCT00000102"
+    ),
+    # Without what RFC 3986 has no place for.
+    "uri": IdentifierFormat(
+        re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+"),
+        str.strip,
+        "urn:nbn:de:101:1-201102033592",
+    ),
+}
+
+
+def normalise_identifier(scheme: str, value: str) -> str:
+    """Return an identifier in the one form in which it is stored, such as a DOI in lower case.
+
+    Raises the Pydantic error `malformed_identifier` if the value is no identifier of the scheme.
+    """
+    form = IDENTIFIER_FORMATS[scheme]
+    normal = form.clean(value[: MOST_CHARACTERS + 1])
+    if len(value) > MOST_CHARACTERS or not form.pattern.fullmatch(normal):
+        raise PydanticCustomError(
+            "malformed_identifier",
+            "'{value}' is not a {scheme}; one looks like {example}.",
+            {"value": value, "scheme": scheme, "example": form.example},
+        )
+    if scheme == "isbn" and normal[-1] != (digit := _check_digit(normal)):
+        raise PydanticCustomError(
+            "malformed_identifier",
+            "'{value}' is not an isbn: its check digit would be {digit}.",
+            {"value": value, "scheme": scheme, "digit": digit},
+        )
+    return normal
+
+
+def _check_digit(isbn: str) -> str:
+    """Return the check digit of an ISBN (ISO 2108: modulo 11 of ten digits, 10 of thirteen)."""
+    digits = [int(digit) for digit in isbn[:-1]]
+    if len(isbn) == 10:
+        total = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=True))
+        return "0123456789X"[-total % 11]
+    total = sum(digit * (3 if place % 2 else 1) for place, digit in enumerate(digits))
+    return str(-total % 10)
+
+
+def identifiers_in(scheme: str, text: str) -> list[str]:
+    """Return the identifiers of a scheme in a text that holds one or several, in their order.
+
+    Each is in its normal form. Words around a DOI or an ISBN are passed over.
+    """
+    if len(text) > MOST_CHARACTERS:
+        return []
+    candidates = [text]
+    if scheme == "doi" and re.search(r"\S\s+\S", text):
+        candidates = [text, *(found[0] for found in _DOI_IN_TEXT.finditer(text))]
+    elif scheme == "isbn":
+        candidates = [found[0] for found in _ISBN.finditer(text)]
+    elif scheme == "pmcid":
+        candidates = re.split(r"[\s,;]+(?=PMC)", text)
+    return list(dict.fromkeys(filter(None, (_valid(scheme, each) for each in candidates))))
+
+
+def _valid(scheme: str, text: str) -> str | None:
+    try:
+        return normalise_identifier(scheme, text)
+    except PydanticCustomError:
+        return None
