@@ -295,7 +295,7 @@ BAD = [
             "pmid:abc",
             "pmid:0",
             "pmid:1234567890",
-            "pmcid:123",
+            "pmcid:PMC",
             "isbn:12",
         )
     ),
