@@ -14,6 +14,7 @@ VOCABULARIES = [
         "claim-kinds",
         "claim-origins",
         "statuses",
+        "topic-roles",
         "unassessed-reasons",
         "leanings",
         "directions",
