@@ -82,3 +82,10 @@ def test_the_seed_content_says_what_causes_what(client: TestClient) -> None:
     listed = client.get("/v1/claims?topic_role=subject:ccsvi&topic=multiple-sclerosis").json()
     assert {each["id"] for each in listed["data"]} == {"ccsvi-causes-ms", "ccsvi-commoner-in-ms"}
     assert client.get("/v1/claims?topic_role=object:ccsvi").json()["data"] == []
+
+
+@pytest.mark.parametrize("form", ["bibtex", "csl_json", "json_ld"])
+def test_a_claim_with_roles_and_ids_can_be_cited(form: str, desk: Desk) -> None:
+    ids = [{"scheme": "civic", "value": "EID1"}]
+    claim = desk.accepted("claim", "one", topics=TOPICS, topic_roles=ROLES, external_ids=ids)
+    assert desk.ask(None, "GET", f"/v1/claims/{claim}?format={form}").status_code == 200
