@@ -98,6 +98,7 @@ COLUMNS: dict[str, dict[str, tuple[Any, Any]]] = {
         "origin": (text(), "stated"),
         "language": (text(), "en"),
         "external_ids": LIST,
+        "topic_roles": LIST,
     },
     "evidence": {
         "risk_of_bias": (sa.JSON(), None),
