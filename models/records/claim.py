@@ -141,8 +141,12 @@ class ClaimIn(ClaimFields):
             if given.topic not in self.topics:
                 raise PydanticCustomError(
                     "not_a_topic",
-                    "The claim is not filed under '{topic}'; add it to topics.",
-                    {"topic": given.topic, "at": f"topic_roles/{number}/topic"},
+                    "The claim is not filed under '{topic}'. Its topics are: {topics}.",
+                    {
+                        "topic": given.topic,
+                        "topics": ", ".join(self.topics) or "none",
+                        "at": f"topic_roles/{number}/topic",
+                    },
                 )
         return self
 
