@@ -52,17 +52,15 @@ _PLAIN_FIELDS = ("publisher", "volume", "issue", "page", "number", "url", "langu
 
 def write(
     sources: Iterable[Row],
-    keys: Mapping[str, str],
     style: str = DEFAULT_STYLE,
     locale: str = DEFAULT_LOCALE,
 ) -> Iterator[bytes]:
     """Yield one line of UTF-8 text for each source, numbered from 1 if the style numbers entries.
 
     In square brackets after an entry stand a notice of its publisher ("Retracted") and which of the
-    identifiers that it shows nobody has verified. `keys` are not shown. Raises `InvalidRecord` at
+    identifiers that it shows nobody has verified. Raises `InvalidRecord` at
     once for a style or a locale that is not offered.
     """
-    del keys
     name = check(style, locale)
     return (
         f"{entry(source, number, name, locale)}\n".encode()

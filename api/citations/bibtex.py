@@ -62,12 +62,12 @@ _TERMS = (
 )
 
 
-def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield one entry for each source; `keys` maps slugs to citation keys."""
+def write(sources: Iterable[Row]) -> Iterator[bytes]:
+    """Yield one entry for each source; its key is the slug, which is the same in every file."""
     for source in sources:
         fields = "".join(f"  {name} = {value},\n" for name, value in _fields(source).items())
         entry_type = ENTRY_TYPES[source["type"]]
-        yield f"@{entry_type}{{{keys[source['id']]},\n{fields}}}\n\n".encode()
+        yield f"@{entry_type}{{{source['id']},\n{fields}}}\n\n".encode()
 
 
 def _fields(source: Row) -> Fields:

@@ -7,7 +7,7 @@ ends in the literal name "others", as pandoc and Zotero write it; an inferred da
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from api.citations.clean import ENTITY, MARKUP
 from api.citations.csl_json_reader import (
@@ -37,18 +37,18 @@ CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield an array with an item for each source, one on a line; `keys` maps slugs to `id`s."""
+def write(sources: Iterable[Row]) -> Iterator[bytes]:
+    """Yield an array with an item for each source, one on a line; its `id` is the slug."""
     separator = "["
     for source in sources:
-        yield f"{separator}\n{_encode(item(source, keys[source['id']]))}".encode()
+        yield f"{separator}\n{_encode(item(source))}".encode()
         separator = ","
     yield b"[]\n" if separator == "[" else b"\n]\n"
 
 
-def item(source: Row, key: str) -> Row:
-    """Return a source as an item of CSL-JSON with that `id`."""
-    result: Row = {"id": key, "type": TYPES[source["type"]]}
+def item(source: Row) -> Row:
+    """Return a source as an item of CSL-JSON."""
+    result: Row = {"id": source["id"], "type": TYPES[source["type"]]}
     for ours, names in TITLES.items():
         if source[ours]:
             result[names[0]] = _escaped(source[ours])

@@ -11,7 +11,7 @@ spreadsheets would run it as a formula. A program that reads the file has to rem
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from models.core import vocabularies as v
 from models.records.serializers import Row
@@ -56,7 +56,7 @@ FIELDS = {
     "updated": "When it was last changed.",
 }
 COLUMNS = {
-    "key": "Citation key, unique in this file.",
+    "key": "Citation key: the slug.",
     **{name: FIELDS[name] for name in ("id", "type", "title")},
     "authors": "Family, given names, suffix; the next author.",
     "authors_complete": "false where the list goes on.",
@@ -69,17 +69,17 @@ COLUMNS = {
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield the header and then a row for each source; `keys` maps slugs to citation keys."""
+def write(sources: Iterable[Row]) -> Iterator[bytes]:
+    """Yield the header and then a row for each source."""
     yield row(COLUMNS)
     for source in sources:
-        cells = cells_of(source, keys[source["id"]])
+        cells = cells_of(source)
         yield row(cells.get(column) for column in COLUMNS)
 
 
-def cells_of(source: Row, key: str) -> Row:
+def cells_of(source: Row) -> Row:
     """Return the cells of a source by column, before the guard against formulas."""
-    cells: Row = {"key": key, **{name: source[name] for name in FIELDS}}
+    cells: Row = {"key": source["id"], **{name: source[name] for name in FIELDS}}
     names = [_name(author).replace(";", ",") for author in source["authors"]]
     if not source["authors_complete"]:
         names.append("et al.")

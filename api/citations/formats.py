@@ -1,7 +1,7 @@
 """The formats of citations: those that are written, and those that are read."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from api.citations import bibliography, bibtex, csl_json, csv, json_ld, nbib, ri
 from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 
-# A writer takes sources and their citation keys by slug, and yields pieces of a file.
-Writer = Callable[[Iterable[Row], Mapping[str, str]], Iterator[bytes]]
+# A writer takes sources, and yields pieces of a file.
+Writer = Callable[[Iterable[Row]], Iterator[bytes]]
 # A reader adds the entries of a file to a parsed file, a new one unless one is given.
 Reader = Callable[[bytes, ParsedFile | None], ParsedFile]
 

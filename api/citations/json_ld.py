@@ -100,8 +100,8 @@ _SAFE_IN_URL = "%/:=&?~#+!$,;'@()*[]"
 _SAFE_IN_PATH = "/:;()!$&'*+,=@-._~"
 
 
-def write(sources: Iterable[Row], keys: Mapping[str, str], base: str = "") -> Iterator[bytes]:
-    """Yield a graph with a node for each source, its citation key as `alternateName`.
+def write(sources: Iterable[Row], base: str = "") -> Iterator[bytes]:
+    """Yield a graph with a node for each source.
 
     `base` is the address of the API, such as `https://claims.example`. Without it the nodes' ids
     are relative to the address of the file.
@@ -109,8 +109,7 @@ def write(sources: Iterable[Row], keys: Mapping[str, str], base: str = "") -> It
     yield f'{{"@context": {json.dumps(CONTEXT)},\n"@graph": ['.encode()
     separator = "\n"
     for source in sources:
-        node = {**work(source, base), "alternateName": keys[source["id"]]}
-        yield f"{separator}{json.dumps(node, ensure_ascii=False)}".encode()
+        yield f"{separator}{json.dumps(work(source, base), ensure_ascii=False)}".encode()
         separator = ",\n"
     yield b"\n]}\n"
 

@@ -8,7 +8,7 @@ to `U5`) under a label.
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from api.citations.clean import (
@@ -102,12 +102,12 @@ _URL = re.compile(r"https?://\S+")
 _DOI_URL = re.compile(r"https?://(dx\.)?doi\.org/")
 
 
-def write(sources: Iterable[Row], keys: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield each source as one RIS record in UTF-8; `keys` maps slugs to citation keys."""
+def write(sources: Iterable[Row]) -> Iterator[bytes]:
+    """Yield each source as one RIS record in UTF-8; its key is the slug."""
     for source in sources:
         values = [
             ("TY", TYPES[source["type"]]),
-            ("ID", keys[source["id"]]),
+            ("ID", source["id"]),
             *_body(source),
             ("ER", ""),
         ]

@@ -14,7 +14,6 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
 from api.citations import bibliography, csv, formats, json_ld
-from api.citations.citation_keys import key_maker
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
@@ -311,20 +310,12 @@ def sources_response(
 
     The list is read and written in pieces, so that it is never whole in memory.
     """
-    keys: dict[str, str] = {}
-    key_of = key_maker()
-
-    def with_keys() -> Iterator[Row]:
-        for source in sources:
-            keys[source["id"]] = key_of(source)
-            yield source
-
     assert isinstance(chosen, WrittenFormat), "the route offers no other"
     write = chosen.write
     if chosen is formats.LINKED_DATA:
         # Ids of nodes are absolute, wherever the file goes.
         write = partial(json_ld.write, base=str(request.base_url).rstrip("/"))
-    content = pieces(write(with_keys(), keys))
+    content = pieces(write(sources))
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"
     return streamed(request, content, headers, media_type)

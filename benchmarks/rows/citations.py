@@ -1,9 +1,8 @@
 """Row 7: the sources of a page of claims, as files for reference managers."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from api.citations.citation_keys import key_maker
 from api.http.list_formats import FORMATS
 from benchmarks import asks, machine
 from benchmarks.bench import Bench, Contender, Contenders, rates
@@ -11,7 +10,7 @@ from benchmarks.figures import STORES, Figure, at_least, ratios
 from benchmarks.load import LocalLoad
 from benchmarks.stores import Stores
 from models.database.connections import Database, connect
-from models.records.serializers import Row, sources_by_id
+from models.records.serializers import sources_by_id
 
 PAGES = 300
 # Topics with a status, those first that have about a page of claims.
@@ -94,14 +93,6 @@ def rebuilding(database: Database, name: str, sources: list[list[str]]) -> Local
     def rebuild(position: int) -> int:
         with database.read() as connection:
             records = sources_by_id(connection, sources[position % len(sources)])
-        keys: dict[str, str] = {}
-        citation_key = key_maker()
-
-        def with_keys() -> Iterator[Row]:
-            for source in records.values():
-                keys[source["id"]] = citation_key(source)
-                yield source
-
-        return sum(len(chunk) for chunk in FORMATS[name].write(with_keys(), keys))
+        return sum(len(chunk) for chunk in FORMATS[name].write(records.values()))
 
     return LocalLoad(rebuild, machine.SERVER_CPU)

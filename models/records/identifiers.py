@@ -29,8 +29,7 @@ _PMCID_LABEL = re.compile(
     r"|(?:pmcid|pmc id|pubmed central)\s*:?)\s*(?=pmc|[0-9])",
     re.IGNORECASE,
 )
-# A version, what kind of identifier it is, or the end of an address.
-_TAIL = re.compile(r"(?:/|\.[0-9]{1,3}|(?<!\s)\s++\[[^\[\]]*+\]|[.,;\s])+$")
+_ENDS = ".,;/ \t\n"
 _ISBN = re.compile(r"(?<![0-9])(?:97[89][- ]?)?(?:[0-9][- ]?){9}[0-9Xx](?![0-9A-Za-z])")
 _DOI_IN_TEXT = re.compile(r"10\.[0-9]{4,9}/\S+")
 
@@ -53,12 +52,25 @@ def clean_doi(text: str) -> str:
     return _DOI_PREFIX.sub("", text).rstrip(".,; ").lower()
 
 
+def _without_tail(text: str) -> str:
+    """Return an identifier without a version, its kind in brackets, or the end of an address.
+
+    No pattern does this: searched for in a long text of commas, it takes the square of its length.
+    """
+    text = text.strip().rstrip(_ENDS)
+    before, bracket, _ = text.rpartition("[")
+    if bracket and text.endswith("]"):
+        text = before.rstrip(_ENDS)
+    number, stop, version = text.rpartition(".")
+    return number if stop and version.isdecimal() and len(version) <= 3 else text
+
+
 def _clean_pmid(text: str) -> str:
-    return _TAIL.sub("", _PMID_LABEL.sub("", text)).strip()
+    return _without_tail(_PMID_LABEL.sub("", text))
 
 
 def _clean_pmcid(text: str) -> str:
-    value = _TAIL.sub("", _PMCID_LABEL.sub("", text)).strip().upper()
+    value = _without_tail(_PMCID_LABEL.sub("", text)).upper()
     return f"PMC{value}" if value.isdecimal() else value
 
 

@@ -135,7 +135,7 @@ def test_a_list_streams_all_pages_whatever_the_limit(empty: Store) -> None:
 def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
     revision = get_json(client, "/v1/claims/ccsvi-causes-ms")["revision"]
     answer = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex")
-    assert answer.text.startswith("@misc{claimbase")
+    assert answer.text.startswith("@misc{ccsvi-causes-ms,")
     assert f"revision {revision}" in answer.text
     assert "/v1/claims/ccsvi-causes-ms}" in answer.text
     then = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex&as_of=2010")

@@ -7,7 +7,7 @@ from tests.citations.sources import compared
 
 def written(*sources: Row) -> bytes:
     """Return the sources as a file."""
-    return b"".join(ris.write(sources, {source["id"]: "key" for source in sources}))
+    return b"".join(ris.write(sources))
 
 
 def one(text: str | bytes) -> Row:

@@ -4,14 +4,12 @@ formats choke on.
 All are rows exactly as `models.records.source_out` gives them, and valid by `SourceIn`.
 """
 
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from api.citations.citation_keys import key_maker
 from models.core import vocabularies as v
 from models.core.types import REVIEW_FIELDS
 from models.records.serializers import Row, source_out
@@ -62,13 +60,6 @@ def _seeded() -> tuple[SourceIn, ...]:
     sources = tuple(source for _, source in found)
     assert not problems
     return sources
-
-
-def citation_keys(sources: Iterable[Row]) -> dict[str, str]:
-    """Return a key for each source by slug; of keys that collide, the letters follow the slugs."""
-    key_of = key_maker()
-    in_order = sorted(sources, key=lambda source: str(source["id"]))
-    return {source["id"]: key_of(source) for source in in_order}
 
 
 def seed_sources() -> list[Row]:

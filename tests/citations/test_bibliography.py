@@ -80,7 +80,7 @@ def chosen() -> list[Row]:
 
 
 def lines(records: list[Row], style: str, locale: str = "en-US") -> list[str]:
-    return b"".join(write(records, {}, style, locale)).decode().splitlines()
+    return b"".join(write(records, style, locale)).decode().splitlines()
 
 
 def one(style: str = "apa", locale: str = "en-US", **fields: Any) -> str:
@@ -249,7 +249,7 @@ def test_a_style_has_aliases(alias: str) -> None:
 
 def test_an_unknown_style_or_locale_is_refused_with_similar_ones() -> None:
     with pytest.raises(InvalidRecord) as refused:
-        write([], {}, style="vancuover")
+        write([], style="vancuover")
     (fault,) = refused.value.faults
     assert (refused.value.code, fault.at, fault.suggestion) == (
         "unknown_value",
@@ -258,9 +258,9 @@ def test_an_unknown_style_or_locale_is_refused_with_similar_ones() -> None:
     )
     assert fault.allowed == list(STYLES)
     with pytest.raises(InvalidRecord) as refused:
-        write([], {}, style="chicago-author-date")
+        write([], style="chicago-author-date")
     with pytest.raises(InvalidRecord) as refused:
-        write([], {}, locale="en-UK")
+        write([], locale="en-UK")
     assert (refused.value.faults[0].at, refused.value.faults[0].allowed) == (
         "locale",
         list(LOCALES),

@@ -89,9 +89,7 @@ ARTICLE = """\
 
 
 def written(*sources: dict[str, Any]) -> str:
-    return b"".join(
-        bibtex.write(sources, {source["id"]: source["id"] for source in sources})
-    ).decode()
+    return b"".join(bibtex.write(sources)).decode()
 
 
 def article(**fields: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tests.generated import generated
 EXPECTED = {
     "zamboni-2009-jnnp": """\
 TY  - JOUR
-ID  - key
+ID  - zamboni-2009-jnnp
 TI  - Chronic cerebrospinal venous insufficiency in patients with multiple sclerosis
 AU  - Zamboni, P
 AU  - Galeotti, R
@@ -55,7 +55,7 @@ U3  - Sample: 65 MS, 235 controls
 ER  - \n""",
     "singh-2009": """\
 TY  - JOUR
-ID  - key
+ID  - singh-2009
 TI  - Anomalous venous blood flow and iron deposition in multiple sclerosis
 AU  - Singh, Ajay Vikram
 AU  - Zamboni, Paolo
@@ -73,7 +73,7 @@ U1  - Title: printed
 ER  - \n""",
     "zamboni-2009-cnr": """\
 TY  - JOUR
-ID  - key
+ID  - zamboni-2009-cnr
 TI  - Venous collateral circulation of the extracranial cerebrospinal outflow routes
 AU  - Zamboni, Paolo
 AU  - Consorti, Giuseppe
