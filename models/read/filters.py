@@ -55,10 +55,12 @@ MAX_VALUES = 50
 
 
 # What a parameter or a path may name a source by.
-SOURCE_REFERENCE = "slug, doi:…, pmid:…, pmcid:…, isbn:…, nct:… or uri:…"
+SOURCE_REFERENCE = (
+    "slug, doi:…, pmid:…, pmcid:…, isbn:…, nct:… or uri:…, a DOI, PMID, PMCID or its address"
+)
 _BEFORE_SCHEME = re.compile(rf",(?=(?:{'|'.join(IDENTIFIER_FORMATS)}):)", re.IGNORECASE)
 # Their identifiers may hold commas.
-_WITH_COMMAS = ("doi:", "uri:")
+_WITH_COMMAS = ("doi:", "uri:", "10.", "http://", "https://")
 
 
 def split(value: object) -> object:
@@ -93,6 +95,24 @@ def check_external_id(value: str) -> str:
             "malformed_external_id", "Write the collection, a colon and its id, such as civic:EID1."
         )
     return value
+
+
+def check_topic_role(value: str) -> str:
+    """Refuse what is not a role, a colon and the slug of a topic."""
+    role, _, topic = value.partition(":")
+    if role not in v.TOPIC_ROLES.ids or not is_slug(topic):
+        raise PydanticCustomError(
+            "malformed_topic_role",
+            "Write a role ({roles}), a colon and a topic, such as subject:ccsvi.",
+            {"roles": ", ".join(v.TOPIC_ROLES.ids)},
+        )
+    return value
+
+
+_ROLE_OF_FORM = WithJsonSchema(
+    {"type": "string", "pattern": f"^({'|'.join(v.TOPIC_ROLES.ids)}):{SLUG.pattern}$"}
+)
+TopicRoles = Many[Annotated[Name, AfterValidator(check_topic_role), _ROLE_OF_FORM]]
 
 
 _OF_FORM = WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}:.", "maxLength": 400})
@@ -223,6 +243,10 @@ class ClaimFilters(LineFilters):
     topic: Many[Slug] = Field(NO_VALUES, description="Filed under this topic (slug).")
     topic_ne: Many[Slug] = Field(
         NO_VALUES, alias="topic.ne", description="Not filed under these topics."
+    )
+    topic_role: TopicRoles = Field(
+        NO_VALUES,
+        description="Filed under a topic in a role (topic-roles), such as subject:ccsvi.",
     )
     asserted_by: Many[Slug] = Field(
         NO_VALUES, description="Asserted by (slug, see the facet asserted_by)."
@@ -705,7 +729,7 @@ def _conditions_on_claims(
     parameters: Mapping[str, Any], own: Mapping[str, Condition]
 ) -> list[ColumnElement[bool]]:
     day = parameters.get("as_of")
-    names = ("topic", "asserted_by", "document", "external_id")
+    names = ("topic", "topic_role", "asserted_by", "document", "external_id")
     terms = {name: has_term(name, day) for name in names}
     made = conditions(parameters, {**own, **terms})
     if lines := conditions(parameters, LINE_CONDITIONS):

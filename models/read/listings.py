@@ -35,6 +35,7 @@ from models.read.references import find_source
 from models.records import retired
 from models.records.assessment import Assessment
 from models.records.claim import Occurrence, Topic
+from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES
 from models.records.retired import Moved, not_found, require_not_retired
@@ -233,7 +234,7 @@ def fetch_listing(
 
 # Fields with many values a claim, whose index a list of claims may read; the most selective come
 # first. Those that the summary has too are hardly selective, but each value has claims in order.
-TERM_FIELDS = ("external_id", "topic", "document", "asserted_by")
+TERM_FIELDS = ("external_id", "topic_role", "topic", "document", "asserted_by")
 SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 
@@ -480,7 +481,10 @@ def resolve_source(connection: Connection, reference: str) -> str:
     slug = find_source(connection, reference, "source")
     if slug is None:
         # A merged source keeps an identifier if its successor has another one of that scheme.
-        if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
+        merged = None
+        if ":" in as_reference(reference):
+            merged = find_source(connection, reference, "source", "merged")
+        if merged:
             raise Moved(
                 RECORD_TYPES["source"], reference, read_source(connection, merged)["replaced_by"]
             )

@@ -98,6 +98,7 @@ COLUMNS: dict[str, dict[str, tuple[Any, Any]]] = {
         "origin": (text(), "stated"),
         "language": (text(), "en"),
         "external_ids": LIST,
+        "topic_roles": LIST,
     },
     "evidence": {
         "risk_of_bias": (sa.JSON(), None),
@@ -133,6 +134,14 @@ CHECKS = {
     "claim_document": STANDING_CHECKS,
     "status_period": STANDING_CHECKS,
 }
+# Letters of names that are folded from now on.
+LETTERS = str.maketrans(
+    {
+        **dict(zip("øłđðıħŧ", "olddiht", strict=True)),
+        **{"æ": "ae", "œ": "oe", "þ": "th"},
+        **dict.fromkeys("’‘ʼ`´", "'"),
+    }
+)
 # The tables by which ties between sources are found.
 TIES = ("source_version", "source_citation")
 # The indexes of new columns, by name.
@@ -164,6 +173,18 @@ def upgrade() -> None:
     for index, (table, *names) in INDEXES.items():
         op.create_index(index, table, names)
     _create_tables()
+    _fold_names()
+
+
+def _fold_names() -> None:
+    """Write the keys of names anew in which a letter stands that was not folded before."""
+    author = sa.table("source_author", *map(sa.column, ("source", "position", "name_key")))
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(author)).all():
+        folded = row.name_key.translate(LETTERS)
+        if folded != row.name_key:
+            same = (author.c.source == row.source) & (author.c.position == row.position)
+            connection.execute(sa.update(author).where(same).values(name_key=folded))
 
 
 def _create_tables() -> None:
