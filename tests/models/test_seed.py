@@ -34,7 +34,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     relations = causal[causal.index("\nrelations:") : causal.index("\nassessments:")]
     # The occurrence, and the lines of evidence as far as the last one that a case names.
     claims = {"ccsvi-causes-ms": before + "".join(items[:9]) + relations}
-    for target in re.findall("target: (.+)", relations):
+    for target in ("ccsvi-full-name", *re.findall("target: (.+)", relations)):
         text = (ROOT / "seed_data" / "claims" / f"{target}.yaml").read_text(encoding="utf-8")
         claims[target] = re.split(r"(?m)^(?=occurrences:|evidence:)", text)[0]
     sources: dict[str, str] = {}
