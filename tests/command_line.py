@@ -1,4 +1,4 @@
-"""The command line in a process of its own."""
+"""The command line, in this process or in one of its own."""
 
 import os
 import socket
@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
+from typer.testing import CliRunner
+
+from api.cli.app import app
 from api.settings import ROOT
 
 COMMAND = [sys.executable, "-c", "from api.cli.app import app; app()"]
@@ -18,6 +21,24 @@ COMMAND = [sys.executable, "-c", "from api.cli.app import app; app()"]
 def run(
     *arguments: str, url: str | None = None, given: str | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, which takes a tenth of the time that a new one does.
+
+    An exception that would end the process with a traceback comes through.
+    """
+    done = CliRunner().invoke(
+        app,
+        arguments,
+        input=given,
+        env={"CLAIMBASE_DATABASE_URL": url} if url else None,
+        catch_exceptions=False,
+    )
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def run_alone(
+    *arguments: str, url: str | None = None, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, as a person does."""
     environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url} if url else dict(os.environ)
     return subprocess.run(
         [*COMMAND, *arguments],

@@ -1,4 +1,6 @@
-"""The command line, as a person runs it: in a process of its own."""
+"""The command line. Most commands run in this process, some in one of their own, as a person runs
+them.
+"""
 
 import http.client
 import json
@@ -10,7 +12,7 @@ import pytest
 
 from models.database import schema_version
 from models.database.connections import file_url
-from tests.command_line import get, run, serving
+from tests.command_line import get, run, run_alone, serving
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, Store
 
 
@@ -74,7 +76,7 @@ def test_a_bad_seed_exits_1_with_the_report(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     (folder / "claims").mkdir(parents=True)
     (folder / "claims" / "x.yaml").write_text("statement: X.\nkind: fact\n", encoding="utf-8")
-    done = run("seed", str(folder), url=file_url(tmp_path / "a.db"))
+    done = run_alone("seed", str(folder), url=file_url(tmp_path / "a.db"))
     assert done.returncode == 1
     assert (
         "mine/claims/x.yaml: kind: 'fact' is not a term of the vocabulary claim-kinds."

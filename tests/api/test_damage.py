@@ -19,7 +19,7 @@ from models.database.damage import Damaged
 from models.transfer import backup
 from models.write import changes
 from tests.api.requests import bearer, problem
-from tests.command_line import run
+from tests.command_line import run, run_alone
 from tests.databases import Store, Templates
 
 BODY = {"name": "Emil", "role": "contributor"}
@@ -152,7 +152,7 @@ def test_a_start_does_not_fill_an_empty_file_where_that_is_forbidden(
     monkeypatch.setenv("CLAIMBASE_SEED_EMPTY", "false")
     empty = tmp_path / "a.db"
     empty.touch()
-    done = run("serve", "--port", "0", url=file_url(empty))
+    done = run_alone("serve", "--port", "0", url=file_url(empty))
     assert done.returncode == 1
     assert "is empty, and CLAIMBASE_SEED_EMPTY is false" in done.stderr
     database = connect(file_url(empty))

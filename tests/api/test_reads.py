@@ -8,6 +8,7 @@ there is more to read.
 import json
 import re
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 import httpx2 as httpx
@@ -33,6 +34,9 @@ WAYS = {
     "key": {"Accept-Encoding": "identity", "Authorization": "Bearer {key}"},
 }
 PLAIN = {"Accept-Encoding": "identity"}
+# An answer of more bytes is asked for in one of these ways beside plainly, each way in its turn;
+# every route has a smaller one in the smallest store, where all ways are tried.
+LARGE = 1_000_000
 # What is asked of a route beside its bare address.
 QUERIES = {
     "list_claims": (
@@ -177,6 +181,7 @@ def test_every_read_is_the_same_however_it_is_asked(
     assert isinstance(app, FastAPI)
     asked: set[str] = set()
     wrong: list[tuple[str, str, int]] = []
+    turns = cycle(WAYS)
     for name, method, path in questions(app, parts):
         asked.add(name)
         plain = client.request(method, path)
@@ -184,8 +189,8 @@ def test_every_read_is_the_same_however_it_is_asked(
         allowed = {REFUSED.get(name, 200)} if bare else {200, 400, 401, 404}
         if plain.status_code not in allowed:
             wrong.append((path, "plain", plain.status_code))
-        for way, headers in WAYS.items():
-            sent = {key: value.replace("{key}", parts["plain"]) for key, value in headers.items()}
+        for way in [next(turns)] if len(plain.content) > LARGE else WAYS:
+            sent = {key: value.replace("{key}", parts["plain"]) for key, value in WAYS[way].items()}
             answer = client.request(method, path, headers=sent)
             if not is_right(way, answer, plain):
                 wrong.append((path, way, answer.status_code))

@@ -136,6 +136,8 @@ def days_of(claim: claim_aggregate.ClaimAggregate) -> list[str]:
 
 
 def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
+    # What is derived does not hang on the database; that PostgreSQL stores it shows on fewer days.
+    every = 1 if shared.database.reader.dialect.name == "sqlite" else 5
     with shared.database.read() as connection:
         stored = {
             row["claim"]: dict(row)
@@ -146,7 +148,7 @@ def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
         for claim in claims:
             row = stored[claim.claim["id"]]
             periods = periods_of(connection, row["claim"])
-            for day in days_of(claim):
+            for day in days_of(claim)[::every]:
                 then = claim_aggregate.as_of(claim, day)
                 assert core_on(row, periods, day) == derived_plainly(then), (row["claim"], day)
                 (found,) = documents.parts_as_of(connection, [row], claim_aggregate.PARTS, day)
@@ -156,7 +158,7 @@ def test_every_day_of_every_claim_of_the_seed(shared: Store) -> None:
                 }
                 assert found == {**row, **parts}, (row["claim"], day)
                 compared += 1
-    assert compared > 500
+    assert compared > 500 / every
 
 
 def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:

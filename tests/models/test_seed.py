@@ -1,5 +1,6 @@
 """Seed files: all or nothing, every fault told at once, and nothing happens the second time."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,40 @@ from tests.databases import SEEDED, Store
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "seed_data", tmp_path / "seed_data"))
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the few seed files that the cases spoil, with all that these refer to."""
+    root = tmp_path_factory.mktemp("few") / "seed_data"
+    shutil.copytree(ROOT / "seed_data" / "vocabularies", root / "vocabularies")
+    causal = (ROOT / "seed_data" / CAUSAL).read_text(encoding="utf-8")
+    before, *items = re.split(r"(?m)^(?=  - key: )", causal[: causal.index("\nrelations:")])
+    relations = causal[causal.index("\nrelations:") : causal.index("\nassessments:")]
+    # The occurrence, and the lines of evidence as far as the last one that a case names.
+    claims = {"ccsvi-causes-ms": before + "".join(items[:9]) + relations}
+    for target in ("ccsvi-full-name", *re.findall("target: (.+)", relations)):
+        text = (ROOT / "seed_data" / "claims" / f"{target}.yaml").read_text(encoding="utf-8")
+        claims[target] = re.split(r"(?m)^(?=occurrences:|evidence:)", text)[0]
+    sources: dict[str, str] = {}
+    wanted = re.findall(r"source: (\S+)", claims["ccsvi-causes-ms"])
+    while wanted:
+        name = wanted.pop()
+        if name not in sources:
+            path = ROOT / "seed_data" / "sources" / f"{name}.yaml"
+            sources[name] = path.read_text(encoding="utf-8")
+            # What it cites, or is a version of.
+            wanted += re.findall(r"source: (\S+[a-z0-9])", sources[name])
+    for folder, texts in (("claims", claims), ("sources", sources)):
+        (root / folder).mkdir()
+        for name, text in texts.items():
+            (root / folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def few_files(few: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(few, tmp_path / "seed_data"))
 
 
 def revisions(store: Store) -> int:
@@ -169,15 +204,21 @@ BAD: list[tuple[str, str, Callable[[Path], object], list[str]]] = [
 ]
 
 
+def test_the_few_files_are_good_before_they_are_spoilt(empty: Store, few_files: Path) -> None:
+    tally = seed(empty.database, few_files)
+    assert tally["evidence", "stored"] == 8
+    assert {outcome for _, outcome in tally} == {"stored"}
+
+
 @pytest.mark.parametrize(
     ("file", "spoil", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
 )
 def test_a_bad_file_is_reported_and_nothing_is_stored(
-    empty: Store, files: Path, file: str, spoil: Callable[[Path], object], told: list[str]
+    empty: Store, few_files: Path, file: str, spoil: Callable[[Path], object], told: list[str]
 ) -> None:
-    spoil(files / file)
+    spoil(few_files / file)
     with pytest.raises(BadSeed) as caught:
-        seed(empty.database, files)
+        seed(empty.database, few_files)
     report = caught.value.detail
     assert "nothing was stored" in report
     assert f"seed_data/{file.split('/', maxsplit=1)[0]}/" in report
