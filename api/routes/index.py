@@ -41,6 +41,7 @@ LINKS = {
     "sources": "/v1/sources",
     "history": "/v1/statuses/history",
     "topics": "/v1/topics",
+    "collections": "/v1/collections",
     "suggest": "/v1/suggest",
     "changes": "/v1/changes",
     "vocabularies": "/v1/vocabularies",
