@@ -81,7 +81,7 @@ def test_import_scifact(empty: Store, tmp_path: Path) -> None:
     corpus.write_bytes(as_lines(ABSTRACT, TRANSLATED, LOOKED_AT))
     done = run("import", "scifact", str(claims), str(corpus), url=empty.url)
     assert done.returncode == 0, done.stderr
-    assert "4 lines: 8 records = 8 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
+    assert "5 lines: 9 records = 9 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
     bad = run("import", "scifact", str(corpus), str(claims), url=empty.url)
     assert (
         bad.returncode,

@@ -39,7 +39,7 @@ class CollectionPage(BaseModel):
 
 
 @router.get("", response_model=CollectionPage, responses=LIST_ERRORS)
-def list_topics(
+def list_collections(
     request: Request, connection: Reader, query: Annotated[CollectionParameters, Query()]
 ) -> Response:
     """List the collections with their licences, versions and days of retrieval."""
@@ -54,7 +54,7 @@ def list_topics(
 
 
 @router.get("/{collection}", response_model=CollectionOut, responses=RECORD_ERRORS)
-def get_topic(
+def get_collection(
     request: Request,
     connection: Reader,
     collection: Annotated[Text, Path(max_length=200, examples=["scifact"])],
