@@ -19,6 +19,7 @@ from api.http.read_connection import database
 from api.http.read_route import ReadRoute
 from models.core.types import Slug
 from models.database.connections import Database
+from models.read import references
 from models.read.filters import Filters
 from models.transfer import export as exporting
 
@@ -116,6 +117,9 @@ def _content(
     """
     try:
         with database.read(unlimited=True) as connection:
+            if collection is not None:
+                # An unknown one is told before anything else, also to HEAD.
+                references.resolve_references(connection, {"collection": [collection]})
             yield pagination.list_tag(connection).encode()
             yield from pieces(exporting.export_lines(connection, collection))
     finally:

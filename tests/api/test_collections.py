@@ -78,4 +78,7 @@ def test_the_export_of_one(desk: Desk) -> None:
     assert theirs in [line["id"] for line in claims[CLAIM]["evidence"]]
     unknown = problem(desk.ask(None, "GET", "/v1/export?collection=civik"))
     assert (unknown["status"], unknown["errors"][0]["suggestion"]) == (400, "civic")
+    assert desk.ask(None, "HEAD", "/v1/export?collection=civik").status_code == 400
+    assert desk.ask(None, "HEAD", "/v1/export?collection=civic").status_code == 200
+    # Each place was given back.
     assert desk.ask(None, "GET", "/v1/export").status_code == 200
