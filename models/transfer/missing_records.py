@@ -32,12 +32,12 @@ class MissingRecords:
     names: list[str]
 
     def __str__(self) -> str:
-        begins = f"Of {self.collection} ({self.after}; stored was {self.before})"
+        told = f"{self.collection}: stored was {self.before}, the file has {self.after}."
         if not self.number:
-            return f"{begins} no stored record is missing."
+            return f"{told} It lacks no stored record."
         more = self.number - len(self.names)
         names = ", ".join(self.names) + (f" and {more} more" if more else "")
-        return f"{begins} {self.number} stored records are not in the file; they stay: {names}."
+        return f"{told} Stored records that it lacks, which stay: {self.number}: {names}."
 
 
 @dataclass
