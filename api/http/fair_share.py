@@ -14,14 +14,14 @@ from api.http.clients import address_of, address_of_host
 Result = TypeVar("Result")
 
 # Time is counted in two windows of this length, this one and the one before.
-WINDOW_SECONDS = 0.5
+WINDOW_SECONDS = 1.0
 # An address may take so many times its share, and no more than this part of all. Clients that ask
 # alike differ by less, and must not slow each other.
 TOLERANCE = 2
 LARGEST_PART = 0.75
 # How long a request waits before it looks again, and altogether.
 PAUSE_SECONDS = 0.005
-LONGEST_WAIT_SECONDS = 2.0
+LONGEST_WAIT_SECONDS = 4.0
 # The event loop is free where it is no more than this late, and the process has used no more than
 # this part of one processor lately: a thread that computes holds Python's lock most of the time.
 LATE_SECONDS = 0.002

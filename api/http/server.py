@@ -34,7 +34,7 @@ from models.access.api_keys import redact_keys
 # receives that response.
 LINGER_SECONDS = 5
 # How many bytes a second of it are read: what was refused must cost less than what is served.
-LINGER_PACE = 4_000_000
+LINGER_PACE = 1_000_000
 # How long a client may take to send the headers, and how long an idle connection stays open.
 HEADER_SECONDS = 10.0
 # How soon a thread that computes lets the event loop go on. Python's own 5 ms are many requests.

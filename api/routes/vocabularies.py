@@ -15,6 +15,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.read_route import ReadRoute
 from models.core import vocabularies as v
 from models.core.errors import Fault, NotFound, close_matches
+from models.core.rating_schemes import RATING_SCHEMES
 from models.core.types import Text
 from models.core.vocabulary import Term, Vocabulary
 from models.status import explanation, rules
@@ -55,6 +56,7 @@ VOCABULARIES = {
         *(found for found in vars(v).values() if isinstance(found, Vocabulary)),
         STATUS_RULES,
         CERTAINTY_REASONS,
+        *RATING_SCHEMES.values(),
         explanation.PARTS,
         PROBLEMS,
     )

@@ -115,6 +115,22 @@ STATUSES = Vocabulary(
     ),
 )
 
+# The two ends of a statement, and the words of PICO. PECO's exposure is left out: in a statement
+# it is the subject.
+TOPIC_ROLES = Vocabulary(
+    "topic-roles",
+    "Roles of topics in a claim",
+    "What a topic is in the statement: that A inhibits B is not that B inhibits A.",
+    _terms(
+        ("subject", "subject", "What acts, or what the statement is about."),
+        ("object", "object", "What is acted on, caused or changed."),
+        ("population", "population", "In whom it is said to hold."),
+        ("intervention", "intervention", "What is done to them."),
+        ("comparator", "comparator", "What the intervention is compared with."),
+        ("outcome", "outcome", "What is measured in them."),
+    ),
+)
+
 UNASSESSED_REASONS = Vocabulary(
     "unassessed-reasons",
     "Why a claim is unassessed",
@@ -711,6 +727,7 @@ ROLES = Vocabulary(
 
 ClaimKind = Annotated[str, OneOf(CLAIM_KINDS)]
 ClaimOrigin = Annotated[str, OneOf(CLAIM_ORIGINS)]
+TopicRole = Annotated[str, OneOf(TOPIC_ROLES)]
 Status = Annotated[str, OneOf(STATUSES)]
 UnassessedReason = Annotated[str, OneOf(UNASSESSED_REASONS)]
 Leaning = Annotated[str, OneOf(LEANINGS)]

@@ -17,6 +17,7 @@ from models.core.dates import last_day_of
 from models.projection import claim_loader
 from models.projection.tables import DERIVED, NO_LEVEL
 from models.records import serializers
+from models.records.claim import role_reference
 from models.records.elsewhere import external_reference
 from models.search import index
 from models.status import claim_aggregate
@@ -126,6 +127,8 @@ def _dated_terms(
     """Yield each term of a claim as its field, its value and a day since when it holds."""
     for topic in claim.claim["topics"]:
         yield "topic", topic, ALWAYS
+    for given in claim.claim["topic_roles"]:
+        yield "topic_role", role_reference(given), ALWAYS
     for external_id in claim.claim["external_ids"]:
         yield "external_id", external_reference(external_id), ALWAYS
     if claim.claim["collection"] is not None:

@@ -96,8 +96,8 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
 
 
 class ClaimTerm(PartOfClaim, table=True):
-    """A value of a field with many (topic, asserted_by, document, external_id, evidence_level,
-    direction).
+    """A value of a field with many (topic, topic_role, asserted_by, document, external_id,
+    evidence_level, direction).
 
     A claim without a value in the field topic or asserted_by has the term `NO_TERM`. The summary
     of the claim's document is repeated beside each term, so that most lists and counts need

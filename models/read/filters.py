@@ -96,6 +96,24 @@ def check_external_id(value: str) -> str:
     return value
 
 
+def check_topic_role(value: str) -> str:
+    """Refuse what is not a role, a colon and the slug of a topic."""
+    role, _, topic = value.partition(":")
+    if role not in v.TOPIC_ROLES.ids or not is_slug(topic):
+        raise PydanticCustomError(
+            "malformed_topic_role",
+            "Write a role ({roles}), a colon and a topic, such as subject:ccsvi.",
+            {"roles": ", ".join(v.TOPIC_ROLES.ids)},
+        )
+    return value
+
+
+_ROLE_OF_FORM = WithJsonSchema(
+    {"type": "string", "pattern": f"^({'|'.join(v.TOPIC_ROLES.ids)}):{SLUG.pattern}$"}
+)
+TopicRoles = Many[Annotated[Name, AfterValidator(check_topic_role), _ROLE_OF_FORM]]
+
+
 _OF_FORM = WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}:.", "maxLength": 400})
 # The ids of other collections hold commas, so they are repeated, never split.
 ExternalIds = Annotated[
@@ -225,6 +243,10 @@ class ClaimFilters(LineFilters):
     topic: Many[Slug] = Field(NO_VALUES, description="Filed under this topic (slug).")
     topic_ne: Many[Slug] = Field(
         NO_VALUES, alias="topic.ne", description="Not filed under these topics."
+    )
+    topic_role: TopicRoles = Field(
+        NO_VALUES,
+        description="Filed under a topic in a role (topic-roles), such as subject:ccsvi.",
     )
     asserted_by: Many[Slug] = Field(
         NO_VALUES, description="Asserted by (slug, see the facet asserted_by)."
@@ -719,7 +741,7 @@ def _conditions_on_claims(
     parameters: Mapping[str, Any], own: Mapping[str, Condition]
 ) -> list[ColumnElement[bool]]:
     day = parameters.get("as_of")
-    names = ("topic", "asserted_by", "document", "external_id", "collection")
+    names = ("topic", "topic_role", "asserted_by", "document", "external_id", "collection")
     terms = {name: has_term(name, day) for name in names}
     made = conditions(parameters, {**own, **terms})
     if lines := conditions(parameters, LINE_CONDITIONS):

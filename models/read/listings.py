@@ -236,7 +236,7 @@ def fetch_listing(
 
 # Fields with many values a claim, whose index a list of claims may read; the most selective come
 # first. Those that the summary has too are hardly selective, but each value has claims in order.
-TERM_FIELDS = ("external_id", "topic", "document", "collection", "asserted_by")
+TERM_FIELDS = ("external_id", "topic_role", "topic", "document", "collection", "asserted_by")
 SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 

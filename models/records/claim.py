@@ -75,6 +75,17 @@ class TopicOut(TopicIn):
 RESERVED_SLUGS = ("facets",)
 
 
+# Each of a claim's few topics has one role, seldom two.
+MAX_TOPIC_ROLES = 50
+
+
+class RoleOfTopic(Strict):
+    """What one of a claim's topics is in its statement."""
+
+    topic: Slug = Field(description="One of the claim's topics.")
+    role: v.TopicRole
+
+
 class ClaimFields(Strict):
     """What one row of the table holds."""
 
@@ -99,6 +110,12 @@ class ClaimFields(Strict):
         default=None, max_length=5000, description="A curator's remark; never counts as evidence."
     )
     external_ids: list[ExternalId] = external_ids_field()
+    topic_roles: list[RoleOfTopic] = Field(
+        default=[],
+        max_length=MAX_TOPIC_ROLES,
+        sa_type=JSON,
+        description="What topics of the claim are in its statement; one may have two roles.",
+    )
     collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
@@ -126,6 +143,27 @@ class ClaimIn(ClaimFields):
             )
         refuse_repetition("external_ids", self.external_ids)
         return self
+
+    @model_validator(mode="after")
+    def _roles_of_its_topics(self) -> Self:
+        refuse_repetition("topic_roles", self.topic_roles)
+        for number, given in enumerate(self.topic_roles):
+            if given.topic not in self.topics:
+                raise PydanticCustomError(
+                    "not_a_topic",
+                    "The claim is not filed under '{topic}'. Its topics are: {topics}.",
+                    {
+                        "topic": given.topic,
+                        "topics": ", ".join(self.topics) or "none",
+                        "at": f"topic_roles/{number}/topic",
+                    },
+                )
+        return self
+
+
+def role_reference(given: dict[str, str]) -> str:
+    """Return a topic with its role as one text, by which claims are looked up."""
+    return f"{given['role']}:{given['topic']}"
 
 
 class Claim(ClaimFields, table=True):

@@ -30,7 +30,7 @@ BATCH_SIZE = 500
 # The fields of records that are objects, or lists of them.
 NESTED = {
     "topic": ("external_ids",),
-    "claim": ("external_ids",),
+    "claim": ("external_ids", "topic_roles"),
     "evidence": ("effects", "groups", "risk_of_bias", "ratings", "external_ids"),
     "assessment": ("ratings",),
 }

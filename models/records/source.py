@@ -457,9 +457,20 @@ def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | No
     return min([*days, recorded[:10]]), year
 
 
+# Letters that Unicode does not decompose, as people type them who lack them, and apostrophes.
+_UNDECOMPOSED = str.maketrans(
+    {
+        **dict(zip("øłđðıħŧ", "olddiht", strict=True)),
+        **{"æ": "ae", "œ": "oe", "þ": "th"},
+        **dict.fromkeys("’‘ʼ`´", "'"),
+    }
+)
+
+
 def name_key(name: str) -> str:
-    """Return a name without case and accents, to search by: 'Sundström' → 'sundstrom'."""
+    """Return a name without case and accents, to search by: 'Sørensen' → 'sorensen'."""
     if name.isascii():
         return name.lower()
-    decomposed = unicodedata.normalize("NFKD", name)
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
+    letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return letters.translate(_UNDECOMPOSED)

@@ -14,9 +14,11 @@ from models.core import vocabularies as v
 from models.core.dates import last_day_of
 from models.core.errors import NotFound
 from models.core.notice import WITH_OWN
+from models.core.types import Strict
 from models.records import serializers
 from models.records.assessment import AssessmentOut
-from models.records.claim import ClaimIn, OccurrenceOut, with_id
+from models.records.claim import ClaimIn, OccurrenceOut, RoleOfTopic, with_id
+from models.records.elsewhere import ExternalId
 from models.records.evidence import EvidenceOut
 from models.records.relation import RelationOut
 from models.records.serializers import Row
@@ -276,11 +278,18 @@ def _relation(relation: Row, accepted: Iterable[Row]) -> Row:
     return {**relation, **found, "evidence": rows}
 
 
+# The fields of a claim that are lists of objects.
+NESTED_MODELS: Mapping[str, type[Strict]] = {"external_ids": ExternalId, "topic_roles": RoleOfTopic}
+
+
 def core(aggregate: ClaimAggregate) -> ClaimOut:
     """Return the claim with its derived status."""
     *_, (_, present) = derived_by_day(aggregate)
     # It is not validated again: all of it comes from valid records.
-    return ClaimOut.model_construct(**{**fields(aggregate), **dict(present), **stamps(aggregate)})
+    told = {**fields(aggregate), **dict(present), **stamps(aggregate)}
+    for name, model in NESTED_MODELS.items():
+        told[name] = [model.model_construct(**each) for each in told[name]]
+    return ClaimOut.model_construct(**told)
 
 
 def fields(aggregate: ClaimAggregate) -> Row:

@@ -20,6 +20,11 @@ from models.write import changes
 
 # A record is matched by these, in this order, and then by title, year and first author.
 BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn", "nct", "uri")
+# What two descriptions of one work cannot have differently.
+NAMING_ONE_WORK = ("doi", "pmid", "pmcid")
+NAMING_ONE_PLACE = ("volume", "issue", "number", "page")
+# The types of works that are published in a book.
+PARTS_OF_BOOKS = ("chapter", "paper-conference")
 # Imported records do not have these fields, so they are not compared.
 NOT_COMPARED = (
     "id",
@@ -94,18 +99,25 @@ class _NewSources:
     """The new sources in a file so far."""
 
     slugs: set[str] = field(default_factory=set)
-    by_identity: dict[_Identity, SourceIn] = field(default_factory=dict)
+    by_identity: dict[_Identity, list[SourceIn]] = field(default_factory=dict)
     # The last number that was appended to each stem of a slug.
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def match_or_add(self, source: SourceIn) -> _Match | None:
-        """Return the new source that is the same and by what it was matched; else add this one."""
-        identities = _identities(source)
-        for identity, matched_by in identities:
-            if identity in self.by_identity:
-                return _Match(self.by_identity[identity], matched_by)
-        for identity, _ in identities:
-            self.by_identity.setdefault(identity, source)
+    def match_or_add(self, source: SourceIn, disowned: list[str]) -> _Match | None:
+        """Return the new source that is the same and by what it was matched; else add this one.
+
+        The names of its identifiers that belong to another work are added to `disowned`.
+        """
+        given = source.model_dump()
+        for identity, matched_by in _identities(source):
+            for known in self.by_identity.get(identity, ()):
+                if not _is_other_work(known.model_dump(), given, matched_by):
+                    return _Match(known, matched_by)
+                if matched_by != BY_TITLE:
+                    disowned.append(matched_by)
+        for identity, matched_by in _identities(source):
+            if matched_by not in disowned:
+                self.by_identity.setdefault(identity, []).append(source)
         return None
 
 
@@ -132,7 +144,7 @@ def reconcile(
         stored = _Stored(connection, sources, states)
         for entry in batch:
             if entry.source is not None:
-                entry.match = stored.match(entry.source) or new_sources.match_or_add(entry.source)
+                _match(entry, entry.source, stored, new_sources)
         new = [entry.source for entry in batch if entry.source is not None and not entry.match]
         _give_slugs(connection, new, new_sources, taken)
         matches = [entry.match.same for entry in batch if entry.match]
@@ -141,14 +153,38 @@ def reconcile(
             yield _finished(entry, bodies)
 
 
+def _without_isbn_of_whole(
+    line: int, fields: Mapping[str, Any], dropped: tuple[str, ...]
+) -> Record:
+    """Return a record without the ISBN of the book or proceedings that it is a part of.
+
+    An identifier names one work; of a part it would name all others of its book, too.
+    """
+    identifiers = fields.get("identifiers", [])
+    own = [identifier for identifier in identifiers if identifier["scheme"] != "isbn"]
+    if fields.get("type") not in PARTS_OF_BOOKS or len(own) == len(identifiers):
+        return line, fields, dropped
+    return line, {**fields, "identifiers": own}, (*dropped, "isbn of the whole")
+
+
 def _validated(record: Record) -> _Entry:
-    line, fields, dropped = record
+    line, fields, dropped = _without_isbn_of_whole(*record)
     try:
         source = SourceIn.model_validate({**fields, "id": "import"})
     except ValidationError as error:
         faults = record_faults(error, SourceIn.model_fields, MOST_FAULTS)
         return _Entry(Outcome(line, "reported", faults=faults, dropped=dropped), None)
     return _Entry(Outcome(line, "new", dropped=dropped, source=source), source)
+
+
+def _match(entry: _Entry, source: SourceIn, stored: "_Stored", new: _NewSources) -> None:
+    """Match an entry. A new one loses the identifiers that belong to another work."""
+    disowned: list[str] = []
+    entry.match = stored.match(source, disowned) or new.match_or_add(source, disowned)
+    if disowned and entry.match is None:
+        source.identifiers = [each for each in source.identifiers if each.scheme not in disowned]
+        told = (f"{scheme} of another work" for scheme in dict.fromkeys(disowned))
+        entry.outcome.dropped = (*entry.outcome.dropped, *told)
 
 
 def _finished(entry: _Entry, bodies: Mapping[str, Row]) -> Outcome:
@@ -176,6 +212,10 @@ def store_new(change: changes.Change, outcomes: Iterable[Outcome]) -> int:
     return stored
 
 
+# The slug and the state of a stored source.
+_Owner = tuple[str, str]
+
+
 class _Stored:
     """The stored sources that some sources may be the same as, read at once."""
 
@@ -185,26 +225,36 @@ class _Stored:
         self._connection = connection
         self._owners = _owners(connection, sources, states)
         self._similar = _of_same_author_and_year(connection, sources, states)
+        candidates = [owner for source in sources for owner, _ in self._candidates(source)]
+        self._bodies = sources_by_id(connection, list({slug for slug, _ in candidates}))
 
-    def match(self, source: SourceIn) -> _Match | None:
-        """Return the slug of the same stored source and by what it was matched, or None."""
+    def _candidates(self, source: SourceIn) -> Iterator[tuple[_Owner, str]]:
+        """Yield the stored sources that may be the same and by what, the surest first."""
         identifiers = _identifier_values(source)
         for scheme in BY_IDENTIFIER:
             owner = self._owners.get((scheme, identifiers.get(scheme, "")))
             if owner is not None:
-                return _Match(self._current(*owner), scheme)
-        words = _words(source.title)
-        owner = self._similar.get((words, _year(source), _first_author(source)))
-        return None if owner is None else _Match(self._current(*owner), BY_TITLE)
+                yield owner, scheme
+        like = (_words(source.title), _year(source), _first_author(source))
+        yield from ((owner, BY_TITLE) for owner in self._similar.get(like, ()))
+
+    def match(self, source: SourceIn, disowned: list[str]) -> _Match | None:
+        """Return the slug of the same stored source and by what it was matched, or None.
+
+        The names of its identifiers that belong to another work are added to `disowned`.
+        """
+        given = source.model_dump()
+        for (slug, state), matched_by in self._candidates(source):
+            if not _is_other_work(self._bodies[slug], given, matched_by):
+                return _Match(self._current(slug, state), matched_by)
+            if matched_by != BY_TITLE:
+                disowned.append(matched_by)
+        return None
 
     def _current(self, slug: str, state: str) -> str:
         if state != "merged":
             return slug
         return current_id(self._connection, RECORD_TYPES["source"], slug)
-
-
-# The slug and the state of a stored source.
-_Owner = tuple[str, str]
 
 
 def _owners(
@@ -232,7 +282,7 @@ def _owners(
 
 def _of_same_author_and_year(
     connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
-) -> dict[_Identity, _Owner]:
+) -> dict[_Identity, list[_Owner]]:
     """Return the stored sources with the first author and the year of one of these, by their words.
 
     A source without an author or a year is only like another one without.
@@ -240,7 +290,7 @@ def _of_same_author_and_year(
     author, stored = table(SourceAuthor), table(Source)
     is_first_author = (author.c.source == stored.c.id) & (author.c.position == 0)
     names = {_first_author(source) for source in sources}
-    found: dict[_Identity, _Owner] = {}
+    found: dict[_Identity, list[_Owner]] = {}
     for with_author in (True, False):
         years = {_year(source) for source in sources if bool(source.authors) == with_author}
         if not years:
@@ -256,8 +306,40 @@ def _of_same_author_and_year(
             .order_by(stored.c.id)
         )
         for slug, state, title, year, name in connection.execute(similar):
-            found.setdefault((_words(title), year, name), (slug, state))
+            found.setdefault((_words(title), year, name), []).append((slug, state))
     return found
+
+
+def _is_other_work(source: Row, other: Row, by: str) -> bool:
+    """Return whether two sources that have something in common are different works all the same.
+
+    Of one title, year and author they are if both have a DOI, PMID or PMCID, a volume, issue,
+    number or first page, and another. Of one identifier, if their titles differ and another
+    identifier contradicts; an ISBN names no more than the book of one title.
+    """
+    if by == BY_TITLE:
+        return _contradict(source, other, (*NAMING_ONE_WORK, *NAMING_ONE_PLACE))
+    if same_title(source["title"], other["title"]):
+        return False
+    return by == "isbn" or _contradict(source, other, NAMING_ONE_WORK)
+
+
+def _contradict(source: Row, other: Row, names: Iterable[str]) -> bool:
+    """Return whether both have something of these names, and not the same."""
+    ours, theirs = (
+        {
+            **_values_by_scheme(each["identifiers"]),
+            **{name: _first_word(each[name]) for name in NAMING_ONE_PLACE},
+        }
+        for each in (source, other)
+    )
+    return any(ours.get(name) and theirs.get(name) and ours[name] != theirs[name] for name in names)
+
+
+def _first_word(text: str | None) -> str:
+    """Return the first number or word of a place: the first page, a volume without its part."""
+    words = re.findall(r"\w+", text or "")
+    return words[0].lower() if words else ""
 
 
 def _one_of(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
@@ -378,7 +460,7 @@ def _slug_stem(source: SourceIn) -> str:
     name: str | None = source.title
     if source.authors:
         name = source.authors[0].family or source.authors[0].literal
-    words = re.findall(r"[a-z0-9]+", name_key(name or ""))
+    words = re.findall(r"[a-z0-9]+", name_key(name or "").replace("'", ""))
     stem = "-".join(words)[:60].strip("-") or "source"
     year = _year(source)
     return f"{stem}-{year}" if year else stem

@@ -46,17 +46,17 @@ def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) ->
 def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
     """Move the claim's parts, then the relations that point to it, then the claim itself.
 
-    What it is filed under and what others call it are the other's, too.
+    What it is filed under, in which roles, and what others call it are the other's, too.
 
     Proposals on the claim are rejected.
     """
     claim = RECORD_TYPES["claim"]
     both = {
         "topics": sorted({*old["topics"], *into["topics"]}),
-        "external_ids": [
-            *into["external_ids"],
-            *(each for each in old["external_ids"] if each not in into["external_ids"]),
-        ],
+        **{
+            name: [*into[name], *(each for each in old[name] if each not in into[name])]
+            for name in ("external_ids", "topic_roles")
+        },
     }
     if any(into[name] != value for name, value in both.items()):
         _put(change, claim, {**into, **both})

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import Field
 
 from models.access.api_keys import Key
+from models.core.rating_schemes import RATING_SCHEMES
 from models.core.types import Strict
 from models.projection import claim_loader
 from models.records.claim import Occurrence
@@ -25,7 +26,8 @@ class PreviewWarning(Strict):
     code: str
     detail: str
     lines: list[str] = Field(
-        description="Ids of the lines that are there already; none where it is about the claim."
+        description="Ids of the lines that are there already; none where it is about the claim or a"
+        " rating."
     )
 
 
@@ -59,7 +61,11 @@ def preview(
     )
     (new,) = (row for row in judged if row["key"] == line["key"])
     others = [row for row in judged if row["state"] == "accepted" and row["key"] != line["key"]]
-    warnings = [*_warnings(new, others), *_claim_warnings(connection, claim)]
+    warnings = [
+        *_warnings(new, others),
+        *_rating_warnings(new),
+        *_claim_warnings(connection, claim),
+    ]
     predicted = [] if line["relation_type"] else list(predictions_of(claim["id"]))
     explained = (explain(each, None, predictions=predicted) for each in (before, after))
     return next(explained), next(explained), warnings
@@ -102,12 +108,32 @@ _WARNINGS: tuple[tuple[str, Callable[[Row, Row], bool], str], ...] = (
 )
 
 
-# Question marks of the scripts that have one of their own for questions.
+def _rating_warnings(line: Row) -> Iterator[PreviewWarning]:
+    """Warn of values that a known scheme does not have; they are kept as they are."""
+    for rating in line["ratings"]:
+        scheme = RATING_SCHEMES.get(rating["scheme"])
+        if scheme is not None and rating["value"] not in scheme.ids:
+            detail = (
+                f"The rating '{rating['value']}' is no value of the scheme '{scheme.name}', whose"
+                f" values are: {', '.join(scheme.ids)}."
+            )
+            yield PreviewWarning(code="unknown_rating", detail=detail, lines=[])
+
+
+# Question marks of the scripts that have one of their own for questions. The Greek one looks like
+# a semicolon and is stored as one, so it ends a question only where the statement is Greek.
 QUESTION_MARKS = ("?", "\N{FULLWIDTH QUESTION MARK}", "\N{ARABIC QUESTION MARK}")
+GREEK_QUESTION_MARKS = (";", "\N{GREEK QUESTION MARK}")
+
+
+def _is_question(claim: Row) -> bool:
+    greek = claim["language"].lower().split("-")[0] == "el"
+    marks = (*QUESTION_MARKS, *GREEK_QUESTION_MARKS) if greek else QUESTION_MARKS
+    return bool(claim["statement"].rstrip().endswith(marks))
 
 
 def _claim_warnings(connection: Connection, claim: Row) -> Iterator[PreviewWarning]:
-    if claim["statement"].rstrip().endswith(QUESTION_MARKS):
+    if _is_question(claim):
         detail = "The claim is a question: nothing can support or dispute it. State an answer."
         yield PreviewWarning(code="statement_is_question", detail=detail, lines=[])
     if claim["origin"] == "stated" and not _has_occurrence(connection, claim["id"]):

@@ -14,6 +14,7 @@ VOCABULARIES = [
         "claim-kinds",
         "claim-origins",
         "statuses",
+        "topic-roles",
         "unassessed-reasons",
         "leanings",
         "directions",
@@ -43,6 +44,7 @@ VOCABULARIES = [
         "roles",
         "status-rules",
         "certainty-reasons",
+        *("civic-level", "grade", "iarc", "sort", "acmg"),
         "explanation-parts",
         "problems",
     ),
@@ -103,6 +105,8 @@ def test_every_vocabulary_is_reachable_and_defines_its_terms(client: TestClient)
         ("directions", ["supports", "disputes", "inconclusive"]),
         ("evidence-levels", ["1", "2", "3", "4", "5", "not_gradable"]),
         ("certainties", ["very_low", "low", "moderate", "high"]),
+        ("civic-level", ["A", "B", "C", "D", "E"]),
+        ("grade", ["high", "moderate", "low", "very low"]),
     ],
 )
 def test_terms_stand_in_their_order(name: str, terms: list[str], client: TestClient) -> None:
@@ -172,3 +176,16 @@ def test_a_database_that_is_not_migrated_is_alive_but_not_ready(at: str, empty: 
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["code"] == "unavailable"
             assert "migrate" in answer.json()["detail"]
+
+
+def test_a_crosswalk_of_a_rating_scheme_leads_to_a_term(client: TestClient) -> None:
+    led = 0
+    for scheme in ("civic-level", "grade", "iarc", "sort", "acmg"):
+        found = get_json(client, f"/v1/vocabularies/{scheme}")
+        assert found["reference"].startswith("https://")
+        for term in found["terms"]:
+            for vocabulary, other in term["crosswalk"].items():
+                terms = get_json(client, f"/v1/vocabularies/{vocabulary}")["terms"]
+                assert other in {each["id"] for each in terms}
+                led += 1
+    assert led == 4

@@ -105,11 +105,19 @@ def warnings(desk: Desk, line: str) -> dict[str, list[str]]:
     return {warning["code"]: warning["lines"] for warning in told["warnings"]}
 
 
-@pytest.mark.parametrize("statement", ["Does X help?", "X ヘルプ\uff1f"])
+@pytest.mark.parametrize(
+    ("statement", "language"),
+    [
+        ("Does X help?", "en"),
+        ("X ヘルプ\uff1f", "ja"),
+        ("Βοηθά\u037e", "el"),
+        ("Βοηθά;", "el-GR"),
+    ],
+)
 def test_a_preview_warns_of_a_question_and_of_a_claim_that_is_stated_nowhere(
-    desk: Desk, statement: str
+    desk: Desk, statement: str, language: str
 ) -> None:
-    desk.propose("anna", "claim", "asked", statement=statement)
+    desk.propose("anna", "claim", "asked", statement=statement, language=language)
     line = desk.propose("anna", "evidence", "mine", claim="asked")
     alone: dict[str, list[str]] = {"statement_is_question": [], "no_occurrence": []}
     assert warnings(desk, line) == alone
@@ -122,6 +130,26 @@ def test_a_preview_warns_of_a_question_and_of_a_claim_that_is_stated_nowhere(
     assert warnings(desk, line) == {"no_occurrence": []}
     desk.must(200, "anna", "PATCH", path, {"origin": "added"}, If_Match=NOW)
     assert warnings(desk, line) == {}
+
+
+def test_a_preview_warns_of_a_value_that_a_known_scheme_does_not_have(desk: Desk) -> None:
+    ratings = [
+        {"scheme": "grade", "value": "very low"},
+        {"scheme": "sort", "value": "A"},
+        {"scheme": "grade", "value": "Very low"},
+        {"scheme": "iarc", "value": "2C"},
+        {"scheme": "our-own", "value": "splendid"},
+    ]
+    line = desk.accepted("evidence", "mine", ratings=ratings)
+    told = desk.must(200, "ben", "POST", f"/v1/evidence/{line}:preview")["warnings"]
+    unknown = [each["detail"] for each in told if each["code"] == "unknown_rating"]
+    assert [detail.split("'")[1:4:2] for detail in unknown] == [
+        *(["Very low", "grade"], ["2C", "iarc"]),
+    ]
+    assert unknown[1].endswith("whose values are: 1, 2A, 2B, 3, 4.")
+    assert desk.must(200, "anna", "GET", f"/v1/evidence/{line}")["ratings"] == [
+        {**each, "by": None, "at": None} for each in ratings
+    ]
 
 
 def test_a_preview_warns_of_lines_that_count_together(desk: Desk) -> None:

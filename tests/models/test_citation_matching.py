@@ -120,3 +120,119 @@ def test_the_faults_that_are_told_are_bounded(empty: Store) -> None:
         outcome.faults[-1].detail
         == f"{1000 - MOST_FAULTS} more faults of this record are not listed."
     )
+
+
+def outcomes_of(store: Store, *records: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Import records into a store, and return what became of each and by what it was matched."""
+    numbered = (record(number, **fields) for number, fields in enumerate(records))
+    with changes.begin(store.database, actor="test") as change:
+        found = list(citation_matching.reconcile(change.connection, numbered, proposed=True))
+        citation_matching.store_new(change, found)
+    return [(outcome.outcome, outcome.matched_by) for outcome in found]
+
+
+def works(**ids: str) -> dict[str, Any]:
+    return {
+        "identifiers": [
+            {"scheme": scheme, "value": value, "verification": "unverified"}
+            for scheme, value in ids.items()
+        ]
+    }
+
+
+ISBN = "9780131103627"
+SAME: dict[str, Any] = {
+    "title": "Editorial", "authors": [{"family": "Doe", "given": "J"}], "issued": "2012",
+}  # fmt: skip
+# Two records, and what becomes of the second, in one file and over two.
+PAIRS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, str | None]]] = [
+    (
+        "chapters of one book",
+        {"type": "chapter", "title": "First", **works(isbn=ISBN)},
+        {"type": "chapter", "title": "Second", **works(isbn=ISBN)},
+        ("new", None),
+    ),
+    (
+        "one book",
+        works(isbn=ISBN) | {"title": "A"},
+        works(isbn=ISBN) | {"title": "A."},
+        ("matched", "isbn"),
+    ),
+    (
+        "two books",
+        works(isbn=ISBN) | {"title": "A"},
+        works(isbn=ISBN) | {"title": "B"},
+        ("new", None),
+    ),
+    (
+        "a column, by its DOI",
+        {**SAME, **works(doi="10.1234/ed.1")},
+        {**SAME, **works(doi="10.1234/ed.2")},
+        ("new", None),
+    ),
+    (
+        "a column, by issue",
+        {**SAME, **works(), "issue": "1"},
+        {**SAME, **works(), "issue": "2"},
+        ("new", None),
+    ),
+    (
+        "a column, by page",
+        {**SAME, **works(), "page": "1"},
+        {**SAME, **works(), "page": "65-6"},
+        ("new", None),
+    ),
+    (
+        "one page, written twice",
+        {**SAME, **works(), "page": "65"},
+        {**SAME, **works(doi="10.1234/2"), "page": "65-66"},
+        ("matched", citation_matching.BY_TITLE),
+    ),
+    (
+        "a PMID of another work",
+        {"title": "A", **works(pmid="1", doi="10.1234/a")},
+        {"title": "B", **works(pmid="1", doi="10.1234/b")},
+        ("new", None),
+    ),
+    (
+        "a title that was corrected",
+        {"title": "A", **works(pmid="1")},
+        {"title": "B", **works(pmid="1")},
+        ("matched", "pmid"),
+    ),
+    (
+        "a name in other letters",
+        {**SAME, **works(), "authors": [{"family": "Sørensen", "given": "O"}]},
+        {**SAME, **works(), "authors": [{"family": "Sorensen", "given": "O"}]},
+        ("matched", citation_matching.BY_TITLE),
+    ),
+    (
+        "an apostrophe of another kind",
+        {**SAME, **works(), "authors": [{"family": "O’Brien", "given": "S"}]},
+        {**SAME, **works(), "authors": [{"family": "O'Brien", "given": "S"}]},
+        ("matched", citation_matching.BY_TITLE),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"), [case[1:] for case in PAIRS], ids=[case[0] for case in PAIRS]
+)
+def test_a_match_loses_no_work(
+    empty: Store, first: dict[str, Any], second: dict[str, Any], expected: tuple[str, str | None]
+) -> None:
+    # In one file nothing is stored before the second, and the files are the first alone and both.
+    with empty.database.read() as connection:
+        both = [record(0, **first), record(1, **second)]
+        _, outcome = citation_matching.reconcile(connection, both, proposed=True)
+    assert (outcome.outcome, outcome.matched_by) == expected
+    assert outcomes_of(empty, first) == [("new", None)]
+    assert outcomes_of(empty, second) == [expected]
+
+
+def test_slugs_have_no_letters_left_out(empty: Store) -> None:
+    names = ("Sørensen", "O’Brien", "Łukasz", "Đorđević")
+    records = [record(n, authors=[{"family": name}], issued="2012") for n, name in enumerate(names)]
+    assert [outcome.id for outcome in reconciled(empty, records)] == [
+        *("sorensen-2012", "obrien-2012", "lukasz-2012", "dordevic-2012")
+    ]

@@ -196,8 +196,8 @@ def test_what_the_schema_before_has_no_place_for_is_taken_out_and_the_rest_survi
     with empty.database.read() as connection:
         (claim,) = claim_loader.load(connection, ["x-causes-y"])
     assert [row["key"] for row in claim.assessments] == ["status"]
-    names = ("origin", "language", "notice", "external_ids")
-    assert [claim.claim[name] for name in names] == ["stated", "en", None, []]
+    names = ("origin", "language", "notice", "external_ids", "topic_roles")
+    assert [claim.claim[name] for name in names] == ["stated", "en", None, [], []]
     (row,) = claim.evidence
     assert (row["effects"], row["groups"], row["ratings"], row["pools"]) == ([], [], [], [])
     with changes.begin(empty.database, actor="ada") as change:
@@ -282,7 +282,8 @@ def _older_documents() -> sa.TableClause:
 def _older(row: Row) -> Row:
     """Return a document as the program before stored it: without what it did not tell."""
     told = from_json(documents_module.claim_json(row))
-    for name in ("origin", "notice", "language", "external_ids", "status_since_inferred"):
+    newer = ("origin", "notice", "language", "external_ids", "topic_roles", "status_since_inferred")
+    for name in newer:
         del told[name]
     kept = {name: value for name, value in row.items() if name in _older_documents().c}
     return {**kept, "traits": 0, "core": to_json(told), "past": b""}

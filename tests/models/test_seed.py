@@ -104,8 +104,8 @@ BAD: list[tuple[str, str, Callable[[Path], object], list[str]]] = [
     ),
     (
         "unknown topic",
-        CAUSAL,
-        lambda p: replace(p, "topics: [ccsvi,", "topics: [cssvi,"),
+        "claims/ccsvi-full-name.yaml",
+        lambda p: replace(p, "topics: [ccsvi]", "topics: [cssvi]"),
         ["topics", "Did you mean 'ccsvi'?"],
     ),
     (

@@ -44,7 +44,7 @@ OLDER_DESIGNS = {
 NEW_DESIGNS = (*DESIGNS, *OLDER_DESIGNS)
 SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 NEW_SCHEMES = (*SCHEMES, "nct", "uri")
-RECORD_KINDS = (*("topic", "source", "claim", "occurrence", "evidence", "relation", "assessment"),)
+RECORD_KINDS = ("topic", "source", "claim", "occurrence", "evidence", "relation", "assessment")
 NEW_RECORD_KINDS = (RECORD_KINDS[0], "collection", *RECORD_KINDS[1:])
 STATES = ("submitted", "accepted", "rejected", "withdrawn", "retracted", "merged")
 # The columns that are one of a vocabulary, and its terms before and after.
@@ -103,6 +103,7 @@ COLUMNS: dict[str, dict[str, tuple[Any, Any]]] = {
         "origin": (text(), "stated"),
         "language": (text(), "en"),
         "external_ids": LIST,
+        "topic_roles": LIST,
     },
     "evidence": {
         "risk_of_bias": (sa.JSON(), None),
@@ -138,6 +139,14 @@ CHECKS = {
     "claim_document": STANDING_CHECKS,
     "status_period": STANDING_CHECKS,
 }
+# Letters of names that are folded from now on.
+LETTERS = str.maketrans(
+    {
+        **dict(zip("øłđðıħŧ", "olddiht", strict=True)),
+        **{"æ": "ae", "œ": "oe", "þ": "th"},
+        **dict.fromkeys("’‘ʼ`´", "'"),
+    }
+)
 # The tables by which ties between sources are found.
 TIES = ("source_version", "source_citation")
 # The tables of records that may come from a collection, with the first column of their key.
@@ -175,6 +184,18 @@ def upgrade() -> None:
     for index, (table, *names) in INDEXES.items():
         op.create_index(index, table, names)
     _create_tables()
+    _fold_names()
+
+
+def _fold_names() -> None:
+    """Write the keys of names anew in which a letter stands that was not folded before."""
+    author = sa.table("source_author", *map(sa.column, ("source", "position", "name_key")))
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(author)).all():
+        folded = row.name_key.translate(LETTERS)
+        if folded != row.name_key:
+            same = (author.c.source == row.source) & (author.c.position == row.position)
+            connection.execute(sa.update(author).where(same).values(name_key=folded))
 
 
 def _create_collections() -> None:
