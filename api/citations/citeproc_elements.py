@@ -71,6 +71,13 @@ class Name(_Element, model.Name):  # type: ignore[misc]
             sort_options = {**(sort_options or {}), **self._et_al_options(len(names), context)}
         return super().process(item, variable, context=context, sort_options=sort_options, **more)
 
+    def initialize(self, given: str, mark: str, context: Any) -> str:
+        """Return the initials of given names, which citeproc-py makes of neither 'JB' nor 'T. ten'.
+
+        It takes 'JB' for one name, and puts a mark where a name in small letters ends or none is.
+        """
+        return initials(given, mark, hyphens=self.get_option("initialize-with-hyphen", context))
+
     def _et_al_options(self, count: int, context: Any) -> Options:
         """Return the options with which 'et al.' replaces the last name of a list."""
         named = count - 1
@@ -88,6 +95,39 @@ class Name(_Element, model.Name):  # type: ignore[misc]
         if self.get_option("sort-separator", context) == " ":
             options["delimiter-precedes-et-al"] = "always"
         return options
+
+
+# Longer words in capitals are names: Lee, and not L. E. E., may be written LEE.
+_MOST_INITIALS = 3
+
+
+def initials(given: str, mark: str, *, hyphens: bool) -> str:
+    """Return the initials of given names with a mark after each: 'Min-jun', '. ' → 'M.-J.'.
+
+    Words in small letters are particles and stay, and so do names in scripts without capitals.
+    """
+    if given.upper() == given.lower():
+        return given
+    shown = ""
+    for word in re.sub(r"\.(?=[^\s-])", ". ", given).split():
+        parts = [part for part in re.split("[-‐.]", word) if part]
+        if not parts:
+            continue
+        if parts[0][0].islower():
+            shown = f"{shown.rstrip()} {word} "
+            continue
+        groups = [[*part] if _is_run(part) else [part[0].upper()] for part in parts]
+        marked = [mark.join(group) + mark for group in groups]
+        if hyphens:
+            blank = " " if mark.endswith(" ") else ""
+            shown += "-".join(each.rstrip() for each in marked) + blank
+        else:
+            shown += "".join(marked)
+    return shown.strip()
+
+
+def _is_run(part: str) -> bool:
+    return part.isalpha() and part.isupper() and len(part) <= _MOST_INITIALS
 
 
 class Substitute(_Element, model.Substitute):  # type: ignore[misc]

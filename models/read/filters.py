@@ -56,10 +56,12 @@ MAX_VALUES = 50
 
 
 # What a parameter or a path may name a source by.
-SOURCE_REFERENCE = "slug, doi:…, pmid:…, pmcid:…, isbn:…, nct:… or uri:…"
+SOURCE_REFERENCE = (
+    "slug, doi:…, pmid:…, pmcid:…, isbn:…, nct:… or uri:…, a DOI, PMID, PMCID or its address"
+)
 _BEFORE_SCHEME = re.compile(rf",(?=(?:{'|'.join(IDENTIFIER_FORMATS)}):)", re.IGNORECASE)
 # Their identifiers may hold commas.
-_WITH_COMMAS = ("doi:", "uri:")
+_WITH_COMMAS = ("doi:", "uri:", "10.", "http://", "https://")
 
 
 def split(value: object) -> object:

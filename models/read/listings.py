@@ -36,6 +36,7 @@ from models.records import retired
 from models.records.assessment import Assessment
 from models.records.claim import Occurrence, Topic
 from models.records.collection import Collection
+from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
@@ -490,7 +491,10 @@ def resolve_source(connection: Connection, reference: str) -> str:
     slug = find_source(connection, reference, "source")
     if slug is None:
         # A merged source keeps an identifier if its successor has another one of that scheme.
-        if ":" in reference and (merged := find_source(connection, reference, "source", "merged")):
+        merged = None
+        if ":" in as_reference(reference):
+            merged = find_source(connection, reference, "source", "merged")
+        if merged:
             raise Moved(
                 RECORD_TYPES["source"], reference, read_source(connection, merged)["replaced_by"]
             )

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Select, bindparam, select
 from models.core.errors import Fault, Gone, InvalidRecord
 from models.database.prepared_statements import fetch, fetch_first, is_one_of, padded
 from models.read.filters import REFERENCES, SOURCE_REFERENCES, comparable_values, term
-from models.records.identifiers import IDENTIFIER_FORMATS, normalise_identifier
+from models.records.identifiers import IDENTIFIER_FORMATS, as_reference, normalise_identifier
 from models.records.near_matches import nearest
 from models.records.record_types import (
     RECORD_TYPES,
@@ -35,10 +35,13 @@ def find_source(
 
     Raises `InvalidRecord`, for the parameter `at`, if the identifier is malformed.
     """
-    scheme, colon, value = reference.partition(":")
+    scheme, colon, value = as_reference(reference).partition(":")
     if not colon:
         found = read_state(connection, RECORD_TYPES["source"], reference)
-        return reference if found == state else None
+        if found is not None or not reference.isdecimal():
+            return reference if found == state else None
+        # No slug, so a number is what PubMed calls it.
+        scheme, value = "pmid", reference
     scheme, value = _parse_identifier(scheme.lower(), value, at)
     named = {"scheme": scheme, "value": value, "state": state}
     found_row = fetch_first(connection, "source by identifier", _by_identifier, named)
@@ -114,8 +117,8 @@ def resolve_references(connection: Connection, parameters: Mapping[str, Any]) ->
             unknown = _unknown_values(connection, parameter, values, term.c.value, field=name)
             faults += [unknown_value(parameter, value) for value in unknown]
         elif name in REFERENCES and isinstance(values, list):
-            slugs = [value for value in values if ":" not in value]
-            identifiers = [value for value in values if ":" in value]
+            identifiers = [value for value in values if ":" in as_reference(value)]
+            slugs = [value for value in values if value not in identifiers]
             resolved[parameter] = [
                 *_resolve_slugs(connection, parameter, slugs, faults),
                 *_resolve_identifiers(connection, parameter, identifiers, faults),

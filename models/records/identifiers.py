@@ -15,9 +15,10 @@ from pydantic_core import PydanticCustomError
 MOST_CHARACTERS = 2_000
 
 _DOI_PREFIX = re.compile(r"^(?:(?:info:|urn:)?doi(?:\s*[:/]\s*|\s+|(?=10\.)))+", re.IGNORECASE)
-_DOI_RESOLVER = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
+_DOI_RESOLVER = re.compile(r"(?:https?:/+)?(?:dx\.|www\.)?doi\.org/+", re.IGNORECASE)
 _BRACKETS = ("<>", "()", "[]", "{}")
-_SITE = r"(?:https?://)?(?:www\.)?"
+# A proxy may make one slash of two in a path.
+_SITE = r"(?:https?:/{1,2})?(?:www\.)?"
 _PMID_LABEL = re.compile(
     rf"^\s*(?:{_SITE}(?:pubmed\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pubmed/)"
     r"|(?:pmid|pubmed)(?:\s*:|\s(?=[0-9])|(?=[0-9])))\s*",
@@ -146,3 +147,28 @@ def _valid(scheme: str, text: str) -> str | None:
         return normalise_identifier(scheme, text)
     except PydanticCustomError:
         return None
+
+
+# How identifiers look without their scheme, as people hold them.
+_BARE = {
+    "doi": re.compile(
+        rf"(?:{_SITE}(?:dx\.)?doi\.org/+)?10\.[0-9]{{4,9}}/.+", re.IGNORECASE | re.DOTALL
+    ),
+    "pmid": re.compile(
+        rf"{_SITE}(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/[0-9]+/?",
+        re.IGNORECASE,
+    ),
+    "pmcid": re.compile(
+        rf"(?:{_SITE}(?:pmc\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pmc/)?articles/)?PMC[0-9]+/?"
+    ),
+    "nct": re.compile(r"NCT[0-9]{8}"),
+}
+
+
+def as_reference(text: str) -> str:
+    """Return `scheme:identifier` for an identifier without its scheme or an address of one.
+
+    Any other text, such as a slug, stays as it is: '10.1002/ana.22085' → 'doi:10.1002/ana.22085'.
+    """
+    scheme = next((name for name, form in _BARE.items() if form.fullmatch(text)), None)
+    return text if scheme is None else f"{scheme}:{text}"

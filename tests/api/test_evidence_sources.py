@@ -245,6 +245,12 @@ def test_a_source_is_found_by_each_of_its_identifiers(
         "pmid:24119384",
         "doi:10.1016/s0140-6736(13)61747-x",
         "doi:10.1016/S0140-6736%2813%2961747-X",
+        # As people hold them; a proxy may make one slash of two.
+        "10.1016/S0140-6736(13)61747-X",
+        "https://doi.org/10.1016/S0140-6736(13)61747-X",
+        "https:/dx.doi.org/10.1016/S0140-6736%2813%2961747-X",
+        "24119384",
+        "https://pubmed.ncbi.nlm.nih.gov/24119384/",
     ],
 )
 def test_the_claims_of_a_source_rest_on_it_or_are_stated_in_it(
@@ -257,6 +263,10 @@ def test_the_claims_of_a_source_rest_on_it_or_are_stated_in_it(
         "narrow-neck-veins-common",
     ]
     assert ids(client, f"/v1/sources/{reference}/claims?status=refuted") == ["ccsvi-causes-ms"]
+    assert get_json(client, f"/v1/sources/{reference}")["id"] == "traboulsee-2014"
+    # A number in a filter is a slug.
+    if not reference.isdecimal():
+        assert ids(client, f"/v1/claims?source={reference}&status=refuted") == ["ccsvi-causes-ms"]
 
 
 def test_the_claims_of_every_source_are_those_that_name_it(

@@ -286,3 +286,22 @@ def _whole(record: Row, style: str) -> None:
 @generated(sources(), st.sampled_from(sorted(STYLES)), many=5_000, without=HealthCheck)
 def test_any_source_makes_one_line(record: Row, style: str) -> None:
     _whole(record, style)
+
+
+@pytest.mark.parametrize(
+    ("given", "apa", "vancouver"),
+    [
+        ("JB", "Smith, J. B.", "Smith JB"),
+        ("J.B.", "Smith, J. B.", "Smith JB"),
+        ("Min-jun", "Smith, M.-J.", "Smith MJ"),
+        ("J.-P.", "Smith, J.-P.", "Smith JP"),
+        ("小明", "Smith, 小明", "Smith 小明"),
+        ("T. ten", "Smith, T. ten", "Smith T ten"),
+        ("Mary Ann", "Smith, M. A.", "Smith MA"),
+    ],
+)
+def test_given_names_become_initials_as_the_style_writes_them(
+    given: str, apa: str, vancouver: str
+) -> None:
+    for style, expected in (("apa", apa), ("vancouver", vancouver)):
+        assert expected in one(style, authors=[{"family": "Smith", "given": given}])
