@@ -10,7 +10,7 @@ from api.settings import ROOT
 from models.database.connections import file_url
 from tests.command_line import COMMAND, run, run_alone
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, SEEDED_TOPICS, Store
-from tests.models.exports import as_lines
+from tests.models.exports import as_lines, load
 from tests.models.scifact_files import ABSTRACT, CLAIM, LOOKED_AT, TRANSLATED
 
 
@@ -21,7 +21,7 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     first = run("export", str(folder), url=seeded.url)
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith(
-        f": serial {SEEDED}, {SEEDED_TOPICS} topics, {SEEDED_CLAIMS} claims,"
+        f": serial {SEEDED}, 0 collections, {SEEDED_TOPICS} topics, {SEEDED_CLAIMS} claims,"
         f" {SEEDED_SOURCES} sources, 0 retired, {SEEDED} revisions.\n"
     )
     again = run("export", str(folder), url=seeded.url)
@@ -82,12 +82,34 @@ def test_import_scifact(empty: Store, tmp_path: Path) -> None:
     corpus.write_bytes(as_lines(ABSTRACT, TRANSLATED, LOOKED_AT))
     done = run("import", "scifact", str(claims), str(corpus), url=empty.url)
     assert done.returncode == 0, done.stderr
-    assert "4 lines: 8 records = 8 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
+    assert "5 lines: 9 records = 9 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
     bad = run("import", "scifact", str(corpus), str(claims), url=empty.url)
     assert (
         bad.returncode,
         "corpus.jsonl line 1: not SciFact's: id: Field required" in bad.stderr,
     ) == (1, True)
+
+
+def test_a_newer_version_of_a_collection(empty: Store, tmp_path: Path) -> None:
+    file = tmp_path / "civic.jsonl"
+    claims = [
+        {
+            "record": "claim",
+            "id": slug,
+            "statement": "So.",
+            "kind": "finding",
+            "collection": "civic",
+        }
+        for slug in ("x", "y")
+    ]
+    civic = {"record": "collection", "id": "civic", "name": "CIViC", "version": "1"}
+    load(empty, as_lines(civic, *claims))
+    file.write_bytes(as_lines({**civic, "version": "2"}, claims[1]))
+    newer = run("import", str(file), url=empty.url)
+    assert newer.stdout.endswith("Stored records that it lacks, which stay: 1: claim/x.\n")
+    folder = tmp_path / "release"
+    done = run("export", "--collection", "civic", str(folder), url=empty.url)
+    assert done.stdout.endswith(", 1 collections, 0 topics, 0 sources, 2 claims.\n")
 
 
 def test_backup_and_restore(seeded: Store, other: Store, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ FIELDS = {
     "text_sha256": "SHA-256 of the text in which anchors count.",
     "title_status": "A term of the vocabulary title-statuses.",
     "main_claim": "The claim that a document is about.",
+    "collection": "The collection from which it was taken over.",
     "citation": "Short form for people.",
     "year": "Year of publication.",
     "published": "Last day on which it can first have been published.",

@@ -16,6 +16,7 @@ from models.projection.integrity_check import check as find_disagreements
 from models.transfer import backup
 from models.transfer import export as exporting
 from models.transfer import seed as seeding
+from models.transfer.missing_records import MissingRecords
 
 
 def migrate(
@@ -68,9 +69,12 @@ def seed(
     """
     with open_database(database_url) as database:
         migrate_if_needed(database)
-        tally = seeding.seed(database, folder or Settings().seed_dir)
+        missing: list[MissingRecords] = []
+        tally = seeding.seed(database, folder or Settings().seed_dir, missing.append)
         for (kind, outcome), number in sorted(tally.items()):
             typer.echo(f"{number:6} {kind} {outcome}")
+        for found in missing:
+            typer.echo(str(found))
 
 
 def check(database_url: DatabaseUrl = None) -> None:
@@ -97,13 +101,17 @@ def rebuild(database_url: DatabaseUrl = None) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="Where to; must not be there, or be empty.")],
     database_url: DatabaseUrl = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(help="Only the records of this collection, and all that they refer to."),
+    ] = None,
 ) -> None:
     """Write everything that is public as a release, which is never altered.
 
     A release is a folder of files with a manifest.
     """
     with open_database(database_url) as database:
-        manifest = exporting.write_release(database, folder)
+        manifest = exporting.write_release(database, folder, collection)
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
 

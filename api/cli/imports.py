@@ -112,6 +112,8 @@ def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool) -> None
             f"{result.differing} claims come out otherwise here than where the file was made,"
             " by other rules."
         )
+    for missing in result.missing:
+        typer.echo(str(missing))
     if result.reported:
         raise typer.Exit(1)
 

@@ -127,7 +127,7 @@ class EvidencePage(pending_proposals.WithProposals):
 
 
 # A filter by one of these leaves few claims to count.
-FEW = frozenset({"external_id", "topic", "document", "source", "asserted_by"})
+FEW = frozenset({"external_id", "topic", "document", "source", "collection", "asserted_by"})
 
 
 class FacetParameters(ClaimFilters):

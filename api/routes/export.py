@@ -3,9 +3,11 @@
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
@@ -15,7 +17,10 @@ from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
 from api.http.negotiation import negotiate
 from api.http.read_connection import database
 from api.http.read_route import ReadRoute
+from models.core.types import Slug
 from models.database.connections import Database
+from models.read import references
+from models.read.filters import Filters
 from models.transfer import export as exporting
 
 router = APIRouter(prefix="/v1", tags=["export"], route_class=ReadRoute)
@@ -27,25 +32,37 @@ AT_ONCE = 2
 LEAST_RATE = 250_000
 # The first two records of an export.
 EXAMPLE = (
-    '{"record":"export","format":1,"schema":"0013","derivation":"2026-11-28.2","serial":477,"licence":"CC0-1.0",'
+    '{"record":"export","format":1,"schema":"0013","derivation":"2026-11-29.2","serial":477,"licence":"CC0-1.0",'
+    '"licences":["CC0-1.0"],"collection":null,'
     '"notice":"This is a record of published evidence, not medical advice. …",'
-    '"counts":{"topics":12,"claims":34,"sources":102,"retired":0,"revisions":477}}\n'
+    '"counts":{"collections":0,"topics":12,"claims":34,"sources":102,"retired":0,"revisions":477}}\n'
     '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune'
     " activity against the body's own "
-    'tissue.","crosswalk":{"mesh":"Autoimmunity"},"external_ids":[],"state":"accepted","replaced_by":null,"revision":7,'
+    'tissue.","crosswalk":{"mesh":"Autoimmunity"},"external_ids":[],"collection":null,"state":"accepted","replaced_by":null,"revision":7,'
     '"created":"2026-11-24T12:31:18.703317Z","updated":"2026-11-24T12:31:18.703317Z"}\n'
 )
 EXPORT = {
     **LIST_ERRORS,
     200: {
-        "description": "JSON Lines: a header, topics, sources, claims, retired records, revisions.",
+        "description": "JSON Lines: a header, collections, topics, sources, claims, retired "
+        "records, revisions.",
         "content": {"application/jsonl": {"schema": {"type": "string"}, "example": EXAMPLE}},
     },
 }
 
 
+class ExportParameters(Filters):
+    """Which records."""
+
+    collection: Slug | None = Field(
+        None,
+        description="Only the records of this collection (slug), and all that they refer to; "
+        "without retired records and revisions.",
+    )
+
+
 @router.get("/export", response_class=Response, responses=EXPORT)
-async def export(request: Request) -> Response:
+async def export(request: Request, query: Annotated[ExportParameters, Query()]) -> Response:
     """Send everything public from one snapshot as JSON Lines, in an order that can be imported.
 
     At most two exports are sent at once, one to each client; a further request gets 503 and can be
@@ -61,7 +78,7 @@ async def export(request: Request) -> Response:
     if len(exports) >= AT_ONCE:
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     exports.add(client)
-    content = _content(database(request), partial(exports.discard, client))
+    content = _content(database(request), query.collection, partial(exports.discard, client))
     # The generator reads the ETag from the same snapshot as the content. Once started, it releases
     # its connection and its slot when it ends or is closed.
     etag = (await run_in_threadpool(next, content)).decode()
@@ -69,7 +86,8 @@ async def export(request: Request) -> Response:
         content.close()
         return unchanged
     serial = "".join(character for character in etag if character.isdigit())
-    named = f'attachment; filename="claimbase-{serial}.jsonl"'
+    of = f"-{query.collection}" if query.collection else ""
+    named = f'attachment; filename="claimbase-{serial}{of}.jsonl"'
     headers = {"ETag": etag, "Content-Disposition": named, **pagination.CACHE}
     if request.scope["state"]["head"]:
         content.close()
@@ -90,14 +108,19 @@ def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
         yield from rest
 
 
-def _content(database: Database, release: Callable[[], None]) -> Generator[bytes, None, None]:
+def _content(
+    database: Database, collection: str | None, release: Callable[[], None]
+) -> Generator[bytes, None, None]:
     """Yield the ETag, then the export in pieces.
 
     Each export holds a snapshot as long as its client reads, so only a few may run at once.
     """
     try:
         with database.read(unlimited=True) as connection:
+            if collection is not None:
+                # An unknown one is told before anything else, also to HEAD.
+                references.resolve_references(connection, {"collection": [collection]})
             yield pagination.list_tag(connection).encode()
-            yield from pieces(exporting.export_lines(connection))
+            yield from pieces(exporting.export_lines(connection, collection))
     finally:
         release()

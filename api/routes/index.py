@@ -12,6 +12,7 @@ from api.http.read_route import ReadRoute
 from api.settings import installed_version
 from models.core.notice import NOTICE
 from models.read import listings
+from models.records.collection import OWN_LICENCE
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
 
@@ -20,7 +21,11 @@ class Licences(BaseModel):
     """SPDX identifiers."""
 
     code: str = "MIT"
-    content: str = "CC0-1.0"
+    content: str = Field(
+        OWN_LICENCE,
+        description="Of what was written here; what was taken over from a collection has that "
+        "collection's licence.",
+    )
 
 
 class Index(BaseModel):
@@ -41,6 +46,7 @@ LINKS = {
     "sources": "/v1/sources",
     "history": "/v1/statuses/history",
     "topics": "/v1/topics",
+    "collections": "/v1/collections",
     "suggest": "/v1/suggest",
     "changes": "/v1/changes",
     "vocabularies": "/v1/vocabularies",

@@ -672,6 +672,7 @@ RECORD_KINDS = Vocabulary(
     "What a revision is a revision of.",
     _terms(
         ("topic", "topic", "A subject under which claims are filed."),
+        ("collection", "collection", "Where records come from that were taken over."),
         ("source", "source", "Any citable work."),
         ("claim", "claim", "One normalised statement."),
         ("occurrence", "occurrence", "A place where a claim is stated."),

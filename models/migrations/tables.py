@@ -10,6 +10,7 @@ from models.projection.tables import (
 )
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
+from models.records.collection import Collection
 from models.records.evidence import Evidence, PooledSource
 from models.records.relation import Relation
 from models.records.revision import Revision, Serial
@@ -24,6 +25,7 @@ from models.search.index import Beginning, ClaimSearch, SourceSearch
 from models.write.idempotency import Idempotency
 
 tables = (
+    Collection,
     Topic,
     Source,
     SourceAuthor,

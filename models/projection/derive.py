@@ -131,6 +131,8 @@ def _dated_terms(
         yield "topic_role", role_reference(given), ALWAYS
     for external_id in claim.claim["external_ids"]:
         yield "external_id", external_reference(external_id), ALWAYS
+    if claim.claim["collection"] is not None:
+        yield "collection", claim.claim["collection"], ALWAYS
     for row in claim.occurrences:
         day = claim.sources[row["source"]]["published"]
         yield "document", row["source"], day
@@ -192,6 +194,8 @@ def _line_terms(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
 
 
 def _terms_of_line(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if row["collection"] is not None:
+        yield "collection", row["collection"]
     for external_id in row["external_ids"]:
         yield "external_id", external_reference(external_id)
     for rating in row["ratings"]:

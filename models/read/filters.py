@@ -39,6 +39,7 @@ from models.projection.tables import (
     StatusPeriod,
 )
 from models.records.claim import Topic
+from models.records.collection import Collection
 from models.records.evidence import Evidence, PooledSource
 from models.records.identifiers import IDENTIFIER_FORMATS
 from models.records.serializers import table
@@ -136,6 +137,7 @@ EXTERNAL_ID = (
     "What another collection calls it, such as `civic:EID1`; repeat it for several, of which any "
     "will do."
 )
+COLLECTION = "Taken over from this collection (slug)."
 Year = Annotated[int, Field(ge=1, le=9999)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 _MOMENT = re.compile(
@@ -256,6 +258,7 @@ class ClaimFilters(LineFilters):
         NO_VALUES, description=f"Stated in this source: {SOURCE_REFERENCE}"
     )
     external_id: ExternalIds = Field(NO_VALUES, description=EXTERNAL_ID)
+    collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
     has_conflict: bool | None = Field(
         None, description="Whether counted evidence stands on both sides."
     )
@@ -322,6 +325,7 @@ class EvidenceFilters(Filters):
         "same rating. Repeat it for several.",
     )
     external_id: ExternalIds = Field(NO_VALUES, description=EXTERNAL_ID)
+    collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -347,6 +351,11 @@ class TopicFilters(Filters):
     """Which topics."""
 
     external_id: ExternalIdsInJson = Field(NO_VALUES, description=EXTERNAL_ID)
+    collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
+
+
+class CollectionFilters(Filters):
+    """Which collections: all of them."""
 
 
 class SourceFilters(Filters):
@@ -379,6 +388,7 @@ class SourceFilters(Filters):
     )
     integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
+    collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -558,14 +568,17 @@ EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
     "pools": _pools,
     **{
         name: has_line_term(name)
-        for name in ("external_id", "rating_scheme", "rating", "scheme_and_rating")
+        for name in ("external_id", "collection", "rating_scheme", "rating", "scheme_and_rating")
     },
 }
-TOPIC_CONDITIONS: Mapping[str, Condition] = {"external_id": _topic_has_external_id}
+TOPIC_CONDITIONS: Mapping[str, Condition] = {
+    "external_id": _topic_has_external_id,
+    "collection": compare_column(topic.c.collection),
+}
 SOURCE_CONDITIONS: Mapping[str, Condition] = {
     **{
         name: compare_column(source.c[name])
-        for name in ("type", "study_design", "title_status", "integrity", "year")
+        for name in ("type", "study_design", "title_status", "integrity", "year", "collection")
     },
     **{tie: _tied_by(tie) for tie in v.VERSION_TIES.ids},
     "cites": _cites,
@@ -579,6 +592,7 @@ SOURCE_REFERENCES = ("pools", *v.VERSION_TIES.ids, "cites", "cited_by")
 # Names whose values are records: a slug that is not stored is a mistake, not an empty answer.
 REFERENCES: Mapping[str, Any] = {
     "topic": table(Topic).c.id,
+    "collection": table(Collection).c.id,
     "claim": document.c.claim,
     "source": source.c.id,
     "document": source.c.id,
@@ -729,7 +743,7 @@ def _conditions_on_claims(
     parameters: Mapping[str, Any], own: Mapping[str, Condition]
 ) -> list[ColumnElement[bool]]:
     day = parameters.get("as_of")
-    names = ("topic", "topic_role", "asserted_by", "document", "external_id")
+    names = ("topic", "topic_role", "asserted_by", "document", "external_id", "collection")
     terms = {name: has_term(name, day) for name in names}
     made = conditions(parameters, {**own, **terms})
     if lines := conditions(parameters, LINE_CONDITIONS):
@@ -763,6 +777,11 @@ def _one_rating(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 def topic_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on topics."""
     return [topic.c.state == "accepted", *conditions(parameters, TOPIC_CONDITIONS)]
+
+
+def collection_conditions(_parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions on collections."""
+    return [table(Collection).c.state == "accepted"]
 
 
 def source_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:

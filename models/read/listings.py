@@ -35,9 +35,10 @@ from models.read.references import find_source
 from models.records import retired
 from models.records.assessment import Assessment
 from models.records.claim import Occurrence, Topic
+from models.records.collection import Collection
 from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
-from models.records.record_types import RECORD_TYPES
+from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
 from models.records.revision import PUBLIC_STATES, Revision, Serial
 from models.records.serializers import Row, sources_by_id, table
@@ -127,6 +128,8 @@ SOURCES = Listing(
 
 REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
 TOPICS = Listing(topic, f.topic_conditions, {}, (topic.c.id,))
+collection = table(Collection)
+COLLECTIONS = Listing(collection, f.collection_conditions, {}, (collection.c.id,))
 
 
 def sort_columns(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElement[Any], bool]]:
@@ -234,7 +237,7 @@ def fetch_listing(
 
 # Fields with many values a claim, whose index a list of claims may read; the most selective come
 # first. Those that the summary has too are hardly selective, but each value has claims in order.
-TERM_FIELDS = ("external_id", "topic_role", "topic", "document", "asserted_by")
+TERM_FIELDS = ("external_id", "topic_role", "topic", "document", "collection", "asserted_by")
 SUMMARY_TERM_FIELDS = ("evidence_level", "direction")
 
 
@@ -463,13 +466,20 @@ def read_part(connection: Connection, kind: str, public_id: str) -> tuple[Row, i
 
 def read_topic(connection: Connection, slug: str) -> Row:
     """Return one accepted topic."""
-    found = (
-        connection.execute(select(topic).where(topic.c.id == slug, topic.c.state == "accepted"))
-        .mappings()
-        .first()
-    )
+    return _read_accepted(connection, RECORD_TYPES["topic"], slug)
+
+
+def read_collection(connection: Connection, slug: str) -> Row:
+    """Return one accepted collection."""
+    return _read_accepted(connection, RECORD_TYPES["collection"], slug)
+
+
+def _read_accepted(connection: Connection, kind: RecordType, slug: str) -> Row:
+    rows = table(kind.model)
+    accepted = select(rows).where(rows.c.id == slug, rows.c.state == "accepted")
+    found = connection.execute(accepted).mappings().first()
     if found is None:
-        raise missing_error(connection, "topic", slug)
+        raise missing_error(connection, kind.name, slug)
     return dict(found)
 
 

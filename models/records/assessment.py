@@ -4,13 +4,19 @@ from typing import Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.dates import PartialDate
 from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
-from models.records.elsewhere import Rating, ratings_field, refuse_repetition
+from models.records.elsewhere import (
+    Rating,
+    collection_field,
+    ratings_field,
+    refuse_repetition,
+)
 
 
 class AssessmentIn(Strict):
@@ -47,6 +53,7 @@ class AssessmentIn(Strict):
     rationale: VisibleText = Field(min_length=1, max_length=5000)
     source: Slug | None = Field(default=None, foreign_key="source.id")
     ratings: list[Rating] = ratings_field()
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -70,6 +77,7 @@ class Assessment(AssessmentIn, PartOfClaim, table=True):
     __table_args__ = (
         vocabulary_check("status", v.STATUSES),
         vocabulary_check("state", v.REVIEW_STATES),
+        Index(None, "collection", "claim"),
     )
 
 

@@ -21,7 +21,12 @@ from models.core.types import (
     refuse_misfitting_anchor,
 )
 from models.core.vocabulary import vocabulary_check
-from models.records.elsewhere import ExternalId, external_ids_field, refuse_repetition
+from models.records.elsewhere import (
+    ExternalId,
+    collection_field,
+    external_ids_field,
+    refuse_repetition,
+)
 
 
 class TopicIn(Strict):
@@ -35,6 +40,7 @@ class TopicIn(Strict):
     definition: VisibleText = Field(min_length=1, max_length=2000)
     crosswalk: dict[VisibleText, VisibleText] = Field(default={}, sa_type=JSON)
     external_ids: list[ExternalId] = external_ids_field()
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -49,7 +55,10 @@ class TopicIn(Strict):
 class Topic(TopicIn, table=True):
     """The row."""
 
-    __table_args__ = (vocabulary_check("state", v.REVIEW_STATES),)
+    __table_args__ = (
+        vocabulary_check("state", v.REVIEW_STATES),
+        Index(None, "collection", "id"),
+    )
 
     revision: int
     created: str
@@ -107,6 +116,7 @@ class ClaimFields(Strict):
         sa_type=JSON,
         description="What topics of the claim are in its statement; one may have two roles.",
     )
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -166,6 +176,7 @@ class Claim(ClaimFields, table=True):
         vocabulary_check("kind", v.CLAIM_KINDS),
         vocabulary_check("origin", v.CLAIM_ORIGINS),
         vocabulary_check("state", v.REVIEW_STATES),
+        Index(None, "collection", "id"),
     )
 
     revision: int
@@ -206,6 +217,7 @@ class OccurrenceIn(Strict):
         default=[], sa_type=JSON, description="The words that weaken or qualify it, verbatim."
     )
     note: VisibleText | None = Field(default=None, max_length=5000)
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -224,6 +236,7 @@ class Occurrence(OccurrenceIn, PartOfClaim, table=True):
         vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint('"end" > start', name="anchor"),
         Index(None, "source", "claim"),
+        Index(None, "collection", "claim"),
     )
 
 

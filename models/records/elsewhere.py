@@ -1,4 +1,5 @@
-"""What other collections say of a record: their id of it, and how they rate it.
+"""What other collections say of a record: that it comes from one, their id of it, how they rate
+it.
 
 The status rules never read any of it.
 """
@@ -57,6 +58,16 @@ def external_ids_field() -> Any:
         max_length=MAX_EXTERNAL_IDS,
         sa_type=JSON,
         description="What other collections call it.",
+    )
+
+
+def collection_field() -> Any:
+    """Return the field of a record that names the collection from which it was taken over."""
+    return Field(
+        default=None,
+        foreign_key="collection.id",
+        description="The collection from which it was taken over (slug); null where it was written "
+        "here.",
     )
 
 

@@ -23,6 +23,7 @@ from models.core.vocabulary import vocabulary_check
 from models.records.elsewhere import (
     ExternalId,
     Rating,
+    collection_field,
     external_ids_field,
     ratings_field,
     refuse_repetition,
@@ -232,6 +233,7 @@ class EvidenceIn(Strict):
         "relation's type.",
     )
     relation_target: Slug | None = Field(default=None, description="The target of that relation.")
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -363,6 +365,7 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
         Index(None, "level", "claim"),
         Index(None, "direction", "claim"),
         Index(None, "study_design", "claim"),
+        Index(None, "collection", "claim"),
     )
 
     created: str

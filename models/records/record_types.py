@@ -20,6 +20,7 @@ from models.records.claim import (
     Topic,
     TopicIn,
 )
+from models.records.collection import Collection, CollectionIn
 from models.records.evidence import Evidence, EvidenceIn, PooledSource
 from models.records.relation import Relation, RelationIn
 from models.records.serializers import Row, columns_of, sources_by_id, table
@@ -154,6 +155,7 @@ def _plain(value: Any) -> Any:
 
 # Everything that a record refers to comes before it in this order, but another of its own type.
 _IN_ORDER = (
+    RecordType("collection", "collections", Collection, CollectionIn, ("id",)),
     RecordType("topic", "topics", Topic, TopicIn, ("id",)),
     RecordType("claim", "claims", Claim, ClaimIn, ("id",)),
     RecordType("source", "sources", Source, SourceIn, ("id",)),
@@ -163,9 +165,12 @@ _IN_ORDER = (
     RecordType("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
 )
 RECORD_TYPES = {kind.name: kind for kind in _IN_ORDER}
+# The types of records that may come from a collection.
+IN_COLLECTIONS = tuple(kind for kind in _IN_ORDER if kind.name != "collection")
 PART_TYPES = tuple(kind for kind in _IN_ORDER if kind.part)
 # The references by one field; those by lists follow.
 REFERENCES = (
+    *(Reference(each.name, ("collection",), "collection") for each in IN_COLLECTIONS),
     *(Reference(part.name, ("claim",), "claim") for part in PART_TYPES),
     *(Reference(name, ("source",), "source") for name in ("occurrence", "evidence", "assessment")),
     Reference("evidence", ("claim", "relation_type", "relation_target"), "relation"),

@@ -6,6 +6,7 @@ from sqlmodel import Field
 from models.core import vocabularies as v
 from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
+from models.records.elsewhere import collection_field
 from models.records.evidence import EvidenceOut
 
 
@@ -18,6 +19,7 @@ class RelationIn(Strict):
         description="The other claim. It may live on another shard: no foreign key.",
     )
     note: VisibleText | None = Field(default=None, max_length=5000)
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -32,6 +34,7 @@ class Relation(RelationIn, PartOfClaim, table=True):
         vocabulary_check("state", v.REVIEW_STATES),
         CheckConstraint("target <> claim", name="not_itself"),
         Index(None, "target", "claim"),
+        Index(None, "collection", "claim"),
     )
 
 

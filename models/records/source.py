@@ -23,6 +23,7 @@ from models.core.types import (
     refuse_misfitting_anchor,
 )
 from models.core.vocabulary import vocabulary_check
+from models.records.elsewhere import collection_field
 from models.records.identifiers import normalise_identifier
 
 _WEB_ADDRESS = re.compile(r"https?://\S+")
@@ -30,7 +31,8 @@ _WEB_ADDRESS_LENGTH = 2000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def _check_web_address(value: str) -> str:
+def check_web_address(value: str) -> str:
+    """Refuse what is not an address of the web."""
     if len(value) > _WEB_ADDRESS_LENGTH or not _WEB_ADDRESS.fullmatch(value):
         raise PydanticCustomError(
             "malformed_url",
@@ -52,7 +54,7 @@ def _check_sha256(value: str) -> str:
 # SQLModel drops the pattern that a field is given, so it stands in the type.
 WebAddress = Annotated[
     Text,
-    AfterValidator(_check_web_address),
+    AfterValidator(check_web_address),
     WithJsonSchema(
         {
             "type": "string",
@@ -249,6 +251,7 @@ class SourceFields(Strict):
         description="SHA-256 of the plain text in which anchors count characters.",
     )
     note: VisibleText | None = Field(default=None, max_length=5000)
+    collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
     replaced_by: Text | None = Field(
         default=None, max_length=300, description=REPLACED_BY_DESCRIPTION
@@ -329,6 +332,7 @@ class Source(SourceFields, table=True):
         Index(None, "study_design", "id"),
         # A claim may be on another shard: no foreign key, as with a relation's target.
         Index(None, "main_claim", "id"),
+        Index(None, "collection", "id"),
     )
 
     published: str

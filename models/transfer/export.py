@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ from models.projection.tables import ClaimDocument
 from models.records.record_types import RECORD_TYPES, RecordType, record_bodies
 from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, RevisionOut, Serial
 from models.records.serializers import Row, table
+from models.transfer.collection_part import Ids, batches, find_part, records_in
+from models.transfer.licences import all_records, licences_of
 
 FORMAT = 1
-# Of what Claimbase ships and people write here. Imported data may have another licence.
-LICENCE = "CC0-1.0"
-IMPORT_ACTORS = ("import", "scifact")
+Section = Callable[[Connection], Iterator[bytes]]
 BATCH_SIZE = 500
 # Documents are long, so fewer of them are held at once.
 DOCUMENT_BATCH_SIZE = 50
@@ -54,36 +55,70 @@ def jsonl_line(record: str, content: bytes) -> bytes:
     return b'{"record":"%s",%s\n' % (record.encode(), content[1:])
 
 
-def export_header(connection: Connection) -> Row:
-    """Return the header: the format, the state, and the number of lines in each section."""
+def export_header(
+    connection: Connection, collection: str | None = None, part: Ids | None = None
+) -> Row:
+    """Return the header: the format, the state, and the number of lines in each section.
+
+    `part` has the ids of what is exported of a `collection`; otherwise it is everything.
+    """
+    if part is None:
+        licences = licences_of(connection, all_records())
+        counts = {name: connection.scalar(statement) for name, statement in _counts().items()}
+    else:
+        licences = licences_of(connection, records_in(part))
+        counts = {RECORD_TYPES[name].plural: len(part[name]) for name in PART_SECTIONS}
     return {
         "format": FORMAT,
         "schema": schema_version.HEAD,
         "derivation": DERIVATION,
         "serial": connection.scalar(select(table(Serial).c.value)),
-        "licence": _licence(connection),
+        "licence": licences[0] if len(licences) == 1 else None,
+        "licences": licences,
+        "collection": collection,
         "notice": NOTICE,
-        "counts": {name: connection.scalar(statement) for name, statement in _counts().items()},
+        "counts": counts,
     }
 
 
-def _licence(connection: Connection) -> str | None:
-    """Return the licence of all exported data, or None if no single one is certain."""
-    revision = table(Revision)
-    brought_in = select(revision.c.serial).where(revision.c.actor.in_(IMPORT_ACTORS)).limit(1)
-    return LICENCE if connection.scalar(brought_in) is None else None
+def export_lines(connection: Connection, collection: str | None = None) -> Iterator[bytes]:
+    """Yield an export in pieces of many lines; the transaction is its snapshot.
 
-
-def export_lines(connection: Connection) -> Iterator[bytes]:
-    """Yield an export in pieces of many lines; the transaction is its snapshot."""
-    yield jsonl_line("export", to_json(export_header(connection)))
-    for section in SECTIONS.values():
+    Of a `collection` that is its records with all that they refer to. Raises `InvalidRecord` if
+    there is no such collection.
+    """
+    header, sections = _begin(connection, collection)
+    yield jsonl_line("export", to_json(header))
+    for section in sections.values():
         yield from section(connection)
 
 
-def write_release(database: Database, folder: Path) -> Row:
+def _begin(connection: Connection, collection: str | None) -> tuple[Row, Mapping[str, Section]]:
+    """Return the header of an export and its sections by name, in an order that loads."""
+    if collection is None:
+        return export_header(connection), SECTIONS
+    part = find_part(connection, collection)
+    sections = {
+        RECORD_TYPES[name].plural: partial(_records_with_ids, RECORD_TYPES[name], part[name])
+        for name in PART_SECTIONS
+    }
+    return export_header(connection, collection, part), sections
+
+
+def _records_with_ids(
+    kind: RecordType, ids: Iterable[str], connection: Connection
+) -> Iterator[bytes]:
+    for batch in batches(sorted(ids)):
+        if kind.name == "claim":
+            yield from _claims(connection, table(ClaimDocument).c.claim.in_(batch))
+        else:
+            rows = table(kind.model)
+            yield from _records(connection, kind, _accepted(kind) & rows.c.id.in_(batch))
+
+
+def write_release(database: Database, folder: Path, collection: str | None = None) -> Row:
     """Write an export as a folder of files with a manifest, all of it or nothing; return the
-    manifest.
+    manifest. Of a `collection` it is what `export_lines` says.
 
     Raises `CannotExport` where something is in the folder already: a release is never altered.
     """
@@ -96,8 +131,9 @@ def write_release(database: Database, folder: Path) -> Row:
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         with database.read() as connection:
-            manifest = {**export_header(connection), "files": {}}
-            for name, section in SECTIONS.items():
+            header, sections = _begin(connection, collection)
+            manifest = {**header, "files": {}}
+            for name, section in sections.items():
                 manifest["files"][f"{name}.jsonl"] = _write(
                     partial / f"{name}.jsonl", section(connection)
                 )
@@ -140,6 +176,10 @@ def _write(path: Path, content: Iterable[bytes]) -> Row:
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 
+def _collections(connection: Connection) -> Iterator[bytes]:
+    return _records(connection, RECORD_TYPES["collection"], _accepted(RECORD_TYPES["collection"]))
+
+
 def _topics(connection: Connection) -> Iterator[bytes]:
     return _records(connection, RECORD_TYPES["topic"], _accepted(RECORD_TYPES["topic"]))
 
@@ -148,12 +188,11 @@ def _sources(connection: Connection) -> Iterator[bytes]:
     return _records(connection, RECORD_TYPES["source"], _accepted(RECORD_TYPES["source"]))
 
 
-def _claims(connection: Connection) -> Iterator[bytes]:
+def _claims(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[bytes]:
     document = table(ClaimDocument)
     columns = [document.c[name] for name in ("fields", "derived", "stamps", *CLAIM_PARTS)]
-    for rows in _batches(
-        connection, select(*columns).order_by(document.c.claim), DOCUMENT_BATCH_SIZE
-    ):
+    statement = select(*columns).where(*conditions).order_by(document.c.claim)
+    for rows in _batches(connection, statement, DOCUMENT_BATCH_SIZE):
         yield b"".join(map(claim_line, rows))
 
 
@@ -189,13 +228,16 @@ def canonical_json(body: str) -> bytes:
     return to_json(from_json(content)) if b'": ' in content[:MAX_NAME_LENGTH] else content
 
 
-SECTIONS = {
+SECTIONS: Mapping[str, Section] = {
+    "collections": _collections,
     "topics": _topics,
     "sources": _sources,
     "claims": _claims,
     "retired": _retired,
     "revisions": _revisions,
 }
+# The types of records in an export of one collection. Its past is not told there.
+PART_SECTIONS = ("collection", "topic", "source", "claim")
 
 
 def _records(

@@ -16,6 +16,7 @@ from models.core.errors import Fault, join_path, record_faults
 from models.core.types import is_slug
 from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
+from models.records.collection import CollectionOut
 from models.records.evidence import EvidenceOut
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.relation import RelationOut
@@ -27,6 +28,7 @@ from models.transfer.export import STAMPS
 # The lists of parts in a claim's line, in the order in which they are stored.
 PART_FIELDS = {kind.plural: kind for kind in RECORD_TYPES.values() if kind.part}
 OUTPUT_CLASSES: dict[str, Any] = {
+    "collection": CollectionOut,
     "topic": TopicOut,
     "source": SourceOut,
     "claim": ClaimWhole,

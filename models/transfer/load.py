@@ -36,6 +36,7 @@ from models.records.serializers import Row, table
 from models.transfer.bulk_insert import LoadRun, store_batch
 from models.transfer.jsonl_reader import Input, TextLine, location, parse_json
 from models.transfer.line_records import Problem, Record, is_timestamp, parse_line
+from models.transfer.missing_records import HeldRecords, MissingRecords
 from models.write import changes
 
 BATCH_SIZE = 4000
@@ -55,7 +56,8 @@ class LoadResult:
     """What became of the input.
 
     `records` is the sum of `stored`, `unchanged` and `reported`. `differing` counts the claims from
-    whose records something else follows here than their lines say.
+    whose records something else follows here than their lines say. `missing` is what the input
+    lacks of collections that are stored in another version.
     """
 
     lines: int = 0
@@ -66,6 +68,7 @@ class LoadResult:
     differing: int = 0
     stored: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
+    missing: list[MissingRecords] = field(default_factory=list)
 
 
 Report = Callable[[Problem], None]
@@ -102,8 +105,10 @@ def load(
     result = LoadResult()
     lines = _with_progress(source, result, progress)
     empty = _is_empty(database)
-    # Revisions of skipped records would be missing, so an export is then loaded as changes.
-    if source.header is not None and not skip_bad and empty:
+    # Revisions of skipped records would be missing, so an export is then loaded as changes. An
+    # export of one collection has none.
+    whole = source.header is not None and source.header.get("collection") is None
+    if whole and not skip_bad and empty:
         return _restore(database, source, lines, result, report)
     with (
         changes.begin(
@@ -121,8 +126,12 @@ def load(
             report if skip_bad else _limited(report),
             later=lambda record: waiting[record.kind.name].add(record),
         )
+        held = HeldRecords()
         for batch in _batches(lines, result, run):
             result.revisions += len(batch.revisions)
+            if not empty:
+                for record in batch.records.values():
+                    held.add(change.connection, record.kind, record.body)
             store_batch(run, list(batch.records.values()), batch.claim_lines)
             gc.collect()
         run.later = None
@@ -131,6 +140,7 @@ def load(
             for waiting_batch in records.batches():
                 store_batch(run, waiting_batch, {})
         _count(result, run)
+        result.missing = held.missing(change.connection)
         if result.reported and not skip_bad:
             raise BadImport(f"{result.reported} records cannot be loaded; nothing was stored.")
     return result

@@ -25,12 +25,14 @@ from models.core.errors import (
 from models.database.connections import Database
 from models.records.assessment import AssessmentIn
 from models.records.claim import ClaimIn, OccurrenceIn, TopicIn
+from models.records.collection import CollectionIn
 from models.records.evidence import EvidenceIn
 from models.records.record_types import PART_TYPES, RECORD_TYPES, RecordType, read_record
 from models.records.relation import RelationIn
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.records.works import in_order_of_ties
+from models.transfer.missing_records import HeldRecords, MissingRecords
 from models.write import changes
 
 In = TypeVar("In", bound=SQLModel)
@@ -99,21 +101,27 @@ def _yaml_error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
 class SeedFiles:
     """The valid records of a folder of seed files, each with its file."""
 
+    collections: list[tuple[Path, CollectionIn]]
     topics: list[tuple[Path, TopicIn]]
     sources: list[tuple[Path, SourceIn]]
     claims: list[tuple[Path, ClaimFile]]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.topics or self.sources or self.claims)
+        return not (self.collections or self.topics or self.sources or self.claims)
 
 
-def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
+def seed(
+    database: Database,
+    root: Path,
+    report_missing: Callable[[MissingRecords], None] = lambda _missing: None,
+) -> Counter[tuple[str, str]]:
     """Load a folder of seed files. Return the number of records by type and outcome.
 
     A record is stored, unchanged, or left alone because people changed it here since. Loading the
-    same files again alters nothing, and stored records without a file are left alone. Raises
-    `BadSeed` with every fault of every file; then nothing is stored.
+    same files again alters nothing, and stored records without a file are left alone; those of a
+    collection that is in the files in another version go to `report_missing`. Raises `BadSeed` with
+    every fault of every file; then nothing is stored.
     """
     problems: list[FileFault] = []
 
@@ -121,7 +129,8 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
         problems.append((path, fault))
 
     files = SeedFiles(
-        topics=list(_read_topics(root, report)),
+        collections=list(_read_vocabulary(root, "collections", CollectionIn, report)),
+        topics=list(_read_vocabulary(root, "topics", TopicIn, report)),
         sources=list(read_sources(root, report)),
         claims=list(_read_claims(root, report)),
     )
@@ -130,7 +139,9 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
     bad_ids = {path.stem for path, _ in problems}
     tally: Counter[tuple[str, str]] = Counter()
     with changes.begin(database, actor=SEED_ACTOR, comment="Loaded from seed files.") as change:
+        held = HeldRecords()
         for path, pointer, kind, body in _records(files):
+            held.add(change.connection, kind, body)
             try:
                 tally[kind.name, _store(change, kind, body)] += 1
             except (InvalidRecord, Conflict) as error:
@@ -141,6 +152,8 @@ def seed(database: Database, root: Path) -> Counter[tuple[str, str]]:
                         report(path, _located(fault, pointer))
         if problems:
             raise BadSeed(problems, root)
+        for missing in held.missing(change.connection):
+            report_missing(missing)
     return tally
 
 
@@ -149,6 +162,8 @@ def _records(files: SeedFiles) -> Iterator[tuple[Path, str, RecordType, Row]]:
 
     Everything that a record refers to comes before it.
     """
+    for path, collection in files.collections:
+        yield path, collection.id, RECORD_TYPES["collection"], collection.model_dump()
     for path, topic in files.topics:
         yield path, topic.id, RECORD_TYPES["topic"], topic.model_dump()
     for path, claim in files.claims:
@@ -175,21 +190,24 @@ def _store(change: changes.Change, kind: RecordType, body: Row) -> str:
     return "stored" if changes.put(change, kind, body) else "unchanged"
 
 
-def _read_topics(root: Path, report: Report) -> Iterator[tuple[Path, TopicIn]]:
-    path = root / "vocabularies" / "topics.yaml"
+def _read_vocabulary(
+    root: Path, name: str, model: type[In], report: Report
+) -> Iterator[tuple[Path, In]]:
+    """Yield the valid records of a file that is a list of them, such as `topics`."""
+    path = root / "vocabularies" / f"{name}.yaml"
     if not path.exists():
         return
     content = _read_yaml(path, report)
     if content is BROKEN:
         return
     if not isinstance(content, list):
-        detail = "This file is a list of topics."
+        detail = f"This file is a list of {name}."
         report(path, Fault(at="", code="not_a_list", detail=detail))
         return
-    for number, record in enumerate(content):
-        topic = _validate(path, TopicIn, record, report, str(number))
-        if topic is not None:
-            yield path, topic
+    for number, fields in enumerate(content):
+        record = _validate(path, model, fields, report, str(number))
+        if record is not None:
+            yield path, record
 
 
 def read_sources(root: Path, report: Report) -> Iterator[tuple[Path, SourceIn]]:

@@ -20,6 +20,7 @@ from models.database.connections import Database
 from models.database.prepared_statements import delete_rows, insert_row, insert_rows, update_rows
 from models.projection import store
 from models.records.claim import Claim, ClaimIn, TopicIn
+from models.records.collection import CollectionIn
 from models.records.near_matches import nearest
 from models.records.record_types import (
     LIST_REFERENCES,
@@ -154,6 +155,11 @@ def _cache(change: Change, key: Hashable, value: Any) -> None:
     if len(change.cache) >= MAX_CACHED:
         change.cache.clear()
     change.cache[key] = value
+
+
+def put_collection(change: Change, collection: CollectionIn, action: str | None = None) -> bool:
+    """Store a collection. Return whether that altered anything, as all `put` functions do."""
+    return _put(change, RECORD_TYPES["collection"], collection.model_dump(), action)
 
 
 def put_topic(change: Change, topic: TopicIn, action: str | None = None) -> bool:
@@ -591,6 +597,7 @@ def _owner_of(connection: Connection, identifier: IdentifierIn, source: str) -> 
 
 
 PUT_BY_TYPE: dict[str, Callable[..., bool]] = {
+    "collection": put_collection,
     "topic": put_topic,
     "source": put_source,
     "claim": put_claim,

@@ -49,6 +49,7 @@ CLAIM = "ccsvi-causes-ms"
 EVIDENCE = f"/v1/evidence/{CLAIM}:example"
 # What an accepted record needs to have so that it can be changed: a field, and another value of it.
 PATCHES: dict[str, dict[str, Any]] = {
+    "collection": {"name": "Changed"},
     "topic": {"label": "Changed"},
     "source": {"title": "Changed"},
     "claim": {"statement": "Changed."},
@@ -69,6 +70,7 @@ UNLIMITED: dict[str, Any] = {
 def a_record(kind: str, key: str, **more: Any) -> dict[str, Any]:
     """Return a record of a kind as it is sent; a relation points to the claim that `key` names."""
     bodies: dict[str, dict[str, Any]] = {
+        "collection": {"id": key, "name": f"Collection {key}", "licence": "CC-BY-4.0"},
         "topic": {"id": key, "label": f"Topic {key}", "definition": "A topic."},
         "source": {
             "id": key,

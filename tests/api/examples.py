@@ -51,6 +51,8 @@ KEY_EXAMPLES = {
 }
 # Requests that need a proposal, which `test_curating` makes.
 CURATING_EXAMPLES = {
+    "list_collections": ("GET", "/v1/collections"),
+    "get_collection": ("GET", "/v1/collections/civic"),
     "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
     "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
 }

@@ -25,6 +25,7 @@ BLANKS = [
 ]
 # The fields that hold what a person wrote; the words around a quote may be blanks.
 WRITTEN = {
+    "collection": ["name", "version", "description"],
     "topic": ["label", "definition"],
     "source": ["title", "container_title", "publisher", "sample", "note", "integrity_note"],
     "claim": ["statement", "note"],

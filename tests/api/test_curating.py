@@ -8,6 +8,15 @@ from api.http.openapi import FOLDER, example
 from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
 from tests.api.examples import CURATING_EXAMPLES
 
+CIVIC = {
+    "name": "CIViC",
+    "url": "https://civicdb.org",
+    "licence": "CC0-1.0",
+    "version": "01-Nov-2026",
+    "retrieved": "2026-11-05",
+    "description": "Clinical interpretations of variants in cancer, nightly releases.",
+}
+
 
 @pytest.mark.parametrize("operation", CURATING_EXAMPLES)
 def test_an_example_is_what_the_api_answers(
@@ -15,6 +24,7 @@ def test_an_example_is_what_the_api_answers(
 ) -> None:
     desk.must(201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
     desk.must(201, "ben", "POST", f"/v1/claims/{CLAIM}/assessments", ASSESSMENT)
+    desk.accepted("collection", "civic", **CIVIC)
     method, path = CURATING_EXAMPLES[operation]
     answer = desk.must(200, "ben", method, path)
     if pytestconfig.getoption("--write-examples"):

@@ -61,13 +61,13 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     assert (changed["action"], changed["revision"] > made["revision"]) == ("update", True)
     assert changed["record"] == {**made["record"], field: value}
     desk.must(412, "anna", "PATCH", path, {field: "x"}, If_Match=answer.headers["etag"])
-    optional = "crosswalk" if of == "topic" else "note"
+    optional = {"topic": "crosswalk", "collection": "description"}.get(of, "note")
     noted = desk.must(
         200,
         "anna",
         "PATCH",
         path,
-        {optional: "A note."} if optional == "note" else {},
+        {} if optional == "crosswalk" else {optional: "A note."},
         If_Match=NOW,
     )
     cleared = desk.must(

@@ -39,6 +39,7 @@ def _hide(desk: Desk) -> None:
     desk.propose(
         "anna", "topic", "hidden-topic", label="hidden-words", crosswalk={"mesh": "hidden-term"}
     )
+    desk.propose("anna", "collection", "hidden-collection", name="hidden-words")
     identifiers = [{"scheme": "doi", "value": DOI, "verification": "unverified"}]
     desk.propose(
         "anna", "source", "hidden-source", title="hidden-words", identifiers=identifiers, **secret
@@ -105,7 +106,10 @@ PARTS = (
     "occurrences/{claim}:hidden-withdraw",
     "assessments/{claim}:hidden-part",
 )
-NATIVE = ("topics/hidden-topic", "sources/hidden-source", "claims/hidden-claim")
+NATIVE = (
+    *("collections/hidden-collection", "topics/hidden-topic", "sources/hidden-source"),
+    "claims/hidden-claim",
+)
 RECORDS = [
     *NATIVE,
     *(part.format(claim=claim) for claim in ("hidden-claim", CLAIM) for part in PARTS),
@@ -142,6 +146,8 @@ READS = [
     *(f"evidence?{name}=hidden-{name}" for name in ("claim", "source")),
     f"evidence?source=doi:{DOI}",
     "statuses/history?topic=hidden-topic",
+    *(f"{plural}?collection=hidden-collection" for plural in ("claims", "evidence", "sources")),
+    "export?collection=hidden-collection",
     *(
         "changes?claim=hidden-claim",
         "changes?topic=hidden-topic",
@@ -166,7 +172,11 @@ def test_nobody_else_touches_it_by_its_id(path: str, desk: Desk) -> None:
     for who in OTHERS:
         assert alike(desk, who, "GET", f"/v1/records/{kind}/{record}") == 404
         wanted = 404 if who else 401
-        word = {"topic": "definition", "assessment": "rationale"}.get(kind, "note")
+        word = {
+            "topic": "definition",
+            "collection": "description",
+            "assessment": "rationale",
+        }.get(kind, "note")
         for method, body in (("PATCH", {word: "x"}), ("PUT", {word: "x"}), ("DELETE", None)):
             for headers in ({"If_Match": NOW}, {"If_Match": '"1"'}, {}):
                 assert alike(desk, who, method, f"/v1/{path}", body, **headers) == wanted
@@ -242,6 +252,7 @@ def test_an_id_that_is_taken_is_all_that_is_told_of_it(desk: Desk) -> None:
     for path, record in (
         ("/v1/sources", "source"),
         ("/v1/topics", "topic"),
+        ("/v1/collections", "collection"),
         ("/v1/claims", "claim"),
     ):
         status, content = told(desk, "emil", "POST", path, a_record(record, f"hidden-{record}"))

@@ -35,12 +35,17 @@ def changes_until(desk: Desk, last: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "of", ["topic", "source", "claim", "occurrence", "relation", "evidence", "assessment"]
+    "of",
+    [
+        *("collection", "topic", "source", "claim"),
+        *("occurrence", "relation", "evidence", "assessment"),
+    ],
 )
 # One story told to its end: split, its steps would have to pass all that they share.
 def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:  # noqa: PLR0915
     secret = "Zebedee-Private"  # noqa: S105
     fields: dict[str, dict[str, Any]] = {
+        "collection": {"name": secret, "version": secret, "description": secret},
         "topic": {"label": secret, "definition": secret, "crosswalk": {"mesh": secret}},
         "source": {
             "title": secret,
@@ -66,9 +71,12 @@ def test_what_is_purged_is_nowhere(of: str, desk: Desk) -> None:  # noqa: PLR091
     path = native(of, record)
     # It is changed, built on, answered again: traces everywhere.
     moment = now()
-    field = {"topic": "definition", "source": "integrity_note", "assessment": "rationale"}.get(
-        of, "note"
-    )
+    field = {
+        "collection": "description",
+        "topic": "definition",
+        "source": "integrity_note",
+        "assessment": "rationale",
+    }.get(of, "note")
     kept = {"Idempotency_Key": "k"}
     line = desk.accepted("evidence", "on-it", source=record) if of == "source" else None
     if line:

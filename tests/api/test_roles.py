@@ -48,6 +48,8 @@ SHOWN_TO_ALL = (
         "get_vocabulary",
         "list_topics",
         "get_topic",
+        "list_collections",
+        "get_collection",
     ),
     *(
         "count_claims",
@@ -93,6 +95,7 @@ TABLE: dict[str, dict[str, str]] = {
         "rejected": "    404  200  404  200  200     200    401 401 401",
     },
     "list_reviews": {"": CONTRIBUTORS},
+    "create_collection": {"": CREATE},
     "create_topic": {"": CREATE},
     "create_source": {"": CREATE},
     "create_claim": {"": CREATE},
@@ -134,6 +137,8 @@ READS = {
     **PICTURES,
     "export": "/v1/export",
     "get_assessment": f"/v1/assessments/{CLAIM}:example",
+    "list_collections": "/v1/collections",
+    "get_collection": "/v1/collections/civic",
     "list_reviews": "/v1/reviews",
 }
 # Method, path, body, and the record whose tag goes with it.
@@ -183,6 +188,7 @@ def bureau(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Bur
     for store in store_of(templates, request.param, seeded=True):
         with at_desk(store) as desk:
             desk.propose("ben", "assessment", "example")
+            desk.accepted("collection", "civic")
             pairs = itertools.product(["analogous_to", "names", "provenance_of"], _targets(desk))
             bureau = Bureau(desk, pairs)
             bureau.old_keys["malformed"] = "claimbase_x"

@@ -47,6 +47,7 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
         + ["revision"] * SEEDED
     )
     assert header["counts"] == {
+        "collections": 0,
         "topics": SEEDED_TOPICS,
         "sources": SEEDED_SOURCES,
         "claims": SEEDED_CLAIMS,
@@ -168,6 +169,7 @@ def test_the_same_state_makes_the_same_release_and_none_is_altered(
     manifest = export.write_release(seeded.database, first)
     export.write_release(seeded.database, second)
     names = {
+        "collections.jsonl",
         "topics.jsonl",
         "sources.jsonl",
         "claims.jsonl",

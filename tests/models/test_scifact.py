@@ -55,9 +55,10 @@ def brought_in(store: Store, claims: Path, corpus: Path) -> loading.LoadResult:
 
 def test_a_small_sample_becomes_sources_and_claims(empty: Store, files: tuple[Path, Path]) -> None:
     loaded = brought_in(empty, *files)
-    assert loaded.stored == {"source": 3, "claim": 1, "evidence": 4}
-    # Its licences are its own, so that no single one holds for all.
-    assert from_json(exported(empty).partition(b"\n")[0])["licence"] is None
+    assert loaded.stored == {"collection": 1, "source": 3, "claim": 1, "evidence": 4}
+    header = from_json(exported(empty).partition(b"\n")[0])
+    # Its licences are its own.
+    assert header["licences"] == ["CC-BY-4.0 AND ODC-By-1.0"]
     with empty.database.read() as connection:
         row = listings.read_claim(connection, "x-helps-in-meniere-s-disease-scifact-3", PARTS)
         claim = from_json(documents.claim_json(row))
@@ -105,7 +106,7 @@ def test_a_small_sample_becomes_sources_and_claims(empty: Store, files: tuple[Pa
     assert translated["title"] == "[X in Y]"
     assert disagreements(empty) == []
     again = brought_in(empty, *files)
-    assert (again.stored.total(), again.unchanged.total()) == (0, 8)
+    assert (again.stored.total(), again.unchanged.total()) == (0, 9)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +195,7 @@ def test_scifact_and_its_round_trip(
     )
     loaded = brought_in(empty, *files)
     assert loaded.stored == {
+        "collection": 1,
         "source": len(corpus),
         "claim": len(claims),
         "evidence": labels.total(),

@@ -1,5 +1,6 @@
 """What the rules need to know of evidence: gradings, what a review pools, effects as numbers, and
-which sources are versions of one work; positions of bodies; more terms of several vocabularies.
+which sources are versions of one work; positions of bodies; more terms of several vocabularies;
+collections from which records were taken over.
 """
 
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ OLDER_DESIGNS = {
 NEW_DESIGNS = (*DESIGNS, *OLDER_DESIGNS)
 SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 NEW_SCHEMES = (*SCHEMES, "nct", "uri")
+RECORD_KINDS = ("topic", "source", "claim", "occurrence", "evidence", "relation", "assessment")
+NEW_RECORD_KINDS = (RECORD_KINDS[0], "collection", *RECORD_KINDS[1:])
+STATES = ("submitted", "accepted", "rejected", "withdrawn", "retracted", "merged")
 # The columns that are one of a vocabulary, and its terms before and after.
 CHANGED = (
     ("claim", "kind", KINDS, NEW_KINDS),
@@ -56,6 +60,7 @@ CHANGED = (
     ("evidence_document", "study_design", DESIGNS, NEW_DESIGNS),
     ("source", "study_design", DESIGNS, NEW_DESIGNS),
     ("source_identifier", "scheme", SCHEMES, NEW_SCHEMES),
+    ("revision", "kind", RECORD_KINDS, NEW_RECORD_KINDS),
 )
 NEWEST = "ix_evidence_document_level_newest"
 CHECKED_AGAINST = ("abstract", "full_text", "page")
@@ -144,6 +149,11 @@ LETTERS = str.maketrans(
 )
 # The tables by which ties between sources are found.
 TIES = ("source_version", "source_citation")
+# The tables of records that may come from a collection, with the first column of their key.
+IN_COLLECTIONS = {
+    **dict.fromkeys(("topic", "claim", "source"), "id"),
+    **dict.fromkeys(("occurrence", "relation", "evidence", "assessment"), "claim"),
+}
 # The indexes of new columns, by name.
 INDEXES = {
     "ix_source_main_claim_id": ("source", "main_claim", "id"),
@@ -156,6 +166,7 @@ INDEXES = {
 
 def upgrade() -> None:
     _change_vocabularies(older=False)
+    _create_collections()
     for table, columns in COLUMNS.items():
         with op.batch_alter_table(table) as batch:
             for name, (type_, default) in columns.items():
@@ -185,6 +196,46 @@ def _fold_names() -> None:
         if folded != row.name_key:
             same = (author.c.source == row.source) & (author.c.position == row.position)
             connection.execute(sa.update(author).where(same).values(name_key=folded))
+
+
+def _create_collections() -> None:
+    op.create_table(
+        "collection",
+        sa.Column("id", text(), nullable=False),
+        sa.Column("name", text(), nullable=False),
+        *(
+            sa.Column(name, text(), nullable=True)
+            for name in ("url", "licence", "version", "retrieved", "description")
+        ),
+        sa.Column("state", text(), nullable=False),
+        sa.Column("replaced_by", text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("created", text(), nullable=False),
+        sa.Column("updated", text(), nullable=False),
+        sa.CheckConstraint(terms("state", STATES), name=op.f("ck_collection_state")),
+        sa.PrimaryKeyConstraint("id", name="pk_collection"),
+    )
+    for table, key in IN_COLLECTIONS.items():
+        with op.batch_alter_table(table) as batch:
+            batch.add_column(sa.Column("collection", text(), nullable=True))
+            batch.create_foreign_key(
+                op.f(f"fk_{table}_collection"), "collection", ["collection"], ["id"]
+            )
+        op.create_index(f"ix_{table}_collection_{key}", table, ["collection", key])
+
+
+def _drop_collections() -> None:
+    """Take collections out. Their revisions stay as places in the order that say nothing."""
+    for table, key in IN_COLLECTIONS.items():
+        op.drop_index(f"ix_{table}_collection_{key}", table)
+        with op.batch_alter_table(table) as batch:
+            batch.drop_constraint(op.f(f"fk_{table}_collection"), type_="foreignkey")
+            batch.drop_column("collection")
+    op.drop_table("collection")
+    op.execute(
+        "UPDATE revision SET kind = 'topic', record = 'topic/(withheld)', actor = '(withheld)',"
+        " comment = NULL, body = '{}', state = 'submitted' WHERE kind = 'collection'"
+    )
 
 
 def _create_tables() -> None:
@@ -245,6 +296,7 @@ def _change_vocabularies(*, older: bool) -> None:
 
 
 def downgrade() -> None:
+    _drop_collections()
     for table in ("evidence_term", "pooled_source", *TIES):
         op.drop_table(table)
     for index, (table, *_) in INDEXES.items():

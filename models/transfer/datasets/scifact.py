@@ -33,6 +33,18 @@ NOTHING_FOUND = (
 )
 
 
+# Both licences, since its records are made of both files.
+COLLECTION: Row = {
+    "record": "collection",
+    "id": "scifact",
+    "name": "SciFact",
+    "url": "https://github.com/allenai/scifact",
+    "licence": "CC-BY-4.0 AND ODC-By-1.0",
+    "description": "Scientific claims, each held by experts against the abstracts that it cites. "
+    "Claims and annotations are licensed under CC BY 4.0, abstracts under ODC-By 1.0.",
+}
+
+
 class _Strict(BaseModel):
     # An unknown field would be lost.
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -86,7 +98,8 @@ def open_input(claims: Path, corpus: Path) -> Iterator[Input]:
 def _lines(
     corpus: str, corpus_file: BinaryIO, claims: str, entries: list[tuple[int, Claim]]
 ) -> Iterator[TextLine]:
-    """Yield a line for each abstract, and then for each claim."""
+    """Yield a line for the collection, for each abstract, and then for each claim."""
+    yield claims, 0, to_json(COLLECTION)
     quoted = {document for _, claim in entries for document in claim.evidence}
     sentences: dict[int, list[str]] = {}
     for number, abstract in _entries(corpus, corpus_file, Abstract):
@@ -122,6 +135,7 @@ def source_record(abstract: Abstract) -> Row:
     form = "a structured one" if abstract.structured else "not a structured one"
     return {
         "record": "source",
+        "collection": COLLECTION["id"],
         "id": abstract_slug(abstract.doc_id),
         "type": "article-journal",
         "title": title,
@@ -153,6 +167,7 @@ def claim_record(claim: Claim, sentences: dict[int, list[str]]) -> Row:
             evidence.append({**_line(document, 0), **nothing})
     return {
         "record": "claim",
+        "collection": COLLECTION["id"],
         "id": claim_slug(claim),
         "statement": claim.claim,
         "kind": "finding",
@@ -188,6 +203,7 @@ def _line(document: int, number: int) -> Row:
     """Return the fields that are the same whatever was found in an abstract."""
     slug = abstract_slug(document)
     return {
+        "collection": COLLECTION["id"],
         "key": slug if number == 0 else f"{slug}-{number + 1}",
         "source": slug,
         "level": "not_gradable",

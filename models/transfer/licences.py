@@ -1,0 +1,63 @@
+"""Under which licences exported records stand.
+
+What is in no collection was written here, unless it was imported by somebody who did not say where
+it comes from: then its licence is not known.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal, select
+
+from models.records.collection import OWN_LICENCE, Collection
+from models.records.record_types import IN_COLLECTIONS, RecordType
+from models.records.revision import Revision
+from models.records.serializers import table
+
+# Who brings records in from elsewhere.
+IMPORT_ACTORS = ("import", "scifact")
+EXPORTED_STATES = ("accepted", "retracted", "merged")
+# Some records: their type, and the condition for them.
+Some = tuple[RecordType, ColumnElement[bool]]
+
+revision = table(Revision)
+_is_import = and_(revision.c.actor.in_(IMPORT_ACTORS), revision.c.action == "create")
+
+
+def all_records() -> list[Some]:
+    """Return the condition for all records of each type that an export holds."""
+    return [(kind, table(kind.model).c.state.in_(EXPORTED_STATES)) for kind in IN_COLLECTIONS]
+
+
+def licences_of(connection: Connection, records: Iterable[Some]) -> list[str | None]:
+    """Return the licences of records, in order; None is last where that of some is not known."""
+    anything_imported = _any(connection, select(revision.c.serial).where(_is_import))
+    collections: set[str] = set()
+    found: set[str | None] = set()
+    for kind, condition in records:
+        rows = table(kind.model)
+        named = select(rows.c.collection).where(condition, rows.c.collection.is_not(None))
+        collections.update(connection.scalars(named.distinct()))
+        alone = select(rows.c.collection).where(condition, rows.c.collection.is_(None))
+        imported = select(revision.c.serial).where(revision.c.record == _name(kind), _is_import)
+        if _any(connection, alone.where(~imported.exists())):
+            found.add(OWN_LICENCE)
+        if anything_imported and _any(connection, alone.where(imported.exists())):
+            found.add(None)
+    stored = table(Collection)
+    for slug, licence in connection.execute(select(stored.c.id, stored.c.licence)):
+        if slug in collections:
+            found.add(licence)
+    return sorted(found, key=lambda licence: (licence is None, licence or ""))
+
+
+def _any(connection: Connection, statement: Select[tuple[object]]) -> bool:
+    return connection.execute(statement.limit(1)).first() is not None
+
+
+def _name(kind: RecordType) -> ColumnElement[str]:
+    """Return what revisions call the record in a row."""
+    columns = table(kind.model).c
+    name: ColumnElement[str] = literal(f"{kind.name}/") + columns[kind.columns[0]]
+    for column in kind.columns[1:]:
+        name = name + ":" + columns[column]
+    return name
