@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.citations import latex
-from api.citations.bibtex_reader import TYPES, clean_url, doi_in, read, remarks
+from api.citations.bibtex_reader import TYPES, clean_url, doi_in, notice, read
 from api.citations.clean import MONTHS, clean_pages
 from models.core import vocabularies as v
 from models.records.identifiers import identifiers_in
@@ -203,5 +203,5 @@ def _flags(source: Row) -> Fields:
 
 
 def _note(source: Row) -> Fields:
-    text = remarks(source, _unverified(source))
+    text = notice(source)
     return {"note": latex.escape(text)} if text else {}

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -366,27 +366,21 @@ def _month_word(month: str) -> str:
     return month
 
 
-def remarks(source: Mapping[str, Any], unverified_schemes: Sequence[str]) -> str:
-    """Return as sentences what a reader of the citation needs and BibTeX has no field for."""
-    sentences = []
+def notice(source: Mapping[str, Any]) -> str:
+    """Return what the publisher of a source announced, as an entry's note; "" if nothing.
+
+    Styles print a note, so our own remarks do not stand there.
+    """
     integrity = source.get("integrity", "no_notice")
-    if integrity != "no_notice":
-        label = _INTEGRITY.get(integrity, integrity)
-        sentences.append(f"{label}: {source.get('integrity_note') or ''}")
-    if source.get("issued_inferred"):
-        sentences.append("The date of publication is inferred.")
-    if not source["authors_complete"] and not source["authors"]:
-        sentences.append("The authors are not recorded.")
-    if unverified_schemes:
-        schemes = ", ".join(scheme.upper() for scheme in unverified_schemes)
-        sentences.append(f"Not verified: {schemes}.")
-    return " ".join(sentences)
+    if integrity == "no_notice":
+        return ""
+    return f"{_INTEGRITY.get(integrity, integrity)}: {source.get('integrity_note') or ''}".strip()
 
 
 def _read_notes(draft: _Draft) -> None:
-    """Join the notes, except the remarks that repeat other fields of the entry."""
-    schemes = draft.decoded("x-unverified")
-    repeated = remarks(draft.record, schemes.split(", ") if schemes else [])
+    """Join the notes, except a notice that repeats other fields of the entry."""
+    draft.fields.pop("x-unverified", None)
+    repeated = notice(draft.record)
     notes = [draft.plain(name) for name in _NOTES if name in draft.fields]
     new = [note for note in notes if note != repeated]
     if new:

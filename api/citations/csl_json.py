@@ -2,8 +2,7 @@
 
 What CSL has no variable for stands in `custom`, which CSL keeps for that and processors ignore: the
 study's design and size, identifiers of other schemes, whether a list of authors goes on, the text
-of an integrity notice, and which identifiers nobody has verified. An incomplete list of authors
-ends in the literal name "others", as pandoc and Zotero write it; an inferred date is `circa`.
+of an integrity notice, and which identifiers nobody has verified. An inferred date is `circa`.
 """
 
 import json
@@ -46,6 +45,12 @@ def write(sources: Iterable[Row]) -> Iterator[bytes]:
     yield b"[]\n" if separator == "[" else b"\n]\n"
 
 
+def write_one(sources: Iterable[Row]) -> Iterator[bytes]:
+    """Yield the one source that there is as an object, which is what asks for one get elsewhere."""
+    (source,) = sources
+    yield f"{_encode(item(source))}\n".encode()
+
+
 def item(source: Row) -> Row:
     """Return a source as an item of CSL-JSON."""
     result: Row = {"id": source["id"], "type": TYPES[source["type"]]}
@@ -70,13 +75,10 @@ def item(source: Row) -> Row:
 
 
 def _authors(source: Row) -> list[Row]:
-    authors = [
+    return [
         {csl: author[ours] for ours, csl in PARTS.items() if author[ours]}
         for author in source["authors"]
     ]
-    if authors and not source["authors_complete"]:
-        authors.append({"literal": "others"})
-    return authors
 
 
 def _dates(source: Row) -> Row:
@@ -94,7 +96,7 @@ def _custom(source: Row) -> Row:
     """Return what CSL has no variable for."""
     custom: Row = {"source": source["id"]}
     custom |= {name: source[name] for name in CUSTOM if source[name] is not None}
-    if not source["authors"] and not source["authors_complete"]:
+    if not source["authors_complete"]:
         custom["authors_complete"] = False
     if not source["issued"] and source["issued_inferred"]:
         custom["issued_inferred"] = True

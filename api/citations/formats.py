@@ -54,6 +54,7 @@ WRITTEN = {
     }.items()
 }
 BIBLIOGRAPHY, LINKED_DATA = WRITTEN["bibliography"], WRITTEN["json_ld"]
+CSL_JSON = WRITTEN["csl_json"]
 READ = {
     "csl_json": ReadFormat(
         csl_json.read,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, csv, formats, json_ld
+from api.citations import bibliography, csl_json, csv, formats, json_ld
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
@@ -305,8 +305,12 @@ def sources_response(
     etag: str,
     name: str,
     more: Mapping[str, str] | None = None,
+    *,
+    alone: bool = False,
 ) -> Response:
     """Stream sources in a format as a file named `name`, with the headers in `more` added.
+
+    CSL-JSON of one source that is asked for `alone` is an object, as from a DOI's registry.
 
     The list is read and written in pieces, so that it is never whole in memory.
     """
@@ -315,6 +319,8 @@ def sources_response(
     if chosen is formats.LINKED_DATA:
         # Ids of nodes are absolute, wherever the file goes.
         write = partial(json_ld.write, base=str(request.base_url).rstrip("/"))
+    elif alone and chosen is formats.CSL_JSON:
+        write = csl_json.write_one
     content = pieces(write(sources))
     headers = file_headers(chosen, etag, name, more or {})
     media_type = f"{chosen.media_types[0]}; charset=utf-8"

@@ -378,7 +378,13 @@ def _cited(
         headers = list_formats.file_headers(chosen, etag, core["id"], links)
         return Response(content, media_type=chosen.media_types[0], headers=headers)
     return list_formats.sources_response(
-        request, chosen, [list_formats.claim_as_source(core, base)], etag, core["id"], links
+        request,
+        chosen,
+        [list_formats.claim_as_source(core, base)],
+        etag,
+        core["id"],
+        links,
+        alone=True,
     )
 
 

@@ -161,7 +161,7 @@ def get_source(
     links = {"Link": list_formats.source_links(found)}
     if chosen is not None:
         return list_formats.not_modified(request, chosen, etag) or list_formats.sources_response(
-            request, chosen, [found], etag, found["id"], links
+            request, chosen, [found], etag, found["id"], links, alone=True
         )
     return pagination.not_modified(request, etag) or pagination.json_response(
         to_json(found), etag, links

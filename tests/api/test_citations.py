@@ -243,3 +243,11 @@ def test_a_body_that_is_no_file_of_citations(client: TestClient) -> None:
     assert (large.status_code, problem(large)["code"]) == (413, "body_too_large")
     assert client.post("/v1/sources:parse?format=pdf", content=b"x").status_code == 400
     assert client.get("/v1/sources:parse").status_code == 405
+
+
+def test_csl_json_of_one_source_is_an_object_and_of_a_list_a_list(client: TestClient) -> None:
+    asked = {"Accept": "application/vnd.citationstyles.csl+json"}
+    for path in ("/v1/sources/comi-2013", "/v1/claims/ccsvi-causes-ms"):
+        found = client.get(path, headers=asked).json()
+        assert found["id"] == path.rpartition("/")[2]
+    assert isinstance(client.get("/v1/sources?limit=1", headers=asked).json(), list)

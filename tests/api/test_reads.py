@@ -86,6 +86,7 @@ REFUSED = {
     "list_reviews": 401,
     "compare_days": 400,
     "get_assessment": 404,
+    "get_collection": 404,
 }
 # The answer that would never end is asked for by HEAD.
 ENDLESS = "stream_changes"
@@ -132,6 +133,7 @@ def parts_of(client: TestClient) -> dict[str, str]:
         "occurrence": f"{claim['id']}:{claim['occurrences'][0]['key']}",
         "relation": f"venous-reflux-in-ms:{tied['type']}:{tied['target']}",
         "assessment": f"{claim['id']}:none",
+        "collection": "none",
         "topic": topics[0]["id"],
         "serial": "1",
         "kind": "evidence",

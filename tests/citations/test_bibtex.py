@@ -41,7 +41,6 @@ ARTICLE = """\
   pmcid = {PMC2647682},
   pmid = {19060024},
   x-unverified = {doi},
-  note = {Not verified: DOI.},
   annote = {Third of the three sources in the article's list, which dates it April 2009 and names three of its eight authors; the only one of the three with primary data. Colour Doppler and selective venography. Its working definition of CCSVI was at least 2 of 5 Doppler parameters. On blinding the accounts differ: its abstract says that the examination was blinded, later accounts say that the study was not; who was blinded is not said.},
   x-title-status = {printed},
   x-study-design = {case_control},
@@ -59,7 +58,6 @@ ARTICLE = """\
   doi = {10.1038/jcbfm.2009.180},
   pmid = {19724286},
   x-unverified = {pmid},
-  note = {Not verified: PMID.},
   annote = {First of the three sources in the article's list, which gives only its online date. The copy that was read is paged 1 to 12; volume, issue and pages of the print edition were not confirmed and are left out.},
   x-title-status = {printed},
   x-study-design = {narrative_review},
@@ -79,7 +77,6 @@ ARTICLE = """\
   doi = {10.2174/156720209788970054},
   pmid = {19534716},
   x-unverified = {doi, pmid},
-  note = {Not verified: DOI, PMID.},
   annote = {Second of the three sources in the article's list, which dates it August 2009 and names three of its seven authors. A narrative review of radiological anatomy.},
   x-title-status = {printed},
   x-study-design = {narrative_review},
@@ -116,7 +113,7 @@ def test_no_sources_are_a_valid_file() -> None:
     assert bibtex.read(b"") == ParsedFile()
 
 
-def test_remarks_name_retraction_inference_and_missing_authors() -> None:
+def test_a_note_is_what_the_publisher_announced() -> None:
     text = written(
         article(
             integrity="retracted",
@@ -131,7 +128,9 @@ def test_remarks_name_retraction_inference_and_missing_authors() -> None:
         )
     )
     assert "author = {van den Berg, R and {Sand and Sea} and others}" in text
-    assert "note = {Retracted: Data made up. The date of publication is inferred.}" in text
+    # Styles print a note, so it holds what the publisher announced and no remark of ours.
+    assert "note = {Retracted: Data made up.}" in text
+    assert "x-issued-inferred = {true}" in text
     assert "year = {2010},\n  month = feb,\n  date = {2010-02-03}," in text
 
 
