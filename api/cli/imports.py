@@ -144,7 +144,8 @@ def import_sources(
 
     A source that is stored already is matched, and its differences shown; it stays as it is.
 
-    Exits with 1 if an entry was reported.
+    Exits with 1 if an entry was reported, or tells of a notice, such as a retraction, that is not
+    recorded.
     """
     from api.citations import detect
     from api.routes.parse import reconciled
@@ -170,8 +171,19 @@ def import_sources(
         f"{parsed.found} found = {parsed.new} new ({stored} stored)"
         f" + {parsed.matched} matched + {parsed.reported} reported."
     )
-    if parsed.reported:
+    noticed = [record.id for record in parsed.data if _has_new_notice(record)]
+    if noticed:
+        typer.echo(
+            f"Notices that are not recorded here: {', '.join(map(str, noticed))}."
+            " To record one, set integrity, integrity_date and integrity_note:"
+            " PATCH /v1/sources/{id}."
+        )
+    if parsed.reported or noticed:
         raise typer.Exit(1)
+
+
+def _has_new_notice(record: "ParsedRecord") -> bool:
+    return any(difference.field == "integrity" for difference in record.differences)
 
 
 def _outcome(record: "ParsedRecord") -> str:
@@ -181,7 +193,10 @@ def _outcome(record: "ParsedRecord") -> str:
         f" there {_in_words(difference.given)}"
         for difference in record.differences
     ]
-    remarks += [error.detail for error in record.errors]
+    remarks += [
+        f"{error.pointer.lstrip('/')}: {error.detail}" if error.pointer else error.detail
+        for error in record.errors
+    ]
     parts = [record.outcome, record.id, "; ".join(remarks)]
     if record.dropped:
         parts.append(f"(no place for {', '.join(record.dropped)})")

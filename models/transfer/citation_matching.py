@@ -33,8 +33,6 @@ NOT_COMPARED = (
     "study_design",
     "sample_size",
     "sample",
-    "integrity",
-    "integrity_note",
     "text_sha256",
     "note",
 )
@@ -374,9 +372,18 @@ def _first_author(source: SourceIn) -> str | None:
     return name_key(first.family or first.literal or "")
 
 
+# What a publisher announced: a file that says so tells what nobody may have noticed.
+_NOTICE = ("integrity", "integrity_date", "integrity_note")
+
+
 def _differences(stored: Row, source: SourceIn) -> list[Difference]:
+    """Return what the entry says otherwise, a notice that is not recorded first."""
+    given = columns_of(source.model_dump(), SourceIn)
+    has_new_notice = given["integrity"] not in ("no_notice", stored["integrity"])
+    names = [*(_NOTICE if has_new_notice else ()), *(name for name in given if name not in _NOTICE)]
     differences = []
-    for name, value in columns_of(source.model_dump(), SourceIn).items():
+    for name in names:
+        value = given[name]
         if name in NOT_COMPARED or value in (None, [], False):
             continue
         old = stored[name]

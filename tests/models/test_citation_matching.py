@@ -236,3 +236,21 @@ def test_slugs_have_no_letters_left_out(empty: Store) -> None:
     assert [outcome.id for outcome in reconciled(empty, records)] == [
         *("sorensen-2012", "obrien-2012", "lukasz-2012", "dordevic-2012")
     ]
+
+
+def test_a_notice_that_is_not_recorded_is_told_first(empty: Store) -> None:
+    known = {**SAME, **works(pmid="39000001")}
+    assert outcomes_of(empty, known) == [("new", None)]
+    retracted = {
+        **known,
+        "volume": "208",
+        "integrity": "retracted",
+        "integrity_date": "2016-03",
+        "integrity_note": "Retraction in: Z. 2016 Mar;246:385.",
+    }
+    (outcome,) = reconciled(empty, [record(1, **retracted)])
+    assert [each.field for each in outcome.differences] == [
+        *("integrity", "integrity_date", "integrity_note", "volume")
+    ]
+    (same,) = reconciled(empty, [record(1, **known)])
+    assert same.differences == []
