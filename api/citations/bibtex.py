@@ -25,7 +25,7 @@ EXTENSION = "bib"
 
 # Fields of `SourceIn`, except `id`, that cannot be read back: they name records of this knowledge
 # base. That an identifier is verified is not read, since a file cannot vouch for it.
-CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim")
+CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection")
 
 ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
 # Our fields and their names in BibTeX, which may depend on the type of entry; "" is the default.

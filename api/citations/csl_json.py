@@ -31,7 +31,7 @@ MEDIA_TYPES: tuple[str, ...] = (
 )
 EXTENSION = "json"
 # Fields of `SourceIn` that name records of this knowledge base.
-CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim")
+CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection")
 # Made once, since `json.dumps` makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -33,6 +33,7 @@ EXTENSION = "jsonld"
 CANNOT_CARRY: tuple[str, ...] = (
     *("title_status", "issued_inferred", "sample_size", "sample", "accessed", "versions"),
     "main_claim",
+    "collection",
 )
 
 _LINKS = ("url", "sameAs", "firstAppearance", "citation")

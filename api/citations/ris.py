@@ -43,7 +43,7 @@ MEDIA_TYPES = ("application/x-research-info-systems",)
 EXTENSION = "ris"
 # The slug, since `ID` holds the citation key, and what names records of this knowledge base. The
 # verification of an identifier is written, and not read.
-CANNOT_CARRY = ("id", "versions", "cites", "main_claim")
+CANNOT_CARRY = ("id", "versions", "cites", "main_claim", "collection")
 
 TYPES = {term.id: term.crosswalk["ris"] for term in v.SOURCE_TYPES.terms}
 # Other reference types that mean one of ours. The rest are documents, and their `TY` is dropped.

@@ -31,6 +31,7 @@ _PMCID_LABEL = re.compile(
 )
 _ENDS = ".,;/ \t\n"
 _ISBN = re.compile(r"(?<![0-9])(?:97[89][- ]?)?(?:[0-9][- ]?){9}[0-9Xx](?![0-9A-Za-z])")
+_PMCID_IN_TEXT = re.compile(r"(?<![A-Za-z0-9])PMC[0-9]{1,10}(?![0-9])")
 _DOI_IN_TEXT = re.compile(r"10\.[0-9]{4,9}/\S+")
 
 
@@ -150,7 +151,7 @@ def identifiers_in(scheme: str, text: str) -> list[str]:
     elif scheme == "isbn":
         candidates = [found[0] for found in _ISBN.finditer(text)]
     elif scheme == "pmcid":
-        candidates = re.split(r"[\s,;]+(?=PMC)", text)
+        candidates = [text, *_PMCID_IN_TEXT.findall(text)]
     return list(dict.fromkeys(filter(None, (_valid(scheme, each) for each in candidates))))
 
 

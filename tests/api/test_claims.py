@@ -31,6 +31,8 @@ CORE = [
         "notice",
         "note",
         "external_ids",
+        "topic_roles",
+        "collection",
         "state",
         "replaced_by",
         "topics",

@@ -282,7 +282,8 @@ def test_what_an_accepted_record_refers_to_is_accepted(desk: Desk) -> None:
     ):
         desk.must(409, "ben", "POST", path, body)
     # A record that is accepted cannot be changed to refer to what is not.
-    desk.must(409, "ben", "PATCH", f"/v1/claims/{CLAIM}", {"topics": ["new-topic"]}, If_Match=NOW)
+    anew = {"topics": ["new-topic"], "topic_roles": []}
+    desk.must(409, "ben", "PATCH", f"/v1/claims/{CLAIM}", anew, If_Match=NOW)
     seeded = f"/v1/evidence/{CLAIM}:doepp-2010"
     desk.must(409, "ben", "PATCH", seeded, {"source": "new-source"}, If_Match=NOW)
     for kind, record in (("topic", "new-topic"), ("source", "new-source"), *waits):

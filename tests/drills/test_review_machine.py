@@ -43,6 +43,7 @@ PEOPLE = {
 }
 # The field of each kind in which a record says who wrote it.
 WORDS = {
+    "collection": "description",
     "topic": "definition",
     "source": "title",
     "claim": "statement",
@@ -51,7 +52,12 @@ WORDS = {
     "evidence": "finding",
     "assessment": "rationale",
 }
-SLUGS = {"topic": ("p", "q"), "source": ("s", "t", "u"), "claim": ("a", "b", "c", "d")}
+SLUGS = {
+    "collection": ("v", "w"),
+    "topic": ("p", "q"),
+    "source": ("s", "t", "u"),
+    "claim": ("a", "b", "c", "d"),
+}
 KEYS, TIES = ("k", "l", "m"), ("rivals", "refines")
 # What there is at first. Nobody proposed it.
 FIRST = (

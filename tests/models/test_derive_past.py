@@ -216,6 +216,7 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
             "graded_up": chance.choice(([], [], ["large_effect"])),
             "ratings": [{"scheme": "grade", "value": "low"}],
             "external_ids": [],
+            "collection": None,
             "pools": pools,
             "studies": chance.choice((None, 3)) if pools else None,
             "work": works[source["id"]],
