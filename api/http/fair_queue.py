@@ -16,8 +16,9 @@ from api.http.rate_limits import Limit
 # So many requests of one client may wait, and for so long; beyond either it is 503.
 MOST_WAITING = 100
 WAIT_SECONDS = 20.0
-# So many long reads of one client run at once. They compete with the event loop for processors.
-MOST_LONG_READS = 2
+# So many long reads of one client run at once in a process. They compete with the event loop, and
+# the processes of a database server do too, for processors that may be two.
+MOST_LONG_READS = 1
 Result = TypeVar("Result")
 
 
