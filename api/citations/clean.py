@@ -271,14 +271,10 @@ def _date_and_rest(year: str, month: str, day: str, rest: str) -> tuple[str | No
 # Identifiers.
 
 
-def unverified(scheme: str, value: str) -> dict[str, str]:
-    """Return an identifier of a record that was read: a file cannot vouch for it."""
-    return {"scheme": scheme, "value": value, "verification": "unverified"}
-
-
 def add_identifier(record: dict[str, Any], scheme: str, text: str) -> bool:
-    """Add the first identifier of a scheme in a text to the record, unverified.
+    """Add the first identifier of a scheme in a text to the record.
 
+    It is unverified, since a file cannot vouch for it.
     Returns whether the record now has it. A record has one of each scheme: another is not added.
     """
     values = identifiers_in(scheme, text)
@@ -287,7 +283,8 @@ def add_identifier(record: dict[str, Any], scheme: str, text: str) -> bool:
     for identifier in record["identifiers"]:
         if identifier["scheme"] == scheme:
             return identifier["value"] in values
-    record["identifiers"].append(unverified(scheme, values[0]))
+    found = {"scheme": scheme, "value": values[0], "verification": "unverified"}
+    record["identifiers"].append(found)
     return True
 
 

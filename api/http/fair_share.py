@@ -41,9 +41,9 @@ class FairShare:
         self.began = time.monotonic()
         self.current: dict[str, float] = {}
         self.previous: dict[str, float] = {}
-        # When the window before this one began, and what the process had used by then.
-        self.since = self.began, time.process_time()
+        # What the process had used when this window began, and when the one before it did.
         self.used = time.process_time()
+        self.since = self.began, self.used
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")

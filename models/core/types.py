@@ -61,6 +61,13 @@ _SHORT_TEXT = 100
 _LONG_RUN = 30
 
 
+# Letters that Unicode does not decompose into an ASCII letter and a mark.
+UNDECOMPOSED = {
+    **dict(zip("øłđðıħ", "olddih", strict=True)),
+    **{"æ": "ae", "œ": "oe", "þ": "th"},
+}
+
+
 def nfc(text: str) -> str:
     """Return a text in Unicode's form NFC.
 

@@ -505,14 +505,13 @@ def _tied_by(tie: str) -> Condition:
     return condition
 
 
-def _cites(_operator: str, others: Any) -> ColumnElement[bool]:
-    found = exists().where(citation.c.source == source.c.id, citation.c.other.in_(others))
-    return found.correlate(source)
+def _cites_or_is_cited(own: ColumnElement[Any], other: ColumnElement[Any]) -> Condition:
+    """Ask whether a source stands at one end of a citation, one of some at the other."""
 
+    def condition(_operator: str, others: Any) -> ColumnElement[bool]:
+        return exists().where(own == source.c.id, other.in_(others)).correlate(source)
 
-def _cited_by(_operator: str, others: Any) -> ColumnElement[bool]:
-    found = exists().where(citation.c.other == source.c.id, citation.c.source.in_(others))
-    return found.correlate(source)
+    return condition
 
 
 LINE_CONDITIONS: Mapping[str, Condition] = {
@@ -581,8 +580,8 @@ SOURCE_CONDITIONS: Mapping[str, Condition] = {
         for name in ("type", "study_design", "title_status", "integrity", "year", "collection")
     },
     **{tie: _tied_by(tie) for tie in v.VERSION_TIES.ids},
-    "cites": _cites,
-    "cited_by": _cited_by,
+    "cites": _cites_or_is_cited(citation.c.source, citation.c.other),
+    "cited_by": _cites_or_is_cited(citation.c.other, citation.c.source),
     "author": _by_author,
     "journal": _in_journal,
     "retracted": lambda _operator, wanted: (source.c.integrity == "retracted") == wanted,

@@ -19,8 +19,9 @@ _DOI_RESOLVER = re.compile(r"(?:https?:/+)?(?:dx\.|www\.)?doi\.org/+", re.IGNORE
 _BRACKETS = ("<>", "()", "[]", "{}")
 # A proxy may make one slash of two in a path.
 _SITE = r"(?:https?:/{1,2})?(?:www\.)?"
+_PUBMED = rf"{_SITE}(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/"
 _PMID_LABEL = re.compile(
-    rf"^\s*(?:{_SITE}(?:pubmed\.ncbi\.nlm\.nih\.gov/|ncbi\.nlm\.nih\.gov/pubmed/)"
+    rf"^\s*(?:{_PUBMED}"
     r"|(?:pmid|pubmed)(?:\s*:|\s(?=[0-9])|(?=[0-9])))\s*",
     re.IGNORECASE,
 )
@@ -32,7 +33,7 @@ _PMCID_LABEL = re.compile(
 _ENDS = ".,;/ \t\n"
 _ISBN = re.compile(r"(?<![0-9])(?:97[89][- ]?)?(?:[0-9][- ]?){9}[0-9Xx](?![0-9A-Za-z])")
 _PMCID_IN_TEXT = re.compile(r"(?<![A-Za-z0-9])PMC[0-9]{1,10}(?![0-9])")
-_DOI_IN_TEXT = re.compile(r"10\.[0-9]{4,9}/\S+")
+_DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
 
 
 def clean_doi(text: str) -> str:
@@ -90,7 +91,7 @@ class IdentifierFormat:
 
 
 IDENTIFIER_FORMATS = {
-    "doi": IdentifierFormat(re.compile(r"10\.[0-9]{4,9}/\S+"), clean_doi, "10.1002/ana.22085"),
+    "doi": IdentifierFormat(_DOI, clean_doi, "10.1002/ana.22085"),
     "pmid": IdentifierFormat(re.compile(r"[1-9][0-9]{0,8}"), _clean_pmid, "24119384"),
     "pmcid": IdentifierFormat(re.compile(r"PMC[1-9][0-9]{0,9}"), _clean_pmcid, "PMC4132574"),
     "isbn": IdentifierFormat(re.compile(r"[0-9]{9}[0-9X]|[0-9]{13}"), _clean_isbn, "9780131103627"),
@@ -147,7 +148,7 @@ def identifiers_in(scheme: str, text: str) -> list[str]:
         return []
     candidates = [text]
     if scheme == "doi" and re.search(r"\S\s+\S", text):
-        candidates = [text, *(found[0] for found in _DOI_IN_TEXT.finditer(text))]
+        candidates = [text, *(found[0] for found in _DOI.finditer(text))]
     elif scheme == "isbn":
         candidates = [found[0] for found in _ISBN.finditer(text)]
     elif scheme == "pmcid":
@@ -167,10 +168,7 @@ _BARE = {
     "doi": re.compile(
         rf"(?:{_SITE}(?:dx\.)?doi\.org/+)?10\.[0-9]{{4,9}}/.+", re.IGNORECASE | re.DOTALL
     ),
-    "pmid": re.compile(
-        rf"{_SITE}(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/[0-9]+/?",
-        re.IGNORECASE,
-    ),
+    "pmid": re.compile(rf"{_PUBMED}[0-9]+/?", re.IGNORECASE),
     "pmcid": re.compile(
         rf"(?:{_SITE}(?:pmc\.ncbi|ncbi)\.nlm\.nih\.gov/(?:pmc/)?articles/)?PMC[0-9]+/?"
     ),

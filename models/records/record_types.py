@@ -217,14 +217,15 @@ def read_states(
         kind = RECORD_TYPES[name]
         rows = table(kind.model)
         key = [rows.c[column] for column in kind.columns]
-        for batch in _batches(ids_of_type):
+        for batch in batches(ids_of_type):
             statement = select(*key, rows.c.state).where(_has_id(kind, batch))
             for *values, state in connection.execute(statement):
                 states[name, ":".join(values)] = state
     return states
 
 
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield items, so many at a time as a statement takes."""
     for start in range(0, len(items), BATCH_SIZE):
         yield items[start : start + BATCH_SIZE]
 
@@ -251,7 +252,7 @@ def read_records(
     if ids is None:
         yield from _records_found(connection, kind, statement)
         return
-    for batch in _batches(ids):
+    for batch in batches(ids):
         yield from _records_found(connection, kind, statement.where(_has_id(kind, batch)))
 
 
@@ -315,7 +316,7 @@ def current_id(connection: Connection, kind: RecordType, record_id: str) -> str:
 
 def record_bodies(connection: Connection, kind: RecordType, rows: Sequence[Any]) -> Iterator[Row]:
     """Yield the bodies of the records in these rows of their table, in the rows' order."""
-    for batch in _batches(rows):
+    for batch in batches(rows):
         if kind.name == "source":
             yield from _source_bodies(connection, batch)
         elif kind.name == "claim":

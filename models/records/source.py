@@ -16,6 +16,7 @@ from models.core.dates import PartialDate, last_day_of
 from models.core.types import (
     MAX_INTEGER,
     REPLACED_BY_DESCRIPTION,
+    UNDECOMPOSED,
     Slug,
     Strict,
     Text,
@@ -457,14 +458,8 @@ def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | No
     return min([*days, recorded[:10]]), year
 
 
-# Letters that Unicode does not decompose, as people type them who lack them, and apostrophes.
-_UNDECOMPOSED = str.maketrans(
-    {
-        **dict(zip("øłđðıħŧ", "olddiht", strict=True)),
-        **{"æ": "ae", "œ": "oe", "þ": "th"},
-        **dict.fromkeys("’‘ʼ`´", "'"),
-    }
-)
+# Letters as people type them who lack them, and apostrophes.
+_TYPED = str.maketrans({**UNDECOMPOSED, "ŧ": "t", **dict.fromkeys("’‘ʼ`´", "'")})
 
 
 def name_key(name: str) -> str:
@@ -473,4 +468,4 @@ def name_key(name: str) -> str:
         return name.lower()
     decomposed = unicodedata.normalize("NFKD", name).casefold()
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return letters.translate(_UNDECOMPOSED)
+    return letters.translate(_TYPED)

@@ -13,6 +13,8 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
+from models.core.types import UNDECOMPOSED
+
 # Stands between two texts, so that no phrase runs from one into the next. No token begins with a
 # digit.
 BREAK = "0"
@@ -23,20 +25,8 @@ MAX_POSITIONS = 250
 MAX_TOKEN_LENGTH = 60
 MAX_CACHED = 2**16
 
-# Letters that Unicode does not decompose into an ASCII letter and a mark, and the apostrophes.
-_LETTERS = {
-    "ø": "o",
-    "ł": "l",
-    "đ": "d",
-    "ð": "d",
-    "þ": "th",
-    "æ": "ae",
-    "œ": "oe",
-    "ı": "i",
-    "ħ": "h",
-    "’": "'",
-    "ʼ": "'",
-}
+# Letters that are folded one by one, and the apostrophes.
+_LETTERS = {**UNDECOMPOSED, "’": "'", "ʼ": "'"}
 # Scripts without blanks between words: each sign is a token, and a run of them is a phrase.
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"

@@ -106,10 +106,9 @@ class _NewSources:
 
         The names of its identifiers that belong to another work are added to `disowned`.
         """
-        given = source.model_dump()
         for identity, matched_by in _identities(source):
             for known in self.by_identity.get(identity, ()):
-                if not _is_other_work(known.model_dump(), given, matched_by):
+                if not _is_other_work(known.model_dump(), source, matched_by):
                     return _Match(known, matched_by)
                 if matched_by != BY_TITLE:
                     disowned.append(matched_by)
@@ -146,7 +145,7 @@ def reconcile(
         new = [entry.source for entry in batch if entry.source is not None and not entry.match]
         _give_slugs(connection, new, new_sources, taken)
         matches = [entry.match.same for entry in batch if entry.match]
-        bodies = sources_by_id(connection, [same for same in matches if isinstance(same, str)])
+        bodies = stored.bodies_of(same for same in matches if isinstance(same, str))
         for entry in batch:
             yield _finished(entry, bodies)
 
@@ -241,13 +240,19 @@ class _Stored:
 
         The names of its identifiers that belong to another work are added to `disowned`.
         """
-        given = source.model_dump()
         for (slug, state), matched_by in self._candidates(source):
-            if not _is_other_work(self._bodies[slug], given, matched_by):
+            if not _is_other_work(self._bodies[slug], source, matched_by):
                 return _Match(self._current(slug, state), matched_by)
             if matched_by != BY_TITLE:
                 disowned.append(matched_by)
         return None
+
+    def bodies_of(self, slugs: Iterable[str]) -> dict[str, Row]:
+        """Return these sources. Those that others were merged into are not read yet."""
+        unread = [slug for slug in slugs if slug not in self._bodies]
+        return (
+            {**self._bodies, **sources_by_id(self._connection, unread)} if unread else self._bodies
+        )
 
     def _current(self, slug: str, state: str) -> str:
         if state != "merged":
@@ -308,18 +313,19 @@ def _of_same_author_and_year(
     return found
 
 
-def _is_other_work(source: Row, other: Row, by: str) -> bool:
+def _is_other_work(known: Row, source: SourceIn, by: str) -> bool:
     """Return whether two sources that have something in common are different works all the same.
 
     Of one title, year and author they are if both have a DOI, PMID or PMCID, a volume, issue,
     number or first page, and another. Of one identifier, if their titles differ and another
     identifier contradicts; an ISBN names no more than the book of one title.
     """
+    given = source.model_dump()
     if by == BY_TITLE:
-        return _contradict(source, other, (*NAMING_ONE_WORK, *NAMING_ONE_PLACE))
-    if same_title(source["title"], other["title"]):
+        return _contradict(known, given, (*NAMING_ONE_WORK, *NAMING_ONE_PLACE))
+    if same_title(known["title"], source.title):
         return False
-    return by == "isbn" or _contradict(source, other, NAMING_ONE_WORK)
+    return by == "isbn" or _contradict(known, given, NAMING_ONE_WORK)
 
 
 def _contradict(source: Row, other: Row, names: Iterable[str]) -> bool:

@@ -8,10 +8,11 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from models.read.references import resolve_references
 from models.records.record_types import (
-    BATCH_SIZE,
+    IN_COLLECTIONS,
     PART_TYPES,
     RECORD_TYPES,
     RecordType,
+    batches,
     record_bodies,
     references_in,
 )
@@ -50,22 +51,14 @@ def records_in(ids: Ids) -> Iterator[Some]:
     for name in ids:
         for batch in batches(sorted(ids[name])):
             for kind in _with_parts(RECORD_TYPES[name]):
-                if kind.name != "collection":
+                if kind in IN_COLLECTIONS:
                     yield kind, _accepted(kind, batch)
-
-
-def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield ids, so many at a time."""
-    for start in range(0, len(ids), BATCH_SIZE):
-        yield ids[start : start + BATCH_SIZE]
 
 
 def _own(connection: Connection, collection: str) -> dict[str, set[str]]:
     """Return the records of a collection, and the claims with a part that is of it."""
     own: dict[str, set[str]] = {}
-    for kind in RECORD_TYPES.values():
-        if kind.name == "collection":
-            continue
+    for kind in IN_COLLECTIONS:
         rows = table(kind.model)
         of_it = rows.c.collection == collection, rows.c.state == "accepted"
         ids = connection.scalars(select(rows.c[kind.columns[0]]).where(*of_it).distinct())

@@ -24,10 +24,10 @@ from models.database.connections import Database
 from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
-from models.records.record_types import RECORD_TYPES, RecordType, record_bodies
+from models.records.record_types import RECORD_TYPES, RecordType, batches, record_bodies
 from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, RevisionOut, Serial
 from models.records.serializers import Row, table
-from models.transfer.collection_part import Ids, batches, find_part, records_in
+from models.transfer.collection_part import Ids, find_part, records_in
 from models.transfer.licences import all_records, licences_of
 
 FORMAT = 1
@@ -176,16 +176,8 @@ def _write(path: Path, content: Iterable[bytes]) -> Row:
     return {"sha256": digest.hexdigest(), "bytes": size}
 
 
-def _collections(connection: Connection) -> Iterator[bytes]:
-    return _records(connection, RECORD_TYPES["collection"], _accepted(RECORD_TYPES["collection"]))
-
-
-def _topics(connection: Connection) -> Iterator[bytes]:
-    return _records(connection, RECORD_TYPES["topic"], _accepted(RECORD_TYPES["topic"]))
-
-
-def _sources(connection: Connection) -> Iterator[bytes]:
-    return _records(connection, RECORD_TYPES["source"], _accepted(RECORD_TYPES["source"]))
+def _all_accepted(kind: RecordType, connection: Connection) -> Iterator[bytes]:
+    return _records(connection, kind, _accepted(kind))
 
 
 def _claims(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[bytes]:
@@ -229,9 +221,9 @@ def canonical_json(body: str) -> bytes:
 
 
 SECTIONS: Mapping[str, Section] = {
-    "collections": _collections,
-    "topics": _topics,
-    "sources": _sources,
+    "collections": partial(_all_accepted, RECORD_TYPES["collection"]),
+    "topics": partial(_all_accepted, RECORD_TYPES["topic"]),
+    "sources": partial(_all_accepted, RECORD_TYPES["source"]),
     "claims": _claims,
     "retired": _retired,
     "revisions": _revisions,
