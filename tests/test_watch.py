@@ -250,7 +250,12 @@ def test_each_service_tells_of_every_kind_of_notice(
     known.works = {
         "10.1000/a": {"DOI": "10.1000/a"},
         "10.1000/b": {"DOI": "10.1000/b"},
-        "10.1000/n": {**NOTICE, "DOI": "10.1000/n", "update-to": [partial]},
+        # Its title and its volume are longer than those of a source.
+        "10.1000/n": {
+            **NOTICE,
+            **{"DOI": "10.1000/n", "title": ["x" * 2_000], "volume": "x" * 100},
+            "update-to": [partial],
+        },
         "10.1000/c,d": {
             "DOI": "10.1000/c,d",
             "update-to": [update("10.1000/c,d", "withdrawal", 2020, 5)],
@@ -284,6 +289,9 @@ def test_each_service_tells_of_every_kind_of_notice(
     in_place = stored(empty, "retraction-in-place")
     assert (in_place["title"], in_place["title_status"]) == ("[Retraction: A trial]", "described")
     assert in_place["identifiers"] == []
+    partly = stored(empty, "correction-partly")
+    assert (partly["title"], partly["volume"]) == ("[Correction: A trial]", None)
+    assert partly["container_title"] == "The Journal of Trials"
     assert stored(empty, "correction-in-pmc")["note"] == "PubMed: ErratumIn Z. 2017;247:1."
     assert not any("10.1000/p" in unquote(address) for address in known.asked)
     assert watch(empty, progress).returncode == 0

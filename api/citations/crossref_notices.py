@@ -8,8 +8,8 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from api.citations import csl_json_reader
-from api.citations.clean import clean_text, parse_date
-from api.citations.registries import Registry, Unanswered, json_object
+from api.citations.clean import parse_date
+from api.citations.registries import Registry, Unanswered, json_object, quoted
 from models.records.identifiers import identifiers_in
 from models.records.serializers import Row
 from models.transfer.notice_matching import Identifier, Notice
@@ -103,12 +103,12 @@ def _notices_of_work(doi: str, work: Row) -> Iterator[Notice]:
 
 def _notices(about: Identifier, update: Row, doi: str | None) -> Iterator[Notice]:
     """Yield the notice with a DOI that an update is, if it is one."""
-    kind = str(update.get("type") or "").strip()
+    kind = quoted(str(update.get("type") or ""))
     tie = TIE_OF_UPDATE.get(kind.lower().replace("-", "_").replace(" ", "_"))
     if tie is None:
         return
     date = _date(update.get("updated"))
-    by = clean_text(str(update.get("source") or ""))
+    by = quoted(str(update.get("source") or ""))
     parts = (kind, date, doi and f"doi:{doi}", by and f"according to {by}")
     said = f"Crossref: {', '.join(part for part in parts if part)}."
     yield Notice((about,), tie, (said,), date, (("doi", doi),) if doi else ())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from api.citations import nbib
-from api.citations.registries import Registry, json_object
+from api.citations.registries import Registry, json_object, quoted
 from models.records.identifiers import identifiers_in
 from models.records.serializers import Row
 from models.transfer.notice_matching import Identifier, Notice
@@ -143,7 +143,7 @@ def _notices_of_work(pmid: str, article: ElementTree.Element) -> Iterator[Notice
 
 
 def _text_of(element: ElementTree.Element | None) -> str:
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    return "" if element is None else quoted("".join(element.itertext()))
 
 
 def _records(content: bytes) -> dict[str, Row]:

@@ -17,11 +17,12 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
+from api.citations.parse_result import shortened
 from api.settings import installed_version
 
 CROSSREF = "https://api.crossref.org"
 PUBMED = "https://eutils.ncbi.nlm.nih.gov"
-# PubMed asks for at most three requests a second, Crossref (since December 2025) for as many lists.
+# PubMed asks for at most three requests a second. Crossref's answers say how many it takes.
 PAUSE = 0.4
 # Twenty works with their reference lists have some hundred kilobytes each.
 MOST_BYTES = 20_000_000
@@ -35,6 +36,8 @@ MOST_WAIT = 300.0
 # After so many requests in a row without a usable answer the registry is left, too.
 MOST_FAILURES = 5
 MOST_REDIRECTS = 3
+# The longest of what Retraction Watch gives for reasons have some hundred characters.
+MOST_QUOTED = 1_000
 _REDIRECTS = (301, 302, 303, 307, 308)
 # These say that the registry is down or overloaded, whatever it was asked.
 _DOWN = (429, 502, 503, 504)
@@ -177,6 +180,12 @@ def json_object(content: bytes, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"no '{name}'")  # noqa: TRY004
     return found
+
+
+def quoted(text: str) -> str:
+    """Return what a registry wrote, for a line that people read: one, and not too long."""
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return shortened(" ".join(printable.split()), MOST_QUOTED)
 
 
 def read_bounded(

@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterator
 from typing import IO
 
-from api.citations.clean import clean_text
+from api.citations.registries import quoted
 from models.core.dates import check_partial_date
 from models.records.identifiers import identifiers_in
 from models.records.serializers import Row
@@ -61,7 +61,7 @@ def _notice(row: Row) -> Notice | None:
     reasons = "; ".join(filter(None, (part.strip(" +") for part in row["Reason"].split(";"))))
     if reasons:
         said += f" Reasons: {reasons}."
-    return Notice(about, tie, (clean_text(said),), date, identifiers)
+    return Notice(about, tie, (quoted(said),), date, identifiers)
 
 
 def _identifiers(doi: str, pmid: str) -> tuple[Identifier, ...]:

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
+from models.core.errors import invalid_record
 from models.core.types import SLUG_LENGTH
 from models.database.connections import Database
 from models.database.prepared_statements import select_rows
@@ -398,24 +399,26 @@ def _as_source(connection: Connection, finding: Finding, state: str) -> SourceIn
         "versions": [{"type": notice.tie, "source": finding.source}],
         "state": state,
     }
-    if not more.get("title"):
-        about = sources_by_id(connection, [finding.source])[finding.source]
-        title = f"{noun.capitalize()}: {about['title'] or finding.source}"
-        own |= {"title": f"[{title[: TITLE_LENGTH - 2]}]", "title_status": "described"}
-    return _with_what_fits({"type": "document", **more}, own)
+    about = sources_by_id(connection, [finding.source])[finding.source]
+    title = f"{noun.capitalize()}: {about['title'] or finding.source}"
+    described = {"title": f"[{title[: TITLE_LENGTH - 2]}]", "title_status": "described"}
+    return _with_what_fits(described, more, own)
 
 
-def _with_what_fits(more: Row, own: Row) -> SourceIn:
-    """Return a source with these fields, without those of `more` that do not fit."""
+def _with_what_fits(described: Row, more: Row, own: Row) -> SourceIn:
+    """Return a source with these fields, without those of `more` that do not fit.
+
+    `described` is its title where there is no other.
+    """
+    title = {} if "title" in more else described
     try:
-        return SourceIn.model_validate({**more, **own})
+        return SourceIn.model_validate({"type": "document", **title, **more, **own})
     except ValidationError as error:
         faulty = {fault["loc"][0] for fault in error.errors() if fault["loc"]} & set(more)
         if not faulty:
-            raise
-    return _with_what_fits(
-        {"type": "document", **{name: more[name] for name in more if name not in faulty}}, own
-    )
+            raise invalid_record(error, SourceIn.model_fields) from None
+    fitting = {name: value for name, value in more.items() if name not in faulty}
+    return _with_what_fits(described, fitting, own)
 
 
 def _free_identifiers(

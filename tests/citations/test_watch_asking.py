@@ -73,6 +73,19 @@ def test_each_type_of_update_is_read_as_it_is_spelt(
     assert notice.said == (f"Crossref: {spelt}, doi:10.1000/r, according to publisher.",)
 
 
+def test_what_is_said_can_be_printed_and_stored(known: Registered, asked: Registries) -> None:
+    hostile = "x\x1b[31m\n\x00y" + "z" * 5_000
+    known.works = {
+        "10.1000/a": {
+            "DOI": "10.1000/a",
+            "updated-by": [update("10.1000/r", "retraction", source=hostile)],
+        }
+    }
+    (notice,) = ask(asked, "doi:10.1000/a").notices
+    assert notice.said[0].startswith("Crossref: retraction, doi:10.1000/r, according to x [31m yzz")
+    assert len(notice.said[0]) < 1_100
+
+
 def test_crossref_is_asked_both_ways_in_batches(known: Registered, asked: Registries) -> None:
     wanted = [f"doi:10.1000/w{number}" for number in range(crossref_notices.DOIS_AT_ONCE + 2)]
     of_first = [update("10.1000/W0", "retraction", 2021, 3, 4), update("10.1000/x", "erratum")]
