@@ -51,6 +51,10 @@ class Registered:
     agents: set[str] = field(default_factory=set)
     base: str = ""
 
+    def forget(self) -> None:
+        """Know nothing any more, and err no more."""
+        vars(self).update(vars(Registered(base=self.base)))
+
     def answer(self, target: str) -> Answer:
         """Return the regular answer to a request."""
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)

@@ -81,7 +81,7 @@ class Run:
 
     def _print(self, finding: Finding, became: str, effects: Sequence[ClaimEffect]) -> None:
         notice = finding.notice
-        when = f" of {notice.date}" if notice.date else ", undated"
+        when = f" of {notice.announced}" if notice.announced else ", undated"
         noun = NOTICE_KINDS[notice.tie].noun
         typer.echo(f"{finding.source}: {noun}{when}, {became}. {' '.join(notice.said)}")
         for effect in effects:

@@ -4,11 +4,13 @@ A retraction, a correction or an expression of concern becomes a source that is 
 is about. A curator accepts it, and thereby marks that source.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
@@ -58,6 +60,16 @@ class Notice:
     date: str | None = None
     identifiers: tuple[Identifier, ...] = ()
     fields: Row = field(default_factory=dict)
+
+    @property
+    def issued(self) -> str | None:
+        """When it was published: by its own record, else as the registry says of it."""
+        return _more_precise(self.fields.get("issued"), self.date)
+
+    @property
+    def announced(self) -> str | None:
+        """When it came out, online or in print."""
+        return announced_on({"issued": self.issued, "epub_date": self.fields.get("epub_date")})
 
 
 @dataclass(frozen=True)
@@ -113,11 +125,15 @@ def find(connection: Connection, notices: Iterable[Notice]) -> list[Finding]:
             _add(by_source.setdefault(slug, []), _without_own_work(notice, slug, owners))
     bodies = sources_by_id(connection, {*by_source, *(slug for slug, _ in owners.values())})
     recorded = _recorded_notices(connection, list(by_source))
-    return [
-        _finding(bodies, slug, notice, recorded[slug], owners)
-        for slug, about_it in sorted(by_source.items())
-        for notice in about_it
-    ]
+    findings: list[Finding] = []
+    for slug, about_it in sorted(by_source.items()):
+        for notice in about_it:
+            finding = _finding(bodies, slug, notice, recorded[slug], owners)
+            if finding.outcome == "untied" and finding.record in {each.record for each in findings}:
+                # It will be about the first of several works; see `_finding`.
+                finding = replace(finding, outcome="new", record=None)
+            findings.append(finding)
+    return findings
 
 
 def _without_own_work(notice: Notice, slug: str, owners: "_Owners") -> Notice:
@@ -243,10 +259,13 @@ def _recorded_notices(
 
 
 def _own_identifiers(body: Row) -> frozenset[Identifier]:
-    """Return the identifiers of a source, and the DOI in its address."""
+    """Return the identifiers of a source, and the one in its address."""
     own = {(each["scheme"], each["value"]) for each in body.get("identifiers", ())}
-    in_address = identifiers_in("doi", body.get("url") or "")
-    return frozenset(own | {("doi", doi) for doi in in_address})
+    address = body.get("url") or ""
+    in_address = {
+        (scheme, value) for scheme in _ADDRESSES for value in identifiers_in(scheme, address)
+    }
+    return frozenset(own | in_address)
 
 
 def _earlier_identifiers(
@@ -301,7 +320,7 @@ def _finding(
 
 
 def _is_recorded(notice: Notice, record: _Record) -> bool:
-    if any(sentence in record.note for sentence in notice.said):
+    if set(notice.said) & set(record.note.split("\n")):
         return True
     if _is_same(record.identifiers, record.date, notice):
         return True
@@ -319,10 +338,16 @@ def _is_marked(source: Row, notice: Notice) -> bool:
     """Return whether a source is marked with this notice, though its record is not tied to it."""
     if source["integrity"] != NOTICE_KINDS[notice.tie].integrity:
         return False
-    note = (source["integrity_note"] or "").lower()
-    if notice.tie == "retracts" or any(value.lower() in note for _, value in notice.identifiers):
+    note = source["integrity_note"] or ""
+    if notice.tie == "retracts" or any(_names(note, value) for _, value in notice.identifiers):
         return True
     return _is_same((), source["integrity_date"], replace(notice, identifiers=()))
+
+
+def _names(text: str, identifier: str) -> bool:
+    """Return whether a text has an identifier, and not only as a part of a longer one."""
+    whole = rf"(?<![0-9A-Za-z]){re.escape(identifier)}(?![0-9A-Za-z])"
+    return re.search(whole, text, re.IGNORECASE) is not None
 
 
 class _TriedOut(Exception):
@@ -350,8 +375,7 @@ def accept(change: changes.Change, finding: Finding) -> tuple[str, list[ClaimEff
 
     Return the slug of the notice, and the claims that this touched.
     """
-    if finding.outcome == "untied":
-        assert finding.record is not None, "what is not tied is stored"
+    if finding.record is not None:
         body = changes.cached_record(change, SOURCE, finding.record)
         assert body is not None, "what is not tied is stored"
         tie = {"type": finding.notice.tie, "source": finding.source}
@@ -383,17 +407,17 @@ def _as_source(connection: Connection, finding: Finding, state: str) -> SourceIn
     noun = NOTICE_KINDS[notice.tie].noun
     free, taken = _free_identifiers(connection, notice)
     more = {name: notice.fields[name] for name in TAKEN_OVER if notice.fields.get(name)}
-    if taken:
+    if taken is not None:
         # An identifier leads to one record, so of a notice about several works the others have its
         # address.
-        more["url"] = f"https://doi.org/{taken}"
+        more["url"] = taken
     own: Row = {
         "id": _free_slug(connection, f"{noun.replace(' ', '-')}-{finding.source}"),
         "identifiers": [
             {"scheme": scheme, "value": value, "verification": "unverified"}
             for scheme, value in free
         ],
-        "issued": _more_precise(notice.fields.get("issued"), notice.date),
+        "issued": notice.issued,
         "note": "\n".join(notice.said)[:NOTE_LENGTH],
         "study_design": "not_applicable",
         "versions": [{"type": notice.tie, "source": finding.source}],
@@ -421,14 +445,19 @@ def _with_what_fits(described: Row, more: Row, own: Row) -> SourceIn:
     return _with_what_fits(described, fitting, own)
 
 
+# Where a notice is found.
+_ADDRESSES = {"doi": "https://doi.org/{}", "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/"}
+
+
 def _free_identifiers(
     connection: Connection, notice: Notice
 ) -> tuple[list[Identifier], str | None]:
-    """Return the identifiers that no other record has, and the DOI if another record has it."""
+    """Return the identifiers that no other record has, and an address if another has one."""
     owners = _owners(connection, notice.identifiers)
     free = [each for each in notice.identifiers if each not in owners]
-    taken = (value for scheme, value in owners if scheme == "doi")
-    return free, next(taken, None)
+    taken = sorted(each for each in owners if each[0] in _ADDRESSES)
+    addresses = (_ADDRESSES[scheme].format(quote(value, safe="/()")) for scheme, value in taken)
+    return free, next(addresses, None)
 
 
 def _free_slug(connection: Connection, stem: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpx2
 import pytest
 
 from api.citations import registries
@@ -16,11 +17,18 @@ from tests.registries_stand_in import Answer, Registered, always, once, standing
 WORK = {"DOI": "10.1000/a"}
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Registered, httpx2.Client]]:
+    with standing_in() as registered, registries.asking("me@example.org") as client:
+        yield registered, client
+
+
 @pytest.fixture
-def known() -> Iterator[Registered]:
-    with standing_in() as registered:
-        registered.works["10.1000/a"] = WORK
-        yield registered
+def known(running: tuple[Registered, httpx2.Client]) -> Registered:
+    registered = running[0]
+    registered.forget()
+    registered.works["10.1000/a"] = WORK
+    return registered
 
 
 @pytest.fixture
@@ -29,11 +37,11 @@ def waited() -> list[float]:
 
 
 @pytest.fixture
-def registry(known: Registered, waited: list[float]) -> Iterator[Registry]:
-    with registries.asking("me@example.org") as client:
-        yield Registry(
-            "Crossref", known.base, client, {"mailto": "me@example.org"}, 0.0, waited.append
-        )
+def registry(
+    known: Registered, running: tuple[Registered, httpx2.Client], waited: list[float]
+) -> Registry:
+    parameters = {"mailto": "me@example.org"}
+    return Registry("Crossref", known.base, running[1], parameters, 0.0, waited.append)
 
 
 def get(registry: Registry) -> dict[str, object]:

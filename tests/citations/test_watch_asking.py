@@ -36,8 +36,7 @@ def running() -> Iterator[tuple[Registered, Registries]]:
 def known(running: tuple[Registered, Registries], monkeypatch: pytest.MonkeyPatch) -> Registered:
     """Give the stand-in, which knows nothing yet."""
     registered, asked = running
-    fresh = Registered(base=registered.base)
-    vars(registered).update(vars(fresh))
+    registered.forget()
     monkeypatch.setattr(registries, "BACK_OFF", 0.0)
     for registry in (asked.crossref, asked.pubmed):
         monkeypatch.setattr(registry, "pause", 0.0)
