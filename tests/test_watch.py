@@ -342,6 +342,7 @@ def test_a_run_that_a_registry_ends_is_gone_on_with(
     assert json.loads(progress.read_text()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_a_killed_run_is_gone_on_with(empty: Store, known: Registered, progress: Path) -> None:
     fill(empty, *numbered(2))
