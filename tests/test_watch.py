@@ -139,8 +139,8 @@ def test_a_retraction_is_proposed_once_and_takes_effect_when_it_is_accepted(
         " Crossref: retraction, 2021-03-04, doi:10.1000/r, according to retraction-watch."
         f" PubMed: RetractionIn {CITATION}",
         "  claim x-causes-y: disputed → unassessed, once accepted",
-        "1 sources with 2 identifiers looked up: 1 new, 0 recorded, 0 waiting, 0 refused;"
-        " 0 not known there, 0 unanswered.",
+        "Sources looked up: 1, identifiers: 2. New: 1, recorded: 0, waiting: 0, refused: 0."
+        " Not known there: 0, unanswered: 0.",
     ]
     proposal = stored(empty, "retraction-smith-2020")
     assert proposal["state"] == "submitted"
@@ -156,7 +156,7 @@ def test_a_retraction_is_proposed_once_and_takes_effect_when_it_is_accepted(
     second = watch(empty, progress)
     assert second.returncode == 0
     assert "waiting for review as retraction-smith-2020" in second.stdout
-    assert "0 new, 0 recorded, 1 waiting" in second.stdout
+    assert "New: 0, recorded: 0, waiting: 1" in second.stdout
 
     before = serial(empty)
     with changes.begin(empty.database, actor="cura") as change:
@@ -228,7 +228,7 @@ def test_a_dry_run_stores_nothing_and_accept_marks_at_once(
     assert {row["actor"] for row in rows} == {"watch"}
     assert rows[0]["comment"].startswith("Crossref: retraction, 2021-03-04, doi:10.1000/r")
     again = watch(empty, progress, "--accept")
-    assert (again.returncode, "2 recorded" in again.stdout) == (0, True)
+    assert (again.returncode, "recorded: 2" in again.stdout) == (0, True)
 
 
 def test_each_service_tells_of_every_kind_of_notice(
@@ -283,8 +283,8 @@ def test_each_service_tells_of_every_kind_of_notice(
         "partly: correction of 2021-03, proposed as correction-partly",
     ]
     # The DOI of a data set is registered elsewhere, PubMed lost a record, and 97 has none.
-    assert "8 sources with 10 identifiers" in done.stdout
-    assert "2 not known there, 0 unanswered" in done.stdout
+    assert "looked up: 8, identifiers: 10." in done.stdout
+    assert "Not known there: 2, unanswered: 0." in done.stdout
     in_place = stored(empty, "retraction-in-place")
     assert (in_place["title"], in_place["title_status"]) == ("[Retraction: A trial]", "described")
     assert in_place["identifiers"] == []
@@ -336,7 +336,7 @@ def test_a_run_that_a_registry_ends_is_gone_on_with(
     known.asked.clear()
     rest = watch(empty, progress)
     assert rest.stderr == "Going on after s-1, where a run stopped.\n"
-    assert "3 sources with 4 identifiers" in rest.stdout
+    assert "looked up: 3, identifiers: 4." in rest.stdout
     assert "proposed as retraction-smith-2020" in rest.stdout
     assert not any("10.1000/s1" in unquote(address) for address in known.asked)
     assert json.loads(progress.read_text()) == {}
@@ -422,11 +422,11 @@ def test_a_file_of_retraction_watch_does_the_same_offline(empty: Store, tmp_path
         " Retraction Watch, record 1: Retraction, 2021-03-04, doi:10.1000/r."
         " Reasons: Error in Data; Investigation by Journal.",
         "  claim x-causes-y: disputed → unassessed, once accepted",
-        "6 rows read: 3 new, 0 recorded, 0 waiting, 0 refused; 0 not known there, 0 unanswered.",
+        "Rows read: 6. New: 3, recorded: 0, waiting: 0, refused: 0. Not known there: 0, unanswered: 0.",
     ]
     assert stored(empty, "expression-of-concern-jones-2021")["identifiers"] == []
     again = run("sources", "watch", "--file", str(file), url=empty.url)
-    assert (again.returncode, "3 waiting" in again.stdout) == (0, True)
+    assert (again.returncode, "waiting: 3" in again.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

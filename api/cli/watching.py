@@ -91,11 +91,11 @@ class Run:
 
     def print_summary(self, looked_up: str) -> None:
         """Print how many of what there were."""
-        new = self.tally["new"] + self.tally["untied"]
-        counts = [f"{new} new", *(f"{self.tally[name]} {name}" for name in _KNOWN)]
+        counts = [("New", self.tally["new"] + self.tally["untied"])]
+        counts += [(name, self.tally[name]) for name in _KNOWN]
         typer.echo(
-            f"{looked_up}: {', '.join(counts)};"
-            f" {self.unknown} not known there, {self.unanswered} unanswered."
+            f"{looked_up}. {', '.join(f'{name}: {number}' for name, number in counts)}."
+            f" Not known there: {self.unknown}, unanswered: {self.unanswered}."
         )
 
 
@@ -143,7 +143,7 @@ def ask_registries(run: Run, mailto: str, progress_file: Path) -> int:
         except registries.Unavailable as error:
             run.unanswered += 1
             typer.echo(f"{error}. The next run goes on from here.", err=True)
-    run.print_summary(f"{sources} sources with {identifiers} identifiers looked up")
+    run.print_summary(f"Sources looked up: {sources}, identifiers: {identifiers}")
     return run.exit_code
 
 
@@ -183,5 +183,5 @@ def read_retraction_watch(run: Run, file: Path) -> int:
         raise ClaimbaseError(f"{file}: {error.strerror}.") from None
     except retraction_watch.NotRetractionWatch as error:
         raise ClaimbaseError(f"{file}: no file of Retraction Watch: {error}.") from None
-    run.print_summary(f"{rows} rows read")
+    run.print_summary(f"Rows read: {rows}")
     return run.exit_code
