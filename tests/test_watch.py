@@ -422,7 +422,8 @@ def test_a_file_of_retraction_watch_does_the_same_offline(empty: Store, tmp_path
         " Retraction Watch, record 1: Retraction, 2021-03-04, doi:10.1000/r."
         " Reasons: Error in Data; Investigation by Journal.",
         "  claim x-causes-y: disputed → unassessed, once accepted",
-        "Rows read: 6. New: 3, recorded: 0, waiting: 0, refused: 0. Not known there: 0, unanswered: 0.",
+        "Rows read: 6. New: 3, recorded: 0, waiting: 0, refused: 0."
+        " Not known there: 0, unanswered: 0.",
     ]
     assert stored(empty, "expression-of-concern-jones-2021")["identifiers"] == []
     again = run("sources", "watch", "--file", str(file), url=empty.url)
