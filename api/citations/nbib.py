@@ -235,6 +235,12 @@ def _parse_person(text: str) -> Name:
     }
 
 
+def date_of_notice(citation: str) -> str | None:
+    """Return the date in PubMed's short citation of a notice, or None."""
+    when = _NOTICE_DATE.search(citation)
+    return parse_date(when[1])[0] if when else None
+
+
 def _read_notices(tags: Tags, record: Row, retracted: bool) -> None:
     """Read the notices of integrity; the first in the order of `_NOTICES` decides."""
     integrities = []
@@ -244,8 +250,7 @@ def _read_notices(tags: Tags, record: Row, retracted: bool) -> None:
         for value in tags.all(tag):
             integrities.append(integrity)
             notes.append(f"{words}: {value}")
-            when = _NOTICE_DATE.search(value)
-            dates.append(parse_date(when[1])[0] if when else None)
+            dates.append(date_of_notice(value))
     if retracted and "retracted" not in integrities:
         integrities.insert(0, "retracted")
         notes.insert(0, "PubMed lists it as a retracted publication.")

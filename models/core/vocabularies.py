@@ -477,6 +477,7 @@ VERSION_TIES = Vocabulary(
         ("preprint_of", "is the preprint of", "Came out before the journal's version."),
         ("erratum_to", "is an erratum to", "Corrects the other."),
         ("retracts", "retracts", "Announces that the other is retracted."),
+        ("concern_about", "expresses concern about", "Announces a concern about the other."),
         ("part_of", "is part of", "Tells of a part of what the other tells whole."),
     ),
 )

@@ -47,7 +47,7 @@ from models.records.record_types import (
 from models.records.retired import last_revision, missing_error
 from models.records.revision import Revision
 from models.records.serializers import Row, table
-from models.write import changes
+from models.write import changes, notices
 from models.write.changes import Change
 
 revision = table(Revision)
@@ -403,7 +403,8 @@ def decide(
     """Accept, reject, withdraw or retract a record.
 
     Proposals that refer to a record that is no longer accepted are closed, and a retracted claim's
-    accepted parts are retracted with it.
+    accepted parts are retracted with it. What an accepted notice announces is marked on the source
+    that it is about.
     """
     decision = DECISIONS[action]
     old = find_visible(change.connection, caller, kind, record_id)
@@ -421,7 +422,10 @@ def decide(
         close_dependent_proposals(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
         _retract_parts(change, caller, record_id)
-    changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
+    decided = {**old, "state": decision.after, "replaced_by": replaced_by}
+    changes.put(change, kind, decided, action)
+    if kind.name == "source" and decision.after == "accepted":
+        notices.mark_what_is_announced(change, decided)
 
 
 def _require_decider(
