@@ -15,7 +15,7 @@ from models.core.addresses import check_licence
 from models.core.dates import check_partial_date
 from models.core.vocabularies import PARTS_OF_BOOKS
 from models.records.identifiers import identifiers_in, normalise_issn, normalise_orcid
-from models.records.source import MAX_ISSN, KEYWORD_LENGTH, MAX_KEYWORDS, AuthorIn, SourceIn
+from models.records.source import KEYWORD_LENGTH, MAX_ISSN, MAX_KEYWORDS, AuthorIn, SourceIn
 
 # Text.
 
