@@ -431,6 +431,30 @@ def clean_orcid(text: str) -> str | None:
         return None
 
 
+# What people post.
+
+_POSTED_TITLES = (
+    *("title", "title_short", "container_title", "container_title_short", "collection_title"),
+    *("event_title", "publisher"),
+)
+_CLEANING: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(_POSTED_TITLES, clean_text),
+    "abstract": clean_abstract,
+    "page": clean_pages,
+}
+
+
+def clean_source(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a source as somebody posted it, its texts and pages cleaned as those of files are.
+
+    People paste from web pages: mark-up, entities and dashes come along.
+    """
+    return {
+        name: _CLEANING[name](value) if name in _CLEANING and isinstance(value, str) else value
+        for name, value in body.items()
+    }
+
+
 # Names.
 
 Name = dict[str, str | None]

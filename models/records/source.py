@@ -3,7 +3,7 @@
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, Self
 
@@ -535,6 +535,20 @@ def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | No
         dates.append(source.accessed)
     days = [last_day_of(date) for date in dates]
     return min([*days, recorded[:10]]), year
+
+
+# How many years after this one a work may be dated: journals print next year's date on an issue.
+_YEARS_AHEAD = 1
+
+
+def dates_in_future(source: Mapping[str, Any], today: str) -> list[str]:
+    """Return the names of the dates of a source that lie further ahead than a work is dated.
+
+    `today` is YYYY-MM-DD. A date that is none is passed over.
+    """
+    last_year = f"{int(today[:4]) + _YEARS_AHEAD:04}"
+    latest = {"issued": last_year, "epub_date": last_year, "accessed": today[:4]}
+    return [name for name, year in latest.items() if str(source.get(name) or "")[:4] > year]
 
 
 # Letters as people type them who lack them, and apostrophes.

@@ -9,13 +9,21 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, or_, select
 
+from models.core.dates import now
 from models.core.errors import Fault, record_faults
 from models.core.types import REVIEW_FIELDS, Strict
 from models.database.prepared_statements import select_rows
 from models.records import retired
 from models.records.record_types import RECORD_TYPES, current_id, read_states
 from models.records.serializers import Row, columns_of, sources_by_id, table
-from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
+from models.records.source import (
+    Source,
+    SourceAuthor,
+    SourceIdentifier,
+    SourceIn,
+    dates_in_future,
+    name_key,
+)
 from models.write import changes
 
 # A record is matched by these, in this order, and then by title, year and first author.
@@ -153,6 +161,9 @@ def reconcile(
 
 def _validated(record: Record) -> _Entry:
     line, fields, dropped = record
+    if ahead := dates_in_future(fields, now()[:10]):
+        fields = {name: value for name, value in fields.items() if name not in ahead}
+        dropped = (*dropped, *(f"{name} in the future" for name in ahead))
     try:
         source = SourceIn.model_validate({**fields, "id": "import"})
     except ValidationError as error:

@@ -19,7 +19,7 @@ from models.access.proposal_ownership import (
     visibility_condition,
 )
 from models.core import vocabularies as v
-from models.core.dates import parse_timestamp
+from models.core.dates import now, parse_timestamp
 from models.core.errors import (
     MOST_FAULTS,
     TOO_MANY_FAULTS,
@@ -47,6 +47,7 @@ from models.records.record_types import (
 from models.records.retired import last_revision, missing_error
 from models.records.revision import Revision
 from models.records.serializers import Row, table
+from models.records.source import dates_in_future
 from models.write import changes, notices
 from models.write.changes import Change
 
@@ -297,6 +298,7 @@ def judge(caller: Key, kind: RecordType, body: Row, most: int = MOST_FAULTS) -> 
         "replaced_by": body.get("replaced_by"),
     }
     body = validate_record(kind, {**body, **review_fields}, most)
+    _refuse_future_dates(kind, body)
     _require_review_fields(body, {"state": state, "replaced_by": None})
     return body
 
@@ -315,6 +317,16 @@ def judge_version(kind: RecordType, body: Row) -> None:
             faults = validation_faults(faulty, kind.fields.model_fields)
             more = len(faulty) - len(faults)
             raise InvalidRecord(describe_faults(faults[:1]), faults, more=more) from None
+    _refuse_future_dates(kind, fields)
+
+
+def _refuse_future_dates(kind: RecordType, body: Row) -> None:
+    """Refuse a source that is dated further ahead than works are: somebody mistyped the year."""
+    names = dates_in_future(body, now()[:10]) if kind.name == "source" else []
+    if names:
+        detail = "The date lies in the future."
+        faults = [Fault(at=name, code="date_in_future", detail=detail) for name in names]
+        raise InvalidRecord(f"{names[0]}: {detail}", faults)
 
 
 def _is_of_form(error: Any) -> bool:
