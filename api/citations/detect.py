@@ -20,6 +20,9 @@ def detect(content: bytes) -> str:
         if match := format.signature.search(text):
             positions[name] = match.start()
     if not positions:
+        for name, (signature, advice) in formats.KNOWN_UNREAD.items():
+            if signature.search(text):
+                raise UnknownFormat(f"This looks like {name}, which is not read: {advice}.")
         descriptions = ", nor ".join(format.description for format in formats.READ.values())
         raise UnknownFormat(f"This is no citation file: it has neither {descriptions}.")
     return min(positions, key=lambda name: positions[name])

@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from api.citations import bibliography, bibtex, csl_json, csv, json_ld, nbib, ris
+from api.citations import (
+    bibliography,
+    bibtex,
+    csl_json,
+    csv,
+    json_ld,
+    nbib,
+    other_programs,
+    pubmed_xml,
+    ris,
+)
 from api.citations.parse_result import ParsedFile
 from models.records.serializers import Row
 
@@ -76,4 +86,37 @@ READ = {
         re.compile(r"@\s*[A-Za-z]+\s*[{(]"),
         "an entry '@article{'",
     ),
+    "pubmed_xml": ReadFormat(
+        pubmed_xml.read,
+        re.compile(r"<Pubmed(?:Book)?Article(?:Set)?\b"),
+        "an element '<PubmedArticle>'",
+    ),
+    "endnote_xml": ReadFormat(
+        other_programs.read_endnote,
+        re.compile(r"<records>\s*<record>|<record>\s*<database\b"),
+        "elements '<records><record>'",
+    ),
+    "web_of_science": ReadFormat(
+        other_programs.read_web_of_science,
+        re.compile(r"^\ufeff?(?:FN (?:Clarivate|Thomson|ISI)\b|PT [JBSPC]$)", re.MULTILINE),
+        "a line 'PT J'",
+    ),
+    "refworks": ReadFormat(
+        other_programs.read_refworks,
+        re.compile(r"^\ufeff?RT [A-Z][a-z]", re.MULTILINE),
+        "a line 'RT Journal Article'",
+    ),
+    "screening_csv": ReadFormat(
+        other_programs.read_screening_csv,
+        re.compile(r"\A\ufeff?\"?(?:title\"?,\"?authors|key\"?,\"?title)\b", re.IGNORECASE),
+        "a header 'Title,Authors' or 'key,title'",
+    ),
+}
+# Files that people send and that are not read, with how they begin and what to do instead.
+KNOWN_UNREAD = {
+    "an Ovid citation file": (re.compile(r"^<1\. ?>$", re.MULTILINE), "export it as RIS"),
+    "MODS": (re.compile(r"<mods(?:Collection)?\b"), "convert it to RIS or BibTeX"),
+    "Zotero's RDF": (re.compile(r"<rdf:RDF\b"), "export it as CSL-JSON"),
+    "EndNote's own tagged text": (re.compile(r"^%0 [A-Z]", re.MULTILINE), "export it as RIS"),
+    "a PDF": (re.compile(r"\A%PDF-"), "send the citations, not the paper"),
 }

@@ -61,7 +61,7 @@ _NOTICE_DATE = re.compile(r"\. ?([0-9]{4}(?: [A-Z][a-z]{2}(?: [0-9]{1,2})?)?)[-;
 
 def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse an NBIB file. Problems are text outside a record, no title, and a repeated record."""
-    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "PMID", parsed)
+    return parse_entries(_raw_entries(decode_file(content)), parse_entry, "PMID", parsed)
 
 
 def _raw_entries(text: str) -> Iterator[RawEntry]:
@@ -98,7 +98,8 @@ def _begins_record(tag: str, present: set[str], after_blank: bool) -> bool:
     return after_blank and tag in _ONCE and tag in present
 
 
-def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
+def parse_entry(line: int, tags: Tags) -> ParsedEntry:
+    """Return the record of the tags of PubMed's MEDLINE display, and what of them has no place."""
     record = blank_record()
     title, book = _read_title(tags, record)
     retracted = _read_type(tags, record, has_title=bool(title), in_book=bool(book))

@@ -279,7 +279,7 @@ def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
 
     A record runs from `TY` to `ER`, or to the next `TY`, or to the end of the file.
     """
-    return parse_entries(_raw_entries(decode_file(content)), _parse_entry, "TY", parsed)
+    return parse_entries(_raw_entries(decode_file(content)), parse_entry, "TY", parsed)
 
 
 _TAG_LINE = re.compile(r"\s{0,8}([A-Za-z][A-Za-z0-9])([ \t]{0,4})-(.*)", re.DOTALL)
@@ -355,7 +355,8 @@ _READ_TAGS = {
 }
 
 
-def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
+def parse_entry(line: int, tags: Tags) -> ParsedEntry:
+    """Return the record of the tags of RIS, and what of them has no place."""
     # Then all of it is as it is stored.
     is_ours = any(value.startswith("Study design: ") for value in tags.peek("U1"))
     reference_type = tags.first("TY").upper()

@@ -130,7 +130,8 @@ def _print_tally(tally: Counter[str], outcome: str) -> None:
 @commands.command("sources")
 def import_sources(
     file: Annotated[
-        str, typer.Argument(help="BibTeX, RIS, CSL-JSON or PubMed NBIB; - for standard input.")
+        str,
+        typer.Argument(help="BibTeX, RIS, CSL-JSON, PubMed and others; - for standard input."),
     ],
     database_url: DatabaseUrl = None,
     format: Annotated[

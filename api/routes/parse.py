@@ -4,7 +4,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -30,6 +30,8 @@ from api.http.read_connection import database
 from api.http.read_route import ParsedRoute
 from models.core.errors import Fault
 from models.read.filters import Filters
+from models.records.serializers import Row
+from models.records.source import SourceIn
 from models.transfer import citation_matching
 from models.transfer.citation_matching import Difference
 
@@ -67,6 +69,9 @@ class ParsedRecord(BaseModel):
     )
     errors: list[ProblemError] = Field(description="Why the entry cannot be used.")
     dropped: list[str] = Field(description="Fields of the entry that cannot be stored.")
+    record: dict[str, Any] | None = Field(
+        description="What was read of a new source, ready for `/v1/claims:batch`; else null."
+    )
 
 
 class Parsed(BaseModel):
@@ -118,7 +123,7 @@ _TOO_COMPLEX = {
                 "*/*": {
                     "schema": {
                         "type": "string",
-                        "description": "BibTeX, RIS, CSL-JSON or PubMed NBIB.",
+                        "description": "A file in one of the formats of `format`.",
                     }
                 }
             },
@@ -126,8 +131,8 @@ _TOO_COMPLEX = {
     },
 )
 async def parse_sources(request: Request, query: Annotated[ParseParameters, Query()]) -> Response:
-    """Parse a citation file (BibTeX, RIS, CSL-JSON, NBIB). Each entry is new, matches a stored
-    source, or is reported with errors.
+    """Parse a citation file (BibTeX, RIS, CSL-JSON, NBIB and others). Each entry is new, matches a
+    stored source, or is reported with errors.
 
     The format is detected by default, and the answer contains every entry of the file. At most
     2,000,000 bytes and 10,000 entries. A file that takes too much time or memory is answered with
@@ -218,7 +223,21 @@ def _parsed_record(outcome: citation_matching.Outcome) -> ParsedRecord:
         differences=outcome.differences,
         errors=[_error(fault.at, fault.code, fault.detail) for fault in outcome.faults],
         dropped=list(outcome.dropped),
+        record=None if outcome.source is None else _postable(outcome.source),
     )
+
+
+def _postable(source: SourceIn) -> Row:
+    """Return a new source as a record of a batch: what is empty or at its default is left out."""
+    body = source.model_dump(exclude_defaults=True, exclude={"state", "replaced_by"})
+    for people in ("authors", "contributors"):
+        if people in body:
+            body[people] = [_without_none(person) for person in body[people]]
+    return {"record": "source", **body}
+
+
+def _without_none(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _problem_record(problem: EntryProblem) -> ParsedRecord:
@@ -230,6 +249,7 @@ def _problem_record(problem: EntryProblem) -> ParsedRecord:
         differences=[],
         errors=[_error("", problem.code, problem.detail)],
         dropped=[],
+        record=None,
     )
 
 

@@ -68,6 +68,16 @@ def test_a_posted_title_has_no_mark_up(desk: Desk) -> None:
     assert batch["data"][0]["record"]["page"] == "12-19"
 
 
+def test_what_was_read_of_a_file_can_be_posted(desk: Desk) -> None:
+    file = "TY  - CHAP\nTI  - Veins\nAU  - Doe, J\nED  - Roe, R\nSN  - 978-0-13-110362-7\nER  - \n"
+    parsed = desk.client.post("/v1/sources:parse", content=file).json()
+    (record,) = (entry["record"] for entry in parsed["data"])
+    told = desk.must(201, "anna", "POST", "/v1/claims:batch", {"records": [record]})
+    stored = told["data"][0]["record"]
+    assert stored["container_isbn"] == "9780131103627"
+    assert [person["family"] for person in stored["contributors"]] == ["Roe"]
+
+
 def test_a_cycle_of_versions_is_refused_with_the_place(desk: Desk) -> None:
     desk.accepted("source", "first")
     desk.accepted("source", "second", **tied_to("first"))

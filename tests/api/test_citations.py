@@ -215,6 +215,21 @@ def test_a_file_is_reconciled_entry_by_entry(client: TestClient) -> None:
     assert (found["new"], found["matched"], found["reported"]) == (1, 2, 2)
     by_line = {record["line"]: record for record in found["data"]}
     assert (by_line[2]["outcome"], by_line[2]["id"]) == ("new", "muller-2021")
+    doi = {"scheme": "doi", "value": "10.1000/new", "verification": "unverified"}
+    assert by_line[2]["record"] == {
+        "record": "source",
+        "id": "muller-2021",
+        "type": "article-journal",
+        "title": "New Thing",
+        "authors": [
+            {"family": "Müller", "given": "Anna"},
+            {"family": "Berg", "given": "Jo", "particle": "van den"},
+        ],
+        "issued": "2021",
+        "study_design": "not_recorded",
+        "identifiers": [doi],
+    }
+    assert by_line[3]["record"] is by_line[5]["record"] is None
     assert (by_line[3]["id"], by_line[3]["matched_by"]) == ("doepp-2010", "doi")
     assert [each["field"] for each in by_line[3]["differences"]] == ["title", "authors"]
     assert (by_line[4]["id"], by_line[4]["matched_by"]) == (

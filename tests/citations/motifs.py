@@ -76,6 +76,8 @@ PARSERS = {
             "@article{a, title = {%s}, author = {%s}, year = {%s}, month = {%s}, pages = {%s}}",
             "@article{a, doi = {%s}, url = {%s}, isbn = {%s}, date = {%s}, howpublished = {%s},"
             "pmid = {%s}, pmcid = {%s}, journal = {%s}}",
+            "@book{a, title = {T}, editor = {%s}, abstract = {%s}, keywords = {%s}, issn = {%s},"
+            "copyright = {%s}, series = {%s}, x-keywords = {%s}}",
             "@string{a = {%s}}\n@article{a, title = a # %s}",
             "@comment{%s",
         ),
@@ -104,7 +106,7 @@ PARSERS = {
             "TY  - JOUR\nTI  - T\nER  - \n%s",
             "TY  - JOUR\nTI  - x%sx\nAU  - A%sx\nSP  - 1%sx\nDO  - 10.1000/%sx\nSN  - 1%sx\n"
             "N1  - %s\nPY  - %s\nAN  - %s\nUR  - http://%s\nU5  - Author 1: {%s}\n"
-            "LA  - %s\nET  - %s",
+            "LA  - %s\nET  - %s\nAB  - %s\nKW  - %s\nM3  - %s\nED  - %s",
         ),
         (
             *(
@@ -168,6 +170,8 @@ PARSERS = {
             '[{"title": "x%sx", "page": "1%sx", "DOI": "10.1000/%sx", "PMCID": "1%sx", "ISBN":'
             ' "1%sx", "PMID": "%s", "URL": "http://%s", "author": [{"family": "%s"}], "issued":'
             ' {"raw": "%s"}, "status": "%s"}]',
+            '[{"title": "T", "abstract": "%s", "license": "%s", "keyword": "%s", "ISSN": "%s",'
+            ' "editor": [{"family": "%s", "ORCID": "%s"}]}]',
         ),
         (
             *(
@@ -184,6 +188,50 @@ PARSERS = {
             ),
             *('",', '{"family":"a"},', "\\u00e9", "\\u", "1e", "-"),
         ),
+    ),
+    "pubmed_xml": Parser(
+        _reads("pubmed_xml"),
+        (
+            "%s",
+            "<PubmedArticle>%s</PubmedArticle>",
+            "<PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>x%sx"
+            "</ArticleTitle><Abstract><AbstractText>%s</AbstractText></Abstract></Article>"
+            "</MedlineCitation></PubmedArticle>",
+        ),
+        (
+            "<i>",
+            "</i>",
+            "<i/>",
+            "<Author/>",
+            "<AuthorList/>",
+            "&#65;",
+            "<!--",
+            "<Keyword/>",
+        ),
+    ),
+    "endnote_xml": Parser(
+        _reads("endnote_xml"),
+        (
+            "%s",
+            "<records><record>%s</record></records>",
+            "<records><record><titles><title>x%sx</title></titles></record></records>",
+        ),
+        ("<style>", "</style>", "<style/>", "<record>", "<keyword>a</keyword>"),
+    ),
+    "web_of_science": Parser(
+        _reads("web_of_science"),
+        ("%s", "PT J\nTI T\n%s", "PT J\nTI x%sx\nAF A%s\nDE %s\nAB %s\nSN 1%s\nPD %s\nER\n"),
+        ("\nPT J", "\nER", "\nAF A, B", "\n   a", "\nDE a; b"),
+    ),
+    "refworks": Parser(
+        _reads("refworks"),
+        ("%s", "RT Book\nT1 T\n%s", "RT Book\nT1 x%sx\nA1 A%s\nK1 %s\nAB %s\nSN 1%s\nFD %s\n"),
+        ("\nRT Book", "\nA1 A, B", "\n\n", "\nK1 a"),
+    ),
+    "screening_csv": Parser(
+        _reads("screening_csv"),
+        ("%s", "Title,Authors\n%s", 'Title,Authors,Abstract\n"T%s","A%s","%s"\n'),
+        ('""', '","', ",,", "\na,b", " and ", "; "),
     ),
     "query": Parser(_query, ("%s", '"%s', "a %s"), (' "', '-"', " or ", "-", "a's ", "\u4e2d")),
     "record": Parser(_record, ("%s", "http://%s", "10.1000/%s"), ("1", "-1", "PMC", "[", "]")),

@@ -37,7 +37,9 @@ def test_the_square_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
         return sum(text.count(" ", start) for start in range(0, len(text), 10))
 
     monkeypatch.setitem(PARSERS, "square", motifs.Parser(counts_blanks, ("%s",), ()))
-    assert growth("square", "%s", " ", 10 * SHORT) > MOST_GROWTH
+    # One measurement may fall into a moment in which the processor changes its pace.
+    found = (growth("square", "%s", " ", 10 * SHORT) for _ in range(5))
+    assert any(grown > MOST_GROWTH for grown in found)
 
 
 @pytest.mark.slow
