@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# A locale is one whose words and quotation marks were checked with every style.
-LOCALES = ("en-US", "en-GB")
+# Locales whose words and quotation marks were checked with every style.
+CHECKED_LOCALES = ("en-US", "en-GB")
 
 CSL = "http://purl.org/net/xbiblio/csl"
 
@@ -71,7 +71,7 @@ STYLES: dict[str, Style] = {
     "apa": Style(
         "APA Style, 7th edition",
         "apa",
-        ("apa-7th-edition", "american-psychological-association"),
+        ("apa7", "apa-7th-edition", "american-psychological-association"),
         article_number=True,
         subtitle=True,
         junior="Jr.",
@@ -125,9 +125,7 @@ STYLES: dict[str, Style] = {
         "nature",
         dotted=True,
         moved={"report": ("publisher", "container-title")},
-        # The DOI stands once: before the year, or at the end where there is a page and no volume.
         edits=(
-            ("//cs:macro[@name='access']//cs:else-if", {"variable": "DOI page"}),
             # No full stop between a title and the brackets with publisher and year.
             ("//cs:bibliography//cs:text[@macro='title']", {"suffix": f".{LOOSE}"}),
         ),
@@ -140,9 +138,10 @@ STYLES: dict[str, Style] = {
         edits=(
             ("//cs:group[@prefix=';']", {"prefix": f"{LOOSE};"}),
             ("/cs:style", {"initialize-with-hyphen": "false"}),
+            # Whatever has a DOI is found by it, not papers alone.
             (
                 "//cs:macro[@name='access']//cs:if[@type='article-journal']",
-                {"type": "article-journal article dataset", "match": "any"},
+                {"type": None, "variable": "DOI"},
             ),
             ("//cs:macro[@name='access']//cs:else-if", {"type": f"webpage {HOUSED}"}),
             ("//cs:bibliography//cs:if[contains(@type, 'song')]", {"type": HOUSED}),
@@ -176,9 +175,6 @@ STYLES: dict[str, Style] = {
             ("//cs:substitute/cs:choose/cs:if", {"type": "article-newspaper article-magazine"}),
         ),
     ),
-}
-NAMES: dict[str, str] = {
-    alias: name for name, style in STYLES.items() for alias in (name, *style.aliases)
 }
 
 

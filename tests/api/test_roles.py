@@ -48,6 +48,7 @@ SHOWN_TO_ALL = (
         "get_vocabulary",
         "list_topics",
         "get_topic",
+        "list_citation_styles",
         "list_collections",
         "get_collection",
     ),
