@@ -124,12 +124,12 @@ def listing_response(
     query: Any,
     lines: Lines,
     fit: Fit = len,
-    notice: str | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
     """Return one page of a list and the cursor of the next.
 
     If nothing changed it is a 304, which does not read the list. The page ends early after the rows
-    that fit, and has the notice if there is one.
+    that fit. `more` are further members of it.
     """
     filters = requested_parameters(query)
     sort = filters.get("sort", listing.default)
@@ -151,8 +151,8 @@ def listing_response(
         page["count"] = facets.count(connection, listing, parameters)
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     records = b",".join(lines(connection, rows))
-    more = {"page": page} if notice is None else {"page": page, "notice": notice}
-    content = b"".join([b'{"data":[', records, b"],", to_json(more)[1:]])
+    members = to_json({"page": page, **(more or {})})
+    content = b"".join([b'{"data":[', records, b"],", members[1:]])
     return json_response(content, etag, headers)
 
 
