@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.citations import style_catalogue
 from api.citations.bibliography_styles import (
+    ALONE,
     CLOSED,
     GOES_ON,
     GROUP,
@@ -47,6 +48,8 @@ MOST_LOADED = 50
 # The variables of CSL among the identifiers.
 _CSL_SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 _E_LOCATOR = re.compile(r"[A-Za-z]{1,3}[0-9]{3,}")
+# Types of what is part of a book.
+PARTS = ("chapter", "paper-conference")
 _PLAIN_FIELDS = ("publisher", "volume", "issue", "page", "number", "url", "language")
 
 
@@ -71,7 +74,7 @@ def entry(source: Row, number: int, chosen: Choice, *, remarks: bool = False) ->
     know. With `remarks` also any other notice of its publisher stands there, and which of the
     identifiers that it shows nobody has verified.
     """
-    text = printed(source, number, chosen) or source["title"]
+    text = printed(source, number, chosen) or plain(source["title"])
     notes = []
     if source["integrity"] in (NOTES if remarks else ("retracted",)):
         notes.append(NOTES[source["integrity"]])
@@ -128,8 +131,11 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
     item.update(_container(source, style))
     if authors := _authors(source, style):
         item["author"] = authors
+    if item["type"] in PARTS and style.unhoused and not item.get("container-title"):
+        item["type"] = style.unhoused
     item.update(_locator(item, style))
     item.update(_date(source, item))
+    _leave_out(item, style)
     has_doi = any(identifier["scheme"] == "doi" for identifier in source["identifiers"])
     if source["url"] and source["accessed"] and not has_doi:
         item["accessed"] = _date_parts(source["accessed"])
@@ -140,6 +146,19 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
         if identifier["scheme"] in _CSL_SCHEMES:
             item[identifier["scheme"].upper()] = plain(identifier["value"])
     return {name: value for name, value in item.items() if value}
+
+
+def _leave_out(item: dict[str, Any], style: Style) -> None:
+    """Remove what the style says once, or not of such a work; and mark pages without a volume."""
+    groups = {author.get("literal", "") for author in item.get("author", ())}
+    if style.publisher_once and item.get("publisher") in groups:
+        item.pop("publisher", None)
+    if item["type"] != "article-journal" or not item.get("page"):
+        return
+    if style.paged_alone:
+        item.pop("URL", None)
+    if style.colon_without and not any(item.get(name) for name in style.colon_without):
+        item["page"] = ALONE + item["page"]
 
 
 def _move_variable(item: dict[str, Any], style: Style) -> None:
@@ -160,7 +179,7 @@ def _title(title: str, style: Style) -> str:
 def _container(source: Row, style: Style) -> Row:
     full = plain(source["container_title"] or "")
     short = plain(source["container_title_short"] or "")
-    if source["type"] in ("chapter", "paper-conference") and (full or short):
+    if source["type"] in PARTS and (full or short):
         return {"container-title": style.within + (full or short)}
     # An abbreviated title has no article, even if nothing in it is abbreviated.
     abbreviated = short or full.removeprefix("The ")
@@ -255,6 +274,7 @@ def _resolve_marks(text: str, style: Style, loaded: "LoadedStyle") -> str:
     if commas_inside:
         text = re.sub(f"{QUOTED}([.,])", rf"\1{QUOTED}", text)
     text = _LOOSE_PUNCTUATION.sub("", text)
+    text = re.sub(f";( ?){ALONE}", r":\1", text).replace(ALONE, "")
     text = re.sub(rf"pp?\. {NUMBERED}", style.article_word, text)
     text = text.replace(f", {GROUP}", f"{style.group_mark} {GROUP}").replace(GROUP, "")
     # Blanks that do not break a line stay: French has them inside of quotation marks.

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 from citeproc import model  # type: ignore[import-untyped]
 from citeproc.source import Reference, VariableError  # type: ignore[import-untyped]
 
-from api.citations.bibliography_styles import GOES_ON, QUOTED, Style
+from api.citations.bibliography_styles import ALONE, GOES_ON, QUOTED, Style
 from api.citations.page_ranges import page_range
 
 Options = dict[str, Any]
+# Such as the issues of a double number.
+_RANGE = re.compile(r"([0-9]+)[-–]([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,17 @@ class _Cased(_Element):
 class _WithPages(_Cased):
     """An element that may show pages: it writes each range as the style does."""
 
+    def dash(self) -> str:
+        """Return what joins the pages or the issues of a range."""
+        delimiter = self.get_single_term(name="page-range-delimiter")  # type: ignore[attr-defined]
+        return self.style.dash or str(delimiter) or "–"
+
     def _process(self, value: Any, variable: str) -> Any:
         if not variable.startswith("page"):
             return super()._process(value, variable)  # type: ignore[misc]
         shape = self.get_root().get_option("page-range-format")  # type: ignore[attr-defined]
-        delimiter = self.get_single_term(name="page-range-delimiter")  # type: ignore[attr-defined]
-        pages = page_range(str(value), shape, self.style.dash or str(delimiter) or "–")
+        mark = ALONE if str(value).startswith(ALONE) else ""
+        pages = mark + page_range(str(value).removeprefix(mark), shape, self.dash())
         return model.String(re.split("[-–]", pages)[0] if variable == "page-first" else pages)
 
 
@@ -99,7 +106,8 @@ class Text(_WithPages, model.Text):  # type: ignore[misc]
         text = super()._variable(item, context)
         if text:
             self.entry.shown.add(variable)
-        return text
+        is_range = variable in ("volume", "issue") and _RANGE.fullmatch(str(text))
+        return model.String(self.dash().join(is_range.groups())) if is_range else text
 
     def quote(self, string: Any) -> Any:
         if self.get("quotes") != "true":

@@ -248,6 +248,88 @@ def test_a_title_in_the_place_of_an_author_leaves_nothing_to_be_said_twice() -> 
     assert page == "NICE. (n.d.). On veins. Site."
 
 
+UNKNOWN_VOLUME: dict[str, Any] = {
+    "authors": [PERSON],
+    "issued": "2011-10-15",
+    "container_title": "J Neurol Sci",
+    "page": "102-104",
+}
+
+
+@pytest.mark.parametrize(
+    ("style", "issue", "end"),
+    [
+        ("apa", "1-2", "J Neurol Sci, (1–2), 102–104."),
+        ("harvard", "1-2", "J Neurol Sci, (1–2), pp. 102–104."),
+        ("ama", "1-2", "J Neurol Sci. 2011;(1-2):102-104."),
+        ("vancouver", "1-2", "J Neurol Sci. 2011 Oct 15;(1-2):102-4."),
+        ("vancouver", None, "J Neurol Sci. 2011 Oct 15:102-4."),
+        ("ama", None, "J Neurol Sci. October 15, 2011:102-104."),
+        ("bmj", "1-2", "J Neurol Sci. 2011:102–4."),
+        ("bmj", None, "J Neurol Sci. 2011:102–4."),
+        ("the-lancet", None, "J Neurol Sci 2011: 102–4."),
+    ],
+)
+def test_pages_without_a_volume_do_not_look_like_one(style: str, issue: str, end: str) -> None:
+    assert one(style, issue=issue, **UNKNOWN_VOLUME).endswith(end)
+
+
+def test_a_group_that_publishes_itself_is_named_once_in_apa() -> None:
+    group: dict[str, Any] = {
+        "authors": [{"literal": "NICE"}],
+        "publisher": "NICE",
+        "issued": "2012",
+    }
+    assert one(type="report", **group) == "NICE. (2012). A title."
+    assert one("vancouver", type="report", **group) == "1. NICE. A title. NICE; 2012."
+    other = {**group, "publisher": "Department of Health"}
+    assert one(type="report", **other) == "NICE. (2012). A title. Department of Health."
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("ama", "1. King ML. A title. October 3, 2013. https://example.org/x"),
+        (
+            "vancouver",
+            "1. King ML. A title [Internet]. 2013. Available from: https://example.org/x",
+        ),
+        ("nature", "1. King, M. L. A title. https://example.org/x (2013)."),
+        ("bmj", "1 King ML. A title. 2013. https://example.org/x"),
+    ],
+)
+def test_a_paper_of_an_unknown_book_is_not_in_it(style: str, expected: str) -> None:
+    given: dict[str, Any] = {"authors": [PERSON], "issued": "2013-10-03"}
+    for kind in ("paper-conference", "chapter"):
+        assert one(style, type=kind, url="https://example.org/x", **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("ama", "1. A title. Maclean's. 2010. https://example.org/x"),
+        ("bmj", "1 A title. Maclean's. 2010. https://example.org/x"),
+        ("the-lancet", "1 A title. Maclean's. 2010. https://example.org/x."),
+        ("nature", "1. A title. Maclean's https://example.org/x (2010)."),
+        ("ieee", "[1] “A title,” Maclean's. [Online]. Available: https://example.org/x"),
+    ],
+)
+def test_who_publishes_a_page_of_the_web_is_named(style: str, expected: str) -> None:
+    fields: dict[str, Any] = {
+        "publisher": "Maclean's",
+        "issued": "2010",
+        "url": "https://example.org/x",
+    }
+    assert one(style, type="webpage", **fields) == expected
+
+
+def test_an_address_is_shown_in_bmj_where_nothing_else_leads_to_the_work() -> None:
+    address = "https://example.org/x"
+    assert one("bmj", url=address, authors=[PERSON]).endswith(f"A title. {address}")
+    assert address not in one("bmj", url=address, **UNKNOWN_VOLUME)
+    assert address not in one("bmj", url=address, identifiers=[DOI])
+
+
 @pytest.mark.parametrize("style", ["apa", "ama", "vancouver", "ieee", "nature", "bmj", "harvard"])
 # IEEE tells a page of the web by its address alone.
 @pytest.mark.parametrize("kind", [kind for kind in SOURCE_TYPES.ids if kind != "webpage"])

@@ -4,14 +4,17 @@ import re
 from multiprocessing import Pool
 
 import pytest
+from hypothesis import strategies as st
 
 from api.citations import style_catalogue
 from api.citations.bibliography import MOST_LOADED, _load, entry
-from api.citations.bibliography_styles import STYLES
+from api.citations.bibliography_styles import MARKS, STYLES
 from api.citations.style_catalogue import find, installed, locales, search
 from models.core.errors import InvalidRecord
-from tests.citations.sources import seed_source
+from models.records.serializers import Row
+from tests.citations.sources import seed_source, sources
 from tests.citations.style_survey import FOLDER, hard_sources, surveyed
+from tests.generated import generated
 
 WORKING = search()
 # One style in so many is tried in the default suite.
@@ -44,6 +47,16 @@ def test_each_style_is_rendered() -> None:
     with Pool() as pool:
         faults = dict(zip((style.name for style in own), pool.imap(surveyed, own, 20), strict=True))
     assert {name: fault for name, fault in faults.items() if fault} == {}
+
+
+@generated(sources(), st.sampled_from(WORKING), st.sampled_from(locales()), many=5_000)
+def test_any_source_is_printed_in_any_style_and_language(
+    source: Row, style: style_catalogue.ListedStyle, locale: str
+) -> None:
+    text = entry(source, 1, find(style.name, locale))
+    assert text
+    assert text == text.strip()
+    assert not MARKS.search(text)
 
 
 @pytest.mark.parametrize("locale", locales())
