@@ -94,6 +94,8 @@ def printed(source: Row, number: int, chosen: Choice) -> str:
         loaded = _load(style.file, chosen.locale)
         text = loaded.render(reference, number)
     text = _resolve_marks(text, style, loaded)
+    if not chosen.listed.tested:
+        text = _tidied(text)
     return text if any(letter.isalpha() for letter in text) else ""
 
 
@@ -281,6 +283,24 @@ def _resolve_marks(text: str, style: Style, loaded: "LoadedStyle") -> str:
     return re.sub(r"[ \t\r\n]+", " ", text.replace(QUOTED, close_quote)).strip()
 
 
+def _tidied(text: str) -> str:
+    """Return an entry without the punctuation that styles leave around what is missing."""
+    for pattern, instead in _LEFT_OVER:
+        text = pattern.sub(instead, text)
+    return text
+
+
+_LEFT_OVER = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r" ?\( ?\)| ?\[ ?\]", ""),
+        (r": [.,](?= )", ":"),
+        (r" +(?=[,.](?: |$))", ""),
+        (r"[,;:](?: ?,)+(?= )", ","),
+        (r"(?<!\.)[.,;:] ?\.(?= |$)", "."),
+        (r" ?[,;:]$", ""),
+    )
+)
 _LOOSE_PUNCTUATION = re.compile(rf"\.{LOOSE}(?= \()|(?<=\. ){LOOSE};|{LOOSE}; (?=:)|{LOOSE}")
 
 

@@ -47,9 +47,22 @@ class Entry:
 
     shown: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
+    # How often variables were asked for, and shown.
+    asked_for: int = 0
+    found: int = 0
+
+    def show(self, *variables: str) -> None:
+        """Take notice of variables that are shown."""
+        self.shown.update(variables)
+        self.found += len(variables)
 
     def hides(self, variable: str) -> bool:
-        """Return whether a variable is not to be shown. A DOI is shown once in any style."""
+        """Return whether a variable that is asked for is not to be shown.
+
+        A DOI is shown once in any style.
+        """
+        # The letter after a year, which no entry has, is not a part of the work.
+        self.asked_for += variable != "year-suffix"
         return variable in self.hidden or (variable == "DOI" and variable in self.shown)
 
 
@@ -105,7 +118,7 @@ class Text(_WithPages, model.Text):  # type: ignore[misc]
             return None
         text = super()._variable(item, context)
         if text:
-            self.entry.shown.add(variable)
+            self.entry.show(variable)
         is_range = variable in ("volume", "issue") and _RANGE.fullmatch(str(text))
         return model.String(self.dash().join(is_range.groups())) if is_range else text
 
@@ -126,7 +139,7 @@ class Number(_WithPages, model.Number):  # type: ignore[misc]
             return None
         # citeproc-py looks for 'number-of-pages' where it has 'number_of_pages'.
         value = item.reference["page" if variable == "page-first" else _key(variable)]
-        self.entry.shown.add(variable)
+        self.entry.show(variable)
         return self._process(value, variable)
 
 
@@ -163,12 +176,13 @@ class Names(_Element, model.Names):  # type: ignore[misc]
 
     def process(self, item: Any, **more: Any) -> Any:
         roles = self.get("variable").split()
+        self.entry.asked_for += 1
         if hidden := self.entry.hidden.intersection(roles):
             if hidden.issuperset(roles):
                 return None
             item = replace(item, reference=_without(item.reference, hidden))
         text = super().process(item, **more)
-        self.entry.shown.update(role for role in roles if _key(role) in item.reference)
+        self.entry.show(*(role for role in roles if _key(role) in item.reference))
         return text
 
 
@@ -255,6 +269,20 @@ def _is_run(part: str) -> bool:
     return part.isalpha() and part.isupper() and len(part) <= _MOST_INITIALS
 
 
+class Group(_Element, model.Group):  # type: ignore[misc]
+    """A group, which is not shown if it asks for variables and shows none (CSL 1.0.2, Group)."""
+
+    def process(self, item: Any, **more: Any) -> Any:
+        asked_for, found = self.entry.asked_for, self.entry.found
+        text = super().process(item, **more)
+        # citeproc-py is content with the words of a macro that would show one.
+        if self.entry.asked_for > asked_for and self.entry.found == found:
+            raise VariableError
+        # To the group around it, it is a variable that is there.
+        self.entry.found += 1
+        return text
+
+
 class Substitute(_Element, model.Substitute):  # type: ignore[misc]
     """What stands in the place of missing names: the first of several that there is."""
 
@@ -286,7 +314,7 @@ class Date(_Element, model.Date):  # type: ignore[misc]
             return None
         text = super().process(item, variable, *args, **more)
         if text:
-            self.entry.shown.add(name)
+            self.entry.show(name)
         return text
 
     def render_single_date(self, date: Any, show_parts: Any = None, context: Any = None) -> Any:
@@ -304,6 +332,7 @@ _OWN = {
     "name": Name,
     "name-part": NamePart,
     "names": Names,
+    "group": Group,
     "substitute": Substitute,
     "date": Date,
     "date-part": DatePart,

@@ -2,6 +2,7 @@
 
 import re
 from multiprocessing import Pool
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from api.citations.bibliography_styles import MARKS, STYLES
 from api.citations.style_catalogue import find, installed, locales, search
 from models.core.errors import InvalidRecord
 from models.records.serializers import Row
-from tests.citations.sources import seed_source, sources
+from tests.citations.sources import row, seed_source, sources
 from tests.citations.style_survey import FOLDER, hard_sources, surveyed
 from tests.generated import generated
 
@@ -174,6 +175,22 @@ def test_words_of_other_languages_and_their_quotation_marks_are_printed() -> Non
     # Blanks that keep a quotation mark on its line are kept.
     assert "«\u00a0Chronic" in entry(source, 1, find("chicago-author-date", "fr"))
     assert "«Chronic" in entry(source, 1, find("chicago-author-date", "es"))
+
+
+@pytest.mark.parametrize(
+    ("style", "type", "expected"),
+    [
+        # Words and punctuation around what is missing go with it.
+        ("chicago-author-date-de", "article-journal", "A title. J. doi:10.1000/x."),
+        ("american-journal-of-cancer-research", "article-journal", "[1] A title. J."),
+        ("bioelectromagnetics", "chapter", "A title. In: J."),
+    ],
+)
+def test_what_is_missing_leaves_nothing_behind(style: str, type: str, expected: str) -> None:
+    doi = {"scheme": "doi", "value": "10.1000/x", "verification": "verified"}
+    fields: dict[str, Any] = {"id": "it", "study_design": "not_recorded", "title": "A title"}
+    source = row(type=type, container_title="J", identifiers=[doi], **fields)
+    assert entry(source, 1, find(style)).endswith(expected)
 
 
 def test_styles_are_searched_by_beginnings_of_words() -> None:
