@@ -206,16 +206,37 @@ class Name(_Element, model.Name):  # type: ignore[misc]
         **more: Any,
     ) -> Any:
         names = item.reference.get(variable, [])
+        options = {**(sort_options or {}), **self._delimiters(len(names), context, sort_options)}
         if names and names[-1].get("literal") == GOES_ON:
-            sort_options = {**(sort_options or {}), **self._et_al_options(len(names), context)}
-        return super().process(item, variable, context=context, sort_options=sort_options, **more)
+            options |= self._et_al_options(len(names), context)
+        return super().process(item, variable, context=context, sort_options=options, **more)
 
     def initialize(self, given: str, mark: str, context: Any) -> str:
         """Return the initials of given names, which citeproc-py makes of neither 'JB' nor 'T. ten'.
 
         It takes 'JB' for one name, and puts a mark where a name in small letters ends or none is.
+        It makes initials of names, too, where a style has them whole.
         """
-        return initials(given, mark, hyphens=self.get_option("initialize-with-hyphen", context))
+        hyphens = self.get_option("initialize-with-hyphen", context)
+        whole = self.get("initialize", self.get_root().get("initialize")) == "false"
+        return initials(given, mark, hyphens=hyphens, whole=whole)
+
+    def _delimiters(self, count: int, context: Any, sort_options: Any) -> Options:
+        """Return what citeproc-py makes nothing of: a delimiter that follows inverted names alone.
+
+        A name is inverted whose family name comes first: all are, or the first.
+        """
+        order = self.get_option("name-as-sort-order", context, sort_options)
+        # Before "et al." and before "and" stands the first name if it is the only one there.
+        shown = {
+            "delimiter-precedes-et-al": self.get_option("et-al-use-first", context, sort_options),
+            "delimiter-precedes-last": count - 1,
+        }
+        return {
+            option: "always" if order == "all" or (order and number == 1) else "never"
+            for option, number in shown.items()
+            if self.get_option(option, context, sort_options) == "after-inverted-name"
+        }
 
     def _et_al_options(self, count: int, context: Any) -> Options:
         """Return the options with which 'et al.' replaces the last name of a list."""
@@ -240,10 +261,11 @@ class Name(_Element, model.Name):  # type: ignore[misc]
 _MOST_INITIALS = 3
 
 
-def initials(given: str, mark: str, *, hyphens: bool) -> str:
+def initials(given: str, mark: str, *, hyphens: bool, whole: bool = False) -> str:
     """Return the initials of given names with a mark after each: 'Min-jun', '. ' → 'M.-J.'.
 
-    Words in small letters are particles and stay, and so do names in scripts without capitals.
+    Words in small letters are particles and stay, and so do names in scripts without capitals. If
+    names are to stay `whole`, only what is an initial already gets its mark.
     """
     if given.upper() == given.lower():
         return given
@@ -252,7 +274,8 @@ def initials(given: str, mark: str, *, hyphens: bool) -> str:
         parts = [part for part in re.split("[-‐.]", word) if part]
         if not parts:
             continue
-        if parts[0][0].islower():
+        is_name = not all(len(part) == 1 or _is_run(part) for part in parts)
+        if parts[0][0].islower() or (whole and is_name):
             shown = f"{shown.rstrip()} {word} "
             continue
         groups = [[*part] if _is_run(part) else [part[0].upper()] for part in parts]

@@ -178,6 +178,40 @@ def test_words_of_other_languages_and_their_quotation_marks_are_printed() -> Non
 
 
 @pytest.mark.parametrize(
+    ("given", "whole", "short"),
+    [
+        ("Ajay Vikram", "Singh, Ajay Vikram. ", "Singh, A. V. "),
+        ("Ajay V", "Singh, Ajay V. ", "Singh, A. V. "),
+        ("AV", "Singh, A. V. ", "Singh, A. V. "),
+        ("Min-jun", "Singh, Min-jun. ", "Singh, M.-J. "),
+        ("T. ten", "Singh, T. ten. ", "Singh, T. ten. "),
+        ("小明", "Singh, 小明. ", "Singh, 小明. "),
+    ],
+)
+def test_given_names_are_whole_where_a_style_has_them_so(
+    given: str, whole: str, short: str
+) -> None:
+    fields: dict[str, Any] = {"id": "it", "study_design": "not_recorded", "title": "A title"}
+    author = {"family": "Singh", "given": given}
+    source = row(type="article-journal", authors=[author], **fields)
+    assert entry(source, 1, find("chicago-author-date")).startswith(whole)
+    assert entry(source, 1, find("apa")).startswith(short)
+
+
+def test_a_delimiter_may_follow_inverted_names_alone() -> None:
+    people = [{"family": name, "given": "Jane"} for name in ("Doe", "Roe", "Poe", "Joe")]
+
+    def printed(count: int) -> str:
+        fields: dict[str, Any] = {"id": "it", "study_design": "not_recorded", "title": "A title"}
+        source = row(type="book", authors=people[:count], **fields)
+        return entry(source, 1, find("de-buck"))
+
+    assert printed(2).startswith("Doe, Jane, en Jane Roe, A title")
+    assert printed(3).startswith("Doe, Jane, Jane Roe en Jane Poe, A title")
+    assert printed(4).startswith("Doe, Jane, e.a., A title")
+
+
+@pytest.mark.parametrize(
     ("style", "type", "expected"),
     [
         # Words and punctuation around what is missing go with it.
