@@ -362,12 +362,12 @@ _OWN = {
 }
 
 
-def element_classes(style: Style, entry: Entry) -> dict[str | None, Any]:
+def element_classes(style: Style, entry: Entry, macros: dict[str, Any]) -> dict[str | None, Any]:
     """Return the class for each element of CSL by its tag; ours know the style and the entry."""
     classes: dict[str | None, Any] = {None: model.CitationStylesElement}
     for element in model.CitationStylesElement.__subclasses__():
         classes[element.__name__.replace("_", "-").lower()] = element
-    own = {"style": style, "entry": entry, "macros": {}}
+    own = {"style": style, "entry": entry, "macros": macros}
     for tag, element in _OWN.items():
         classes[tag] = type(element.__name__, (element,), own)
     return classes

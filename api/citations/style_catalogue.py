@@ -114,7 +114,7 @@ def find(style: str | None = None, locale: str | None = None) -> Choice:
         raise _unknown("style", detail, listed.name)
     rules = rules_in(listed.rules)
     wanted = rules.locale or locale or listed.locale or DEFAULT_LOCALE
-    return Choice(listed, rules, _locale_named(wanted))
+    return Choice(listed, rules, locale_named(wanted))
 
 
 def rules_in(file: str) -> Style:
@@ -203,7 +203,7 @@ def _similar(key: str) -> list[str]:
     return most_alike(key, dict.fromkeys(near))
 
 
-def _locale_named(text: str) -> str:
+def locale_named(text: str) -> str:
     """Return the locale that a text names, or the nearest: 'de' and 'de-LI' → 'de-DE'."""
     name = text.strip().lower().replace("_", "-")
     while name not in _locale_names():

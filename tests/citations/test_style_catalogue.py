@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from api.citations import style_catalogue
-from api.citations.bibliography import MOST_LOADED, _load, entry
+from api.citations.bibliography import MOST_LOADED, _loaded, entry
 from api.citations.bibliography_styles import MARKS, STYLES
 from api.citations.style_catalogue import find, installed, locales, search
 from models.core.errors import InvalidRecord
@@ -50,7 +50,7 @@ def test_each_style_is_rendered() -> None:
     assert {name: fault for name, fault in faults.items() if fault} == {}
 
 
-@generated(sources(), st.sampled_from(WORKING), st.sampled_from(locales()), many=5_000)
+@generated(sources(), st.sampled_from(WORKING), st.sampled_from(locales()), few=60, many=5_000)
 def test_any_source_is_printed_in_any_style_and_language(
     source: Row, style: style_catalogue.ListedStyle, locale: str
 ) -> None:
@@ -62,10 +62,9 @@ def test_any_source_is_printed_in_any_style_and_language(
 
 @pytest.mark.parametrize("locale", locales())
 def test_a_bibliography_is_printed_in_each_language(locale: str) -> None:
-    for style in ("apa", "nature-medicine"):
-        chosen = find(style, locale)
-        assert (chosen.locale, chosen.tested) == (locale, False) or locale in ("en-US", "en-GB")
-        assert "Anomalous venous" in entry(seed_source("singh-2009"), 1, chosen)
+    chosen = find("nature-medicine", locale)
+    assert (chosen.locale, chosen.tested) == (locale, locale in ("en-US", "en-GB"))
+    assert "Anomalous venous" in entry(seed_source("singh-2009"), 1, chosen)
 
 
 @pytest.mark.parametrize(
@@ -238,4 +237,5 @@ def test_no_more_styles_are_kept_than_the_bound() -> None:
     source = seed_source("singh-2009")
     for style in [style for style in WORKING if not style.parent][: MOST_LOADED + 5]:
         entry(source, 1, find(style.name))
-    assert _load.cache_info().currsize == MOST_LOADED
+    assert len(_loaded) == MOST_LOADED
+    assert list(_loaded)[-1] == (style.name, find(style.name).locale)
