@@ -38,6 +38,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CLAIMBASE_DATABASE_URL=sqlite:////data/claimbase.db \
     CLAIMBASE_SEED_DIR=/app/seed_data \
+    CLAIMBASE_WATCH_FILE=/data/watch.json \
     CLAIMBASE_HOST=0.0.0.0 \
     CLAIMBASE_PORT=8000
 EXPOSE 8000

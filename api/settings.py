@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     seed_dir: Path = Field(
         default=ROOT / "seed_data", description="Folder that an empty database is filled from."
     )
+    watch_file: Path = Field(
+        default=ROOT / "data" / "watch.json",
+        description="File in which `claimbase sources watch` notes how far it came.",
+    )
     seed_empty: bool = Field(
         default=True,
         description="Whether a start fills an empty database; if not, it refuses one without"

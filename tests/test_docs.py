@@ -59,6 +59,11 @@ BOUND = r"^((?:MOST|MAX|DEEPEST|LEAST_RATE|AT_ONCE)\w*|\w+_PER_MINUTE)(?:: \w+)?
 NO_BOUNDS = {
     "api.citations.parse_result.MOST_NAME_LENGTH": "of one name that is told",
     "api.citations.reading_process.MOST_KEPT_MEMORY": "what an idle process keeps of MOST_MEMORY",
+    "api.citations.registries.MOST_BYTES": "of an answer of a registry, asked by a command",
+    "api.citations.registries.MOST_FAILURES": "of requests that a command makes",
+    "api.citations.registries.MOST_QUOTED": "of what a registry says, which is then stored",
+    "api.citations.registries.MOST_REDIRECTS": "of requests that a command makes",
+    "api.citations.registries.MOST_WAIT": "of a command for a registry",
     "api.citations.verify.MOST_BYTES": "of an answer of a registry, asked by a command",
     "api.http.clients.MOST_ADDRESSES": "of short texts",
     "api.http.pagination.MOST_KNOWN": "of short texts that the server itself wrote",

@@ -74,7 +74,7 @@ def entry(source: Row, number: int, chosen: Choice, *, remarks: bool = False) ->
     know. With `remarks` also any other notice of its publisher stands there, and which of the
     identifiers that it shows nobody has verified.
     """
-    text = printed(source, number, chosen) or plain(source["title"])
+    text = printed(source, number, chosen) or plain(_known_as(source))
     notes = []
     if source["integrity"] in (NOTES if remarks else ("retracted",)):
         notes.append(NOTES[source["integrity"]])
@@ -97,6 +97,12 @@ def printed(source: Row, number: int, chosen: Choice) -> str:
     if not chosen.listed.tested:
         text = _tidied(text)
     return text if any(letter.isalpha() for letter in text) else ""
+
+
+def _known_as(source: Row) -> str:
+    """Return the title of a source, or else an identifier of it, or else its slug."""
+    names = [f"{each['scheme']}:{each['value']}" for each in source["identifiers"]]
+    return str(next(name for name in (source["title"], *names, source["id"]) if name))
 
 
 # A style's tree keeps state while it renders an entry, so it renders one entry at a time.
@@ -129,7 +135,7 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
             item[name] = plain(source[name])
     if "url" in item:
         item["URL"] = item.pop("url")
-    item["title"] = _title(plain(source["title"]), style)
+    item["title"] = _title(plain(source["title"] or ""), style)
     item.update(_container(source, style))
     if authors := _authors(source, style):
         item["author"] = authors

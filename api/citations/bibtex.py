@@ -10,8 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 from api.citations import latex
-from api.citations.bibtex_reader import TYPES, clean_url, doi_in, notice, read
-from api.citations.clean import MONTHS, clean_pages
+from api.citations.bibtex_reader import NAME_FIELDS, TYPES, clean_url, doi_in, notice, read
+from api.citations.clean import (
+    MONTHS,
+    clean_pages,
+    doi_address,
+    join_keywords,
+    language_name,
+    split_keywords,
+)
 from models.core import vocabularies as v
 from models.records.identifiers import identifiers_in
 
@@ -28,8 +35,11 @@ EXTENSION = "bib"
 CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection")
 
 ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
+# Where books, and not journals, have numbers: there `number` is that of the series.
+_IN_BOOKS = ("book", "incollection", "inproceedings")
 # Our fields and their names in BibTeX, which may depend on the type of entry; "" is the default.
 _FIELD_NAMES: dict[str, dict[str, str]] = {
+    "title_short": {"": "shorttitle"},
     "container_title": {
         "": "journal",
         "incollection": "booktitle",
@@ -37,12 +47,22 @@ _FIELD_NAMES: dict[str, dict[str, str]] = {
         "misc": "howpublished",
     },
     "container_title_short": {"": "shortjournal"},
+    "collection_title": {"": "series"},
+    "collection_number": {"": "x-collection-number", **dict.fromkeys(_IN_BOOKS, "number")},
+    "edition": {"": "edition"},
+    "genre": {"": "type"},
+    "event_title": {"": "eventtitle"},
+    "event_place": {"": "venue"},
     "publisher": {"": "publisher", "techreport": "institution", "phdthesis": "school"},
+    "publisher_place": {"": "address"},
     "volume": {"": "volume"},
-    "issue": {"": "number", "techreport": "issue"},
+    "issue": {"": "number", **dict.fromkeys((*_IN_BOOKS, "techreport"), "issue")},
     "number": {"": "eid", "techreport": "number"},
     "language": {"": "language"},
+    "licence": {"": "copyright"},
+    "abstract": {"": "abstract"},
     "note": {"": "annote"},
+    "container_isbn": {"": "x-container-isbn"},
     "title_status": {"": "x-title-status"},
     "study_design": {"": "x-study-design"},
     "sample_size": {"": "x-sample-size"},
@@ -66,8 +86,15 @@ def write(sources: Iterable[Row]) -> Iterator[bytes]:
     """Yield one entry for each source; its key is the slug, which is the same in every file."""
     for source in sources:
         fields = "".join(f"  {name} = {value},\n" for name, value in _fields(source).items())
-        entry_type = ENTRY_TYPES[source["type"]]
+        entry_type = _entry_type(source)
         yield f"@{entry_type}{{{source['id']},\n{fields}}}\n\n".encode()
+
+
+def _entry_type(source: Row) -> str:
+    """Return the type of the entry; BibTeX has one for each of two kinds of thesis."""
+    entry_type = ENTRY_TYPES[source["type"]]
+    is_masters = entry_type == "phdthesis" and (source["genre"] or "").lower().startswith("master")
+    return "mastersthesis" if is_masters else entry_type
 
 
 def _fields(source: Row) -> Fields:
@@ -77,13 +104,15 @@ def _fields(source: Row) -> Fields:
     last = {name: named.pop(name) for name in list(named) if name.startswith("x-")}
     annotation = {"annote": named.pop("annote")} if "annote" in named else {}
     values = {
-        **_authors(source),
-        "title": latex.protected(source["title"]),
+        **_people(source),
+        **({"title": latex.protected(source["title"])} if source["title"] else {}),
         **named,
         **_date(source),
         **_pages(source),
         **_identifiers(source),
         **_url(source),
+        **_lists(source),
+        **_langid(source),
         **_note(source),
         **annotation,
         **_flags(source),
@@ -97,30 +126,46 @@ def _named_fields(source: Row) -> Fields:
     """Return the fields that BibTeX holds as they are, under its own names."""
     entry_type = ENTRY_TYPES[source["type"]]
     fields: Fields = {}
+    journal = source["container_title"] or source["container_title_short"]
+    values = {**source, "container_title": journal}
     for ours, names in _FIELD_NAMES.items():
-        if source[ours] is None:
+        if values[ours] is None:
             continue
-        text = str(source[ours])
+        text = str(values[ours])
         name = names.get(entry_type, names[""])
         fields[name] = text if ours in _TERMS else latex.escape(text)
     return fields
 
 
-def _authors(source: Row) -> Fields:
-    """Return `author`, and the exact parts of names that BibTeX's rules would split differently."""
+def _people(source: Row) -> Fields:
+    """Return authors, editors and others, and the exact parts of names that BibTeX would split
+    differently.
+    """
     if not source["authors"]:
-        return {} if source["authors_complete"] else {"x-authors-complete": "false"}
-    authors = [_present_parts(author) for author in source["authors"]]
-    fields = {"author": latex.names_text(authors)}
-    if latex.names(fields["author"]) != (authors, True):
-        fields["x-authors"] = latex.exact_names_text(authors)
-    if not source["authors_complete"]:
-        fields["author"] += " and others"
+        fields = {} if source["authors_complete"] else {"x-authors-complete": "false"}
+    else:
+        fields = _names("author", source["authors"])
+        if not source["authors_complete"]:
+            fields["author"] += " and others"
+    for role in v.CONTRIBUTOR_ROLES.ids:
+        people = [each for each in source["contributors"] if each["role"] == role]
+        if people and role in NAME_FIELDS:
+            fields |= _names(role, people)
+        elif people:
+            fields[f"x-{role}"] = latex.exact_names_text(list(map(_present_parts, people)))
+    return fields
+
+
+def _names(field: str, people: Iterable[Row]) -> Fields:
+    names = list(map(_present_parts, people))
+    fields = {field: latex.names_text(names)}
+    if latex.names(fields[field]) != (names, True):
+        fields[f"x-{field}s"] = latex.exact_names_text(names)
     return fields
 
 
 def _present_parts(author: Row) -> dict[str, Any]:
-    return {part: text for part, text in author.items() if text is not None}
+    return {part: text for part, text in author.items() if part != "role" and text is not None}
 
 
 def _date(source: Row) -> Fields:
@@ -149,6 +194,8 @@ def _identifiers(source: Row) -> Fields:
             (identifier["scheme"], identifier["value"]) for identifier in source["identifiers"]
         )
     }
+    if source["container_isbn"]:
+        fields.setdefault("isbn", source["container_isbn"])
     if "x-uri" in fields:
         fields["x-uri"] = latex.escape(fields["x-uri"])
     doi = fields.get("doi")
@@ -183,12 +230,31 @@ def _pages(source: Row) -> Fields:
 
 def _url(source: Row) -> Fields:
     """Return the address, which is not escaped; what would break the entry is percent-encoded."""
-    url = source["url"]
+    url = source["url"] or doi_address(source)
     if url is None:
         return {}
     fields = {"url": re.sub(r"[{}\\]", lambda sign: quote(sign[0]), url)}
-    if clean_url(fields["url"]) != url:
+    is_that_of_doi = source["url"] == doi_address(source)
+    if clean_url(fields["url"]) != url or is_that_of_doi:
         fields["x-url"] = latex.escape(url)
+    return fields
+
+
+def _langid(source: Row) -> Fields:
+    """Return the name by which biblatex chooses words and hyphens."""
+    name = language_name(source["language"] or "")
+    return {"langid": name} if name else {}
+
+
+def _lists(source: Row) -> Fields:
+    """Return ISSN and keywords, and the keywords one by one where commas do not part them."""
+    fields: Fields = {}
+    if source["issn"]:
+        fields["issn"] = ", ".join(source["issn"])
+    if source["keywords"]:
+        fields["keywords"] = latex.escape(join_keywords(source["keywords"]))
+    if split_keywords(join_keywords(source["keywords"])) != source["keywords"]:
+        fields["x-keywords"] = latex.groups_text(source["keywords"])
     return fields
 
 

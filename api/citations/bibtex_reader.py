@@ -12,28 +12,47 @@ from api.citations.bibtex_scanner import MalformedEntry, ScannedEntry, scan
 from api.citations.clean import (
     MONTHS,
     add_identifier,
+    add_issn,
+    add_keywords,
+    clean_abstract,
+    clean_licence,
     clean_pages,
     clean_text,
     decode_entities,
     decode_file,
+    drop_filled_address,
+    drop_filled_journal,
+    drop_isbn,
     fits,
     language_tag,
     line_counter,
+    move_isbn_of_whole,
     parse_date,
+    split_keywords,
     valid_partial_date,
 )
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core import vocabularies as v
+from models.records.source import MAX_CONTRIBUTORS
 
 Fields = dict[str, str]
 
 # The types of source by types of entry: those of the crosswalk, of biblatex and of old files.
 TYPES = {
-    **{term.crosswalk["bibtex"]: term.id for term in v.SOURCE_TYPES.terms},
-    **dict.fromkeys(("misc", "manual", "software", "patent"), "document"),
+    **{term.crosswalk["bibtex"]: term.id for term in reversed(v.SOURCE_TYPES.terms)},
+    **dict.fromkeys(("misc", "manual"), "document"),
+    **{name: name for name in ("patent", "software", "standard", "review", "legislation")},
+    **dict.fromkeys(("video", "movie"), "motion_picture"),
+    **dict.fromkeys(("artwork", "image"), "graphic"),
+    **dict.fromkeys(("audio", "music"), "song"),
+    "jurisdiction": "legal_case",
+    "letter": "personal_communication",
+    "performance": "performance",
+    "periodical": "periodical",
     **dict.fromkeys(("online", "electronic", "www", "webpage"), "webpage"),
     **dict.fromkeys(("booklet", "collection", "proceedings", "mvbook", "reference"), "book"),
-    **dict.fromkeys(("inbook", "suppbook", "inreference"), "chapter"),
+    **dict.fromkeys(("inbook", "suppbook"), "chapter"),
+    "inreference": "entry-encyclopedia",
     **dict.fromkeys(("thesis", "mastersthesis"), "thesis"),
     "report": "report",
     "conference": "paper-conference",
@@ -57,6 +76,15 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "issue": ("number", "issue"),
     "number": ("eid", "article-number", "articleno", "art_number"),
     "language": ("language", "langid"),
+    "title_short": ("shorttitle",),
+    "collection_title": ("series",),
+    "collection_number": ("x-collection-number",),
+    "edition": ("edition",),
+    "genre": ("type",),
+    "event_title": ("eventtitle",),
+    "event_place": ("venue",),
+    "publisher_place": ("address", "location"),
+    "container_isbn": ("x-container-isbn",),
     "title_status": ("x-title-status",),
     "study_design": ("x-study-design",),
     "sample": ("x-sample",),
@@ -65,8 +93,20 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     "integrity_date": ("x-integrity-date",),
     "text_sha256": ("x-text-sha256",),
 }
-# A report has its own number where other entries have that of an issue.
-_REPORT_TEXTS = {**_TEXTS, "issue": ("issue",), "number": ("number", "eid")}
+# A report has its own number where other entries have that of an issue, and a book that of its
+# series.
+_OTHER_TEXTS = {
+    "techreport": {"issue": ("issue",), "number": ("number", "eid")},
+    **{
+        entry_type: {"issue": ("issue",), "collection_number": ("number", "x-collection-number")}
+        for entry_type in ("book", "incollection", "inproceedings")
+    },
+}
+_ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
+# What an entry is by its type alone.
+_GENRES = {"mastersthesis": "Master's thesis", "phdthesis": "PhD thesis"}
+# The roles of contributors that have a field of their own; the others stand in fields of ours.
+NAME_FIELDS = ("editor", "translator")
 _NOTES = ("note", "annote", "annotation")
 _IDENTIFIERS = {
     "doi": ("x-doi", "doi"),
@@ -198,9 +238,11 @@ def _parse_entry(line: int, entry_type: str, fields: Fields) -> ParsedEntry:
     record = {
         "type": TYPES.get(entry_type, "document"),
         "study_design": "not_recorded",
-        "title": "",
+        "title": None,
     }
     draft = _Draft(used, is_ours, record)
+    if entry_type in _GENRES and not is_ours:
+        draft.fields.setdefault("type", _GENRES[entry_type])
     if entry_type not in TYPES:
         draft.dropped.append(f"@{entry_type}")
     if "x-type" in draft.fields:
@@ -212,7 +254,13 @@ def _parse_entry(line: int, entry_type: str, fields: Fields) -> ParsedEntry:
     _read_texts(draft)
     _read_pages(draft)
     _read_dates(draft)
+    _read_abstract_and_lists(draft)
     _read_notes(draft)
+    if is_ours:
+        drop_isbn(draft.record, draft.record.get("container_isbn", ""))
+        drop_filled_journal(draft.record)
+    else:
+        move_isbn_of_whole(draft.record)
     return ParsedEntry(line, draft.record, told([*draft.dropped, *draft.fields]))
 
 
@@ -226,21 +274,43 @@ def _read_title(draft: _Draft) -> None:
         # PubMed puts a translated title in brackets, with a full stop after it.
         if title.startswith("[") and title.endswith("]."):
             title = title[:-1]
-    draft.record["title"] = title
+    draft.record["title"] = title or None
 
 
 def _read_names(draft: _Draft) -> None:
     text = draft.fields.pop("author", "")
     authors, complete = latex.names(text)
-    if "x-authors" in draft.fields:
-        exact = latex.names(draft.fields["x-authors"])[0]
-        # If somebody changed `author` since, the exact names are those of another list.
-        if latex.names_text(exact) == re.sub(r" and others\Z", "", text):
-            authors = exact
-            del draft.fields["x-authors"]
-    draft.record["authors"] = authors
+    draft.record["authors"] = _exact_people(draft, "x-authors", text) or authors
     is_marked = complete and draft.fields.pop("x-authors-complete", "") == "false"
     draft.record["authors_complete"] = complete and not is_marked
+    contributors = [
+        {"role": role, **person}
+        for role in v.CONTRIBUTOR_ROLES.ids
+        for person in _contributors(draft, role)
+    ]
+    if contributors:
+        draft.record["contributors"] = contributors[:MAX_CONTRIBUTORS]
+        if len(contributors) > MAX_CONTRIBUTORS:
+            draft.dropped.append("editor")
+
+
+def _contributors(draft: _Draft, role: str) -> list[latex.Author]:
+    text = draft.fields.pop(role if role in NAME_FIELDS else f"x-{role}", "")
+    people, complete = latex.names(text)
+    if not complete:
+        draft.dropped.append(f"{role}.others")
+    return _exact_people(draft, f"x-{role}s", text) or people
+
+
+def _exact_people(draft: _Draft, name: str, text: str) -> list[latex.Author]:
+    """Take the exact names beside a field; none if somebody changed the field since."""
+    if name not in draft.fields:
+        return []
+    exact = latex.names(draft.fields[name])[0]
+    if latex.names_text(exact) != re.sub(r" and others\Z", "", text):
+        return []
+    del draft.fields[name]
+    return exact
 
 
 def _read_identifiers(draft: _Draft) -> None:
@@ -276,12 +346,15 @@ def _read_url(draft: _Draft) -> None:
     if "url" not in fields:
         return
     url = clean_url(fields.pop("url"))
-    if "x-url" in fields:
+    is_exact = "x-url" in fields
+    if is_exact:
         url = draft.decoded("x-url")
     if not _URL.fullmatch(url):
         draft.dropped.append("url")
         return
     draft.record["url"] = url
+    if draft.is_ours and not is_exact:
+        drop_filled_address(draft.record)
     if not draft.is_ours and _DOI_URL.match(url):
         add_identifier(draft.record, "doi", doi_in(url))
 
@@ -297,7 +370,11 @@ def _read_texts(draft: _Draft) -> None:
     if draft.is_ours and "howpublished" in draft.fields:
         # `bibtex.write` has no other place for it; in other files it says "Version 2" and the like.
         draft.fields["booktitle"] = draft.fields.pop("howpublished")
-    names_of = _REPORT_TEXTS if draft.record["type"] == "report" else _TEXTS
+    entry_type = _ENTRY_TYPES.get(draft.record["type"], "misc")
+    names_of = {**_TEXTS, **_OTHER_TEXTS.get(entry_type, {})}
+    if not draft.is_ours and entry_type == "article":
+        # It says no more than the type of the entry.
+        del names_of["genre"]
     for target, names in names_of.items():
         name = next((name for name in names if name in draft.fields), None)
         if name is None:
@@ -307,10 +384,38 @@ def _read_texts(draft: _Draft) -> None:
             draft.record[target] = text
         else:
             draft.dropped.append(name)
-    if not draft.is_ours and "language" in draft.record:
+    if draft.is_ours:
+        draft.fields.pop("langid", None)
+    elif "language" in draft.record:
         draft.record["language"] = language_tag(draft.record["language"])
     if re.fullmatch("[0-9]{1,18}", draft.fields.get("x-sample-size", "")):
         draft.record["sample_size"] = int(draft.fields.pop("x-sample-size"))
+
+
+def _read_abstract_and_lists(draft: _Draft) -> None:
+    fields, record = draft.fields, draft.record
+    if "abstract" in fields:
+        text = draft.plain("abstract")
+        abstract = text if draft.is_ours else clean_abstract(text)
+        if fits("abstract", abstract):
+            record["abstract"] = abstract
+        else:
+            draft.dropped.append("abstract")
+    if "issn" in fields and not add_issn(record, draft.decoded("issn")):
+        draft.dropped.append("issn")
+    words: list[str] = []
+    for name in ("keywords", "keyword", "author_keywords"):
+        if name in fields:
+            words += split_keywords(draft.plain(name))
+    if "x-keywords" in fields:
+        words = latex.groups(fields.pop("x-keywords"))
+    if not add_keywords(record, words):
+        draft.dropped.append("keywords")
+    for name in ("copyright", "license", "rights"):
+        licence = clean_licence(latex.decode(fields.get(name, "")))
+        if licence:
+            record.setdefault("licence", licence)
+            del fields[name]
 
 
 def _read_pages(draft: _Draft) -> None:

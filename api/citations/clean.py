@@ -5,14 +5,17 @@ import html
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from pydantic_core import PydanticCustomError
 
+from models.core.addresses import check_licence
 from models.core.dates import check_partial_date
-from models.records.identifiers import identifiers_in
-from models.records.source import AuthorIn, SourceIn
+from models.core.vocabularies import PARTS_OF_BOOKS
+from models.records.identifiers import identifiers_in, normalise_issn, normalise_orcid
+from models.records.source import KEYWORD_LENGTH, MAX_ISSN, MAX_KEYWORDS, AuthorIn, SourceIn
 
 # Text.
 
@@ -111,6 +114,15 @@ def decode_entities(text: str) -> str:
     return ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text
 
 
+_BLOCKS = re.compile(r"</?(?:jats:)?(?:p|sec|title|div|br|list|list-item)\s*/?>", re.IGNORECASE)
+
+
+def clean_abstract(text: str) -> str:
+    """Return an abstract without mark-up, each of its paragraphs and headings on a line."""
+    lines = clean_text(_BLOCKS.sub("\n", text)).split("\n")
+    return "\n".join(stripped for line in lines if (stripped := " ".join(line.split())))
+
+
 _LENGTHS: dict[str, int] = {
     name: length
     for name, field in SourceIn.model_fields.items()
@@ -145,6 +157,21 @@ _LANGUAGE_TAGS = {name: tag for tag, names in _LANGUAGE_NAMES.items() for name i
 def language_tag(text: str) -> str:
     """Return the BCP 47 tag of a MEDLINE code or an English name; any other text as it is."""
     return _LANGUAGE_TAGS.get(text.lower(), text)
+
+
+# The names of babel, for biblatex's `langid`.
+_BABEL = {
+    "cs": "czech", "da": "danish", "de": "ngerman", "el": "greek", "en": "english",
+    "es": "spanish", "fi": "finnish", "fr": "french", "hu": "hungarian", "it": "italian",
+    "nl": "dutch", "no": "norsk", "pl": "polish", "pt": "portuguese", "ru": "russian",
+    "sv": "swedish", "tr": "turkish", "de-AT": "naustrian", "en-GB": "british",
+    "en-US": "american", "pt-BR": "brazilian",
+}  # fmt: skip
+
+
+def language_name(tag: str) -> str:
+    """Return babel's name of a language, or "" if it is not known."""
+    return _BABEL.get(tag) or _BABEL.get(tag.partition("-")[0], "")
 
 
 # Pages.
@@ -286,6 +313,146 @@ def add_identifier(record: dict[str, Any], scheme: str, text: str) -> bool:
     found = {"scheme": scheme, "value": values[0], "verification": "unverified"}
     record["identifiers"].append(found)
     return True
+
+
+def doi_address(record: Mapping[str, Any]) -> str | None:
+    """Return the address that resolves the DOI of a record, None if it has no DOI."""
+    dois = (each["value"] for each in record["identifiers"] if each["scheme"] == "doi")
+    return next((f"https://doi.org/{quote(doi, safe=_SAFE_IN_DOI)}" for doi in dois), None)
+
+
+# What an address of a DOI may hold as it is (DOI Handbook, section 2.5.2).
+_SAFE_IN_DOI = "/:;()._-"
+_ISSN_IN_TEXT = re.compile(r"(?<![0-9A-Za-z-])[0-9]{4}-?[0-9]{3}[0-9Xx](?![0-9A-Za-z-])")
+# A field of these is a list of ISSN or ISBN; a longer one is something else.
+_MOST_OF_NUMBERS = 500
+
+
+def add_issn(record: dict[str, Any], text: str) -> bool:
+    """Add the ISSN in a text to the record; return whether all of them, and any, have a place."""
+    issn = record.setdefault("issn", [])
+    found = _ISSN_IN_TEXT.findall(text) if len(text) <= _MOST_OF_NUMBERS else []
+    try:
+        numbers = list(dict.fromkeys(map(normalise_issn, found)))
+    except PydanticCustomError:
+        return False
+    new = [number for number in numbers if number not in issn]
+    issn += new[: MAX_ISSN - len(issn)]
+    return bool(found) and set(numbers) <= set(issn)
+
+
+def move_isbn_of_whole(record: dict[str, Any]) -> None:
+    """Make the ISBN of a part of a book, or of proceedings, that of the whole.
+
+    An identifier names one work; of a part it would name all others of its book, too.
+    """
+    if record["type"] not in PARTS_OF_BOOKS:
+        return
+    for identifier in record["identifiers"]:
+        if identifier["scheme"] == "isbn":
+            record["container_isbn"] = identifier["value"]
+            drop_isbn(record, identifier["value"])
+            return
+
+
+def drop_isbn(record: dict[str, Any], isbn: str) -> None:
+    """Take an ISBN out of the identifiers of a work that it does not name."""
+    record["identifiers"] = [
+        each for each in record["identifiers"] if (each["scheme"], each["value"]) != ("isbn", isbn)
+    ]
+
+
+def drop_filled_journal(record: dict[str, Any]) -> None:
+    """Take out of a record of ours the abbreviation where its writer had no full name of a journal.
+
+    Other programs know the field of the full name alone.
+    """
+    if record.get("container_title") == record.get("container_title_short"):
+        record.pop("container_title", None)
+
+
+def drop_filled_address(record: dict[str, Any]) -> None:
+    """Take out of a record of ours the address of its DOI, which its writer put there.
+
+    One that is stored stands in a field of ours besides, and is read after this.
+    """
+    if record.get("url") == doi_address(record):
+        record.pop("url", None)
+
+
+# Keywords and licences.
+
+_CREATIVE_COMMONS = re.compile(
+    r"\s*(?:CC|Creative Commons)[\s-]+(BY(?:-NC)?(?:-SA|-ND)?)[\s-]+([1-4]\.[05])"
+    r"(?:\s+\w+)?\s*",
+    re.IGNORECASE,
+)
+
+
+def split_keywords(text: str) -> list[str]:
+    """Return the keywords in a text, which stand between semicolons or, without any, commas."""
+    words = (" ".join(word.split()) for word in text.split(";" if ";" in text else ","))
+    return [word for word in words if word]
+
+
+def join_keywords(keywords: Iterable[str]) -> str:
+    """Return keywords as one text. `split_keywords` does not part all of them as they were."""
+    words = list(keywords)
+    return ("; " if any("," in word for word in words) else ", ").join(words)
+
+
+def add_keywords(record: dict[str, Any], words: Iterable[str]) -> bool:
+    """Add keywords to the record, each once; return whether all of them have a place."""
+    keywords = record.setdefault("keywords", [])
+    fitting = True
+    for word in dict.fromkeys(words):
+        has_place = len(word) <= KEYWORD_LENGTH and len(keywords) < MAX_KEYWORDS
+        if has_place and word not in keywords:
+            keywords.append(word)
+        fitting = fitting and has_place
+    return fitting
+
+
+def clean_licence(text: str) -> str | None:
+    """Return a licence by its SPDX identifier or its address; None if a text names none."""
+    if known := _CREATIVE_COMMONS.fullmatch(text):
+        return f"CC-{known[1].upper()}-{known[2]}"
+    try:
+        return check_licence(text.strip()) if text.strip() else None
+    except PydanticCustomError:
+        return None
+
+
+def clean_orcid(text: str) -> str | None:
+    """Return the ORCID iD in a text or address, or None if it is none."""
+    try:
+        return normalise_orcid(text)
+    except PydanticCustomError:
+        return None
+
+
+# What people post.
+
+_POSTED_TITLES = (
+    *("title", "title_short", "container_title", "container_title_short", "collection_title"),
+    *("event_title", "publisher"),
+)
+_CLEANING: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(_POSTED_TITLES, clean_text),
+    "abstract": clean_abstract,
+    "page": clean_pages,
+}
+
+
+def clean_source(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a source as somebody posted it, its texts and pages cleaned as those of files are.
+
+    People paste from web pages: mark-up, entities and dashes come along.
+    """
+    return {
+        name: _CLEANING[name](value) if name in _CLEANING and isinstance(value, str) else value
+        for name, value in body.items()
+    }
 
 
 # Names.

@@ -1,18 +1,21 @@
 """CSL-JSON, the input of citation processors (Citation Style Language 1.0.2, csl-data.json).
 
 What CSL has no variable for stands in `custom`, which CSL keeps for that and processors ignore: the
-study's design and size, identifiers of other schemes, whether a list of authors goes on, the text
-of an integrity notice, and which identifiers nobody has verified. An inferred date is `circa`.
+study's design and size, identifiers of other schemes, the ISBN of the book that a work stands in
+(which is its `ISBN` for processors), ORCID iDs by role, keywords that the text of all of them does
+not keep apart, whether a list of authors goes on, the text of an integrity notice, and which
+identifiers nobody has verified. An inferred date is `circa`.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 
-from api.citations.clean import ENTITY, MARKUP
+from api.citations.clean import ENTITY, MARKUP, join_keywords, split_keywords
 from api.citations.csl_json_reader import (
     CUSTOM,
     CUSTOM_SCHEMES,
     DATES,
+    NAMES,
     PARTS,
     PLAIN,
     SCHEMES,
@@ -53,32 +56,61 @@ def write_one(sources: Iterable[Row]) -> Iterator[bytes]:
 
 def item(source: Row) -> Row:
     """Return a source as an item of CSL-JSON."""
-    result: Row = {"id": source["id"], "type": TYPES[source["type"]]}
-    for ours, names in TITLES.items():
-        if source[ours]:
-            result[names[0]] = _escaped(source[ours])
+    names = _names(source)
+    return {
+        "id": source["id"],
+        "type": TYPES[source["type"]],
+        **_titles(source),
+        **{role: list(map(_name_parts, people)) for role, people in names.items()},
+        **_dates(source),
+        **{variables[0]: source[ours] for ours, variables in PLAIN.items() if source[ours]},
+        **_numbers(source),
+        **_other_texts(source),
+        "custom": _custom(source),
+    }
+
+
+def _titles(source: Row) -> Row:
+    titles = {
+        variables[0]: _escaped(source[ours]) for ours, variables in TITLES.items() if source[ours]
+    }
     if source["container_title_short"]:
-        result["journalAbbreviation"] = result["container-title-short"]
-    if authors := _authors(source):
-        result["author"] = authors
-    result |= _dates(source)
-    for ours, names in PLAIN.items():
-        if source[ours]:
-            result[names[0]] = source[ours]
+        # The first two are what other programs know.
+        titles["journalAbbreviation"] = titles["container-title-short"]
+        titles.setdefault("container-title", titles["container-title-short"])
+    return titles
+
+
+def _numbers(source: Row) -> Row:
+    """Return the identifiers; of a part of a book that has no ISBN that of the book."""
+    numbers = {"ISBN": source["container_isbn"]} if source["container_isbn"] else {}
     for identifier in source["identifiers"]:
         if identifier["scheme"] in SCHEMES:
-            result[SCHEMES[identifier["scheme"]]] = identifier["value"]
-    if source["integrity"] in STATUSES:
-        result["status"] = STATUSES[source["integrity"]]
-    result["custom"] = _custom(source)
-    return result
+            numbers[SCHEMES[identifier["scheme"]]] = identifier["value"]
+    return numbers
 
 
-def _authors(source: Row) -> list[Row]:
-    return [
-        {csl: author[ours] for ours, csl in PARTS.items() if author[ours]}
-        for author in source["authors"]
-    ]
+def _other_texts(source: Row) -> Row:
+    texts = {
+        "ISSN": ", ".join(source["issn"]),
+        "keyword": join_keywords(source["keywords"]),
+        "license": source["licence"],
+        "status": STATUSES.get(source["integrity"]),
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _names(source: Row) -> dict[str, list[Row]]:
+    """Return the people of each role, authors first."""
+    of_role: dict[str, list[Row]] = {role: [] for role in NAMES}
+    of_role["author"] = source["authors"]
+    for contributor in source["contributors"]:
+        of_role[contributor["role"]].append(contributor)
+    return {role: people for role, people in of_role.items() if people}
+
+
+def _name_parts(person: Row) -> Row:
+    return {csl: person[ours] for ours, csl in PARTS.items() if person[ours]}
 
 
 def _dates(source: Row) -> Row:
@@ -89,6 +121,9 @@ def _dates(source: Row) -> Row:
             dates[csl] = {"date-parts": [parts]}
     if source["issued"] and source["issued_inferred"]:
         dates["issued"]["circa"] = True
+    if source["epub_date"]:
+        # Processors know no other date.
+        dates.setdefault("issued", dates["available-date"])
     return dates
 
 
@@ -98,6 +133,8 @@ def _custom(source: Row) -> Row:
     custom |= {name: source[name] for name in CUSTOM if source[name] is not None}
     if not source["authors_complete"]:
         custom["authors_complete"] = False
+    if source["epub_date"] and not source["issued"]:
+        custom["issued"] = "unknown"
     if not source["issued"] and source["issued_inferred"]:
         custom["issued_inferred"] = True
     custom |= {
@@ -105,6 +142,17 @@ def _custom(source: Row) -> Row:
         for identifier in source["identifiers"]
         if identifier["scheme"] in CUSTOM_SCHEMES
     }
+    orcid = {
+        role: [person["orcid"] for person in people]
+        for role, people in _names(source).items()
+        if any(person["orcid"] for person in people)
+    }
+    if orcid:
+        custom["orcid"] = orcid
+    if source["container_isbn"]:
+        custom["container_isbn"] = source["container_isbn"]
+    if split_keywords(join_keywords(source["keywords"])) != source["keywords"]:
+        custom["keywords"] = source["keywords"]
     unverified = [
         SCHEMES.get(identifier["scheme"], identifier["scheme"])
         for identifier in source["identifiers"]

@@ -9,31 +9,45 @@ from typing import Any, NamedTuple
 from api.citations.clean import (
     OTHERS,
     add_identifier,
+    add_issn,
+    add_keywords,
+    clean_abstract,
+    clean_licence,
+    clean_orcid,
     clean_pages,
     clean_text,
     decode_file,
+    drop_filled_journal,
+    drop_isbn,
     fits,
     line_counter,
+    move_isbn_of_whole,
     on_one_line,
     parse_date,
+    split_keywords,
 )
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, told
 from models.core import vocabularies as v
+from models.records.identifiers import identifiers_in
 from models.records.serializers import Row
+from models.records.source import MAX_CONTRIBUTORS
 
 TYPES = {term.id: term.crosswalk["csl"] for term in v.SOURCE_TYPES.terms}
-# Other types of CSL and of Crossref, by the nearest type that we have.
+# Other types of Crossref, by ours.
 _NEAR_TYPES = {
-    **dict.fromkeys(
-        ("article-magazine", "article-newspaper", "review", "journal-article"), "article-journal"
-    ),
-    **dict.fromkeys(("entry", "entry-dictionary", "entry-encyclopedia", "book-chapter"), "chapter"),
-    **dict.fromkeys(("speech", "proceedings-article"), "paper-conference"),
-    **dict.fromkeys(("post", "post-weblog"), "webpage"),
-    **dict.fromkeys(("classic", "collection", "monograph", "edited-book"), "book"),
-    **dict.fromkeys(("manuscript", "posted-content"), "article"),
-    **dict.fromkeys(("regulation", "standard"), "report"),
+    "journal-article": "article-journal",
+    "proceedings-article": "paper-conference",
+    "posted-content": "article",
+    "peer-review": "review",
     "dissertation": "thesis",
+    "report-component": "report",
+    "reference-entry": "entry",
+    "database": "dataset",
+    **dict.fromkeys(("book-chapter", "book-section", "book-part"), "chapter"),
+    **dict.fromkeys(
+        ("monograph", "edited-book", "reference-book", "proceedings", "book-set"), "book"
+    ),
+    **dict.fromkeys(("journal", "journal-issue", "journal-volume"), "periodical"),
 }
 SCHEMES = {
     term.id: term.crosswalk["csl"] for term in v.IDENTIFIER_SCHEMES.terms if "csl" in term.crosswalk
@@ -50,6 +64,10 @@ TITLES = {
         "shortContainerTitle",
     ),
     "publisher": ("publisher",),
+    "title_short": ("title-short", "shortTitle"),
+    "collection_title": ("collection-title",),
+    "event_title": ("event-title", "event"),
+    "abstract": ("abstract",),
 }
 PLAIN = {
     "volume": ("volume",),
@@ -58,8 +76,15 @@ PLAIN = {
     "number": ("number", "article-number"),
     "url": ("URL",),
     "language": ("language",),
+    "collection_number": ("collection-number",),
+    "edition": ("edition",),
+    "genre": ("genre",),
+    "event_place": ("event-place",),
+    "publisher_place": ("publisher-place", "publisher-location"),
     "note": ("note",),
 }
+# The variables that hold names: authors, and the roles of contributors.
+NAMES = ("author", *v.CONTRIBUTOR_ROLES.ids)
 DATES = {"issued": "issued", "epub_date": "available-date", "accessed": "accessed"}
 PARTS = {
     "family": "family",
@@ -87,10 +112,12 @@ _INTEGRITY_OF_STATUS = {label: term for term, label in STATUSES.items()}
 _IN_PRINT, _ONLINE = "published-print", "published-online"
 # Variables that say nothing about a work, or that are read by functions of their own.
 _READ_ELSEWHERE = {
-    "id", "citation-key", "type", "custom", "author", "status", "journalAbbreviation",
+    "id", "citation-key", "type", "custom", "status", "journalAbbreviation", "ISSN", "keyword",
+    "license",
 }  # fmt: skip
 _READ = {
     *_READ_ELSEWHERE,
+    *NAMES,
     *DATES.values(),
     *(_IN_PRINT, _ONLINE),
     *SCHEMES.values(),
@@ -225,15 +252,23 @@ class _Draft:
 def _parse_item(line: int, item: Row) -> ParsedEntry:
     draft = _Draft(item, {"study_design": "not_recorded"}, [])
     _read_type(draft)
-    _read_texts(draft, TITLES, lambda text: on_one_line(clean_text(text), "\t\n\r"))
-    _read_texts(draft, PLAIN, str.strip)
+    is_ours = _is_ours(draft)
+    # Of what `csl_json.write` wrote, the paragraphs are as they are stored.
+    cleaning = {"abstract": clean_text if is_ours else clean_abstract}
+    _read_texts(draft, TITLES, lambda ours: cleaning.get(ours, _clean_title))
+    _read_texts(draft, PLAIN, lambda _: str.strip)
     _read_dates(draft)
     _read_print_and_online(draft)
-    _read_authors(draft)
+    _read_names(draft)
     _read_identifiers(draft)
-    if not _is_ours(draft):
+    _read_issn_and_keywords(draft)
+    if is_ours:
+        drop_filled_journal(draft.record)
+    else:
         _read_note(draft)
+        move_isbn_of_whole(draft.record)
     _clean_page_and_url(draft)
+    _read_licence(draft)
     _read_status(draft)
     _read_custom(draft)
     _complete_integrity_note(draft.record)
@@ -254,9 +289,14 @@ def _read_type(draft: _Draft) -> None:
 
 
 def _read_texts(
-    draft: _Draft, variables: dict[str, tuple[str, ...]], clean: Callable[[str], str]
+    draft: _Draft,
+    variables: dict[str, tuple[str, ...]],
+    cleaning: Callable[[str], Callable[[str], str]],
 ) -> None:
-    """Read the fields that are texts, of several variables of one field the first with a value."""
+    """Read the fields that are texts, of several variables of one field the first with a value.
+
+    `cleaning` returns how to clean the text of a field.
+    """
     for ours, names in variables.items():
         first: str | None = None
         for name in names:
@@ -264,12 +304,16 @@ def _read_texts(
             if value in _EMPTY:
                 continue
             text = _text(value)
-            cleaned = None if text is None else clean(text)
+            cleaned = None if text is None else cleaning(ours)(text)
             first = cleaned if first is None else first
             if cleaned is None or cleaned != first or _has_more(value) or not fits(ours, cleaned):
                 draft.dropped.append(name)
         if first and fits(ours, first):
             draft.record[ours] = first
+
+
+def _clean_title(text: str) -> str:
+    return on_one_line(clean_text(text), "\t\n\r")
 
 
 def _text(value: object) -> str | None:
@@ -352,26 +396,39 @@ def _read_print_and_online(draft: _Draft) -> None:
         draft.record.setdefault("issued", found[_ONLINE])
 
 
-def _read_authors(draft: _Draft) -> None:
-    value = draft.item.get("author")
+def _read_names(draft: _Draft) -> None:
+    authors, goes_on = _people(draft, "author")
+    draft.record["authors"], draft.record["authors_complete"] = authors, not goes_on
+    contributors = []
+    for role in v.CONTRIBUTOR_ROLES.ids:
+        people, goes_on = _people(draft, role)
+        contributors += [{"role": role, **person} for person in people]
+        if goes_on:
+            draft.dropped.append(f"{role}.others")
+    if len(contributors) > MAX_CONTRIBUTORS:
+        draft.dropped.append("contributors")
+    if contributors:
+        draft.record["contributors"] = contributors[:MAX_CONTRIBUTORS]
+
+
+def _people(draft: _Draft, variable: str) -> tuple[list[Row], bool]:
+    """Return the people of a name variable, and whether the list goes on beyond them."""
+    value = draft.item.get(variable)
     names = value if isinstance(value, list) else [value] if value else []
-    authors = []
+    people = []
     for name in names:
         parts = name if isinstance(name, dict) else {"literal": name}
-        author = _author(parts, draft.dropped)
-        if author:
-            authors.append(author)
+        person = _person(parts, variable, draft.dropped)
+        if person:
+            people.append(person)
         else:
-            draft.dropped.append("author")
-    is_incomplete = bool(authors) and bool(OTHERS.fullmatch(authors[-1].get("literal", "")))
-    if is_incomplete:
-        authors.pop()
-    draft.record["authors"] = authors
-    draft.record["authors_complete"] = not is_incomplete
+            draft.dropped.append(variable)
+    goes_on = bool(people) and bool(OTHERS.fullmatch(people[-1].get("literal", "")))
+    return people[:-1] if goes_on else people, goes_on
 
 
-def _author(name: Row, dropped: list[str]) -> Row:
-    """Return the author that a name variable describes; it is empty if the name is."""
+def _person(name: Row, variable: str, dropped: list[str]) -> Row:
+    """Return the person or group that a name describes; it is empty if the name is."""
     texts = {
         part: " ".join((_text(name.get(part)) or "").split())
         for part in (*PARTS.values(), *_OTHER_PARTS)
@@ -383,14 +440,19 @@ def _author(name: Row, dropped: list[str]) -> Row:
     literal = author.pop("literal", "") or texts["name"]
     if "family" not in author:
         if literal:
-            dropped += [f"author.{part}" for part in author]
+            dropped += [f"{variable}.{part}" for part in author]
             author = {"literal": literal}
         elif author:
             author = {"literal": " ".join(author.values())}
     elif literal:
-        dropped.append("author.literal")
-    read_parts = (*PARTS.values(), "name")
-    dropped += [f"author.{part}" for part in name if part not in read_parts and name[part]]
+        dropped.append(f"{variable}.literal")
+    read_parts = [*PARTS.values(), "name"]
+    orcid = clean_orcid(_text(name.get("ORCID")) or "")
+    if orcid and "family" in author:
+        author["orcid"] = orcid
+        # Crossref says beside it whether the person signed in.
+        read_parts += ["ORCID", "authenticated-orcid"]
+    dropped += [f"{variable}.{part}" for part in name if part not in read_parts and name[part]]
     return author
 
 
@@ -405,6 +467,18 @@ def _read_identifiers(draft: _Draft) -> None:
         has_several = _has_more(value) or (scheme == "isbn" and len(text) > 24)
         if not add_identifier(draft.record, scheme, text) or has_several:
             draft.dropped.append(name)
+
+
+def _read_issn_and_keywords(draft: _Draft) -> None:
+    for name, add in (
+        ("ISSN", add_issn),
+        ("keyword", lambda record, text: add_keywords(record, split_keywords(text))),
+    ):
+        value = draft.item.get(name)
+        texts = value if isinstance(value, list) else [value]
+        for text in texts:
+            if text not in _EMPTY and not add(draft.record, _text(text) or ""):
+                draft.dropped.append(name)
 
 
 _IN_NOTE = re.compile(r"(DOI|PMID|PMCID|ISBN) ?: ?(\S.{0,200})", re.IGNORECASE)
@@ -430,6 +504,19 @@ def _clean_page_and_url(draft: _Draft) -> None:
         del record["url"]
 
 
+def _read_licence(draft: _Draft) -> None:
+    """Read the licence, of Crossref's list the address of the first."""
+    value = draft.item.get("license")
+    if value in _EMPTY:
+        return
+    first = value[0] if isinstance(value, list) else value
+    licence = clean_licence(_text(first.get("URL") if isinstance(first, dict) else first) or "")
+    if licence:
+        draft.record["licence"] = licence
+    if licence is None or _has_more(value):
+        draft.dropped.append("license")
+
+
 def _is_ours(draft: _Draft) -> bool:
     """Return whether `csl_json.write` wrote the item, so that all of it is as it is stored."""
     custom = draft.item.get("custom")
@@ -453,12 +540,66 @@ def _read_custom(draft: _Draft) -> None:
             draft.dropped.append("custom")
         return
     for name, value in custom.items():
-        if _fits_custom(name, value):
+        if name in _READ_CUSTOM:
+            _READ_CUSTOM[name](draft, value)
+        elif _fits_custom(name, value):
             draft.record[name] = value
         elif name in CUSTOM_SCHEMES and add_identifier(draft.record, name, _text(value) or ""):
             continue
         elif name not in ("source", "unverified"):
             draft.dropped.append(f"custom.{name}")
+
+
+def _read_container_isbn(draft: _Draft, value: object) -> None:
+    """Read the ISBN of the whole, which stands as `ISBN` where the part has none."""
+    isbn = identifiers_in("isbn", value) if isinstance(value, str) else []
+    if not isbn:
+        draft.dropped.append("custom.container_isbn")
+        return
+    draft.record["container_isbn"] = isbn[0]
+    drop_isbn(draft.record, isbn[0])
+
+
+def _read_exact_keywords(draft: _Draft, value: object) -> None:
+    words = value if isinstance(value, list) else [value]
+    draft.record["keywords"] = []
+    texts = [word for word in words if isinstance(word, str)]
+    if not add_keywords(draft.record, texts) or len(texts) < len(words):
+        draft.dropped.append("custom.keywords")
+
+
+def _read_orcid(draft: _Draft, value: object) -> None:
+    """Give the people of each role their ORCID iDs, which stand in the order of the names."""
+    of_role = value if isinstance(value, dict) else {"": value}
+    for role, orcids in of_role.items():
+        contributors = draft.record.get("contributors", [])
+        people = [each for each in contributors if each["role"] == role]
+        people = draft.record["authors"] if role == "author" else people
+        if not isinstance(orcids, list) or len(orcids) != len(people):
+            draft.dropped.append("custom.orcid")
+            continue
+        for person, text in zip(people, orcids, strict=True):
+            orcid = clean_orcid(text) if isinstance(text, str) and "family" in person else None
+            if orcid:
+                person["orcid"] = orcid
+            elif text:
+                draft.dropped.append("custom.orcid")
+
+
+def _read_issued(draft: _Draft, value: object) -> None:
+    """Read that the date of the issue is not known: what stands there is the date online."""
+    if value == "unknown" and draft.record.get("issued") == draft.record.get("epub_date"):
+        draft.record.pop("issued", None)
+    else:
+        draft.dropped.append("custom.issued")
+
+
+_READ_CUSTOM: dict[str, Callable[[_Draft, object], None]] = {
+    "container_isbn": _read_container_isbn,
+    "keywords": _read_exact_keywords,
+    "orcid": _read_orcid,
+    "issued": _read_issued,
+}
 
 
 def _fits_custom(name: str, value: object) -> bool:

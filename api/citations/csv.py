@@ -25,9 +25,18 @@ FIELDS = {
     "id": "Slug.",
     "type": "A term of the vocabulary source-types.",
     "title": "In square brackets where a curator supplied it.",
+    "title_short": "The title as people shorten it.",
     "container_title": "The journal or book.",
     "container_title_short": "The journal's abbreviation.",
+    "container_isbn": "ISBN of the book that it stands in.",
+    "collection_title": "The series.",
+    "collection_number": "Number within the series.",
+    "edition": "Edition.",
+    "genre": "Of which kind within its type.",
+    "event_title": "The conference.",
+    "event_place": "Where it was held.",
     "publisher": "The publisher.",
+    "publisher_place": "Where it is.",
     "volume": "Volume.",
     "issue": "Issue.",
     "page": "Page range or e-locator.",
@@ -44,6 +53,8 @@ FIELDS = {
     "integrity_note": "What was announced.",
     "integrity_date": "When it was announced.",
     "accessed": "When a curator saw it.",
+    "abstract": "The abstract.",
+    "licence": "An SPDX expression or an address.",
     "note": "A curator's remark.",
     "text_sha256": "SHA-256 of the text in which anchors count.",
     "title_status": "A term of the vocabulary title-statuses.",
@@ -61,7 +72,11 @@ COLUMNS = {
     **{name: FIELDS[name] for name in ("id", "type", "title")},
     "authors": "Family, given names, suffix; the next author.",
     "authors_complete": "false where the list goes on.",
+    "author_orcids": "ORCID iDs of the authors in their order, blank where none is known.",
+    "contributors": "A term of contributor-roles and a name, as authors; the next one.",
     **FIELDS,
+    "issn": "ISSN of the journal or series; the next one.",
+    "keywords": "Keywords; the next one.",
     "versions": "Its ties to other versions: a term of version-ties and a source; the next tie.",
     "cites": "The recorded sources in its reference list; the next one.",
     **{term.id: f"{term.label}." for term in v.IDENTIFIER_SCHEMES.terms},
@@ -81,11 +96,16 @@ def write(sources: Iterable[Row]) -> Iterator[bytes]:
 def cells_of(source: Row) -> Row:
     """Return the cells of a source by column, before the guard against formulas."""
     cells: Row = {"key": source["id"], **{name: source[name] for name in FIELDS}}
-    names = [_name(author).replace(";", ",") for author in source["authors"]]
-    if not source["authors_complete"]:
-        names.append("et al.")
-    cells["authors"] = "; ".join(names)
+    names = [_name(author) for author in source["authors"]]
+    goes_on = [] if source["authors_complete"] else ["et al."]
+    cells["authors"] = _joined([*names, *goes_on])
     cells["authors_complete"] = source["authors_complete"]
+    if any(author["orcid"] for author in source["authors"]):
+        cells["author_orcids"] = "; ".join(author["orcid"] or "" for author in source["authors"])
+    cells["contributors"] = _joined(
+        f"{person['role']} {_name(person)}" for person in source["contributors"]
+    )
+    cells["issn"], cells["keywords"] = _joined(source["issn"]), _joined(source["keywords"])
     ties = (f"{version['type']} {version['source']}" for version in source["versions"])
     cells["versions"] = "; ".join(ties)
     cells["cites"] = "; ".join(cited["source"] for cited in source["cites"])
@@ -93,6 +113,11 @@ def cells_of(source: Row) -> Row:
         cells[identifier["scheme"]] = identifier["value"]
         cells[f"{identifier['scheme']}_verification"] = identifier["verification"]
     return cells
+
+
+def _joined(values: Iterable[str]) -> str:
+    """Return values in one cell; a semicolon within one becomes a comma."""
+    return "; ".join(value.replace(";", ",") for value in values)
 
 
 def _name(author: Row) -> str:

@@ -32,11 +32,10 @@ EXTENSION = "jsonld"
 # What schema.org has no term for.
 CANNOT_CARRY: tuple[str, ...] = (
     *("title_status", "issued_inferred", "sample_size", "sample", "accessed", "versions"),
-    "main_claim",
-    "collection",
+    *("main_claim", "collection", "event_title", "event_place"),
 )
 
-_LINKS = ("url", "sameAs", "firstAppearance", "citation")
+_LINKS = ("url", "sameAs", "license", "firstAppearance", "citation")
 CITO = "http://purl.org/spar/cito/"
 # How a source is tied to a claim, by the direction of a line.
 TIES = {term.id: f"cito:{term.crosswalk['cito']}" for term in v.DIRECTIONS.terms}
@@ -59,11 +58,16 @@ CONTEXT: Row = {
 }
 TYPES = {term.id: term.crosswalk["schema.org"] for term in v.SOURCE_TYPES.terms}
 CONTAINERS = {
-    **dict.fromkeys(("article-journal", "article"), "Periodical"),
-    **dict.fromkeys(("chapter", "paper-conference", "book"), "Book"),
+    **dict.fromkeys(
+        ("article-journal", "article", "article-magazine", "article-newspaper", "review"),
+        "Periodical",
+    ),
+    **dict.fromkeys((*v.PARTS_OF_BOOKS, "book"), "Book"),
     "webpage": "WebSite",
     "dataset": "DataCatalog",
 }
+# The roles of contributors that are properties of schema.org, too.
+_ROLES = ("editor", "translator", "illustrator", "director", "producer")
 # Where a scheme's identifiers resolve.
 RESOLVERS = {
     "doi": "https://doi.org/",
@@ -138,17 +142,23 @@ def work(source: Row, base: str) -> Row:
     """Return a source as a node of schema.org, without a context."""
     node = {
         **_reference(source, base),
-        "author": [_author(author) for author in source["authors"]],
+        "alternateName": source["title_short"],
+        "author": [_person(author) for author in source["authors"]],
+        **_contributors(source),
         "creditText": _credit_of_incomplete_list(source),
         "datePublished": source["issued"],
         "publication": _online_publication(source),
-        "publisher": _typed("Organization", name=source["publisher"]),
-        "isPartOf": _container(source),
+        "publisher": _publisher(source),
+        "isPartOf": _one_or_all([_container(source), _series(source)]),
+        "bookEdition" if TYPES[source["type"]] == "Book" else "version": source["edition"],
+        "abstract": source["abstract"],
+        "keywords": source["keywords"],
+        "license": _licence_address(source["licence"]),
         **_pages(source["page"]),
         "inLanguage": source["language"],
         "url": source["url"] and quote(source["url"], safe=_SAFE_IN_URL),
         **_identifiers(source),
-        "genre": DESIGNS.get(source["study_design"]),
+        "genre": _one_or_all([source["genre"], DESIGNS.get(source["study_design"])]),
         "creativeWorkStatus": INTEGRITIES.get(source["integrity"]),
         "correction": _correction(source),
         "comment": _typed("Comment", text=source["note"]),
@@ -168,15 +178,53 @@ def _typed(schema_type: str, **terms: Any) -> Row | None:
     return {"@type": schema_type, term: value} if value else None
 
 
+def _one_or_all(values: Iterable[Any]) -> Any:
+    """Return the values that there are, one of them alone."""
+    known = [value for value in values if value]
+    return known[0] if len(known) == 1 else known
+
+
 def _reference(source: Row, base: str) -> Row:
-    return {
+    reference = {
         "@type": TYPES[source["type"]],
         "@id": f"{base}/v1/sources/{source['id']}",
         "name": source["title"],
     }
+    return _without_empty(reference)
 
 
-def _author(author: Row) -> Row:
+def _licence_address(licence: str | None) -> str | None:
+    """Return a licence as an address; SPDX gives each of its identifiers one."""
+    if not licence or licence.startswith("http"):
+        return licence
+    return f"https://spdx.org/licenses/{quote(licence)}"
+
+
+def _publisher(source: Row) -> Row | None:
+    publisher = {
+        "name": source["publisher"],
+        "location": _typed("Place", name=source["publisher_place"]),
+    }
+    known = _without_empty(publisher)
+    return {"@type": "Organization", **known} if known else None
+
+
+def _contributors(source: Row) -> Row:
+    """Return people by their roles, those for which schema.org has no word as `contributor`."""
+    found: Row = {}
+    for person in source["contributors"]:
+        term = person["role"] if person["role"] in _ROLES else "contributor"
+        found.setdefault(term, []).append(_person(person))
+    return found
+
+
+def _series(source: Row) -> Row | None:
+    series = {"name": source["collection_title"], "position": source["collection_number"]}
+    known = _without_empty(series)
+    return {"@type": "CreativeWorkSeries", **known} if known else None
+
+
+def _person(author: Row) -> Row:
     if author["literal"]:
         return {"@type": "Organization", "name": author["literal"]}
     family_parts = (author["particle"], author["family"])
@@ -186,6 +234,7 @@ def _author(author: Row) -> Row:
         "givenName": author["given"],
         "familyName": " ".join(part for part in family_parts if part),
         "honorificSuffix": author["suffix"],
+        "sameAs": author["orcid"] and f"https://orcid.org/{author['orcid']}",
     }
     return _without_empty(person)
 
@@ -216,13 +265,14 @@ def _container(source: Row) -> Row | None:
     """Return the issue, in its volume, in the journal or book, as far as they are known."""
     title, short_title = source["container_title"], source["container_title_short"]
     part: Row | None = None
-    if title or short_title:
-        part = {
-            "@type": CONTAINERS.get(source["type"], "CreativeWork"),
-            "name": title or short_title,
-            "alternateName": short_title if title else None,
-        }
-        part = _without_empty(part)
+    whole = {
+        "name": title or short_title,
+        "alternateName": short_title if title else None,
+        "issn": source["issn"],
+        "isbn": source["container_isbn"],
+    }
+    if known := _without_empty(whole):
+        part = {"@type": CONTAINERS.get(source["type"], "CreativeWork"), **known}
     if source["volume"]:
         part = {"@type": "PublicationVolume", "volumeNumber": source["volume"], "isPartOf": part}
         part = _without_empty(part)

@@ -7,10 +7,10 @@ without a loss: pylatexenc, which bibtexparser uses, deletes `&`.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from api.citations.clean import parse_names, small_figures
+from api.citations.clean import clean_orcid, parse_names, small_figures
 from models.core.types import nfc
 
 Author = dict[str, Any]
@@ -364,12 +364,21 @@ def _symbol(number: int) -> str:
 
 # Names.
 
-_PARTS = {"family": "family", "given": "given", "prefix": "particle", "suffix": "suffix"}
+_PARTS = {
+    "family": "family",
+    "given": "given",
+    "prefix": "particle",
+    "suffix": "suffix",
+    # Of ours alone: programs pass over a part that they do not know.
+    "orcid": "orcid",
+}
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV|V", re.IGNORECASE)
 _LAST_SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV")
 _OTHERS = re.compile(r"others|(?:et\.?|\{et) al\.?\}?", re.IGNORECASE)
 # A part of a name in biblatex's extended format; what is not asked for is passed over.
-_EXACT = re.compile(r"(?:family|given|prefix|suffix)(?:-i)?\s*=|use[a-z]+\s*=|[a-z]+inits?\s*=")
+_EXACT = re.compile(
+    r"(?:family|given|prefix|suffix|orcid)(?:-i)?\s*=|use[a-z]+\s*=|[a-z]+inits?\s*="
+)
 _NEEDS_BRACES = re.compile(r"[,;=]|\band\b|^others$|^et al", re.IGNORECASE)
 _LEVEL = re.compile(r"\\.|[{}]", re.DOTALL)
 # What `_split` looks at: braces and what is escaped, and where to split.
@@ -427,6 +436,16 @@ def _exact_name_text(author: Author) -> str:
         if author.get(part) is not None:
             parts.append(f"{word}={{{escape(author[part])}}}")
     return ", ".join(parts)
+
+
+def groups_text(words: Iterable[str]) -> str:
+    """Return words as a list of LaTeX's groups: `{iron}, {veins, of the neck}`."""
+    return ", ".join("{" + escape(word) + "}" for word in words)
+
+
+def groups(text: str) -> list[str]:
+    """Return the words of a list of groups."""
+    return [decode(part.strip(" \t\n")) for part in _split(text, _COMMA)]
 
 
 def names(text: str) -> tuple[list[Author], bool]:
@@ -492,6 +511,8 @@ def _exact_name(parts: list[str]) -> Author:
         word, value = part.split("=", 1)
         if word.strip() in _PARTS:
             author[_PARTS[word.strip()]] = decode(value)
+    if "orcid" in author:
+        author["orcid"] = clean_orcid(author["orcid"] or "")
     return author
 
 

@@ -12,10 +12,16 @@ from api.citations.clean import (
     SUFFIX,
     Name,
     add_identifier,
+    add_issn,
+    add_keywords,
+    clean_abstract,
+    clean_orcid,
     clean_pages,
     clean_text,
     decode_file,
+    fits,
     language_tag,
+    move_isbn_of_whole,
     parse_date,
     parse_short_name,
     split_particle,
@@ -108,9 +114,15 @@ def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
     for field, tag in (("issued", "DP"), ("epub_date", "DEP")):
         record[field], rest = parse_date(tags.first(tag))
         tags.refuse(tag, rest)
+    if book:
+        record["publisher_place"] = tags.first("PL") or None
+        record["edition"] = tags.fitting("edition", "EN")
+        record["collection_title"] = tags.fitting("collection_title", "CTI")
     _read_identifiers(tags, record)
     _read_authors(tags, record)
+    _read_abstract_and_keywords(tags, record)
     _read_notices(tags, record, retracted)
+    move_isbn_of_whole(record)
     return ParsedEntry(line, record, tags.dropped(_UNIMPORTANT))
 
 
@@ -149,6 +161,9 @@ def _read_identifiers(tags: Tags, record: Row) -> None:
         for value in tags.all(tag):
             if not add_identifier(record, scheme, value):
                 tags.refuse(tag, value)
+    for value in tags.all("IS"):
+        if not add_issn(record, value):
+            tags.refuse("IS", value)
     for tag, value in tags.pairs("LID", "AID"):
         identifier, _, kind = value.rpartition(" [")
         if kind == "doi]" and add_identifier(record, "doi", identifier):
@@ -162,8 +177,11 @@ def _read_identifiers(tags: Tags, record: Row) -> None:
 
 def _read_authors(tags: Tags, record: Row) -> None:
     previous_tag = ""
-    for tag, value in tags.pairs("FAU", "AU", "CN"):
-        if OTHERS.fullmatch(value):
+    for tag, value in tags.pairs("FAU", "AU", "CN", "AUID"):
+        if tag == "AUID":
+            if not _add_orcid(record["authors"], value):
+                tags.refuse(tag, value)
+        elif OTHERS.fullmatch(value):
             record["authors_complete"] = False
         elif tag == "CN":
             record["authors"].append({**NO_NAME, "literal": clean_text(value)})
@@ -171,6 +189,33 @@ def _read_authors(tags: Tags, record: Row) -> None:
             # An AU line after FAU is the same author with initials.
             record["authors"].append(_parse_person(clean_text(value)))
         previous_tag = tag
+    for value in tags.all("FED") or tags.all("ED"):
+        record["contributors"].append({"role": "editor", **_parse_person(clean_text(value))})
+    # With full names there, the same editors stand with initials beside them.
+    if record["contributors"]:
+        tags.all("ED")
+
+
+def _add_orcid(authors: list[Row], value: str) -> bool:
+    """Give the last author the ORCID iD of the line after the name; return whether it was one."""
+    label, _, text = value.partition(":")
+    orcid = clean_orcid(text.strip()) if label.strip().upper() == "ORCID" else None
+    if orcid is None or not authors or not authors[-1]["family"]:
+        return False
+    authors[-1]["orcid"] = orcid
+    return True
+
+
+def _read_abstract_and_keywords(tags: Tags, record: Row) -> None:
+    abstract = clean_abstract(tags.first("AB"))
+    if fits("abstract", abstract):
+        record["abstract"] = abstract or None
+    else:
+        tags.refuse("AB", abstract)
+    # A star marks what the work is chiefly about.
+    words = [clean_text(value).replace("*", "") for value in tags.all("OT", "MH")]
+    if not add_keywords(record, words):
+        tags.refuse("MH", "beyond the bound")
 
 
 def _parse_person(text: str) -> Name:
@@ -190,6 +235,12 @@ def _parse_person(text: str) -> Name:
     }
 
 
+def date_of_notice(citation: str) -> str | None:
+    """Return the date in PubMed's short citation of a notice, or None."""
+    when = _NOTICE_DATE.search(citation)
+    return parse_date(when[1])[0] if when else None
+
+
 def _read_notices(tags: Tags, record: Row, retracted: bool) -> None:
     """Read the notices of integrity; the first in the order of `_NOTICES` decides."""
     integrities = []
@@ -199,8 +250,7 @@ def _read_notices(tags: Tags, record: Row, retracted: bool) -> None:
         for value in tags.all(tag):
             integrities.append(integrity)
             notes.append(f"{words}: {value}")
-            when = _NOTICE_DATE.search(value)
-            dates.append(parse_date(when[1])[0] if when else None)
+            dates.append(date_of_notice(value))
     if retracted and "retracted" not in integrities:
         integrities.insert(0, "retracted")
         notes.insert(0, "PubMed lists it as a retracted publication.")

@@ -15,11 +15,19 @@ from api.citations.clean import (
     NO_NAME,
     OTHERS,
     add_identifier,
+    add_issn,
+    add_keywords,
+    clean_abstract,
     clean_pages,
     clean_text,
     decode_file,
+    doi_address,
+    drop_filled_address,
+    drop_filled_journal,
+    drop_isbn,
     fits,
     language_tag,
+    move_isbn_of_whole,
     name_line,
     on_one_line,
     parse_date,
@@ -46,24 +54,33 @@ EXTENSION = "ris"
 CANNOT_CARRY = ("id", "versions", "cites", "main_claim", "collection")
 
 TYPES = {term.id: term.crosswalk["ris"] for term in v.SOURCE_TYPES.terms}
-# Other reference types that mean one of ours. The rest are documents, and their `TY` is dropped.
+# Reference types and what they mean, the first of ours that is written so before later ones. The
+# rest are documents, and their `TY` is dropped.
 READ_TYPES = {
-    **{name: kind for kind, name in TYPES.items()},
-    **dict.fromkeys(("EJOUR", "INPR", "MGZN", "NEWS", "ABST"), "article-journal"),
+    **dict.fromkeys(("EJOUR", "INPR", "ABST"), "article-journal"),
     **dict.fromkeys(("EBOOK", "EDBOOK", "SER"), "book"),
-    **dict.fromkeys(("ECHAP", "ENCYC", "DICT"), "chapter"),
-    **dict.fromkeys(("BLOG", "ICOMM", "WEB"), "webpage"),
-    **dict.fromkeys(("GOVDOC", "STAND"), "report"),
+    "ECHAP": "chapter",
+    **dict.fromkeys(("WEB",), "webpage"),
+    "GOVDOC": "report",
     **dict.fromkeys(("DBASE", "AGGR"), "dataset"),
     "CONF": "paper-conference",
-    "MANSCPT": "article",
+    "VIDEO": "motion_picture",
+    "UNBILL": "bill",
+    **{name: kind for kind, name in reversed(TYPES.items())},
 }
+# The tags of contributors that have one; the others stand in `U5`, as exact names do.
+ROLE_TAGS = {"editor": "ED", "collection-editor": "A3", "translator": "A4"}
 PLAIN = (
     ("container_title", "T2"),
     ("container_title_short", "J2"),
     ("volume", "VL"),
     ("issue", "IS"),
     ("publisher", "PB"),
+    ("publisher_place", "CY"),
+    ("title_short", "ST"),
+    ("collection_title", "T3"),
+    ("genre", "M3"),
+    ("abstract", "AB"),
     ("language", "LA"),
     ("url", "UR"),
 )
@@ -72,33 +89,49 @@ IDENTIFIER_TAGS = {"doi": "DO", "pmid": "AN", "pmcid": "C2", "isbn": "SN"}
 LABELLED_IDENTIFIERS = {"nct": "NCT number", "uri": "URI"}
 INTEGRITY_LABELS = {term.id: term.label.capitalize() for term in v.INTEGRITIES.terms}
 INTEGRITY_OF_LABEL = {label: name for name, label in INTEGRITY_LABELS.items()}
+# As it stands before an exact name.
+AUTHOR = "Author"
 INCOMPLETE, UNVERIFIED, NOTE = "Authors", "Unverified identifiers", "Note"
 NOTE_LABELS = (INCOMPLETE, UNVERIFIED, NOTE, *INTEGRITY_OF_LABEL)
 INCOMPLETE_NOTE = "the list goes on beyond those named."
 USER_FIELDS = (
     ("study_design", "U1", "Study design"),
+    ("type", "U1", "Type"),
     ("title_status", "U1", "Title"),
     ("sample_size", "U2", "Sample size"),
     ("sample", "U3", "Sample"),
+    ("edition", "U4", "Edition"),
+    ("url", "U4", "Address"),
+    ("container_isbn", "U4", "ISBN of the whole"),
+    ("collection_number", "U4", "Number in the series"),
+    ("event_title", "U4", "Event"),
+    ("event_place", "U4", "Place of the event"),
+    ("licence", "U4", "Licence"),
     ("text_sha256", "U4", "SHA-256 of the text"),
     ("accessed", "U4", "Seen"),
     ("integrity_date", "U4", "Announced"),
 )
 _PARTIAL_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}){0,2}")
+_TEXT = re.compile(r".+", re.DOTALL)
+_URL = re.compile(r"https?://\S+")
 # What a user-defined field must look like to be taken for one of ours.
 _USER_FIELD_PATTERNS = {
+    "type": re.compile("|".join(v.SOURCE_TYPES.ids)),
+    "container_isbn": re.compile("[0-9]{9}(?:[0-9]{3})?[0-9X]"),
+    **dict.fromkeys(("edition", "collection_number", "event_title", "event_place"), _TEXT),
+    "licence": re.compile(r"\S.*"),
+    "url": _URL,
     "study_design": re.compile("|".join(v.STUDY_DESIGNS.ids)),
     "title_status": re.compile("|".join(v.TITLE_STATUSES.ids)),
     "sample_size": re.compile(r"[0-9]{1,9}"),
-    "sample": re.compile(r".+", re.DOTALL),
+    "sample": _TEXT,
     "text_sha256": re.compile(r"[0-9a-f]{64}"),
     "accessed": _PARTIAL_DATE,
     "integrity_date": _PARTIAL_DATE,
 }
 # Made once, since it reads the defaults of every field.
 _BLANK = blank_record()
-_EXACT_NAME = re.compile(r"Author ([0-9]{1,5}): (\{.*\})", re.DOTALL)
-_URL = re.compile(r"https?://\S+")
+_EXACT_NAME = re.compile(r"([A-Za-z-]{1,30}) ([0-9]{1,5}): (\{.*\})", re.DOTALL)
 _DOI_URL = re.compile(r"https?://(dx\.)?doi\.org/")
 
 
@@ -119,15 +152,19 @@ def _text_line(tag: str, value: object) -> str:
 
 
 def _body(source: Row) -> Iterator[TagValue]:
-    yield "TI", source["title"]
-    for position, author in enumerate(source["authors"], 1):
-        name = on_one_line(name_line(author))
-        yield "AU", name
-        if parse_name(name) != author:
-            # `AU` does not show a comma in a group's name, or a capitalised particle.
-            parts = {part: value for part, value in author.items() if value}
-            yield "U5", f"Author {position}: {json.dumps(parts, ensure_ascii=False)}"
-    yield from ((tag, source[name]) for name, tag in PLAIN if source[name])
+    if source["title"]:
+        yield "TI", source["title"]
+    yield from _people("AU", AUTHOR, source["authors"])
+    for role in v.CONTRIBUTOR_ROLES.ids:
+        people = [each for each in source["contributors"] if each["role"] == role]
+        yield from _people(ROLE_TAGS.get(role), role, people)
+    values = {
+        **source,
+        "container_title": source["container_title"] or source["container_title_short"],
+        "url": source["url"] or doi_address(source),
+    }
+    yield from ((tag, values[name]) for name, tag in PLAIN if values[name])
+    yield from (("KW", keyword) for keyword in source["keywords"])
     yield from _dates(source)
     yield from _pages(source)
     for identifier in source["identifiers"]:
@@ -137,20 +174,56 @@ def _body(source: Row) -> Iterator[TagValue]:
             yield IDENTIFIER_TAGS[identifier["scheme"]], identifier["value"]
         if identifier["scheme"] == "pmid":
             yield "DB", "PubMed"
+    if source["container_isbn"] and all(each["scheme"] != "isbn" for each in source["identifiers"]):
+        yield "SN", source["container_isbn"]
+    yield from (("SN", issn) for issn in source["issn"])
     yield from _notes(source)
+    values = {
+        **source,
+        "type": _type_beside_tag(source["type"]),
+        "url": source["url"] if source["url"] == doi_address(source) else "",
+    }
     for name, tag, label in USER_FIELDS:
-        if source[name] not in ("", _BLANK[name]):
-            yield tag, f"{label}: {source[name]}"
+        # By the design, which all of them have, the reader knows that the file is one of ours.
+        if name == "study_design" or values[name] not in ("", _BLANK[name]):
+            yield tag, f"{label}: {values[name]}"
+
+
+def _type_beside_tag(source_type: str) -> str:
+    """Return a type that its `TY` does not name, or ""."""
+    return "" if READ_TYPES[TYPES[source_type]] == source_type else source_type
+
+
+def _people(tag: str | None, role: str, people: Iterable[Row]) -> Iterator[TagValue]:
+    """Yield the names of one role, and in `U5` each that its line does not show as it is.
+
+    A line does not show a comma in a group's name, a capitalised particle, or an ORCID iD.
+    """
+    for position, person in enumerate(people, 1):
+        name = on_one_line(name_line(person))
+        if tag:
+            yield tag, name
+        parts = {part: person[part] for part in NO_NAME if person[part]}
+        if tag is None or _without_empty(parse_name(name)) != parts:
+            yield "U5", f"{role} {position}: {json.dumps(parts, ensure_ascii=False)}"
+
+
+def _without_empty(name: Row) -> Row:
+    return {part: value for part, value in name.items() if value}
 
 
 def _dates(source: Row) -> Iterator[TagValue]:
     issued = source["issued"] or ""
-    if issued:
-        yield "PY", issued[:4]
+    if date := issued or source["epub_date"]:
+        yield "PY", date[:4]
     if len(issued) > 4 or source["issued_inferred"]:
         yield "DA", slashed_date(issued) + ("inferred" if source["issued_inferred"] else "")
+    elif date and not issued:
+        yield "DA", slashed_date(date) + _ONLINE
     if source["epub_date"]:
         yield "ET", slashed_date(source["epub_date"])
+    elif source["edition"] and source["type"] != "article-journal":
+        yield "ET", source["edition"]
 
 
 def _pages(source: Row) -> Iterator[TagValue]:
@@ -273,6 +346,9 @@ _READ_TAGS = {
     "container_title": ("T2", "JF", "BT", "JO", "J1"),
     "container_title_short": ("J2", "JA", "J1", "JO"),
     "publisher": ("PB",),
+    "publisher_place": ("CY", "PP"),
+    "title_short": ("ST",),
+    "collection_title": ("T3",),
     "volume": ("VL", "VO"),
     "issue": ("IS",),
     "number": ("C7", "M1"),
@@ -289,14 +365,26 @@ def _parse_entry(line: int, tags: Tags) -> ParsedEntry:
     record["title"] = tags.first("TI", "T1", "CT", "BT") or None
     for field, names in _READ_TAGS.items():
         record[field] = tags.fitting(field, *names)
+    if record["type"] == "book" and not is_ours:
+        # A book stands in no other; programs write its series there.
+        series = (record["collection_title"], record["container_title"])
+        record["collection_title"], record["container_title"] = series[0] or series[1], None
     _read_tags_of_two_meanings(tags, record)
+    _read_abstract(tags, record)
+    _read_keywords(tags, record, is_ours=is_ours)
     record["language"] = language_tag(tags.first("LA")) or None
-    record["authors"], record["authors_complete"] = _read_authors(tags)
+    _read_people(tags, record)
     _read_dates(tags, record)
     pages = _read_pages(tags)
     record["page"] = (pages if is_ours else clean_pages(pages)) or None
     _read_identifiers(tags, record)
+    _read_genre(tags, record, is_ours=is_ours)
     _read_notes(tags, record)
+    if is_ours:
+        drop_filled_journal(record)
+        drop_filled_address(record)
+    else:
+        move_isbn_of_whole(record)
     _read_user_fields(tags, record)
     return ParsedEntry(line, record, tags.dropped("ID"))
 
@@ -316,21 +404,41 @@ def _read_tags_of_two_meanings(tags: Tags, record: Row) -> None:
 _ISSUE = re.compile(r"[A-Za-z]{0,8}\.? ?[0-9][0-9A-Za-z ()/._-]{0,20}")
 
 
-def _read_authors(tags: Tags) -> tuple[list[Row], bool]:
-    """Return the authors, and whether the list is complete."""
+def _read_people(tags: Tags, record: Row) -> None:
     exact_names = _read_exact_names(tags)
-    authors: list[Row] = []
-    complete = True
-    for position, value in enumerate(tags.all("AU") or tags.all("A1"), 1):
+    values = tags.all("AU") or tags.all("A1")
+    record["authors"], goes_on = _people_in(values, exact_names.pop(AUTHOR, {}))
+    record["authors_complete"] = not goes_on
+    for role in v.CONTRIBUTOR_ROLES.ids:
+        exact = exact_names.pop(role, {})
+        if role in _READ_ROLES:
+            people, goes_on = _people_in(tags.all(*_READ_ROLES[role]), exact)
+            tags.refuse(role, "et al." if goes_on else "")
+        else:
+            people = [person for _, person in sorted(exact.items()) if _has_name(person)]
+        record["contributors"] += [{"role": role, **person} for person in people]
+    for role in exact_names:
+        tags.refuse("U5", role)
+
+
+# Old files have editors in `A2`.
+_READ_ROLES = {role: (tag, "A2") if tag == "ED" else (tag,) for role, tag in ROLE_TAGS.items()}
+
+
+def _people_in(values: Iterable[str], exact_names: dict[int, Any]) -> tuple[list[Row], bool]:
+    """Return the people in the lines of one role, and whether the list goes on beyond them."""
+    people: list[Row] = []
+    goes_on = False
+    for position, value in enumerate(values, 1):
         exact_name = exact_names.get(position)
         if exact_name and _is_name_of(exact_name, value):
-            authors.append(exact_name)
+            people.append(exact_name)
         elif OTHERS.fullmatch(value):
-            complete = False
+            goes_on = True
         else:
             names = [clean_text(name) for name in _names_in(value)]
-            authors += [author for name in names for author in parse_names(name)]
-    return authors, complete
+            people += [person for name in names for person in parse_names(name)]
+    return people, goes_on
 
 
 def _names_in(value: str) -> list[str]:
@@ -341,38 +449,57 @@ def _names_in(value: str) -> list[str]:
     return [name for name in names if name.strip(" ,;")]
 
 
-def _read_exact_names(tags: Tags) -> dict[int, Any]:
-    """Return the names that `write` put into `U5` by their positions in the list, from 1."""
-    exact_names: dict[int, Any] = {}
+def _read_exact_names(tags: Tags) -> dict[str, dict[int, Any]]:
+    """Return the names that `write` put into `U5` by role and position in its list, from 1."""
+    exact_names: dict[str, dict[int, Any]] = {}
     for value in tags.all("U5"):
-        position, parts = _exact_name(value)
+        role, position, parts = _exact_name(value)
         if position:
-            exact_names[position] = parts
+            exact_names.setdefault(role, {})[position] = parts
         else:
             tags.refuse("U5", value)
     return exact_names
 
 
-def _exact_name(value: str) -> tuple[int, Any]:
-    """Return the position and the parts of a name in a `U5` line, or 0 if it is another text."""
+def _exact_name(value: str) -> tuple[str, int, Any]:
+    """Return role, position and parts of a name in a `U5` line; 0 if it is another text."""
     match = _EXACT_NAME.fullmatch(value)
     if match is None:
-        return 0, None
+        return "", 0, None
     try:
-        return int(match[1]), {**NO_NAME, **json.loads(match[2])}
+        return match[1], int(match[2]), {**NO_NAME, **json.loads(match[3])}
     except (ValueError, RecursionError):
-        return 0, None
+        return "", 0, None
 
 
-def _is_name_of(name: Row, text_line: str) -> bool:
-    """Return whether an exact name is still that of the `AU` line, which people may have edited."""
+def _has_name(name: Row) -> bool:
+    """Return whether what was read of a `U5` line are the parts of a name."""
     if name.keys() != NO_NAME.keys():
         return False
     if not all(value is None or isinstance(value, str) for value in name.values()):
         return False
-    if not (name["family"] or name["literal"]):
-        return False
-    return on_one_line(name_line(name)) == text_line
+    return bool(name["family"] or name["literal"])
+
+
+def _is_name_of(name: Row, text_line: str) -> bool:
+    """Return whether an exact name is still that of its line, which people may have edited."""
+    return _has_name(name) and on_one_line(name_line(name)) == text_line
+
+
+def _read_abstract(tags: Tags, record: Row) -> None:
+    abstract = "\n".join(clean_abstract(text) for text in tags.all("AB") or tags.all("N2"))
+    if fits("abstract", abstract):
+        record["abstract"] = abstract or None
+    else:
+        tags.refuse("AB", abstract)
+
+
+def _read_keywords(tags: Tags, record: Row, *, is_ours: bool) -> None:
+    for value in tags.all("KW"):
+        # Some programs write all of them into one tag, each on a line or with semicolons.
+        words = [value] if is_ours else map(clean_text, re.split(r"[\n;]", value))
+        if not add_keywords(record, filter(None, words)):
+            tags.refuse("KW", value)
 
 
 def _read_dates(tags: Tags, record: Row) -> None:
@@ -382,14 +509,16 @@ def _read_dates(tags: Tags, record: Row) -> None:
     is that of the online edition: databases write the two so.
     """
     found: list[tuple[str, str, str]] = []
+    is_online = False
     year = "".join(tags.peek("PY")[:1])[:4]
     for tag in ("PY", "Y1", "DA"):
         value = tags.first(tag)
         date, rest = parse_date(value, year if year.isdecimal() else "")
         record["issued_inferred"] |= rest == "inferred"
+        is_online |= rest == _ONLINE
         if date:
             found.append((date, tag, value))
-        if rest not in ("", "inferred") or (value and not date):
+        if rest not in ("", "inferred", _ONLINE) or (value and not date):
             tags.refuse(tag, value)
     longest = sorted((each[0] for each in found), key=len)
     record["issued"] = longest[-1] if longest else None
@@ -400,6 +529,8 @@ def _read_dates(tags: Tags, record: Row) -> None:
         for date, tag, value in others:
             if not any(each.startswith(date) for each in known):
                 tags.refuse(tag, value)
+    if is_online:
+        record["issued"] = None
     value = tags.first("Y2")
     record["accessed"], rest = parse_date(value)
     tags.refuse("Y2", value if rest or not record["accessed"] else "")
@@ -408,8 +539,14 @@ def _read_dates(tags: Tags, record: Row) -> None:
     # `ET` is the edition of a book; EndNote writes the date of online publication there.
     if date and not rest and (record["type"] == "article-journal" or "/" in value):
         record["epub_date"] = date
+    elif value and fits("edition", value):
+        record["edition"] = value
     else:
         tags.refuse("ET", value)
+
+
+# What `write` says of a date that is not that of the issue, which nobody knows.
+_ONLINE = "online"
 
 
 def _print_and_online(dates: list[str]) -> tuple[str, str | None]:
@@ -438,13 +575,30 @@ def _read_identifiers(tags: Tags, record: Row) -> None:
         for value in tags.all(tag):
             # The accession number of another database is no PMID.
             is_other_number = scheme == "pmid" and not is_pubmed and "pmid" not in value.lower()
-            if is_other_number or not add_identifier(record, scheme, value):
+            if is_other_number or not _add_number(record, scheme, value):
                 tags.refuse(tag, value)
-    for tag, value in tags.pairs("DI", "M3", "L3"):
+    for tag, value in tags.pairs("DI", "L3"):
         if not add_identifier(record, "doi", value):
             tags.refuse(tag, value)
     if record["url"] and _DOI_URL.match(record["url"]):
         add_identifier(record, "doi", record["url"])
+
+
+def _read_genre(tags: Tags, record: Row, *, is_ours: bool) -> None:
+    """Read `M3`, the kind of a thesis or report; of an article it says no more than its type."""
+    for value in tags.all("M3"):
+        if add_identifier(record, "doi", value):
+            continue
+        says_more = is_ours or record["type"] not in ("article-journal", "book", "chapter")
+        if says_more and fits("genre", value) and not record["genre"]:
+            record["genre"] = clean_text(value)
+        else:
+            tags.refuse("M3", value)
+
+
+def _add_number(record: Row, scheme: str, value: str) -> bool:
+    """Add an identifier, or the ISSN of the journal that stands where a book has its ISBN."""
+    return add_identifier(record, scheme, value) or (scheme == "isbn" and add_issn(record, value))
 
 
 def _read_url(tags: Tags, record: Row) -> None:
@@ -483,6 +637,8 @@ def _read_user_fields(tags: Tags, record: Row) -> None:
             name = _USER_FIELD_OF.get((tag, label))
             if name and text and _USER_FIELD_PATTERNS[name].fullmatch(text):
                 record[name] = int(text) if name == "sample_size" else text
+                if name == "container_isbn":
+                    drop_isbn(record, text)
             elif not _add_labelled(record, label, text):
                 tags.refuse(tag, value)
 

@@ -83,6 +83,10 @@ class Tags:
         return told(self._refused + unused)
 
 
+# EndNote writes each further keyword on a line without a tag.
+_JOINTS = {"KW": "\n"}
+
+
 class EntryBuilder:
     """One record while its lines are read: where it begins, and the text lines of each tag.
 
@@ -100,7 +104,10 @@ class EntryBuilder:
         if self.fields is None:
             yield self.line, None
         else:
-            yield self.line, [(tag, " ".join(lines).strip()) for tag, lines in self.fields]
+            yield (
+                self.line,
+                [(tag, _JOINTS.get(tag, " ").join(lines).strip()) for tag, lines in self.fields],
+            )
 
 
 _DEFAULTS = {
@@ -110,9 +117,12 @@ _DEFAULTS = {
 } | {"type": "document", "title": None, "study_design": "not_recorded"}
 
 
+_LISTS = tuple(name for name, default in _DEFAULTS.items() if isinstance(default, list))
+
+
 def blank_record() -> Row:
     """Return a record with every field of `SourceIn` but its id and its review, all unknown."""
-    return {**_DEFAULTS, "authors": [], "identifiers": []}
+    return {**_DEFAULTS, **{name: [] for name in _LISTS}}
 
 
 def parse_entries(
@@ -123,7 +133,7 @@ def parse_entries(
 ) -> ParsedFile:
     """Parse the records of a file. A record begins with `first_tag`.
 
-    Text outside a record, a record without a title and a repeated record are problems.
+    Text outside a record, a record that names no work and a repeated record are problems.
     """
     parsed = ParsedFile() if parsed is None else parsed
     first_lines: dict[Any, int] = {}
@@ -133,10 +143,10 @@ def parse_entries(
             parsed.add(EntryProblem(line, "text_outside_record", detail))
             continue
         entry = parse_entry(line, Tags(pairs))
-        if entry.record["title"]:
+        if entry.record["title"] or entry.record["identifiers"]:
             parsed.add(_unless_repeated(entry, first_lines))
         else:
-            detail = "The record that begins here has no title (TI)."
+            detail = "The record that begins here has neither a title (TI) nor an identifier."
             parsed.add(EntryProblem(line, "missing_title", detail))
     return parsed
 
@@ -157,7 +167,7 @@ def _unless_repeated(entry: ParsedEntry, first_lines: dict[Any, int]) -> ParsedE
 
 def _marks(record: Row) -> set[Any]:
     """Return the marks of a record by which another one is recognised as a repetition."""
-    title = str(record["title"]).casefold()
+    title = (record["title"] or "").casefold()
     # A digest, since whole records of a file would be in memory twice.
     marks: set[Any] = {hashlib.sha256(repr(record).encode("utf-8", "replace")).digest()}
     for identifier in record["identifiers"]:

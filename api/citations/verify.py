@@ -16,16 +16,13 @@ from urllib.parse import quote
 import httpx2
 from sqlalchemy import Connection, select
 
-from api.settings import installed_version
+from api.citations import registries
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import SourceIdentifier, in_brackets, name_key
 from models.transfer.citation_matching import same_title
 
-CROSSREF = "https://api.crossref.org"
-PUBMED = "https://eutils.ncbi.nlm.nih.gov"
 MOST_BYTES = 2_000_000
 SECONDS = 15.0
-PAUSE = 0.4  # PubMed asks for at most three requests a second.
 
 
 class NoNetwork(Exception):
@@ -70,9 +67,9 @@ def verify(
     connection: Connection,
     mailto: str,
     *,
-    crossref: str = CROSSREF,
-    pubmed: str = PUBMED,
-    pause: float = PAUSE,
+    crossref: str = registries.CROSSREF,
+    pubmed: str = registries.PUBMED,
+    pause: float = registries.PAUSE,
 ) -> Iterator[Verdict]:
     """Yield a verdict for each unverified identifier; raises `NoNetwork` where a service cannot be
     reached.
@@ -83,7 +80,7 @@ def verify(
     identifiers = unverified(connection)
     sources = sources_by_id(connection, {source for source, _, _ in identifiers})
     bases = {"doi": crossref, "pmid": pubmed, "pmcid": pubmed}
-    agent = f"claimbase/{installed_version()} (mailto:{mailto})"
+    agent = registries.user_agent(mailto)
     with httpx2.Client(
         headers={"User-Agent": agent}, timeout=SECONDS, follow_redirects=False
     ) as client:
@@ -110,7 +107,7 @@ def _judge(
 ) -> tuple[str, str]:
     """Return the outcome and the detail of one identifier."""
     try:
-        status, content = _get(client, url)
+        status, _, content = registries.read_bounded(client, url, MOST_BYTES, SECONDS)
     except httpx2.ConnectError as error:
         raise NoNetwork(str(error)) from None
     except httpx2.TransportError as error:
@@ -133,18 +130,6 @@ def _judge(
     if differences:
         return "differs", "; ".join(differences)
     return "agrees", "Title, year and first author agree."
-
-
-def _get(client: httpx2.Client, url: str) -> tuple[int, bytes | None]:
-    """Return the status and the body; the body is None if it is too large or too slow."""
-    until = time.monotonic() + SECONDS
-    with client.stream("GET", url) as answer:
-        content = b""
-        for part in answer.iter_bytes():
-            content += part
-            if len(content) > MOST_BYTES or time.monotonic() > until:
-                return answer.status_code, None
-        return answer.status_code, content
 
 
 def _differences(source: Row, work: Work) -> list[str]:

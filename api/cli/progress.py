@@ -1,4 +1,4 @@
-"""A progress bar for a load, shown on a terminal."""
+"""Progress bars for what takes long, shown on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -42,3 +42,38 @@ def progress_bar(activity: str) -> Iterator[Callable[[Input, int], None]]:
             bar.update(task, description=description, total=source.size, completed=completed)
 
         yield report
+
+
+@contextmanager
+def count_bar(activity: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Return a function to call with how many more are done, of a number that may be unknown.
+
+    It shows a bar on standard error if that is a terminal, else it does nothing.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _more: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        # What is printed meanwhile would go to standard error, too.
+        redirect_stdout=sys.stdout.isatty(),
+    ) as bar:
+        task = bar.add_task(activity, total=total)
+        yield lambda more: bar.advance(task, more)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
+from api.citations.clean import clean_source
 from api.http.auth import needs
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
@@ -66,6 +67,11 @@ def _object(given: Any) -> Row:
     return given
 
 
+def cleaned(kind: str, record: Row) -> Row:
+    """Return a posted record as it is judged: the texts of a source without mark-up."""
+    return clean_source(record) if kind == "source" else record
+
+
 def merged(old: Any, patch: Any) -> Any:
     """Return a JSON value with a merge patch applied: null removes a field (RFC 7396)."""
     if not isinstance(patch, dict):
@@ -92,7 +98,7 @@ def _propose(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         given = _object(await body_of(request))
-        body = {**given, **_claim_of(kind, given, path)}
+        body = cleaned(kind.name, {**given, **_claim_of(kind, given, path)})
         record = await judged(request, review.judge, caller, kind, body)
 
         def work(change: Change) -> Answer:
@@ -117,7 +123,7 @@ def _replace(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         given, record_id = _object(await body_of(request)), path[kind.name]
-        body = {**kind.key_of(record_id), **given}
+        body = cleaned(kind.name, {**kind.key_of(record_id), **given})
         await judged(request, review.judge_version, kind, body)
 
         def work(change: Change) -> Answer:
@@ -144,7 +150,8 @@ def _change(kind: RecordType) -> Any:
     async def change_fields(
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
-        patch, record_id = _object(await body_of(request)), path[kind.name]
+        patch = cleaned(kind.name, _object(await body_of(request)))
+        record_id = path[kind.name]
         await judged(request, review.judge_version, kind, merged({}, patch))
 
         def work(change: Change) -> Answer:

@@ -29,7 +29,7 @@ from api.http.write_transaction import (
     taking,
     write,
 )
-from api.routes.curate import told
+from api.routes.curate import cleaned, told
 from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
 from models.core.errors import Fault, NotFound
@@ -351,7 +351,8 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
     """
     given = await read_input(request, BatchIn)
     request.app.state.limits.count_batch(request, caller.id, len(given.records))
-    records = await judged(request, review.judge_all, caller, given.records)
+    posted = [cleaned(str(record.get("record")), record) for record in given.records]
+    records = await judged(request, review.judge_all, caller, posted)
 
     def work(change: Change) -> Answer:
         names = review.propose_all(change, caller, records)

@@ -60,6 +60,7 @@ RESERVED_NAMES = frozenset(
         "seed",
         "serve",
         "system",
+        "watch",
     ]
 )
 NAME_LENGTH = 100

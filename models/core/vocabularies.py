@@ -477,6 +477,7 @@ VERSION_TIES = Vocabulary(
         ("preprint_of", "is the preprint of", "Came out before the journal's version."),
         ("erratum_to", "is an erratum to", "Corrects the other."),
         ("retracts", "retracts", "Announces that the other is retracted."),
+        ("concern_about", "expresses concern about", "Announces a concern about the other."),
         ("part_of", "is part of", "Tells of a part of what the other tells whole."),
     ),
 )
@@ -492,88 +493,131 @@ TITLE_STATUSES = Vocabulary(
     ),
 )
 
+
+def _source_type(
+    name: str, label: str, definition: str, bibtex: str, ris: str, schema_org: str
+) -> tuple[str, str, str, Mapping[str, str]]:
+    words = {"csl": name, "bibtex": bibtex, "ris": ris, "schema.org": schema_org}
+    return (name, label, definition, words)
+
+
+# The entry types are those of BibTeX itself, since its styles warn of any other. Where BibTeX or
+# RIS has no word for a type there stands the nearest, and the file names the type beside it.
+_SOURCE_TYPES = (
+    ("article-journal", "journal article", "A paper in a journal.", "article", "JOUR",
+     "ScholarlyArticle"),
+    ("webpage", "web page", "A page on the web.", "misc", "ELEC", "WebPage"),
+    ("report", "report or notice", "A report or notice by a body.", "techreport", "RPRT",
+     "Report"),
+    ("book", "book", "A book.", "book", "BOOK", "Book"),
+    ("chapter", "chapter", "A part of a book.", "incollection", "CHAP", "Chapter"),
+    ("thesis", "thesis", "A thesis; `genre` says for which degree.", "phdthesis", "THES",
+     "Thesis"),
+    ("paper-conference", "conference paper", "A paper in the proceedings of a conference.",
+     "inproceedings", "CPAPER", "ScholarlyArticle"),
+    ("article", "preprint", "A paper that is in no journal, such as a preprint.", "unpublished",
+     "UNPB", "ScholarlyArticle"),
+    ("document", "document", "Any other work.", "misc", "GEN", "CreativeWork"),
+    ("dataset", "data set", "A data set.", "misc", "DATA", "Dataset"),
+    ("article-magazine", "magazine article", "An article in a magazine.", "article", "MGZN",
+     "Article"),
+    ("article-newspaper", "newspaper article", "An article in a newspaper.", "article", "NEWS",
+     "NewsArticle"),
+    ("bill", "bill", "A law that is proposed.", "misc", "BILL", "Legislation"),
+    ("broadcast", "broadcast", "A programme on radio, on television or as a podcast.", "misc",
+     "MULTI", "Episode"),
+    ("classic", "classical work", "A work of antiquity or another classic.", "book", "CLSWK",
+     "Book"),
+    ("collection", "archival collection", "A collection in an archive.", "misc", "GEN",
+     "Collection"),
+    ("entry", "entry", "An entry of a database, a catalogue or another work of reference.",
+     "misc", "GEN", "CreativeWork"),
+    ("entry-dictionary", "dictionary entry", "An entry of a dictionary.", "incollection", "DICT",
+     "DefinedTerm"),
+    ("entry-encyclopedia", "encyclopedia entry", "An entry of an encyclopedia.", "incollection",
+     "ENCYC", "Article"),
+    ("event", "event", "An event, such as an exhibition.", "misc", "GEN", "Event"),
+    ("figure", "figure", "A figure in a work.", "misc", "FIGURE", "ImageObject"),
+    ("graphic", "picture", "A photograph, painting or other still picture.", "misc", "ART",
+     "VisualArtwork"),
+    ("hearing", "hearing", "A hearing of a parliament or an authority.", "misc", "HEAR",
+     "CreativeWork"),
+    ("interview", "interview", "An interview.", "misc", "GEN", "CreativeWork"),
+    ("legal_case", "legal case", "The decision of a court.", "misc", "CASE", "CreativeWork"),
+    ("legislation", "legislation", "A law.", "misc", "STAT", "Legislation"),
+    ("manuscript", "manuscript", "A text that is not published.", "unpublished", "MANSCPT",
+     "Manuscript"),
+    ("map", "map", "A map.", "misc", "MAP", "Map"),
+    ("motion_picture", "film", "A film or video.", "misc", "MPCT", "Movie"),
+    ("musical_score", "musical score", "Written music.", "misc", "MUSIC", "SheetMusic"),
+    ("pamphlet", "pamphlet", "A booklet or leaflet.", "booklet", "PAMP", "CreativeWork"),
+    ("patent", "patent", "A patent or an application for one.", "misc", "PAT", "CreativeWork"),
+    ("performance", "performance", "A performance on a stage.", "misc", "GEN", "CreativeWork"),
+    ("periodical", "periodical", "A journal or magazine, or a whole issue of it.", "misc",
+     "JFULL", "Periodical"),
+    ("personal_communication", "personal communication", "A letter, an email or a talk.", "misc",
+     "PCOMM", "Message"),
+    ("post", "post", "A post in a forum or on a social network.", "misc", "ICOMM",
+     "SocialMediaPosting"),
+    ("post-weblog", "blog post", "A post in a blog.", "misc", "BLOG", "BlogPosting"),
+    ("regulation", "regulation", "A rule that an authority made.", "misc", "LEGAL",
+     "Legislation"),
+    ("review", "review", "A review of something other than a book.", "article", "JOUR",
+     "Review"),
+    ("review-book", "book review", "A review of a book.", "article", "JOUR", "Review"),
+    ("software", "software", "A program.", "misc", "COMP", "SoftwareApplication"),
+    ("song", "recording", "Recorded music or speech.", "misc", "SOUND", "MusicRecording"),
+    ("speech", "speech", "A talk or presentation.", "misc", "SLIDE", "CreativeWork"),
+    ("standard", "standard", "A technical standard.", "misc", "STAND", "CreativeWork"),
+    ("treaty", "treaty", "A treaty between states.", "misc", "LEGAL", "Legislation"),
+)  # fmt: skip
+
 SOURCE_TYPES = Vocabulary(
     "source-types",
     "Types of source",
     "What kind of work a source is, in CSL's words.",
-    _terms(
-        (
-            "article-journal",
-            "journal article",
-            "A paper in a journal.",
-            {
-                "csl": "article-journal",
-                "bibtex": "article",
-                "ris": "JOUR",
-                "schema.org": "ScholarlyArticle",
-            },
-        ),
-        (
-            "webpage",
-            "web page",
-            "A page on the web.",
-            {"csl": "webpage", "bibtex": "misc", "ris": "ELEC", "schema.org": "WebPage"},
-        ),
-        (
-            "report",
-            "report or notice",
-            "A report or notice by a body.",
-            {"csl": "report", "bibtex": "techreport", "ris": "RPRT", "schema.org": "Report"},
-        ),
-        (
-            "book",
-            "book",
-            "A book.",
-            {"csl": "book", "bibtex": "book", "ris": "BOOK", "schema.org": "Book"},
-        ),
-        (
-            "chapter",
-            "chapter",
-            "A part of a book.",
-            {"csl": "chapter", "bibtex": "incollection", "ris": "CHAP", "schema.org": "Chapter"},
-        ),
-        (
-            "thesis",
-            "thesis",
-            "A thesis.",
-            {"csl": "thesis", "bibtex": "phdthesis", "ris": "THES", "schema.org": "Thesis"},
-        ),
-        (
-            "paper-conference",
-            "conference paper",
-            "A paper in the proceedings of a conference.",
-            {
-                "csl": "paper-conference",
-                "bibtex": "inproceedings",
-                "ris": "CPAPER",
-                "schema.org": "ScholarlyArticle",
-            },
-        ),
-        (
-            "article",
-            "preprint",
-            "A paper that is in no journal, such as a preprint.",
-            {
-                "csl": "article",
-                "bibtex": "unpublished",
-                "ris": "UNPB",
-                "schema.org": "ScholarlyArticle",
-            },
-        ),
-        (
-            "document",
-            "document",
-            "Any other work.",
-            {"csl": "document", "bibtex": "misc", "ris": "GEN", "schema.org": "CreativeWork"},
-        ),
-        (
-            "dataset",
-            "data set",
-            "A data set.",
-            {"csl": "dataset", "bibtex": "misc", "ris": "DATA", "schema.org": "Dataset"},
-        ),
-    ),
+    _terms(*(_source_type(*row) for row in _SOURCE_TYPES)),
     reference="Citation Style Language 1.0.2, item types",
+)
+# Works that are published in a book, whose ISBN is not theirs.
+PARTS_OF_BOOKS = ("chapter", "paper-conference", "entry-dictionary", "entry-encyclopedia")
+
+_ROLES_IN_WORKS = (
+    ("editor", "editor", "Edited the work or the book that it stands in."),
+    ("translator", "translator", "Translated it."),
+    ("chair", "chair", "Led the session of a talk."),
+    ("collection-editor", "series editor", "Edits the series."),
+    ("compiler", "compiler", "Compiled it."),
+    ("composer", "composer", "Composed it."),
+    ("container-author", "author of the book", "Wrote the book that it stands in."),
+    ("contributor", "contributor", "Contributed to it in another way."),
+    ("curator", "curator", "Curated an exhibition or collection."),
+    ("director", "director", "Directed it."),
+    ("editorial-director", "editorial director", "Directs what a publisher brings out."),
+    ("executive-producer", "executive producer", "Produced it, as the one who is responsible."),
+    ("guest", "guest", "A guest in a broadcast."),
+    ("host", "host", "The host of a broadcast."),
+    ("illustrator", "illustrator", "Illustrated it."),
+    ("interviewer", "interviewer", "Led the interview."),
+    ("narrator", "narrator", "Reads it aloud."),
+    ("organizer", "organizer", "Organised the event."),
+    ("original-author", "author of the original", "Wrote what it is made from."),
+    ("performer", "performer", "Performs it."),
+    ("producer", "producer", "Produced it."),
+    ("recipient", "recipient", "Received a letter."),
+    ("reviewed-author", "author of what is reviewed", "Wrote the work that it reviews."),
+    ("script-writer", "script writer", "Wrote the script."),
+    ("series-creator", "creator of the series", "Had the idea of a series."),
+)
+
+CONTRIBUTOR_ROLES = Vocabulary(
+    "contributor-roles",
+    "Roles of contributors",
+    "What somebody who is not an author did for a work, in CSL's words.",
+    _terms(
+        *((name, label, definition, {"csl": name}) for name, label, definition in _ROLES_IN_WORKS)
+    ),
+    reference="Citation Style Language 1.0.2, name variables",
 )
 
 IDENTIFIER_SCHEMES = Vocabulary(
@@ -739,6 +783,7 @@ StudyDesign = Annotated[str, OneOf(STUDY_DESIGNS)]
 Certainty = Annotated[str, OneOf(CERTAINTIES)]
 RelationType = Annotated[str, OneOf(RELATION_TYPES)]
 SourceType = Annotated[str, OneOf(SOURCE_TYPES)]
+ContributorRole = Annotated[str, OneOf(CONTRIBUTOR_ROLES)]
 IdentifierScheme = Annotated[str, OneOf(IDENTIFIER_SCHEMES)]
 Verification = Annotated[str, OneOf(VERIFICATIONS)]
 Integrity = Annotated[str, OneOf(INTEGRITIES)]

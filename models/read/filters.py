@@ -413,6 +413,9 @@ class SourceFilters(Filters):
     retracts: Many[Reference] = Field(
         NO_VALUES, description="Announces that this source is retracted."
     )
+    concern_about: Many[Reference] = Field(
+        NO_VALUES, description="Announces a concern about this source."
+    )
     part_of: Many[Reference] = Field(NO_VALUES, description="Tells of a part of this source.")
     cites: Many[Reference] = Field(NO_VALUES, description="Cites this source.")
     cited_by: Many[Reference] = Field(

@@ -120,7 +120,11 @@ EVIDENCE = Listing(
 SOURCES = Listing(
     source,
     f.source_conditions,
-    {"published": source.c.published, "title": source.c.title, "updated": source.c.updated},
+    {
+        "published": source.c.published,
+        "title": func.coalesce(source.c.title, ""),
+        "updated": source.c.updated,
+    },
     (source.c.id,),
     "sources",
 )

@@ -58,7 +58,7 @@ def source_highlights(sources: Iterable[Row], query: Query) -> list[dict[str, st
     """Return for each source its texts that match a query, with `<mark>`, by their path."""
     results = []
     for source in sources:
-        texts = [(("title",), source["title"]), *source_texts(source)]
+        texts = [(("title",), source["title"] or ""), *source_texts(source)]
         results.append(_highlight_texts(texts, query))
     return results
 
@@ -115,7 +115,7 @@ def _labels(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, 
         return {}
     if kind == "source":
         return {
-            slug: {"label": source["title"], "citation": source["citation"]}
+            slug: {"label": source["title"] or source["citation"], "citation": source["citation"]}
             for slug, source in sources_by_id(connection, ids).items()
         }
     if kind == "claim":

@@ -1,47 +1,15 @@
 """Collections: where records come from that were taken over from elsewhere."""
 
-import re
-from typing import Annotated
-
-from pydantic import AfterValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.addresses import Licence, WebAddress
 from models.core.dates import PartialDate
 from models.core.types import REPLACED_BY_DESCRIPTION, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
-from models.records.source import WebAddress, check_web_address
 
 # Of what Claimbase ships and people write here: of records that are in no collection.
 OWN_LICENCE = "CC0-1.0"
-_LICENCE_LENGTH = 2000
-_NAME = r"\(*[A-Za-z0-9][A-Za-z0-9.+:-]*\)*"
-_SPDX = re.compile(rf"{_NAME}(?: (?:AND|OR|WITH) {_NAME})*")
-
-
-def _check_licence(value: str) -> str:
-    if value.startswith(("http://", "https://")):
-        return check_web_address(value)
-    if len(value) > _LICENCE_LENGTH or not _SPDX.fullmatch(value):
-        raise PydanticCustomError(
-            "malformed_licence",
-            "A licence is an SPDX expression such as CC-BY-4.0, or the address of its text.",
-        )
-    return value
-
-
-Licence = Annotated[
-    Text,
-    AfterValidator(_check_licence),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": rf"^({_SPDX.pattern}|https?://\S+)$",
-            "maxLength": _LICENCE_LENGTH,
-        }
-    ),
-]
 
 
 class CollectionIn(Strict):

@@ -131,12 +131,60 @@ def normalise_identifier(scheme: str, value: str) -> str:
 
 def _check_digit(isbn: str) -> str:
     """Return the check digit of an ISBN (ISO 2108: modulo 11 of ten digits, 10 of thirteen)."""
-    digits = [int(digit) for digit in isbn[:-1]]
     if len(isbn) == 10:
-        total = sum(weight * digit for weight, digit in zip(range(10, 1, -1), digits, strict=True))
-        return "0123456789X"[-total % 11]
-    total = sum(digit * (3 if place % 2 else 1) for place, digit in enumerate(digits))
+        return _check_of_weights(isbn)
+    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(isbn[:-1]))
     return str(-total % 10)
+
+
+ISSN = re.compile(r"[0-9]{4}-[0-9]{3}[0-9X]")
+ORCID = re.compile(r"(?:[0-9]{4}-){3}[0-9]{3}[0-9X]")
+_ORCID_ADDRESS = re.compile(r"^(?:https?://)?(?:www\.)?orcid\.org/", re.IGNORECASE)
+
+
+def normalise_issn(value: str) -> str:
+    """Return an ISSN as it is printed, such as 1364-503X; ISO 3297 defines its check digit.
+
+    Raises the Pydantic error `malformed_issn`.
+    """
+    digits = re.sub(r"^issn|[\s:-]", "", value[:50], flags=re.IGNORECASE).upper()
+    normal = f"{digits[:4]}-{digits[4:]}"
+    if not ISSN.fullmatch(normal) or digits[-1] != _check_of_weights(digits):
+        raise PydanticCustomError(
+            "malformed_issn",
+            "'{value}' is not an ISSN; one looks like 1364-503X.",
+            {"value": value},
+        )
+    return normal
+
+
+def _check_of_weights(digits: str) -> str:
+    """Return the check digit of an ISSN or an ISBN of ten: weights down to 2, modulo 11."""
+    weights = range(len(digits), 1, -1)
+    total = sum(weight * int(digit) for weight, digit in zip(weights, digits[:-1], strict=True))
+    return "0123456789X"[-total % 11]
+
+
+def normalise_orcid(value: str) -> str:
+    """Return an ORCID iD without the address before it; ISO 7064 (11-2) defines its check digit.
+
+    Raises the Pydantic error `malformed_orcid`.
+    """
+    normal = _ORCID_ADDRESS.sub("", value[:100].strip()).rstrip("/").upper()
+    if not ORCID.fullmatch(normal) or normal[-1] != _check_of_orcid(normal.replace("-", "")):
+        raise PydanticCustomError(
+            "malformed_orcid",
+            "'{value}' is not an ORCID iD; one looks like 0000-0002-1825-0097.",
+            {"value": value},
+        )
+    return normal
+
+
+def _check_of_orcid(digits: str) -> str:
+    total = 0
+    for digit in digits[:-1]:
+        total = (total + int(digit)) * 2
+    return "0123456789X"[(12 - total % 11) % 11]
 
 
 def identifiers_in(scheme: str, text: str) -> list[str]:

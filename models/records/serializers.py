@@ -81,7 +81,8 @@ def _of_sources(
 
 def source_out(body: Row, stamp: Any) -> Row:
     """Return a source in the shape of `SourceOut`, from its fields and its stamps."""
-    cited = short_citation(body["authors"], body["authors_complete"], body["title"], stamp["year"])
+    name = body["title"] or "; ".join(each["value"] for each in body["identifiers"])
+    cited = short_citation(body["authors"], body["authors_complete"], name, stamp["year"])
     stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
     return {**body, "citation": cited, **stamps}
 

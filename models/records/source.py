@@ -3,15 +3,17 @@
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, StringConstraints, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import JSON, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.addresses import Licence, WebAddress
 from models.core.dates import PartialDate, last_day_of
 from models.core.types import (
     MAX_INTEGER,
@@ -25,23 +27,15 @@ from models.core.types import (
 )
 from models.core.vocabulary import vocabulary_check
 from models.records.elsewhere import collection_field
-from models.records.identifiers import normalise_identifier
+from models.records.identifiers import (
+    ISSN,
+    ORCID,
+    normalise_identifier,
+    normalise_issn,
+    normalise_orcid,
+)
 
-_WEB_ADDRESS = re.compile(r"https?://\S+")
-_WEB_ADDRESS_LENGTH = 2000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def check_web_address(value: str) -> str:
-    """Refuse what is not an address of the web."""
-    if len(value) > _WEB_ADDRESS_LENGTH or not _WEB_ADDRESS.fullmatch(value):
-        raise PydanticCustomError(
-            "malformed_url",
-            "An address begins with http:// or https://, has no blanks, and at most {length} "
-            "characters.",
-            {"length": _WEB_ADDRESS_LENGTH},
-        )
-    return value
 
 
 def _check_sha256(value: str) -> str:
@@ -53,16 +47,20 @@ def _check_sha256(value: str) -> str:
 
 
 # SQLModel drops the pattern that a field is given, so it stands in the type.
-WebAddress = Annotated[
+Orcid = Annotated[
     Text,
-    AfterValidator(check_web_address),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": f"^{_WEB_ADDRESS.pattern}$",
-            "maxLength": _WEB_ADDRESS_LENGTH,
-        }
-    ),
+    AfterValidator(normalise_orcid),
+    WithJsonSchema({"type": "string", "pattern": f"^{ORCID.pattern}$"}),
+]
+Issn = Annotated[
+    Text,
+    AfterValidator(normalise_issn),
+    WithJsonSchema({"type": "string", "pattern": f"^{ISSN.pattern}$"}),
+]
+Isbn = Annotated[
+    Text,
+    AfterValidator(partial(normalise_identifier, "isbn")),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{9}([0-9]{3})?[0-9X]$"}),
 ]
 Sha256 = Annotated[
     Text,
@@ -74,7 +72,7 @@ Sha256 = Annotated[
 class AuthorIn(Strict):
     """A person by family and given names, or a group by its literal name.
 
-    The fields are CSL's name parts.
+    The fields are CSL's name parts, and the person's ORCID iD.
     """
 
     family: VisibleText | None = Field(default=None, min_length=1, max_length=200)
@@ -93,6 +91,7 @@ class AuthorIn(Strict):
     literal: VisibleText | None = Field(
         default=None, min_length=1, max_length=500, description="A group author's name."
     )
+    orcid: Orcid | None = Field(default=None, description="A person's ORCID iD.")
 
     @model_validator(mode="after")
     def _person_or_group(self) -> Self:
@@ -100,11 +99,17 @@ class AuthorIn(Strict):
             raise PydanticCustomError(
                 "author_name", "An author has either a family name or, for a group, a literal."
             )
-        if self.literal is not None and (self.given or self.particle or self.suffix):
+        if self.literal is not None and (self.given or self.particle or self.suffix or self.orcid):
             raise PydanticCustomError(
                 "author_name", "A group author has a literal name and nothing else."
             )
         return self
+
+
+class ContributorIn(AuthorIn):
+    """Somebody who did something else for a work than write it."""
+
+    role: v.ContributorRole
 
 
 class IdentifierIn(Strict):
@@ -120,6 +125,15 @@ class IdentifierIn(Strict):
         return self
 
 
+# More contributors than any encyclopedia names on its title page, keywords than any database gives.
+MAX_CONTRIBUTORS = 200
+MAX_KEYWORDS = 200
+KEYWORD_LENGTH = 200
+Keyword = Annotated[VisibleText, StringConstraints(min_length=1, max_length=KEYWORD_LENGTH)]
+# A journal has one for each medium, and had others under an earlier name.
+MAX_ISSN = 5
+# Abstracts have up to some five thousand characters; those of congresses are longer.
+MAX_ABSTRACT = 20_000
 # A work in more editions and parts than this is a series; each of its parts names the whole.
 MAX_VERSIONS = 50
 
@@ -173,11 +187,15 @@ class SourceFields(Strict):
 
     id: Slug = Field(primary_key=True, description="Slug.")
     type: v.SourceType
-    title: VisibleText = Field(
+    title: VisibleText | None = Field(
+        default=None,
         min_length=1,
         max_length=1000,
         description="As printed; in square brackets where the curator supplied it (as ISBD does), "
-        "the printed one unknown.",
+        "the printed one unknown. It may be missing where an identifier names the work.",
+    )
+    title_short: VisibleText | None = Field(
+        default=None, max_length=500, description="The title as people shorten it."
     )
     title_status: v.TitleStatus | None = Field(
         default=None,
@@ -193,7 +211,35 @@ class SourceFields(Strict):
     container_title_short: VisibleText | None = Field(
         default=None, max_length=200, description="The journal's abbreviation."
     )
+    issn: list[Issn] = Field(
+        default=[],
+        max_length=MAX_ISSN,
+        sa_type=JSON,
+        description="The journal's or the series' ISSN, one for each medium.",
+    )
+    container_isbn: Isbn | None = Field(
+        default=None, description="ISBN of the book that the work stands in."
+    )
+    collection_title: VisibleText | None = Field(
+        default=None, max_length=500, description="The series."
+    )
+    collection_number: VisibleText | None = Field(
+        default=None, max_length=50, description="The number within the series."
+    )
+    edition: VisibleText | None = Field(
+        default=None, max_length=200, description="Such as '3' or 'revised'."
+    )
+    genre: VisibleText | None = Field(
+        default=None,
+        max_length=200,
+        description="Of which kind within its type, such as 'Master's thesis'.",
+    )
+    event_title: VisibleText | None = Field(
+        default=None, max_length=500, description="The conference."
+    )
+    event_place: VisibleText | None = Field(default=None, max_length=200)
     publisher: VisibleText | None = Field(default=None, max_length=500)
+    publisher_place: VisibleText | None = Field(default=None, max_length=200)
     volume: VisibleText | None = Field(default=None, max_length=50)
     issue: VisibleText | None = Field(default=None, max_length=50)
     page: VisibleText | None = Field(
@@ -251,6 +297,19 @@ class SourceFields(Strict):
         default=None,
         description="SHA-256 of the plain text in which anchors count characters.",
     )
+    abstract: VisibleText | None = Field(default=None, max_length=MAX_ABSTRACT)
+    keywords: list[Keyword] = Field(default=[], max_length=MAX_KEYWORDS, sa_type=JSON)
+    licence: Licence | None = Field(
+        default=None,
+        description="Of the work: an SPDX expression such as CC-BY-4.0, or the address of the "
+        "licence.",
+    )
+    contributors: list[ContributorIn] = Field(
+        default=[],
+        max_length=MAX_CONTRIBUTORS,
+        sa_type=JSON,
+        description="Editors, translators and others, those of one role together.",
+    )
     note: VisibleText | None = Field(default=None, max_length=5000)
     collection: Slug | None = collection_field()
     state: v.ReviewState = "accepted"
@@ -266,8 +325,27 @@ class SourceIn(SourceFields):
     identifiers: list[IdentifierIn] = []
 
     @model_validator(mode="after")
+    def _title_or_identifier(self) -> Self:
+        if self.title is None and not self.identifiers:
+            raise PydanticCustomError(
+                "missing_title",
+                "A source has a title, or an identifier that names the work.",
+                {"at": "title"},
+            )
+        if self.title is None and self.title_status is not None:
+            raise PydanticCustomError(
+                "title_status", "There is no title to tell of.", {"at": "title_status"}
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contributors_by_role(self) -> Self:
+        self.contributors.sort(key=lambda each: v.CONTRIBUTOR_ROLES.rank(each.role))
+        return self
+
+    @model_validator(mode="after")
     def _title_as_its_status_says(self) -> Self:
-        if self.title_status == "printed" and in_brackets(self.title):
+        if self.title_status == "printed" and in_brackets(self.title or ""):
             raise PydanticCustomError(
                 "title_status",
                 "A title in square brackets is not the printed one.",
@@ -409,15 +487,16 @@ class SourceOut(SourceIn):
 
 
 def short_citation(
-    authors: list[dict[str, Any]], complete: bool, title: str, year: int | None
+    authors: list[dict[str, Any]], complete: bool, name: str, year: int | None
 ) -> str:
     """Return a citation for people: 'Doepp et al. 2010' or 'Singh & Zamboni 2009'.
 
-    `complete` is whether the list has all authors. Without any, the shortened title stands there.
+    `complete` is whether the list has all authors. Without any, the work's name stands there,
+    shortened: its title, or else an identifier.
     """
     names = [_display_name(author) for author in authors]
     if not names:
-        label = textwrap.shorten(title, 60, placeholder="…")
+        label = textwrap.shorten(name, 60, placeholder="…")
     elif len(names) > 2 or not complete:
         label = f"{names[0]} et al."
     else:
@@ -456,6 +535,20 @@ def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | No
         dates.append(source.accessed)
     days = [last_day_of(date) for date in dates]
     return min([*days, recorded[:10]]), year
+
+
+# How many years after this one a work may be dated: journals print next year's date on an issue.
+_YEARS_AHEAD = 1
+
+
+def dates_in_future(source: Mapping[str, Any], today: str) -> list[str]:
+    """Return the names of the dates of a source that lie further ahead than a work is dated.
+
+    `today` is YYYY-MM-DD. A date that is none is passed over.
+    """
+    last_year = f"{int(today[:4]) + _YEARS_AHEAD:04}"
+    latest = {"issued": last_year, "epub_date": last_year, "accessed": today[:4]}
+    return [name for name, year in latest.items() if str(source.get(name) or "")[:4] > year]
 
 
 # Letters as people type them who lack them, and apostrophes.

@@ -93,7 +93,8 @@ def claim_texts(parts: Mapping[str, Sequence[Row]], day: str = "9999") -> Iterat
         if line["source"] in published:
             yield ("evidence", line["key"], "finding"), line["finding"]
     for source in sources:
-        yield ("sources", source["id"], "title"), source["title"]
+        if source["title"]:
+            yield ("sources", source["id"], "title"), source["title"]
         yield from _author_texts(source, "sources", source["id"])
 
 
@@ -107,17 +108,28 @@ def _evidence_lines(parts: Mapping[str, Sequence[Row]]) -> Iterator[Row]:
 def source_texts(source: Row) -> Iterator[LocatedText]:
     """Yield the texts by which a source is found, besides its title."""
     yield from _author_texts(source)
-    for name in ("container_title", "container_title_short", "publisher", "note"):
+    for number, contributor in enumerate(source["contributors"]):
+        yield ("contributors", str(number)), _full_name(contributor)
+    for name in _TEXTS_OF_SOURCES:
         if source[name]:
             yield (name,), source[name]
+    for number, keyword in enumerate(source["keywords"]):
+        yield ("keywords", str(number)), keyword
 
 
 def _author_texts(source: Row, *path: str) -> Iterator[LocatedText]:
     for number, author in enumerate(source["authors"]):
-        names = [author[name] for name in _NAMES if author[name]]
-        yield (*path, "authors", str(number)), " ".join(names)
+        yield (*path, "authors", str(number)), _full_name(author)
 
 
+def _full_name(person: Row) -> str:
+    return " ".join(person[name] for name in _NAMES if person[name])
+
+
+_TEXTS_OF_SOURCES = (
+    *("title_short", "container_title", "container_title_short", "collection_title"),
+    *("event_title", "publisher", "abstract", "note"),
+)
 _NAMES = ("given", "particle", "family", "suffix", "literal")
 
 
@@ -144,7 +156,8 @@ def _rows(
 def _source_rows(source: Row) -> SearchRows:
     families = (author["family"] or author["literal"] for author in source["authors"])
     texts = (text for _, text in source_texts(source))
-    return _rows("source", source["id"], source["title"], texts, [source["title"], *families])
+    title = source["title"] or ""
+    return _rows("source", source["id"], title, texts, [title, *families])
 
 
 def _topic_rows(topic: Row) -> SearchRows:

@@ -9,13 +9,21 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, or_, select
 
+from models.core.dates import now
 from models.core.errors import Fault, record_faults
 from models.core.types import REVIEW_FIELDS, Strict
 from models.database.prepared_statements import select_rows
 from models.records import retired
 from models.records.record_types import RECORD_TYPES, current_id, read_states
 from models.records.serializers import Row, columns_of, sources_by_id, table
-from models.records.source import Source, SourceAuthor, SourceIdentifier, SourceIn, name_key
+from models.records.source import (
+    Source,
+    SourceAuthor,
+    SourceIdentifier,
+    SourceIn,
+    dates_in_future,
+    name_key,
+)
 from models.write import changes
 
 # A record is matched by these, in this order, and then by title, year and first author.
@@ -23,9 +31,8 @@ BY_IDENTIFIER = ("doi", "pmid", "pmcid", "isbn", "nct", "uri")
 # What two descriptions of one work cannot have differently.
 NAMING_ONE_WORK = ("doi", "pmid", "pmcid")
 NAMING_ONE_PLACE = ("volume", "issue", "number", "page")
-# The types of works that are published in a book.
-PARTS_OF_BOOKS = ("chapter", "paper-conference")
-# Imported records do not have these fields, so they are not compared.
+# Imported records do not have these fields, or have them in the words of a database, so they are
+# not compared.
 NOT_COMPARED = (
     "id",
     *REVIEW_FIELDS,
@@ -34,6 +41,8 @@ NOT_COMPARED = (
     "sample_size",
     "sample",
     "text_sha256",
+    "abstract",
+    "keywords",
     "note",
 )
 
@@ -150,22 +159,11 @@ def reconcile(
             yield _finished(entry, bodies)
 
 
-def _without_isbn_of_whole(
-    line: int, fields: Mapping[str, Any], dropped: tuple[str, ...]
-) -> Record:
-    """Return a record without the ISBN of the book or proceedings that it is a part of.
-
-    An identifier names one work; of a part it would name all others of its book, too.
-    """
-    identifiers = fields.get("identifiers", [])
-    own = [identifier for identifier in identifiers if identifier["scheme"] != "isbn"]
-    if fields.get("type") not in PARTS_OF_BOOKS or len(own) == len(identifiers):
-        return line, fields, dropped
-    return line, {**fields, "identifiers": own}, (*dropped, "isbn of the whole")
-
-
 def _validated(record: Record) -> _Entry:
-    line, fields, dropped = _without_isbn_of_whole(*record)
+    line, fields, dropped = record
+    if ahead := dates_in_future(fields, now()[:10]):
+        fields = {name: value for name, value in fields.items() if name not in ahead}
+        dropped = (*dropped, *(f"{name} in the future" for name in ahead))
     try:
         source = SourceIn.model_validate({**fields, "id": "import"})
     except ValidationError as error:
@@ -232,8 +230,9 @@ class _Stored:
             owner = self._owners.get((scheme, identifiers.get(scheme, "")))
             if owner is not None:
                 yield owner, scheme
-        like = (_words(source.title), _year(source), _first_author(source))
-        yield from ((owner, BY_TITLE) for owner in self._similar.get(like, ()))
+        if source.title:
+            like = (_words(source.title), _year(source), _first_author(source))
+            yield from ((owner, BY_TITLE) for owner in self._similar.get(like, ()))
 
     def match(self, source: SourceIn, disowned: list[str]) -> _Match | None:
         """Return the slug of the same stored source and by what it was matched, or None.
@@ -309,7 +308,7 @@ def _of_same_author_and_year(
             .order_by(stored.c.id)
         )
         for slug, state, title, year, name in connection.execute(similar):
-            found.setdefault((_words(title), year, name), []).append((slug, state))
+            found.setdefault((_words(title or ""), year, name), []).append((slug, state))
     return found
 
 
@@ -318,9 +317,12 @@ def _is_other_work(known: Row, source: SourceIn, by: str) -> bool:
 
     Of one title, year and author they are if both have a DOI, PMID or PMCID, a volume, issue,
     number or first page, and another. Of one identifier, if their titles differ and another
-    identifier contradicts; an ISBN names no more than the book of one title.
+    identifier contradicts; an ISBN names no more than the book of one title. Where one of them has
+    no title, the identifier alone says that they are the same.
     """
     given = source.model_dump()
+    if not (known["title"] and source.title):
+        return False
     if by == BY_TITLE:
         return _contradict(known, given, (*NAMING_ONE_WORK, *NAMING_ONE_PLACE))
     if same_title(known["title"], source.title):
@@ -363,6 +365,8 @@ def _identities(source: SourceIn) -> list[tuple[_Identity, str]]:
     identities: list[tuple[_Identity, str]] = [
         ((scheme, identifiers[scheme]), scheme) for scheme in BY_IDENTIFIER if scheme in identifiers
     ]
+    if not source.title:
+        return identities
     by_title = (_words(source.title), _year(source), _first_author(source))
     return [*identities, (by_title, BY_TITLE)]
 
@@ -399,6 +403,8 @@ def _differences(stored: Row, source: SourceIn) -> list[Difference]:
             value = {scheme: new for scheme, new in new_values.items() if old.get(scheme) != new}
             if not value:
                 continue
+        if name == "authors" and not any(author["orcid"] for author in value):
+            old = [{**author, "orcid": None} for author in old]
         if old != value:
             differences.append(Difference(field=name, stored=old, given=value))
     return differences

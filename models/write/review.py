@@ -19,7 +19,7 @@ from models.access.proposal_ownership import (
     visibility_condition,
 )
 from models.core import vocabularies as v
-from models.core.dates import parse_timestamp
+from models.core.dates import now, parse_timestamp
 from models.core.errors import (
     MOST_FAULTS,
     TOO_MANY_FAULTS,
@@ -47,7 +47,8 @@ from models.records.record_types import (
 from models.records.retired import last_revision, missing_error
 from models.records.revision import Revision
 from models.records.serializers import Row, table
-from models.write import changes
+from models.records.source import dates_in_future
+from models.write import changes, notices
 from models.write.changes import Change
 
 revision = table(Revision)
@@ -297,6 +298,7 @@ def judge(caller: Key, kind: RecordType, body: Row, most: int = MOST_FAULTS) -> 
         "replaced_by": body.get("replaced_by"),
     }
     body = validate_record(kind, {**body, **review_fields}, most)
+    _refuse_future_dates(kind, body)
     _require_review_fields(body, {"state": state, "replaced_by": None})
     return body
 
@@ -315,6 +317,16 @@ def judge_version(kind: RecordType, body: Row) -> None:
             faults = validation_faults(faulty, kind.fields.model_fields)
             more = len(faulty) - len(faults)
             raise InvalidRecord(describe_faults(faults[:1]), faults, more=more) from None
+    _refuse_future_dates(kind, fields)
+
+
+def _refuse_future_dates(kind: RecordType, body: Row) -> None:
+    """Refuse a source that is dated further ahead than works are: somebody mistyped the year."""
+    names = dates_in_future(body, now()[:10]) if kind.name == "source" else []
+    if names:
+        detail = "The date lies in the future."
+        faults = [Fault(at=name, code="date_in_future", detail=detail) for name in names]
+        raise InvalidRecord(f"{names[0]}: {detail}", faults)
 
 
 def _is_of_form(error: Any) -> bool:
@@ -403,7 +415,8 @@ def decide(
     """Accept, reject, withdraw or retract a record.
 
     Proposals that refer to a record that is no longer accepted are closed, and a retracted claim's
-    accepted parts are retracted with it.
+    accepted parts are retracted with it. What an accepted notice announces is marked on the source
+    that it is about.
     """
     decision = DECISIONS[action]
     old = find_visible(change.connection, caller, kind, record_id)
@@ -421,7 +434,10 @@ def decide(
         close_dependent_proposals(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
         _retract_parts(change, caller, record_id)
-    changes.put(change, kind, {**old, "state": decision.after, "replaced_by": replaced_by}, action)
+    decided = {**old, "state": decision.after, "replaced_by": replaced_by}
+    changes.put(change, kind, decided, action)
+    if kind.name == "source" and decision.after == "accepted":
+        notices.mark_what_is_announced(change, decided)
 
 
 def _require_decider(

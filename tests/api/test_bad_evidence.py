@@ -49,6 +49,25 @@ def test_a_request_is_refused_with_the_place(desk: Desk, case: str) -> None:
     assert [(error["pointer"], error["code"]) for error in told["errors"]] == [(f"/{at}", code)]
 
 
+@pytest.mark.parametrize("name", ["issued", "epub_date", "accessed"])
+def test_a_source_of_the_future_is_refused_with_the_place(desk: Desk, name: str) -> None:
+    desk.accepted("source", "first")
+    posted = a_record("source", "second", **{name: "2135-01"})
+    told = desk.must(422, "anna", "POST", "/v1/sources", posted)
+    changed = desk.must(422, "cleo", "PATCH", "/v1/sources/first", {name: "2135-01"}, If_Match=NOW)
+    errors = [(each["pointer"], each["code"]) for each in (*told["errors"], *changed["errors"])]
+    assert errors == [(f"/{name}", "date_in_future")] * 2
+
+
+def test_a_posted_title_has_no_mark_up(desk: Desk) -> None:
+    posted = a_record("source", "first", title="<i>T. thynnus</i> &amp; H<sub>2</sub>O")
+    told = desk.must(201, "anna", "POST", "/v1/sources", posted)
+    assert told["record"]["title"] == "T. thynnus & H₂O"
+    in_batch = {**a_record("source", "second", page="12–19"), "record": "source"}
+    batch = desk.must(201, "anna", "POST", "/v1/claims:batch", {"records": [in_batch]})
+    assert batch["data"][0]["record"]["page"] == "12-19"
+
+
 def test_a_cycle_of_versions_is_refused_with_the_place(desk: Desk) -> None:
     desk.accepted("source", "first")
     desk.accepted("source", "second", **tied_to("first"))

@@ -117,6 +117,7 @@ STORED: dict[str, list[Any]] = {
     "pools": ["siddiqui-2014"],
     "preprint_of": ["yang-2023"],
     "retracts": ["chafe-2011"],
+    "concern_about": ["zamboni-2009-jnnp"],
     "serial": [7],
     "since": [7],
     "to": ["2018-02-28"],

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from models.core import vocabularies as v
 from models.core.types import REVIEW_FIELDS
-from models.records.serializers import Row, source_out
-from models.records.source import AuthorIn, IdentifierIn, SourceFields, SourceIn, publication_date
+from models.records.serializers import Row, columns_of, source_out
+from models.records.source import (
+    AuthorIn,
+    ContributorIn,
+    IdentifierIn,
+    SourceFields,
+    SourceIn,
+    publication_date,
+)
 from models.transfer.seed import FileFault, read_sources
 
 SEED_DATA = Path(__file__).parents[2] / "seed_data"
@@ -33,6 +40,9 @@ def out(source: SourceIn, recorded: str = RECORDED, revision: int = 7) -> Row:
         **{name: getattr(source, name) for name in SourceFields.model_fields},
         "versions": [version.model_dump() for version in source.versions],
         "cites": [cited.model_dump() for cited in source.cites],
+        "contributors": [
+            columns_of(each.model_dump(), ContributorIn) for each in source.contributors
+        ],
         "authors": [
             {name: getattr(author, name) for name in AuthorIn.model_fields}
             for author in source.authors
@@ -155,6 +165,20 @@ PUBLISHERS = (
 )
 SAMPLES = ("65 MS, 235 controls", "56 MS; 20 controls", "n=12 (50%)")
 
+ORCIDS = ("0000-0002-1825-0097", "0000-0001-5109-3700", "0000-0002-1694-233X")
+ISSNS = ("1364-503X", "0317-8471", "2049-3630")
+CONTAINER_ISBNS = ("9783161484100", "0306406152")
+EDITIONS = ("3", "2nd", "3. Aufl. & neu", "revised")
+GENRES = ("Master's thesis", "Preprint", "Version 2", "R&D report")
+SERIES = ("Lecture Notes in {X}", "Springer Series & more", "Cochrane Reviews")
+EVENTS = ("5th Congress: 50% of it", "ECTRIMS 2010")
+PLACES = ("Berlin, Heidelberg", "São Paulo", "Ottawa (ON)")
+KEYWORDS = (
+    "MRI", "multiple sclerosis", "Venous Insufficiency, Chronic", "R&D", "iron; ferritin",
+    "β-amyloid", "50 %", "a_b",
+)  # fmt: skip
+LICENCES = ("CC-BY-4.0", "https://creativecommons.org/licenses/by-nc/4.0/", "CC0-1.0 OR MIT")
+
 _capital = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZÀÅÇÉÑÖØŠŁŽÞ")
 _small = st.text(
     "abcdefghijklmnopqrstuvwxyzàáâäåæçèéêëìíîïñòóôöøùúûüýÿœšžłßđğışăț", min_size=1, max_size=9
@@ -201,6 +225,7 @@ persons = st.fixed_dictionaries(
         "given": st.sampled_from(GIVENS) | _letters,
         "particle": st.sampled_from(PARTICLES),
         "suffix": st.sampled_from(SUFFIXES),
+        "orcid": st.sampled_from(ORCIDS),
     },
     # A suffix without a given name is no name that anybody has.
 ).map(
@@ -258,6 +283,8 @@ identifiers = st.lists(st.sampled_from(v.IDENTIFIER_SCHEMES.ids), unique=True, m
         )
     ).map(list)
 )
+# The roles that all formats name, and others.
+ROLES = ("editor", "editor", "translator", "collection-editor", *v.CONTRIBUTOR_ROLES.ids)
 slugs = st.lists(
     st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8), min_size=1, max_size=3
 ).map("-".join)
@@ -276,6 +303,14 @@ def sources(draw: st.DrawFn, *, paragraphs: bool = False) -> Row:
         "authors": draw(st.lists(persons | persons | persons | groups, max_size=4)),
         "identifiers": draw(identifiers),
     }
+    people = st.lists(persons | persons | groups, max_size=2)
+    fields["contributors"] = [
+        {"role": role, **person}
+        for role in draw(st.lists(st.sampled_from(ROLES), unique=True, max_size=2))
+        for person in draw(people)
+    ]
+    for name, several in (("issn", ISSNS), ("keywords", KEYWORDS)):
+        fields[name] = draw(st.lists(st.sampled_from(several), unique=True, max_size=3))
     fields["authors_complete"] = (
         draw(st.sampled_from((True, True, False))) if fields["authors"] else True
     )
@@ -285,7 +320,7 @@ def sources(draw: st.DrawFn, *, paragraphs: bool = False) -> Row:
     journal = draw(st.none() | st.sampled_from(JOURNALS))
     if journal:
         fields["container_title"], fields["container_title_short"] = journal
-    for name, values in (
+    others: tuple[tuple[str, st.SearchStrategy[Any]], ...] = (
         ("volume", st.sampled_from(VOLUMES)),
         ("issue", st.sampled_from(ISSUES)),
         (
@@ -299,12 +334,24 @@ def sources(draw: st.DrawFn, *, paragraphs: bool = False) -> Row:
         ("accessed", recent),
         ("url", st.sampled_from(URLS)),
         ("language", st.sampled_from(LANGUAGES)),
+        ("title_short", titles.map(lambda title: title.strip("[]"))),
+        ("container_isbn", st.sampled_from(CONTAINER_ISBNS)),
+        ("collection_title", st.sampled_from(SERIES)),
+        ("collection_number", st.sampled_from(ISSUES)),
+        ("edition", st.sampled_from(EDITIONS)),
+        ("genre", st.sampled_from(GENRES)),
+        ("event_title", st.sampled_from(EVENTS)),
+        ("event_place", st.sampled_from(PLACES)),
+        ("publisher_place", st.sampled_from(PLACES)),
+        ("licence", st.sampled_from(LICENCES)),
+        ("abstract", note),
         ("sample", st.sampled_from(SAMPLES)),
         ("sample_size", st.integers(0, 5000)),
         ("note", note),
         ("title_status", st.sampled_from(("translated", "described"))),
         ("text_sha256", st.text("0123456789abcdef", min_size=64, max_size=64)),
-    ):
+    )
+    for name, values in others:
         if draw(st.booleans()):
             fields[name] = draw(values)
     if "issued" in fields:
@@ -349,10 +396,11 @@ def compared(record: Row) -> Row:
     in order.
     """
     kept = {name: value for name, value in record.items() if value not in (None, [], "")}
-    if "authors" in kept:
-        kept["authors"] = [
-            {name: part for name, part in author.items() if part} for author in kept["authors"]
-        ]
+    for people in ("authors", "contributors"):
+        if people in kept:
+            kept[people] = [
+                {name: part for name, part in person.items() if part} for person in kept[people]
+            ]
     if "identifiers" in kept:
         kept["identifiers"] = sorted(
             kept["identifiers"], key=lambda identifier: str(identifier["scheme"])

@@ -63,7 +63,11 @@ def hard_sources() -> list[Row]:
     """Return works of each type that have everything, or next to nothing."""
     given = []
     for kind in SOURCE_TYPES.ids:
-        common = {"id": f"it-{kind}", "type": kind, "study_design": "not_recorded"}
+        common = {
+            "id": f"it-{kind.replace('_', '-')}",
+            "type": kind,
+            "study_design": "not_recorded",
+        }
         given += [
             {**common, **FULL, "authors": PEOPLE},
             {**common, **FULL, "authors": 8 * PEOPLE[:1], "authors_complete": False},

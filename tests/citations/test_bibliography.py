@@ -330,9 +330,12 @@ def test_an_address_is_shown_in_bmj_where_nothing_else_leads_to_the_work() -> No
     assert address not in one("bmj", url=address, identifiers=[DOI])
 
 
+# IEEE tells what is on the web by its address alone.
+ON_THE_WEB = ("webpage", "post", "post-weblog")
+
+
 @pytest.mark.parametrize("style", ["apa", "ama", "vancouver", "ieee", "nature", "bmj", "harvard"])
-# IEEE tells a page of the web by its address alone.
-@pytest.mark.parametrize("kind", [kind for kind in SOURCE_TYPES.ids if kind != "webpage"])
+@pytest.mark.parametrize("kind", [kind for kind in SOURCE_TYPES.ids if kind not in ON_THE_WEB])
 def test_a_doi_is_shown_once_where_nothing_else_leads_to_the_work(style: str, kind: str) -> None:
     text = one(
         style,
@@ -343,6 +346,14 @@ def test_a_doi_is_shown_once_where_nothing_else_leads_to_the_work(style: str, ki
         identifiers=[{**DOI, "value": "10.1234/us.2016.7"}],
     )
     assert text.count("10.1234/us.2016.7") == 1
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_work_whose_title_is_not_known_has_an_entry(style: str) -> None:
+    known = row(id="it", type="book", title="A title", study_design="not_recorded")
+    source = {**known, "title": None}
+    assert entry(source, 1, find(style)) not in ("", "None")
+    assert "None" not in entry(source, 1, find(style))
 
 
 def test_published_online_is_printed_only_with_a_date_online() -> None:

@@ -41,6 +41,7 @@ ARTICLE = """\
   pmcid = {PMC2647682},
   pmid = {19060024},
   x-unverified = {doi},
+  url = {https://doi.org/10.1136/jnnp.2008.157164},
   annote = {Third of the three sources in the article's list, which dates it April 2009 and names three of its eight authors; the only one of the three with primary data. Colour Doppler and selective venography. Its working definition of CCSVI was at least 2 of 5 Doppler parameters. On blinding the accounts differ: its abstract says that the examination was blinded, later accounts say that the study was not; who was blinded is not said.},
   x-title-status = {printed},
   x-study-design = {case_control},
@@ -58,6 +59,7 @@ ARTICLE = """\
   doi = {10.1038/jcbfm.2009.180},
   pmid = {19724286},
   x-unverified = {pmid},
+  url = {https://doi.org/10.1038/jcbfm.2009.180},
   annote = {First of the three sources in the article's list, which gives only its online date. The copy that was read is paged 1 to 12; volume, issue and pages of the print edition were not confirmed and are left out.},
   x-title-status = {printed},
   x-study-design = {narrative_review},
@@ -77,6 +79,7 @@ ARTICLE = """\
   doi = {10.2174/156720209788970054},
   pmid = {19534716},
   x-unverified = {doi, pmid},
+  url = {https://doi.org/10.2174/156720209788970054},
   annote = {Second of the three sources in the article's list, which dates it August 2009 and names three of its seven authors. A narrative review of radiological anatomy.},
   x-title-status = {printed},
   x-study-design = {narrative_review},
@@ -233,9 +236,10 @@ def test_a_messy_file(change: Any) -> None:
         (7, "unbalanced_braces"), (10, "unbalanced_braces"), (12, "cut_off"),
     ]  # fmt: skip
     first = reading.entries[0]
-    assert first.dropped == ("keywords",)
+    assert first.dropped == ()
     assert first.record | {"title": ""} == {
         "type": "article-journal", "study_design": "not_recorded", "title": "", "identifiers": [],
+        "keywords": ["k"],
         "authors": [{"family": "Müller", "given": "J"}], "authors_complete": False,
         "container_title": "J Neurol B", "page": "1-5", "issued": "2009-04-17",
     }  # fmt: skip

@@ -286,12 +286,13 @@ def test_a_stranger_s_item() -> None:
             {"literal": "Study Group"},
             {"literal": "Somebody"},
         ],
+        "issn": ["0006-8950"],
         "authors_complete": False,
         "identifiers": [],
     }
     assert set(parsed_entry.dropped) == {
         "type", "author.ORCID", "author.dropping-particle", "author", "URL", "status",
-        "custom.sample_size", "custom.mine", "ISSN",
+        "custom.sample_size", "custom.mine",
     }  # fmt: skip
 
 

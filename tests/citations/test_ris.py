@@ -38,6 +38,7 @@ T2  - Journal of Neurology, Neurosurgery & Psychiatry
 J2  - J Neurol Neurosurg Psychiatry
 VL  - 80
 IS  - 4
+UR  - https://doi.org/10.1136/jnnp.2008.157164
 PY  - 2009
 DA  - 2009/04//
 SP  - 392
@@ -61,6 +62,7 @@ AU  - Singh, Ajay Vikram
 AU  - Zamboni, Paolo
 T2  - Journal of Cerebral Blood Flow & Metabolism
 J2  - J Cereb Blood Flow Metab
+UR  - https://doi.org/10.1038/jcbfm.2009.180
 PY  - 2009
 ET  - 2009/09/02/
 DO  - 10.1038/jcbfm.2009.180
@@ -86,6 +88,7 @@ T2  - Current Neurovascular Research
 J2  - Curr Neurovasc Res
 VL  - 6
 IS  - 3
+UR  - https://doi.org/10.2174/156720209788970054
 PY  - 2009
 DA  - 2009/08//
 SP  - 204
@@ -116,6 +119,9 @@ def lines(source: Row, *tags: str) -> list[str]:
 def expected(source: Row) -> Row:
     """Return the record that a written source is read back as: every identifier is unverified."""
     record = as_read_back(source, *ris.CANNOT_CARRY)
+    if "abstract" in record:
+        # A tag has one line.
+        record["abstract"] = " ".join(record["abstract"].split())
     for identifier in record.get("identifiers", []):
         identifier["verification"] = "unverified"
     return record

@@ -1,12 +1,15 @@
 """Entries that people's programs wrote and that were once read wrongly: what each of them is."""
 
+import json
 from typing import Any
 
 import pytest
 
-from api.citations import detect
+from api.citations import detect, formats
+from api.citations.clean import clean_source
 from api.citations.parse_result import ParsedEntry
 from models.records.source import SourceIn
+from tests.citations.sources import row
 
 Row = dict[str, Any]
 
@@ -115,6 +118,17 @@ BIBTEX: list[tuple[str, str, list[Row]]] = [
         "@article{a, title={Seen on a day}, author={Doe, J}, year=2020, journal={J},"
         " url={https://example.org/a}, urldate={2020-06-06}}",
         [{"accessed": "2020-06-06", "dropped": set()}],
+    ),
+    (
+        "the kind of a thesis",
+        "@mastersthesis{a, author={Doe, Jane}, title={On veins}, school={X University}, year=2012}",
+        [{"type": "thesis", "genre": "Master's thesis", "dropped": set()}],
+    ),
+    (
+        "the ISBN of the book of two chapters",
+        "@incollection{a, title={One}, booktitle={H}, isbn={978-0-13-110362-7}, year=2001}"
+        "@incollection{b, title={Two}, booktitle={H}, isbn={978-0-13-110362-7}, year=2001}",
+        [{"container_isbn": "9780131103627", "identifiers": []}] * 2,
     ),
     (
         "one key, two works",
@@ -277,3 +291,46 @@ def test_windows_1252_is_found_out() -> None:
     (entry,) = detect.read(text.encode("windows-1252")).entries
     assert entry.record["title"] == "“Size” matters – again"
     assert entry.record["authors"][0]["family"] == "Müller"
+
+
+def in_each_format(**fields: Any) -> dict[str, str]:
+    """Return a source of these fields in the formats of reference managers."""
+    given = row(id="x", title="T", study_design="cohort", **{"type": "article-journal", **fields})
+    return {
+        name: b"".join(formats.WRITTEN[name].write([given])).decode()
+        for name in ("csl_json", "bibtex", "ris")
+    }
+
+
+def test_a_journal_known_by_its_abbreviation_stands_where_programs_look_for_it() -> None:
+    written = in_each_format(container_title_short="Mult Scler")
+    (item,) = json.loads(written["csl_json"])
+    assert item["container-title"] == item["container-title-short"] == "Mult Scler"
+    assert "journal = {Mult Scler}" in written["bibtex"]
+    assert "T2  - Mult Scler" in written["ris"]
+
+
+def test_a_date_online_alone_is_the_year_of_the_work() -> None:
+    written = in_each_format(epub_date="2009-09-02")
+    (item,) = json.loads(written["csl_json"])
+    assert item["issued"] == {"date-parts": [[2009, 9, 2]]}
+    assert "year = {2009}" in written["bibtex"]
+    assert "PY  - 2009" in written["ris"]
+
+
+def test_a_masters_thesis_stays_one() -> None:
+    text = in_each_format(type="thesis", genre="Master's thesis")["bibtex"]
+    assert text.startswith("@mastersthesis{x,")
+
+
+def test_a_posted_source_is_cleaned_as_files_are() -> None:
+    posted = {
+        "title": "<i>Thunnus thynnus</i> &amp; H<sub>2</sub>O",
+        "page": "12–19",
+        "authors": [{"family": "Doe"}],
+    }
+    assert clean_source(posted) == {
+        "title": "Thunnus thynnus & H₂O",
+        "page": "12-19",
+        "authors": [{"family": "Doe"}],
+    }
