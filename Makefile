@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make lock · make examples
+# make run · make test · make check · make test-slow · make bench · make lock · make examples · make styles
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ PORT ?= 8000
 CLAIMS ?= 100000
 CORPUS ?=
 
-.PHONY: run test test-slow bench check lock examples clean
+.PHONY: run test test-slow bench check lock examples styles clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -38,6 +38,10 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Writes the examples of the OpenAPI document anew from the seed content.
 examples: $(VENV)/dev.stamp
 	$(BIN)/pytest tests/api/test_openapi.py tests/api/test_api_keys.py tests/api/test_curating.py -k example --write-examples
+
+# Tries every installed style of citations, for half an hour, and writes which of them can be rendered.
+styles: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.citations.style_survey
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/cache

@@ -15,6 +15,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.citations import style_catalogue
 from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.clients import Held
 from api.http.compression import CompressionMiddleware
@@ -39,6 +40,7 @@ from api.http.response_cache import Cache
 from api.routes import (
     api_keys,
     changes,
+    citation_styles,
     claim_parts,
     claims,
     collections,
@@ -53,6 +55,7 @@ from api.routes import (
     pictures,
     relations,
     review,
+    source_lookup,
     sources,
     suggest,
     topics,
@@ -75,12 +78,14 @@ MODULES = (
     matrix,
     claim_parts,
     parse,
+    source_lookup,
     sources,
     suggest,
     collections,
     topics,
     changes,
     vocabularies,
+    citation_styles,
     export,
     review,
     curate,
@@ -104,6 +109,7 @@ SENT_HEADERS = [
     "X-Request-ID",
 ]
 SHOWN_HEADERS = [
+    "Citation-Style",
     "ETag",
     "Idempotency-Replayed",
     "Link",
@@ -159,6 +165,8 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
+        # Here, since no request should wait for it.
+        style_catalogue.prepare()
         app.state.readers.stopping = False
         metrics = app.state.metrics
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():

@@ -51,7 +51,7 @@ LONGEST_README = 700
 LISTS = {"claims": "/v1/claims", "evidence": "/v1/evidence", "sources": "/v1/sources"}
 NO_FILTERS = {
     *("limit", "cursor", "count", "sort", "fields", "include"),
-    *("format", "style", "locale", "highlight"),
+    *("format", "style", "locale", "remarks", "highlight"),
 }
 
 # Constants that look like bounds on what a stranger may send. Those that are none say why.
@@ -205,8 +205,8 @@ def test_the_tables_of_routes_are_those_of_the_program(client: TestClient) -> No
     offered = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     reads = [row[0] for row in rows(API) if row[0].startswith("/")]
     writes = [row[0] for row in rows(CURATING) if re.match("POST|PUT", row[0])]
-    documented = {("GET", path) for cell in reads for path in re.findall(r"/[\w{}/.]+", cell)}
-    documented.add(("POST", "/v1/sources:parse"))
+    documented = {("GET", path) for cell in reads for path in re.findall(r"/[\w{}/.-]+", cell)}
+    documented |= {("POST", "/v1/sources:parse"), ("POST", "/v1/sources:lookup")}
     for cell in writes:
         for methods, named in re.findall(r"((?:[A-Z]+(?:, )?)+) ((?:/[^\s,]+(?:, )?)+)", cell):
             documented |= {(method, path) for method in words(methods) for path in words(named)}
@@ -238,6 +238,8 @@ def test_the_styles_are_those_of_the_program(client: TestClient) -> None:
     (sentence,) = re.findall(r"^Styles are (.+?)\.$", CITATIONS, flags=re.MULTILINE | re.DOTALL)
     named = re.findall(r"`([\w-]+)`", sentence)
     assert named == error["allowed"]
+    count = client.get("/v1/citation-styles?count=exact&limit=1").json()["page"]["count"]
+    assert f"`style=` takes any of {count:,} styles" in CITATIONS
 
 
 def test_every_setting_is_in_the_operations() -> None:

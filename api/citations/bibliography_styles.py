@@ -6,22 +6,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# A locale is one whose words and quotation marks were checked with every style.
-LOCALES = ("en-US", "en-GB")
+# Locales whose words and quotation marks were checked with every style.
+CHECKED_LOCALES = ("en-US", "en-GB")
 
 CSL = "http://purl.org/net/xbiblio/csl"
 
 # Marks in the text while it is being put together: Unicode noncharacters, which no text that is
 # exchanged contains. Here a list of authors goes on; a title ends in ? or !; a quotation ends; a
 # group of authors begins; punctuation joins on to what may be missing; an article's number stands
-# for a page.
-GOES_ON, CLOSED, QUOTED, GROUP, LOOSE, NUMBERED = (
+# for a page; pages stand alone, without a volume or an issue.
+GOES_ON, CLOSED, QUOTED, GROUP, LOOSE, NUMBERED, ALONE = (
     "\ufdd0",
     "\ufdd1",
     "\ufdd2",
     "\ufdd3",
     "\ufdd4",
     "\ufdd5",
+    "\ufdd6",
 )
 MARKS = re.compile("[\ufdd0-\ufdef]")
 
@@ -46,7 +47,10 @@ class Style:
     whatever the locale. `edits` are (XPath, attributes; None removes one). `ordinals`: "III" is
     "3rd". `article_word` stands in the place of "p." before an e-locator, `within` before the title
     of a book with no editor. `moved` names, for a type of source, the variable whose value stands
-    in the place of another. `locale` is that of a style which has but one.
+    in the place of another. `unhoused` is the type as which a part of a book is printed whose book
+    is not known. `paged_alone`: a paper with pages has no address. `colon_without`: without
+    any of these, a colon goes before the pages. `publisher_once`: not where the author publishes.
+    `locale` is that of a style which has but one.
     """
 
     label: str
@@ -62,6 +66,10 @@ class Style:
     article_word: str = ""
     within: str = ""
     quotes: tuple[str, str] | None = None
+    unhoused: str = ""
+    paged_alone: bool = False
+    colon_without: tuple[str, ...] = ()
+    publisher_once: bool = False
     locale: str | None = None
     moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
@@ -71,10 +79,11 @@ STYLES: dict[str, Style] = {
     "apa": Style(
         "APA Style, 7th edition",
         "apa",
-        ("apa-7th-edition", "american-psychological-association"),
+        ("apa7", "apa-7th-edition", "american-psychological-association"),
         article_number=True,
         subtitle=True,
         junior="Jr.",
+        publisher_once=True,
         moved={"article": ("container-title", "publisher")},
         # "Publication" goes with the number of a thesis.
         edits=(
@@ -89,7 +98,11 @@ STYLES: dict[str, Style] = {
         "american-medical-association",
         ("ama", "jama"),
         group_mark=";",
-        moved={"dataset": ("publisher", "container-title")},
+        unhoused="webpage",
+        moved={
+            "dataset": ("publisher", "container-title"),
+            "webpage": ("publisher", "container-title"),
+        },
         # That it was published online is said only where that is known.
         edits=(
             ("//cs:text[@term='advance-online-publication']", {"term": None, "variable": "annote"}),
@@ -102,6 +115,8 @@ STYLES: dict[str, Style] = {
         dash="-",
         group_mark=";",
         ordinals=True,
+        unhoused="webpage",
+        colon_without=("volume", "issue"),
         # "Report no.:" goes before every number, not only before one in figures.
         edits=(
             (
@@ -117,17 +132,22 @@ STYLES: dict[str, Style] = {
         dotted=True,
         junior="Jr.",
         quotes=("“", "”"),
-        moved={"article": ("container-title", "publisher")},
+        moved={
+            "article": ("container-title", "publisher"),
+            "webpage": ("publisher", "container-title"),
+        },
         edits=(("//cs:date-part[@name='day']", {"form": None}),),
     ),
     "nature": Style(
         "Nature",
         "nature",
         dotted=True,
-        moved={"report": ("publisher", "container-title")},
-        # The DOI stands once: before the year, or at the end where there is a page and no volume.
+        unhoused="webpage",
+        moved={
+            "report": ("publisher", "container-title"),
+            "webpage": ("publisher", "container-title"),
+        },
         edits=(
-            ("//cs:macro[@name='access']//cs:else-if", {"variable": "DOI page"}),
             # No full stop between a title and the brackets with publisher and year.
             ("//cs:bibliography//cs:text[@macro='title']", {"suffix": f".{LOOSE}"}),
         ),
@@ -137,14 +157,19 @@ STYLES: dict[str, Style] = {
         "bmj",
         ("the-bmj", "british-medical-journal"),
         within="In: ",
+        unhoused="webpage",
+        paged_alone=True,
+        colon_without=("volume",),
+        moved={"webpage": ("publisher", "container-title")},
         edits=(
             ("//cs:group[@prefix=';']", {"prefix": f"{LOOSE};"}),
             ("/cs:style", {"initialize-with-hyphen": "false"}),
+            # Whatever has a DOI is found by it, not papers alone.
             (
                 "//cs:macro[@name='access']//cs:if[@type='article-journal']",
-                {"type": "article-journal article dataset", "match": "any"},
+                {"type": None, "variable": "DOI"},
             ),
-            ("//cs:macro[@name='access']//cs:else-if", {"type": f"webpage {HOUSED}"}),
+            ("//cs:macro[@name='access']//cs:else-if", {"type": None, "variable": "URL"}),
             ("//cs:bibliography//cs:if[contains(@type, 'song')]", {"type": HOUSED}),
             ("//cs:if[@variable='volume page']", {"variable": "annote", "match": None}),
         ),
@@ -153,6 +178,7 @@ STYLES: dict[str, Style] = {
         "The Lancet",
         "the-lancet",
         ("lancet",),
+        moved={"webpage": ("publisher", "container-title")},
         edits=(
             ("//cs:if[@variable='page volume']", {"variable": "annote", "match": None}),
             ("//cs:group[@prefix='; ']", {"prefix": f"{LOOSE}; "}),
@@ -176,9 +202,6 @@ STYLES: dict[str, Style] = {
             ("//cs:substitute/cs:choose/cs:if", {"type": "article-newspaper article-magazine"}),
         ),
     ),
-}
-NAMES: dict[str, str] = {
-    alias: name for name, style in STYLES.items() for alias in (name, *style.aliases)
 }
 
 

@@ -1,8 +1,8 @@
 """The formats of citations: those that are written, and those that are read."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from api.citations import (
@@ -27,11 +27,15 @@ Reader = Callable[[bytes, ParsedFile | None], ParsedFile]
 
 @dataclass(frozen=True)
 class Format:
-    """A format by its name in `format=`. The first of its media types is the one that is sent."""
+    """A format by its name in `format=`. The first of its media types is the one that is sent.
+
+    `headers` are sent with it.
+    """
 
     name: str
     media_types: tuple[str, ...]
     extension: str
+    headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, csl_json, csv, formats, json_ld
+from api.citations import bibliography, csl_json, csv, formats, json_ld, style_catalogue
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
@@ -38,7 +38,7 @@ LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
 IN_LINES = {LINES.name: LINES}
 TABLE = Format("csv", csv.MEDIA_TYPES, csv.EXTENSION)
 # The parameters of a bibliography, in the order in which its ETag names them.
-STYLING = ("style", "locale")
+STYLING = ("style", "locale", "remarks")
 
 
 class FormatParameters(BaseModel):
@@ -53,10 +53,19 @@ class FormatParameters(BaseModel):
     style: str | None = Field(
         None,
         max_length=100,
-        description="Citation style of `format=bibliography`, `apa` by default.",
+        description="Citation style of `format=bibliography`, `apa` by default: a name or a title"
+        " of `/v1/citation-styles`.",
     )
     locale: str | None = Field(
-        None, max_length=35, description="Language of the bibliography, `en-US` by default."
+        None,
+        max_length=35,
+        description="Language of the bibliography, such as `de` or `pt-BR`; by default that of the"
+        " style, else `en-US`.",
+    )
+    remarks: bool | None = Field(
+        None,
+        description="With `true` a bibliography also says which identifiers nobody has verified,"
+        " and that a work was corrected or is under concern. A retraction is always said.",
     )
 
 
@@ -124,7 +133,7 @@ def requested_format(request: Request, query: FormatParameters | LinesParameters
     Raises NotAcceptable if none of the media types is offered, and ParameterError for a style or
     locale with any format other than the bibliography.
     """
-    styling = {
+    styling: dict[str, Any] = {
         name: getattr(query, name)
         for name in STYLING
         if name in query.model_fields_set and getattr(query, name) is not None
@@ -155,17 +164,17 @@ def _negotiated(accept: str | None, parameters: type[FormatParameters | LinesPar
     return media_type
 
 
-def _styled_bibliography(styling: Mapping[str, str]) -> Format:
+def _styled_bibliography(styling: Mapping[str, Any]) -> Format:
     """Return the bibliography in a style; the style is part of its name, and so of the ETag."""
     # An unknown style must be refused here: once the stream has begun, it is too late for an error
     # response.
-    style = styling.get("style", bibliography.DEFAULT_STYLE)
-    locale = styling.get("locale", bibliography.DEFAULT_LOCALE)
-    bibliography.check(style, locale)
+    chosen = style_catalogue.find(styling.get("style"), styling.get("locale"))
+    remarks = styling.get("remarks") in (True, "true")
     return replace(
         formats.BIBLIOGRAPHY,
-        name="-".join([formats.BIBLIOGRAPHY.name, *styling.values()]),
-        write=partial(bibliography.write, style=style, locale=locale),
+        name="-".join([formats.BIBLIOGRAPHY.name, *(str(value) for value in styling.values())]),
+        write=partial(bibliography.write, chosen=chosen, remarks=remarks),
+        headers={"Citation-Style": chosen.header},
     )
 
 
@@ -333,6 +342,7 @@ def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) 
         "ETag": _etag_of(chosen, etag),
         "Content-Disposition": f'attachment; filename="{name}.{chosen.extension}"',
         **pagination.CACHE,
+        **chosen.headers,
         **more,
     }
 

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from models.records.serializers import Row
 
 # How many query strings without their cursor are cached.
 MOST_KNOWN = 1024
+DAMAGED = "The cursor is damaged. Begin again without it."
 CACHE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
 
@@ -122,12 +124,12 @@ def listing_response(
     query: Any,
     lines: Lines,
     fit: Fit = len,
-    notice: str | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
     """Return one page of a list and the cursor of the next.
 
     If nothing changed it is a 304, which does not read the list. The page ends early after the rows
-    that fit, and has the notice if there is one.
+    that fit. `more` are further members of it.
     """
     filters = requested_parameters(query)
     sort = filters.get("sort", listing.default)
@@ -149,9 +151,30 @@ def listing_response(
         page["count"] = facets.count(connection, listing, parameters)
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     records = b",".join(lines(connection, rows))
-    more = {"page": page} if notice is None else {"page": page, "notice": notice}
-    content = b"".join([b'{"data":[', records, b"],", to_json(more)[1:]])
+    members = to_json({"page": page, **(more or {})})
+    content = b"".join([b'{"data":[', records, b"],", members[1:]])
     return json_response(content, etag, headers)
+
+
+def page_of_names(
+    request: Request, query: Paging, names: Sequence[str]
+) -> tuple[Sequence[str], Row, dict[str, str]]:
+    """Return one page of a sorted list that no database holds, as `page` and Link tell it."""
+    bound = _binding(request, requested_parameters(query))
+    begin = 0
+    if query.cursor is not None:
+        after = _opened(query.cursor, bound)
+        if [type(value) for value in after] != [str]:
+            raise _bad_cursor(DAMAGED)
+        begin = bisect_right(names, after[0])
+    chosen = names[begin : begin + query.limit]
+    goes_on = begin + query.limit < len(names)
+    cursor = _encode([chosen[-1]], bound) if goes_on else None
+    page: dict[str, Any] = {"limit": query.limit, "next": cursor}
+    if query.count:
+        page["count"] = len(names)
+    headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
+    return chosen, page, headers
 
 
 def _next_link(request: Request, cursor: str) -> str:
@@ -205,25 +228,31 @@ def _encode(mark: Sequence[Any], bound: str) -> str:
 
 def _decode(cursor: str, bound: str, listing: listings.Listing, sort: Sequence[str]) -> list[Any]:
     """Return the sort values in a cursor. Raises ParameterError if this list did not write it."""
-    padded = cursor + "=" * (-len(cursor) % 4)
-    try:
-        content = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
-        owner, *mark = content
-    except (ValueError, TypeError, binascii.Error):
-        raise _bad_cursor("The cursor is damaged. Begin again without it.") from None
-    if owner != bound:
-        raise _bad_cursor(
-            "The cursor belongs to another list, other filters or another sort."
-            " Begin again without it."
-        )
+    mark = _opened(cursor, bound)
     # The Python type of SQLModel's text type is `object`, so every type but Integer is text.
     numbers = [
         isinstance(column.type, Integer) for column, _ in listings.sort_columns(listing, sort)
     ]
     types = [int if number else str for number in numbers]
     if [type(value) for value in mark] != types or any(_unstorable(value) for value in mark):
-        raise _bad_cursor("The cursor is damaged. Begin again without it.")
+        raise _bad_cursor(DAMAGED)
     return list(mark)
+
+
+def _opened(cursor: str, bound: str) -> list[Any]:
+    """Return what is in a cursor. Raises ParameterError if it does not belong to this list."""
+    padded = cursor + "=" * (-len(cursor) % 4)
+    try:
+        mark: list[Any]
+        owner, *mark = from_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, binascii.Error):
+        raise _bad_cursor(DAMAGED) from None
+    if owner != bound:
+        raise _bad_cursor(
+            "The cursor belongs to another list, other filters or another sort."
+            " Begin again without it."
+        )
+    return mark
 
 
 def _unstorable(value: Any) -> bool:

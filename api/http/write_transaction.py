@@ -10,6 +10,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
@@ -19,7 +20,7 @@ from api.http.pagination import header
 from api.http.read_connection import database
 from api.http.request_body import has_body, read_json
 from models.access.api_keys import Key
-from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord
+from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord, invalid_record
 from models.database.connections import BUSY_SECONDS
 from models.database.writer_queue import Busy
 from models.records.record_types import RecordType
@@ -73,6 +74,7 @@ class WriterThreads(asyncio.Semaphore):
 
 Work = Callable[[Change], "Answer"]
 Given = ParamSpec("Given")
+Input = TypeVar("Input", bound=BaseModel)
 Result = TypeVar("Result")
 
 
@@ -110,14 +112,17 @@ ONCE = {
 
 
 def taking(
-    *headers: Mapping[str, Any], body: Mapping[str, Callable[[], Any]] | None = None
+    *headers: Mapping[str, Any],
+    body: Mapping[str, Callable[[], Any]] | None = None,
+    required: bool = False,
 ) -> dict[str, Any]:
     """Return the OpenAPI declaration of a route's headers and body.
 
     The body maps each media type to a function that returns its schema.
     """
     content = {media_type: {"schema": schema} for media_type, schema in (body or {}).items()}
-    extra: dict[str, Any] = {"requestBody": {"content": content}} if content else {}
+    told = {"content": content, "required": True} if required else {"content": content}
+    extra: dict[str, Any] = {"requestBody": told} if content else {}
     return {**extra, "parameters": [dict(header) for header in headers]} if headers else extra
 
 
@@ -148,6 +153,18 @@ class Answer:
 async def body_of(request: Request) -> Any:
     """Return the JSON of the request's body, or an empty object if there is none."""
     return await read_json(request) if has_body(request) else {}
+
+
+async def read_input(request: Request, model: type[Input]) -> Input:
+    """Return the request's body as an input class reads it. Raises InvalidRecord."""
+    return await judged(request, _validated, model, await body_of(request))
+
+
+def _validated(model: type[Input], given: Any) -> Input:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid_record(error, model.model_fields) from None
 
 
 @contextmanager

@@ -224,7 +224,7 @@ def claims_response(
             request, connection, listing, statement, query, lines, "claims"
         )
     return pagination.listing_response(
-        request, connection, listing, statement, query, lines, notice=NOTICE
+        request, connection, listing, statement, query, lines, more={"notice": NOTICE}
     )
 
 
@@ -491,7 +491,7 @@ def evidence_response(
         listings.evidence_statement(),
         query,
         evidence_lines,
-        notice=notice,
+        more={"notice": notice},
     )
 
 

@@ -102,7 +102,7 @@ def list_matrix(
             request, connection, listing, statement, query, json_lines, "matrix"
         )
     return pagination.listing_response(
-        request, connection, listing, statement, query, json_lines, _fitting, NOTICE
+        request, connection, listing, statement, query, json_lines, _fitting, {"notice": NOTICE}
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
@@ -23,16 +23,16 @@ from api.http.write_transaction import (
     ONCE,
     WRITE_ERRORS,
     Answer,
-    body_of,
     judged,
     meant,
+    read_input,
     taking,
     write,
 )
 from api.routes.curate import cleaned, told
 from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
-from models.core.errors import Fault, NotFound, invalid_record
+from models.core.errors import Fault, NotFound
 from models.core.types import Strict, Text
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
@@ -145,17 +145,6 @@ def _kind(name: str) -> RecordType:
     return RECORD_TYPES[name]
 
 
-async def _read(request: Request, model: type[Strict]) -> Any:
-    return await judged(request, _validated, model, await body_of(request))
-
-
-def _validated(model: type[Strict], given: Any) -> Strict:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise invalid_record(error, model.model_fields) from None
-
-
 def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
     return taking(*headers, ONCE, body={"application/json": model.model_json_schema})
 
@@ -205,7 +194,7 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
 
 
 async def _decide(request: Request, caller: Key, kind: str, record: str, action: str) -> Response:
-    given = await _read(request, DecisionIn)
+    given = await read_input(request, DecisionIn)
     found = _kind(kind)
 
     def work(change: Change) -> Answer:
@@ -254,7 +243,7 @@ async def purge_record(
     """Erase the content of a record from all its revisions, permanently, because it must not be
     kept. Refused while the record waits for review or is accepted.
     """
-    given = await _read(request, DecisionIn)
+    given = await read_input(request, DecisionIn)
     found = _kind(kind)
 
     def work(change: Change) -> Answer:
@@ -276,7 +265,7 @@ def _of(request: Request) -> dict[str, str]:
 
 
 async def _merge(request: Request, caller: Key, kind: RecordType, record: str) -> Response:
-    given = await _read(request, MergeIn)
+    given = await read_input(request, MergeIn)
 
     def work(change: Change) -> Answer:
         meant(request, change, caller, kind, record)
@@ -328,7 +317,7 @@ async def undo_revision(
     """Undo the whole change that a revision is part of, such as a merger. Refused if one of
     its records was changed since.
     """
-    given = await _read(request, DecisionIn)
+    given = await read_input(request, DecisionIn)
 
     def work(change: Change) -> Answer:
         records = undo.undo(change, caller, serial)
@@ -360,7 +349,7 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
 
     Each record counts as one write.
     """
-    given = await _read(request, BatchIn)
+    given = await read_input(request, BatchIn)
     request.app.state.limits.count_batch(request, caller.id, len(given.records))
     posted = [cleaned(str(record.get("record")), record) for record in given.records]
     records = await judged(request, review.judge_all, caller, posted)

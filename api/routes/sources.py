@@ -17,10 +17,12 @@ from api.http.pagination import Page, Paging
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
+from api.routes.source_lookup import UnreadableOut, told
 from models.core.types import Text
 from models.read import listings
 from models.read.filters import NO_VALUES, SOURCE_REFERENCE, Filters, Many, SourceFilters
 from models.read.search_results import RELEVANCE
+from models.read.source_lookup import look_up
 from models.records.serializers import Row, sources_out
 from models.records.source import SourceOut
 
@@ -81,6 +83,12 @@ class SourcePage(pending_proposals.WithProposals):
 
     data: list[FoundSource]
     page: Page
+    not_found: list[str] | None = Field(
+        default=None, description="With `identifier`: those that name no source."
+    )
+    unreadable: list[UnreadableOut] | None = Field(
+        default=None, description="With `identifier`: what is no identifier."
+    )
 
 
 def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
@@ -104,6 +112,13 @@ def list_sources(
     """
     waiting = pending_proposals.proposals(request, connection, caller, query, "source")
     chosen = list_formats.requested_format(request, query)
+    more = {}
+    if query.identifier:
+        known = look_up(connection, query.identifier)
+        more = told(known)
+        # An empty list would be no filter, and no source has an empty slug.
+        slugs = list(dict.fromkeys(known.found.values()))
+        query = query.model_copy(update={"identifier": slugs or [""]})
     sought, listing = search_parameters.apply_search(
         request, connection, listings.SOURCES, "source", query
     )
@@ -121,7 +136,9 @@ def list_sources(
         return list_formats.lines_response(
             request, connection, listing, statement, query, lines, "sources"
         )
-    listed = pagination.listing_response(request, connection, listing, statement, query, lines)
+    listed = pagination.listing_response(
+        request, connection, listing, statement, query, lines, more=more
+    )
     return pending_proposals.with_proposals(listed, waiting)
 
 

@@ -69,8 +69,7 @@ def split(value: object) -> object:
     identifier.
     """
     if isinstance(value, str):
-        with_commas = value.lower().startswith(_WITH_COMMAS)
-        return _BEFORE_SCHEME.split(value) if with_commas else value.split(",")
+        return _split_text(value)
     if not isinstance(value, list):
         return value
     parts: list[object] = []
@@ -80,12 +79,40 @@ def split(value: object) -> object:
     return parts
 
 
+def _split_text(value: str) -> list[str]:
+    with_commas = value.lower().startswith(_WITH_COMMAS)
+    return _BEFORE_SCHEME.split(value) if with_commas else value.split(",")
+
+
 Name = Annotated[Text, Field(min_length=1, max_length=500)]
 Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MAX_VALUES)]
 # Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never
 # split.
 Names = Annotated[list[Name], Field(max_length=MAX_VALUES)]
 Reference = Annotated[Text, Field(min_length=1, max_length=500)]
+
+
+_BEFORE_IDENTIFIER = re.compile(
+    rf",\s*(?=(?:{'|'.join(IDENTIFIER_FORMATS)}):|10\.[0-9]{{4,9}}/|https?://|PMC[0-9])",
+    re.IGNORECASE,
+)
+
+
+def split_identifiers(value: object) -> object:
+    """Split each text of a list at commas, in a DOI or an address only before an identifier."""
+    if not isinstance(value, list):
+        return value
+    parts: list[object] = []
+    for item in value:
+        pieces = _BEFORE_IDENTIFIER.split(item) if isinstance(item, str) else [item]
+        for piece in pieces:
+            parts += _split_text(piece) if isinstance(piece, str) else [piece]
+    return parts
+
+
+Identifiers = Annotated[
+    list[Reference], BeforeValidator(split_identifiers), Field(max_length=MAX_VALUES)
+]
 
 
 def check_external_id(value: str) -> str:
@@ -363,6 +390,11 @@ class SourceFilters(Filters):
 
     q: SearchText | None = Field(None, description=Q)
     type: Many[v.SourceType] = Field(NO_VALUES, description="Type of source.")
+    identifier: Identifiers = Field(
+        NO_VALUES,
+        description=f"One of these sources: {SOURCE_REFERENCE}. The answer says which it did not"
+        " find.",
+    )
     author: Names = Field(
         NO_VALUES,
         description="Family name or group's name of an author; case and accents do not matter.",
@@ -583,6 +615,7 @@ SOURCE_CONDITIONS: Mapping[str, Condition] = {
         for name in ("type", "study_design", "title_status", "integrity", "year", "collection")
     },
     **{tie: _tied_by(tie) for tie in v.VERSION_TIES.ids},
+    "identifier": compare_column(source.c.id),
     "cites": _cites_or_is_cited(citation.c.source, citation.c.other),
     "cited_by": _cites_or_is_cited(citation.c.other, citation.c.source),
     "author": _by_author,

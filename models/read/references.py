@@ -42,7 +42,7 @@ def find_source(
             return reference if found == state else None
         # No slug, so a number is what PubMed calls it.
         scheme, value = "pmid", reference
-    scheme, value = _parse_identifier(scheme.lower(), value, at)
+    scheme, value = parse_identifier(scheme.lower(), value, at)
     named = {"scheme": scheme, "value": value, "state": state}
     found_row = fetch_first(connection, "source by identifier", _by_identifier, named)
     return None if found_row is None else str(found_row["source"])
@@ -58,7 +58,7 @@ def _by_identifier() -> Select[Any]:
     )
 
 
-def _parse_identifier(scheme: str, value: str, at: str) -> tuple[str, str]:
+def parse_identifier(scheme: str, value: str, at: str) -> tuple[str, str]:
     """Return the scheme and the normalised value of an identifier."""
     if scheme not in IDENTIFIER_FORMATS:
         fault = Fault(

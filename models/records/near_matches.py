@@ -1,6 +1,6 @@
 """Stored ids that are similar to a misspelt one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import add
 from typing import Any
 
@@ -26,8 +26,13 @@ def nearest(connection: Connection, ids: Column[str], given: str, **where: str) 
     given = given.lower()
     neighbours = _neighbours(connection, ids, given, where, after=False)
     neighbours += _neighbours(connection, ids, given, where, after=True)
+    return most_alike(given, neighbours)
+
+
+def most_alike(given: str, names: Iterable[str]) -> list[str]:
+    """Return up to three names that are written like a mistyped one, the most similar first."""
     wanted = _pairs(given)
-    alike = sorted(((_likeness(wanted, _pairs(each)), each) for each in neighbours), reverse=True)
+    alike = sorted(((_likeness(wanted, _pairs(each)), each) for each in names), reverse=True)
     return [each for likeness, each in alike[:MAX_SUGGESTIONS] if likeness >= MIN_SIMILARITY]
 
 

@@ -29,6 +29,7 @@ EXAMPLES = {
     "list_sources": "/v1/sources?author=sundstrom",
     "get_source": "/v1/sources/doi:10.1002/ana.22085",
     "parse_sources": "/v1/sources:parse",
+    "lookup_sources": "/v1/sources:lookup",
     "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
     "suggest": "/v1/suggest?q=mult",
     "list_topics": "/v1/topics?limit=2",
@@ -36,6 +37,7 @@ EXAMPLES = {
     "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
     "get_relation": "/v1/relations/venous-reflux-in-ms:leads_to:iron-from-slow-venous-flow",
     "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
+    "list_citation_styles": "/v1/citation-styles?q=nature+med",
     "list_vocabularies": "/v1/vocabularies",
     "get_vocabulary": "/v1/vocabularies/directions",
     "healthz": "/healthz",
@@ -59,6 +61,7 @@ CURATING_EXAMPLES = {
 # The body of a request that has one.
 BODIES = {
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
+    "lookup_sources": '{"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}',
     "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010,"
     " doi = {10.1002/ana.22085}}\n"
     "@article{b, year = 2011}\n",

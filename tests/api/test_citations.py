@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.citations import bibtex, ris
+from api.citations import bibtex, ris, style_catalogue
 from api.http.list_formats import FORMATS
 from api.main import create_app
 from api.settings import Settings
@@ -85,6 +85,68 @@ def test_styles_have_tags_of_their_own(client: TestClient) -> None:
         for accept in accepts
     ]
     assert len(set(tags)) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "header"),
+    [
+        ("", '"apa";locale="en-US";tested=?1'),
+        ("&style=The+Lancet&locale=en-GB", '"the-lancet";locale="en-GB";tested=?1'),
+        ("&style=nature+medicine&locale=de", '"nature-medicine";locale="de-DE";tested=?0'),
+        ("&style=chicago-author-date-de", '"chicago-author-date-de";locale="de-DE";tested=?0'),
+    ],
+)
+def test_a_bibliography_says_its_style_and_whether_that_is_tested(
+    query: str, header: str, client: TestClient
+) -> None:
+    for path in ("/v1/sources", "/v1/sources/doepp-2010", "/v1/claims/ccsvi-causes-ms"):
+        answer = client.get(f"{path}?format=bibliography{query}")
+        assert (answer.status_code, answer.headers["citation-style"]) == (200, header)
+    assert "citation-style" not in client.get("/v1/sources?format=ris").headers
+
+
+def test_remarks_are_made_where_they_are_asked_for(client: TestClient) -> None:
+    path = "/v1/sources/zamboni-2009-cnr"
+    plain = client.get(f"{path}?format=bibliography")
+    remarked = client.get(f"{path}?format=bibliography&remarks=true")
+    assert remarked.text == f"{plain.text.strip()} [DOI not verified]\n"
+    accept = {"Accept": "text/x-bibliography; remarks=true"}
+    assert client.get(path, headers=accept).text == remarked.text
+    assert client.get(f"{path}?format=bibliography&remarks=false").text == plain.text
+    assert plain.headers["etag"] != remarked.headers["etag"]
+
+
+def test_styles_are_listed_and_found(client: TestClient) -> None:
+    def page(query: str) -> Any:
+        return get_json(client, f"/v1/citation-styles?{query}")
+
+    first = page("limit=200&count=exact")
+    names = [style["id"] for style in first["data"]]
+    assert first["page"]["count"] == len(style_catalogue.search()) > 10_000
+    second = page(f"limit=200&cursor={first['page']['next']}")
+    assert names + [style["id"] for style in second["data"]] == [
+        style.name for style in style_catalogue.search()[:400]
+    ]
+    assert first["locales"] == list(style_catalogue.locales())
+    assert [style["id"] for style in page("q=nature+med")["data"]] == ["nature-medicine"]
+    assert all(style["tested"] for style in page("tested=true&q=nature")["data"])
+    assert page("q=zzzz") == {
+        "data": [],
+        "page": {"limit": 25, "next": None},
+        "locales": first["locales"],
+    }
+    last = client.get("/v1/citation-styles?q=nature+med")
+    again = {"If-None-Match": last.headers["etag"]}
+    assert client.get("/v1/citation-styles?q=nature+med", headers=again).status_code == 304
+
+
+@pytest.mark.parametrize("cursor", ["x", "WyJhIl0", "cursor-of-another"])
+def test_a_cursor_of_another_list_of_styles_is_refused(cursor: str, client: TestClient) -> None:
+    answer = client.get(f"/v1/citation-styles?cursor={cursor}")
+    assert (answer.status_code, problem(answer)["code"]) == (400, "bad_cursor")
+    other = get_json(client, "/v1/citation-styles?q=nature&limit=1")["page"]["next"]
+    answer = client.get(f"/v1/citation-styles?q=lancet&cursor={other}")
+    assert (answer.status_code, problem(answer)["code"]) == (400, "bad_cursor")
 
 
 @pytest.mark.parametrize(("name", "read"), [("bibtex", bibtex.read), ("ris", ris.read)])
@@ -168,9 +230,12 @@ def test_links_for_machines_that_land_on_a_record(client: TestClient) -> None:
     ("path", "parameter"),
     [
         ("/v1/sources?format=bibtx", "format"),
-        ("/v1/sources?format=bibliography&style=apa7", "style"),
+        ("/v1/sources?format=bibliography&style=apa8", "style"),
         ("/v1/sources?format=bibliography&locale=xx", "locale"),
         ("/v1/sources?format=bibtex&style=apa", "style"),
+        ("/v1/sources?format=bibtex&remarks=true", "remarks"),
+        ("/v1/sources?format=bibliography&remarks=some", "remarks"),
+        ("/v1/citation-styles?tested=some", "tested"),
         ("/v1/claims?format=ris&topic=irn", "topic"),
         ("/v1/claims/facets?format=bibtex", "format"),
     ],

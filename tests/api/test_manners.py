@@ -261,6 +261,7 @@ def test_a_page_of_any_origin_may_read_answers_and_errors(path: str, client: Tes
         "Location",
         "RateLimit",
         "RateLimit-Policy",
+        "Citation-Style",
         "Retry-After",
         "X-Request-ID",
     }

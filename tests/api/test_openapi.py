@@ -45,8 +45,11 @@ def test_an_example_is_the_response_of_the_api(
     operation: str, client: TestClient, pytestconfig: pytest.Config
 ) -> None:
     body = BODIES.get(operation)
+    json_body = {"Content-Type": "application/json"}
     response = (
-        client.post(EXAMPLES[operation], content=body) if body else client.get(EXAMPLES[operation])
+        client.post(EXAMPLES[operation], content=body, headers=json_body)
+        if body
+        else client.get(EXAMPLES[operation])
     )
     assert response.status_code == 200
     if pytestconfig.getoption("--write-examples"):

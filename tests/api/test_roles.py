@@ -6,6 +6,7 @@ of it instead of missing what it would show. What shows the same to all (`OPEN`)
 """
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,7 @@ SHOWN_TO_ALL = (
         "get_vocabulary",
         "list_topics",
         "get_topic",
+        "list_citation_styles",
         "list_collections",
         "get_collection",
     ),
@@ -78,7 +80,7 @@ SHOWN_TO_ALL = (
         "get_assessment",
         "get_source",
     ),
-    *("list_source_claims", "parse_sources", "export"),
+    *("list_source_claims", "parse_sources", "lookup_sources", "export"),
 )
 MORE_WITH_A_KEY = (
     *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
@@ -237,12 +239,9 @@ def request_of(operation: str, state: str, bureau: Bureau, by: str) -> Asked:
         )
     if operation in OTHERS:
         return OTHERS[operation](bureau, state, by)
-    return (
-        ("POST" if operation == "parse_sources" else "GET"),
-        READS[operation],
-        BODIES.get(operation),
-        None,
-    )
+    body = BODIES.get(operation)
+    given = json.loads(body) if body and operation != "parse_sources" else body
+    return "POST" if body else "GET", READS[operation], given, None
 
 
 def _decision(action: str) -> Callable[[Bureau, str, str], Asked]:

@@ -167,9 +167,8 @@ def test_every_good_request_for_what_is_stored_succeeds(case: Any, client: TestC
             name: value for name, value in case.query.items() if name in ("known_at", "as_of")
         }
     if case.query.get("format") != "bibliography":
-        case.query = {
-            name: value for name, value in case.query.items() if name not in ("style", "locale")
-        }
+        styling = ("style", "locale", "remarks")
+        case.query = {name: value for name, value in case.query.items() if name not in styling}
     if "q" not in case.query:
         # There is relevance, and something to mark, only where somebody searches.
         case.query.pop("highlight", None)
