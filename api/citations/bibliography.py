@@ -33,6 +33,7 @@ from api.citations.bibliography_styles import (
     plain,
 )
 from api.citations.style_catalogue import Choice
+from models.core import vocabularies as v
 from models.records.serializers import Row
 
 if TYPE_CHECKING:
@@ -49,8 +50,23 @@ MOST_LOADED = 30
 _CSL_SCHEMES = ("doi", "pmid", "pmcid", "isbn")
 _E_LOCATOR = re.compile(r"[A-Za-z]{1,3}[0-9]{3,}")
 # Types of what is part of a book.
-PARTS = ("chapter", "paper-conference")
-_PLAIN_FIELDS = ("publisher", "volume", "issue", "page", "number", "url", "language")
+PARTS = v.PARTS_OF_BOOKS
+# Our fields and the variables of CSL 1.0.1, which citeproc-py knows.
+_PLAIN_FIELDS = {
+    **{name: name for name in ("publisher", "volume", "issue", "page", "number", "language")},
+    **{name: name for name in ("edition", "genre")},
+    "url": "URL",
+    "publisher_place": "publisher-place",
+    "collection_title": "collection-title",
+    "collection_number": "collection-number",
+    "event_title": "event",
+    "event_place": "event-place",
+}
+# The roles that citeproc-py knows.
+_ROLES = (
+    *("editor", "translator", "collection-editor", "composer", "container-author"),
+    *("editorial-director", "illustrator", "interviewer", "original-author", "recipient"),
+)
 
 
 def write(
@@ -130,15 +146,14 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
     citeproc-py warns of every variable that it does not know, so the item has no others.
     """
     item: dict[str, Any] = {"id": "it", "type": source["type"]}
-    for name in _PLAIN_FIELDS:
+    for name, variable in _PLAIN_FIELDS.items():
         if source[name]:
-            item[name] = plain(source[name])
-    if "url" in item:
-        item["URL"] = item.pop("url")
+            item[variable] = plain(source[name])
     item["title"] = _title(plain(source["title"] or ""), style)
     item.update(_container(source, style))
     if authors := _authors(source, style):
         item["author"] = authors
+    item.update(_contributors(source, style))
     if item["type"] in PARTS and style.unhoused and not item.get("container-title"):
         item["type"] = style.unhoused
     item.update(_locator(item, style))
@@ -148,7 +163,7 @@ def _reference(source: Row, style: Style) -> dict[str, Any]:
     if source["url"] and source["accessed"] and not has_doi:
         item["accessed"] = _date_parts(source["accessed"])
     if item["type"] == "thesis":
-        item["genre"] = "Thesis"
+        item.setdefault("genre", "Thesis")
     _move_variable(item, style)
     for identifier in source["identifiers"]:
         if identifier["scheme"] in _CSL_SCHEMES:
@@ -188,7 +203,9 @@ def _container(source: Row, style: Style) -> Row:
     full = plain(source["container_title"] or "")
     short = plain(source["container_title_short"] or "")
     if source["type"] in PARTS and (full or short):
-        return {"container-title": style.within + (full or short)}
+        # Before the editors of a book all styles write it themselves.
+        has_editor = any(person["role"] == "editor" for person in source["contributors"])
+        return {"container-title": ("" if has_editor else style.within) + (full or short)}
     # An abbreviated title has no article, even if nothing in it is abbreviated.
     abbreviated = short or full.removeprefix("The ")
     if style.dotted and short and full:
@@ -213,6 +230,15 @@ def _authors(source: Row, style: Style) -> list[dict[str, Any]]:
     if authors and not source["authors_complete"]:
         authors.append({"literal": GOES_ON})
     return authors
+
+
+def _contributors(source: Row, style: Style) -> dict[str, list[Row]]:
+    """Return the names of those who did something else than write it, by their roles."""
+    found: dict[str, list[Row]] = {}
+    for person in source["contributors"]:
+        if person["role"] in _ROLES:
+            found.setdefault(person["role"], []).append(_name(person, style))
+    return found
 
 
 def _name(author: Row, style: Style) -> dict[str, Any]:

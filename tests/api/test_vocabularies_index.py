@@ -32,6 +32,7 @@ VOCABULARIES = [
         "version-ties",
         "title-statuses",
         "source-types",
+        "contributor-roles",
         "identifier-schemes",
         "verifications",
         "integrities",

@@ -415,3 +415,54 @@ def test_given_names_become_initials_as_the_style_writes_them(
 ) -> None:
     for style, expected in (("apa", apa), ("vancouver", vancouver)):
         assert expected in one(style, authors=[{"family": "Smith", "given": given}])
+
+
+CHAPTER: dict[str, Any] = {
+    "type": "chapter",
+    "title": "A chapter on veins",
+    "authors": [{"family": "Doe", "given": "Jane"}],
+    "contributors": [{"role": "editor", "family": "Roe", "given": "Richard"}],
+    "container_title": "Handbook of veins",
+    "edition": "3",
+    "publisher": "Springer",
+    "publisher_place": "Berlin",
+    "page": "1-20",
+    "issued": "2001",
+}
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        (
+            "apa",
+            "Doe, J. (2001). A chapter on veins. In R. Roe (ed.), Handbook of veins (3rd ed., "
+            "pp. 1–20). Springer.",
+        ),
+        (
+            "vancouver",
+            "1. Doe J. A chapter on veins. In: Roe R, editor. Handbook of veins. 3rd ed. Berlin: "
+            "Springer; 2001. p. 1-20.",
+        ),
+        (
+            "bmj",
+            "1 Doe J. A chapter on veins. In: Roe R, ed. Handbook of veins. Berlin: Springer "
+            "2001:1–20.",
+        ),
+    ],
+)
+def test_a_chapter_names_the_editors_and_the_edition_of_its_book(style: str, expected: str) -> None:
+    source = row(id="x", study_design="not_recorded", **CHAPTER)
+    assert entry(source, 1, find(style)) == expected
+
+
+def test_a_thesis_is_called_what_it_is() -> None:
+    source = row(
+        id="x",
+        type="thesis",
+        title="On veins",
+        genre="Master's thesis",
+        issued="2012",
+        study_design="not_recorded",
+    )
+    assert "[Master's thesis]" in entry(source, 1, find("apa"))
