@@ -1,8 +1,8 @@
-"""Parse a citation file and compare it with the stored sources, without storing anything."""
+"""Parse a citation file, compare it with the stored sources, and store what is new of it."""
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
@@ -28,12 +28,19 @@ from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
 from api.http.read_connection import database
 from api.http.read_route import ParsedRoute
-from models.core.errors import Fault
+from api.http.write_transaction import NEW_ERRORS, ONCE, Answer, taking, write
+from api.routes.curate import Comment, Contributor
+from api.routes.review import MOST_RECORDS
+from models.access.api_keys import Key
+from models.core.errors import Fault, InvalidRecord
 from models.read.filters import Filters
+from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.transfer import citation_matching
 from models.transfer.citation_matching import Difference
+from models.write import changes, review
+from models.write.changes import Change
 
 router = APIRouter(
     prefix="/v1", tags=["sources"], dependencies=[JsonAccepted], route_class=ParsedRoute
@@ -88,6 +95,19 @@ class Parsed(BaseModel):
 # The bytes of an answer: an ordinary one has as many as its file, but each difference from what is
 # stored tells both.
 MOST_ANSWER_BYTES = 8_000_000
+_FILE = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "*/*": {
+                "schema": {
+                    "type": "string",
+                    "description": "A file in one of the formats of `format`.",
+                }
+            }
+        },
+    }
+}
 _TOO_COMPLEX = {
     "allOf": [
         {"$ref": "#/components/schemas/Problem"},
@@ -116,19 +136,7 @@ _TOO_COMPLEX = {
             "content": {MEDIA_TYPE: {"schema": _TOO_COMPLEX}},
         },
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "*/*": {
-                    "schema": {
-                        "type": "string",
-                        "description": "A file in one of the formats of `format`.",
-                    }
-                }
-            },
-        }
-    },
+    openapi_extra=_FILE,
 )
 async def parse_sources(request: Request, query: Annotated[ParseParameters, Query()]) -> Response:
     """Parse a citation file (BibTeX, RIS, CSL-JSON, NBIB and others). Each entry is new, matches a
@@ -138,6 +146,20 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
     2,000,000 bytes and 10,000 entries. A file that takes too much time or memory is answered with
     422 `too_complex`, whose `entries` are the results for what was read until then.
     """
+
+    async def answer(found: ReadFile) -> Response:
+        told = partial(_answer, request, found)
+        return await run_in_thread(
+            request, told, partial(request.app.state.readers.run, client_of(request))
+        )
+
+    return await _with_file(request, query.format, answer)
+
+
+async def _with_file(
+    request: Request, name: str | None, answer: Callable[[ReadFile], Awaitable[Response]]
+) -> Response:
+    """Return the answer to the file that is the body of a request, once it is read."""
     state = request.app.state
     # Before the body is read, so that a refused request costs nothing.
     state.limits.count_file(request)
@@ -145,24 +167,90 @@ async def parse_sources(request: Request, query: Annotated[ParseParameters, Quer
         content = await request.body()
         state.limits.count_body(request, content)
 
-        async def answer() -> Response:
+        async def answered() -> Response:
             async with state.files.turn(request):
-                found = await state.files.read(content, query.format)
-                told = partial(_answer, request, found)
-                return await run_in_thread(
-                    request, told, partial(state.readers.run, client_of(request))
-                )
+                return await answer(await state.files.read(content, name))
 
-        return await while_there(request, answer)
+        return await while_there(request, answered)
 
 
-def _answer(request: Request, found: ReadFile) -> Response:
-    """Return the response that tells what became of each entry of a file."""
+class ImportParameters(Comment, ParseParameters):
+    """The format of the file, and why it is imported."""
+
+
+class Imported(Parsed):
+    """The result for a file of which the new sources were stored."""
+
+    stored: int
+
+
+@router.post(
+    "/sources:import",
+    status_code=201,
+    response_model=Imported,
+    responses={**NEW_ERRORS, **responses(400)},
+    openapi_extra={**_FILE, **taking(ONCE)},
+)
+async def import_sources(
+    request: Request, caller: Contributor, query: Annotated[ImportParameters, Query()]
+) -> Response:
+    """Store the new sources of a citation file, all or nothing: as proposals of a contributor, as
+    accepted sources of a curator.
+
+    What matches a stored source or has errors is told as by `/v1/sources:parse` and stays as it is.
+    At most 1,000 entries, each of which counts as one write. A file of which not all could be read
+    is refused with 422 `too_complex`, and nothing is stored.
+    """
+
+    async def answer(found: ReadFile) -> Response:
+        _refuse_unread(found)
+        request.app.state.limits.count_batch(request, caller.id, len(found.parsed.entries))
+        return await write(request, caller, partial(_store, caller, found), query.comment)
+
+    return await _with_file(request, query.format, answer)
+
+
+def _refuse_unread(found: ReadFile) -> None:
+    """Raise an error if a file was not read to its end, or has more entries than one import."""
+    _refuse_unknown(found)
+    entries = len(found.parsed.entries) + len(found.parsed.problems)
+    detail = None if found.end == "read" else found.detail
+    if entries > MOST_RECORDS:
+        detail = f"It has {entries:,} entries, and an import at most {MOST_RECORDS:,}"
+    if detail is not None:
+        raise InvalidRecord(f"{detail}. Send it in parts; nothing was stored.", code="too_complex")
+
+
+def _store(caller: Key, found: ReadFile, change: Change) -> Answer:
+    """Store the new sources of a file in the name of a caller."""
+    records = ((entry.line, entry.record, entry.dropped) for entry in found.parsed.entries)
+    is_curator = caller.may("curator")
+    outcomes = list(citation_matching.reconcile(change.connection, records, proposed=is_curator))
+    new = [outcome.source for outcome in outcomes if outcome.source is not None]
+    kind = RECORD_TYPES["source"]
+    for source in new:
+        if is_curator:
+            changes.put_source(change, source, "create")
+        else:
+            # An id that somebody else's proposal has is refused, since they must not learn of it.
+            body = source.model_dump(exclude={"state"})
+            review.propose(change, caller, kind, review.judge(caller, kind, body))
+    told = reconciled(found.format or "", found.parsed, outcomes)
+    return Answer(lambda _change: Imported(**told.model_dump(), stored=len(new)), 201)
+
+
+def _refuse_unknown(found: ReadFile) -> None:
+    """Raise an error if nothing of a file could be read."""
     if found.end == "unknown_format":
         fault = Fault(at="format", code="unknown_format", detail=found.detail)
         raise ParameterError(found.detail, [fault])
     if found.end == "internal_error":
         raise RuntimeError(found.detail)
+
+
+def _answer(request: Request, found: ReadFile) -> Response:
+    """Return the response that tells what became of each entry of a file."""
+    _refuse_unknown(found)
     detail = None if found.end == "read" else found.detail
     tally: Counter[Outcome] = Counter()
     texts: list[bytes] = []

@@ -57,9 +57,11 @@ CURATING_EXAMPLES = {
     "get_collection": ("GET", "/v1/collections/civic"),
     "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
     "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
+    "import_sources": ("POST", "/v1/sources:import"),
 }
 # The body of a request that has one.
 BODIES = {
+    "import_sources": "@article{a, title = {No congestion}, author = {Doe, Jane}, year = 2025}\n",
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
     "lookup_sources": '{"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}',
     "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010,"

@@ -6,7 +6,7 @@ import pytest
 
 from api.http.openapi import FOLDER, example
 from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
-from tests.api.examples import CURATING_EXAMPLES
+from tests.api.examples import BODIES, CURATING_EXAMPLES
 
 CIVIC = {
     "name": "CIViC",
@@ -26,7 +26,8 @@ def test_an_example_is_what_the_api_answers(
     desk.must(201, "ben", "POST", f"/v1/claims/{CLAIM}/assessments", ASSESSMENT)
     desk.accepted("collection", "civic", **CIVIC)
     method, path = CURATING_EXAMPLES[operation]
-    answer = desk.must(200, "ben", method, path)
+    body = BODIES.get(operation)
+    answer = desk.must(201 if body else 200, "ben", method, path, body)
     if pytestconfig.getoption("--write-examples"):
         text = json.dumps(answer, indent=2, ensure_ascii=False)
         (FOLDER / f"{operation}.json").write_text(text + "\n", encoding="utf-8")

@@ -106,6 +106,7 @@ TABLE: dict[str, dict[str, str]] = {
     "create_evidence": {"": CREATE},
     "create_assessment": {"": CURATORS_CREATE},
     "propose_batch": {"": CREATE},
+    "import_sources": {"": CREATE},
     **{
         f"{verb}_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
         for verb in ("replace", "change")
@@ -277,6 +278,11 @@ def _batch(bureau: Bureau, _state: str, _by: str) -> Asked:
     return "POST", "/v1/claims:batch", {"records": records}, None
 
 
+def _import(bureau: Bureau, _state: str, _by: str) -> Asked:
+    title = f"New {next(bureau.desk.numbers)}"
+    return "POST", "/v1/sources:import", f"TY  - JOUR\nTI  - {title}\nER  - \n".encode(), None
+
+
 def _preview(bureau: Bureau, state: str, by: str) -> Asked:
     return "POST", f"/v1/evidence/{bureau.record('evidence', state, by)}:preview", None, None
 
@@ -303,6 +309,7 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     **{f"merge_{kind}": _merger(kind) for kind in ("claim", "source")},
     "undo_revision": _undoing,
     "propose_batch": _batch,
+    "import_sources": _import,
     "preview_evidence": _preview,
     "get_record": _reading,
     # It has no end, so it is asked for its head.
