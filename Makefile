@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make lock · make examples · make styles
+# make run · make test · make check · make test-slow · make bench · make lock · make examples · make styles · make reference-programs
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ PORT ?= 8000
 CLAIMS ?= 100000
 CORPUS ?=
 
-.PHONY: run test test-slow bench check lock examples styles clean
+.PHONY: run test test-slow bench check lock examples styles reference-programs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -42,6 +42,13 @@ examples: $(VENV)/dev.stamp
 # Tries every installed style of citations, for half an hour, and writes which of them can be rendered.
 styles: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.citations.style_survey
+
+# BibTeX, biber and pandoc, from Debian's packages, to read what is written. Without them their tests are left out.
+reference-programs:
+	@which bibtex biber pandoc > /dev/null && echo "BibTeX, biber and pandoc are there." \
+	|| (timeout 600 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends \
+	    texlive-binaries texlive-base biber pandoc' > /dev/null 2>&1 && echo "Installed BibTeX, biber and pandoc.") \
+	|| echo "BibTeX, biber or pandoc is missing and cannot be installed here: their tests are left out."
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/cache

@@ -147,6 +147,9 @@ def _people(source: Row) -> Fields:
         fields = _names("author", source["authors"])
         if not source["authors_complete"]:
             fields["author"] += " and others"
+    if not source["authors"] and not source["contributors"]:
+        # BibTeX's styles sort by it what nobody signed.
+        fields["key"] = source["id"]
     for role in v.CONTRIBUTOR_ROLES.ids:
         people = [each for each in source["contributors"] if each["role"] == role]
         if people and role in NAME_FIELDS:

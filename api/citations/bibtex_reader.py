@@ -385,7 +385,9 @@ def _read_texts(draft: _Draft) -> None:
         else:
             draft.dropped.append(name)
     if draft.is_ours:
+        # Written for other programs, of what stands elsewhere.
         draft.fields.pop("langid", None)
+        draft.fields.pop("key", None)
     elif "language" in draft.record:
         draft.record["language"] = language_tag(draft.record["language"])
     if re.fullmatch("[0-9]{1,18}", draft.fields.get("x-sample-size", "")):
