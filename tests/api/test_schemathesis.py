@@ -113,6 +113,7 @@ STORED: dict[str, list[Any]] = {
     "external_id": ["civic:EID1"],
     "erratum_to": ["siddiqui-2014"],
     "from": ["2010"],
+    "identifier": ["doi:10.1002/ana.22085", "pmid:19724286"],
     "part_of": ["zamboni-2018"],
     "pools": ["siddiqui-2014"],
     "preprint_of": ["yang-2023"],
