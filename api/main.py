@@ -174,6 +174,10 @@ def create_app(settings: Settings) -> Application:
         files.close()
         database.close()
 
+    def is_crowded() -> bool:
+        # What stands in front of the application knows, and comes after it.
+        return bool(app.state.fair_share.is_crowded())
+
     app = Application(
         title="Claimbase",
         summary="Claims, their evidence and its strength, as JSON.",
@@ -196,7 +200,7 @@ def create_app(settings: Settings) -> Application:
     app.state.database = database
     app.state.writers = write_transaction.WriterThreads()
     # As many readers have a thread as there are connections; the others wait without a thread.
-    app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work)
+    app.state.readers = FairQueue(POOL_SIZE, fair_queue.MOST_LONG_READS, work, is_crowded)
     app.state.short_readers = FairQueue(SHORT_POOL_SIZE, SHORT_POOL_SIZE, work)
     app.state.checks = Checks(database)
     # How many connections each address has, which the server counts.

@@ -19,6 +19,13 @@ WAIT_SECONDS = 20.0
 # So many long reads of one client run at once in a process. They compete with the event loop, and
 # the processes of a database server do too, for processors that may be two.
 MOST_LONG_READS = 1
+# While other addresses ask too and the process is busy, a client has so many seconds of long reads
+# a minute: those of a database server take processors from everybody. It never owes more than it
+# pays back while a request may wait.
+CROWDED_SECONDS_PER_MINUTE = 15
+MOST_OWED_SECONDS = 3.0
+# How long the queue waits before it looks again whether clients paid back.
+PAUSE_SECONDS = 0.02
 Result = TypeVar("Result")
 
 
@@ -30,7 +37,16 @@ class FairQueue:
     the event loop's thread alone.
     """
 
-    def __init__(self, places: int, most_of_one: int, used: Limit) -> None:
+    def __init__(
+        self,
+        places: int,
+        most_of_one: int,
+        used: Limit,
+        is_crowded: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.is_crowded = is_crowded
+        self.owed = Limit(CROWDED_SECONDS_PER_MINUTE)
+        self.looks_again = False
         self.free = places
         self.most_of_one = most_of_one
         self.used = used
@@ -56,7 +72,7 @@ class FairQueue:
     @asynccontextmanager
     async def place(self, client: str) -> AsyncIterator[None]:
         """Wait for a place, and hold it as long as the context lasts. Raises Unavailable."""
-        if self.free and not self.waiting and self.held[client] < self.most_of_one:
+        if self.free and not self.waiting and self._may_have(client):
             self._lend(client)
         elif self.stopping:
             raise _stopped()
@@ -66,7 +82,9 @@ class FairQueue:
         try:
             yield
         finally:
-            self.used.take(client, time.monotonic() - began)
+            took = time.monotonic() - began
+            self.used.take(client, took)
+            self.owed.take(client, min(took, MOST_OWED_SECONDS - self.owed.missing(client)))
             self._return(client)
 
     async def _wait(self, client: str) -> None:
@@ -109,8 +127,9 @@ class FairQueue:
     def _lend_free(self) -> None:
         """Lend free places to clients that wait and do not hold as many as one may."""
         while self.free:
-            eligible = [name for name in self.waiting if self.held[name] < self.most_of_one]
+            eligible = [name for name in self.waiting if self._may_have(name)]
             if not eligible:
+                self._look_again_later()
                 return
             client = min(eligible, key=lambda name: (self.held[name], self.used.missing(name)))
             future = self.waiting[client].popleft()
@@ -119,6 +138,21 @@ class FairQueue:
             if not future.done():
                 self._lend(client)
                 future.set_result(None)
+
+    def _may_have(self, client: str) -> bool:
+        if self.held[client] >= self.most_of_one:
+            return False
+        return not self.owed.missing(client) or not self.is_crowded()
+
+    def _look_again_later(self) -> None:
+        """See to it that who waits until something is paid back gets a place without an event."""
+        if self.waiting and not self.looks_again:
+            self.looks_again = True
+            asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self.looks_again = False
+        self._lend_free()
 
     def _forget(self, client: str, future: asyncio.Future[None]) -> None:
         futures = self.waiting.get(client)

@@ -65,15 +65,26 @@ class FairShare:
 
     def _exceeds(self, address: str) -> bool:
         """Return whether an address took more than its share, while others asked as well."""
+        self._turn_window()
+        mine = self.current.get(address, 0.0) + self.previous.get(address, 0.0)
+        addresses = self._count_addresses()
+        return addresses > 1 and mine > min(TOLERANCE / addresses, LARGEST_PART) * self._total()
+
+    def _turn_window(self) -> None:
         now = time.monotonic()
         if now - self.began > WINDOW_SECONDS:
             is_next = now - self.began < 2 * WINDOW_SECONDS
             self.previous = self.current if is_next else {}
             self.since = self.began, self.used
             self.current, self.began, self.used = {}, now, time.process_time()
-        mine = self.current.get(address, 0.0) + self.previous.get(address, 0.0)
-        addresses = len(self.current.keys() | self.previous.keys())
-        return addresses > 1 and mine > min(TOLERANCE / addresses, LARGEST_PART) * self._total()
+
+    def _count_addresses(self) -> int:
+        return len(self.current.keys() | self.previous.keys())
+
+    def is_crowded(self) -> bool:
+        """Return whether several addresses ask, and the process is busy."""
+        self._turn_window()
+        return self._count_addresses() > 1 and self._is_busy(time.monotonic())
 
     def _total(self) -> float:
         return sum(self.current.values()) + sum(self.previous.values())

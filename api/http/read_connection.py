@@ -80,7 +80,8 @@ async def _read_shortly(
         with store.read_inline(THOUSAND_STEPS) as connection:
             return work(connection)
     readers: FairQueue = request.app.state.short_readers
-    return await readers.run(client, partial(_work_on, store.read_shortly, work))
+    work_in_thread = partial(_work_on, store.read_shortly, work)
+    return await run_in_thread(request, work_in_thread, partial(readers.run, client))
 
 
 def _work_on(

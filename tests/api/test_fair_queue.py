@@ -146,3 +146,30 @@ def test_at_a_stop_who_waits_is_refused_and_who_holds_a_place_finishes() -> None
         assert (of.free, of.count_held(), of.count_waiting()) == (2, 0, 0)
 
     run(test)
+
+
+def test_in_a_crowd_who_read_for_long_pays_back_before_the_next() -> None:
+    crowded = True
+    now = 0.0
+
+    async def test() -> None:
+        nonlocal crowded, now
+        work = Work(FairQueue(3, 1, Limit(60), lambda: crowded))
+        work.queue.owed = Limit(fair_queue.CROWDED_SECONDS_PER_MINUTE, lambda: now)
+        await work.ask("a")
+        work.queue.owed.take("a", fair_queue.MOST_OWED_SECONDS)
+        await work.end(0)
+        await work.ask("a", "b")
+        # There are free places, but the first owes.
+        assert work.begun == ["a", "b"]
+        now += 60
+        while work.begun != ["a", "b", "a"]:
+            await asyncio.sleep(fair_queue.PAUSE_SECONDS)
+        await work.end(2)
+        work.queue.owed.take("a", fair_queue.MOST_OWED_SECONDS)
+        crowded = False
+        await work.ask("a")
+        # Where nobody else asks, it need not wait.
+        assert work.begun == ["a", "b", "a", "a"]
+
+    run(test)
