@@ -187,6 +187,7 @@ class Imported(Parsed):
 @router.post(
     "/sources:import",
     status_code=201,
+    tags=["curating"],
     response_model=Imported,
     responses={**NEW_ERRORS, **responses(400)},
     openapi_extra={**_FILE, **taking(ONCE)},
