@@ -46,7 +46,7 @@ styles: $(VENV)/dev.stamp
 # BibTeX, biber and pandoc, from Debian's packages, to read what is written. Without them their tests are left out.
 reference-programs:
 	@which bibtex biber pandoc > /dev/null && echo "BibTeX, biber and pandoc are there." \
-	|| (timeout 600 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends \
+	|| (timeout 600 sh -c 'export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -qq -y --no-install-recommends \
 	    texlive-binaries texlive-base biber pandoc' > /dev/null 2>&1 && echo "Installed BibTeX, biber and pandoc.") \
 	|| echo "BibTeX, biber or pandoc is missing and cannot be installed here: their tests are left out."
 
