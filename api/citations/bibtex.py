@@ -10,7 +10,15 @@ from typing import Any
 from urllib.parse import quote
 
 from api.citations import latex
-from api.citations.bibtex_reader import NAME_FIELDS, TYPES, clean_url, doi_in, notice, read
+from api.citations.bibtex_reader import (
+    ENTRY_TYPES,
+    NAME_FIELDS,
+    TYPES,
+    clean_url,
+    doi_in,
+    notice,
+    read,
+)
 from api.citations.clean import (
     MONTHS,
     clean_pages,
@@ -22,7 +30,7 @@ from api.citations.clean import (
 from models.core import vocabularies as v
 from models.records.identifiers import identifiers_in
 
-__all__ = ["CANNOT_CARRY", "EXTENSION", "MEDIA_TYPES", "read", "write"]
+__all__ = ["CANNOT_CARRY", "ENTRY_TYPES", "EXTENSION", "MEDIA_TYPES", "read", "write"]
 
 Row = Mapping[str, Any]
 Fields = dict[str, str]
@@ -34,7 +42,6 @@ EXTENSION = "bib"
 # base. That an identifier is verified is not read, since a file cannot vouch for it.
 CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection")
 
-ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
 # Where books, and not journals, have numbers: there `number` is that of the series.
 _IN_BOOKS = ("book", "incollection", "inproceedings")
 # Our fields and their names in BibTeX, which may depend on the type of entry; "" is the default.

@@ -37,18 +37,20 @@ from models.records.source import MAX_CONTRIBUTORS
 
 Fields = dict[str, str]
 
+# Types of biblatex that have CSL's names.
+_SAME_NAME = (
+    *("patent", "software", "standard", "review", "legislation", "performance", "periodical"),
+)
 # The types of source by types of entry: those of the crosswalk, of biblatex and of old files.
 TYPES = {
     **{term.crosswalk["bibtex"]: term.id for term in reversed(v.SOURCE_TYPES.terms)},
     **dict.fromkeys(("misc", "manual"), "document"),
-    **{name: name for name in ("patent", "software", "standard", "review", "legislation")},
+    **{name: name for name in _SAME_NAME},
     **dict.fromkeys(("video", "movie"), "motion_picture"),
     **dict.fromkeys(("artwork", "image"), "graphic"),
     **dict.fromkeys(("audio", "music"), "song"),
     "jurisdiction": "legal_case",
     "letter": "personal_communication",
-    "performance": "performance",
-    "periodical": "periodical",
     **dict.fromkeys(("online", "electronic", "www", "webpage"), "webpage"),
     **dict.fromkeys(("booklet", "collection", "proceedings", "mvbook", "reference"), "book"),
     **dict.fromkeys(("inbook", "suppbook"), "chapter"),
@@ -102,7 +104,7 @@ _OTHER_TEXTS = {
         for entry_type in ("book", "incollection", "inproceedings")
     },
 }
-_ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
+ENTRY_TYPES = {term.id: term.crosswalk["bibtex"] for term in v.SOURCE_TYPES.terms}
 # What an entry is by its type alone.
 _GENRES = {"mastersthesis": "Master's thesis", "phdthesis": "PhD thesis"}
 # The roles of contributors that have a field of their own; the others stand in fields of ours.
@@ -370,7 +372,7 @@ def _read_texts(draft: _Draft) -> None:
     if draft.is_ours and "howpublished" in draft.fields:
         # `bibtex.write` has no other place for it; in other files it says "Version 2" and the like.
         draft.fields["booktitle"] = draft.fields.pop("howpublished")
-    entry_type = _ENTRY_TYPES.get(draft.record["type"], "misc")
+    entry_type = ENTRY_TYPES.get(draft.record["type"], "misc")
     names_of = {**_TEXTS, **_OTHER_TEXTS.get(entry_type, {})}
     if not draft.is_ours and entry_type == "article":
         # It says no more than the type of the entry.

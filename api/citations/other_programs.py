@@ -16,7 +16,7 @@ from api.citations.clean import decode_file
 from api.citations.parse_result import EntryProblem, ParsedFile
 from api.citations.ris import parse_entry
 from api.citations.tagged_lines import RawEntry, TagValue, parse_entries
-from api.citations.xml_records import Malformed, records, text_of
+from api.citations.xml_records import read_records, text_of
 
 # EndNote.
 
@@ -76,21 +76,7 @@ _ENDNOTE_OWN = {"database", "source-app", "rec-number", "foreign-keys", "ref-typ
 
 def read_endnote(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse a file of EndNote's XML. What stands after a break of the XML is one problem."""
-    parsed = ParsedFile() if parsed is None else parsed
-    broken: list[Malformed] = []
-    _parse(_endnote_entries(decode_file(content), broken), parsed)
-    for line, reason in broken:
-        detail = f"Not XML ({reason}); nothing after it was read."
-        parsed.add(EntryProblem(line, "malformed_xml", detail))
-    return parsed
-
-
-def _endnote_entries(text: str, broken: list[Malformed]) -> Iterator[RawEntry]:
-    for line, record in records(text, ("record",)):
-        if isinstance(record, Malformed):
-            broken.append(record)
-        else:
-            yield line, list(_endnote_tags(record))
+    return read_records(content, ("record",), _endnote_tags, parse_entry, parsed)
 
 
 def _endnote_tags(record: Element) -> Iterator[TagValue]:

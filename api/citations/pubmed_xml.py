@@ -6,11 +6,10 @@ Each article becomes the tags of the MEDLINE display, which `nbib` reads.
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from api.citations.clean import decode_file
 from api.citations.nbib import parse_entry
-from api.citations.parse_result import EntryProblem, ParsedFile
-from api.citations.tagged_lines import RawEntry, TagValue, parse_entries
-from api.citations.xml_records import Malformed, records, text_of
+from api.citations.parse_result import ParsedFile
+from api.citations.tagged_lines import TagValue
+from api.citations.xml_records import read_records, text_of
 
 _RECORDS = ("PubmedArticle", "PubmedBookArticle")
 # Where a value stands within an article, and the tag of the MEDLINE display for it.
@@ -53,21 +52,7 @@ _TOLD = ("GrantList", "ChemicalList", "DataBankList", "CoiStatement", "Investiga
 
 def read(content: bytes, parsed: ParsedFile | None = None) -> ParsedFile:
     """Parse a file of PubMed's XML. What stands after a break of the XML is one problem."""
-    parsed = ParsedFile() if parsed is None else parsed
-    broken: list[Malformed] = []
-    parse_entries(_raw_entries(decode_file(content), broken), parse_entry, "PMID", parsed)
-    for line, reason in broken:
-        detail = f"Not XML ({reason}); nothing after it was read."
-        parsed.add(EntryProblem(line, "malformed_xml", detail))
-    return parsed
-
-
-def _raw_entries(text: str, broken: list[Malformed]) -> Iterator[RawEntry]:
-    for line, record in records(text, _RECORDS):
-        if isinstance(record, Malformed):
-            broken.append(record)
-        else:
-            yield line, list(_tags(record))
+    return read_records(content, _RECORDS, _tags, parse_entry, parsed)
 
 
 def _tags(record: Element) -> Iterator[TagValue]:

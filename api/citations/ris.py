@@ -60,7 +60,7 @@ READ_TYPES = {
     **dict.fromkeys(("EJOUR", "INPR", "ABST"), "article-journal"),
     **dict.fromkeys(("EBOOK", "EDBOOK", "SER"), "book"),
     "ECHAP": "chapter",
-    **dict.fromkeys(("WEB",), "webpage"),
+    "WEB": "webpage",
     "GOVDOC": "report",
     **dict.fromkeys(("DBASE", "AGGR"), "dataset"),
     "CONF": "paper-conference",

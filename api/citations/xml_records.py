@@ -1,11 +1,13 @@
 """The records of an XML file, one at a time, as far as the file is well formed."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 
-from api.citations.clean import clean_text
+from api.citations.clean import clean_text, decode_file
+from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.citations.tagged_lines import RawEntry, Tags, TagValue, parse_entries
 
 # A record of PubMed or EndNote is some ten levels deep. `tostring` goes down by recursion.
 MOST_LEVELS = 50
@@ -27,7 +29,7 @@ class _Refused(Exception):
 class _Records:
     """Builds each element of some names with what is in it, and forgets it when it is given out."""
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self.found: list[tuple[int, Element]] = []
         self._names = names
         self._builder: TreeBuilder | None = None
@@ -66,7 +68,7 @@ class _Records:
         raise _Refused("It declares entities of its own")
 
 
-def records(text: str, names: Collection[str]) -> Iterator[tuple[int, Element | Malformed]]:
+def records(text: str, names: Sequence[str]) -> Iterator[tuple[int, Element | Malformed]]:
     """Yield each element of these names that is in no other, with the line on which it begins.
 
     The last is `Malformed` if the text is no XML, declares entities, or nests too deep.
@@ -82,6 +84,31 @@ def records(text: str, names: Collection[str]) -> Iterator[tuple[int, Element | 
         yield from reading.found
         line = reading.parser.CurrentLineNumber
         yield line, Malformed(line, str(error))
+
+
+def read_records(
+    content: bytes,
+    names: Sequence[str],
+    tags_of: Callable[[Element], Iterable[TagValue]],
+    parse_entry: Callable[[int, Tags], ParsedEntry],
+    parsed: ParsedFile | None,
+) -> ParsedFile:
+    """Parse a file of which each record becomes tags; what follows a break is one problem."""
+    parsed = ParsedFile() if parsed is None else parsed
+    broken: list[Malformed] = []
+
+    def raw_entries() -> Iterator[RawEntry]:
+        for line, record in records(decode_file(content), names):
+            if isinstance(record, Malformed):
+                broken.append(record)
+            else:
+                yield line, list(tags_of(record))
+
+    parse_entries(raw_entries(), parse_entry, names[0], parsed)
+    for line, reason in broken:
+        detail = f"Not XML ({reason}); nothing after it was read."
+        parsed.add(EntryProblem(line, "malformed_xml", detail))
+    return parsed
 
 
 def text_of(element: Element | None) -> str:
