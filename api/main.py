@@ -63,6 +63,7 @@ from api.routes import (
 )
 from api.settings import Settings, installed_version
 from api.site import articles, home, pages
+from api.site import claims as claim_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
 from models.search.synonyms import read_synonyms
@@ -93,7 +94,7 @@ MODULES = (
     api_keys,
 )
 # Pages for people, which no document of the API names.
-SITE = (home, articles, pages)
+SITE = (home, articles, claim_pages, pages)
 ROUTERS = (
     *(module.router for module in MODULES),
     *(module.router for module in SITE),

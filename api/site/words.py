@@ -6,7 +6,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from api.pictures.svg import LABELS
+from models.core import vocabularies as v
 
+# Labels of terms that are more than their ids without underscores.
+OF_TERMS = {
+    term.id: term.label
+    for vocabulary in (v.STUDY_DESIGNS, v.CLAIM_KINDS, v.QUESTIONS)
+    for term in vocabulary.terms
+}
 # What readers may not know, in a word that they do.
 PLAIN = {
     "not_gradable": "not gradable",
@@ -19,7 +26,7 @@ def words(term: str | None) -> str:
     """Return a term as words: `very_low` as «very low»."""
     if term is None:
         return ""
-    return PLAIN.get(term) or term.replace("_", " ").replace("-", " ")
+    return PLAIN.get(term) or OF_TERMS.get(term) or term.replace("_", " ").replace("-", " ")
 
 
 def label(term: str | None) -> str:
