@@ -117,14 +117,14 @@ def error_page(
     return Response(content, status_code=status, media_type=HTML, headers=sent)
 
 
-@router.get("/static/{version}/{name}")
-def static_file(version: Text, name: Text) -> Response:
+@router.get("/static/{version}/{file}")
+def static_file(version: Text, file: Text) -> Response:
     """Return a stylesheet, a script or a picture, which never changes under its address.
 
     A page of another version gets what there is now, and asks again each time.
     """
-    if name not in STATIC:
-        raise NotFound(f"There is no file '{name}'.")
+    if file not in STATIC:
+        raise NotFound(f"There is no file '{file}'.")
     kept = "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
     headers = {"ETag": f'"{VERSION}"', "Cache-Control": kept}
-    return Response(STATIC[name], media_type=MEDIA_TYPES[Path(name).suffix], headers=headers)
+    return Response(STATIC[file], media_type=MEDIA_TYPES[Path(file).suffix], headers=headers)

@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
+from api.site import pages
 from models.access import api_keys
 from models.database.connections import connect
 from tests.databases import DATABASES, Templates
@@ -78,6 +79,8 @@ QUERIES = {
     "list_changes": ("?limit=200&include=body",),
     "compare_days": ("?from=2009&to=2020",),
     "suggest": ("?q=ve",),
+    "show_article": ("?as_of=2010", "?as_off=2010"),
+    "show_claim": ("?as_of=2015", "?level.lte=2", "?without=nobody"),
 }
 # Asked without what they need, these are refused.
 REFUSED = {
@@ -139,6 +142,8 @@ def parts_of(client: TestClient) -> dict[str, str]:
         "kind": "evidence",
         "record": evidence["id"],
         "name": "statuses",
+        "version": pages.VERSION,
+        "file": "site.css",
     }
 
 

@@ -1,0 +1,172 @@
+"""What the pages of a claim, of an article and the first page say."""
+
+import json
+import re
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.pictures.svg import SWATCHES
+from api.site import claim_summary, forest_plot
+from api.site.pages import STATIC
+from models.core import vocabularies as v
+from models.records.serializers import Row
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+ARTICLE = "/articles/article-ccsvi-explained"
+
+
+def text_of(page: str) -> str:
+    """Return the text of a page without its elements."""
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
+
+
+def test_a_browser_gets_the_first_page_and_a_program_the_index(client: TestClient) -> None:
+    page = client.get("/", headers=HTML)
+    assert page.headers["content-type"].startswith("text/html")
+    assert f'href="{ARTICLE}?as_of=2010"' in page.text
+    for accept in ("application/json", "*/*"):
+        index = client.get("/", headers={"Accept": accept})
+        assert index.json()["links"]["claims"] == "/v1/claims"
+
+
+def test_a_page_is_kept_and_lets_nothing_in(client: TestClient) -> None:
+    page = client.get("/claims/ccsvi-causes-ms", headers=HTML)
+    again = client.get(
+        "/claims/ccsvi-causes-ms", headers={**HTML, "If-None-Match": page.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"\sstyle=|\son\w+=|(src|href)=\"(https?:)?//(?!doi\.org)", page.text)
+
+
+@pytest.mark.parametrize("address", ["/", ARTICLE, "/claims/ccsvi-causes-ms"])
+def test_a_page_is_light(client: TestClient, address: str) -> None:
+    assert len(client.get(address, headers=HTML).content) < 100_000
+
+
+def test_a_claim_tells_its_status_and_both_sides(client: TestClient) -> None:
+    claim = client.get("/v1/claims/ccsvi-causes-ms").json()
+    shown = text_of(client.get("/claims/ccsvi-causes-ms", headers=HTML).text)
+    assert "refuted since 31 December 2019" in shown
+    for line in claim["evidence"]:
+        assert " ".join(line["finding"].split()) in shown
+    counts = claim["counts"]
+    assert f"For ({counts['supports']})" in shown
+    assert f"Against ({counts['disputes']})" in shown
+    for assessment in claim["assessments"]:
+        assert assessment["verdict"] in shown
+
+
+def test_a_claim_as_of_a_day_is_that_of_the_api(client: TestClient) -> None:
+    then = client.get("/v1/claims/ccsvi-causes-ms?as_of=2010").json()
+    shown = client.get("/claims/ccsvi-causes-ms?as_of=2010", headers=HTML).text
+    assert f'<span id="status"><span class="chip status-{then["status"]}">' in shown
+    assert shown.count("data-published=") == then["counts"]["evidence"]
+
+
+def test_what_would_be_without_some_evidence(client: TestClient) -> None:
+    query = "level.lte=not_gradable&without=cochrane"
+    asked = client.get(f"/v1/claims/ccsvi-causes-ms/explanation?{query}").json()
+    shown = text_of(client.get(f"/claims/ccsvi-causes-ms?{query}", headers=HTML).text)
+    assert f"Without that it would be {asked['status']} (moderate certainty)" in shown
+
+
+def test_an_article_has_every_sentence_with_its_status(client: TestClient) -> None:
+    claims = client.get("/v1/sources/article-ccsvi-explained/claims?limit=200").json()["data"]
+    page = client.get(ARTICLE, headers=HTML).text
+    for claim in claims:
+        assert f'class="status-{claim["status"]}" ' in page
+        assert f'data-claim="{claim["id"]}"' in page
+    shown = text_of(page)
+    assert "Its main claim: CCSVI causes MS. refuted" in shown
+    assert "Asserted by Zamboni, hedged with “proposes”" in shown
+
+
+def test_the_slider_of_an_article_holds_what_the_address_shows(client: TestClient) -> None:
+    page = client.get(ARTICLE, headers=HTML).text
+    (content,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    runs = json.loads(content)["runs"]
+    for year in (2008, 2010, 2012, 2018):
+        then = client.get(f"{ARTICLE}?as_of={year}", headers=HTML).text
+        for claim, run in runs.items():
+            held = [status for starts, status, *_ in run if starts <= f"{year}-12-31"]
+            status = held[-1] if held else "none"
+            mark = (
+                rf'<mark class="status-{status}" id="[^"]+" data-place="\d+" data-claim="{claim}"'
+            )
+            assert re.search(mark, then), (claim, year)
+
+
+def test_an_error_is_a_page_to_a_browser_alone(client: TestClient) -> None:
+    page = client.get("/claims/ccsvi-cause-ms", headers=HTML)
+    assert page.status_code == 404
+    assert "Did you mean <strong>ccsvi-causes-ms</strong>" in page.text
+    problem = client.get("/claims/ccsvi-cause-ms", headers={"Accept": "application/json"})
+    assert problem.headers["content-type"] == "application/problem+json"
+    of_the_api = client.get("/v1/claims/ccsvi-cause-ms", headers=HTML)
+    assert of_the_api.headers["content-type"] == "application/problem+json"
+    unknown = client.get("/claims/ccsvi-causes-ms?as_off=2010", headers=HTML)
+    assert (unknown.status_code, "as_of" in unknown.text) == (400, True)
+
+
+def test_what_a_reader_sends_is_text_on_a_page(client: TestClient) -> None:
+    page = client.get("/claims/%3Cscript%3Ealert(1)%3C%2Fscript%3E", headers=HTML)
+    assert "<script>alert" not in page.text
+
+
+def test_statuses_have_the_colours_of_the_pictures() -> None:
+    light, _, dark = STATIC["site.css"].decode().partition("@media (prefers-color-scheme: dark)")
+    for mode, css in enumerate((light, dark)):
+        for status in v.STATUSES.ids:
+            swatch = SWATCHES[status][mode]
+            assert f"--{status}: {swatch.fill};" in css
+            assert f"--on-{status}: {swatch.ink};" in css
+
+
+def test_every_status_and_certainty_has_its_sentence() -> None:
+    assert claim_summary.STATUSES.keys() == set(v.STATUSES.ids)
+    assert claim_summary.CERTAINTIES.keys() == set(v.CERTAINTIES.ids)
+
+
+def effect(measure: str, estimate: float | None, low: float | None, high: float | None) -> Row:
+    """Return an effect as it is stored."""
+    return {
+        "measure": measure,
+        "estimate": estimate,
+        "low": low,
+        "high": high,
+        "p": None,
+        "unit": None,
+    }
+
+
+def test_effects_share_a_scale_about_no_effect() -> None:
+    wide, narrow = effect("odds ratio", 4, 1, 16), effect("odds ratio", 0.25, 0.125, 0.5)
+    first, second = (forest_plot.plot(each, [wide, narrow]) for each in (wide, narrow))
+    assert first is not None
+    assert second is not None
+    middle = forest_plot.WIDTH / 2
+    assert (first.low, first.high) == (middle, forest_plot.WIDTH - forest_plot.MARGIN)
+    # Four times less lies as far from the middle as four times more.
+    assert first.estimate - middle == pytest.approx(middle - second.estimate)
+    assert (first.cut_high, second.cut_low) == (False, False)
+
+
+def test_what_cannot_be_drawn_is_told_in_words_alone() -> None:
+    assert forest_plot.plot(effect("I²", 79, 70, 85), []) is None
+    assert forest_plot.plot(effect("odds ratio", 3, None, None), []) is None
+    assert forest_plot.plot(effect("odds ratio", 3, 0, 9), []) is None
+    assert forest_plot.in_words(effect("odds ratio", 3.36, 1.92, 5.85)) == (
+        "odds ratio 3.36 (1.92 to 5.85)"
+    )
+
+
+def test_an_interval_beyond_the_scale_is_cut() -> None:
+    far = effect("odds ratio", 43, 2, 4000)
+    drawn = forest_plot.plot(far, [far])
+    assert drawn is not None
+    assert (drawn.cut_low, drawn.cut_high) == (False, True)
