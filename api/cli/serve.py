@@ -55,6 +55,7 @@ def serve(
     address = f"http://{host_in_url}:{settings.port}"
     typer.echo(
         f"Claimbase {installed_version()}: {content}, {database_name}\n"
+        f"  Pages {address}/\n"
         f"  API   {address}/v1\n"
         f"  Docs  {address}/docs\n"
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
