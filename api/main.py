@@ -10,7 +10,6 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,6 +27,7 @@ from api.http.middleware import (
     AddressMiddleware,
     BodyMiddleware,
     HeadMiddleware,
+    ProblemCORSMiddleware,
     RequestIdMiddleware,
     ServerErrorMiddleware,
     StandingHeadersMiddleware,
@@ -129,7 +129,7 @@ SHOWN_HEADERS = [
 def middleware(settings: Settings) -> list[Middleware]:
     """Return the middleware of every request, the outermost first."""
     cors = Middleware(
-        CORSMiddleware,
+        ProblemCORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=METHODS,
         allow_headers=SENT_HEADERS,

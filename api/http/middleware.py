@@ -8,15 +8,18 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus, unquote_to_bytes
 
-from fastapi import Request
+from fastapi import Request, Response
+from pydantic_core import to_json
+from starlette.datastructures import Headers as RequestHeaders
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import request_body
 from api.http.clients import address_of
 from api.http.compression import Headers, varied
-from api.http.errors import on_domain_error, problem
+from api.http.errors import MEDIA_TYPE, on_domain_error, problem, problem_body
 from models.access.api_keys import redact_keys
 from models.core.errors import ClaimbaseError
 
@@ -80,6 +83,23 @@ def with_standing_headers(headers: Headers) -> Headers:
     own = {name for name, _ in headers}
     missing = [header for header in RAW_SECURITY_HEADERS if header[0] not in own]
     return [*headers, *missing, RAW_DISCLAIMER]
+
+
+class ProblemCORSMiddleware(CORSMiddleware):
+    """Starlette's CORS, whose refused preflights are problems as all errors are."""
+
+    def preflight_response(self, request_headers: RequestHeaders) -> Response:
+        answer = super().preflight_response(request_headers)
+        if answer.status_code == 200:
+            return answer
+        body = problem_body("http_error", f"{bytes(answer.body).decode()}.")
+        headers = {
+            name: value
+            for name, value in answer.headers.items()
+            if name not in ("content-length", "content-type")
+        }
+        content = to_json(body, exclude_none=True)
+        return Response(content, answer.status_code, headers, media_type=MEDIA_TYPE)
 
 
 class RequestIdMiddleware:

@@ -281,7 +281,10 @@ def test_a_browser_may_ask_beforehand_what_it_may_do(method: str, client: TestCl
     assert answer.headers["access-control-allow-origin"] == "*"
     assert set(answer.headers["access-control-allow-methods"].split(", ")) == METHODS
     other = {**asks, "Access-Control-Request-Headers": "X-Other"}
-    assert client.options("/v1/claims", headers={**PAGE, **other}).status_code == 400
+    refused = client.options("/v1/claims", headers={**PAGE, **other})
+    assert refused.status_code == 400
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert "headers" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(
