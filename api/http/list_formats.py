@@ -18,7 +18,7 @@ from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
 from api.http.errors import ParameterError, not_acceptable
-from api.http.negotiation import negotiate, parameters_of
+from api.http.negotiation import LINES_TYPES, negotiate, parameters_of
 from models.core.errors import Fault
 from models.core.vocabularies import SOURCE_TYPES
 from models.database.connections import Database
@@ -34,7 +34,7 @@ Item = TypeVar("Item")
 Read = Callable[[Database, listings.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 
 FORMATS = formats.WRITTEN
-LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
+LINES = Format("jsonl", LINES_TYPES, "jsonl")
 IN_LINES = {LINES.name: LINES}
 TABLE = Format("csv", csv.MEDIA_TYPES, csv.EXTENSION)
 # The parameters of a bibliography, in the order in which its ETag names them.
