@@ -14,7 +14,7 @@ from models.access.api_keys import Key
 from models.access.proposal_ownership import is_own_proposal
 from models.core.dates import now
 from models.core.errors import Fault, record_faults
-from models.core.types import REVIEW_FIELDS, Strict
+from models.core.types import REVIEW_FIELDS, Strict, numbered_slug
 from models.database.prepared_statements import select_rows
 from models.records import retired
 from models.records.record_types import RECORD_TYPES, current_id, read_states
@@ -516,7 +516,7 @@ def _give_slugs(
         # The next numbers of each stem, ever more of them where many are used.
         tried = {
             stem: [
-                _numbered(stem, new_sources.numbers.get(stem, 0) + more + 1)
+                numbered_slug(stem, new_sources.numbers.get(stem, 0) + more + 1)
                 for more in range(ahead * len(of_stem))
             ]
             for stem, of_stem in waiting.items()
@@ -533,10 +533,6 @@ def _give_slugs(
             if not of_stem:
                 del waiting[stem]
         ahead *= 2
-
-
-def _numbered(stem: str, number: int) -> str:
-    return stem if number == 1 else f"{stem}-{number}"
 
 
 def _used(connection: Connection, slugs: Sequence[str], visible: _Visible) -> set[str]:
