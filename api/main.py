@@ -62,6 +62,8 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import Settings, installed_version
+from api.site import articles, home, pages
+from api.site import claims as claim_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
 from models.search.synonyms import read_synonyms
@@ -91,8 +93,11 @@ MODULES = (
     curate,
     api_keys,
 )
+# Pages for people, which no document of the API names.
+SITE = (home, articles, claim_pages, pages)
 ROUTERS = (
     *(module.router for module in MODULES),
+    *(module.router for module in SITE),
     history.worded,
     changes.streamed,
     review.reads,
@@ -209,6 +214,7 @@ def create_app(settings: Settings) -> Application:
     app.state.exports = set()
     app.state.streams = streams
     app.state.files = files
+    app.state.error_page = pages.error_page
     app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(
         Limit(settings.key_writes_per_minute),

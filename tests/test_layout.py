@@ -30,6 +30,7 @@ ORDER = {
         {"citations"},
         {"http"},
         {"routes"},
+        {"site"},
         {"main"},
         {"cli"},
         {"__main__"},

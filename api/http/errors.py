@@ -361,7 +361,16 @@ def problem(
     content = redact_keys(content.decode()).encode()
     state.setdefault("denied", code)
     sent = {**PROBLEM_TYPES[code].headers, **(headers or {})}
+    if _wants_page(request):
+        shown: Response = request.app.state.error_page(request, content, body.status, sent)
+        return shown
     return Response(content, status_code=body.status, media_type=MEDIA_TYPE, headers=sent)
+
+
+def _wants_page(request: Request) -> bool:
+    """Return whether a browser asks for a page: errors of the API are never pages."""
+    is_page = not request.url.path.startswith("/v1")
+    return is_page and "text/html" in request.headers.get("accept", "")
 
 
 class ParameterError(ClaimbaseError):

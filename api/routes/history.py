@@ -157,7 +157,7 @@ def explain_status(
         return unchanged
     set_aside = query.set_aside()
     if set_aside is not None:
-        _require_known(found, set_aside)
+        require_known(found, set_aside)
     then = claim_aggregate.as_of(found, query.as_of) if query.as_of else found
     tied = claim_aggregate.parts(then)["relations"]
     answer = explanation.explain(
@@ -188,7 +188,7 @@ def _explanation_tag(connection: Connection, found: ClaimAggregate, media_type: 
     return f'"{tag}{"-text" if media_type == PLAIN else ""}"'
 
 
-def _require_known(found: ClaimAggregate, set_aside: explanation.SetAside) -> None:
+def require_known(found: ClaimAggregate, set_aside: explanation.SetAside) -> None:
     """Refuse to set aside a group or a source that has no line on the claim."""
     public = [row for row in found.evidence if row["state"] in PUBLIC_STATES]
     pooled = {study["source"] for row in public for study in row["pooled"]}

@@ -83,6 +83,3 @@ def get_notice(request: Request) -> Response:
     etag = f'"{installed_version()}"'
     unchanged = pagination.not_modified(request, etag)
     return unchanged or pagination.json_response(to_json(Notice()), etag)
-
-
-router.get("/", response_model=Index, responses=LIST_ERRORS, include_in_schema=False)(index)

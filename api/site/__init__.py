@@ -1,0 +1,1 @@
+"""Pages for people: an article with its evidence, claims, sources, search, and curating."""

@@ -1,0 +1,116 @@
+"""An article as it reads, with what the evidence says of each of its sentences."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+from pydantic_core import to_json
+from sqlalchemy import Connection
+
+from api.http.read_connection import ThreadReader
+from api.http.read_route import ReadRoute
+from api.routes.sources import SourceReference
+from api.site.article_text import paragraphs
+from api.site.pages import not_modified, page, page_tag
+from models.core import vocabularies as v
+from models.core.dates import now
+from models.read import listings
+from models.read.filters import AS_OF, Day, Filters
+from models.read.stated_in import MOST_STATEMENTS, Standing, standing_on, standings, statements_in
+from models.records.serializers import Row
+from models.status.rules import RULE_BY_NAME
+
+router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+
+# What had been published longer before an article than this is all in its first year.
+YEARS_BEFORE = 5
+
+
+class ArticleParameters(Filters):
+    """As of when."""
+
+    as_of: Day | None = Field(None, description=AS_OF)
+
+
+@router.get("/articles/{source:reference}")
+def show_article(
+    request: Request,
+    connection: ThreadReader,
+    source: SourceReference,
+    query: Annotated[ArticleParameters, Query()],
+) -> Response:
+    """Show an article's sentences, each marked by the status of its claim, over the years."""
+    etag = page_tag(connection)
+    if unchanged := not_modified(request, etag):
+        return unchanged
+    article = listings.read_referenced_source(connection, source)
+    stated = statements_in(connection, article["id"])
+    runs = standings(connection, sorted({each["claim"]["id"] for each in stated}))
+    day = query.as_of or now()[:10]
+    for each in stated:
+        each["standing"] = standing_on(runs[each["claim"]["id"]], day)
+    years = _years(runs, article)
+    return page(
+        request,
+        etag,
+        "article.html",
+        title=article["title"] or article["citation"],
+        description="Each sentence of this article, marked by what the evidence says of it.",
+        json_address=f"/v1/sources/{article['id']}/claims",
+        article=article,
+        statements=stated,
+        most=MOST_STATEMENTS,
+        paragraphs=paragraphs(stated),
+        main_claim=_main_claim(connection, article, day),
+        as_of=query.as_of,
+        year=int(day[:4]),
+        years=years,
+        counts=_counts(stated),
+        rules={name: rule.sentence for name, rule in RULE_BY_NAME.items()},
+        data=to_json(_for_script(stated, runs, years, article)).decode().replace("<", "\\u003c"),
+    )
+
+
+def _years(runs: dict[str, list[Standing]], article: Row) -> tuple[int, int]:
+    """Return the first and the last year of the slider: from the first status on, but not long
+    before the article, and to the present.
+    """
+    present = int(now()[:4])
+    first = min((int(run[0].starts[:4]) for run in runs.values() if run), default=present)
+    return min(max(first, (article["year"] or first) - YEARS_BEFORE), present), present
+
+
+def _main_claim(connection: Connection, article: Row, day: str) -> Row | None:
+    slug = article["main_claim"]
+    if slug is None:
+        return None
+    found = listings.load_claim(connection, slug, None, None)
+    run = standings(connection, [slug])[slug]
+    return {**found.claim, "standing": standing_on(run, day)}
+
+
+def _counts(stated: list[Row]) -> list[tuple[str | None, int]]:
+    """Return how many sentences have each status, those against first."""
+    tally = Counter(
+        each["standing"].status if each["standing"] is not None else None for each in stated
+    )
+    order = [*(term.id for term in v.STATUSES.terms), None]
+    return [(status, tally[status]) for status in order if tally[status]]
+
+
+def _for_script(
+    stated: list[Row], runs: dict[str, list[Standing]], years: tuple[int, int], article: Row
+) -> dict[str, Any]:
+    """Return what the slider needs: nothing is asked of the server while it moves."""
+    used = {standing.rule for run in runs.values() for standing in run}
+    return {
+        "years": years,
+        "runs": runs,
+        "rules": {name: RULE_BY_NAME[name].sentence for name in sorted(used)},
+        "statuses": {term.id: term.label for term in v.STATUSES.terms},
+        "text_sha256": article["text_sha256"],
+        "places": [
+            [each["start"], each["end"], each["claim"]["id"], each["key"]] for each in stated
+        ],
+    }

@@ -1,0 +1,140 @@
+"""A claim with its evidence on both sides, why it has its status, and what would change that."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
+from sqlalchemy import Connection, select
+
+from api.http.read_connection import ThreadReader
+from api.http.read_route import ReadRoute
+from api.routes.claims import ClaimSlug
+from api.routes.history import ExplanationParameters, require_known
+from api.site import claim_summary, forest_plot
+from api.site.pages import not_modified, page, page_tag
+from models.core import vocabularies as v
+from models.core.dates import now
+from models.read import listings
+from models.read.listings import document
+from models.read.predictions import predictions
+from models.read.stated_in import standings
+from models.records.serializers import Row
+from models.status import claim_aggregate, explanation
+from models.status.explanation import Explanation
+from models.status.rules import RULE_BY_NAME
+
+router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+
+# The sides in the order of the page, each with its heading.
+SIDES = (("supports", "For"), ("disputes", "Against"), ("inconclusive", "Inconclusive"))
+
+
+@router.get("/claims/{claim}")
+def show_claim(
+    request: Request,
+    connection: ThreadReader,
+    claim: ClaimSlug,
+    query: Annotated[ExplanationParameters, Query()],
+) -> Response:
+    """Show a claim: its status, the evidence by side, why, what would change it, who says it."""
+    etag = page_tag(connection)
+    if unchanged := not_modified(request, etag):
+        return unchanged
+    whole = listings.load_claim(connection, claim, None, query.known_at)
+    set_aside = query.set_aside()
+    if set_aside is not None:
+        require_known(whole, set_aside)
+    then = claim_aggregate.as_of(whole, query.as_of) if query.as_of else whole
+    core = claim_aggregate.core(then).model_dump()
+    parts = claim_aggregate.parts(then)
+    tied = predictions(connection, parts["relations"], query.as_of, query.known_at)
+    explained = explanation.explain(whole, query.as_of, None, tied)
+    sources = {source["id"]: source for source in parts["sources"]}
+    lines = _lines(parts["evidence"], explained)
+    run = standings(connection, [claim])[claim]
+    present = int(now()[:4])
+    return page(
+        request,
+        etag,
+        "claim.html",
+        title=core["statement"],
+        description=claim_summary.in_one_sentence(core),
+        json_address=f"/v1/claims/{claim}",
+        claim=core,
+        own_notice=then.claim["notice"],
+        summary=claim_summary.summary(core, explained, lines),
+        explained=explained,
+        what_if=None
+        if set_aside is None
+        else explanation.explain(whole, query.as_of, set_aside, tied),
+        set_aside=set_aside or explanation.SetAside(),
+        sides=[
+            (name, text, [line for line in lines if line["direction"] == name])
+            for name, text in SIDES
+        ],
+        sources=sources,
+        occurrences=parts["occurrences"],
+        assessments=parts["assessments"],
+        relations=_relations(connection, parts["relations"]),
+        groups=sorted({line["independence_group"] for line in lines}),
+        levels=[term for term in v.EVIDENCE_LEVELS.terms if term.id != "not_gradable"],
+        as_of=query.as_of,
+        years=(min(int(run[0].starts[:4]), present) if run else present, present),
+        year=int((query.as_of or now())[:4]),
+        data=_for_script(claim, run),
+    )
+
+
+def _lines(evidence: Sequence[Row], explained: Explanation) -> list[Row]:
+    """Return the lines of evidence with their rank, what they did for the status, and their effects
+    as pictures: the best first, and of equal ones the newest.
+    """
+    told = {line.id: line for line in explained.lines}
+    effects = [effect for line in evidence for effect in line["effects"]]
+    lines = [
+        {
+            **line,
+            "rank": told[line["id"]].rank,
+            "grading": told[line["id"]].grading,
+            "part": told[line["id"]].part,
+            "drawn": [
+                {"text": forest_plot.in_words(effect), "plot": forest_plot.plot(effect, effects)}
+                for effect in line["effects"]
+            ],
+        }
+        for line in evidence
+        if line["id"] in told
+    ]
+    lines.sort(key=lambda line: line["published"], reverse=True)
+    return sorted(lines, key=lambda line: line["rank"])
+
+
+def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
+    """Return the ties from a claim, each with the statement and the status of its target."""
+    targets = sorted({relation["target"] for relation in relations})
+    if not targets:
+        return []
+    found = connection.execute(
+        select(document.c.claim, document.c.statement, document.c.status).where(
+            document.c.claim.in_(targets)
+        )
+    ).mappings()
+    known: Mapping[str, Any] = {row["claim"]: row for row in found}
+    return [
+        {**relation, "of": known[relation["target"]]}
+        for relation in relations
+        if relation["target"] in known
+    ]
+
+
+def _for_script(claim: str, run: Sequence[Any]) -> str:
+    used = Counter(standing.rule for standing in run)
+    content = {
+        "claim": claim,
+        "run": run,
+        "rules": {name: RULE_BY_NAME[name].sentence for name in sorted(used)},
+        "statuses": {term.id: term.label for term in v.STATUSES.terms},
+    }
+    return to_json(content).decode().replace("<", "\\u003c")

@@ -1,0 +1,102 @@
+"""The first page: what this is, and where to begin."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection, func, select
+
+from api.http import pagination
+from api.http.negotiation import json_accepted, negotiate
+from api.http.read_connection import ThreadReader
+from api.http.read_route import ReadRoute
+from api.routes import index
+from api.site.pages import HTML, not_modified, page, page_tag
+from models.core import vocabularies as v
+from models.core.dates import now
+from models.read import facets, listings
+from models.read.listings import document, occurrence
+from models.read.stated_in import Standing, standing_on, standings
+from models.records.serializers import Row, sources_by_id
+
+router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+
+MOST_ARTICLES = 8
+# A year in which much that is believed today was open, or the other way round.
+LOOK_BACK = 2010
+
+
+@router.get("/")
+def show_home(request: Request, connection: ThreadReader) -> Response:
+    """Show where to begin; a program that asks for JSON gets the index of the API."""
+    accepted = negotiate(pagination.header(request, "accept"), ("application/json", HTML))
+    if accepted != HTML:
+        json_accepted(request)
+        return index.index(request, connection)
+    etag = page_tag(connection)
+    if unchanged := not_modified(request, etag):
+        return unchanged
+    articles = _articles(connection)
+    _, counted = facets.facets(connection, listings.CLAIMS, {}, ("status",))
+    return page(
+        request,
+        etag,
+        "home.html",
+        title="Claimbase: what is claimed, and what the evidence says",
+        description="Claims of documents with the evidence for and against them, over the years.",
+        json_address="/v1",
+        articles=articles,
+        look_back=LOOK_BACK,
+        statuses=_by_status(counted["status"]["terms"]),
+    )
+
+
+def _by_status(terms: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
+    counts = {term["term"]: term["count"] for term in terms}
+    return [(term.id, counts[term.id]) for term in v.STATUSES.terms if counts.get(term.id)]
+
+
+def _articles(connection: Connection) -> list[Row]:
+    """Return the documents of which most claims are recorded, each with its main claim and how the
+    status of that ran.
+    """
+    number = func.count().label("number")
+    found = connection.execute(
+        select(occurrence.c.source, number)
+        .join(document, document.c.claim == occurrence.c.claim)
+        .where(occurrence.c.state == "accepted")
+        .group_by(occurrence.c.source)
+        .order_by(number.desc(), occurrence.c.source)
+        .limit(MOST_ARTICLES)
+    ).all()
+    known = sources_by_id(connection, [row.source for row in found])
+    slugs = sorted({known[row.source]["main_claim"] for row in found} - {None})
+    runs = standings(connection, slugs)
+    statements = dict(
+        connection.execute(
+            select(document.c.claim, document.c.statement).where(document.c.claim.in_(slugs))
+        ).all()
+    )
+    return [
+        {
+            **known[row.source],
+            "number": row.number,
+            "main": _main(known[row.source]["main_claim"], runs, statements),
+        }
+        for row in found
+    ]
+
+
+def _main(
+    slug: str | None, runs: dict[str, list[Standing]], statements: dict[str, str]
+) -> Row | None:
+    if slug is None or not runs.get(slug):
+        return None
+    run = runs[slug]
+    today = now()[:10]
+    return {
+        "id": slug,
+        "statement": statements[slug],
+        "today": standing_on(run, today),
+        "then": standing_on(run, f"{LOOK_BACK}-12-31"),
+    }

@@ -1,0 +1,130 @@
+"""What every page is: a template filled in, with the headers that a page has."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import Connection
+
+from api.http import pagination
+from api.http.errors import Problem
+from api.http.read_route import ReadRoute
+from api.pictures.svg import LABELS
+from api.site.words import FILTERS
+from models.core.dates import now
+from models.core.errors import NotFound
+from models.core.notice import NOTICE
+from models.core.types import Text
+from models.read import listings
+
+HERE = Path(__file__).parent
+HTML = "text/html"
+# A page takes scripts, styles and pictures of this server alone, and no inline ones.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+STATIC = {path.name: path.read_bytes() for path in sorted((HERE / "static").iterdir())}
+TEMPLATES = sorted((HERE / "templates").iterdir())
+# It moves with every file that a page is made of, so that a browser never mixes two versions.
+VERSION = hashlib.sha256(
+    b"".join([*STATIC.values(), *(path.read_bytes() for path in TEMPLATES)])
+).hexdigest()[:10]
+
+templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+templates.filters.update(FILTERS)
+templates.globals.update(notice=NOTICE, version=VERSION, labels=LABELS)
+
+router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+
+
+def page_tag(connection: Connection) -> str:
+    """Return the ETag of every page: it moves with each change, each day, and each version."""
+    return f'W/"s{listings.current_serial(connection)}-{now()[:10]}-{VERSION}"'
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """Return a 304 if the browser has this page already, else None."""
+    return pagination.not_modified(request, etag)
+
+
+def page(
+    request: Request,
+    etag: str,
+    template: str,
+    *,
+    title: str,
+    description: str = "",
+    json_address: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> Response:
+    """Return a page. `json_address` is where a program reads the same; the values go to the
+    template.
+    """
+    content = templates.get_template(template).render(
+        title=title,
+        description=description,
+        json_address=json_address,
+        path=request.url.path,
+        query=request.url.query,
+        base=str(request.base_url).rstrip("/"),
+        **values,
+    )
+    sent = {"ETag": etag, **pagination.CACHE, "Content-Security-Policy": POLICY, **(headers or {})}
+    if json_address is not None:
+        sent["Link"] = f'<{json_address}>; rel="alternate"; type="application/json"'
+    return Response(content, media_type=HTML, headers=sent)
+
+
+def error_page(
+    request: Request, problem: bytes, status: int, headers: Mapping[str, str]
+) -> Response:
+    """Return the page of an error, which says what to do about it, from its JSON."""
+    body = Problem.model_validate_json(problem)
+    content = templates.get_template("error.html").render(
+        title=body.title.capitalize(),
+        description="",
+        json_address=None,
+        path=request.url.path,
+        query="",
+        base="",
+        problem=body,
+    )
+    sent = {**headers, "Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    return Response(content, status_code=status, media_type=HTML, headers=sent)
+
+
+@router.get("/static/{version}/{name}")
+def static_file(version: Text, name: Text) -> Response:
+    """Return a stylesheet, a script or a picture, which never changes under its address.
+
+    A page of another version gets what there is now, and asks again each time.
+    """
+    if name not in STATIC:
+        raise NotFound(f"There is no file '{name}'.")
+    kept = "public, max-age=31536000, immutable" if version == VERSION else "no-cache"
+    headers = {"ETag": f'"{VERSION}"', "Cache-Control": kept}
+    return Response(STATIC[name], media_type=MEDIA_TYPES[Path(name).suffix], headers=headers)
