@@ -43,11 +43,14 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # By what claims are counted beside their list.
 CLAIM_FACETS = ("status", "certainty", "kind", "topic", "evidence_level", "direction")
-MOST_SHOWN_TERMS = 12
+TERMS_SHOWN = 12
 # The best matches of each sort; the rest is a click away.
-MOST_FOUND = 10
+RESULTS_SHOWN = 10
+PLACES_SHOWN = 2
+TOPICS_SHOWN = 500
+CLAIMS_OF_TOPIC = 50
 # As many claims as a table can show in 100 kB.
-MOST_MATRIX_CLAIMS = 15
+CLAIMS_IN_MATRIX = 15
 
 
 class ClaimListParameters(ClaimFilters, Paging):
@@ -197,8 +200,8 @@ def _facets(
             shown.append(
                 {
                     "name": name,
-                    "terms": terms[:MOST_SHOWN_TERMS],
-                    "rest": terms[MOST_SHOWN_TERMS:],
+                    "terms": terms[:TERMS_SHOWN],
+                    "rest": terms[TERMS_SHOWN:],
                 }
             )
     return shown
@@ -321,7 +324,7 @@ def show_search(
         q=query.q,
         claims=claims,
         sources=sources,
-        most=MOST_FOUND,
+        most=RESULTS_SHOWN,
         near=[] if claims or sources or not query.q else _near(connection, query.q),
     )
 
@@ -331,7 +334,7 @@ class _Found(BaseModel):
 
     q: str
     sort: list[str] = []
-    limit: int = MOST_FOUND
+    limit: int = RESULTS_SHOWN
     cursor: str | None = None
 
 
@@ -355,7 +358,7 @@ def _found_claims(request: Request, connection: Connection, query: SearchParamet
         requested_parameters(query),
         listing.default,
         None,
-        MOST_FOUND,
+        RESULTS_SHOWN,
     )
     marked = search_results.highlights(rows, sought, None)
     return [
@@ -374,7 +377,7 @@ def _found_sources(request: Request, connection: Connection, query: SearchParame
         requested_parameters(query),
         listing.default,
         None,
-        MOST_FOUND,
+        RESULTS_SHOWN,
     )
     found = sources_out(connection, rows)
     marked = search_results.source_highlights(found, sought)
@@ -384,15 +387,14 @@ def _found_sources(request: Request, connection: Connection, query: SearchParame
     ]
 
 
-# A few places say enough; they are HTML already, in which only the marks are elements.
-MOST_MARKED_PLACES = 2
-
-
 def _marks(highlights: Mapping[str, str]) -> Row:
-    """Return the marked statement or title, if it has a match, and some other marked texts."""
+    """Return the marked statement or title, if it has a match, and some other marked texts.
+
+    They are HTML already, in which only the marks are elements.
+    """
     own = highlights.get("statement") or highlights.get("title")
     others = [html for name, html in highlights.items() if name not in ("statement", "title")]
-    return {"own": own, "others": others[:MOST_MARKED_PLACES]}
+    return {"own": own, "others": others[:PLACES_SHOWN]}
 
 
 def _near(connection: Connection, q: str) -> list[Row]:
@@ -412,7 +414,7 @@ def show_topics(request: Request, connection: ThreadReader) -> Response:
     if unchanged := not_modified(request, etag):
         return unchanged
     rows = connection.execute(
-        select(topic).where(topic.c.state == "accepted").order_by(topic.c.id).limit(MOST_TOPICS)
+        select(topic).where(topic.c.state == "accepted").order_by(topic.c.id).limit(TOPICS_SHOWN)
     ).mappings()
     _, counted = facets.facets(connection, listings.CLAIMS, {}, ("topic",))
     numbers = {term["term"]: term["count"] for term in counted["topic"]["terms"]}
@@ -426,7 +428,6 @@ def show_topics(request: Request, connection: ThreadReader) -> Response:
     )
 
 
-MOST_TOPICS = 500
 TopicSlug = Annotated[Text, Path(max_length=200)]
 
 
@@ -444,7 +445,7 @@ def show_topic(request: Request, connection: ThreadReader, topic: TopicSlug) -> 
         {"topic": [topic]},
         (),
         None,
-        MOST_TOPIC_CLAIMS,
+        CLAIMS_OF_TOPIC,
     )
     history = facets.status_history(connection, [topic], int(now()[:4]))
     return page(
@@ -463,10 +464,6 @@ def show_topic(request: Request, connection: ThreadReader, topic: TopicSlug) -> 
     )
 
 
-# The rest is a click away, in the list of claims.
-MOST_TOPIC_CLAIMS = 50
-
-
 @router.get("/topics/{topic}/matrix")
 def show_matrix(request: Request, connection: ThreadReader, topic: TopicSlug) -> Response:
     """Show what each source says of each claim of a topic, with side and rank."""
@@ -481,7 +478,7 @@ def show_matrix(request: Request, connection: ThreadReader, topic: TopicSlug) ->
         {"topic": [topic]},
         ("-evidence_count",),
         None,
-        MOST_MATRIX_CLAIMS,
+        CLAIMS_IN_MATRIX,
     )
     claims = [matrix_row(_claim(row), from_json(row["evidence"]), None) for row in rows]
     named = {cell.source for claim in claims for cell in claim.cells}

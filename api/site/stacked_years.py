@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from models.core import vocabularies as v
 
 WIDTH, HEIGHT, MARGIN = 640.0, 160.0, 20.0
+YEARS_DRAWN = 25
 
 
 class Band(NamedTuple):
@@ -28,10 +29,10 @@ class Stack(NamedTuple):
 def stack(history: Sequence[dict[str, Any]]) -> Stack | None:
     """Return the picture of a history as `facets.status_history` counts it; None if it is empty.
 
-    The oldest years, in which hardly a claim was stated, would press the others together: at most
-    the last 25 are drawn.
+    The oldest years, in which hardly a claim was stated, would press the others together: only
+    the last `YEARS_DRAWN` are drawn.
     """
-    drawn = [row for row in history if sum(row["counts"].values())][-MOST_YEARS:]
+    drawn = [row for row in history if sum(row["counts"].values())][-YEARS_DRAWN:]
     if not drawn:
         return None
     most = max(sum(row["counts"].values()) for row in drawn)
@@ -53,6 +54,3 @@ def stack(history: Sequence[dict[str, Any]]) -> Stack | None:
         if place % every == 0
     ]
     return Stack(bands, years)
-
-
-MOST_YEARS = 25
