@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from api.http import pagination, search_parameters
 from api.http.pagination import Paging
 from api.http.read_connection import ThreadReader
-from api.routes.claims import ClaimSort, EvidenceSort
+from api.routes.claims import FEW, ClaimSort, EvidenceSort
 from api.routes.sources import SourceSort
 from api.site import forest_plot, stacked_years
 from api.site.pages import PageRoute, not_modified, page, page_tag
@@ -43,11 +43,21 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # By what claims are counted beside their list.
 CLAIM_FACETS = ("status", "certainty", "kind", "topic", "evidence_level", "direction")
+QUICK_FACETS = CLAIM_FACETS[:3]
+VOCABULARIES = {
+    "status": v.STATUSES,
+    "certainty": v.CERTAINTIES,
+    "kind": v.CLAIM_KINDS,
+    "evidence_level": v.EVIDENCE_LEVELS,
+    "direction": v.DIRECTIONS,
+}
+# What says nothing of which claims are listed.
+NOT_COUNTED = ("sort", "limit")
 TERMS_SHOWN = 12
 # The best matches of each sort; the rest is a click away.
 RESULTS_SHOWN = 10
 PLACES_SHOWN = 2
-TOPICS_SHOWN = 500
+TOPICS_SHOWN = 250
 CLAIMS_OF_TOPIC = 50
 # As many claims as a table can show in 100 kB.
 CLAIMS_IN_MATRIX = 15
@@ -144,16 +154,19 @@ def show_claims(
         listings.claims_statement() if query.as_of is None else listings.claims_as_of_statement()
     )
     rows, cursor, parameters = pagination.read_rows(request, connection, listing, statement, query)
-    total = facets.count(connection, listing, parameters)
+    is_counted = query.q is None and query.as_of is None
     return page(
         request,
         etag,
         "claims.html",
         title="Claims",
         description="Claims with the status that the evidence gives them.",
-        total=total,
+        total=facets.count(connection, listing, parameters) if is_counted else None,
         claims=[_claim(row) for row in rows],
-        facets=_facets(request, connection, listing, parameters),
+        facets=_facets(request, connection, listing, parameters, _counted_here(query)),
+        counts_address=address(
+            "/v1/claims/facets", [pair for pair in pairs_of(request) if pair[0] not in NOT_COUNTED]
+        ),
         statuses=v.STATUSES.terms,
         sorts=(
             ("", "best match" if query.q else "name"),
@@ -170,13 +183,26 @@ def _claim(row: Mapping[str, Any]) -> Row:
     return {**from_json(row["fields"]), **from_json(row["derived"])}
 
 
+def _counted_here(query: ClaimListParameters) -> Sequence[str]:
+    """Return the facets that are counted at once; the script of the page asks for the others.
+
+    A page must not wait for them: among 100,000 claims each takes some 30 ms, and those of a search
+    or of a day far more.
+    """
+    if query.q is not None or query.as_of is not None:
+        return ()
+    return CLAIM_FACETS if query.model_fields_set & FEW else QUICK_FACETS
+
+
 def _facets(
     request: Request,
     connection: Connection,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
+    counted_here: Sequence[str],
 ) -> list[Row]:
-    """Return the terms to filter by, each with the number of claims that the list would then have.
+    """Return the terms to filter by, each with the number of claims that the list would then have,
+    or None where it is not counted.
 
     A field that is filtered by is counted as if it were not, since another term of it widens the
     list.
@@ -184,27 +210,32 @@ def _facets(
     pairs = pairs_of(request)
     shown = []
     for name in CLAIM_FACETS:
-        others = {each: value for each, value in parameters.items() if each != name}
-        _, counted = facets.facets(connection, listing, others, (name,))
         chosen = {value for each, value in pairs if each == name}
+        if name in counted_here:
+            others = {each: value for each, value in parameters.items() if each != name}
+            counted = facets.facets(connection, listing, others, (name,))[1][name]["terms"]
+        else:
+            counted = [{"term": each, "count": None} for each in _terms_of(connection, name)]
         terms = [
             {
-                **term,
-                "chosen": term["term"] in chosen,
-                "address": address(request.url.path, _toggled(pairs, (name, term["term"]))),
+                **each,
+                "chosen": each["term"] in chosen,
+                "address": address(request.url.path, _toggled(pairs, (name, each["term"]))),
             }
-            for term in counted[name]["terms"]
-            if term["term"] in chosen or len(counted[name]["terms"]) > 1
+            for each in counted
+            if each["term"] in chosen or len(counted) > 1
         ]
         if terms:
-            shown.append(
-                {
-                    "name": name,
-                    "terms": terms[:TERMS_SHOWN],
-                    "rest": terms[TERMS_SHOWN:],
-                }
-            )
+            shown.append({"name": name, "terms": terms[:TERMS_SHOWN], "rest": terms[TERMS_SHOWN:]})
     return shown
+
+
+def _terms_of(connection: Connection, name: str) -> Sequence[str]:
+    """Return the terms of a field: those of its vocabulary, or the first topics."""
+    if name in VOCABULARIES:
+        return VOCABULARIES[name].ids
+    accepted = select(topic.c.id).where(topic.c.state == "accepted").order_by(topic.c.id)
+    return list(connection.scalars(accepted.limit(TERMS_SHOWN)))
 
 
 def _toggled(pairs: Sequence[tuple[str, str]], pair: tuple[str, str]) -> list[tuple[str, str]]:
