@@ -15,7 +15,7 @@ from api.site.pages import HTML, not_modified, page, page_tag
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import facets, listings
-from models.read.listings import document, occurrence
+from models.read.listings import document, source, term
 from models.read.stated_in import Standing, standing_on, standings
 from models.records.serializers import Row, sources_by_id
 
@@ -57,33 +57,27 @@ def _by_status(terms: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:
 
 
 def _articles(connection: Connection) -> list[Row]:
-    """Return the documents of which most claims are recorded, each with its main claim and how the
-    status of that ran.
+    """Return documents that are taken apart here, each with its main claim and how the status of
+    that ran: those that name one, or else those that state most claims.
     """
-    number = func.count().label("number")
-    found = connection.execute(
-        select(occurrence.c.source, number)
-        .join(document, document.c.claim == occurrence.c.claim)
-        .where(occurrence.c.state == "accepted")
-        .group_by(occurrence.c.source)
-        .order_by(number.desc(), occurrence.c.source)
-        .limit(MOST_ARTICLES)
-    ).all()
-    known = sources_by_id(connection, [row.source for row in found])
-    slugs = sorted({known[row.source]["main_claim"] for row in found} - {None})
-    runs = standings(connection, slugs)
-    statements = dict(
-        connection.execute(
-            select(document.c.claim, document.c.statement).where(document.c.claim.in_(slugs))
-        ).all()
+    named = select(source.c.id).where(
+        source.c.main_claim.is_not(None), source.c.state == "accepted"
     )
+    slugs = list(connection.scalars(named.order_by(source.c.id).limit(MOST_ARTICLES)))
+    if not slugs:
+        stating = select(term.c.value).where(term.c.field == "document").group_by(term.c.value)
+        most = stating.order_by(func.count().desc(), term.c.value).limit(MOST_ARTICLES)
+        slugs = list(connection.scalars(most))
+    known = sources_by_id(connection, slugs)
+    main_claims = sorted({known[slug]["main_claim"] for slug in slugs} - {None})
+    runs = standings(connection, main_claims)
+    found = connection.execute(
+        select(document.c.claim, document.c.statement).where(document.c.claim.in_(main_claims))
+    )
+    statements = {row.claim: row.statement for row in found}
     return [
-        {
-            **known[row.source],
-            "number": row.number,
-            "main": _main(known[row.source]["main_claim"], runs, statements),
-        }
-        for row in found
+        {**known[slug], "main": _main(known[slug]["main_claim"], runs, statements)}
+        for slug in slugs
     ]
 
 

@@ -13,6 +13,8 @@ Where the values were read:
 - acmg: the abstract of doi:10.1038/gim.2015.30.
 """
 
+from collections.abc import Mapping
+
 from models.core.vocabulary import Term, Vocabulary
 
 CIVIC_LEVEL = Vocabulary(
@@ -127,3 +129,11 @@ ACMG = Vocabulary(
 )
 
 RATING_SCHEMES = {scheme.name: scheme for scheme in (CIVIC_LEVEL, GRADE, IARC, SORT, ACMG)}
+
+
+def crosswalk(scheme: str, value: str) -> Mapping[str, str]:
+    """Return our terms for a value of a scheme, by vocabulary; none where no crosswalk stands."""
+    known = RATING_SCHEMES.get(scheme)
+    if known is None or value not in known.ids:
+        return {}
+    return known.terms[known.rank(value)].crosswalk

@@ -12,8 +12,10 @@ from models.core.dates import PartialDate
 from models.core.types import REPLACED_BY_DESCRIPTION, PartOfClaim, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
 from models.records.elsewhere import (
+    ComparedRating,
     Rating,
     collection_field,
+    compared_ratings_field,
     ratings_field,
     refuse_repetition,
 )
@@ -86,6 +88,7 @@ class AssessmentOut(AssessmentIn):
 
     id: str
     claim: str
+    ratings_compared: list[ComparedRating] = compared_ratings_field()
     outdated: bool = Field(
         description="True where evidence that counts was published after the decision."
     )

@@ -4,7 +4,7 @@ it.
 The status rules never read any of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,7 @@ from sqlalchemy import JSON
 from sqlmodel import Field, SQLModel
 
 from models.core.dates import PartialDate
+from models.core.rating_schemes import crosswalk
 from models.core.types import Slug, Strict, VisibleText
 
 # A line or a position is rated by a few panels; a record is in a few collections.
@@ -32,6 +33,22 @@ class Rating(Strict):
     at: PartialDate | None = Field(default=None, description="When it was rated.")
 
 
+class ComparedRating(Strict):
+    """A rating by a scheme that has a crosswalk to a vocabulary of ours, in the words of both."""
+
+    scheme: str
+    value: str = Field(description="As it is rated.")
+    vocabulary: str = Field(description="The vocabulary of ours, such as 'certainties'.")
+    term: str = Field(description="The term there that the crosswalk names for the value.")
+    ours: str | None = Field(
+        description="The term that is derived of the claim; null beside a line, of which none is, "
+        "and where none can be derived."
+    )
+    differs: bool = Field(
+        description="Whether what is derived of the claim is another term than that of the rating."
+    )
+
+
 class ExternalId(Strict):
     """The id of a record in another collection."""
 
@@ -49,6 +66,32 @@ def ratings_field() -> Any:
         sa_type=JSON,
         description="How others rate it, by schemes of their own; no rule reads them.",
     )
+
+
+def compared_ratings_field() -> Any:
+    """Return the field of an answer that holds its ratings as they compare to ours."""
+    return Field(
+        description="Those of `ratings` whose scheme has a crosswalk, beside what is derived here. "
+        "It warns and changes nothing: no rule reads it."
+    )
+
+
+def compared(
+    ratings: Iterable[Mapping[str, Any]], ours: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """Return ratings that a crosswalk knows as `ComparedRating` gives them.
+
+    `ours` has the terms that are derived of what is rated, by the names of their vocabularies.
+    """
+    return [
+        {
+            **{"scheme": rating["scheme"], "value": rating["value"]},
+            **{"vocabulary": vocabulary, "term": term, "ours": ours.get(vocabulary)},
+            "differs": ours.get(vocabulary) not in {None, term},
+        }
+        for rating in ratings
+        for vocabulary, term in crosswalk(rating["scheme"], rating["value"]).items()
+    ]
 
 
 def external_ids_field() -> Any:

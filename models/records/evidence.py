@@ -21,9 +21,11 @@ from models.core.types import (
 )
 from models.core.vocabulary import vocabulary_check
 from models.records.elsewhere import (
+    ComparedRating,
     ExternalId,
     Rating,
     collection_field,
+    compared_ratings_field,
     external_ids_field,
     ratings_field,
     refuse_repetition,
@@ -393,6 +395,7 @@ class EvidenceOut(EvidenceIn):
     bears_on: Literal["claim", "relation"] = Field(
         description="Whether it bears on the claim, or on a relation of it."
     )
+    ratings_compared: list[ComparedRating] = compared_ratings_field()
     work: str = Field(
         description="The source that stands for all versions of its source: lines of one work are "
         "one body of evidence."

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 from models.database.prepared_statements import select_rows
 from models.records.claim import part_id
+from models.records.elsewhere import compared
 from models.records.evidence import EvidenceIn
 from models.records.source import (
     AuthorIn,
@@ -98,6 +99,7 @@ def line_out(row: Any, sources: Mapping[str, Row], works: Mapping[str, str]) -> 
         "claim": row["claim"],
         **columns_of(row, EvidenceIn),
         "bears_on": "claim" if row["relation_type"] is None else "relation",
+        "ratings_compared": compared(row["ratings"], {}),
         "work": works[row["source"]],
         "pooled": [
             {

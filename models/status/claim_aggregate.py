@@ -18,7 +18,7 @@ from models.core.types import Strict
 from models.records import serializers
 from models.records.assessment import AssessmentOut
 from models.records.claim import ClaimIn, OccurrenceOut, RoleOfTopic, with_id
-from models.records.elsewhere import ExternalId
+from models.records.elsewhere import ExternalId, compared
 from models.records.evidence import EvidenceOut
 from models.records.relation import RelationOut
 from models.records.serializers import Row
@@ -243,12 +243,17 @@ def parts(aggregate: ClaimAggregate) -> dict[str, list[Row]]:
     """Return the parts as served, with accepted evidence only and the status of each relation."""
     accepted = [row for row in aggregate.evidence if row["state"] == "accepted"]
     newest = max((line.published for line in aggregate.decision.counted), default="")
+    ours = {"certainties": aggregate.decision.certainty}
     served: dict[str, list[Row]] = {
         "occurrences": [with_id(row) for row in aggregate.occurrences],
         "evidence": [row for row in accepted if row["relation_type"] is None],
         "relations": [_relation(row, accepted) for row in aggregate.relations],
         "assessments": [
-            {**with_id(row), "outdated": newest > last_day_of(row["assessed"])}
+            {
+                **with_id(row),
+                "ratings_compared": compared(row["ratings"], ours),
+                "outdated": newest > last_day_of(row["assessed"]),
+            }
             for row in aggregate.assessments
         ],
     }

@@ -152,6 +152,35 @@ def test_a_preview_warns_of_a_value_that_a_known_scheme_does_not_have(desk: Desk
     ]
 
 
+def test_a_position_says_whether_its_ratings_differ_from_what_is_derived(desk: Desk) -> None:
+    # The crosswalk alone says what is compared: a value that the scheme does not have, and a scheme
+    # without a crosswalk, stand as they are.
+    ratings = [
+        {"scheme": "grade", "value": "moderate"},
+        {"scheme": "grade", "value": "very low"},
+        {"scheme": "grade", "value": "Moderate"},
+        {"scheme": "sort", "value": "A"},
+        {"scheme": "our-own", "value": "moderate"},
+    ]
+    position = {
+        **{"key": "panel", "assessor": "A panel", "assessed": "2026-01", "status": "refuted"},
+        **{"rationale": "They said so.", "ratings": ratings},
+    }
+    claim = f"/v1/claims/{CLAIM}"
+    derived = desk.must(200, "anna", "GET", claim)["certainty"]
+    desk.must(201, "ben", "POST", f"{claim}/assessments", position)
+    after = desk.must(200, "anna", "GET", claim)
+    (stored,) = (each for each in after["assessments"] if each["key"] == "panel")
+    assert stored == desk.must(200, "anna", "GET", f"/v1/assessments/{CLAIM}:panel")
+    ours = {"scheme": "grade", "vocabulary": "certainties", "ours": "moderate"}
+    assert stored["ratings_compared"] == [
+        {**ours, "value": "moderate", "term": "moderate", "differs": False},
+        {**ours, "value": "very low", "term": "very_low", "differs": True},
+    ]
+    # No rule reads it.
+    assert after["certainty"] == derived == "moderate"
+
+
 def test_a_preview_warns_of_lines_that_count_together(desk: Desk) -> None:
     def propose(key: str, **more: Any) -> str:
         return str(desk.propose("anna", "evidence", key, CLAIM, **more))

@@ -203,6 +203,8 @@ def test_a_line_says_what_it_bears_on_its_work_and_what_it_pools(empty: Store) -
         RATING,
         {"scheme": "grade", "value": "low", "by": None, "at": None},
     ]
+    low = {"vocabulary": "certainties", "term": "low", "ours": None, "differs": False}
+    assert line["ratings_compared"] == [{"scheme": "grade", "value": "low", **low}]
     assert line["groups"] == [
         {"name": "X", "n": 10, "events": 10},
         {"name": "no X", "n": 12, "events": None},
