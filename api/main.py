@@ -102,6 +102,7 @@ ROUTERS = (
     changes.streamed,
     review.reads,
     api_keys.reads,
+    api_keys.own,
 )
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 SENT_HEADERS = [
