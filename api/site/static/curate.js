@@ -106,6 +106,7 @@ export function titleOf(record) {
 // A value of a field as people read it.
 export function shown(value) {
   if (value === null || value === undefined || value === "") return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.length ? value.map(shown).join("; ") : "–";
   if (typeof value === "object") {
     const given = Object.entries(value).filter(([, each]) => each !== null && each !== "");

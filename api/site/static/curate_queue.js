@@ -50,6 +50,8 @@ export function comparison(before, after) {
     .filter((name) => !LEFT_OUT.includes(name) && !same(before?.[name], after[name]))
     .map((name) => make("tr", {}, make("th", { scope: "row" }, inWords(name)),
       before ? make("td", {}, shown(before[name])) : null, make("td", {}, shown(after[name]))));
+  // A decision that was undone leaves what there was before it: then the whole is shown.
+  if (before && !rows.length) return comparison(null, after);
   const heads = before ? ["Field", "Before", "After"] : ["Field", "Proposed"];
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
     make("tbody", {}, ...rows));
