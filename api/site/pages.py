@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -57,7 +58,21 @@ templates = Environment(
 templates.filters.update(FILTERS)
 templates.globals.update(notice=NOTICE, version=VERSION, labels=LABELS)
 
-router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+
+class PageRoute(ReadRoute):
+    """The route of a page. A browser sends the fields of a form that were left empty, too: they ask
+    nothing.
+    """
+
+    async def answer(self, request: Request) -> Response:
+        query = request.scope["query_string"]
+        if b"=&" in query or query.endswith(b"="):
+            given = parse_qsl(query.decode("latin-1"))
+            request.scope["query_string"] = urlencode(given).encode()
+        return await super().answer(request)
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 def page_tag(connection: Connection) -> str:
