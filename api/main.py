@@ -62,7 +62,7 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import Settings, installed_version
-from api.site import articles, embed, feeds, home, lists, pages
+from api.site import articles, curating, embed, feeds, home, lists, pages
 from api.site import claims as claim_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
@@ -94,7 +94,7 @@ MODULES = (
     api_keys,
 )
 # Pages for people, which no document of the API names.
-SITE = (home, articles, claim_pages, lists, embed, feeds, pages)
+SITE = (home, articles, claim_pages, lists, curating, embed, feeds, pages)
 ROUTERS = (
     *(module.router for module in MODULES),
     *(module.router for module in SITE),
@@ -102,6 +102,7 @@ ROUTERS = (
     changes.streamed,
     review.reads,
     api_keys.reads,
+    api_keys.own,
 )
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 SENT_HEADERS = [

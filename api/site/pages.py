@@ -107,8 +107,14 @@ def page_tag(connection: Connection) -> str:
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
-    """Return a 304 if the browser has this page already, else None."""
-    return pagination.not_modified(request, etag)
+    """Return a 304 if the browser has this page already, else None.
+
+    Its policy replaces that of the page which the browser has (RFC 9111 section 3.2).
+    """
+    unchanged = pagination.not_modified(request, etag)
+    if unchanged is not None:
+        unchanged.headers["Content-Security-Policy"] = POLICY
+    return unchanged
 
 
 def page(
