@@ -31,7 +31,8 @@ function inWords(date) {
 
 function show(year) {
   const of = (element, name) => standingOn(element.dataset[name], year);
-  document.getElementById("shown-year").value = year >= lastYear ? `${lastYear}` : year;
+  document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
+  document.getElementById("shown-year").value = year >= lastYear ? "today" : year;
   each("mark", (mark) => {
     const standing = of(mark, "claim");
     colour(mark, standing);
