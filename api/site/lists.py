@@ -25,6 +25,7 @@ from models.core.types import Text
 from models.database.full_text import Query as SearchQuery
 from models.read import facets, listings, search_results
 from models.read.filters import (
+    LINE_CONDITIONS,
     NO_VALUES,
     AllEvidenceFilters,
     ClaimFilters,
@@ -33,6 +34,8 @@ from models.read.filters import (
     SearchText,
     SourceFilters,
     requested_parameters,
+    same_line_parameters,
+    split_text,
 )
 from models.read.listings import document, topic
 from models.records.claim import TopicOut
@@ -51,6 +54,8 @@ VOCABULARIES = {
     "evidence_level": v.EVIDENCE_LEVELS,
     "direction": v.DIRECTIONS,
 }
+# Parameters whose values are never taken apart at commas.
+WITH_COMMAS = ("q", "journal", "author", "rating", "external_id")
 # What says nothing of which claims are listed.
 NOT_COUNTED = ("sort", "limit")
 TERMS_SHOWN = 12
@@ -100,9 +105,14 @@ def pairs_of(request: Request) -> list[tuple[str, str]]:
     return [
         (name, part)
         for name, value in parse_qsl(request.url.query)
-        for part in (value.split(",") if name not in ("q",) else [value])
+        for part in _parts(name, value)
         if name != "cursor" and part
     ]
+
+
+def _parts(name: str, value: str) -> Iterable[str]:
+    """Return the values of a parameter, as the API takes them apart: a journal may have commas."""
+    return [value] if name in WITH_COMMAS else split_text(value)
 
 
 def address(path: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -128,10 +138,13 @@ def set_filters(request: Request) -> list[Filter]:
 def around(request: Request, api_path: str, cursor: str | None) -> dict[str, Any]:
     """Return what every list shows around its rows: its filters, the next page, the same by API."""
     pairs = pairs_of(request)
+    asked: dict[str, list[str]] = {}
+    for name, value in pairs:
+        asked.setdefault(name, []).append(value)
     return {
         "filters": set_filters(request),
         "kept": [pair for pair in pairs if pair[0] not in ("q", "as_of", "sort")],
-        "asked": dict(pairs),
+        "asked": {name: ",".join(values) for name, values in asked.items()},
         "next_page": address(request.url.path, [*pairs, ("cursor", cursor)]) if cursor else None,
         "is_first": "cursor=" not in request.url.query,
         "first_page": address(request.url.path, pairs),
@@ -211,8 +224,11 @@ def _facets(
     shown = []
     for name in CLAIM_FACETS:
         chosen = {value for each, value in pairs if each == name}
-        if name in counted_here:
-            others = {each: value for each, value in parameters.items() if each != name}
+        others = {each: value for each, value in parameters.items() if each != name}
+        of_a_line = name in LINE_CONDITIONS and bool(same_line_parameters({**others, name: []}))
+        if name in counted_here and of_a_line:
+            counted = _counted_by_line(connection, listing, others, name)
+        elif name in counted_here:
             counted = facets.facets(connection, listing, others, (name,))[1][name]["terms"]
         else:
             counted = [{"term": each, "count": None} for each in _terms_of(connection, name)]
@@ -226,8 +242,29 @@ def _facets(
             if each["term"] in chosen or len(counted) > 1
         ]
         if terms:
-            shown.append({"name": name, "terms": terms[:TERMS_SHOWN], "rest": terms[TERMS_SHOWN:]})
+            shown.append(
+                {
+                    "name": name,
+                    "terms": terms[:TERMS_SHOWN],
+                    "rest": terms[TERMS_SHOWN:],
+                    # What the API counts of it is not what the list would have.
+                    "has_own_counts": bool(chosen) or of_a_line,
+                }
+            )
     return shown
+
+
+def _counted_by_line(
+    connection: Connection, listing: listings.Listing, others: Mapping[str, Any], name: str
+) -> list[Row]:
+    """Return the number of claims with each term of a field of lines, if one and the same line has
+    it and meets the other filters on evidence.
+    """
+    counts = [
+        {"term": each, "count": facets.count(connection, listing, {**others, name: [each]})}
+        for each in VOCABULARIES[name].ids
+    ]
+    return [each for each in counts if each["count"]]
 
 
 def _terms_of(connection: Connection, name: str) -> Sequence[str]:
