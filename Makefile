@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make lock · make examples · make styles · make reference-programs
+# make run · make test · make check · make test-slow · make bench · make lock · make examples · make styles · make test-programs
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,13 +7,13 @@ PORT ?= 8000
 CLAIMS ?= 100000
 CORPUS ?=
 
-.PHONY: run test test-slow bench check lock examples styles reference-programs clean
+.PHONY: run test test-slow bench check lock examples styles test-programs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
 
 # On as many processes as there are processors; each has a PostgreSQL and databases of its own.
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp test-programs
 	$(BIN)/pytest -n auto --dist worksteal
 
 test-slow: $(VENV)/dev.stamp
@@ -43,12 +43,18 @@ examples: $(VENV)/dev.stamp
 styles: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.citations.style_survey
 
-# BibTeX, biber and pandoc, from Debian's packages, to read what is written. Without them their tests are left out.
-reference-programs:
-	@which bibtex biber pandoc > /dev/null && echo "BibTeX, biber and pandoc are there." \
-	|| (timeout 600 sh -c 'export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -qq -y --no-install-recommends \
-	    texlive-binaries texlive-base biber pandoc' > /dev/null 2>&1 && echo "Installed BibTeX, biber and pandoc.") \
-	|| echo "BibTeX, biber or pandoc is missing and cannot be installed here: their tests are left out."
+# Programs of Debian that tests need, each with its packages: they read what is written, and show the pages. They are
+# installed where that is allowed; the tests of one that is missing are left out.
+PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium
+test-programs:
+	@missing() { for each in $(PROGRAMS); do which $${each%%:*} > /dev/null || echo $$each; done; }; \
+	packages=$$(missing | cut -d: -f2 | tr ',' ' '); \
+	test -z "$$packages" || timeout 900 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends '"$$packages" \
+	    < /dev/null > /dev/null 2>&1 || true; \
+	left=$$(missing | cut -d: -f1); \
+	test -z "$$left" && echo "The programs that tests need are there." \
+	|| echo "Missing, and cannot be installed here, so that their tests are left out:" $$left
+test-programs: export DEBIAN_FRONTEND = noninteractive
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/cache

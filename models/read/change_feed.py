@@ -127,6 +127,21 @@ def changes_before(
     return rows, goes_on if goes_on > 1 else None
 
 
+def latest_changes(
+    connection: Connection, limit: int, parameters: Mapping[str, Sequence[str]]
+) -> list[Row]:
+    """Return the newest public revisions that meet the filters, the newest first.
+
+    Those of named claims are found however old they are, others among the last `WINDOW` serials.
+    """
+    conditions = [PUBLIC_REVISIONS, *_conditions(parameters, PUBLIC_REVISIONS)]
+    if not parameters.get("claim"):
+        conditions.append(revision.c.serial > current_serial(connection) - WINDOW)
+    columns = [revision.c[name] for name in RevisionOut.model_fields]
+    statement = select(*columns).where(*conditions).order_by(revision.c.serial.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
 def _visible(row: Row) -> Row:
     may_see = bool(row.pop("may_see"))
     return withhold_private(row, may_see=may_see)

@@ -1,6 +1,6 @@
 """What is written, read by the programs that people will read it with: BibTeX, biber and pandoc.
 
-They are packages of Debian, which `make reference-programs` installs where it may. Where one is
+They are packages of Debian, which `make test-programs` installs where it may. Where one is
 missing, its test says so.
 """
 
@@ -28,7 +28,7 @@ STYLES = ("plain", "unsrt")
 def run(folder: str, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a folder; skip the test where it is not installed."""
     if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed: make reference-programs")
+        pytest.skip(f"{command[0]} is not installed: make test-programs")
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
     )
