@@ -107,13 +107,15 @@ def page_tag(connection: Connection) -> str:
     return f'W/"s{listings.current_serial(connection)}-{now()[:10]}-{VERSION}"'
 
 
-def not_modified(request: Request, etag: str) -> Response | None:
+def not_modified(
+    request: Request, etag: str, headers: Mapping[str, str] = PAGE_HEADERS
+) -> Response | None:
     """Return a 304 if the browser has this page already, else None.
 
-    It names the policy again: a browser puts the headers of a 304 in the place of those that it
-    kept, and what the API forbids would take the stylesheet from the page.
+    It has the page's own headers: a browser puts those of a 304 in the place of those that it kept
+    (RFC 9111 section 3.2), and the policy of the API would take the stylesheet from the page.
     """
-    return pagination.not_modified(request, etag, PAGE_HEADERS)
+    return pagination.not_modified(request, etag, headers)
 
 
 def page(
