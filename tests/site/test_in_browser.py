@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests.site.browser import Pages
 
@@ -24,7 +24,8 @@ PATHS = (
     "/claims/ccsvi-cause-ms",
     "/embed/claims/ccsvi-causes-ms?theme=dark",
 )
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 320, "height": 640}
 # Statuses of the sentences, in the order of the text.
 STATUSES_SHOWN = "marks => marks.map(mark => mark.querySelector(':scope > .tag').textContent)"
 SHIFT = """() => new Promise(done => {
