@@ -28,7 +28,7 @@ from api.citations.clean import (
     split_keywords,
 )
 from models.core import vocabularies as v
-from models.records.identifiers import identifiers_in
+from models.records.identifiers import RESOLVERS, identifiers_in
 
 __all__ = ["CANNOT_CARRY", "ENTRY_TYPES", "EXTENSION", "MEDIA_TYPES", "read", "write"]
 
@@ -210,7 +210,7 @@ def _identifiers(source: Row) -> Fields:
         fields["x-uri"] = latex.escape(fields["x-uri"])
     doi = fields.get("doi")
     if doi and set(doi) & set("{}\\"):
-        fields["doi"] = f"https://doi.org/{quote(doi, safe='/:;()<>')}"
+        fields["doi"] = RESOLVERS["doi"] + quote(doi, safe="/:;()<>")
     if doi and identifiers_in("doi", doi_in(fields["doi"])) != [doi]:
         fields["x-doi"] = latex.escape(doi)
     if unverified := _unverified(source):

@@ -11,6 +11,7 @@ from api.citations import latex
 from api.citations.bibtex_scanner import MalformedEntry, ScannedEntry, scan
 from api.citations.clean import (
     MONTHS,
+    add_abstract,
     add_identifier,
     add_issn,
     add_keywords,
@@ -400,10 +401,7 @@ def _read_abstract_and_lists(draft: _Draft) -> None:
     fields, record = draft.fields, draft.record
     if "abstract" in fields:
         text = draft.plain("abstract")
-        abstract = text if draft.is_ours else clean_abstract(text)
-        if fits("abstract", abstract):
-            record["abstract"] = abstract
-        else:
+        if not add_abstract(record, text if draft.is_ours else clean_abstract(text)):
             draft.dropped.append("abstract")
     if "issn" in fields and not add_issn(record, draft.decoded("issn")):
         draft.dropped.append("issn")

@@ -7,14 +7,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from pydantic_core import PydanticCustomError
 
 from models.core.addresses import check_licence
 from models.core.dates import check_partial_date
 from models.core.vocabularies import PARTS_OF_BOOKS
-from models.records.identifiers import identifiers_in, normalise_issn, normalise_orcid
+from models.records.identifiers import address_of, identifiers_in, normalise_issn, normalise_orcid
 from models.records.source import KEYWORD_LENGTH, MAX_ISSN, MAX_KEYWORDS, AuthorIn, SourceIn
 
 # Text.
@@ -134,6 +133,14 @@ _LENGTHS: dict[str, int] = {
 def fits(field: str, text: str) -> bool:
     """Return whether a text is not too long for a field. One that is must not refuse all others."""
     return len(text) <= _LENGTHS[field] if field in _LENGTHS else True
+
+
+def add_abstract(record: dict[str, Any], abstract: str) -> bool:
+    """Give the record its abstract; return whether there is a place for it."""
+    if not fits("abstract", abstract):
+        return False
+    record["abstract"] = abstract or None
+    return True
 
 
 # ISO 639-2 codes, as MEDLINE has them, and English names; by ISO 639-1 code.
@@ -318,11 +325,9 @@ def add_identifier(record: dict[str, Any], scheme: str, text: str) -> bool:
 def doi_address(record: Mapping[str, Any]) -> str | None:
     """Return the address that resolves the DOI of a record, None if it has no DOI."""
     dois = (each["value"] for each in record["identifiers"] if each["scheme"] == "doi")
-    return next((f"https://doi.org/{quote(doi, safe=_SAFE_IN_DOI)}" for doi in dois), None)
+    return next((address_of("doi", doi) for doi in dois), None)
 
 
-# What an address of a DOI may hold as it is (DOI Handbook, section 2.5.2).
-_SAFE_IN_DOI = "/:;()._-"
 _ISSN_IN_TEXT = re.compile(r"(?<![0-9A-Za-z-])[0-9]{4}-?[0-9]{3}[0-9Xx](?![0-9A-Za-z-])")
 # A field of these is a list of ISSN or ISBN; a longer one is something else.
 _MOST_OF_NUMBERS = 500

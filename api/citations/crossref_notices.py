@@ -14,6 +14,10 @@ from models.records.identifiers import identifiers_in
 from models.records.serializers import Row
 from models.transfer.notice_matching import Identifier, Notice
 
+# Several filters of one name are joined by "or", those of different names by "and": so a request
+# asks for several works (https://gitlab.com/crossref/rest_api/-/issues/160, and for `doi`
+# https://github.com/CrossRef/rest-api-doc/issues/301).
+#
 # Works that one request names: a list holds whole works, with what they cite.
 DOIS_AT_ONCE = 20
 # As many as Crossref lists at once; a work has a few notices.

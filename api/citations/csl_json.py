@@ -66,7 +66,7 @@ def item(source: Row) -> Row:
         **{variables[0]: source[ours] for ours, variables in PLAIN.items() if source[ours]},
         **_numbers(source),
         **_other_texts(source),
-        "custom": _custom(source),
+        "custom": _custom(source, names),
     }
 
 
@@ -127,7 +127,7 @@ def _dates(source: Row) -> Row:
     return dates
 
 
-def _custom(source: Row) -> Row:
+def _custom(source: Row, names: dict[str, list[Row]]) -> Row:
     """Return what CSL has no variable for."""
     custom: Row = {"source": source["id"]}
     custom |= {name: source[name] for name in CUSTOM if source[name] is not None}
@@ -144,7 +144,7 @@ def _custom(source: Row) -> Row:
     }
     orcid = {
         role: [person["orcid"] for person in people]
-        for role, people in _names(source).items()
+        for role, people in names.items()
         if any(person["orcid"] for person in people)
     }
     if orcid:

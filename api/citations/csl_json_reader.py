@@ -347,13 +347,18 @@ def _read_dates(draft: _Draft) -> None:
         text = _date_text(value, name, draft.dropped)
         if text is not None:
             is_uncertain = is_uncertain or text.endswith(_MARKS_OF_DOUBT)
-            date, rest = parse_date(text)
-            if date:
+            if date := _date_in(text, name, draft.dropped):
                 draft.record[ours] = date
-            if rest or not date:
-                draft.dropped.append(name)
         if is_uncertain and ours == "issued":
             draft.record["issued_inferred"] = True
+
+
+def _date_in(text: str, name: str, dropped: list[str]) -> str | None:
+    """Return the date in the text of a date variable, whose name is told if that is not all."""
+    date, rest = parse_date(text)
+    if rest or not date:
+        dropped.append(name)
+    return date
 
 
 def _date_text(value: object, name: str, dropped: list[str]) -> str | None:
@@ -383,12 +388,9 @@ def _read_print_and_online(draft: _Draft) -> None:
     found: dict[str, str] = {}
     for name in (_IN_PRINT, _ONLINE):
         value = draft.item.get(name)
-        text = "" if value in _EMPTY else _date_text(value, name, draft.dropped) or ""
-        date, rest = parse_date(text)
-        if date:
+        text = None if value in _EMPTY else _date_text(value, name, draft.dropped)
+        if text and (date := _date_in(text, name, draft.dropped)):
             found[name] = date
-        if rest or (text and not date):
-            draft.dropped.append(name)
     if _IN_PRINT in found:
         draft.record["issued"] = found[_IN_PRINT]
     if _ONLINE in found:

@@ -13,6 +13,7 @@ from api.citations import (
     json_ld,
     nbib,
     other_programs,
+    ovid,
     pubmed_xml,
     ris,
 )
@@ -110,6 +111,11 @@ READ = {
         re.compile(r"^\ufeff?RT [A-Z][a-z]", re.MULTILINE),
         "a line 'RT Journal Article'",
     ),
+    "ovid": ReadFormat(
+        ovid.read,
+        re.compile(r"^\ufeff?\s{0,8}<[0-9]{1,7}(?:\. ?)?>\s*\n(?=[A-Z])", re.MULTILINE),
+        "a line '<1. >' before 'VN  - Ovid Technologies' or 'Title'",
+    ),
     "screening_csv": ReadFormat(
         other_programs.read_screening_csv,
         re.compile(r"\A\ufeff?\"?(?:title\"?,\"?authors|key\"?,\"?title)\b", re.IGNORECASE),
@@ -118,7 +124,6 @@ READ = {
 }
 # Files that people send and that are not read, with how they begin and what to do instead.
 KNOWN_UNREAD = {
-    "an Ovid citation file": (re.compile(r"^<1\. ?>$", re.MULTILINE), "export it as RIS"),
     "MODS": (re.compile(r"<mods(?:Collection)?\b"), "convert it to RIS or BibTeX"),
     "Zotero's RDF": (re.compile(r"<rdf:RDF\b"), "export it as CSL-JSON"),
     "EndNote's own tagged text": (re.compile(r"^%0 [A-Z]", re.MULTILINE), "export it as RIS"),

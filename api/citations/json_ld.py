@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 from models.core import vocabularies as v
 from models.core.notice import with_general
+from models.records.identifiers import RESOLVERS, address_of
 from models.records.serializers import Row
 from models.status.rules import RULE_BY_NAME
 
@@ -68,13 +69,6 @@ CONTAINERS = {
 }
 # The roles of contributors that are properties of schema.org, too.
 _ROLES = ("editor", "translator", "illustrator", "director", "producer")
-# Where a scheme's identifiers resolve.
-RESOLVERS = {
-    "doi": "https://doi.org/",
-    "pmid": "https://pubmed.ncbi.nlm.nih.gov/",
-    "pmcid": "https://pmc.ncbi.nlm.nih.gov/articles/",
-    "nct": "https://clinicaltrials.gov/study/",
-}
 LABELS = {term.id: term.label for term in v.IDENTIFIER_SCHEMES.terms}
 UNVERIFIED = next(term for term in v.VERIFICATIONS.terms if term.id == "unverified")
 DESIGNS = {
@@ -102,7 +96,6 @@ GRADED = {"level": v.EVIDENCE_LEVELS, "question": v.QUESTIONS, "study_design": v
 _RANGE_OF_PAGES = re.compile(r"([A-Za-z]*[0-9]+[A-Za-z]*)-([A-Za-z]*[0-9]+[A-Za-z]*)")
 # The characters that may stand in an address as they are, and in the path of one by RFC 3986.
 _SAFE_IN_URL = "%/:=&?~#+!$,;'@()*[]"
-_SAFE_IN_PATH = "/:;()!$&'*+,=@-._~"
 
 
 def write(sources: Iterable[Row], base: str = "") -> Iterator[bytes]:
@@ -313,7 +306,7 @@ def _identifiers(source: Row) -> Row:
         if identifier["scheme"] == "isbn" and is_book:
             isbns.append(identifier["value"])
         if identifier["scheme"] in RESOLVERS:
-            addresses.append(_resolved(identifier))
+            addresses.append(address_of(identifier["scheme"], identifier["value"]))
     return {"identifier": nodes, "isbn": isbns, "sameAs": addresses}
 
 
@@ -327,13 +320,8 @@ def _identifier(identifier: Row) -> Row:
     if identifier["verification"] == "unverified":
         node["description"] = f"{UNVERIFIED.label}: {UNVERIFIED.definition}"
     elif scheme in RESOLVERS:
-        node["url"] = _resolved(identifier)
+        node["url"] = address_of(scheme, identifier["value"])
     return node
-
-
-def _resolved(identifier: Row) -> str:
-    """Return the address of an identifier; DOIs have characters that must be quoted: < and #."""
-    return RESOLVERS[identifier["scheme"]] + quote(identifier["value"], safe=_SAFE_IN_PATH)
 
 
 def _correction(source: Row) -> Row | None:

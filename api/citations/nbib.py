@@ -11,6 +11,7 @@ from api.citations.clean import (
     OTHERS,
     SUFFIX,
     Name,
+    add_abstract,
     add_identifier,
     add_issn,
     add_keywords,
@@ -19,7 +20,6 @@ from api.citations.clean import (
     clean_pages,
     clean_text,
     decode_file,
-    fits,
     language_tag,
     move_isbn_of_whole,
     parse_date,
@@ -209,9 +209,7 @@ def _add_orcid(authors: list[Row], value: str) -> bool:
 
 def _read_abstract_and_keywords(tags: Tags, record: Row) -> None:
     abstract = clean_abstract(tags.first("AB"))
-    if fits("abstract", abstract):
-        record["abstract"] = abstract or None
-    else:
+    if not add_abstract(record, abstract):
         tags.refuse("AB", abstract)
     # A star marks what the work is chiefly about.
     words = [clean_text(value).replace("*", "") for value in tags.all("OT", "MH")]

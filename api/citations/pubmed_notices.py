@@ -4,9 +4,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
-from api.citations import nbib
+from api.citations import nbib, xml_records
 from api.citations.registries import Registry, json_object, quoted
 from models.records.identifiers import identifiers_in
 from models.records.serializers import Row
@@ -99,25 +99,19 @@ def _pmid_in(summary: object) -> str | None:
     return None
 
 
-def _articles(content: bytes) -> dict[str, ElementTree.Element]:
+def _articles(content: bytes) -> dict[str, Element]:
     """Return the articles in an answer by PMID. Raises ValueError if it has another form."""
     text = content.decode()
-    if "<!ENTITY" in text:
-        # They could make gigabytes of a few bytes, and PubMed declares none.
-        raise ValueError("it declares entities")
-    try:
-        root = ElementTree.fromstring(text)  # noqa: S314
-    except ElementTree.ParseError as error:
-        raise ValueError(str(error)) from None
-    if root.tag != "PubmedArticleSet":
+    if "<PubmedArticleSet" not in text:
         raise ValueError("no set of articles")
-    return {
-        article.findtext(f"{_CITATION}/PMID", "").strip(): article
-        for article in root.iterfind("PubmedArticle")
-    }
+    found = [each for _, each in xml_records.records(text, ("PubmedArticle",))]
+    for broken in (each for each in found if isinstance(each, xml_records.Malformed)):
+        raise ValueError(f"line {broken.line}: {broken.reason}")
+    articles = [each for each in found if isinstance(each, Element)]
+    return {each.findtext(f"{_CITATION}/PMID", "").strip(): each for each in articles}
 
 
-def _notices_of_work(pmid: str, article: ElementTree.Element) -> Iterator[Notice]:
+def _notices_of_work(pmid: str, article: Element) -> Iterator[Notice]:
     """Yield what the record of a stored work says: of notices about it, and of what it is about."""
     own: tuple[Identifier, ...] = (("pmid", pmid),)
     has_retraction = False
@@ -142,7 +136,7 @@ def _notices_of_work(pmid: str, article: ElementTree.Element) -> Iterator[Notice
         yield Notice(own, "retracts", ("PubMed: it is listed as a Retracted Publication.",))
 
 
-def _text_of(element: ElementTree.Element | None) -> str:
+def _text_of(element: Element | None) -> str:
     return "" if element is None else quoted("".join(element.itertext()))
 
 

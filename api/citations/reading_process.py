@@ -25,13 +25,18 @@ from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile, To
 
 # Where all processors are busy, a server is served three times as much as a child.
 NICENESS = 5
-# The processor's time for a file: a whole one of 2 MB takes about three seconds.
+# A larger file is so many parts, each of which may take what follows.
+PART_BYTES = 2_000_000
+MOST_PARTS = 10
+# The processor's time for a part: a whole one takes about three seconds.
 CPU_SECONDS = 10
-# What a file may need beyond what the program itself has; a whole one of 2 MB needs 40 MB.
+# What a file may need beyond what the program itself has; one of 2 MB needs 40 MB.
 MOST_MEMORY = 128 * 2**20
-# The entries of a file: 2 MB of ordinary ones are 7,000.
+# And for each further part; files of 20 MB, of entries with abstracts, need 100 to 200 MB.
+MEMORY_OF_PART = 32 * 2**20
+# The entries of a part: 2 MB of ordinary ones are 7,000.
 MOST_ENTRIES = 10_000
-# The authors of all entries of a file: seven for each.
+# The authors of all entries of a part: seven for each.
 MOST_AUTHORS = 70_000
 # After so much time, or with so much more memory than at first, a process makes room for a fresh
 # one. Beyond twice the time the system ends it.
@@ -44,20 +49,22 @@ INPUT, OUTPUT = 0, 1
 class SentFile(ParsedFile):
     """A parsed file whose entries are sent on in batches instead of being kept."""
 
-    def __init__(self, output: BinaryIO) -> None:
-        super().__init__(most=MOST_ENTRIES)
+    def __init__(self, output: BinaryIO, parts: int) -> None:
+        super().__init__(most=MOST_ENTRIES * parts)
         self._output = output
+        self._most_authors = MOST_AUTHORS * parts
         self._found = self._authors = 0
 
     def add(self, found: ParsedEntry | EntryProblem) -> None:
         """Add the next entry, and send the batch if it is full. Raises TooComplex."""
         self._found += 1
-        if self._found > MOST_ENTRIES:
-            raise TooComplex(f"A file has at most {MOST_ENTRIES:,} entries")
+        if self._found > self.most:
+            raise TooComplex(f"A file has at most {self.most:,} entries")
         if isinstance(found, ParsedEntry):
             self._authors += len(found.record["authors"])
-            if self._authors > MOST_AUTHORS:
-                raise TooComplex(f"The entries of a file have at most {MOST_AUTHORS:,} authors")
+            if self._authors > self._most_authors:
+                most = f"{self._most_authors:,}"
+                raise TooComplex(f"The entries of a file have at most {most} authors")
         super().add(found)
         if len(self.entries) + len(self.problems) >= BATCH:
             self.send()
@@ -101,12 +108,18 @@ def main() -> NoReturn:
     os._exit(0)
 
 
+def parts_of(size: int) -> int:
+    """Return how many parts a file of so many bytes is, each with the limits of a small file."""
+    return min(max(-(-size // PART_BYTES), 1), MOST_PARTS)
+
+
 def _read(content: bytes, name: str | None, output: BinaryIO) -> dict[str, str | None]:
     """Read one file, send its entries, and return how that ended."""
-    parsed = SentFile(output)
+    parts = parts_of(len(content))
+    parsed = SentFile(output, parts)
     fault: str | None = None
     try:
-        with _limited_time():
+        with _limited_memory(parts), _limited_time(parts * CPU_SECONDS):
             name = name or detect.detect(content)
             detect.read(content, name, parsed)
     except TooComplex as error:
@@ -123,19 +136,34 @@ def _read(content: bytes, name: str | None, output: BinaryIO) -> dict[str, str |
 
 
 @contextmanager
-def _limited_time() -> Iterator[None]:
+def _limited_memory(parts: int) -> Iterator[None]:
+    """Let a file of several parts have more memory than an ordinary one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY:
+        yield  # There are no limits of memory on this system.
+        return
+    more = (parts - 1) * MEMORY_OF_PART
+    resource.setrlimit(resource.RLIMIT_AS, (min(soft + more, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@contextmanager
+def _limited_time(seconds: int) -> Iterator[None]:
     """Raise TooComplex where a file takes too much of the processor's time.
 
     Python looks for signals within a pattern too, so no single match outlasts it.
     """
 
     def stop(_signal: int, _frame: object) -> NoReturn:
-        raise TooComplex(f"To read the file takes more than {CPU_SECONDS} seconds")
+        raise TooComplex(f"To read the file takes more than {seconds} seconds")
 
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     signal.signal(signal.SIGXCPU, stop)
     # The system counts whole seconds.
-    resource.setrlimit(resource.RLIMIT_CPU, (int(_cpu_seconds()) + 1 + CPU_SECONDS, hard))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(_cpu_seconds()) + 1 + seconds, hard))
     try:
         yield
     finally:
@@ -171,7 +199,8 @@ def _limit_for_life() -> None:
     pages = Path("/proc/self/statm")  # Linux alone tells it, and keeps this limit.
     if pages.exists():
         space = int(pages.read_text().split()[0]) * resource.getpagesize() + MOST_MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (space, space))
+        most = space + (MOST_PARTS - 1) * MEMORY_OF_PART
+        resource.setrlimit(resource.RLIMIT_AS, (space, most))
 
 
 def _cpu_seconds() -> float:

@@ -5,6 +5,7 @@ See https://gitlab.com/crossref/retraction-watch-data.
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO
 
 from api.citations.registries import quoted
@@ -17,7 +18,8 @@ COLUMNS = (
     *("Record ID", "RetractionDate", "RetractionDOI", "RetractionPubMedID"),
     *("OriginalPaperDOI", "OriginalPaperPubMedID", "RetractionNature", "Reason"),
 )
-# The natures that are notices. A reinstatement takes one back, which is for a curator to judge.
+REINSTATEMENT = "reinstatement"
+# The natures that are notices. A reinstatement takes a retraction back.
 TIE_OF_NATURE = {
     "retraction": "retracts",
     "expression of concern": "concern_about",
@@ -25,12 +27,34 @@ TIE_OF_NATURE = {
 }
 
 
+@dataclass(frozen=True)
+class Reinstatement:
+    """What a row says of a retraction that was taken back: of which work, and when."""
+
+    about: tuple[Identifier, ...]
+    said: str
+    date: str | None
+
+    def lifts(self, notice: Notice) -> bool:
+        """Return whether a notice is a retraction of this work that came out no later."""
+        is_of_work = bool(set(self.about) & set(notice.about))
+        return notice.tie == "retracts" and is_of_work and not _is_later(notice.date, self.date)
+
+
+def _is_later(date: str | None, other: str | None) -> bool:
+    """Return whether a date is after another, as far as both go; an unknown one is not."""
+    if date is None or other is None:
+        return False
+    length = min(len(date), len(other))
+    return date[:length] > other[:length]
+
+
 class NotRetractionWatch(ValueError):
     """The file is not one of Retraction Watch."""
 
 
-def read(lines: IO[str]) -> Iterator[Notice | None]:
-    """Yield the notice in each row, or None for a row that has none about a registered work.
+def read(lines: IO[str]) -> Iterator[Notice | Reinstatement | None]:
+    """Yield the notice or reinstatement in each row, or None where it is about no registered work.
 
     Raises NotRetractionWatch if the file lacks columns, or is no CSV.
     """
@@ -45,10 +69,11 @@ def read(lines: IO[str]) -> Iterator[Notice | None]:
         raise NotRetractionWatch(f"line {reader.line_num}: {error}") from None
 
 
-def _notice(row: Row) -> Notice | None:
+def _notice(row: Row) -> Notice | Reinstatement | None:
     about = _identifiers(row["OriginalPaperDOI"], row["OriginalPaperPubMedID"])
-    tie = TIE_OF_NATURE.get(row["RetractionNature"].lower())
-    if not about or tie is None:
+    nature = row["RetractionNature"].lower()
+    tie = TIE_OF_NATURE.get(nature)
+    if not about or (tie is None and nature != REINSTATEMENT):
         return None
     identifiers = _identifiers(row["RetractionDOI"], row["RetractionPubMedID"])
     date = _date(row["RetractionDate"])
@@ -61,6 +86,8 @@ def _notice(row: Row) -> Notice | None:
     reasons = "; ".join(filter(None, (part.strip(" +") for part in row["Reason"].split(";"))))
     if reasons:
         said += f" Reasons: {reasons}."
+    if tie is None:
+        return Reinstatement(about, quoted(said), date)
     return Notice(about, tie, (quoted(said),), date, identifiers)
 
 

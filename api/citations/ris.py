@@ -14,6 +14,7 @@ from typing import Any
 from api.citations.clean import (
     NO_NAME,
     OTHERS,
+    add_abstract,
     add_identifier,
     add_issn,
     add_keywords,
@@ -489,9 +490,7 @@ def _is_name_of(name: Row, text_line: str) -> bool:
 
 def _read_abstract(tags: Tags, record: Row) -> None:
     abstract = "\n".join(clean_abstract(text) for text in tags.all("AB") or tags.all("N2"))
-    if fits("abstract", abstract):
-        record["abstract"] = abstract or None
-    else:
+    if not add_abstract(record, abstract):
         tags.refuse("AB", abstract)
 
 

@@ -2,20 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import typer
 
 from api.citations import registries, retraction_watch, watch
+from api.citations.retraction_watch import Reinstatement
 from api.cli.progress import count_bar
 from api.cli.watch_progress import WatchProgress, open_progress
 from models.core.errors import ClaimbaseError
 from models.database.connections import Database
 from models.transfer import notice_matching
-from models.transfer.notice_matching import ClaimEffect, Finding, Notice
+from models.transfer.notice_matching import ClaimEffect, Finding, Identifier, Notice
 from models.write import changes
 from models.write.notices import NOTICE_KINDS
 
@@ -42,7 +42,7 @@ class Run:
     @property
     def exit_code(self) -> int:
         """The code for whoever started the run: a new notice is told before all else."""
-        if self.tally["new"] + self.tally["untied"]:
+        if self.tally["new"] + self.tally["untied"] + self.tally["reinstated"]:
             return EXIT_NEW
         return EXIT_INCOMPLETE if self.unanswered else 0
 
@@ -89,6 +89,20 @@ class Run:
             accepted = "" if self.accept and not self.dry_run else ", once accepted"
             typer.echo(f"  claim {effect.claim}: {effect.before}{changed}{accepted}")
 
+    def tell_reinstated(self, reinstatement: Reinstatement) -> None:
+        """Print how the stored source is marked whose retraction was taken back, if there is one.
+
+        Nothing is stored: what that means is for a curator to judge.
+        """
+        with self.database.read(unlimited=True) as connection:
+            found = notice_matching.integrity_of(connection, reinstatement.about)
+        when = f" of {reinstatement.date}" if reinstatement.date else ", undated"
+        for slug, integrity in found.items():
+            is_marked = integrity == "retracted"
+            self.tally["reinstated"] += is_marked
+            became = _STILL_MARKED if is_marked else "not marked as retracted here"
+            typer.echo(f"{slug}: reinstatement{when}, {became}. {reinstatement.said}")
+
     def print_summary(self, looked_up: str) -> None:
         """Print how many of what there were."""
         counts = [("New", self.tally["new"] + self.tally["untied"])]
@@ -100,6 +114,7 @@ class Run:
 
 
 _KNOWN = ("recorded", "waiting", "refused")
+_STILL_MARKED = "but marked as retracted here: a curator must judge"
 
 
 def _untied(finding: Finding) -> str:
@@ -167,21 +182,34 @@ def _batches(run: Run, progress: WatchProgress) -> Iterator[dict[str, list[tuple
 
 def read_retraction_watch(run: Run, file: Path) -> int:
     """Hold the rows of a file of Retraction Watch against the stored sources; return the code."""
-    rows = 0
     try:
         # Some bytes of the file, in names that are not read, are no UTF-8.
-        with (
-            file.open(encoding="utf-8-sig", errors="replace", newline="") as lines,
-            count_bar("Reading rows", None) as advance,
-        ):
-            left = retraction_watch.read(lines)
-            while batch := list(islice(left, ROWS_AT_ONCE)):
-                run.take([notice for notice in batch if notice is not None])
-                rows += len(batch)
-                advance(len(batch))
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+            # All of it first: a retraction may stand before the row that takes it back.
+            rows = list(retraction_watch.read(lines))
     except OSError as error:
         raise ClaimbaseError(f"{file}: {error.strerror}.") from None
     except retraction_watch.NotRetractionWatch as error:
         raise ClaimbaseError(f"{file}: no file of Retraction Watch: {error}.") from None
-    run.print_summary(f"Rows read: {rows}")
+    reinstated = [row for row in rows if isinstance(row, Reinstatement)]
+    by_work = {work: row for row in reinstated for work in row.about}
+    notices = [row for row in rows if isinstance(row, Notice)]
+    valid = [notice for notice in notices if not _is_lifted(notice, by_work)]
+    with count_bar("Comparing notices", len(valid)) as advance:
+        for start in range(0, len(valid), ROWS_AT_ONCE):
+            batch = valid[start : start + ROWS_AT_ONCE]
+            run.take(batch)
+            advance(len(batch))
+    for reinstatement in reinstated:
+        run.tell_reinstated(reinstatement)
+    run.print_summary(
+        f"Rows read: {len(rows)}, about no registered work: {rows.count(None)},"
+        f" reinstatements: {len(reinstated)},"
+        f" retractions taken back by them: {len(notices) - len(valid)}"
+    )
     return run.exit_code
+
+
+def _is_lifted(notice: Notice, by_work: Mapping[Identifier, Reinstatement]) -> bool:
+    """Return whether a notice is a retraction that was taken back later."""
+    return any(by_work[work].lifts(notice) for work in notice.about if work in by_work)

@@ -12,9 +12,9 @@ MOST_ADDRESSES = 1000
 class Held(Counter[str]):
     """How many of something each client holds; whoever holds none is not in it."""
 
-    def release(self, client: str) -> None:
-        """Count one less."""
-        self[client] -= 1
+    def release(self, client: str, number: int = 1) -> None:
+        """Count one less, or so many."""
+        self[client] -= number
         if not self[client]:
             del self[client]
 

@@ -9,8 +9,8 @@ child dies.
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from threading import Lock, Thread, Timer
 from typing import IO, TypeVar
@@ -21,22 +21,31 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from api.citations.parse_result import EntryProblem, ParsedEntry, ParsedFile
+from api.citations.reading_process import PART_BYTES, parts_of
 from api.http.clients import Held, address_of, client_of
 from api.http.errors import Unavailable
 from api.http.fair_queue import FairQueue
 from api.http.rate_limits import Limit
+from api.http.request_body import announced_length, limits_of
 from api.settings import ROOT
 
-# Children of a process of the server. Each takes a processor and up to 190 MB.
+# Children of a process of the server. Each takes a processor and up to 190 MB; for a file of 20 MB
+# up to 480 MB.
 AT_ONCE = 2
+# Of them, those that read a file of more than 2 MB, which may take minutes: the other ones are left
+# for ordinary files.
+MOST_LARGE = 1
 # Files of a process that are received, wait or are read. An address never holds more than are left
-# free: one of many people may have half of them, and the next one half of the rest.
+# free: one of many people may have half of them, and the next one half of the rest. A larger file
+# counts as one for each 2 MB, so that all of them are never more than 80 MB.
 MOST_FILES = 40
-# How long a file may take altogether, however busy the machine is. Then its child is killed.
+# How long each 2 MB of a file may take, however busy the machine is. Then its child is killed. In a
+# stream that includes what is done with its entries, and the time that the client takes.
 WALL_SECONDS = 45.0
 # How long a file that is being read keeps a server from its stop; the rest is refused at once.
 STOP_SECONDS = 3.0
-# What a child may answer, in bytes: text of 2 MB, most of whose characters JSON writes as six.
+# What a child may answer to each 2 MB, in bytes: text most of whose characters JSON writes as six.
+# No batch of entries has more either.
 MOST_RESULT_BYTES = 16_000_000
 COMMAND = (sys.executable, "-m", "api.citations.reading_process")
 
@@ -66,22 +75,26 @@ class Child:
         )
         self.retires = False
 
-    def read(self, content: bytes, name: str | None) -> ReadFile:
-        """Return what is in a file. It is what was read so far if the child ends meanwhile.
+    def batches(self, content: bytes, found: ReadFile) -> Iterator[ParsedFile]:
+        """Yield the entries of a file in batches, and note in `found` how the reading ended.
 
-        Raises BrokenPipeError if it had ended before.
+        Nothing more is yielded if the child ends meanwhile. Raises BrokenPipeError if it had ended
+        before.
         """
-        found, timer = ReadFile(format=name), Timer(WALL_SECONDS, self.kill)
+        parts = parts_of(len(content))
+        timer = Timer(WALL_SECONDS * parts, self.kill)
         timer.daemon = True
         timer.start()
         try:
             source, output = self._pipes()
-            source.write(json.dumps({"format": name, "bytes": len(content)}).encode() + b"\n")
+            source.write(
+                json.dumps({"format": found.format, "bytes": len(content)}).encode() + b"\n"
+            )
             source.write(content)
             source.flush()
             self.retires = True  # Unless it says otherwise at the end.
-            left = MOST_RESULT_BYTES
-            while line := output.readline(left):
+            left = MOST_RESULT_BYTES * parts
+            while line := output.readline(min(left, MOST_RESULT_BYTES)):
                 left -= len(line)
                 if not line.endswith(b"\n"):
                     break
@@ -92,13 +105,12 @@ class Child:
                     found.format, found.end = message["format"], message["end"]
                     found.detail = message["detail"] or ""
                     break
-                for number, record, dropped in message["entries"]:
-                    found.parsed.add(ParsedEntry(number, record, tuple(dropped)))
-                for problem in message["problems"]:
-                    found.parsed.add(EntryProblem(*problem))
+                yield ParsedFile(
+                    [ParsedEntry(at, of, tuple(lost)) for at, of, lost in message["entries"]],
+                    [EntryProblem(*problem) for problem in message["problems"]],
+                )
         finally:
             timer.cancel()
-        return found
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -126,6 +138,7 @@ class FileReaders:
     def __init__(self, work: Limit) -> None:
         # One client has one file read at a time, and whoever used least lately comes next.
         self.turns = FairQueue(AT_ONCE, AT_ONCE - 1, work)
+        self.large_turns = FairQueue(MOST_LARGE, MOST_LARGE, Limit(work.quota))
         self._places = Held()
         self._idle: list[Child] = []
         self._all: set[Child] = set()
@@ -134,31 +147,41 @@ class FileReaders:
 
     @asynccontextmanager
     async def place(self, request: Request) -> AsyncIterator[None]:
-        """Hold a place for a file, from before its body is read. Raises Unavailable without one."""
+        """Hold the places of a file, from before its body is read. Raises Unavailable without them.
+
+        There are as many as the file has parts; without a Content-Length as it may have.
+        """
         address = address_of(request)
-        if self._places[address] >= MOST_FILES - self._places.total():
+        needed = parts_of(announced_length(request) or limits_of(request).bytes)
+        if self._places[address] + needed > MOST_FILES - self._places.total():
             raise Unavailable("Too many files are being read already. Try again later.")
-        self._places[address] += 1
+        self._places[address] += needed
         try:
             yield
         finally:
-            self._places.release(address)
+            self._places.release(address, needed)
 
     @asynccontextmanager
-    async def turn(self, request: Request) -> AsyncIterator[None]:
+    async def turn(self, request: Request, size: int) -> AsyncIterator[None]:
         """Hold one of the few turns, for all that is done to a file that has been received.
 
-        Raises Unavailable for those who wait for too long, or still wait when the server stops.
+        A file of more than one part needs the turn of the large ones besides. Raises Unavailable
+        for those who wait for too long, or still wait when the server stops.
         """
-        async with self.turns.place(client_of(request)):
+        client = client_of(request)
+        async with AsyncExitStack() as stack:
+            if size > PART_BYTES:
+                await stack.enter_async_context(self.large_turns.place(client))
+            await stack.enter_async_context(self.turns.place(client))
             yield
 
     def open(self) -> None:
         """Begin to read files; an application may be started again after its end."""
-        self._closed = self.turns.stopping = False
+        self._closed = self.turns.stopping = self.large_turns.stopping = False
 
     def stop(self) -> None:
         """Begin nothing any more, and give what is being read a little time to end."""
+        self.large_turns.stop()
         self.turns.stop()
         timer = Timer(STOP_SECONDS, self.close)
         timer.daemon = True
@@ -166,20 +189,37 @@ class FileReaders:
 
     async def read(self, content: bytes, name: str | None) -> ReadFile:
         """Return what is in a file. Its child is killed where nobody waits for it any more."""
+        found = ReadFile(format=name)
+        async with aclosing(self.batches(content, found)) as batches:
+            async for batch in batches:
+                found.parsed.entries += batch.entries
+                found.parsed.problems += batch.problems
+        return found
+
+    async def batches(self, content: bytes, found: ReadFile) -> AsyncGenerator[ParsedFile]:
+        """Yield the entries of a file in batches, and note in `found` how the reading ended.
+
+        Whoever takes them closes the generator, which ends the child of an unfinished file.
+        """
         child = await run_sync(self._child)
         finished = False
         try:
-            found = await run_sync(_read_once, child, content, name, abandon_on_cancel=True)
-            if found is None:
+            reading = child.batches(content, found)
+            try:
+                batch = await run_sync(next, reading, None, abandon_on_cancel=True)
+            except BrokenPipeError:
                 # It was ended from outside while it was idle.
                 child = await run_sync(self._child_anew, child)
-                found = await run_sync(child.read, content, name, abandon_on_cancel=True)
+                reading = child.batches(content, found)
+                batch = await run_sync(next, reading, None, abandon_on_cancel=True)
+            while batch is not None:
+                yield batch
+                batch = await run_sync(next, reading, None, abandon_on_cancel=True)
             finished = True
             if self.turns.stopping and not found.complete:
                 raise Unavailable("The server is being stopped. Try again later.")
         finally:
             self._give_back(child, usable=finished and not child.retires)
-        return found
 
     def _child(self) -> Child:
         with self._lock:
@@ -220,13 +260,6 @@ class FileReaders:
         # The others are closed by who waits for them.
         for child in idle:
             child.close()
-
-
-def _read_once(child: Child, content: bytes, name: str | None) -> ReadFile | None:
-    try:
-        return child.read(content, name)
-    except BrokenPipeError:
-        return None
 
 
 async def while_there(request: Request, work: Callable[[], Awaitable[Result]]) -> Result:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 from typing import Annotated, Any, ClassVar, TypeVar
-from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -18,12 +17,13 @@ from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
 from api.http.errors import ParameterError, not_acceptable
-from api.http.negotiation import negotiate, parameters_of
+from api.http.negotiation import LINES_TYPES, negotiate, parameters_of
 from models.core.errors import Fault
 from models.core.vocabularies import SOURCE_TYPES
 from models.database.connections import Database
 from models.read import listings, references
 from models.read.filters import requested_parameters
+from models.records.identifiers import address_of
 from models.records.serializers import Row, source_out, sources_out
 from models.records.source import SourceIn
 
@@ -34,7 +34,7 @@ Item = TypeVar("Item")
 Read = Callable[[Database, listings.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 
 FORMATS = formats.WRITTEN
-LINES = Format("jsonl", ("application/jsonl", "application/x-ndjson"), "jsonl")
+LINES = Format("jsonl", LINES_TYPES, "jsonl")
 IN_LINES = {LINES.name: LINES}
 TABLE = Format("csv", csv.MEDIA_TYPES, csv.EXTENSION)
 # The parameters of a bibliography, in the order in which its ETag names them.
@@ -268,8 +268,7 @@ def source_links(source: Row) -> str:
     links = [page_link(f"/sources/{source['id']}")]
     for identifier in source["identifiers"]:
         if identifier["scheme"] == "doi" and identifier["verification"] == "verified":
-            doi = quote(identifier["value"], safe="/:;()._-")
-            links.append(f'<https://doi.org/{doi}>; rel="cite-as"')
+            links.append(f'<{address_of("doi", identifier["value"])}>; rel="cite-as"')
     term = next(term for term in SOURCE_TYPES.terms if term.id == source["type"])
     links.append(f'<https://schema.org/{term.crosswalk["schema.org"]}>; rel="type"')
     return ", ".join(links + _described_by(f"/v1/sources/{source['id']}"))

@@ -330,4 +330,4 @@ class BodyMiddleware:
         except ClaimbaseError as error:
             await on_domain_error(request, error)(scope, receive, send)
             return
-        await self.app(scope, request_body.guarded(receive), send)
+        await self.app(scope, request_body.guarded(receive, request_body.limits_of(request)), send)

@@ -14,6 +14,8 @@ MOST_REMEMBERED = 200
 # So many media types or codings of a header are read; a browser names about ten.
 MOST_RANGES = 100
 OFFERED = ("application/json",)
+# JSON Lines, a value on each line: it has two names, and the first is the one that is sent.
+LINES_TYPES = ("application/jsonl", "application/x-ndjson")
 
 Header = TypeVar("Header", str, bytes)
 Further = ParamSpec("Further")
@@ -113,6 +115,15 @@ def _fits(pattern: str, media_type: str) -> int:
     if pattern == media_type.split("/")[0] + "/*":
         return 2
     return 1 if pattern == "*/*" else 0
+
+
+def wants_lines(request: Request) -> bool:
+    """Return whether the client likes JSON Lines better than JSON. Raises NotAcceptable."""
+    offered = (*OFFERED, *LINES_TYPES)
+    media_type = negotiate(header(request, "accept"), offered)
+    if media_type is None:
+        raise not_acceptable(offered)
+    return media_type in LINES_TYPES
 
 
 def json_accepted(request: Request) -> None:

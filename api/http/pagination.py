@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
@@ -131,29 +131,72 @@ def listing_response(
     If nothing changed it is a 304, which does not read the list. The page ends early after the rows
     that fit. `more` are further members of it.
     """
-    filters = requested_parameters(query)
-    sort = filters.get("sort", listing.default)
-    bound = _binding(request, filters)
-    after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
-    parameters = references.resolve_references(connection, filters)
+    asked = _asked(request, connection, listing, query)
     etag = list_tag(connection)
     if unchanged := not_modified(request, etag):
         return unchanged
-    rows, mark = listings.read_page(
-        connection, listing, statement, parameters, sort, after, query.limit
-    )
-    fitting = fit(rows)
-    if fitting < len(rows):
-        rows, mark = rows[:fitting], listings.mark_of(rows[fitting - 1])
-    cursor = _encode(mark, bound) if mark is not None else None
+    rows, cursor = _read(connection, listing, statement, asked, query.limit, fit)
     page: dict[str, Any] = {"limit": query.limit, "next": cursor}
     if query.count:
-        page["count"] = facets.count(connection, listing, parameters)
+        page["count"] = facets.count(connection, listing, asked.parameters)
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     records = b",".join(lines(connection, rows))
     members = to_json({"page": page, **(more or {})})
     content = b"".join([b'{"data":[', records, b"],", members[1:]])
     return json_response(content, etag, headers)
+
+
+class _Asked(NamedTuple):
+    """What a request asks of a list: its filters as they are stored, its order, where to go on, and
+    the hash that its cursors are bound to.
+    """
+
+    parameters: dict[str, Any]
+    sort: Sequence[str]
+    after: list[Any] | None
+    bound: str
+
+
+def _asked(
+    request: Request, connection: Connection, listing: listings.Listing, query: Any
+) -> _Asked:
+    filters = requested_parameters(query)
+    sort = filters.get("sort", listing.default)
+    bound = _binding(request, filters)
+    after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
+    return _Asked(references.resolve_references(connection, filters), sort, after, bound)
+
+
+def _read(
+    connection: Connection,
+    listing: listings.Listing,
+    statement: Select[Any],
+    asked: _Asked,
+    limit: int,
+    fit: Fit = len,
+) -> tuple[list[Row], str | None]:
+    rows, mark = listings.read_page(
+        connection, listing, statement, asked.parameters, asked.sort, asked.after, limit
+    )
+    fitting = fit(rows)
+    if fitting < len(rows):
+        rows, mark = rows[:fitting], listings.mark_of(rows[fitting - 1])
+    return rows, _encode(mark, asked.bound) if mark is not None else None
+
+
+def read_rows(
+    request: Request,
+    connection: Connection,
+    listing: listings.Listing,
+    statement: Select[Any],
+    query: Any,
+) -> tuple[list[Row], str | None, dict[str, Any]]:
+    """Return the rows of one page of a list, the cursor of the next page or None, and the filters
+    as they are stored.
+    """
+    asked = _asked(request, connection, listing, query)
+    rows, cursor = _read(connection, listing, statement, asked, query.limit)
+    return rows, cursor, asked.parameters
 
 
 def page_of_names(

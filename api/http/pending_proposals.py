@@ -69,7 +69,10 @@ def proposals(
     if claim is not None:
         conditions.append(review.revision.c.claim == claim)
     statement = statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST + 1)
-    return [review.describe_pending(row) for row in connection.execute(statement).mappings()]
+    return [
+        review.describe_proposal(connection, row)
+        for row in connection.execute(statement).mappings()
+    ]
 
 
 def with_proposals(response: Response, waiting: list[review.RecordOut] | None) -> Response:

@@ -27,6 +27,8 @@ WORK_SECONDS_PER_MINUTE = 60
 FILE_BYTES_PER_MINUTE = 10_000_000
 # What a file costs at least: to start with one takes some milliseconds however short it is.
 LEAST_FILE_BYTES = 20_000
+# What a stream that stores a whole library may owe, or its key could not write for hours.
+MOST_OWED_MINUTES = 5
 MOST_BUCKETS = 50_000
 # Less than any unit or second that matters, and more than floating point is off by.
 _NEARLY = 1e-6
@@ -176,6 +178,12 @@ class Limits:
         for limit, name in buckets.values():
             limit.take(name, records - 1)
         request.state.headers = _fields(buckets)
+
+    def count_stored(self, request: Request, identity: str, records: int) -> None:
+        """Count records that a stream stored, each as a write, up to a debt of some minutes."""
+        for limit, name in self._buckets(request, identity).values():
+            most = MOST_OWED_MINUTES * limit.quota - limit.missing(name)
+            limit.take(name, max(0.0, min(records, most)))
 
     def _buckets(self, request: Request, identity: str | None) -> dict[str, tuple[Limit, str]]:
         buckets = {"writes_by_address": (self.writes_by_address, address_of(request))}

@@ -5,6 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
@@ -13,11 +14,18 @@ from fastapi import Request
 from starlette.types import Message, Receive
 
 from api.http.fair_share import run_in_thread
+from api.http.negotiation import LINES_TYPES, OFFERED, negotiate
+from api.http.pagination import header
 from models.core.errors import ClaimbaseError, Fault
 
 MOST_BYTES = 2_000_000
 # How long a client may take to send a body.
 BODY_SECONDS = 30.0
+# A file of citations that is answered as a stream of lines: whole libraries have up to 20 MB, and
+# the line of somebody's home takes a minute for that.
+MOST_FILE_BYTES = 20_000_000
+FILE_SECONDS = 120.0
+FILE_PATHS = ("/v1/sources:parse", "/v1/sources:import")
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 DEEPEST = 32
 # A longer Content-Length is too large, whatever its further digits are.
@@ -28,13 +36,21 @@ MOST_EXACT = 2**53 - 1
 QUICK_BYTES = 20_000
 
 
+@dataclass(frozen=True)
+class BodyLimits:
+    """The most bytes of a body, and the time that a client may take to send it."""
+
+    bytes: int
+    seconds: float
+
+
 class BodyTooLarge(ClaimbaseError):
     """The body has too many bytes."""
 
     code = "body_too_large"
 
-    def __init__(self) -> None:
-        super().__init__(f"The body has more than {MOST_BYTES:,} bytes.")
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The body has more than {most:,} bytes.")
 
 
 class BodyTooSlow(ClaimbaseError):
@@ -61,10 +77,20 @@ def has_body(request: Request) -> bool:
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
+def limits_of(request: Request) -> BodyLimits:
+    """Return the limits of a request's body: those of a file if it is one for a stream."""
+    if request.scope["path"] in FILE_PATHS:
+        offered = (*OFFERED, *LINES_TYPES)
+        if negotiate(header(request, "accept"), offered) in LINES_TYPES:
+            return BodyLimits(MOST_FILE_BYTES, FILE_SECONDS)
+    return BodyLimits(MOST_BYTES, BODY_SECONDS)
+
+
 def refuse_by_length(request: Request) -> None:
     """Raise BodyTooLarge if Content-Length is too large, before any of the body is read."""
-    if announced_length(request) > MOST_BYTES:
-        raise BodyTooLarge
+    most = limits_of(request).bytes
+    if announced_length(request) > most:
+        raise BodyTooLarge(most)
 
 
 def announced_length(request: Request) -> int:
@@ -74,9 +100,9 @@ def announced_length(request: Request) -> int:
     return int(length[:MOST_DIGITS]) if length.isdecimal() else 0
 
 
-def guarded(receive: Receive) -> Receive:
+def guarded(receive: Receive, limits: BodyLimits) -> Receive:
     """Return a `receive` that limits the size of the body and the time that it takes."""
-    end, taken, complete = time.monotonic() + BODY_SECONDS, 0, False
+    end, taken, complete = time.monotonic() + limits.seconds, 0, False
 
     async def receive_in_time() -> Message:
         nonlocal taken, complete
@@ -87,11 +113,11 @@ def guarded(receive: Receive) -> Receive:
         with anyio.move_on_after(end - time.monotonic()):
             message = await receive()
         if message is None:
-            raise BodyTooSlow(f"The body was not complete within {BODY_SECONDS:g} seconds.")
+            raise BodyTooSlow(f"The body was not complete within {limits.seconds:g} seconds.")
         complete = not message.get("more_body", False)
         taken += len(message.get("body", b""))
-        if taken > MOST_BYTES:
-            raise BodyTooLarge
+        if taken > limits.bytes:
+            raise BodyTooLarge(limits.bytes)
         return message
 
     return receive_in_time

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -203,6 +203,24 @@ async def write(request: Request, caller: Key, work: Work, comment: str | None =
     key = _idempotency_key(request)
     content = await request.body()
     return await in_turn(request, _write, request, caller, work, comment, key, content)
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that is rehearsed, so that nothing of it is stored."""
+
+
+async def rehearse(request: Request, caller: Key, work: Callable[[Change], Any]) -> Response:
+    """Carry out a write, tell what would be, and take it back: nothing is stored."""
+    return await in_turn(request, _rehearse, request, caller, work)
+
+
+def _rehearse(request: Request, caller: Key, work: Callable[[Change], Any]) -> Response:
+    body = b""
+    begun = changes.begin(database(request), actor=caller.name)
+    with suppress(_TakenBack), located_in_body(), begun as change:
+        body = to_json(work(change))
+        raise _TakenBack
+    return _response(body, 200, {})
 
 
 async def in_turn(

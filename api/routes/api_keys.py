@@ -20,9 +20,11 @@ from models.core.types import Text
 
 SHARED: dict[str, Any] = {"prefix": "/v1/keys", "tags": ["keys"], "dependencies": [JsonAccepted]}
 reads = APIRouter(**SHARED, route_class=ReadRoute)
+own = APIRouter(**{**SHARED, "prefix": "/v1/key"}, route_class=ReadRoute)
 router = APIRouter(**SHARED, route_class=ParsedRoute)
 
 Admin = Annotated[Key, needs("admin")]
+Contributor = Annotated[Key, needs("contributor")]
 KeyId = Annotated[
     Text,
     Path(max_length=100, description="The part of a key that may be told.", examples=["0a1B2c3D"]),
@@ -45,6 +47,12 @@ def _answer(
     content: BaseModel, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     return Response(to_json(content), status, headers, "application/json")
+
+
+@own.get("", response_model=Key, responses=KEY_ERRORS)
+def get_own_key(caller: Contributor) -> Response:
+    """Return the key of the request: whose it is and its role, without the key itself."""
+    return _answer(caller)
 
 
 @reads.get("", response_model=KeyList, responses=KEY_ERRORS)

@@ -93,13 +93,18 @@ def told(kind: RecordType, record_id: str, status: int = 200) -> Answer:
     )
 
 
+async def judged_new(request: Request, caller: Key, kind: RecordType, path: dict[str, str]) -> Row:
+    """Return the record that is the body of a request, as it would be proposed."""
+    given = _object(await body_of(request))
+    body = cleaned(kind.name, {**given, **_claim_of(kind, given, path)})
+    return await judged(request, review.judge, caller, kind, body)
+
+
 def _propose(kind: RecordType) -> Any:
     async def propose(
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
-        given = _object(await body_of(request))
-        body = cleaned(kind.name, {**given, **_claim_of(kind, given, path)})
-        record = await judged(request, review.judge, caller, kind, body)
+        record = await judged_new(request, caller, kind, path)
 
         def work(change: Change) -> Answer:
             return told(kind, review.propose(change, caller, kind, record), 201)
@@ -183,7 +188,7 @@ def _take_back(kind: RecordType) -> Any:
     return take_back
 
 
-def _schema(kind: RecordType, some: bool) -> Row:
+def schema_of(kind: RecordType, some: bool) -> Row:
     """Return the JSON schema of a body: the input class without the fields that a review sets."""
     schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
@@ -241,7 +246,7 @@ def _add(kind: RecordType, verb: str) -> None:
     endpoint.__signature__ = inspect.Signature([*own, *given])
     extra = taking(
         *headers,
-        body={media_type: partial(_schema, kind, method == "PATCH")} if media_type else None,
+        body={media_type: partial(schema_of, kind, method == "PATCH")} if media_type else None,
     )
     if media_type:
         extra["requestBody"]["required"] = True

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.http import list_formats, pagination, pending_proposals
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
-from api.http.list_formats import LinesParameters
+from api.http.list_formats import ListTableParameters
 from api.http.negotiation import JsonAccepted
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
+from api.routes import evidence_table
 from api.routes.claims import (
     EvidencePage,
     EvidenceParameters,
@@ -32,13 +33,15 @@ EvidenceId = Annotated[
 
 
 class AllEvidenceParameters(
-    AllEvidenceFilters, EvidenceParameters, SubmittedParameters, LinesParameters
+    AllEvidenceFilters, EvidenceParameters, SubmittedParameters, ListTableParameters
 ):
     """Which lines of evidence, across claims, in what order, in which representation."""
 
 
 @router.get(
-    "", response_model=EvidencePage, responses=list_formats.responses(LIST_ERRORS, LinesParameters)
+    "",
+    response_model=EvidencePage,
+    responses=list_formats.responses(LIST_ERRORS, ListTableParameters),
 )
 def list_evidence(
     request: Request,
@@ -46,9 +49,26 @@ def list_evidence(
     caller: Caller,
     query: Annotated[AllEvidenceParameters, Query()],
 ) -> Response:
-    """List accepted lines of evidence across claims."""
+    """List accepted lines of evidence across claims.
+
+    As `csv` it is a table with a row for each effect of a line: claim, citation, identifiers,
+    design, size, finding, effect with its interval, grading.
+    """
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence")
-    if list_formats.requested_format(request, query) is not None:
+    chosen = list_formats.requested_format(request, query)
+    if chosen is list_formats.TABLE:
+        return list_formats.whole_response(
+            request,
+            connection,
+            chosen,
+            listings.EVIDENCE,
+            listings.evidence_statement(),
+            query,
+            evidence_table.table_lines,
+            "evidence",
+            evidence_table.HEAD,
+        )
+    if chosen is not None:
         return list_formats.lines_response(
             request,
             connection,

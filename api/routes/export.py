@@ -14,7 +14,7 @@ from api.http import pagination
 from api.http.body_chunks import ahead, pieces, streamed, to_fast_clients
 from api.http.clients import client_of
 from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
-from api.http.negotiation import negotiate
+from api.http.negotiation import LINES_TYPES, negotiate
 from api.http.read_connection import database
 from api.http.read_route import ReadRoute
 from models.core.types import Slug
@@ -25,7 +25,6 @@ from models.transfer import export as exporting
 
 router = APIRouter(prefix="/v1", tags=["export"], route_class=ReadRoute)
 
-MEDIA_TYPES = ("application/jsonl", "application/x-ndjson")
 AT_ONCE = 2
 # Bytes a second, before compression, that a client must take on average: an export holds a
 # snapshot, and the database keeps all that was changed since.
@@ -69,8 +68,8 @@ async def export(request: Request, query: Annotated[ExportParameters, Query()]) 
     repeated later. A client that takes less than 250,000 bytes a second (before compression) is cut
     off.
     """
-    if negotiate(pagination.header(request, "accept"), MEDIA_TYPES) is None:
-        raise not_acceptable(MEDIA_TYPES)
+    if negotiate(pagination.header(request, "accept"), LINES_TYPES) is None:
+        raise not_acceptable(LINES_TYPES)
     exports: set[str] = request.app.state.exports
     client = client_of(request)
     if client in exports:
@@ -91,10 +90,10 @@ async def export(request: Request, query: Annotated[ExportParameters, Query()]) 
     headers = {"ETag": etag, "Content-Disposition": named, **pagination.CACHE}
     if request.scope["state"]["head"]:
         content.close()
-        return streamed(request, iter(()), headers, MEDIA_TYPES[0])
+        return streamed(request, iter(()), headers, LINES_TYPES[0])
     first = await run_in_threadpool(next, content)
     received = to_fast_clients(ahead(_again(first, content)), LEAST_RATE)
-    return StreamingResponse(received, media_type=MEDIA_TYPES[0], headers=headers)
+    return StreamingResponse(received, media_type=LINES_TYPES[0], headers=headers)
 
 
 def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:

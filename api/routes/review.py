@@ -26,12 +26,14 @@ from api.http.write_transaction import (
     judged,
     meant,
     read_input,
+    rehearse,
     taking,
     write,
 )
-from api.routes.curate import cleaned, told
+from api.routes.curate import cleaned, judged_new, schema_of, told
 from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
+from models.core import vocabularies as v
 from models.core.errors import Fault, NotFound
 from models.core.types import Strict, Text
 from models.read import listings, relation_graph
@@ -121,6 +123,10 @@ class ReviewParameters(Filters, Paging):
     )
     claim: Text | None = Field(None, max_length=100, description="Only this claim and its parts.")
     proposed_by: Text | None = Field(None, max_length=100, description="Only by this proposer.")
+    state: Many[v.ReviewState] = Field(
+        NO_VALUES,
+        description="What became of them: by default only those that wait (`submitted`).",
+    )
 
 
 class Preview(Strict):
@@ -145,6 +151,10 @@ def _kind(name: str) -> RecordType:
     return RECORD_TYPES[name]
 
 
+def _line_schema() -> dict[str, Any]:
+    return schema_of(RECORD_TYPES["evidence"], some=False)
+
+
 def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
     return taking(*headers, ONCE, body={"application/json": model.model_json_schema})
 
@@ -156,11 +166,11 @@ def list_reviews(
     caller: Contributor,
     query: Annotated[ReviewParameters, Query()],
 ) -> Response:
-    """List the records that wait for review, oldest first. Contributors see only their own
-    proposals, curators see all.
+    """List the records that wait for review, oldest first; with `state` also what became of
+    others. Contributors see only their own proposals, curators see all.
     """
     pagination.make_private(request)
-    statement, conditions = review.pending_query(connection, caller)
+    statement, conditions = review.pending_query(connection, caller, query.state or review.PENDING)
     revision = listings.revision
     if query.kind:
         conditions.append(revision.c.kind.in_(query.kind))
@@ -170,14 +180,15 @@ def list_reviews(
         conditions.append(proposed_by == query.proposed_by)
     listing = listings.with_conditions(listings.REVISIONS, *conditions)
 
-    def lines(_connection: Connection, rows: Any) -> list[bytes]:
-        return [to_json(_aged(row)) for row in rows]
+    def lines(connection: Connection, rows: Any) -> list[bytes]:
+        return [to_json(_aged(connection, row)) for row in rows]
 
     return pagination.listing_response(request, connection, listing, statement, query, lines)
 
 
-def _aged(row: Row) -> Review:
-    return Review(**review.describe_pending(row).model_dump(), age_days=review.age_days(row["at"]))
+def _aged(connection: Connection, row: Row) -> Review:
+    told = review.describe_proposal(connection, row)
+    return Review(**told.model_dump(), age_days=review.age_days(row["at"]))
 
 
 @reads.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
@@ -371,6 +382,12 @@ def preview_evidence(
 
     Changes nothing.
     """
+    return Response(
+        to_json(_previewed(connection, caller, evidence)), media_type="application/json"
+    )
+
+
+def _previewed(connection: Connection, caller: Key, evidence: str) -> Preview:
     before, after, warnings = preview(
         connection,
         caller,
@@ -381,7 +398,29 @@ def preview_evidence(
         getattr(before, name) != getattr(after, name)
         for name in ("status", "status_rule", "certainty")
     )
-    answer = Preview(
+    return Preview(
         evidence=evidence, changes_status=differs, warnings=warnings, before=before, after=after
     )
-    return Response(to_json(answer), media_type="application/json")
+
+
+@router.post(
+    "/claims/{claim}/evidence:preview",
+    response_model=Preview,
+    responses=NEW_ERRORS,
+    openapi_extra=taking(body={"application/json": _line_schema}, required=True),
+)
+async def preview_new_evidence(
+    request: Request, caller: Contributor, claim: Annotated[Text, Path(max_length=300)]
+) -> Response:
+    """Return the same for a line of evidence that was not proposed yet, with the errors that
+    proposing it would have.
+
+    Stores nothing, and counts as a write.
+    """
+    record = await judged_new(request, caller, RECORD_TYPES["evidence"], {"claim": claim})
+
+    def work(change: Change) -> Preview:
+        proposed = review.propose(change, caller, RECORD_TYPES["evidence"], record)
+        return _previewed(change.connection, caller, proposed)
+
+    return await rehearse(request, caller, work)

@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 
 from api.citations import json_ld
 from api.http.read_connection import ThreadReader
-from api.http.read_route import ReadRoute
 from api.routes.sources import SourceReference
 from api.site.article_text import paragraphs
-from api.site.pages import base_of, not_modified, page, page_tag, script_data
+from api.site.pages import PageRoute, base_of, not_modified, page, page_tag, script_data
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import listings
@@ -21,7 +20,7 @@ from models.read.stated_in import MOST_STATEMENTS, Standing, standing_on, standi
 from models.records.serializers import Row
 from models.status.rules import RULE_BY_NAME
 
-router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # What had been published longer before an article than this is all in its first year.
 YEARS_BEFORE = 5

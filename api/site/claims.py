@@ -9,11 +9,10 @@ from sqlalchemy import Connection, select
 
 from api.citations import json_ld
 from api.http.read_connection import ThreadReader
-from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug
 from api.routes.history import ExplanationParameters, require_known
 from api.site import claim_summary, forest_plot
-from api.site.pages import base_of, not_modified, page, page_tag, script_data
+from api.site.pages import PageRoute, base_of, not_modified, page, page_tag, script_data
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import listings
@@ -25,7 +24,7 @@ from models.status import claim_aggregate, explanation
 from models.status.explanation import Explanation
 from models.status.rules import RULE_BY_NAME
 
-router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # The sides in the order of the page, each with its heading.
 SIDES = (("supports", "For"), ("disputes", "Against"), ("inconclusive", "Inconclusive"))

@@ -9,9 +9,8 @@ from sqlalchemy import Connection, func, select
 from api.http import pagination
 from api.http.negotiation import json_accepted, negotiate
 from api.http.read_connection import ThreadReader
-from api.http.read_route import ReadRoute
 from api.routes import index
-from api.site.pages import HTML, not_modified, page, page_tag
+from api.site.pages import HTML, PageRoute, not_modified, page, page_tag
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import facets, listings
@@ -19,7 +18,7 @@ from models.read.listings import document, source, term
 from models.read.stated_in import Standing, standing_on, standings
 from models.records.serializers import Row, sources_by_id
 
-router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MOST_ARTICLES = 8
 # A year in which much that is believed today was open, or the other way round.

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -39,6 +40,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+PAGE_HEADERS = {**pagination.CACHE, "Content-Security-Policy": POLICY}
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -73,7 +75,21 @@ templates = Environment(
 templates.filters.update(FILTERS)
 templates.globals.update(notice=NOTICE, version=VERSION, labels=LABELS)
 
-router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+
+class PageRoute(ReadRoute):
+    """The route of a page. A browser sends the fields of a form that were left empty, too: they ask
+    nothing.
+    """
+
+    async def answer(self, request: Request) -> Response:
+        query = request.scope["query_string"]
+        if b"=&" in query or query.endswith(b"="):
+            given = parse_qsl(query.decode("latin-1"))
+            request.scope["query_string"] = urlencode(given).encode()
+        return await super().answer(request)
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 def base_of(request: Request) -> str:
@@ -92,8 +108,12 @@ def page_tag(connection: Connection) -> str:
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
-    """Return a 304 if the browser has this page already, else None."""
-    return pagination.not_modified(request, etag)
+    """Return a 304 if the browser has this page already, else None.
+
+    It names the policy again: a browser puts the headers of a 304 in the place of those that it
+    kept, and what the API forbids would take the stylesheet from the page.
+    """
+    return pagination.not_modified(request, etag, PAGE_HEADERS)
 
 
 def page(
@@ -123,7 +143,7 @@ def page(
         base=base_of(request),
         **values,
     )
-    sent = {"ETag": etag, **pagination.CACHE, "Content-Security-Policy": POLICY, **(headers or {})}
+    sent = {"ETag": etag, **PAGE_HEADERS, **(headers or {})}
     if json_address is not None:
         sent["Link"] = f'<{json_address}>; rel="alternate"; type="application/json"'
     return Response(content, media_type=HTML, headers=sent)

@@ -32,6 +32,19 @@ proposed_by = _last_proposal(revision.c.record).correlate(revision).scalar_subqu
 """The last proposer of the record of a revision, for lists of pending proposals."""
 
 
+def proposed_records(connection: Connection, caller: Key) -> Select[Any]:
+    """Return a selection of the records that were ever proposed: by the caller, or by anybody where
+    the caller is a curator.
+    """
+    proposal = revision.alias("proposal")
+    found = select(proposal.c.record).where(
+        proposal.c.state == "submitted", proposal.c.action == "create"
+    )
+    if caller.may("curator"):
+        return found
+    return found.where(proposal.c.actor.in_(spellings_of(connection, caller.name)))
+
+
 def proposers(
     connection: Connection, kind: RecordType, record_id: str, before: int | None = None
 ) -> list[str]:

@@ -151,6 +151,12 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 100
 
 
+def numbered_slug(stem: str, number: int) -> str:
+    """Return the slug with a number of those that begin alike; the first has none."""
+    ending = "" if number == 1 else f"-{number}"
+    return stem[: SLUG_LENGTH - len(ending)].rstrip("-") + ending
+
+
 def is_slug(value: object) -> bool:
     """Return whether a value is a slug."""
     return (

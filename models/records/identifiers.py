@@ -7,10 +7,19 @@ and what stands in a file is cleaned alike, here.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic_core import PydanticCustomError
 
+# Where the identifiers of a scheme resolve.
+RESOLVERS = {
+    "doi": "https://doi.org/",
+    "pmid": "https://pubmed.ncbi.nlm.nih.gov/",
+    "pmcid": "https://pmc.ncbi.nlm.nih.gov/articles/",
+    "nct": "https://clinicaltrials.gov/study/",
+}
+# What an address of a DOI may hold as it is (DOI Handbook, section 2.5.2).
+_SAFE_IN_ADDRESS = "/:;()._-"
 # Longer texts are no identifiers with something around them.
 MOST_CHARACTERS = 2_000
 
@@ -34,6 +43,11 @@ _ENDS = ".,;/ \t\n"
 _ISBN = re.compile(r"(?<![0-9])(?:97[89][- ]?)?(?:[0-9][- ]?){9}[0-9Xx](?![0-9A-Za-z])")
 _PMCID_IN_TEXT = re.compile(r"(?<![A-Za-z0-9])PMC[0-9]{1,10}(?![0-9])")
 _DOI = re.compile(r"10\.[0-9]{4,9}/\S+")
+
+
+def address_of(scheme: str, value: str) -> str:
+    """Return the address at which an identifier resolves, of a scheme in `RESOLVERS`."""
+    return RESOLVERS[scheme] + quote(value, safe=_SAFE_IN_ADDRESS)
 
 
 def clean_doi(text: str) -> str:

@@ -1,5 +1,6 @@
 """Matching imported citations with stored sources. Nothing is merged silently."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, or_, select
 
+from models.access.api_keys import Key
+from models.access.proposal_ownership import is_own_proposal
 from models.core.dates import now
 from models.core.errors import Fault, record_faults
-from models.core.types import REVIEW_FIELDS, Strict
+from models.core.types import REVIEW_FIELDS, Strict, numbered_slug
 from models.database.prepared_statements import select_rows
 from models.records import retired
 from models.records.record_types import RECORD_TYPES, current_id, read_states
@@ -84,6 +87,22 @@ BATCH = 200
 MOST_FAULTS = 20
 
 
+class _NewSource:
+    """A new source of a file. After its batch it is kept as text, which takes less memory."""
+
+    def __init__(self, source: SourceIn) -> None:
+        self._kept: SourceIn | str = source
+
+    def read(self) -> SourceIn:
+        """Return the source."""
+        kept = self._kept
+        return SourceIn.model_validate_json(kept) if isinstance(kept, str) else kept
+
+    def pack(self) -> None:
+        """Keep the source as text from now on."""
+        self._kept = self.read().model_dump_json(exclude_defaults=True)
+
+
 @dataclass
 class _Match:
     """What an entry is the same as, a stored source (its slug) or a new one, and by what."""
@@ -102,61 +121,107 @@ class _Entry:
 
 
 @dataclass
-class _NewSources:
+class NewSources:
     """The new sources in a file so far."""
 
     slugs: set[str] = field(default_factory=set)
-    by_identity: dict[_Identity, list[SourceIn]] = field(default_factory=dict)
+    by_identity: dict[bytes, list[_NewSource]] = field(default_factory=dict)
     # The last number that was appended to each stem of a slug.
     numbers: dict[str, int] = field(default_factory=dict)
+    # Those of the batch that is being compared.
+    unpacked: list[_NewSource] = field(default_factory=list)
 
     def match_or_add(self, source: SourceIn, disowned: list[str]) -> _Match | None:
         """Return the new source that is the same and by what it was matched; else add this one.
 
         The names of its identifiers that belong to another work are added to `disowned`.
         """
-        for identity, matched_by in _identities(source):
-            for known in self.by_identity.get(identity, ()):
+        identities = [(_digest(identity), by) for identity, by in _identities(source)]
+        for identity, matched_by in identities:
+            for kept in self.by_identity.get(identity, ()):
+                known = kept.read()
                 if not _is_other_work(known.model_dump(), source, matched_by):
                     return _Match(known, matched_by)
                 if matched_by != BY_TITLE:
                     disowned.append(matched_by)
-        for identity, matched_by in _identities(source):
+        new = _NewSource(source)
+        self.unpacked.append(new)
+        for identity, matched_by in identities:
             if matched_by not in disowned:
-                self.by_identity.setdefault(identity, []).append(source)
+                self.by_identity.setdefault(identity, []).append(new)
         return None
+
+    def pack(self) -> None:
+        """Keep the new sources of the batch, which have their slugs by now, as text."""
+        for new in self.unpacked:
+            new.pack()
+        self.unpacked.clear()
+
+
+def _digest(identity: _Identity) -> bytes:
+    return hashlib.sha256(repr(identity).encode()).digest()[:16]
 
 
 Record = tuple[int, Mapping[str, Any], tuple[str, ...]]
 
 
 def reconcile(
-    connection: Connection, records: Iterable[Record], *, proposed: bool
+    connection: Connection,
+    records: Iterable[Record],
+    *,
+    proposed: bool,
+    caller: Key | None = None,
+    new_sources: NewSources | None = None,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each imported record, without storing anything.
 
     A record is the number of its line, its fields, and what was dropped from it. `proposed` says
     whether sources that wait for review, or were not taken, count: a caller who may not see them
     must not learn of them, not even by an id that is not offered. A source that was merged counts
-    as the one that it was merged into. If two records of a file are the same new source, one is
-    `new` and the other `matched`.
+    as the one that it was merged into. The caller's own proposals always count. If two records of a
+    file are the same new source, one is `new` and the other `matched`; a file that is reconciled in
+    parts has one `new_sources` for all of them.
     """
-    states = (*(retired.STANDING if proposed else ("accepted",)), "merged")
-    taken = None if proposed else _PUBLIC
-    new_sources = _NewSources()
+    visible = _Visible(connection, caller, everything=proposed)
+    new_sources = NewSources() if new_sources is None else new_sources
     remaining = iter(records)
     while batch := [_validated(record) for record in islice(remaining, BATCH)]:
         sources = [entry.source for entry in batch if entry.source is not None]
-        stored = _Stored(connection, sources, states)
+        stored = _Stored(connection, sources, visible)
         for entry in batch:
             if entry.source is not None:
                 _match(entry, entry.source, stored, new_sources)
         new = [entry.source for entry in batch if entry.source is not None and not entry.match]
-        _give_slugs(connection, new, new_sources, taken)
+        _give_slugs(connection, new, new_sources, visible)
         matches = [entry.match.same for entry in batch if entry.match]
         bodies = stored.bodies_of(same for same in matches if isinstance(same, str))
         for entry in batch:
             yield _finished(entry, bodies)
+        new_sources.pack()
+
+
+@dataclass
+class _Visible:
+    """Which stored sources an import may know of: public ones, and more for who may see more."""
+
+    connection: Connection
+    caller: Key | None
+    everything: bool
+
+    def matches(self, slug: str, state: str) -> bool:
+        """Return whether a source is one that an entry may be the same as."""
+        if state == "submitted":
+            return self.everything or self._is_own(slug)
+        return state in ("accepted", "merged")
+
+    def is_taken(self, slug: str, state: str) -> bool:
+        """Return whether the slug of a source is not offered to a new one."""
+        if self.everything or state in _PUBLIC:
+            return True
+        return state == "submitted" and self._is_own(slug)
+
+    def _is_own(self, slug: str) -> bool:
+        return is_own_proposal(self.connection, self.caller, RECORD_TYPES["source"], slug)
 
 
 def _validated(record: Record) -> _Entry:
@@ -172,7 +237,7 @@ def _validated(record: Record) -> _Entry:
     return _Entry(Outcome(line, "new", dropped=dropped, source=source), source)
 
 
-def _match(entry: _Entry, source: SourceIn, stored: "_Stored", new: _NewSources) -> None:
+def _match(entry: _Entry, source: SourceIn, stored: "_Stored", new: NewSources) -> None:
     """Match an entry. A new one loses the identifiers that belong to another work."""
     disowned: list[str] = []
     entry.match = stored.match(source, disowned) or new.match_or_add(source, disowned)
@@ -215,11 +280,11 @@ class _Stored:
     """The stored sources that some sources may be the same as, read at once."""
 
     def __init__(
-        self, connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
+        self, connection: Connection, sources: Sequence[SourceIn], visible: _Visible
     ) -> None:
         self._connection = connection
-        self._owners = _owners(connection, sources, states)
-        self._similar = _of_same_author_and_year(connection, sources, states)
+        self._owners = _owners(connection, sources, visible)
+        self._similar = _of_same_author_and_year(connection, sources, visible)
         candidates = [owner for source in sources for owner, _ in self._candidates(source)]
         self._bodies = sources_by_id(connection, list({slug for slug, _ in candidates}))
 
@@ -260,7 +325,7 @@ class _Stored:
 
 
 def _owners(
-    connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
+    connection: Connection, sources: Sequence[SourceIn], visible: _Visible
 ) -> dict[tuple[str, str], _Owner]:
     """Return the stored source with each identifier that one of these sources has."""
     values: dict[str, dict[str, None]] = {scheme: {} for scheme in BY_IDENTIFIER}
@@ -278,12 +343,12 @@ def _owners(
     return {
         (row["scheme"], row["value"]): (row["source"], state)
         for row in rows
-        if (state := state_of["source", row["source"]]) in states
+        if visible.matches(row["source"], state := state_of["source", row["source"]])
     }
 
 
 def _of_same_author_and_year(
-    connection: Connection, sources: Sequence[SourceIn], states: tuple[str, ...]
+    connection: Connection, sources: Sequence[SourceIn], visible: _Visible
 ) -> dict[_Identity, list[_Owner]]:
     """Return the stored sources with the first author and the year of one of these, by their words.
 
@@ -292,6 +357,9 @@ def _of_same_author_and_year(
     author, stored = table(SourceAuthor), table(Source)
     is_first_author = (author.c.source == stored.c.id) & (author.c.position == 0)
     names = {_first_author(source) for source in sources}
+    wanted = {
+        (_words(each.title), _year(each), _first_author(each)) for each in sources if each.title
+    }
     found: dict[_Identity, list[_Owner]] = {}
     for with_author in (True, False):
         years = {_year(source) for source in sources if bool(source.authors) == with_author}
@@ -303,12 +371,14 @@ def _of_same_author_and_year(
             .where(
                 _one_of(author.c.name_key, names if with_author else {None}),
                 _one_of(stored.c.year, years),
-                stored.c.state.in_(states),
+                stored.c.state.in_((*retired.STANDING, "merged")),
             )
             .order_by(stored.c.id)
         )
         for slug, state, title, year, name in connection.execute(similar):
-            found.setdefault((_words(title or ""), year, name), []).append((slug, state))
+            like = (_words(title or ""), year, name)
+            if like in wanted and visible.matches(slug, state):
+                found.setdefault(like, []).append((slug, state))
     return found
 
 
@@ -431,12 +501,12 @@ def _words(title: str) -> str:
 def _give_slugs(
     connection: Connection,
     sources: Sequence[SourceIn],
-    new_sources: _NewSources,
-    taken: tuple[str, ...] | None,
+    new_sources: NewSources,
+    visible: _Visible,
 ) -> None:
     """Give each source an unused slug of family name and year: `zamboni-2009`, `zamboni-2009-2`.
 
-    `taken` are the states of the records that count as using theirs, None for all.
+    A slug that is taken by what nobody may know of is offered all the same.
     """
     waiting: dict[str, list[SourceIn]] = {}
     for source in reversed(sources):
@@ -446,12 +516,12 @@ def _give_slugs(
         # The next numbers of each stem, ever more of them where many are used.
         tried = {
             stem: [
-                _numbered(stem, new_sources.numbers.get(stem, 0) + more + 1)
+                numbered_slug(stem, new_sources.numbers.get(stem, 0) + more + 1)
                 for more in range(ahead * len(of_stem))
             ]
             for stem, of_stem in waiting.items()
         }
-        used = _used(connection, [slug for slugs in tried.values() for slug in slugs], taken)
+        used = _used(connection, [slug for slugs in tried.values() for slug in slugs], visible)
         for stem, of_stem in list(waiting.items()):
             for slug in tried[stem]:
                 if not of_stem:
@@ -465,14 +535,10 @@ def _give_slugs(
         ahead *= 2
 
 
-def _numbered(stem: str, number: int) -> str:
-    return stem if number == 1 else f"{stem}-{number}"
-
-
-def _used(connection: Connection, slugs: Sequence[str], taken: tuple[str, ...] | None) -> set[str]:
-    """Return which of these slugs a source has whose state counts."""
+def _used(connection: Connection, slugs: Sequence[str], visible: _Visible) -> set[str]:
+    """Return which of these slugs are taken."""
     states = read_states(connection, [("source", slug) for slug in slugs])
-    return {slug for (_, slug), state in states.items() if taken is None or state in taken}
+    return {slug for (_, slug), state in states.items() if visible.is_taken(slug, state)}
 
 
 def _slug_stem(source: SourceIn) -> str:

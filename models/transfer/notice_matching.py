@@ -5,22 +5,21 @@ is about. A curator accepts it, and thereby marks that source.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal
-from urllib.parse import quote
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from models.core.errors import invalid_record
-from models.core.types import SLUG_LENGTH
+from models.core.types import numbered_slug
 from models.database.connections import Database
 from models.database.prepared_statements import select_rows
 from models.projection.tables import ClaimDocument
-from models.records.identifiers import identifiers_in
+from models.records.identifiers import RESOLVERS, address_of, identifiers_in
 from models.records.record_types import RECORD_TYPES, batches, current_id, read_states
 from models.records.retired import STANDING
 from models.records.revision import Revision
@@ -34,7 +33,9 @@ ACTOR = "watch"
 # What is taken over from the registry's own record of a notice.
 TAKEN_OVER = (
     *("type", "title", "authors", "authors_complete", "container_title", "container_title_short"),
-    *("publisher", "volume", "issue", "page", "number", "epub_date", "url", "language"),
+    *("publisher", "publisher_place", "volume", "issue", "page", "number", "epub_date", "url"),
+    *("language", "title_short", "issn", "container_isbn", "collection_title", "edition", "genre"),
+    *("event_title", "event_place", "abstract", "keywords", "licence", "contributors"),
 )
 # The lengths of a title and of a note.
 TITLE_LENGTH = 1000
@@ -134,6 +135,13 @@ def find(connection: Connection, notices: Iterable[Notice]) -> list[Finding]:
                 finding = replace(finding, outcome="new", record=None)
             findings.append(finding)
     return findings
+
+
+def integrity_of(connection: Connection, about: Iterable[Identifier]) -> dict[str, str]:
+    """Return the integrity of each accepted source that has one of these identifiers, by slug."""
+    owners = _owners(connection, about)
+    slugs = sorted({slug for slug, state in owners.values() if state == "accepted"})
+    return {slug: body["integrity"] for slug, body in sources_by_id(connection, slugs).items()}
 
 
 def _without_own_work(notice: Notice, slug: str, owners: "_Owners") -> Notice:
@@ -263,7 +271,7 @@ def _own_identifiers(body: Row) -> frozenset[Identifier]:
     own = {(each["scheme"], each["value"]) for each in body.get("identifiers", ())}
     address = body.get("url") or ""
     in_address = {
-        (scheme, value) for scheme in _ADDRESSES for value in identifiers_in(scheme, address)
+        (scheme, value) for scheme in RESOLVERS for value in identifiers_in(scheme, address)
     }
     return frozenset(own | in_address)
 
@@ -445,27 +453,18 @@ def _with_what_fits(described: Row, more: Row, own: Row) -> SourceIn:
     return _with_what_fits(described, fitting, own)
 
 
-# Where a notice is found.
-_ADDRESSES = {"doi": "https://doi.org/{}", "pmid": "https://pubmed.ncbi.nlm.nih.gov/{}/"}
-
-
 def _free_identifiers(
     connection: Connection, notice: Notice
 ) -> tuple[list[Identifier], str | None]:
     """Return the identifiers that no other record has, and an address if another has one."""
     owners = _owners(connection, notice.identifiers)
     free = [each for each in notice.identifiers if each not in owners]
-    taken = sorted(each for each in owners if each[0] in _ADDRESSES)
-    addresses = (_ADDRESSES[scheme].format(quote(value, safe="/()")) for scheme, value in taken)
+    taken = sorted(each for each in owners if each[0] in RESOLVERS)
+    addresses = (address_of(scheme, value) for scheme, value in taken)
     return free, next(addresses, None)
 
 
 def _free_slug(connection: Connection, stem: str) -> str:
     """Return a slug that no source has, in whatever state."""
-    return next(slug for slug in _numbered(stem) if not read_states(connection, [("source", slug)]))
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    for number in count(1):
-        ending = "" if number == 1 else f"-{number}"
-        yield stem[: SLUG_LENGTH - len(ending)].rstrip("-") + ending
+    slugs = (numbered_slug(stem, number) for number in count(1))
+    return next(slug for slug in slugs if not read_states(connection, [("source", slug)]))

@@ -14,6 +14,7 @@ from models.access.proposal_ownership import (
     is_own_proposal,
     may_see,
     proposed_by,
+    proposed_records,
     proposers,
     refuse_own_proposals,
     visibility_condition,
@@ -174,28 +175,38 @@ def _record_out(last: Any, body: Row, proposer: str | None, etag: int) -> Record
     )
 
 
+PENDING = ("submitted",)
+
+
 def pending_query(
-    connection: Connection, caller: Key | None
+    connection: Connection, caller: Key, states: Sequence[str] = PENDING
 ) -> tuple[Select[Any], list[ColumnElement[bool]]]:
-    """Return how to read the proposals that wait for review and that the caller may see.
+    """Return how to read the proposals in these states that the caller may see: by default those
+    that wait for review.
 
     The statement reads revisions with the proposer of their record; the conditions restrict it to
-    the last revision of each pending record.
+    the last revision of each such record.
     """
     later = revision.alias()
     newer = select(later.c.serial).where(
         later.c.record == revision.c.record, later.c.serial > revision.c.serial
     )
     conditions = [
-        revision.c.state == "submitted",
+        revision.c.state.in_(states),
         ~newer.exists(),
         visibility_condition(connection, caller),
     ]
+    if tuple(states) != PENDING:
+        # What is public is seen by everybody, and most of it was never proposed.
+        conditions.append(revision.c.record.in_(proposed_records(connection, caller)))
     return select(revision, proposed_by.label("proposed_by")), conditions
 
 
-def describe_pending(row: Any) -> RecordOut:
+def describe_proposal(connection: Connection, row: Any) -> RecordOut:
     """Return the proposal in a row of `pending_query`."""
+    if row["state"] != "submitted":
+        record_id = row["record"].partition("/")[2]
+        return describe_record(connection, RECORD_TYPES[row["kind"]], record_id, row["body"], row)
     return _record_out(row, row["body"], row["proposed_by"], row["serial"])
 
 

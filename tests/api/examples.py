@@ -45,6 +45,7 @@ EXAMPLES = {
 }
 # Requests with the key of an admin: method and path, in which `{key}` is the id of that key.
 KEY_EXAMPLES = {
+    "get_own_key": ("GET", "/v1/key"),
     "list_keys": ("GET", "/v1/keys"),
     "get_key": ("GET", "/v1/keys/{key}"),
     "create_key": ("POST", "/v1/keys"),
@@ -57,11 +58,15 @@ CURATING_EXAMPLES = {
     "get_collection": ("GET", "/v1/collections/civic"),
     "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
     "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
+    "preview_new_evidence": ("POST", "/v1/claims/ccsvi-causes-ms/evidence:preview"),
     "import_sources": ("POST", "/v1/sources:import"),
 }
 # The body of a request that has one.
 BODIES = {
     "import_sources": "@article{a, title = {No congestion}, author = {Doe, Jane}, year = 2025}\n",
+    "preview_new_evidence": '{"key": "doe-2026", "source": "doepp-2010", "direction": "disputes",'
+    ' "level": "4", "question": "diagnosis", "directness": "indirect",'
+    ' "study_design": "case_control", "finding": "No difference.", "independence_group": "doe"}',
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
     "lookup_sources": '{"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}',
     "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010,"

@@ -27,11 +27,51 @@ def test_an_example_is_what_the_api_answers(
     desk.accepted("collection", "civic", **CIVIC)
     method, path = CURATING_EXAMPLES[operation]
     body = BODIES.get(operation)
-    answer = desk.must(201 if body else 200, "ben", method, path, body)
+    created = 201 if operation == "import_sources" else 200
+    headers = {"Content_Type": "application/json"} if body and body.startswith("{") else {}
+    answer = desk.must(created, "ben", method, path, body, **headers)
     if pytestconfig.getoption("--write-examples"):
         text = json.dumps(answer, indent=2, ensure_ascii=False)
         (FOLDER / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
     assert example(operation) == answer
+
+
+def test_a_line_is_previewed_before_it_is_proposed(desk: Desk) -> None:
+    address = f"/v1/claims/{CLAIM}/evidence:preview"
+    before = desk.must(200, None, "GET", "/v1")["serial"]
+    told = desk.must(200, "anna", "POST", address, LINE)
+    assert desk.must(200, None, "GET", "/v1")["serial"] == before
+    desk.must(404, "anna", "GET", f"/v1/records/evidence/{CLAIM}:example")
+    desk.must(201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
+    assert told == desk.must(200, "anna", "POST", f"{EVIDENCE}:preview")
+    assert (told["before"]["status"], told["after"]["status"]) == ("refuted", "supported")
+    taken = desk.must(409, "anna", "POST", address, LINE)
+    assert taken["errors"][0]["pointer"] == "/key"
+    wrong = desk.must(422, "anna", "POST", address, {**LINE, "key": "other", "source": "nowhere"})
+    assert wrong["errors"][0]["pointer"] == "/source"
+
+
+def test_proposers_learn_what_became_of_their_proposals(desk: Desk) -> None:
+    good, bad, waiting = (desk.propose("anna", "evidence") for _ in range(3))
+    desk.propose("emil", "evidence")
+    desk.accept("evidence", good)
+    desk.decide("reject", "evidence", bad, "cleo", "Not about this.")
+
+    def told(who: str, states: str) -> list[tuple[str, str, str | None]]:
+        page = desk.must(200, who, "GET", f"/v1/reviews?state={states}&proposed_by=anna")
+        return [(each["id"], each["state"], each["comment"]) for each in page["data"]]
+
+    assert told("anna", "accepted,rejected") == [
+        (good, "accepted", None),
+        (bad, "rejected", "Not about this."),
+    ]
+    assert told("cleo", "submitted,rejected") == [
+        (waiting, "submitted", None),
+        (bad, "rejected", "Not about this."),
+    ]
+    assert told("emil", "submitted,accepted,rejected") == []
+    everything = desk.must(200, "anna", "GET", "/v1/reviews?state=submitted,accepted,rejected")
+    assert [each["id"] for each in everything["data"]] == [waiting, good, bad]
 
 
 def test_from_a_proposal_to_a_status_and_back(desk: Desk) -> None:

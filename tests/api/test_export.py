@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
 
 from api.http import body_chunks
+from api.http.negotiation import LINES_TYPES
 from api.main import create_app
 from api.routes import export
 from api.settings import Settings
@@ -71,7 +72,7 @@ def test_what_a_client_accepts(accept: str, status: int, client: TestClient) -> 
     answer = client.get("/v1/export", headers={"Accept": accept})
     assert answer.status_code == status
     if status == 406:
-        assert answer.json()["errors"][0]["allowed"] == list(export.MEDIA_TYPES)
+        assert answer.json()["errors"][0]["allowed"] == list(LINES_TYPES)
 
 
 def test_a_head_and_an_unknown_parameter(client: TestClient) -> None:

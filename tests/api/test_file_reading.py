@@ -281,7 +281,8 @@ def test_an_address_never_holds_more_places_than_are_left_free() -> None:
     held: Counter[str] = Counter()
 
     def request_of(address: str) -> Request:
-        return Request({"type": "http", "client": (address, 1), "headers": []})
+        scope = {"type": "http", "path": PATH, "client": (address, 1), "headers": []}
+        return Request(scope)
 
     async def take_all() -> None:
         async with AsyncExitStack() as stack:

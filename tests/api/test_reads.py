@@ -77,6 +77,10 @@ QUERIES = {
     "list_changes": ("?limit=200&include=body",),
     "compare_days": ("?from=2009&to=2020",),
     "suggest": ("?q=ve",),
+    "show_claims": ("?status=refuted&q=", "?as_of=2015-06&topic=iron", "?statuss=refuted"),
+    "show_evidence": ("?study_design=cohort&sort=-published",),
+    "show_search": ("?q=vein",),
+    "show_sources": ("?q=vein",),
     "show_article": ("?as_of=2010", "?as_off=2010"),
     "show_claim": ("?as_of=2015", "?level.lte=2", "?without=nobody"),
 }

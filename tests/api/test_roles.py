@@ -127,6 +127,8 @@ TABLE: dict[str, dict[str, str]] = {
     "merge_source": {"accepted": NOT_ONES_OWN},
     "undo_revision": {"accepted": NOT_ONES_OWN},
     "purge_record": {"rejected": ADMINS},
+    "preview_new_evidence": {"": CONTRIBUTORS},
+    "get_own_key": {"": CONTRIBUTORS},
     "list_keys": {"": ADMINS},
     "get_key": {"": ADMINS},
     "create_key": {"": ADMINS_CREATE},
@@ -287,6 +289,11 @@ def _preview(bureau: Bureau, state: str, by: str) -> Asked:
     return "POST", f"/v1/evidence/{bureau.record('evidence', state, by)}:preview", None, None
 
 
+def _preview_of_new(bureau: Bureau, _state: str, _by: str) -> Asked:
+    line = a_record("evidence", **bureau.named("evidence"))
+    return "POST", f"/v1/claims/{CLAIM}/evidence:preview", line, None
+
+
 def _reading(bureau: Bureau, state: str, by: str) -> Asked:
     return "GET", f"/v1/records/evidence/{bureau.record('evidence', state, by)}", None, None
 
@@ -311,6 +318,8 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     "propose_batch": _batch,
     "import_sources": _import,
     "preview_evidence": _preview,
+    "preview_new_evidence": _preview_of_new,
+    "get_own_key": lambda _bureau, _state, _by: ("GET", "/v1/key", None, None),
     "get_record": _reading,
     # It has no end, so it is asked for its head.
     "stream_changes": lambda _bureau, _state, _by: ("HEAD", "/v1/changes/stream", None, None),

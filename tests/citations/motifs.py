@@ -228,6 +228,26 @@ PARSERS = {
         ("%s", "RT Book\nT1 T\n%s", "RT Book\nT1 x%sx\nA1 A%s\nK1 %s\nAB %s\nSN 1%s\nFD %s\n"),
         ("\nRT Book", "\nA1 A, B", "\n\n", "\nK1 a"),
     ),
+    "ovid": Parser(
+        _reads("ovid"),
+        (
+            "%s",
+            "<1>\nTitle\n  T\nAuthors\n%s",
+            "<1. >\nVN  - O\nTI  - x%sx\nAU  - A%s\nKW  - %s\nSO  - J%s 6:1%s\nDP  - %s\n",
+        ),
+        (
+            "\n<1>\n",
+            "\nAU  - A, B",
+            "\n  a",
+            "; ",
+            "  ",
+            "[Review]",
+            " 1",
+            " MD",
+            "1(1):1",
+            "vol 1",
+        ),
+    ),
     "screening_csv": Parser(
         _reads("screening_csv"),
         ("%s", "Title,Authors\n%s", 'Title,Authors,Abstract\n"T%s","A%s","%s"\n'),

@@ -1,4 +1,4 @@
-"""PubMed's XML, EndNote's XML, Web of Science, RefWorks, and tables of Covidence and Rayyan."""
+"""XML of PubMed and EndNote, Web of Science, RefWorks, Ovid, and tables of Covidence and Rayyan."""
 
 import pytest
 from hypothesis import strategies as st
@@ -129,6 +129,77 @@ RAYYAN = (
     "rayyan-1,On veins,2009,8,3,Curr Neurovasc Res,1364-503X,6,3,204-212,"
     '"Doe, Jane and Roe, Richard",https://example.org/a,eng,X,Berlin,We looked.,,19534716,PMC12\n'
 )
+OVID_TAGS = """<1. >
+VN  - Ovid Technologies
+DB  - Ovid MEDLINE(R) <1946 to November Week 2 2025>
+UI  - 19534716
+AU  - Doe J
+AU  - Roe R
+FA  - Doe, Jane 1,2
+FA  - Roe, Richard MD, PhD *
+IN  - Doe, Jane. Univ X, Dept Y.
+TI  - Chronic venous insufficiency
+      in multiple sclerosis. [Review] [50 refs]
+SO  - Current Neurovascular Research. 6(3):204-12, 2009 Aug.
+JA  - Curr Neurovasc Res
+IS  - 1364-503X (ISSN print)
+MH  - Veins
+KW  - iron;  blood flow
+AB  - First we looked. Then
+      we counted.
+LG  - English.
+PT  - Journal Article
+DO  - 10.1000/x
+ED  - 20091231
+XL  - https://ovidsp.example.org/ovidweb.cgi?T=JS
+
+<23. >
+VN  - Ovid Technologies
+DB  - BIOSIS Previews
+AN  - PREV2004
+AU  - Poe, Edgar A. [Inventor, Reprint Author; E-mail: poe@example.org]
+TI  - On veins
+SO  - Annals of veins November 15, 2004;12:7
+PT  - Patent
+YR  - 2004
+"""
+OVID_NAMES = """<1>
+Unique Identifier
+  12345
+Database
+  Embase
+PMID
+  19534716
+Authors
+  Doe J.  Roe R.
+Institution
+  (Doe) Univ X
+Title
+  Chronic venous insufficiency.
+Source
+  Current Neurovascular Research. Vol.6(3) (pp 204-212), 2009.
+Year of Publication
+  2009
+Publication Type
+  Journal: Article
+Digital Object Identifier
+  10.1000/x
+
+<2>
+Chapter Title
+  Veins, again
+Book Title
+  Handbook of veins
+Author
+  Doe, Jane 1;  Roe, Richard 2
+Publication Type
+  Book Chapter
+Source
+  Handbook of veins. 2(1): 3-28, 2010
+Link to the Ovid Full Text or citation
+  https://ovidsp.example.org/ovidweb.cgi?T=JS
+"""
+INITIALS = [{"family": "Doe", "given": "J"}, {"family": "Roe", "given": "R"}]
 TWO = [{"family": "Doe", "given": "Jane"}, {"family": "Roe", "given": "Richard"}]
 
 
@@ -246,6 +317,37 @@ CASES: dict[str, tuple[str, list[Row], list[tuple[str, ...]]]] = {
         ],
         [("SR field", "ID field", "RD field"), ()],
     ),
+    "ovid": (
+        OVID_TAGS,
+        [
+            {
+                "type": "article-journal",
+                "title": "Chronic venous insufficiency in multiple sclerosis",
+                "authors": TWO,
+                "container_title": "Current Neurovascular Research",
+                "container_title_short": "Curr Neurovasc Res",
+                "issn": ["1364-503X"],
+                "volume": "6",
+                "issue": "3",
+                "page": "204-212",
+                "issued": "2009-08",
+                "language": "en",
+                "abstract": "First we looked. Then we counted.",
+                "keywords": ["iron", "blood flow", "Veins"],
+                "identifiers": identifiers(doi="10.1000/x", pmid="19534716"),
+            },
+            {
+                "type": "patent",
+                "title": "On veins",
+                "authors": [{"family": "Poe", "given": "Edgar A."}],
+                "container_title": "Annals of veins",
+                "volume": "12",
+                "page": "7",
+                "issued": "2004-11-15",
+            },
+        ],
+        [("IN field", "ED field"), ("AN field",)],
+    ),
     "screening_csv": (
         COVIDENCE,
         [
@@ -292,6 +394,47 @@ def test_a_table_of_rayyan() -> None:
     assert entry.dropped == ()
 
 
+def test_ovid_with_names_of_fields() -> None:
+    first, second = detect.read(OVID_NAMES.encode()).entries
+    record = compared(first.record)
+    assert (record["title"], record["issued"]) == ("Chronic venous insufficiency", "2009")
+    assert record["authors"] == INITIALS
+    assert (record["volume"], record["issue"], record["page"]) == ("6", "3", "204-212")
+    assert record["container_title"] == "Current Neurovascular Research"
+    assert record["identifiers"] == identifiers(doi="10.1000/x", pmid="19534716")
+    assert first.dropped == ("Institution",)
+    chapter = compared(second.record)
+    assert (chapter["type"], chapter["title"]) == ("chapter", "Veins, again")
+    assert (chapter["container_title"], chapter["page"]) == ("Handbook of veins", "3-28")
+    assert (chapter["authors"], second.dropped) == (TWO, ())
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("J Veins. 201(2-3):327-334, November 15, 2004.", ("J Veins", "201", "2-3", "2004-11-15")),
+        ("J Veins August 2011;43(8):647-653", ("J Veins", "43", "8", "2011-08")),
+        ("J Veins, 2013(1): 3-28.", ("J Veins", "2013", "1", None)),
+        ("J Veins. 12:e104, 2001 Jan-Feb.", ("J Veins", "12", None, "2001-01")),
+        ("J Veins. Vol.6(3), Mar 2009, pp. 204-212.", ("J Veins", "6", "3", "2009-03")),
+        ("J Veins January/February 2010;14(1):56", ("J Veins", "14", "1", "2010-01")),
+    ],
+)
+def test_the_ways_in_which_ovid_writes_where_a_work_stands(
+    source: str, expected: tuple[str | None, ...]
+) -> None:
+    (entry,) = detect.read(f"<1. >\nVN  - Ovid\nTI  - On veins\nSO  - {source}\n".encode()).entries
+    names = ("container_title", "volume", "issue", "issued")
+    assert tuple(entry.record[name] for name in names) == expected
+    assert entry.dropped == ()
+
+
+def test_where_a_work_stands_is_told_where_it_is_not_understood() -> None:
+    text = "<1. >\nVN  - Ovid\nTI  - On veins\nSO  - (2001). A book, vii, 20 pp.\n"
+    (entry,) = detect.read(text.encode()).entries
+    assert (entry.record["container_title"], entry.dropped) == (None, ("SO field",))
+
+
 @pytest.mark.parametrize("name", ["pubmed_xml", "endnote_xml"])
 def test_a_file_that_is_cut_gives_what_stands_before(name: str) -> None:
     text = CASES[name][0]
@@ -325,7 +468,6 @@ def test_elements_within_each_other_have_a_bound() -> None:
 @pytest.mark.parametrize(
     ("text", "name", "advice"),
     [
-        ("<1. >\nTitle\n  On veins\n", "Ovid", "RIS"),
         ("<?xml version='1.0'?><modsCollection/>", "MODS", "RIS"),
         ("<rdf:RDF xmlns:z='x'></rdf:RDF>", "RDF", "CSL-JSON"),
         ("%0 Journal Article\n%T On veins\n", "EndNote", "RIS"),

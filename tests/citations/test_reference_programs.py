@@ -80,8 +80,10 @@ def test_bibtex_takes_generated_sources(sources: list[Row]) -> None:
 
 @generated(source_lists(60), few=4, many=60)
 def test_biber_takes_generated_sources(sources: list[Row]) -> None:
-    if sources:
-        biber_takes(sources)
+    # To biber, a program in Perl, the key "0" is none.
+    known = [source for source in sources if source["id"] != "0"]
+    if known:
+        biber_takes(known)
 
 
 @generated(source_lists(60), few=8, many=60)

@@ -22,6 +22,18 @@ PATHS = (
     "/claims/ccsvi-causes-ms",
     "/claims/ccsvi-causes-ms?as_of=2012&without=doepp",
     "/claims/ccsvi-cause-ms",
+    "/claims?topic=iron",
+    "/claims?q=vein",
+    "/evidence?study_design=sham_controlled_trial",
+    "/sources",
+    "/sources/traboulsee-2018",
+    "/topics",
+    "/topics/iron",
+    "/topics/iron/matrix",
+    "/search?q=vein+iron",
+    "/changes",
+    "/about/status-rules",
+    "/curate",
     "/embed/claims/ccsvi-causes-ms?theme=dark",
 )
 WIDE: ViewportSize = {"width": 1280, "height": 900}

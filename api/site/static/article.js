@@ -31,7 +31,8 @@ function inWords(date) {
 
 function show(year) {
   const of = (element, name) => standingOn(element.dataset[name], year);
-  document.getElementById("shown-year").value = year >= lastYear ? `${lastYear}` : year;
+  document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
+  document.getElementById("shown-year").value = year >= lastYear ? "today" : year;
   each("mark", (mark) => {
     const standing = of(mark, "claim");
     colour(mark, standing);
@@ -219,3 +220,50 @@ if (own?.dataset.sha256 && window.isSecureContext) {
     }
   });
 }
+
+// A selected sentence goes along to the form of a claim; its place only where the whole text is shown.
+function textBefore(node, offset, root) {
+  const range = document.createRange();
+  range.selectNodeContents(root);
+  range.setEnd(node, offset);
+  return withoutTags(range);
+}
+
+function withoutTags(range) {
+  const copy = range.cloneContents();
+  for (const tag of copy.querySelectorAll(".tag")) tag.remove();
+  return copy.textContent;
+}
+
+const propose = document.getElementById("propose");
+let selected = null;
+document.addEventListener("selectionchange", () => {
+  const selection = getSelection();
+  const text = document.getElementById("text");
+  if (!propose || !selection.rangeCount || selection.isCollapsed) return;
+  const range = selection.getRangeAt(0);
+  if (text.contains(range.commonAncestorContainer)) selected = range.cloneRange();
+});
+propose?.addEventListener("click", () => {
+  if (!selected) return;
+  const whole = document.querySelector("#text > .whole");
+  const root = whole ?? document.getElementById("text");
+  const quote = withoutTags(selected);
+  const before = Array.from(textBefore(selected.startContainer, selected.startOffset, root));
+  const lead = Array.from(quote).length - Array.from(quote.trimStart()).length;
+  const letters = Array.from(quote.trim());
+  const rest = document.createRange();
+  rest.selectNodeContents(root);
+  rest.setStart(selected.endContainer, selected.endOffset);
+  const begin = before.length + lead;
+  const picked = { document: propose.dataset.document, quote: letters.join("") };
+  if (whole) {
+    Object.assign(picked, {
+      start: begin,
+      end: begin + letters.length,
+      prefix: before.slice(-40).join(""),
+      suffix: Array.from(withoutTags(rest)).slice(0, 40).join(""),
+    });
+  }
+  sessionStorage.setItem("claimbase-selection", JSON.stringify(picked));
+});

@@ -27,7 +27,8 @@ function show(year) {
   const standing = data.run.filter(([starts]) => starts <= day).at(-1);
   const first = standing && data.run.slice(0, data.run.indexOf(standing) + 1).findLast(
     ([, status], place, run) => place === 0 || run[place - 1][1] !== status);
-  document.getElementById("shown-year").value = Math.min(year, lastYear);
+  document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
+  document.getElementById("shown-year").value = year >= lastYear ? "today" : year;
   document.getElementById("status").replaceChildren(chip(standing?.[1]));
   document.getElementById("since").textContent = standing ? `since ${inWords(first[0])}` : "";
   document.getElementById("certainty").textContent = standing?.[3] ? ` · ${certain(standing[3])}` : "";

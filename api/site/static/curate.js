@@ -1,0 +1,217 @@
+// What all pages of curating share: the key of this tab, requests with it, and how things are said.
+// The key is in sessionStorage, so that it ends with the tab, and goes out as a header alone.
+const STORED = "claimbase-key";
+const ROLES = ["contributor", "curator", "admin"];
+const PLURALS = {
+  collection: "collections", topic: "topics", source: "sources", claim: "claims",
+  occurrence: "occurrences", relation: "relations", evidence: "evidence", assessment: "assessments",
+};
+// Whose key it is: `name` and `role`; null before anybody signed in.
+export let me = null;
+
+export function element(id) {
+  return document.getElementById(id);
+}
+
+// Texts become text, never markup.
+export function make(tag, properties = {}, ...content) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...content.filter((each) => each !== null && each !== undefined));
+  return made;
+}
+
+export function link(address, text) {
+  return make("a", { href: address }, text);
+}
+
+export function inWords(term) {
+  return String(term ?? "").replaceAll("_", " ");
+}
+
+export function chip(status) {
+  return make("span", { className: `chip status-${status ?? "none"}` }, status ? inWords(status) : "no status");
+}
+
+export function day(moment) {
+  const options = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
+  return new Date(moment).toLocaleDateString("en-GB", options);
+}
+
+export function randomName() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// The API's answer to a request: `ok`, `status`, `data` and `tag`. Nothing is thrown.
+export async function ask(method, path, body, headers = {}) {
+  const key = sessionStorage.getItem(STORED);
+  const sent = { Accept: "application/json", ...headers };
+  if (key) sent.Authorization = `Bearer ${key}`;
+  if (body !== undefined && !sent["Content-Type"]) sent["Content-Type"] = "application/json";
+  const content = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
+  try {
+    const response = await fetch(path, { method, headers: sent, body: content, cache: "no-store" });
+    const data = await response.json();
+    const wait = response.headers.get("Retry-After");
+    const answer = { ok: response.ok, status: response.status, data, wait, tag: response.headers.get("ETag") };
+    if (answer.status === 401 && me) leave("The key is not good any more: it was revoked, or has expired.");
+    return answer;
+  } catch {
+    return { ok: false, status: 0, data: { detail: "The server did not answer; try again.", errors: [] } };
+  }
+}
+
+// What a refusal means, in words.
+export function refusal(answer) {
+  const told = {
+    401: "Sign in again: the key is unknown, was revoked, or has expired.",
+    403: `You may not do this. ${answer.data.detail}`,
+    412: "Somebody changed it meanwhile. It is shown as it is now; look at it again, then decide.",
+    428: "Nothing said which version you mean. Load the page again, then decide.",
+    429: `Too much was sent in a short time. Try again in ${answer.wait ?? 60} seconds.`,
+  };
+  return told[answer.status] ?? answer.data.detail;
+}
+
+export function may(role) {
+  return me !== null && ROLES.indexOf(me.role) >= ROLES.indexOf(role);
+}
+
+// Whether a name is that of whoever signed in, however it is spelled.
+export function isMe(name) {
+  const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/\s/g, "");
+  return me !== null && Boolean(name) && plain(name) === plain(me.name);
+}
+
+export function recordAddress(kind, id) {
+  return `/v1/records/${kind}/${encodeURIComponent(id)}`;
+}
+
+export function ownAddress(kind, id) {
+  return `/v1/${PLURALS[kind]}/${encodeURIComponent(id)}`;
+}
+
+// Where people read about a record that is accepted.
+export function pageOf(record) {
+  if (record.kind === "source") return `/sources/${encodeURIComponent(record.id)}`;
+  if (record.kind === "topic") return `/topics/${encodeURIComponent(record.id)}`;
+  return record.claim ? `/claims/${encodeURIComponent(record.claim)}` : null;
+}
+
+export function titleOf(record) {
+  const { statement, title, finding, quote, label, name, verdict } = record.record;
+  return statement ?? title ?? finding ?? quote ?? label ?? name ?? verdict ?? record.id;
+}
+
+// A value of a field as people read it.
+export function shown(value) {
+  if (value === null || value === undefined || value === "") return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) return value.length ? value.map(shown).join("; ") : "–";
+  if (typeof value === "object") {
+    const given = Object.entries(value).filter(([, each]) => each !== null && each !== "");
+    return given.map(([name, each]) => `${inWords(name)} ${shown(each)}`).join(", ");
+  }
+  return String(value);
+}
+
+// What accepting a line of evidence does to the status.
+export function effectOf(preview) {
+  const side = (heading, told) => [
+    make("dt", {}, heading),
+    make("dd", {}, chip(told.status), told.certainty ? ` ${inWords(told.certainty)} certainty. ` : " ",
+      `${told.sentence} `, make("code", {}, told.status_rule)),
+  ];
+  const change = preview.changes_status
+    ? "Accepting it changes the status, its rule or its certainty."
+    : "Accepting it changes neither the status, nor its rule, nor its certainty.";
+  const parts = [
+    make("p", {}, make("strong", {}, change)),
+    make("dl", {}, ...side("Before", preview.before), ...side("After", preview.after)),
+  ];
+  if (preview.warnings.length) {
+    const told = preview.warnings.map((each) =>
+      make("li", {}, each.detail, each.lines.length ? ` (${each.lines.join(", ")})` : ""));
+    parts.push(make("p", {}, "Mind:"), make("ul", { className: "warning-list" }, ...told));
+  }
+  return parts;
+}
+
+// Drafts in this browser, by the address of their form.
+const DRAFT = "claimbase-draft:";
+
+export function drafts() {
+  return Object.keys(localStorage)
+    .filter((name) => name.startsWith(DRAFT))
+    .map((name) => ({ address: name.slice(DRAFT.length), ...JSON.parse(localStorage.getItem(name)) }));
+}
+
+export function readDraft(address) {
+  const kept = localStorage.getItem(DRAFT + address);
+  return kept === null ? null : JSON.parse(kept);
+}
+
+// Whether there was room to keep it.
+export function keepDraft(address, values) {
+  try {
+    localStorage.setItem(DRAFT + address, JSON.stringify({ at: new Date().toISOString(), values }));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function deleteDraft(address) {
+  localStorage.removeItem(DRAFT + address);
+}
+
+// Signing in and out.
+let begin = () => {};
+
+function showWhatIsAllowed() {
+  for (const place of document.querySelectorAll("[data-needs]")) place.hidden = !may(place.dataset.needs);
+  element("signed-in").hidden = me === null;
+  element("sign-in").hidden = me !== null;
+  if (me === null) return;
+  element("who").replaceChildren("Signed in as ", make("strong", {}, me.name), `, ${me.role}.`);
+  const closed = document.querySelector("[data-only][hidden]");
+  element("refused").hidden = closed === null;
+  element("refused").textContent = closed
+    ? `This needs a key of the role ${closed.dataset.needs}; yours is that of a ${me.role}.`
+    : "";
+}
+
+function leave(why = "") {
+  sessionStorage.removeItem(STORED);
+  me = null;
+  showWhatIsAllowed();
+  element("refused").hidden = true;
+  element("key-error").textContent = why;
+  element("key").focus();
+}
+
+async function enter() {
+  const answer = await ask("GET", "/v1/key");
+  if (!answer.ok) {
+    leave(answer.status === 401 ? "This key is not known here, was revoked, or has expired." : refusal(answer));
+    return;
+  }
+  me = answer.data;
+  element("key-error").textContent = "";
+  showWhatIsAllowed();
+  begin();
+}
+
+// Begin a page: `work` runs each time somebody has signed in.
+export async function start(work) {
+  begin = work;
+  element("sign-out").addEventListener("click", () => leave());
+  element("sign-in").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sessionStorage.setItem(STORED, element("key").value.trim());
+    element("key").value = "";
+    enter();
+  });
+  if (sessionStorage.getItem(STORED)) await enter();
+  else element("sign-in").hidden = false;
+}

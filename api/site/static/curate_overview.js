@@ -1,0 +1,102 @@
+// My proposals and what became of them, drafts, and how many proposals wait.
+import {
+  ask, day, deleteDraft, drafts, effectOf, element, inWords, link, make, may, me, ownAddress, pageOf,
+  refusal, start, titleOf,
+} from "./curate.js";
+
+// More pages than this of one's own proposals are not looked through.
+const MOST_PAGES = 10;
+const FATES = { submitted: "waits", accepted: "accepted", rejected: "rejected", withdrawn: "withdrawn" };
+const DECIDED = ["accept", "reject"];
+
+async function mine() {
+  const found = [];
+  const query = new URLSearchParams({
+    state: Object.keys(FATES).join(","), proposed_by: me.name, limit: "200",
+  });
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const answer = await ask("GET", `/v1/reviews?${query}`);
+    if (!answer.ok) return { found, problem: refusal(answer) };
+    found.push(...answer.data.data);
+    if (!answer.data.page.next) break;
+    query.set("cursor", answer.data.page.next);
+  }
+  return { found: found.reverse(), problem: "" };
+}
+
+async function withdraw(record, row) {
+  const answer = await ask("DELETE", ownAddress(record.kind, record.id), undefined, {
+    "If-Match": `"${record.revision}"`,
+  });
+  if (answer.ok) await showMine();
+  else row.querySelector(".told").textContent = refusal(answer);
+}
+
+async function showEffect(record, row) {
+  const answer = await ask("POST", `${ownAddress("evidence", record.id)}:preview`);
+  const told = row.querySelector(".told");
+  if (answer.ok) told.replaceChildren(...effectOf(answer.data));
+  else told.textContent = refusal(answer);
+}
+
+function rowOf(record) {
+  const text = titleOf(record);
+  const address = record.state === "accepted" ? pageOf(record) : null;
+  const by = DECIDED.includes(record.action) ? ` by ${record.actor}` : "";
+  const row = make("li", { className: "row" },
+    make("span", {}, make("span", { className: `fate fate-${record.state}` }, FATES[record.state])),
+    make("div", {},
+      make("p", { className: "first" }, address ? link(address, text) : text),
+      make("p", { className: "soft" }, `${inWords(record.kind)} ${record.id} · ${FATES[record.state]}${by}, ${day(record.at)}`),
+      record.comment && record.action !== "derive" ? make("p", {}, "Comment: ", make("q", {}, record.comment)) : null,
+      make("div", { className: "told", role: "status" })));
+  if (record.state === "submitted") {
+    const actions = make("p", { className: "actions" });
+    const add = (words, work) => {
+      const button = make("button", { type: "button" }, words);
+      button.setAttribute("aria-label", `${words}: ${record.id}`);
+      button.addEventListener("click", () => work(record, row));
+      actions.append(button);
+    };
+    if (record.kind === "evidence") add("Show its effect", showEffect);
+    add("Withdraw", withdraw);
+    row.lastElementChild.append(actions);
+  }
+  return row;
+}
+
+async function showMine() {
+  const { found, problem } = await mine();
+  element("mine").replaceChildren(...found.map(rowOf));
+  element("mine-state").textContent = problem || (found.length ? "" : "You have proposed nothing yet.");
+}
+
+function showDrafts() {
+  const kept = drafts();
+  element("no-drafts").hidden = kept.length > 0;
+  element("drafts").replaceChildren(...kept.map((draft) => {
+    const values = Object.values(draft.values).filter((value) => typeof value === "string");
+    const button = make("button", { type: "button" }, "Delete");
+    button.setAttribute("aria-label", `Delete the draft ${draft.address}`);
+    button.addEventListener("click", () => {
+      deleteDraft(draft.address);
+      showDrafts();
+    });
+    const told = draft.values.statement ?? draft.values.title ?? draft.values.finding ?? values[0] ?? "";
+    return make("li", {}, link(draft.address, `${draft.address.split(/[/?]/)[2]}: ${told.slice(0, 80) || "empty"}`),
+      make("span", { className: "soft" }, ` of ${day(draft.at)} `), button);
+  }));
+}
+
+async function showWaiting() {
+  const answer = await ask("GET", "/v1/reviews?limit=200");
+  if (!answer.ok) return;
+  const number = answer.data.data.length;
+  element("waiting").textContent = `${number}${answer.data.page.next ? " or more" : ""} waiting`;
+}
+
+start(() => {
+  showDrafts();
+  showMine();
+  if (may("curator")) showWaiting();
+});

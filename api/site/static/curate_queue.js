@@ -1,0 +1,232 @@
+// The queue: each proposal with what it changes, and decisions on one or many.
+import {
+  ask, day, effectOf, element, inWords, isMe, link, make, ownAddress, pageOf, recordAddress,
+  refusal, shown, start, titleOf,
+} from "./curate.js";
+
+// The last changes that are looked at for what may be undone.
+const LATELY = 60;
+const UNDONE = ["accept", "reject", "update", "retract", "merge", "withdraw"];
+// Fields that say nothing of what is proposed.
+const LEFT_OUT = ["state", "replaced_by", "claim", "created", "updated"];
+let records = [];
+
+// The changes of a claim's records of a kind, asked for once.
+let asked = new Map();
+function changesOf(claim, kind) {
+  const name = `${kind} ${claim}`;
+  if (!asked.has(name)) asked.set(name, readChanges(claim, kind));
+  return asked.get(name);
+}
+
+async function readChanges(claim, kind) {
+  const query = new URLSearchParams({ claim, kind, include: "body", limit: "200" });
+  const found = [];
+  for (;;) {
+    const answer = await ask("GET", `/v1/changes?${query}`);
+    if (!answer.ok) return found;
+    found.push(...answer.data.data);
+    if (answer.data.page.next >= answer.data.page.last) return found;
+    query.set("since", answer.data.page.next);
+  }
+}
+
+// The version of a record before this one, or null: only claims and their parts tell of theirs.
+async function versionBefore({ claim, kind, id, serial }) {
+  // A claim that waits is not in the feed by its own name yet, and asking for it is no error.
+  const changes = claim ? await changesOf(claim, kind) : [];
+  const own = changes.filter((each) => each.record === `${kind}/${id}` && each.serial < serial && each.body);
+  return own.at(-1)?.body ?? null;
+}
+
+function same(one, other) {
+  return shown(one) === shown(other);
+}
+
+// Before and after, only fields that differ.
+export function comparison(before, after) {
+  const names = [...new Set([...Object.keys(after), ...Object.keys(before ?? {})])];
+  const rows = names
+    .filter((name) => !LEFT_OUT.includes(name) && !same(before?.[name], after[name]))
+    .map((name) => make("tr", {}, make("th", { scope: "row" }, inWords(name)),
+      before ? make("td", {}, shown(before[name])) : null, make("td", {}, shown(after[name]))));
+  // A decision that was undone leaves what there was before it: then the whole is shown.
+  if (before && !rows.length) return comparison(null, after);
+  const heads = before ? ["Field", "Before", "After"] : ["Field", "Proposed"];
+  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
+    make("tbody", {}, ...rows));
+  const around = make("div", { className: "table", tabIndex: 0 }, table);
+  around.setAttribute("role", "group");
+  around.setAttribute("aria-label", "What differs");
+  return around;
+}
+
+function button(words, about, work, primary = false) {
+  const made = make("button", { type: "button", className: primary ? "primary" : "" }, words);
+  made.setAttribute("aria-label", `${words}: ${about}`);
+  made.addEventListener("click", async () => {
+    made.disabled = true;
+    await work();
+    made.disabled = false;
+  });
+  return made;
+}
+
+function commentField(place, label) {
+  const id = `comment-${place}`;
+  const area = make("textarea", { id, rows: 2, maxLength: 2000 });
+  const fault = make("p", { className: "field-error", id: `${id}-error`, hidden: true });
+  area.setAttribute("aria-describedby", fault.id);
+  const field = make("div", { className: "field" }, make("label", { htmlFor: id }, label), area, fault);
+  return { field, area, fault };
+}
+
+// Whether a comment is there; if not, the field says so and has the focus.
+function hasComment(area, fault, what) {
+  const given = area.value.trim() !== "";
+  area.setAttribute("aria-invalid", String(!given));
+  fault.hidden = given;
+  fault.textContent = given ? "" : `Say why you ${what} it: the comment is needed.`;
+  if (!given) area.focus();
+  return given;
+}
+
+async function decide(record, action, comment) {
+  const body = comment ? { comment } : {};
+  return ask("POST", `${recordAddress(record.kind, record.id)}:${action}`, body, {
+    "If-Match": `"${record.revision}"`,
+  });
+}
+
+function say(text) {
+  element("queue-state").textContent = text;
+}
+
+async function decideOne(record, action, comment) {
+  const answer = await decide(record, action, comment);
+  await load();
+  say(answer.ok ? `${record.id} is ${answer.data.state}.` : `${record.id}: ${refusal(answer)}`);
+  element("queue-state").focus();
+}
+
+async function cardOf(record, place) {
+  const own = isMe(record.proposed_by);
+  const title = titleOf(record);
+  const about = pageOf({ ...record, kind: record.kind === "source" ? "" : record.kind });
+  const choice = make("input", { type: "checkbox", value: String(place), className: "choose" });
+  choice.setAttribute("aria-label", `Choose ${record.id}`);
+  const days = record.age_days < 1 ? "today" : `${Math.round(record.age_days)} days ago`;
+  const card = make("li", { className: "panel proposal" },
+    make("h2", {}, own ? null : choice, own ? null : " ", title),
+    make("p", { className: "soft" }, `${inWords(record.kind)} `, make("code", {}, record.id), ` · proposed by ${record.proposed_by}, ${days}`,
+      about && record.kind !== "claim" ? " · about " : null, about && record.kind !== "claim" ? link(about, record.claim) : null),
+    record.comment ? make("p", {}, "Comment: ", make("q", {}, record.comment)) : null);
+  card.dataset.record = `${record.kind}/${record.id}`;
+  card.append(comparison(await versionBefore(record), record.record));
+  const told = make("div", { className: "told", role: "status" });
+  const actions = make("p", { className: "actions" });
+  if (record.kind === "evidence") {
+    actions.append(button("Show its effect", record.id, async () => {
+      const answer = await ask("POST", `${ownAddress("evidence", record.id)}:preview`);
+      if (answer.ok) told.replaceChildren(...effectOf(answer.data));
+      else told.textContent = refusal(answer);
+    }));
+  }
+  if (own) {
+    card.append(make("p", { className: "soft" }, "You proposed this: another curator decides."), actions, told);
+    return card;
+  }
+  const { field, area, fault } = commentField(`p${place}`, "Comment (needed to reject)");
+  actions.append(
+    button("Accept", record.id, () => decideOne(record, "accept", area.value.trim()), true),
+    button("Reject", record.id, () => hasComment(area, fault, "reject") && decideOne(record, "reject", area.value.trim())));
+  card.append(field, actions, told);
+  return card;
+}
+
+function countChosen() {
+  const number = document.querySelectorAll(".choose:checked").length;
+  element("chosen").textContent = number ? `${number} chosen` : "";
+}
+
+async function load() {
+  const answer = await ask("GET", "/v1/reviews?limit=50");
+  if (!answer.ok) return say(refusal(answer));
+  records = answer.data.data;
+  asked = new Map();
+  const cards = [];
+  for (const [place, record] of records.entries()) cards.push(await cardOf(record, place));
+  element("queue").replaceChildren(...cards);
+  element("many").hidden = !document.querySelector(".choose");
+  element("all").checked = false;
+  countChosen();
+  say(records.length ? `${records.length} proposals${answer.data.page.next ? ", and more after them" : ""}.` : "Nothing waits for review.");
+  await loadLately();
+}
+
+async function decideMany(action, comment) {
+  const chosen = [...document.querySelectorAll(".choose:checked")].map((box) => records[Number(box.value)]);
+  if (!chosen.length) return say("Choose some proposals first.");
+  const refused = [];
+  let done = 0;
+  for (const record of chosen) {
+    const answer = await decide(record, action, comment);
+    if (answer.ok) done += 1;
+    else refused.push(`${record.id}: ${refusal(answer)}`);
+    if (answer.status === 429 || answer.status === 0) break;
+  }
+  await load();
+  say([`${done} of ${chosen.length} ${action === "accept" ? "accepted" : "rejected"}.`, ...refused].join(" "));
+  element("queue-state").focus();
+}
+
+async function undo(change, area, fault) {
+  if (!hasComment(area, fault, "undo")) return;
+  const answer = await ask("POST", `/v1/revisions/${change.serial}:undo`, { comment: area.value.trim() });
+  await load();
+  say(answer.ok ? `Undone: ${change.record}.` : refusal(answer));
+  element("queue-state").focus();
+}
+
+async function loadLately() {
+  const newest = await ask("GET", "/v1/changes?limit=1");
+  if (!newest.ok) return;
+  const since = Math.max(0, newest.data.page.last - LATELY);
+  const answer = await ask("GET", `/v1/changes?since=${since}&limit=${LATELY}&include=body`);
+  if (!answer.ok) return;
+  const changes = answer.data.data.filter((each) => UNDONE.includes(each.action)).reverse();
+  const cards = changes.map((change) => {
+    const [kind, ...rest] = change.record.split("/");
+    const id = rest.join("/");
+    const row = make("li", { className: "change" },
+      make("p", {}, make("strong", {}, inWords(change.action)), ` · ${kind} `, make("code", {}, id),
+        ` · ${change.actor}, ${day(change.at)}`, change.comment ? make("span", {}, " · ", make("q", {}, change.comment)) : null));
+    const details = make("details", {}, make("summary", {}, `What changed, and undo: ${id}`));
+    details.addEventListener("toggle", async () => {
+      if (!details.open || details.childElementCount > 1) return;
+      const before = await versionBefore({ kind, id, claim: change.claim, serial: change.serial });
+      const { field, area, fault } = commentField(`u${change.serial}`, "Why it is undone (needed)");
+      const differs = before && comparison({ ...before, "where it stands": before.state }, { ...change.body, "where it stands": change.body.state });
+      details.append(differs ?? comparison(null, change.body), field,
+        make("p", {}, button("Undo this change", id, () => undo(change, area, fault))));
+    });
+    row.append(details);
+    return row;
+  });
+  element("lately").replaceChildren(...cards);
+}
+
+element("all").addEventListener("change", (event) => {
+  for (const box of document.querySelectorAll(".choose")) box.checked = event.target.checked;
+  countChosen();
+});
+element("queue").addEventListener("change", countChosen);
+element("many").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const action = event.submitter?.value ?? "accept";
+  const area = element("comment");
+  if (action === "reject" && !hasComment(area, element("comment-error"), "reject")) return;
+  decideMany(action, area.value.trim());
+});
+
+start(load);
