@@ -62,8 +62,9 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import Settings, installed_version
-from api.site import articles, curating, home, lists, pages
+from api.site import about, articles, curating, embed, feeds, home, lists, pages
 from api.site import claims as claim_pages
+from api.site import sources as source_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
 from models.search.synonyms import read_synonyms
@@ -94,7 +95,18 @@ MODULES = (
     api_keys,
 )
 # Pages for people, which no document of the API names.
-SITE = (home, articles, claim_pages, lists, curating, pages)
+SITE = (
+    home,
+    articles,
+    claim_pages,
+    lists,
+    source_pages,
+    about,
+    curating,
+    embed,
+    feeds,
+    pages,
+)
 ROUTERS = (
     *(module.router for module in MODULES),
     *(module.router for module in SITE),

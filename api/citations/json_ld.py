@@ -131,6 +131,18 @@ def claim(document: Row, base: str) -> Row:
     return {"@context": CONTEXT, "@graph": nodes}
 
 
+def claim_and_review(document: Row, base: str) -> Row:
+    """Return a claim (a `ClaimWhole`) and its review alone, for its page."""
+    sources = {source["id"]: source for source in document["sources"]}
+    nodes = [_claim(document, sources, base), _review(document, sources, base)]
+    return {"@context": CONTEXT, "@graph": nodes}
+
+
+def one_work(source: Row, base: str) -> Row:
+    """Return a source as a graph of its own, for its page."""
+    return {"@context": CONTEXT, **work(source, base)}
+
+
 def work(source: Row, base: str) -> Row:
     """Return a source as a node of schema.org, without a context."""
     node = {

@@ -262,8 +262,10 @@ def _parameters_and_sort(
 
 
 def source_links(source: Row) -> str:
-    """Return the Link header of a source for machines (Signposting: cite-as, describedby, type)."""
-    links = []
+    """Return the Link header of a source for machines (Signposting: cite-as, describedby, type),
+    and to its page for people.
+    """
+    links = [page_link(f"/sources/{source['id']}")]
     for identifier in source["identifiers"]:
         if identifier["scheme"] == "doi" and identifier["verification"] == "verified":
             links.append(f'<{address_of("doi", identifier["value"])}>; rel="cite-as"')
@@ -275,8 +277,17 @@ def source_links(source: Row) -> str:
 def claim_links(claim: str) -> str:
     """Return the Link header of a claim."""
     path = f"/v1/claims/{claim}"
-    links = [f'<{path}>; rel="cite-as"', '<https://schema.org/Claim>; rel="type"']
+    links = [
+        page_link(f"/claims/{claim}"),
+        f'<{path}>; rel="cite-as"',
+        '<https://schema.org/Claim>; rel="type"',
+    ]
     return ", ".join(links + _described_by(path))
+
+
+def page_link(path: str) -> str:
+    """Return the link to the page that shows people the same record."""
+    return f'<{path}>; rel="alternate"; type="text/html"'
 
 
 def _described_by(path: str) -> list[str]:

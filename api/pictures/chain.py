@@ -114,13 +114,20 @@ class Segment(NamedTuple):
     label: str
 
 
-def chain_svg(root: str, walk: dict[str, Any], own_notice: str | None = None) -> bytes:
+def chain_svg(
+    root: str,
+    walk: dict[str, Any],
+    own_notice: str | None = None,
+    theme: str = "auto",
+    shown_width: float | None = None,
+) -> bytes:
     """Draw the causal relations (leads_to) of a walk from the claim `root`.
 
     A link that closes a cycle is drawn upwards and labelled; one that evidence speaks against is
     dashed and labelled. Of more than 60 claims the nearest are drawn, with a note that there are
     more. What a claim predicts and what fell of it stands in its box. The description ends
-    with the notice, after which comes that of the claim `root`.
+    with the notice, after which comes that of the claim `root`. `theme` is one of `svg.THEMES`;
+    with a width the picture is shown in it, whatever room there is.
     """
     chain = _chain(root, walk)
     links = _links(root, chain)
@@ -135,6 +142,7 @@ def chain_svg(root: str, walk: dict[str, Any], own_notice: str | None = None) ->
         "chain",
         title,
         f"{_description(ordered, links, chain.truncated)} {with_general(own_notice, SHORT_NOTICE)}",
+        theme,
     )
     room = width - 2 * MARGIN
     y = heading(picture, title, room)
@@ -149,7 +157,7 @@ def chain_svg(root: str, walk: dict[str, Any], own_notice: str | None = None) ->
         y = wrapped_paragraph(picture, NO_RELATIONS, room, y + 8, 2)
     if chain.truncated:
         y = wrapped_paragraph(picture, TRUNCATED, room, y + 8, 2)
-    return to_bytes(picture, width, y + 16)
+    return to_bytes(picture, width, y + 16, shown_width)
 
 
 def _chain(root: str, walk: dict[str, Any]) -> Chain:

@@ -18,6 +18,8 @@ MARGIN = 16.0
 TEXT, HEADING = 14, 18
 LEADING = 1.3
 
+# Which colours a picture has: those of one mode, or those that the reader's system prefers.
+THEMES = ("auto", "light", "dark")
 NO_STATUS = "no-status"
 LABELS: dict[str | None, str] = {
     None: "no status",
@@ -187,10 +189,13 @@ def described_picture(kind: str, title: str, description: str) -> Element:
     return root
 
 
-def styled_picture(kind: str, title: str, description: str) -> Element:
-    """Return an empty picture with its title and description, colours and patterns."""
+def styled_picture(kind: str, title: str, description: str, theme: str = "auto") -> Element:
+    """Return an empty picture with its title and description, colours and patterns.
+
+    `theme` is one of `THEMES`.
+    """
     root = described_picture(kind, title, description)
-    node(root, "style").text = _style(kind)
+    node(root, "style").text = _style(kind, theme)
     definitions = node(root, "defs")
     for name, stroke in PATTERNS.items():
         tile = node(
@@ -208,9 +213,15 @@ def styled_picture(kind: str, title: str, description: str) -> Element:
     return root
 
 
-def to_bytes(root: Element, width: float, height: float) -> bytes:
-    """Set the size of a picture and return it as UTF-8."""
+def to_bytes(root: Element, width: float, height: float, shown_width: float | None = None) -> bytes:
+    """Set the size of a picture and return it as UTF-8.
+
+    It fills the width that the page gives it, unless it has one to be shown in.
+    """
     root.set("viewBox", f"0 0 {_attribute(width)} {_attribute(height)}")
+    if shown_width is not None:
+        root.set("width", _attribute(shown_width))
+        root.set("height", _attribute(shown_width * height / width))
     return ET.tostring(root, encoding="unicode").encode()
 
 
@@ -227,11 +238,17 @@ def _custom_properties(mode: int) -> str:
     return ";".join(f"--{name}:{value}" for name, value in colours(mode).items())
 
 
-def _style(kind: str) -> str:
-    light, dark = _custom_properties(0), _custom_properties(1)
+_DARK_WHERE_PREFERRED = (
+    f"@media (prefers-color-scheme:dark){{.claimbase{{{_custom_properties(1)}}}}}"
+)
+
+
+def _style(kind: str, theme: str) -> str:
+    first = _custom_properties(1 if theme == "dark" else 0)
+    scheme = "light dark" if theme == "auto" else theme
     rules = [
-        f".claimbase{{{light};color-scheme:light dark;font-family:{FONT};direction:ltr}}",
-        f"@media (prefers-color-scheme:dark){{.claimbase{{{dark}}}}}",
+        f".claimbase{{{first};color-scheme:{scheme};font-family:{FONT};direction:ltr}}",
+        *([_DARK_WHERE_PREFERRED] if theme == "auto" else []),
         ".claimbase text{fill:var(--ink)}",
         ".claimbase .soft{fill:var(--soft)}",
         ".claimbase .bold{font-weight:600}",

@@ -103,12 +103,19 @@ class Rows(NamedTuple):
 Lanes = dict[str, list[Mark]]
 
 
-def timeline_svg(timeline: Timeline, lines: Sequence[ExplainedLine], until: str) -> bytes:
+def timeline_svg(
+    timeline: Timeline,
+    lines: Sequence[ExplainedLine],
+    until: str,
+    theme: str = "auto",
+    shown_width: float | None = None,
+) -> bytes:
     """Draw the periods of a claim's status from its first year to a day (YYYY-MM-DD), and the
     evidence.
 
     `lines` are those of an explanation; lines that do not count are not drawn. A day after `until`
-    in a period or a drawn line lengthens the axis: nothing is cut.
+    in a period or a drawn line lengthens the axis: nothing is cut. `theme` is one of `svg.THEMES`;
+    with a width the picture is shown in it, whatever room there is.
     """
     drawn = sorted((line for line in lines if line.part in DRAWN), key=_drawing_order)
     axis = _axis(timeline, drawn, until)
@@ -117,7 +124,7 @@ def timeline_svg(timeline: Timeline, lines: Sequence[ExplainedLine], until: str)
     flags = _flags([band for band in bands if not _fits(band)], lanes["supports"])
 
     title = f"Status over time: {timeline.statement}"
-    root = styled_picture("timeline", title, _description(timeline, drawn, until))
+    root = styled_picture("timeline", title, _description(timeline, drawn, until), theme)
     rows = _rows(_draw_heading(root, timeline, until), flags, lanes)
     _draw_grid(root, axis, rows)
     for flag in flags:
@@ -133,7 +140,7 @@ def timeline_svg(timeline: Timeline, lines: Sequence[ExplainedLine], until: str)
     _draw_row_label(root, "status", rows.band + BAND / 2 + 5)
     height = _draw_legend(root, rows.end + 34, _scale(lanes)) + 12
     width = max([WIDTH, *(flag.end + MARGIN for flag in flags)])
-    return to_bytes(root, width, height)
+    return to_bytes(root, width, height, shown_width)
 
 
 def _drawing_order(line: ExplainedLine) -> tuple[str, int, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -301,6 +302,12 @@ class ChosenFields(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class ClaimWithPage(ClaimWhole):
+    """A claim with all its parts, and where people read it."""
+
+    web_page: str = Field(description="Path of the page that shows the same to people.")
+
+
 class OneClaimParameters(Times, FormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
@@ -310,7 +317,7 @@ class OneClaimParameters(Times, FormatParameters):
 
 @router.get(
     "/{claim}",
-    response_model=ClaimWhole | ChosenFields,
+    response_model=ClaimWithPage | ChosenFields,
     responses=list_formats.responses(RECORD_ERRORS),
 )
 def get_claim(
@@ -344,7 +351,7 @@ def _claim(
         parts = parts_of(query.fields, () if query.fields else PARTS)
         unchanged = pagination.not_modified(request, etag)
         return unchanged or pagination.json_response(
-            to_json(_derived(then, fields, parts)), etag, links
+            _with_page(to_json(_derived(then, fields, parts)), claim, query), etag, links
         )
     parts = parts_of(query.fields, () if query.fields else PARTS)
     row = listings.read_claim(connection, claim, parts)
@@ -352,7 +359,18 @@ def _claim(
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     told = {**row, "fields": to_json({**from_json(row["fields"]), "notice": notice_of(row)})}
-    return pagination.json_response(claim_bytes(told, fields, parts), etag, links)
+    content = _with_page(claim_bytes(told, fields, parts), claim, query)
+    return pagination.json_response(content, etag, links)
+
+
+def _with_page(content: bytes, claim: str, query: OneClaimParameters) -> bytes:
+    """Return the JSON of a claim, unless fields of it were chosen, with the path of its page."""
+    if query.fields:
+        return content
+    times = {"as_of": query.as_of, "known_at": query.known_at}
+    told = urlencode({name: time for name, time in times.items() if time}, safe=":")
+    page = to_json(f"/claims/{claim}{'?' if told else ''}{told}")
+    return content[:-1] + b',"web_page":' + page + b"}"
 
 
 def notice_of(document: Mapping[str, Any]) -> str:

@@ -78,6 +78,12 @@ class FoundSource(SourceOut):
     )
 
 
+class SourceWithPage(SourceOut):
+    """A source, and where people read it."""
+
+    web_page: str = Field(description="Path of the page that shows the same to people.")
+
+
 class SourcePage(pending_proposals.WithProposals):
     """A page of sources."""
 
@@ -160,7 +166,9 @@ def list_source_claims(
 
 
 @router.get(
-    "/{source:reference}", response_model=SourceOut, responses=list_formats.responses(RECORD_ERRORS)
+    "/{source:reference}",
+    response_model=SourceWithPage,
+    responses=list_formats.responses(RECORD_ERRORS),
 )
 def get_source(
     request: Request,
@@ -181,5 +189,5 @@ def get_source(
             request, chosen, [found], etag, found["id"], links, alone=True
         )
     return pagination.not_modified(request, etag) or pagination.json_response(
-        to_json(found), etag, links
+        to_json({**found, "web_page": f"/sources/{found['id']}"}), etag, links
     )

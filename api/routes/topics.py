@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import select
 
-from api.http import pagination
+from api.http import list_formats, pagination
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
@@ -59,4 +59,7 @@ def get_topic(
     """Return one topic. The ETag is the serial of its last change."""
     found = columns_of(listings.read_topic(connection, topic), TopicOut)
     etag = f'"{found["revision"]}"'
-    return pagination.not_modified(request, etag) or pagination.json_response(to_json(found), etag)
+    links = {"Link": list_formats.page_link(f"/topics/{found['id']}")}
+    return pagination.not_modified(request, etag) or pagination.json_response(
+        to_json(found), etag, links
+    )

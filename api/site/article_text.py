@@ -74,7 +74,10 @@ def _known_text(statements: Any) -> dict[int, str]:
 
 
 def _blocks(text: Mapping[int, str], marks: Sequence[Mark]) -> list[tuple[int, int]]:
-    """Return the beginning and the end of each paragraph that has a mark."""
+    """Return the beginning and the end of each paragraph that has a mark.
+
+    A blank line of which a mark holds anything ends no paragraph.
+    """
     if not marks:
         return []
     first, last = min(text), max(text) + 1
@@ -83,7 +86,7 @@ def _blocks(text: Mapping[int, str], marks: Sequence[Mark]) -> list[tuple[int, i
         (first + found.start(), first + found.end())
         for found in _PARAGRAPH.finditer(whole)
         if not any(
-            mark.start < first + found.start() and first + found.end() < mark.end for mark in marks
+            mark.start < first + found.end() and first + found.start() < mark.end for mark in marks
         )
     ]
     starts = [first, *(end for _, end in borders)]

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from pydantic_core import to_json
 from sqlalchemy import Connection
 
+from api.citations import json_ld
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site.article_text import paragraphs
-from api.site.pages import PageRoute, not_modified, page, page_tag
+from api.site.pages import PageRoute, base_of, not_modified, page, page_tag, script_data
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import listings
@@ -57,6 +57,8 @@ def show_article(
         title=article["title"] or article["citation"],
         description="Each sentence of this article, marked by what the evidence says of it.",
         json_address=f"/v1/sources/{article['id']}/claims",
+        canonical=f"/articles/{article['id']}",
+        graph=json_ld.one_work(article, base_of(request)),
         article=article,
         statements=stated,
         most=MOST_STATEMENTS,
@@ -67,7 +69,7 @@ def show_article(
         years=years,
         counts=_counts(stated),
         rules={name: rule.sentence for name, rule in RULE_BY_NAME.items()},
-        data=to_json(_for_script(stated, runs, years, article)).decode().replace("<", "\\u003c"),
+        data=script_data(_for_script(stated, runs, years, article)),
     )
 
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic_core import to_json
 from sqlalchemy import Connection, select
 
+from api.citations import json_ld
 from api.http.read_connection import ThreadReader
 from api.routes.claims import ClaimSlug
 from api.routes.history import ExplanationParameters, require_known
 from api.site import claim_summary, forest_plot
-from api.site.pages import PageRoute, not_modified, page, page_tag
+from api.site.pages import PageRoute, base_of, not_modified, page, page_tag, script_data
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import listings
@@ -61,6 +61,11 @@ def show_claim(
         title=core["statement"],
         description=claim_summary.in_one_sentence(core),
         json_address=f"/v1/claims/{claim}",
+        # What search engines read is the claim as it is today.
+        graph=json_ld.claim_and_review({**core, **parts}, base_of(request))
+        if then is whole and query.known_at is None
+        else None,
+        feed=f"/changes.atom?claim={claim}",
         claim=core,
         own_notice=then.claim["notice"],
         summary=claim_summary.summary(core, explained, lines),
@@ -136,4 +141,4 @@ def _for_script(claim: str, run: Sequence[Any]) -> str:
         "rules": {name: RULE_BY_NAME[name].sentence for name in sorted(used)},
         "statuses": {term.id: term.label for term in v.STATUSES.terms},
     }
-    return to_json(content).decode().replace("<", "\\u003c")
+    return script_data(content)

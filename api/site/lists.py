@@ -3,6 +3,7 @@
 The address of a page is the query: its names are those of the API.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
@@ -25,6 +26,7 @@ from models.core.types import Text
 from models.database.full_text import Query as SearchQuery
 from models.read import facets, listings, search_results
 from models.read.filters import (
+    LINE_CONDITIONS,
     NO_VALUES,
     AllEvidenceFilters,
     ClaimFilters,
@@ -33,10 +35,13 @@ from models.read.filters import (
     SearchText,
     SourceFilters,
     requested_parameters,
+    same_line_parameters,
+    split_text,
 )
 from models.read.listings import document, topic
 from models.records.claim import TopicOut
 from models.records.serializers import Row, columns_of, sources_by_id, sources_out
+from models.search.query import parse_query
 from models.status.matrix import matrix_row
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -51,12 +56,16 @@ VOCABULARIES = {
     "evidence_level": v.EVIDENCE_LEVELS,
     "direction": v.DIRECTIONS,
 }
+# Parameters whose values are never taken apart at commas.
+WITH_COMMAS = ("q", "journal", "author", "rating", "external_id")
 # What says nothing of which claims are listed.
 NOT_COUNTED = ("sort", "limit")
 TERMS_SHOWN = 12
 # The best matches of each sort; the rest is a click away.
 RESULTS_SHOWN = 10
 PLACES_SHOWN = 2
+# The words of a search that found nothing, each of which is tried alone.
+WORDS_TRIED = 6
 TOPICS_SHOWN = 250
 CLAIMS_OF_TOPIC = 50
 # As many claims as a table can show in 100 kB.
@@ -100,9 +109,14 @@ def pairs_of(request: Request) -> list[tuple[str, str]]:
     return [
         (name, part)
         for name, value in parse_qsl(request.url.query)
-        for part in (value.split(",") if name not in ("q",) else [value])
+        for part in _parts(name, value)
         if name != "cursor" and part
     ]
+
+
+def _parts(name: str, value: str) -> Iterable[str]:
+    """Return the values of a parameter, as the API takes them apart: a journal may have commas."""
+    return [value] if name in WITH_COMMAS else split_text(value)
 
 
 def address(path: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -128,10 +142,13 @@ def set_filters(request: Request) -> list[Filter]:
 def around(request: Request, api_path: str, cursor: str | None) -> dict[str, Any]:
     """Return what every list shows around its rows: its filters, the next page, the same by API."""
     pairs = pairs_of(request)
+    asked: dict[str, list[str]] = {}
+    for name, value in pairs:
+        asked.setdefault(name, []).append(value)
     return {
         "filters": set_filters(request),
         "kept": [pair for pair in pairs if pair[0] not in ("q", "as_of", "sort")],
-        "asked": dict(pairs),
+        "asked": {name: ",".join(values) for name, values in asked.items()},
         "next_page": address(request.url.path, [*pairs, ("cursor", cursor)]) if cursor else None,
         "is_first": "cursor=" not in request.url.query,
         "first_page": address(request.url.path, pairs),
@@ -168,6 +185,7 @@ def show_claims(
             "/v1/claims/facets", [pair for pair in pairs_of(request) if pair[0] not in NOT_COUNTED]
         ),
         statuses=v.STATUSES.terms,
+        table=address("/v1/matrix", [*pairs_of(request), ("format", "csv")]),
         sorts=(
             ("", "best match" if query.q else "name"),
             ("-updated", "changed lately"),
@@ -211,8 +229,11 @@ def _facets(
     shown = []
     for name in CLAIM_FACETS:
         chosen = {value for each, value in pairs if each == name}
-        if name in counted_here:
-            others = {each: value for each, value in parameters.items() if each != name}
+        others = {each: value for each, value in parameters.items() if each != name}
+        of_a_line = name in LINE_CONDITIONS and bool(same_line_parameters({**others, name: []}))
+        if name in counted_here and of_a_line:
+            counted = _counted_by_line(connection, listing, others, name)
+        elif name in counted_here:
             counted = facets.facets(connection, listing, others, (name,))[1][name]["terms"]
         else:
             counted = [{"term": each, "count": None} for each in _terms_of(connection, name)]
@@ -226,8 +247,29 @@ def _facets(
             if each["term"] in chosen or len(counted) > 1
         ]
         if terms:
-            shown.append({"name": name, "terms": terms[:TERMS_SHOWN], "rest": terms[TERMS_SHOWN:]})
+            shown.append(
+                {
+                    "name": name,
+                    "terms": terms[:TERMS_SHOWN],
+                    "rest": terms[TERMS_SHOWN:],
+                    # What the API counts of it is not what the list would have.
+                    "has_own_counts": bool(chosen) or of_a_line,
+                }
+            )
     return shown
+
+
+def _counted_by_line(
+    connection: Connection, listing: listings.Listing, others: Mapping[str, Any], name: str
+) -> list[Row]:
+    """Return the number of claims with each term of a field of lines, if one and the same line has
+    it and meets the other filters on evidence.
+    """
+    counts = [
+        {"term": each, "count": facets.count(connection, listing, {**others, name: [each]})}
+        for each in VOCABULARIES[name].ids
+    ]
+    return [each for each in counts if each["count"]]
 
 
 def _terms_of(connection: Connection, name: str) -> Sequence[str]:
@@ -356,8 +398,26 @@ def show_search(
         claims=claims,
         sources=sources,
         most=RESULTS_SHOWN,
+        has_synonyms=bool(query.q) and _has_synonyms(request, query.q),
         near=[] if claims or sources or not query.q else _near(connection, query.q),
+        alone=[] if claims or sources or not query.q else _alone(request, connection, query.q),
     )
+
+
+def _has_synonyms(request: Request, q: str | None) -> bool:
+    """Return whether other wordings for the same are searched for, too."""
+    branches = parse_query(q or "", request.app.state.synonyms)
+    return any(len(term) > 1 for branch in branches for term in branch.wanted)
+
+
+def _alone(request: Request, connection: Connection, q: str) -> list[tuple[str, int]]:
+    """Return the words of a search that find claims each by itself, with the number of these."""
+    words = dict.fromkeys(word for word in re.findall(r"[\w-]+", q) if len(word) > 2)
+    numbers = {}
+    for word in list(words)[:WORDS_TRIED] if len(words) > 1 else ():
+        _, listing = _search(request, connection, listings.CLAIMS, "claim", word)
+        numbers[word] = facets.count(connection, listing, {"q": word})
+    return [(word, number) for word, number in numbers.items() if number]
 
 
 class _Found(BaseModel):

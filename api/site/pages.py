@@ -1,6 +1,7 @@
 """What every page is: a template filled in, with the headers that a page has."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from api.http import pagination
@@ -20,6 +23,7 @@ from models.core.errors import NotFound
 from models.core.notice import NOTICE
 from models.core.types import Text
 from models.read import listings
+from models.records.serializers import Row
 
 HERE = Path(__file__).parent
 HTML = "text/html"
@@ -36,12 +40,25 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+PAGE_HEADERS = {**pagination.CACHE, "Content-Security-Policy": POLICY}
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 STATIC = {path.name: path.read_bytes() for path in sorted((HERE / "static").iterdir())}
+# The stylesheet's two sets of colours, each by itself, for a card whose page has chosen one.
+PALETTES = dict(
+    zip(
+        ("light", "dark"),
+        re.findall(r":root \{(.*?)\}", STATIC["site.css"].decode(), flags=re.DOTALL),
+        strict=True,
+    )
+)
+STATIC |= {
+    f"{theme}.css": f":root {{{palette}color-scheme: {theme}; }}\n".encode()
+    for theme, palette in PALETTES.items()
+}
 TEMPLATES = sorted((HERE / "templates").iterdir())
 # It moves with every file that a page is made of, so that a browser never mixes two versions.
 VERSION = hashlib.sha256(
@@ -75,20 +92,30 @@ class PageRoute(ReadRoute):
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
+def base_of(request: Request) -> str:
+    """Return the address of this server, without a slash at its end."""
+    return str(request.base_url).rstrip("/")
+
+
+def script_data(content: Any) -> Markup:
+    """Return JSON as it may stand within a `<script>` of data, which nothing in it can end."""
+    return Markup(to_json(content).decode().replace("<", "\\u003c"))  # noqa: S704
+
+
 def page_tag(connection: Connection) -> str:
     """Return the ETag of every page: it moves with each change, each day, and each version."""
     return f'W/"s{listings.current_serial(connection)}-{now()[:10]}-{VERSION}"'
 
 
-def not_modified(request: Request, etag: str) -> Response | None:
+def not_modified(
+    request: Request, etag: str, headers: Mapping[str, str] = PAGE_HEADERS
+) -> Response | None:
     """Return a 304 if the browser has this page already, else None.
 
-    Its policy replaces that of the page which the browser has (RFC 9111 section 3.2).
+    It has the page's own headers: a browser puts those of a 304 in the place of those that it kept
+    (RFC 9111 section 3.2), and the policy of the API would take the stylesheet from the page.
     """
-    unchanged = pagination.not_modified(request, etag)
-    if unchanged is not None:
-        unchanged.headers["Content-Security-Policy"] = POLICY
-    return unchanged
+    return pagination.not_modified(request, etag, headers)
 
 
 def page(
@@ -99,22 +126,28 @@ def page(
     title: str,
     description: str = "",
     json_address: str | None = None,
+    graph: Row | None = None,
+    feed: str | None = None,
+    canonical: str | None = None,
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
-    """Return a page. `json_address` is where a program reads the same; the values go to the
-    template.
+    """Return a page. `json_address` is where a program reads the same, `graph` what search engines
+    read in it (JSON-LD), and `feed` the address of its Atom feed; the values go to the template.
     """
     content = templates.get_template(template).render(
         title=title,
         description=description,
         json_address=json_address,
+        graph=None if graph is None else script_data(graph),
+        feed=feed,
+        canonical=canonical,
         path=request.url.path,
         query=request.url.query,
-        base=str(request.base_url).rstrip("/"),
+        base=base_of(request),
         **values,
     )
-    sent = {"ETag": etag, **pagination.CACHE, "Content-Security-Policy": POLICY, **(headers or {})}
+    sent = {"ETag": etag, **PAGE_HEADERS, **(headers or {})}
     if json_address is not None:
         sent["Link"] = f'<{json_address}>; rel="alternate"; type="application/json"'
     return Response(content, media_type=HTML, headers=sent)
@@ -129,6 +162,9 @@ def error_page(
         title=body.title.capitalize(),
         description="",
         json_address=None,
+        graph=None,
+        feed=None,
+        canonical=None,
         path=request.url.path,
         query="",
         base="",

@@ -19,7 +19,13 @@ from models.core.vocabulary import OneOf
 from models.read.filters import NO_VALUES, Filters, Many
 from models.read.listings import current_serial, revision
 from models.read.references import refuse_unknown, unknown_value
-from models.records.revision import PUBLIC_STATES, Revision, RevisionOut, withhold_private
+from models.records.revision import (
+    PUBLIC_STATES,
+    Revision,
+    RevisionOut,
+    RevisionWhole,
+    withhold_private,
+)
 from models.records.serializers import Row, table
 
 # How many serials one request looks at, however few of them meet its filters.
@@ -93,6 +99,33 @@ def changes_after(
     )
     rows = [_visible(dict(row)) for row in connection.execute(statement).mappings()]
     return Batch(rows, rows[-1]["serial"] if len(rows) == limit else end, last)
+
+
+def changes_before(
+    connection: Connection,
+    before: int | None,
+    limit: int,
+    parameters: Mapping[str, Sequence[str]],
+) -> tuple[list[Row], int | None]:
+    """Return the newest public revisions that meet the filters, the newest first and each with its
+    body, and the serial to go on before; None at the beginning of all.
+
+    Like `changes_after` it looks at `WINDOW` serials, those before `before` or the last ones; only
+    those of named claims are found however old they are.
+    """
+    end = current_serial(connection) + 1 if before is None else before
+    begin = 1 if parameters.get("claim") else max(end - WINDOW, 1)
+    columns = [revision.c[name] for name in RevisionWhole.model_fields]
+    statement = (
+        select(*columns)
+        .where(revision.c.serial >= begin, revision.c.serial < end, PUBLIC_REVISIONS)
+        .where(*_conditions(parameters, PUBLIC_REVISIONS))
+        .order_by(revision.c.serial.desc())
+        .limit(limit)
+    )
+    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    goes_on = rows[-1]["serial"] if len(rows) == limit else begin
+    return rows, goes_on if goes_on > 1 else None
 
 
 def _visible(row: Row) -> Row:

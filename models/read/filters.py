@@ -69,7 +69,7 @@ def split(value: object) -> object:
     identifier.
     """
     if isinstance(value, str):
-        return _split_text(value)
+        return split_text(value)
     if not isinstance(value, list):
         return value
     parts: list[object] = []
@@ -79,7 +79,8 @@ def split(value: object) -> object:
     return parts
 
 
-def _split_text(value: str) -> list[str]:
+def split_text(value: str) -> list[str]:
+    """Split a text at commas, with a DOI or a URI only before the next identifier."""
     with_commas = value.lower().startswith(_WITH_COMMAS)
     return _BEFORE_SCHEME.split(value) if with_commas else value.split(",")
 
@@ -106,7 +107,7 @@ def split_identifiers(value: object) -> object:
     for item in value:
         pieces = _BEFORE_IDENTIFIER.split(item) if isinstance(item, str) else [item]
         for piece in pieces:
-            parts += _split_text(piece) if isinstance(piece, str) else [piece]
+            parts += split_text(piece) if isinstance(piece, str) else [piece]
     return parts
 
 

@@ -52,8 +52,11 @@ def all_claims(client: TestClient) -> list[Record]:
 
 
 def as_listed(client: TestClient, path: str) -> Record:
-    """Return a claim that is asked for by itself, as a list has it: with its own notice alone."""
+    """Return a claim that is asked for by itself, as a list has it: with its own notice alone, and
+    without its page.
+    """
     claim = get_json(client, path)
+    del claim["web_page"]
     return {**claim, "notice": without_general(claim["notice"])}
 
 
@@ -63,7 +66,10 @@ def all_sources(client: TestClient) -> list[Record]:
     """
     slugs = sorted(path.stem for path in (ROOT / "seed_data" / "sources").glob("*.yaml"))
     assert len(slugs) >= 40
-    return [get_json(client, f"/v1/sources/{slug}") for slug in slugs]
+    found = [get_json(client, f"/v1/sources/{slug}") for slug in slugs]
+    return [
+        {name: value for name, value in source.items() if name != "web_page"} for source in found
+    ]
 
 
 def problem(answer: Any) -> dict[str, Any]:

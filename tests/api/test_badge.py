@@ -9,6 +9,7 @@ from api.pictures import svg
 from api.pictures.badge import badge_svg
 from models.core import vocabularies as v
 from models.core.notice import SHORT_NOTICE
+from tests.api.curating import Desk
 from tests.api.requests import all_claims, get_json, problem
 from tests.api.svg_reader import (
     HOSTILE,
@@ -130,3 +131,46 @@ def test_no_claim_no_badge_and_nothing_but_a_picture(client: TestClient) -> None
         406,
         ["image/svg+xml"],
     )
+
+
+# What Chromium and Firefox send for an <img>.
+IMAGE = {"Accept": "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"}
+
+
+def test_one_of_an_unknown_claim_is_grey_and_a_404(client: TestClient) -> None:
+    address = "/v1/claims/ccsvi-cause-ms/badge.svg?label=Yours"
+    answer = client.get(address, headers=IMAGE)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "image/svg+xml")
+    root = parse(answer.content)
+    assert seen(root) == "Yours unknown claim"
+    assert "There is no claim 'ccsvi-cause-ms'." in spoken(root)
+    right = root.findall(f"{SVG}rect")[0]
+    assert right.attrib["fill"] == svg.SWATCHES["unassessed"][0].fill
+    for accept in ("*/*", "application/json, */*;q=0.1"):
+        told = client.get(address, headers={"Accept": accept})
+        assert (told.status_code, problem(told)["code"]) == (404, "not_found")
+
+
+def test_one_of_a_retracted_claim_says_so(desk: Desk) -> None:
+    claim = desk.accepted("claim", "made-up")
+    desk.retract("claim", claim)
+    answer = desk.client.get(f"/v1/claims/{claim}/badge.svg", headers=IMAGE)
+    assert (answer.status_code, seen(parse(answer.content))) == (410, "claim retracted claim")
+
+
+@pytest.mark.parametrize("status", v.STATUSES.ids)
+def test_it_can_be_dark(status: str) -> None:
+    claim = {
+        "status": status,
+        "certainty": None,
+        "statement": "A.",
+        "status_since": "2017-11-30",
+        "notice": None,
+    }
+    light, dark = (parse(badge_svg(claim, "claim", theme)) for theme in ("auto", "dark"))
+    right, left = dark.findall(f"{SVG}rect") + dark.findall(f"{SVG}path")
+    grounds = [left.attrib["fill"], right.attrib["fill"]]
+    assert grounds[1] == svg.SWATCHES[status][1].fill
+    assert grounds[1] != light.findall(f"{SVG}rect")[0].attrib["fill"]
+    inks = [text.attrib["fill"] for text in dark.iter(f"{SVG}text")]
+    assert all(contrast(ink, ground) >= 4.5 for ink, ground in zip(inks, grounds, strict=True))

@@ -227,13 +227,14 @@ def test_a_source_is_found_by_each_of_its_identifiers(
 ) -> None:
     tried = 0
     for source in sources:
+        alone = {**source, "web_page": f"/sources/{source['id']}"}
         for found in source["identifiers"]:
             for value in (found["value"].upper(), found["value"].lower()):
                 for written in (
                     quote(value, safe="/()"),
                     quote(value, safe=""),
                 ):  # Slashes as they are, and encoded.
-                    assert get_json(client, f"/v1/sources/{found['scheme']}:{written}") == source
+                    assert get_json(client, f"/v1/sources/{found['scheme']}:{written}") == alone
                     tried += 1
     assert tried == 4 * sum(len(source["identifiers"]) for source in sources) > 200
 

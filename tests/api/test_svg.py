@@ -6,6 +6,7 @@ import itertools
 import re
 
 import pytest
+from fastapi.testclient import TestClient
 
 from api.pictures import svg
 from api.pictures.chain import chain_svg
@@ -240,6 +241,41 @@ def test_nothing_in_the_timeline_overlaps_or_is_cut(name: str) -> None:
         assert not [
             box for box in texts(root) if box[0] < x < box[2] and high < box[3] and box[1] < low
         ]
+
+
+@pytest.mark.parametrize("name", ["timeline", "chain"])
+def test_a_picture_has_the_theme_and_the_width_that_are_asked_for(
+    name: str, client: TestClient
+) -> None:
+    address = f"/v1/claims/ccsvi-causes-ms/{name}.svg"
+    auto, dark = client.get(address).text, client.get(f"{address}?theme=dark&width=320").text
+    light = client.get(f"{address}?theme=light").text
+    papers = [f"--paper:{colour}" for colour in svg.COLOURS["paper"]]
+    assert [[paper in picture for paper in papers] for picture in (auto, light, dark)] == [
+        [True, True],
+        [True, False],
+        [False, True],
+    ]
+    assert ["prefers-color-scheme" in picture for picture in (auto, light, dark)] == [
+        *(True, False, False)
+    ]
+    assert "width" not in parse(auto.encode()).attrib
+    shown = parse(dark.encode()).attrib
+    _, _, width, height = map(float, shown["viewBox"].split())
+    assert shown["width"] == "320"
+    assert float(shown["height"]) == pytest.approx(320 * height / width, abs=0.01)
+    assert client.get(f"{address}?width=10").status_code == 400
+    assert client.get(f"{address}?theme=black").status_code == 400
+
+
+def test_a_timeline_ends_on_the_day_that_is_asked_for(client: TestClient) -> None:
+    address = "/v1/claims/ccsvi-causes-ms/timeline.svg"
+    then, today = (parse(client.get(address + more).content) for more in ("?as_of=2010", ""))
+    assert "to 2010-12-31" in seen(then)
+    assert "contested" in spoken(then)
+    assert "2014-06-27" not in spoken(then)
+    assert "2014-06-27" in spoken(today)
+    assert client.get(f"{address}?as_of=1990").status_code == 404
 
 
 # The chain.

@@ -45,7 +45,16 @@ def test_a_list_counts_and_shows_what_the_api_lists(client: TestClient, query: s
         assert f"status-{claim['status']}" in page
 
 
-@pytest.mark.parametrize("query", [*QUERIES[:3], "?topic=iron"])
+# One and the same line must meet all filters on evidence, which counts of claims do not tell.
+OF_ONE_LINE = (
+    "?topic=ccsvi&direction=disputes",
+    "?topic=ccsvi&evidence_level=2",
+    "?topic=multiple-sclerosis&evidence_level.lte=2",
+    "?topic=ccsvi&direction=supports&study_design=case_control",
+)
+
+
+@pytest.mark.parametrize("query", [*QUERIES[:3], "?topic=iron", *OF_ONE_LINE])
 def test_each_facet_leads_to_as_many_as_it_says(client: TestClient, query: str) -> None:
     page = client.get(f"/claims{query}", headers=HTML).text
     links = [(unescape(path), int(number)) for path, number in FACET_LINK.findall(page)]
@@ -58,6 +67,42 @@ def test_each_facet_leads_to_as_many_as_it_says(client: TestClient, query: str) 
             continue
         if len(parse_qsl(urlsplit(path).query)) > len(taken):
             assert total(client.get(path, headers=HTML).text) == number, path
+
+
+def test_the_script_leaves_counts_alone_that_the_api_counts_otherwise(client: TestClient) -> None:
+    page = client.get("/claims?direction=disputes", headers=HTML).text
+    own = set(re.findall(r'data-facet="(\w+)" data-set', page))
+    assert own == {"direction", "evidence_level"}
+
+
+def test_a_journal_with_commas_is_one(client: TestClient) -> None:
+    journal = "Journal of Neurology, Neurosurgery & Psychiatry"
+    asked = {"journal": journal, "limit": "1"}
+    page = client.get("/sources", params=asked, headers=HTML).text
+    assert f"journal: {journal}" in unescape(page)
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    (download,) = re.findall(r'href="([^"]+format=csv)"', page)
+    for path in (following, download):
+        assert dict(parse_qsl(urlsplit(unescape(path)).query))["journal"] == journal
+    first, second = (
+        re.findall(r'<p class="first"><a href="/sources/([^"]+)"', each)
+        for each in (page, client.get(unescape(following), headers=HTML).text)
+    )
+    assert {source["id"] for source in client.get("/v1/sources", params=asked).json()["data"]} == {
+        *first
+    }
+    assert first != second
+    assert len(second) == 1
+
+
+def test_a_form_keeps_what_is_chosen(client: TestClient) -> None:
+    designs = "randomised_trial,sham_controlled_trial"
+    page = client.get(f"/evidence?study_design={designs}&as_of=2018", headers=HTML).text
+    assert f'<option value="{designs}" selected>' in page
+    assert '<input type="hidden" name="as_of" value="2018">' in page
+    sent = client.get(f"/evidence?study_design={designs}&as_of=2018&direction=", headers=HTML)
+    assert sent.status_code == 200
+    assert total(sent.text) == total(page)
 
 
 def test_pages_lead_through_the_whole_list(client: TestClient) -> None:
@@ -114,6 +159,31 @@ def test_search_shows_claims_and_sources_with_marks(client: TestClient) -> None:
     assert "No claim has these words" in text_of(nothing)
     escaped = client.get("/search?q=%3Cscript%3Ealert(1)", headers=HTML).text
     assert "<script>alert" not in escaped
+
+
+def test_a_search_that_finds_nothing_offers_each_word_alone(client: TestClient) -> None:
+    page = client.get("/search?q=iron+wombat+CCSVI", headers=HTML).text
+    offered = re.findall(r'<a href="/search\?q=(\w+)">\w+</a> \(([\d,]+) claims?\)', page)
+    assert [word for word, _ in offered] == ["iron", "CCSVI"]
+    for word, number in offered:
+        found = client.get(f"/v1/claims?q={word}&count=exact").json()["page"]["count"]
+        assert int(number) == found
+    assert "Other wordings" in page
+    assert "Other wordings" not in client.get('/search?q="CCSVI"', headers=HTML).text
+
+
+def test_all_terms_of_a_facet_can_be_chosen(client: TestClient) -> None:
+    counted = client.get("/v1/claims/facets?by=topic").json()["data"]["topic"]["terms"]
+    page = client.get("/claims", headers=HTML).text
+    for term in counted:
+        assert f'href="/claims?topic={term["term"]}"' in page
+
+
+def test_claims_go_out_with_their_evidence_as_a_table(client: TestClient) -> None:
+    page = client.get("/claims?status=refuted&sort=-updated", headers=HTML).text
+    (path,) = re.findall(r'href="(/v1/matrix[^"]+)"', page)
+    rows = list(csv.DictReader(io.StringIO(client.get(unescape(path)).text)))
+    assert {row["status"] for row in rows} == {"refuted"}
 
 
 def test_sources_are_listed_with_their_citations(client: TestClient) -> None:
