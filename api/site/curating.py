@@ -239,7 +239,7 @@ CLAIM: Form = (
             ),
             Input("id", "Short name", required=True, help=SLUG),
             Input("kind", "Kind", "select", terms=v.CLAIM_KINDS, required=True),
-            Input("topics", "Topics", "lines", suggest="topic", help="One short name on a line."),
+            Input("topics", "Topics", "lines", help="One short name on a line."),
             Input("notice", "What a reader must be told", "area"),
             Input("note", "Remark", "area"),
         ),

@@ -5,17 +5,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from models.access import api_keys
 from tests.databases import Templates, store_of
 from tests.drills.serving import serving
-from tests.site.browser import Pages
+from tests.site.browser import MILLISECONDS, Pages
 
+expect.set_options(timeout=MILLISECONDS)
 CITATION = """@article{marder, title = {No difference in the veins}, author = {Marder, Ellen},
   journal = {Example Journal}, year = 2012, doi = {10.1234/example.1}}"""
 # The console tells of each refusal, also where the page says it.
-REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|409|422) ")
+REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|412|422) ")
+
+# Changes a proposal with the key of the page, past the page itself.
+CHANGE = """async ([address, patch]) => {
+  const Authorization = `Bearer ${sessionStorage.getItem("claimbase-key")}`;
+  const record = address.replace("/v1/claims/", "/v1/records/claim/");
+  const read = await fetch(record, { headers: { Authorization } });
+  await read.json();
+  const headers = { Authorization, "If-Match": read.headers.get("ETag"),
+    "Content-Type": "application/merge-patch+json" };
+  const answer = await fetch(address, { method: "PATCH", headers, body: JSON.stringify(patch) });
+  await answer.json();
+  return answer.status;
+}"""
 
 
 @dataclass
@@ -70,6 +85,10 @@ def office(browser: Browser, served: tuple[str, dict[str, str]]) -> Iterator[Off
 
 def propose_source(page: Page) -> None:
     """Propose a source from a pasted citation."""
+    page.locator("#cited").fill("https://doi.org/10.1234/nowhere")
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.locator("#found")).to_contain_text("looks nothing up on the internet")
+    expect(page.get_by_label("Value")).to_have_value("10.1234/nowhere")
     page.locator("#cited").fill(CITATION)
     page.get_by_role("button", name="Look it up").click()
     expect(page.get_by_label("Title")).to_have_value("No difference in the veins")
@@ -113,6 +132,7 @@ def propose_line(page: Page) -> None:
     page.get_by_role("button", name="Show the effect on the status").click()
     told = page.locator("#effect")
     expect(told.locator(".chip")).to_have_text(["refuted", "supported"])
+    assert Axe().run(page).response["violations"] == []
     # What was typed is there again after the page was left.
     expect(page.locator("#draft")).to_have_text("Kept as a draft in this browser.")
     page.reload()
@@ -137,6 +157,7 @@ def test_two_people_carry_a_paper_to_a_status(office: Office) -> None:
     expect(line.locator(".told .chip")).to_have_text(["refuted", "supported"])
     line.get_by_role("button", name="Reject").click()
     expect(line.locator("textarea")).to_be_focused()
+    assert Axe().run(cleo).response["violations"] == []
     cleo.get_by_label("Choose all that you may decide").check()
     cleo.get_by_role("button", name="Accept the chosen").click()
     expect(cleo.locator("#queue-state")).to_have_text("2 of 2 accepted.")
@@ -193,6 +214,12 @@ def test_a_quote_is_picked_in_code_points_and_rejected_with_a_reason(office: Off
     cleo = office.open("/curate/queue", "Cleo")
     claim = cleo.locator('[data-record="claim/iron-is-heavy"]')
     expect(claim.locator("table")).to_contain_text("Iron is heavy.")
+    # What the curator sees is not what is there any more.
+    changed = anna.evaluate(CHANGE, ["/v1/claims/iron-is-heavy", {"statement": "Iron is dense."}])
+    assert changed == 200
+    claim.get_by_role("button", name="Accept").click()
+    expect(cleo.locator("#queue-state")).to_contain_text("Somebody changed it meanwhile")
+    expect(claim.locator("table")).to_contain_text("Iron is dense.")
     claim.locator("textarea").fill("Nobody doubts it.")
     claim.get_by_role("button", name="Reject").click()
     expect(cleo.locator("#queue-state")).to_have_text("iron-is-heavy is rejected.")

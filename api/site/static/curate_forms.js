@@ -261,14 +261,18 @@ function fillSource(record) {
   changed();
 }
 
+let lookedUp = 0;
 async function lookUp(event) {
   event?.preventDefault();
+  const turn = ++lookedUp;
   const text = element("cited").value.trim();
   clearErrors();
   if (!text) return tellFound(make("p", {}, "Paste a DOI, a PMID or a citation first."));
+  tellFound(make("p", {}, "Looking …"));
   const identifier = identifierIn(text);
   if (identifier) {
     const answer = await ask("POST", "/v1/sources:lookup", { identifiers: [text] });
+    if (turn !== lookedUp) return undefined;
     if (!answer.ok) return tellFound(make("p", {}, refusal(answer)));
     const [stored] = answer.data.data;
     if (stored) return alreadyThere(stored.source.id, stored.source.citation);
@@ -276,6 +280,7 @@ async function lookUp(event) {
     return tellFound(make("p", {}, NOT_STORED));
   }
   const answer = await ask("POST", "/v1/sources:parse", text, { "Content-Type": "text/plain" });
+  if (turn !== lookedUp) return undefined;
   if (!answer.ok) return tellFound(make("p", {}, refusal(answer)));
   const [entry, ...others] = answer.data.data;
   if (!entry) return tellFound(make("p", {}, "No citation was found in this text."));
