@@ -84,6 +84,7 @@ def show_changes(
         title="Changes",
         description="What changed in this knowledge base, the newest first.",
         json_address=f"/v1/changes?{urlencode(pairs)}" if pairs else "/v1/changes",
+        feed=f"/changes.atom?{urlencode(pairs)}" if pairs else "/changes.atom",
         days=[(day, list(of)) for day, of in groupby(changes, key=lambda each: each["at"][:10])],
         topics=_topics(connection),
         kinds=v.RECORD_KINDS.terms,
