@@ -58,6 +58,7 @@ def show_article(
         description="Each sentence of this article, marked by what the evidence says of it.",
         json_address=f"/v1/sources/{article['id']}/claims",
         graph=json_ld.one_work(article, base_of(request)),
+        own_path=f"/articles/{article['id']}",
         article=article,
         statements=stated,
         most=MOST_STATEMENTS,

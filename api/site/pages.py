@@ -126,11 +126,13 @@ def page(
     json_address: str | None = None,
     graph: Row | None = None,
     feed: str | None = None,
+    own_path: str | None = None,
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
     """Return a page. `json_address` is where a program reads the same, `graph` what search engines
-    read in it (JSON-LD), and `feed` the address of its Atom feed; the values go to the template.
+    read in it (JSON-LD), `feed` the address of its Atom feed, and `own_path` the one of
+    several that is its own; the values go to the template.
     """
     content = templates.get_template(template).render(
         title=title,
@@ -138,6 +140,7 @@ def page(
         json_address=json_address,
         graph=None if graph is None else script_data(graph),
         feed=feed,
+        own_path=own_path or request.url.path,
         path=request.url.path,
         query=request.url.query,
         base=base_of(request),
@@ -160,6 +163,7 @@ def error_page(
         json_address=None,
         graph=None,
         feed=None,
+        own_path=request.url.path,
         path=request.url.path,
         query="",
         base="",
