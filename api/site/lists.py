@@ -3,6 +3,7 @@
 The address of a page is the query: its names are those of the API.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
@@ -40,6 +41,7 @@ from models.read.filters import (
 from models.read.listings import document, topic
 from models.records.claim import TopicOut
 from models.records.serializers import Row, columns_of, sources_by_id, sources_out
+from models.search.query import parse_query
 from models.status.matrix import matrix_row
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -62,6 +64,8 @@ TERMS_SHOWN = 12
 # The best matches of each sort; the rest is a click away.
 RESULTS_SHOWN = 10
 PLACES_SHOWN = 2
+# The words of a search that found nothing, each of which is tried alone.
+WORDS_TRIED = 6
 TOPICS_SHOWN = 250
 CLAIMS_OF_TOPIC = 50
 # As many claims as a table can show in 100 kB.
@@ -181,6 +185,7 @@ def show_claims(
             "/v1/claims/facets", [pair for pair in pairs_of(request) if pair[0] not in NOT_COUNTED]
         ),
         statuses=v.STATUSES.terms,
+        table=address("/v1/matrix", [*pairs_of(request), ("format", "csv")]),
         sorts=(
             ("", "best match" if query.q else "name"),
             ("-updated", "changed lately"),
@@ -393,8 +398,26 @@ def show_search(
         claims=claims,
         sources=sources,
         most=RESULTS_SHOWN,
+        has_synonyms=bool(query.q) and _has_synonyms(request, query.q),
         near=[] if claims or sources or not query.q else _near(connection, query.q),
+        alone=[] if claims or sources or not query.q else _alone(request, connection, query.q),
     )
+
+
+def _has_synonyms(request: Request, q: str | None) -> bool:
+    """Return whether other wordings for the same are searched for, too."""
+    branches = parse_query(q or "", request.app.state.synonyms)
+    return any(len(term) > 1 for branch in branches for term in branch.wanted)
+
+
+def _alone(request: Request, connection: Connection, q: str) -> list[tuple[str, int]]:
+    """Return the words of a search that find claims each by itself, with the number of these."""
+    words = dict.fromkeys(word for word in re.findall(r"[\w-]+", q) if len(word) > 2)
+    numbers = {}
+    for word in list(words)[:WORDS_TRIED] if len(words) > 1 else ():
+        _, listing = _search(request, connection, listings.CLAIMS, "claim", word)
+        numbers[word] = facets.count(connection, listing, {"q": word})
+    return [(word, number) for word, number in numbers.items() if number]
 
 
 class _Found(BaseModel):

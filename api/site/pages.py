@@ -107,13 +107,15 @@ def page_tag(connection: Connection) -> str:
     return f'W/"s{listings.current_serial(connection)}-{now()[:10]}-{VERSION}"'
 
 
-def not_modified(request: Request, etag: str) -> Response | None:
+def not_modified(
+    request: Request, etag: str, headers: Mapping[str, str] = PAGE_HEADERS
+) -> Response | None:
     """Return a 304 if the browser has this page already, else None.
 
-    It names the policy again: a browser puts the headers of a 304 in the place of those that it
-    kept, and what the API forbids would take the stylesheet from the page.
+    It has the page's own headers: a browser puts those of a 304 in the place of those that it kept
+    (RFC 9111 section 3.2), and the policy of the API would take the stylesheet from the page.
     """
-    return pagination.not_modified(request, etag, PAGE_HEADERS)
+    return pagination.not_modified(request, etag, headers)
 
 
 def page(
@@ -126,13 +128,13 @@ def page(
     json_address: str | None = None,
     graph: Row | None = None,
     feed: str | None = None,
-    own_path: str | None = None,
+    canonical: str | None = None,
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
     """Return a page. `json_address` is where a program reads the same, `graph` what search engines
-    read in it (JSON-LD), `feed` the address of its Atom feed, and `own_path` the one of
-    several that is its own; the values go to the template.
+    read in it (JSON-LD), `feed` the address of its Atom feed, and `canonical` its own path where
+    it has several; the values go to the template.
     """
     content = templates.get_template(template).render(
         title=title,
@@ -140,7 +142,7 @@ def page(
         json_address=json_address,
         graph=None if graph is None else script_data(graph),
         feed=feed,
-        own_path=own_path or request.url.path,
+        canonical=canonical,
         path=request.url.path,
         query=request.url.query,
         base=base_of(request),
@@ -163,7 +165,7 @@ def error_page(
         json_address=None,
         graph=None,
         feed=None,
-        own_path=request.url.path,
+        canonical=None,
         path=request.url.path,
         query="",
         base="",

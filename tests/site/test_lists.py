@@ -161,6 +161,31 @@ def test_search_shows_claims_and_sources_with_marks(client: TestClient) -> None:
     assert "<script>alert" not in escaped
 
 
+def test_a_search_that_finds_nothing_offers_each_word_alone(client: TestClient) -> None:
+    page = client.get("/search?q=iron+wombat+CCSVI", headers=HTML).text
+    offered = re.findall(r'<a href="/search\?q=(\w+)">\w+</a> \(([\d,]+) claims?\)', page)
+    assert [word for word, _ in offered] == ["iron", "CCSVI"]
+    for word, number in offered:
+        found = client.get(f"/v1/claims?q={word}&count=exact").json()["page"]["count"]
+        assert int(number) == found
+    assert "Other wordings" in page
+    assert "Other wordings" not in client.get('/search?q="CCSVI"', headers=HTML).text
+
+
+def test_all_terms_of_a_facet_can_be_chosen(client: TestClient) -> None:
+    counted = client.get("/v1/claims/facets?by=topic").json()["data"]["topic"]["terms"]
+    page = client.get("/claims", headers=HTML).text
+    for term in counted:
+        assert f'href="/claims?topic={term["term"]}"' in page
+
+
+def test_claims_go_out_with_their_evidence_as_a_table(client: TestClient) -> None:
+    page = client.get("/claims?status=refuted&sort=-updated", headers=HTML).text
+    (path,) = re.findall(r'href="(/v1/matrix[^"]+)"', page)
+    rows = list(csv.DictReader(io.StringIO(client.get(unescape(path)).text)))
+    assert {row["status"] for row in rows} == {"refuted"}
+
+
 def test_sources_are_listed_with_their_citations(client: TestClient) -> None:
     page = client.get("/sources?year.gte=2018&type=article", headers=HTML).text
     asked = client.get("/v1/sources?year.gte=2018&type=article&count=exact").json()
