@@ -59,7 +59,6 @@ def show_article(
         json_address=f"/v1/sources/{article['id']}/claims",
         canonical=f"/articles/{article['id']}",
         graph=json_ld.one_work(article, base_of(request)),
-        canonical=f"/articles/{article['id']}",
         article=article,
         statements=stated,
         most=MOST_STATEMENTS,
