@@ -75,7 +75,7 @@ def show_changes(
     filters = {name: asked[name] for name in ChangeFilters.model_fields if name in asked}
     change_feed.require_known(connection, filters, change_feed.PUBLIC_REVISIONS)
     rows, before = change_feed.changes_before(connection, query.before, CHANGES_SHOWN, filters)
-    changes = _in_words(connection, rows)
+    changes = in_words(connection, rows)
     pairs = [(name, value) for name, values in filters.items() for value in values]
     return page(
         request,
@@ -101,7 +101,7 @@ def _topics(connection: Connection) -> Sequence[Any]:
     return connection.execute(chosen.order_by(topic.c.label).limit(TOPICS_OFFERED)).all()
 
 
-def _in_words(connection: Connection, changes: Sequence[Row]) -> list[Row]:
+def in_words(connection: Connection, changes: Sequence[Row]) -> list[Row]:
     """Return changes, each with what was done to what, and the page on which it shows."""
     bodies = [change["body"] or {} for change in changes]
     sources = sources_by_id(

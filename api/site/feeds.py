@@ -14,8 +14,9 @@ from api.http.pagination import choices
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.pictures.svg import clean
+from api.site.about import in_words
 from api.site.pages import VERSION, base_of, not_modified, templates
-from api.site.words import segment, words
+from api.site.words import segment
 from models.core.errors import Fault
 from models.core.types import Text
 from models.read import addresses, change_feed, listings
@@ -35,19 +36,6 @@ ATOM, ATOM_TYPE = "http://www.w3.org/2005/Atom", "application/atom+xml"
 SITEMAP, SITEMAP_TYPE = "http://www.sitemaps.org/schemas/sitemap/0.9", "application/xml"
 # The pages that are there whatever is recorded.
 STANDING = ("/", "/claims", "/evidence", "/sources", "/topics", "/changes", "/about/status-rules")
-# What was done, in a word that follows the name of a record.
-DONE = {
-    "create": "added",
-    "update": "changed",
-    "derive": "derived anew",
-    "accept": "accepted",
-    "retract": "retracted",
-    "merge": "merged",
-    "undo": "changed back",
-    "purge": "emptied",
-}
-# Where the page of a record is, by its kind; a part of a claim is on the page of its claim.
-PAGES = {"claim": "/claims/", "source": "/sources/", "topic": "/topics/"}
 
 
 @router.get("/changes.atom")
@@ -64,7 +52,8 @@ def follow_changes(
     etag = f'W/"s{listings.current_serial(connection)}-{VERSION}"'
     if unchanged := not_modified(request, etag):
         return unchanged
-    changes, _ = change_feed.changes_before(connection, None, ENTRIES_OF_FEED, parameters)
+    rows, _ = change_feed.changes_before(connection, None, ENTRIES_OF_FEED, parameters)
+    changes = in_words(connection, rows)
     newest = changes[0]["at"] if changes else EPOCH
     base = base_of(request)
     own = f"{base}/changes.atom" + (f"?{request.url.query}" if request.url.query else "")
@@ -93,34 +82,23 @@ def _add_entry(root: ET.Element, change: Row, base: str) -> None:
     one = f"{base}/v1/revisions/{change['serial']}"
     # The address of a revision stays the same for good, and so does what it says.
     _add(entry, "id", one)
-    _add(entry, "title", in_words(change))
+    _add(entry, "title", title_of(change))
     _add(entry, "updated", change["at"])
     _add(ET.SubElement(entry, "author"), "name", change["actor"])
-    if address := page_of(change):
-        _add(entry, "link", rel="alternate", type="text/html", href=f"{base}{address}")
+    if change["address"]:
+        address = f"{base}{change['address']}"
+        _add(entry, "link", rel="alternate", type="text/html", href=address)
     _add(entry, "link", rel="related", type="application/json", href=one)
     _add(entry, "category", term=change["kind"])
-    _add(entry, "summary", change["comment"] or in_words(change))
+    _add(entry, "summary", change["comment"] or title_of(change))
 
 
-def in_words(change: Row) -> str:
-    """Return a public change in words: «Evidence doepp-2010 on ccsvi-causes-ms: changed»."""
-    _, _, own = change["record"].partition("/")
-    name = own.removeprefix(f"{change['claim']}:") if change["claim"] else own
-    on = f" on {change['claim']}" if change["claim"] and name != change["claim"] else ""
-    done = DONE.get(change["action"], words(change["action"]))
-    return f"{change['kind'].capitalize()} {name}{on}: {done}"
-
-
-def page_of(change: Row) -> str | None:
-    """Return the path of the page on which a public change shows, or None where there is none."""
-    _, _, own = change["record"].partition("/")
-    if change["claim"]:
-        key = own.removeprefix(f"{change['claim']}:")
-        place = f"#{segment(key)}" if change["kind"] == "evidence" else ""
-        return f"/claims/{segment(change['claim'])}{place}"
-    start = PAGES.get(change["kind"])
-    return start and f"{start}{segment(own)}"
+def title_of(change: Row) -> str:
+    """Return what was done to what, of a change in words: «Evidence added: Doepp et al. 2010
+    disputes “CCSVI causes MS.”».
+    """
+    on = f" {change['verb']} “{change['statement']}”" if change["is_part"] else ""
+    return f"{change['kind'].capitalize()} {change['done']}: {change['name']}{on}"
 
 
 class SitemapParameters(Filters):

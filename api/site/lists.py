@@ -546,6 +546,7 @@ def show_topic(request: Request, connection: ThreadReader, topic: TopicSlug) -> 
         title=found["label"],
         description=found["definition"] or "",
         json_address=f"/v1/topics/{topic}",
+        feed=f"/changes.atom?topic={topic}",
         topic=found,
         claims=[_claim(row) for row in rows],
         has_more=mark is not None,

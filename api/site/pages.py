@@ -133,7 +133,8 @@ def page(
     **values: Any,
 ) -> Response:
     """Return a page. `json_address` is where a program reads the same, `graph` what search engines
-    read in it (JSON-LD), and `feed` the address of its Atom feed; the values go to the template.
+    read in it (JSON-LD), `feed` the address of its Atom feed, and `canonical` its own path where
+    it has several; the values go to the template.
     """
     content = templates.get_template(template).render(
         title=title,

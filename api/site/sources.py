@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import from_json
 from sqlalchemy import Connection, select
 
-from api.citations import bibliography, style_catalogue
+from api.citations import bibliography, json_ld, style_catalogue
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site import forest_plot
-from api.site.pages import PageRoute, not_modified, page, page_tag
+from api.site.pages import PageRoute, base_of, not_modified, page, page_tag
 from models.core import vocabularies as v
 from models.read import facets, listings
 from models.read.listings import assessment, document
@@ -70,6 +70,7 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
         title=found["title"] or found["citation"],
         description=f"{found['citation']}: what this source says, and of which claims.",
         json_address=f"/v1/sources/{slug}",
+        graph=json_ld.one_work(found, base_of(request)),
         # One address, however the source was asked for.
         canonical=f"/sources/{slug}",
         source=found,

@@ -24,7 +24,7 @@ PATHS = (
     "/claims/ccsvi-cause-ms",
     "/claims?topic=iron",
     "/claims?q=vein",
-    "/evidence?study_design=sham_controlled_trial",
+    "/evidence?study_design=randomised_trial,sham_controlled_trial",
     "/sources",
     "/sources/traboulsee-2018",
     "/topics",
@@ -34,6 +34,10 @@ PATHS = (
     "/changes",
     "/about/status-rules",
     "/curate",
+    "/curate/queue",
+    "/curate/source",
+    "/curate/evidence?claim=ccsvi-causes-ms",
+    "/curate/claim",
     "/embed/claims/ccsvi-causes-ms?theme=dark",
 )
 WIDE: ViewportSize = {"width": 1280, "height": 900}
