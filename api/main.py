@@ -96,8 +96,16 @@ MODULES = (
 )
 # Pages for people, which no document of the API names.
 SITE = (
-    *(home, articles, claim_pages, lists, source_pages, about),
-    *(curating, embed, feeds, pages),
+    home,
+    articles,
+    claim_pages,
+    lists,
+    source_pages,
+    about,
+    curating,
+    embed,
+    feeds,
+    pages,
 )
 ROUTERS = (
     *(module.router for module in MODULES),

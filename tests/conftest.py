@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from api.http.rate_limits import Limit
 from api.main import create_app
 from api.settings import Settings
+from tests.api.curating import Desk, at_desk
 from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
 
 
@@ -53,6 +54,16 @@ def other(templates: Templates, kind: str) -> Iterator[Store]:
 def seeded(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a database with the seed content."""
     yield from store_of(templates, kind, seeded=True)
+
+
+@pytest.fixture
+def desk(seeded: Store) -> Iterator[Desk]:
+    """Give a desk on the seed content; whatever is done there must leave revisions, tables and
+    documents in agreement.
+    """
+    with at_desk(seeded) as desk:
+        yield desk
+        assert desk.disagreements() == []
 
 
 @pytest.fixture(scope="session", params=DATABASES)

@@ -57,6 +57,7 @@ def show_article(
         title=article["title"] or article["citation"],
         description="Each sentence of this article, marked by what the evidence says of it.",
         json_address=f"/v1/sources/{article['id']}/claims",
+        canonical=f"/articles/{article['id']}",
         graph=json_ld.one_work(article, base_of(request)),
         article=article,
         statements=stated,

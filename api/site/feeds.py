@@ -64,7 +64,7 @@ def follow_changes(
     etag = f'W/"s{listings.current_serial(connection)}-{VERSION}"'
     if unchanged := not_modified(request, etag):
         return unchanged
-    changes = change_feed.latest_changes(connection, ENTRIES_OF_FEED, parameters)
+    changes, _ = change_feed.changes_before(connection, None, ENTRIES_OF_FEED, parameters)
     newest = changes[0]["at"] if changes else EPOCH
     base = base_of(request)
     own = f"{base}/changes.atom" + (f"?{request.url.query}" if request.url.query else "")

@@ -128,6 +128,7 @@ def page(
     json_address: str | None = None,
     graph: Row | None = None,
     feed: str | None = None,
+    canonical: str | None = None,
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Response:
@@ -140,6 +141,7 @@ def page(
         json_address=json_address,
         graph=None if graph is None else script_data(graph),
         feed=feed,
+        canonical=canonical,
         path=request.url.path,
         query=request.url.query,
         base=base_of(request),
@@ -162,6 +164,7 @@ def error_page(
         json_address=None,
         graph=None,
         feed=None,
+        canonical=None,
         path=request.url.path,
         query="",
         base="",

@@ -70,6 +70,8 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
         title=found["title"] or found["citation"],
         description=f"{found['citation']}: what this source says, and of which claims.",
         json_address=f"/v1/sources/{slug}",
+        # One address, however the source was asked for.
+        canonical=f"/sources/{slug}",
         source=found,
         details=[(label, found[name]) for name, label in DETAILS if found[name]],
         authors=[{**author, "name": full_name(author)} for author in found["authors"]],

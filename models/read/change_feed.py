@@ -110,10 +110,11 @@ def changes_before(
     """Return the newest public revisions that meet the filters, the newest first and each with its
     body, and the serial to go on before; None at the beginning of all.
 
-    Like `changes_after` it looks at `WINDOW` serials, those before `before` or the last ones.
+    Like `changes_after` it looks at `WINDOW` serials, those before `before` or the last ones; only
+    those of named claims are found however old they are.
     """
     end = current_serial(connection) + 1 if before is None else before
-    begin = max(end - WINDOW, 1)
+    begin = 1 if parameters.get("claim") else max(end - WINDOW, 1)
     columns = [revision.c[name] for name in RevisionWhole.model_fields]
     statement = (
         select(*columns)
@@ -125,21 +126,6 @@ def changes_before(
     rows = [dict(row) for row in connection.execute(statement).mappings()]
     goes_on = rows[-1]["serial"] if len(rows) == limit else begin
     return rows, goes_on if goes_on > 1 else None
-
-
-def latest_changes(
-    connection: Connection, limit: int, parameters: Mapping[str, Sequence[str]]
-) -> list[Row]:
-    """Return the newest public revisions that meet the filters, the newest first.
-
-    Those of named claims are found however old they are, others among the last `WINDOW` serials.
-    """
-    conditions = [PUBLIC_REVISIONS, *_conditions(parameters, PUBLIC_REVISIONS)]
-    if not parameters.get("claim"):
-        conditions.append(revision.c.serial > current_serial(connection) - WINDOW)
-    columns = [revision.c[name] for name in RevisionOut.model_fields]
-    statement = select(*columns).where(*conditions).order_by(revision.c.serial.desc()).limit(limit)
-    return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def _visible(row: Row) -> Row:

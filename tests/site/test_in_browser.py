@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from tests.site.browser import Pages
 
@@ -22,9 +22,22 @@ PATHS = (
     "/claims/ccsvi-causes-ms",
     "/claims/ccsvi-causes-ms?as_of=2012&without=doepp",
     "/claims/ccsvi-cause-ms",
+    "/claims?topic=iron",
+    "/claims?q=vein",
+    "/evidence?study_design=sham_controlled_trial",
+    "/sources",
+    "/sources/traboulsee-2018",
+    "/topics",
+    "/topics/iron",
+    "/topics/iron/matrix",
+    "/search?q=vein+iron",
+    "/changes",
+    "/about/status-rules",
+    "/curate",
     "/embed/claims/ccsvi-causes-ms?theme=dark",
 )
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 320, "height": 640}
 # Statuses of the sentences, in the order of the text.
 STATUSES_SHOWN = "marks => marks.map(mark => mark.querySelector(':scope > .tag').textContent)"
 SHIFT = """() => new Promise(done => {

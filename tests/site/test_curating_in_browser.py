@@ -1,0 +1,217 @@
+"""Curating as people do it: with a key, in a browser, two of them for each record."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from models.access import api_keys
+from tests.databases import Templates, store_of
+from tests.drills.serving import serving
+from tests.site.browser import Pages
+
+CITATION = """@article{marder, title = {No difference in the veins}, author = {Marder, Ellen},
+  journal = {Example Journal}, year = 2012, doi = {10.1234/example.1}}"""
+# The console tells of each refusal, also where the page says it.
+REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|409|422) ")
+
+
+@dataclass
+class Office:
+    """Pages on a server of its own, and a key for each person."""
+
+    pages: Pages
+    keys: dict[str, str]
+
+    def open(self, path: str, who: str | None = None) -> Page:
+        """Open a page, signed in as somebody."""
+        page = self.pages.open(path)
+        if who is not None:
+            sign_in(page, self.keys[who])
+            expect(page.locator("#who")).to_contain_text(f"Signed in as {who}")
+        return page
+
+
+def sign_in(page: Page, key: str) -> None:
+    """Paste a key and sign in with it."""
+    page.get_by_label("Your key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+# Both databases answer alike to the same requests, which other tests hold; a browser takes seconds.
+SERVED_ON = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=SERVED_ON)
+def served(
+    request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give the address of a server that may be written, and a key for each person."""
+    for store in store_of(templates, request.param, seeded=True):
+        with store.database.write() as connection:
+            keys = {
+                name: api_keys.create_key(connection, api_keys.KeyIn(name=name, role=role))[1]
+                for name, role in (("Anna", "contributor"), ("Cleo", "curator"))
+            }
+        with serving(store.url, tmp_path_factory.mktemp("office")) as server:
+            yield f"http://127.0.0.1:{server.port}", keys
+
+
+@pytest.fixture
+def office(browser: Browser, served: tuple[str, dict[str, str]]) -> Iterator[Office]:
+    origin, keys = served
+    pages = Pages(browser, origin)
+    yield Office(pages, keys)
+    pages.close()
+    assert [fault for fault in pages.faults if not REFUSED.match(fault)] == []
+
+
+def propose_source(page: Page) -> None:
+    """Propose a source from a pasted citation."""
+    page.locator("#cited").fill(CITATION)
+    page.get_by_role("button", name="Look it up").click()
+    expect(page.get_by_label("Title")).to_have_value("No difference in the veins")
+    expect(page.get_by_label("Family name")).to_have_value("Marder")
+    page.locator("#f-study_design").select_option("")
+    page.get_by_role("button", name="Propose the source").click()
+    # The error stands at its field, which has the focus.
+    expect(page.locator("#f-study_design")).to_be_focused()
+    expect(page.locator("#f-study_design")).to_have_attribute(
+        "aria-describedby", re.compile("e-study_design")
+    )
+    page.locator("#f-study_design").select_option("systematic_review")
+    page.get_by_role("button", name="Propose the source").click()
+    expect(page.locator("#done")).to_contain_text("marder-2012 waits for a second person")
+
+
+def propose_line(page: Page) -> None:
+    """Propose what the source says about a claim, and see the effect beforehand."""
+    page.get_by_role("link", name="Propose what it says about a claim").click()
+    expect(page.locator("#f-source")).to_have_value("marder-2012")
+    page.locator("#f-claim").fill("ccsvi-causes-ms")
+    page.locator("#f-finding").fill("All of them had it.")
+    for name, term in (
+        ("direction", "supports"),
+        ("study_design", "systematic_review"),
+        ("level", "1"),
+        ("question", "prognosis"),
+    ):
+        page.locator(f"#f-{name}").select_option(term)
+    page.get_by_text("The study in its own words").click()
+    page.locator("#f-studies").fill("2")
+    page.get_by_role("button", name="Add to effects").click()
+    effect = page.get_by_role("group", name="Effects")
+    effect.get_by_label("Measure").fill("odds ratio")
+    effect.get_by_label("From").fill("3")
+    effect.get_by_label("To").fill("2")
+    page.get_by_role("button", name="Show the effect on the status").click()
+    expect(effect.get_by_label("From")).to_be_focused()
+    expect(page.locator("#e-effects")).to_contain_text("Row 1: The interval runs from 3.0 to 2.0")
+    effect.get_by_label("To").fill("5")
+    page.get_by_role("button", name="Show the effect on the status").click()
+    told = page.locator("#effect")
+    expect(told.locator(".chip")).to_have_text(["refuted", "supported"])
+    # What was typed is there again after the page was left.
+    expect(page.locator("#draft")).to_have_text("Kept as a draft in this browser.")
+    page.reload()
+    expect(page.locator("#f-finding")).to_have_value("All of them had it.")
+    expect(page.get_by_label("Measure")).to_have_value("odds ratio")
+    page.get_by_role("button", name="Propose the line").click()
+    expect(page.locator("#done")).to_contain_text("ccsvi-causes-ms:marder-2012 waits")
+
+
+def test_two_people_carry_a_paper_to_a_status(office: Office) -> None:
+    anna = office.open("/curate/source", "Anna")
+    propose_source(anna)
+    propose_line(anna)
+    anna.goto("/curate")
+    expect(anna.locator("#mine .fate")).to_have_text(["waits", "waits"])
+    expect(anna.locator("#drafts li")).to_have_count(0)
+    expect(anna.get_by_role("link", name="What waits for review")).to_have_count(0)
+
+    cleo = office.open("/curate/queue", "Cleo")
+    line = cleo.locator('[data-record="evidence/ccsvi-causes-ms:marder-2012"]')
+    line.get_by_role("button", name="Show its effect").click()
+    expect(line.locator(".told .chip")).to_have_text(["refuted", "supported"])
+    line.get_by_role("button", name="Reject").click()
+    expect(line.locator("textarea")).to_be_focused()
+    cleo.get_by_label("Choose all that you may decide").check()
+    cleo.get_by_role("button", name="Accept the chosen").click()
+    expect(cleo.locator("#queue-state")).to_have_text("2 of 2 accepted.")
+    cleo.goto("/claims/ccsvi-causes-ms")
+    expect(cleo.locator("#status")).to_have_text("supported")
+
+    anna.reload()
+    expect(anna.locator("#mine .fate")).to_have_text(["accepted", "accepted"])
+    cleo.goto("/curate/queue")
+    change = cleo.locator(".change", has_text="ccsvi-causes-ms:marder-2012")
+    change.locator("summary").click()
+    change.get_by_label("Why it is undone").fill("The sample was the same.")
+    change.get_by_role("button", name="Undo this change").click()
+    # What was accepted together with it in another change stays.
+    expect(cleo.locator("#queue-state")).to_contain_text("Undone: evidence/")
+    cleo.goto("/claims/ccsvi-causes-ms")
+    expect(cleo.locator("#status")).to_have_text("refuted")
+    anna.goto("/curate/source?identifier=10.1234/example.1")
+    expect(anna.locator("#found")).to_contain_text("It is stored already: Marder 2012")
+
+
+def test_a_quote_is_picked_in_code_points_and_rejected_with_a_reason(office: Office) -> None:
+    anna = office.open("/curate/claim", "Anna")
+    anna.locator("#text").fill("😀 They say: iron is heavy, and more.")
+    anna.locator("#text").evaluate(
+        "area => { const at = area.value.indexOf('iron'); area.focus();"
+        " area.setSelectionRange(at, at + 14); }"
+    )
+    anna.get_by_role("button", name="Use the selected words as the quote").click()
+    for name, value in (
+        ("quote", "iron is heavy,"),
+        ("prefix", "😀 They say: "),
+        ("suffix", " and more."),
+        ("start", "12"),
+        ("end", "26"),
+    ):
+        expect(anna.locator(f"#f-{name}")).to_have_value(value)
+    for name, value in (
+        ("source", "doepp-2010"),
+        ("asserted_by", "doepp"),
+        ("key", "c1"),
+        ("statement", "Iron is heavy."),
+        ("id", "Iron!"),
+        ("topics", "iron"),
+    ):
+        anna.locator(f"#f-{name}").fill(value)
+    anna.locator("#f-kind").select_option("background")
+    anna.get_by_role("button", name="Propose the claim").click()
+    expect(anna.locator("#f-id")).to_be_focused()
+    anna.locator("#f-id").fill("iron-is-heavy")
+    anna.get_by_role("button", name="Propose the claim").click()
+    expect(anna.locator("#done")).to_contain_text("iron-is-heavy waits")
+
+    cleo = office.open("/curate/queue", "Cleo")
+    claim = cleo.locator('[data-record="claim/iron-is-heavy"]')
+    expect(claim.locator("table")).to_contain_text("Iron is heavy.")
+    claim.locator("textarea").fill("Nobody doubts it.")
+    claim.get_by_role("button", name="Reject").click()
+    expect(cleo.locator("#queue-state")).to_have_text("iron-is-heavy is rejected.")
+    anna.goto("/curate")
+    fate = anna.locator("#mine li", has_text="claim iron-is-heavy")
+    expect(fate.locator(".fate")).to_have_text("rejected")
+    expect(fate).to_contain_text("Nobody doubts it.")
+
+
+def test_a_key_stays_in_its_tab_and_a_role_bounds_what_is_offered(office: Office) -> None:
+    page = office.open("/curate/queue")
+    sign_in(page, "claimbase_wrong")
+    expect(page.locator("#key-error")).to_contain_text("not known here")
+    sign_in(page, office.keys["Anna"])
+    expect(page.locator("#refused")).to_contain_text("This needs a key of the role curator")
+    expect(page.locator("#queue")).to_be_hidden()
+    assert page.context.cookies() == []
+    assert office.keys["Anna"] not in page.url
+    assert page.evaluate("Object.keys(localStorage)") == []
+    page.get_by_role("button", name="Sign out").click()
+    assert page.evaluate("Object.keys(sessionStorage)") == []
+    expect(page.get_by_label("Your key")).to_be_focused()
