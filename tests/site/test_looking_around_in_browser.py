@@ -27,7 +27,7 @@ def test_axe_finds_nothing(path: str, pages: Pages) -> None:
     page = pages.open(viewport=WIDE)
     page.goto(path)
     for viewport, scheme in ((WIDE, "light"), (NARROW, "dark")):
-        page.set_viewport_size(viewport)  # type: ignore[arg-type]
+        page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         found = Axe().run(page).response["violations"]
         told = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
@@ -35,7 +35,7 @@ def test_axe_finds_nothing(path: str, pages: Pages) -> None:
 
 
 def test_pages_fit_on_a_telephone(browser_page: Page) -> None:
-    browser_page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    browser_page.set_viewport_size(NARROW)
     for path in PATHS:
         browser_page.goto(path)
         assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
