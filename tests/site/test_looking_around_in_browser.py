@@ -1,0 +1,97 @@
+"""Looking around in a real browser: suggestions by keyboard and pointer, and without script."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.site.browser import Pages
+from tests.site.test_in_browser import NARROW, WIDE
+
+PATHS = (
+    "/claims?topic=ccsvi&direction=disputes",
+    "/evidence?study_design=randomised_trial,sham_controlled_trial",
+    "/search?q=iron",
+    "/sources/cochrane-2019",
+    "/topics/iron",
+    "/topics/iron/matrix",
+    "/changes?topic=iron",
+    "/about/status-rules",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing(path: str, pages: Pages) -> None:
+    page = pages.open(viewport=WIDE)
+    page.goto(path)
+    for viewport, scheme in ((WIDE, "light"), (NARROW, "dark")):
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found = Axe().run(page).response["violations"]
+        told = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
+        assert told == [], (viewport, scheme)
+
+
+def test_pages_fit_on_a_telephone(browser_page: Page) -> None:
+    browser_page.set_viewport_size(NARROW)
+    for path in PATHS:
+        browser_page.goto(path)
+        assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def typed(page: Page, text: str) -> None:
+    """Type into the search of a page, and wait for what it suggests."""
+    page.goto("/about/status-rules")
+    page.get_by_role("combobox", name="Search").press_sequentially(text)
+    expect(page.get_by_role("option").first).to_be_visible()
+
+
+def test_a_suggestion_is_taken_by_keyboard(browser_page: Page) -> None:
+    typed(browser_page, "iron")
+    search = browser_page.get_by_role("combobox", name="Search")
+    expect(search).to_have_attribute("aria-expanded", "true")
+    search.press("ArrowDown")
+    chosen = browser_page.locator("[role=option][aria-selected=true]")
+    expect(chosen).to_have_count(1)
+    expect(search).to_have_attribute("aria-activedescendant", str(chosen.get_attribute("id")))
+    search.press("Enter")
+    expect(browser_page).to_have_url(re.compile("/topics/iron$"))
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_in_suggestions(browser_page: Page) -> None:
+    typed(browser_page, "iron")
+    browser_page.get_by_role("combobox", name="Search").press("ArrowDown")
+    assert Axe().run(browser_page).response["violations"] == []
+
+
+def test_what_was_typed_is_searched_for_where_no_suggestion_is_taken(browser_page: Page) -> None:
+    typed(browser_page, "ven")
+    search = browser_page.get_by_role("combobox", name="Search")
+    search.press("Escape")
+    expect(browser_page.locator("#suggestions")).to_be_hidden()
+    expect(search).to_have_value("ven")
+    search.press("Enter")
+    expect(browser_page).to_have_url(re.compile(r"/search\?q=ven$"))
+
+
+def test_a_suggestion_is_taken_by_pointer(browser_page: Page) -> None:
+    typed(browser_page, "iron")
+    browser_page.get_by_role("option").first.click()
+    expect(browser_page).to_have_url(re.compile("/topics/iron$"))
+
+
+def test_a_page_that_is_opened_again_keeps_its_colours(browser_page: Page) -> None:
+    for _ in range(2):
+        browser_page.goto("/about/status-rules")
+        chip = browser_page.locator(".status-refuted").first
+        expect(chip).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+
+
+def test_search_needs_no_script(pages: Pages) -> None:
+    page = pages.open("/changes", java_script_enabled=False)
+    page.get_by_label("Search", exact=True).fill("iron")
+    page.get_by_label("Search", exact=True).press("Enter")
+    expect(page.locator("h1")).to_have_text("Found for “iron”")
