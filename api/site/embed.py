@@ -52,7 +52,7 @@ def show_card(
     nothing else.
     """
     etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
+    if unchanged := not_modified(request, etag, HEADERS):
         return unchanged
     card = templates.get_template("card.html")
     shared = {"theme": query.theme, "as_of": query.as_of, "base": base_of(request)}

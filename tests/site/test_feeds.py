@@ -240,6 +240,12 @@ def test_a_card_may_stand_in_any_page(client: TestClient) -> None:
     dark = client.get(sheet).text
     assert "--paper: #15181c" in dark
     assert "color-scheme: dark" in dark
+    again = client.get(
+        f"/embed/claims/{CLAIM}?theme=dark&as_of=2010",
+        headers={"If-None-Match": card.headers["etag"]},
+    )
+    # The headers of a 304 take the place of those that a browser kept.
+    assert (again.status_code, again.headers["content-security-policy"]) == (304, policy)
     assert (
         "frame-ancestors 'none'" in client.get("/", headers=HTML).headers["content-security-policy"]
     )
