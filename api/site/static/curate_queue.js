@@ -1,6 +1,6 @@
 // The queue: each proposal with what it changes, and decisions on one or many.
 import {
-  ask, day, effectOf, element, inWords, isMe, link, make, ownAddress, pageOf, recordAddress,
+  ask, day, effectOf, element, inWords, isMe, link, make, may, ownAddress, pageOf, recordAddress,
   refusal, shown, start, titleOf,
 } from "./curate.js";
 
@@ -229,4 +229,6 @@ element("many").addEventListener("submit", (event) => {
   decideMany(action, area.value.trim());
 });
 
-start(load);
+start(() => {
+  if (may("curator")) load();
+});
