@@ -269,7 +269,9 @@ def test_any_page_may_frame_a_card(pages: Pages, site: str) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(f'<iframe src="{card}" title="Card"></iframe>'.encode())
+            # With an icon of its own, so that no browser asks for one while the server stops.
+            icon = '<link rel="icon" href="data:,">'
+            self.wfile.write(f'{icon}<iframe src="{card}" title="Card"></iframe>'.encode())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -284,6 +286,7 @@ def test_any_page_may_frame_a_card(pages: Pages, site: str) -> None:
             expect(frame.locator(".chip")).to_have_text("refuted")
             address = f"{site}/claims/ccsvi-causes-ms"
             expect(frame.get_by_role("link")).to_have_attribute("href", address)
+            page.close()
         finally:
             theirs.shutdown()
     # What was asked of us is elsewhere for their page.
