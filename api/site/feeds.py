@@ -28,7 +28,7 @@ router = APIRouter(route_class=ReadRoute, include_in_schema=False)
 
 # Readers of feeds ask several times a day; more changes than these are at /v1/changes.
 ENTRIES_OF_FEED = 50
-# The protocol allows 50,000 addresses in a file; this many take a tenth of a second and 1 MB.
+# The protocol allows 50,000 addresses in a file; this many take about 0.1 s and 0.6 MB (measured).
 ADDRESSES_OF_PART = 10_000
 # Of a feed on which nothing has happened yet.
 EPOCH = "1970-01-01T00:00:00Z"

@@ -11,7 +11,7 @@ from models.core import vocabularies as v
 # Labels of terms that are more than their ids without underscores.
 OF_TERMS = {
     term.id: term.label
-    for vocabulary in (v.STUDY_DESIGNS, v.CLAIM_KINDS, v.QUESTIONS)
+    for vocabulary in (v.STUDY_DESIGNS, v.CLAIM_KINDS, v.QUESTIONS, v.SOURCE_TYPES)
     for term in vocabulary.terms
 }
 # What readers may not know, in a word that they do.
