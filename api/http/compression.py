@@ -173,8 +173,9 @@ class Responder:
             headers = varied(headers, b"Accept-Encoding")
             if self.coding != "identity":
                 body = await self.first_body(message)
-                # A stream has no length, not even in the empty response to a HEAD.
-                has_length = any(name == b"content-length" for name, _ in headers)
+                # A stream has no length, not even in the empty response to a HEAD; what comes in
+                # pieces has one that is known only at the end of the last of them.
+                has_length = any(name == b"content-length" for name, _ in headers) and not more
                 headers = self.compressed_headers(headers, len(body) if has_length else None)
         await self.send({**start, "headers": headers})
         await self.send({**message, "body": body})

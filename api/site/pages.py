@@ -76,16 +76,21 @@ templates.filters.update(FILTERS)
 templates.globals.update(notice=NOTICE, version=VERSION, labels=LABELS)
 
 
+# What others append to a link when it is shared, to follow who opens it.
+TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_cid|mc_eid|igshid|ref_src")
+
+
 class PageRoute(ReadRoute):
-    """The route of a page. A browser sends the fields of a form that were left empty, too: they ask
-    nothing.
+    """The route of a page. A browser sends the fields of a form that were left empty, too, and what
+    a shared link was given to follow its readers: they ask nothing.
     """
 
     async def answer(self, request: Request) -> Response:
         query = request.scope["query_string"]
-        if b"=&" in query or query.endswith(b"="):
+        if query:
             given = parse_qsl(query.decode("latin-1"))
-            request.scope["query_string"] = urlencode(given).encode()
+            asked = [pair for pair in given if not TRACKERS.fullmatch(pair[0])]
+            request.scope["query_string"] = urlencode(asked).encode()
         return await super().answer(request)
 
 
@@ -115,6 +120,9 @@ def not_modified(
     It has the page's own headers: a browser puts those of a 304 in the place of those that it kept
     (RFC 9111 section 3.2), and the policy of the API would take the stylesheet from the page.
     """
+    # "*" asks whether there is such a page at all, which is not known yet.
+    if pagination.header(request, "if-none-match") == "*":
+        return None
     return pagination.not_modified(request, etag, headers)
 
 

@@ -263,7 +263,7 @@ BAD = [
                 "/v1/topics/",
                 "/v1/vocabularies/",
                 "/v1/",
-                "//v1/claims",
+                "/v1//claims",
             ),
             *(
                 "/docs/static/..%2f..%2fmain.py",

@@ -248,12 +248,13 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
         }
         for number in range(chance.randrange(3))
     ]
-    assessments = [
+    assessments: list[dict[str, Any]] = [
         {
             "claim": "c",
             "key": f"a-{number}",
             "source": chance.choice((None, "s-4")),
             "assessed": date(),
+            "ratings": [],
         }
         for number in range(chance.randrange(3))
     ]

@@ -69,13 +69,15 @@ class Pages:
             if not request.url.startswith((f"{origin}/", *INLINE)):
                 self.faults.append(f"asked elsewhere: {request.url}")
 
+        def on_failure(request: Request) -> None:
+            # A browser drops what it was fetching where a test leaves the page or closes it.
+            if request.failure != "net::ERR_ABORTED":
+                self.faults.append(f"failed: {request.url} ({request.failure})")
+
         page.on("console", on_console)
         page.on("request", on_request)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        page.on(
-            "requestfailed",
-            lambda request: self.faults.append(f"failed: {request.url} ({request.failure})"),
-        )
+        page.on("requestfailed", on_failure)
         if path is not None:
             page.goto(path)
         return page

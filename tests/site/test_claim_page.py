@@ -1,10 +1,14 @@
 """What the pages of a claim, of an article and the first page say."""
 
+import gzip
 import json
 import re
 from html import unescape
+from pathlib import Path
 
+import fastapi_offline
 import pytest
+import zstandard
 from fastapi.testclient import TestClient
 
 from api.pictures.svg import SWATCHES
@@ -14,6 +18,7 @@ from models.core import vocabularies as v
 from models.records.serializers import Row
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+FILES_OF_DOCS = Path(fastapi_offline.__file__).parent / "static"
 ARTICLE = "/articles/article-ccsvi-explained"
 
 
@@ -43,6 +48,38 @@ def test_a_page_is_kept_and_lets_nothing_in(client: TestClient) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"\sstyle=|\son\w+=|(src|href)=\"(https?:)?//(?!doi\.org)", page.text)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "identity"])
+def test_files_of_the_documents_page_come_whole(client: TestClient, coding: str) -> None:
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        sent = {"Accept-Encoding": coding}
+        with client.stream("GET", f"/docs/static/{name}", headers=sent) as answer:
+            raw = b"".join(answer.iter_raw())
+        whole = decoded(coding, raw)
+        assert len(whole) == (FILES_OF_DOCS / name).stat().st_size
+        assert int(answer.headers.get("content-length", len(raw))) == len(raw)
+
+
+def decoded(coding: str, raw: bytes) -> bytes:
+    """Return what was sent before it was compressed."""
+    if coding == "zstd":
+        return zstandard.ZstdDecompressor().decompressobj().decompress(raw)
+    return gzip.decompress(raw) if coding == "gzip" else raw
+
+
+def test_a_shared_link_leads_to_its_page(client: TestClient) -> None:
+    bare = client.get("/claims/ccsvi-causes-ms?as_of=2010", headers=HTML)
+    shared = client.get(
+        "/claims/ccsvi-causes-ms?utm_source=mail&as_of=2010&fbclid=abc", headers=HTML
+    )
+    assert text_of(shared.text) == text_of(bare.text)
+    assert shared.status_code == 200
+
+
+def test_a_page_that_is_not_there_is_never_unchanged(client: TestClient) -> None:
+    answer = client.get("/claims/nope", headers={**HTML, "If-None-Match": "*"})
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("address", ["/", ARTICLE, "/claims/ccsvi-causes-ms"])
