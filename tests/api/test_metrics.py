@@ -67,7 +67,7 @@ def counted(app: Application) -> Series:
 
 def until(read: Callable[[], Series], holds: Callable[[Series], Any]) -> Series:
     """Return the series once something holds for them."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not holds(found := read()):
         assert time.monotonic() < end, found
         time.sleep(0.05)
