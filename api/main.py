@@ -62,9 +62,10 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import Settings, installed_version
-from api.site import about, articles, curating, embed, feeds, home, lists, pages
+from api.site import about, articles, curating, embed, feeds, home, lists, pages, search
 from api.site import claims as claim_pages
 from api.site import sources as source_pages
+from api.site import topics as topic_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
 from models.search.synonyms import read_synonyms
@@ -100,6 +101,8 @@ SITE = (
     articles,
     claim_pages,
     lists,
+    search,
+    topic_pages,
     source_pages,
     about,
     curating,

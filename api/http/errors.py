@@ -559,6 +559,12 @@ HANDLERS: dict[type[Exception], Callable[[Request, Any], Response]] = {
 }
 
 
+def response_to(request: Request, error: Exception) -> Response:
+    """Return the response to an error of one of the kinds in `HANDLERS`."""
+    handler = next(handle for kind, handle in HANDLERS.items() if isinstance(error, kind))
+    return handler(request, error)
+
+
 def install(app: FastAPI) -> None:
     """Attach the handlers. `ServerErrorMiddleware` answers all other errors with a 500."""
     for kind, handler in HANDLERS.items():

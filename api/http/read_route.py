@@ -6,7 +6,7 @@ claims. FastAPI still reads the functions' signatures and writes the OpenAPI doc
 
 import inspect
 from collections.abc import Callable, Coroutine
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
@@ -126,12 +126,14 @@ class ReadRoute(ParsedRoute):
             response: Response = await answer if inspect.isawaitable(answer) else answer
             return response
 
-        def work(connection: Connection) -> Response:
-            response: Response = self.endpoint(**values, **{str(self.connection_name): connection})
-            return response
-
+        work = partial(self.work, request, values)
         in_thread = self.in_thread or takes_long(values.get(self.query_name))
         return await read_connection.read(request, work, in_thread=in_thread)
+
+    def work(self, _request: Request, values: Values, connection: Connection) -> Response:
+        """Return the response of the function, which reads on this connection."""
+        response: Response = self.endpoint(**values, **{str(self.connection_name): connection})
+        return response
 
 
 def takes_long(query: Any) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from api.citations import csv
-from models.read.listings import document
+from models.read.listings import claim_briefs
 from models.records.serializers import Row, sources_by_id
 
 # Fields of the line as they are, before and after what is looked up for it.
@@ -31,12 +31,10 @@ def table_lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
     """Return the rows of the table for each of these lines of evidence."""
     lines = [from_json(row["document"]) for row in rows]
     sources = sources_by_id(connection, sorted({line["source"] for line in lines}))
-    claims = sorted({line["claim"] for line in lines})
-    found = connection.execute(
-        select(document.c.claim, document.c.statement).where(document.c.claim.in_(claims))
-    )
-    statements = {row.claim: row.statement for row in found}
-    return [_rows(line, statements[line["claim"]], sources[line["source"]]) for line in lines]
+    claims = claim_briefs(connection, {line["claim"] for line in lines})
+    return [
+        _rows(line, claims[line["claim"]]["statement"], sources[line["source"]]) for line in lines
+    ]
 
 
 def _rows(line: Row, statement: str, source: Row) -> bytes:

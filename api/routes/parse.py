@@ -33,9 +33,8 @@ from api.http.errors import (
     ParameterError,
     Problem,
     ProblemError,
-    on_database_error,
-    on_domain_error,
     problem,
+    response_to,
     responses,
 )
 from api.http.fair_share import run_in_thread
@@ -443,14 +442,10 @@ async def _lines(request: Request, content: bytes, found: ReadFile, step: Step) 
                 progress = _further(progress, told)
                 yield told.text + to_json(progress) + b"\n"
         _refuse_unknown(found)
-    except ClaimbaseError as error:
+    except (ClaimbaseError, DBAPIError, PoolTimeout) as error:
         if not progress.found:
             raise
-        failed = on_domain_error(request, error)
-    except (DBAPIError, PoolTimeout) as error:
-        if not progress.found:
-            raise
-        failed = on_database_error(request, error)
+        failed = response_to(request, error)
     if failed is None and found.end != "read":
         failed = problem(request, "too_complex", f"{found.detail}. The rest was not read.")
     wrong = None if failed is None else Problem.model_validate_json(bytes(failed.body))

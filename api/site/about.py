@@ -10,15 +10,14 @@ from pydantic import Field
 from sqlalchemy import Connection, select
 
 from api.http.read_connection import ThreadReader
-from api.site.lists import statements_of
-from api.site.pages import PageRoute, not_modified, page, page_tag
+from api.site.pages import PageRoute, page
 from api.site.words import segment
 from models.core import vocabularies as v
 from models.core.types import MAX_INTEGER
 from models.read import change_feed
 from models.read.change_feed import ChangeFilters
 from models.read.filters import requested_parameters
-from models.read.listings import topic
+from models.read.listings import claim_briefs, topic
 from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row, sources_by_id
 from models.status.rules import RULES
@@ -68,9 +67,6 @@ def show_changes(
     request: Request, connection: ThreadReader, query: Annotated[ChangeListParameters, Query()]
 ) -> Response:
     """Show what changed, the newest first."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     asked = requested_parameters(query)
     filters = {name: asked[name] for name in ChangeFilters.model_fields if name in asked}
     change_feed.require_known(connection, filters, change_feed.PUBLIC_REVISIONS)
@@ -79,7 +75,6 @@ def show_changes(
     pairs = [(name, value) for name, values in filters.items() for value in values]
     return page(
         request,
-        etag,
         "changes.html",
         title="Changes",
         description="What changed in this knowledge base, the newest first.",
@@ -109,7 +104,8 @@ def in_words(connection: Connection, changes: Sequence[Row]) -> list[Row]:
     )
     targets = {body["target"] for body in bodies if "target" in body}
     claims = {change["claim"] for change in changes if change["claim"]}
-    statements = statements_of(connection, claims | targets)
+    briefs = claim_briefs(connection, claims | targets)
+    statements = {claim: brief["statement"] for claim, brief in briefs.items()}
     return [
         {
             **change,
@@ -148,14 +144,10 @@ def _address(change: Row) -> str | None:
 
 
 @router.get("/about/status-rules")
-def show_status_rules(request: Request, connection: ThreadReader) -> Response:
+def show_status_rules(request: Request, _connection: ThreadReader) -> Response:
     """Show how a status is decided: the words, the rules in their order, levels and certainty."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     return page(
         request,
-        etag,
         "status_rules.html",
         title="How a status is decided",
         description="The rules by which a claim's status follows from its evidence, in order.",

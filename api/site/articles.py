@@ -1,17 +1,25 @@
 """An article as it reads, with what the evidence says of each of its sentences."""
 
 from collections import Counter
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
+from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from api.citations import json_ld
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site.article_text import paragraphs
-from api.site.pages import PageRoute, base_of, not_modified, page, page_tag, script_data
+from api.site.pages import (
+    PageRoute,
+    base_of,
+    page,
+    script_data,
+    slider_words,
+)
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import listings
@@ -40,9 +48,6 @@ def show_article(
     query: Annotated[ArticleParameters, Query()],
 ) -> Response:
     """Show an article's sentences, each marked by the status of its claim, over the years."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     article = listings.read_referenced_source(connection, source)
     stated = statements_in(connection, article["id"])
     runs = standings(connection, sorted({each["claim"]["id"] for each in stated}))
@@ -52,7 +57,6 @@ def show_article(
     years = _years(runs, article)
     return page(
         request,
-        etag,
         "article.html",
         title=article["title"] or article["citation"],
         description="Each sentence of this article, marked by what the evidence says of it.",
@@ -86,9 +90,9 @@ def _main_claim(connection: Connection, article: Row, day: str) -> Row | None:
     slug = article["main_claim"]
     if slug is None:
         return None
-    found = listings.load_claim(connection, slug, None, None)
+    found = from_json(listings.read_claim(connection, slug, ())["fields"])
     run = standings(connection, [slug])[slug]
-    return {**found.claim, "standing": standing_on(run, day)}
+    return {**found, "standing": standing_on(run, day)}
 
 
 def _counts(stated: list[Row]) -> list[tuple[str | None, int]]:
@@ -104,12 +108,10 @@ def _for_script(
     stated: list[Row], runs: dict[str, list[Standing]], years: tuple[int, int], article: Row
 ) -> dict[str, Any]:
     """Return what the slider needs: nothing is asked of the server while it moves."""
-    used = {standing.rule for run in runs.values() for standing in run}
     return {
         "years": years,
         "runs": runs,
-        "rules": {name: RULE_BY_NAME[name].sentence for name in sorted(used)},
-        "statuses": {term.id: term.label for term in v.STATUSES.terms},
+        **slider_words(chain.from_iterable(runs.values())),
         "text_sha256": article["text_sha256"],
         "places": [
             [each["start"], each["end"], each["claim"]["id"], each["key"]] for each in stated

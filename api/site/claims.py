@@ -1,28 +1,31 @@
 """A claim with its evidence on both sides, why it has its status, and what would change that."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from api.citations import json_ld
 from api.http.read_connection import ThreadReader
 from api.routes.claims import ClaimSlug
 from api.routes.history import ExplanationParameters, require_known
 from api.site import claim_summary, forest_plot
-from api.site.pages import PageRoute, base_of, not_modified, page, page_tag, script_data
+from api.site.pages import (
+    PageRoute,
+    base_of,
+    page,
+    script_data,
+    slider_words,
+)
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import listings
-from models.read.listings import document
 from models.read.predictions import predictions
 from models.read.stated_in import standings
 from models.records.serializers import Row
 from models.status import claim_aggregate, explanation
 from models.status.explanation import Explanation
-from models.status.rules import RULE_BY_NAME
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -38,9 +41,6 @@ def show_claim(
     query: Annotated[ExplanationParameters, Query()],
 ) -> Response:
     """Show a claim: its status, the evidence by side, why, what would change it, who says it."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     whole = listings.load_claim(connection, claim, None, query.known_at)
     set_aside = query.set_aside()
     if set_aside is not None:
@@ -56,7 +56,6 @@ def show_claim(
     present = int(now()[:4])
     return page(
         request,
-        etag,
         "claim.html",
         title=core["statement"],
         description=claim_summary.in_one_sentence(core),
@@ -117,15 +116,9 @@ def _lines(evidence: Sequence[Row], explained: Explanation) -> list[Row]:
 
 def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
     """Return the ties from a claim, each with the statement and the status of its target."""
-    targets = sorted({relation["target"] for relation in relations})
-    if not targets:
+    if not relations:
         return []
-    found = connection.execute(
-        select(document.c.claim, document.c.statement, document.c.status).where(
-            document.c.claim.in_(targets)
-        )
-    ).mappings()
-    known: Mapping[str, Any] = {row["claim"]: row for row in found}
+    known = listings.claim_briefs(connection, {relation["target"] for relation in relations})
     return [
         {**relation, "of": known[relation["target"]]}
         for relation in relations
@@ -134,11 +127,4 @@ def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
 
 
 def _for_script(claim: str, run: Sequence[Any]) -> str:
-    used = Counter(standing.rule for standing in run)
-    content = {
-        "claim": claim,
-        "run": run,
-        "rules": {name: RULE_BY_NAME[name].sentence for name in sorted(used)},
-        "statuses": {term.id: term.label for term in v.STATUSES.terms},
-    }
-    return script_data(content)
+    return script_data({"claim": claim, "run": run, **slider_words(run)})

@@ -9,14 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field as Parameter
 
 from api.http.read_connection import ThreadReader
-from api.http.read_route import ReadRoute
-from api.site.pages import not_modified, page, page_tag
+from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
 from models.core.types import Text
 from models.core.vocabulary import Vocabulary
 from models.read.filters import Filters
 
-router = APIRouter(route_class=ReadRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @dataclass(frozen=True)
@@ -247,10 +246,6 @@ CLAIM: Form = (
 )
 
 
-class CurateParameters(Filters):
-    """None."""
-
-
 class SourceFormParameters(Filters):
     """What is known of the source beforehand."""
 
@@ -272,43 +267,34 @@ class ClaimFormParameters(Filters):
 
 def _page(
     request: Request,
-    connection: ThreadReader,
     template: str,
     title: str,
     form: Form = (),
     **given: str | None,
 ) -> Response:
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     values = {name: value for name, value in given.items() if value}
-    return page(request, etag, template, title=title, form=form, given=values)
+    return page(request, template, title=title, form=form, given=values)
 
 
 @router.get("/curate")
-def show_overview(
-    request: Request, connection: ThreadReader, _query: Annotated[CurateParameters, Query()]
-) -> Response:
+def show_overview(request: Request, _connection: ThreadReader) -> Response:
     """Show one's own proposals and what became of them, and the drafts in this browser."""
-    return _page(request, connection, "curate.html", "Curate")
+    return _page(request, "curate.html", "Curate")
 
 
 @router.get("/curate/queue")
-def show_queue(
-    request: Request, connection: ThreadReader, _query: Annotated[CurateParameters, Query()]
-) -> Response:
+def show_queue(request: Request, _connection: ThreadReader) -> Response:
     """Show what waits for review, for curators."""
-    return _page(request, connection, "curate_queue.html", "What waits for review")
+    return _page(request, "curate_queue.html", "What waits for review")
 
 
 @router.get("/curate/source")
 def show_source_form(
-    request: Request, connection: ThreadReader, query: Annotated[SourceFormParameters, Query()]
+    request: Request, _connection: ThreadReader, query: Annotated[SourceFormParameters, Query()]
 ) -> Response:
     """Show the form of a source."""
     return _page(
         request,
-        connection,
         "curate_source.html",
         "Propose a source",
         SOURCE,
@@ -318,12 +304,11 @@ def show_source_form(
 
 @router.get("/curate/evidence")
 def show_evidence_form(
-    request: Request, connection: ThreadReader, query: Annotated[EvidenceFormParameters, Query()]
+    request: Request, _connection: ThreadReader, query: Annotated[EvidenceFormParameters, Query()]
 ) -> Response:
     """Show the form of a line of evidence."""
     return _page(
         request,
-        connection,
         "curate_evidence.html",
         "Propose a line of evidence",
         EVIDENCE,
@@ -334,12 +319,11 @@ def show_evidence_form(
 
 @router.get("/curate/claim")
 def show_claim_form(
-    request: Request, connection: ThreadReader, query: Annotated[ClaimFormParameters, Query()]
+    request: Request, _connection: ThreadReader, query: Annotated[ClaimFormParameters, Query()]
 ) -> Response:
     """Show the form of a claim with the quote that states it."""
     return _page(
         request,
-        connection,
         "curate_claim.html",
         "Propose a claim",
         CLAIM,

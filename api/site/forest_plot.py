@@ -95,5 +95,10 @@ def in_words(effect: Mapping[str, Any]) -> str:
     return text if effect["p"] is None else f"{text}, P = {_number(effect['p'])}"
 
 
+def with_words(line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line of evidence with `told`: its effects in words."""
+    return {**line, "told": [in_words(effect) for effect in line["effects"]]}
+
+
 def _number(value: float) -> str:
     return f"{value:.10g}".replace("-", "\N{MINUS SIGN}")

@@ -10,15 +10,15 @@ from api.http import pagination
 from api.http.negotiation import json_accepted, negotiate
 from api.http.read_connection import ThreadReader
 from api.routes import index
-from api.site.pages import HTML, PageRoute, not_modified, page, page_tag
+from api.site.pages import HTML, LinkRoute, not_modified, page, page_tag
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.read import facets, listings
-from models.read.listings import document, source, term
+from models.read.listings import source, term
 from models.read.stated_in import Standing, standing_on, standings
 from models.records.serializers import Row, sources_by_id
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter(route_class=LinkRoute, include_in_schema=False)
 
 MOST_ARTICLES = 8
 # A year in which much that is believed today was open, or the other way round.
@@ -39,11 +39,11 @@ def show_home(request: Request, connection: ThreadReader) -> Response:
     _, counted = facets.facets(connection, listings.CLAIMS, {}, ("status",))
     return page(
         request,
-        etag,
         "home.html",
         title="Claimbase: what is claimed, and what the evidence says",
         description="Claims of documents with the evidence for and against them, over the years.",
         json_address="/v1",
+        headers={"ETag": etag},
         articles=articles,
         look_back=LOOK_BACK,
         statuses=_by_status(counted["status"]["terms"]),
@@ -70,26 +70,20 @@ def _articles(connection: Connection) -> list[Row]:
     known = sources_by_id(connection, slugs)
     main_claims = sorted({known[slug]["main_claim"] for slug in slugs} - {None})
     runs = standings(connection, main_claims)
-    found = connection.execute(
-        select(document.c.claim, document.c.statement).where(document.c.claim.in_(main_claims))
-    )
-    statements = {row.claim: row.statement for row in found}
+    briefs = listings.claim_briefs(connection, main_claims)
     return [
-        {**known[slug], "main": _main(known[slug]["main_claim"], runs, statements)}
-        for slug in slugs
+        {**known[slug], "main": _main(known[slug]["main_claim"], runs, briefs)} for slug in slugs
     ]
 
 
-def _main(
-    slug: str | None, runs: dict[str, list[Standing]], statements: dict[str, str]
-) -> Row | None:
+def _main(slug: str | None, runs: dict[str, list[Standing]], briefs: dict[str, Row]) -> Row | None:
     if slug is None or not runs.get(slug):
         return None
     run = runs[slug]
     today = now()[:10]
     return {
         "id": slug,
-        "statement": statements[slug],
+        "statement": briefs[slug]["statement"],
         "today": standing_on(run, today),
         "then": standing_on(run, f"{LOOK_BACK}-12-31"),
     }

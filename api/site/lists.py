@@ -1,14 +1,13 @@
-"""Lists to look around in: claims with their facets, lines of evidence, sources, topics, search.
+"""Lists to look around in: claims with their facets, lines of evidence, sources.
 
 The address of a page is the query: its names are those of the API.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, select
@@ -18,31 +17,22 @@ from api.http.pagination import Paging
 from api.http.read_connection import ThreadReader
 from api.routes.claims import FEW, ClaimSort, EvidenceSort
 from api.routes.sources import SourceSort
-from api.site import forest_plot, stacked_years
-from api.site.pages import PageRoute, not_modified, page, page_tag
+from api.site import forest_plot
+from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
-from models.core.dates import now
-from models.core.types import Text
-from models.database.full_text import Query as SearchQuery
-from models.read import facets, listings, search_results
+from models.read import facets, listings
 from models.read.filters import (
     LINE_CONDITIONS,
     NO_VALUES,
     AllEvidenceFilters,
     ClaimFilters,
-    Filters,
     Many,
-    SearchText,
     SourceFilters,
-    requested_parameters,
     same_line_parameters,
     split_text,
 )
-from models.read.listings import document, topic
-from models.records.claim import TopicOut
-from models.records.serializers import Row, columns_of, sources_by_id, sources_out
-from models.search.query import parse_query
-from models.status.matrix import matrix_row
+from models.read.listings import topic
+from models.records.serializers import Row, sources_out
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -61,15 +51,6 @@ WITH_COMMAS = ("q", "journal", "author", "rating", "external_id")
 # What says nothing of which claims are listed.
 NOT_COUNTED = ("sort", "limit")
 TERMS_SHOWN = 12
-# The best matches of each sort; the rest is a click away.
-RESULTS_SHOWN = 10
-PLACES_SHOWN = 2
-# The words of a search that found nothing, each of which is tried alone.
-WORDS_TRIED = 6
-TOPICS_SHOWN = 250
-CLAIMS_OF_TOPIC = 50
-# As many claims as a table can show in 100 kB.
-CLAIMS_IN_MATRIX = 15
 
 
 class ClaimListParameters(ClaimFilters, Paging):
@@ -88,12 +69,6 @@ class SourceListParameters(SourceFilters, Paging):
     """Which sources, in what order."""
 
     sort: Many[SourceSort] = Field(NO_VALUES, description="The id decides what is equal.")
-
-
-class SearchParameters(Filters):
-    """What to search for."""
-
-    q: SearchText | None = Field(None, description="Words to search for.")
 
 
 class Filter(BaseModel):
@@ -162,9 +137,6 @@ def show_claims(
     request: Request, connection: ThreadReader, query: Annotated[ClaimListParameters, Query()]
 ) -> Response:
     """Show claims that meet the filters, with counts by which to go on."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     _, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     statement = (
@@ -174,17 +146,15 @@ def show_claims(
     is_counted = query.q is None and query.as_of is None
     return page(
         request,
-        etag,
         "claims.html",
         title="Claims",
         description="Claims with the status that the evidence gives them.",
         total=facets.count(connection, listing, parameters) if is_counted else None,
-        claims=[_claim(row) for row in rows],
+        claims=[claim_of(row) for row in rows],
         facets=_facets(request, connection, listing, parameters, _counted_here(query)),
         counts_address=address(
             "/v1/claims/facets", [pair for pair in pairs_of(request) if pair[0] not in NOT_COUNTED]
         ),
-        statuses=v.STATUSES.terms,
         table=address("/v1/matrix", [*pairs_of(request), ("format", "csv")]),
         sorts=(
             ("", "best match" if query.q else "name"),
@@ -197,7 +167,8 @@ def show_claims(
     )
 
 
-def _claim(row: Mapping[str, Any]) -> Row:
+def claim_of(row: Mapping[str, Any]) -> Row:
+    """Return the fields of a claim with what follows from its evidence, of a row of documents."""
     return {**from_json(row["fields"]), **from_json(row["derived"])}
 
 
@@ -289,22 +260,18 @@ def show_evidence(
     request: Request, connection: ThreadReader, query: Annotated[EvidenceListParameters, Query()]
 ) -> Response:
     """Show lines of evidence that meet the filters as a table."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     rows, cursor, parameters = pagination.read_rows(
         request, connection, listings.EVIDENCE, listings.evidence_statement(), query
     )
     lines = [from_json(row["document"]) for row in rows]
     return page(
         request,
-        etag,
         "evidence.html",
         title="Evidence",
         description="Lines of evidence across claims, with their designs, sizes and effects.",
         total=facets.count(connection, listings.EVIDENCE, parameters),
-        lines=[_with_effects(line) for line in lines],
-        statements=statements_of(connection, {line["claim"] for line in lines}),
+        lines=[forest_plot.with_words(line) for line in lines],
+        claims=listings.claim_briefs(connection, {line["claim"] for line in lines}),
         choices=(
             ("direction", "Direction", v.DIRECTIONS.terms),
             ("study_design", "Design", v.STUDY_DESIGNS.terms),
@@ -326,26 +293,11 @@ def show_evidence(
     )
 
 
-def _with_effects(line: Row) -> Row:
-    return {**line, "told": [forest_plot.in_words(effect) for effect in line["effects"]]}
-
-
-def statements_of(connection: Connection, claims: Iterable[str]) -> dict[str, str]:
-    """Return the statement of each of these claims that has a document."""
-    found = connection.execute(
-        select(document.c.claim, document.c.statement).where(document.c.claim.in_(sorted(claims)))
-    )
-    return {row.claim: row.statement for row in found}
-
-
 @router.get("/sources")
 def show_sources(
     request: Request, connection: ThreadReader, query: Annotated[SourceListParameters, Query()]
 ) -> Response:
     """Show sources that meet the filters."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     _, listing = search_parameters.apply_search(
         request, connection, listings.SOURCES, "source", query
     )
@@ -354,7 +306,6 @@ def show_sources(
     )
     return page(
         request,
-        etag,
         "sources.html",
         title="Sources",
         description="The works that state claims or give evidence on them, ready to be cited.",
@@ -372,220 +323,4 @@ def show_sources(
             ("title", "title"),
         ),
         **around(request, "/v1/sources", cursor),
-    )
-
-
-@router.get("/search")
-def show_search(
-    request: Request, connection: ThreadReader, query: Annotated[SearchParameters, Query()]
-) -> Response:
-    """Show what is found: claims first, then sources."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
-    claims: list[Row] = []
-    sources: list[Row] = []
-    if query.q is not None:
-        claims = _found_claims(request, connection, query)
-        sources = _found_sources(request, connection, query)
-    return page(
-        request,
-        etag,
-        "search.html",
-        title=f"Search: {query.q}" if query.q else "Search",
-        json_address=address("/v1/claims", [("q", query.q)]) if query.q else "/v1/claims",
-        q=query.q,
-        claims=claims,
-        sources=sources,
-        most=RESULTS_SHOWN,
-        has_synonyms=bool(query.q) and _has_synonyms(request, query.q),
-        near=[] if claims or sources or not query.q else _near(connection, query.q),
-        alone=[] if claims or sources or not query.q else _alone(request, connection, query.q),
-    )
-
-
-def _has_synonyms(request: Request, q: str | None) -> bool:
-    """Return whether other wordings for the same are searched for, too."""
-    branches = parse_query(q or "", request.app.state.synonyms)
-    return any(len(term) > 1 for branch in branches for term in branch.wanted)
-
-
-def _alone(request: Request, connection: Connection, q: str) -> list[tuple[str, int]]:
-    """Return the words of a search that find claims each by itself, with the number of these."""
-    words = dict.fromkeys(word for word in re.findall(r"[\w-]+", q) if len(word) > 2)
-    numbers = {}
-    for word in list(words)[:WORDS_TRIED] if len(words) > 1 else ():
-        _, listing = _search(request, connection, listings.CLAIMS, "claim", word)
-        numbers[word] = facets.count(connection, listing, {"q": word})
-    return [(word, number) for word, number in numbers.items() if number]
-
-
-class _Found(BaseModel):
-    """What `apply_search` and `read_rows` look at."""
-
-    q: str
-    sort: list[str] = []
-    limit: int = RESULTS_SHOWN
-    cursor: str | None = None
-
-
-def _search(
-    request: Request, connection: Connection, listing: listings.Listing, kind: str, q: str
-) -> tuple[SearchQuery, listings.Listing]:
-    found, searched = search_parameters.apply_search(
-        request, connection, listing, kind, _Found(q=q)
-    )
-    assert found is not None
-    return found, searched
-
-
-def _found_claims(request: Request, connection: Connection, query: SearchParameters) -> list[Row]:
-    assert query.q is not None
-    sought, listing = _search(request, connection, listings.CLAIMS, "claim", query.q)
-    rows, _ = listings.read_page(
-        connection,
-        listing,
-        listings.claims_statement(search_results.HIGHLIGHT_PARTS),
-        requested_parameters(query),
-        listing.default,
-        None,
-        RESULTS_SHOWN,
-    )
-    marked = search_results.highlights(rows, sought, None)
-    return [
-        {**_claim(row), "marked": _marks(highlights)}
-        for row, highlights in zip(rows, marked, strict=True)
-    ]
-
-
-def _found_sources(request: Request, connection: Connection, query: SearchParameters) -> list[Row]:
-    assert query.q is not None
-    sought, listing = _search(request, connection, listings.SOURCES, "source", query.q)
-    rows, _ = listings.read_page(
-        connection,
-        listing,
-        listings.sources_statement(),
-        requested_parameters(query),
-        listing.default,
-        None,
-        RESULTS_SHOWN,
-    )
-    found = sources_out(connection, rows)
-    marked = search_results.source_highlights(found, sought)
-    return [
-        {**source, "marked": _marks(highlights)}
-        for source, highlights in zip(found, marked, strict=True)
-    ]
-
-
-def _marks(highlights: Mapping[str, str]) -> Row:
-    """Return the marked statement or title, if it has a match, and some other marked texts.
-
-    They are HTML already, in which only the marks are elements.
-    """
-    own = highlights.get("statement") or highlights.get("title")
-    others = [html for name, html in highlights.items() if name not in ("statement", "title")]
-    return {"own": own, "others": others[:PLACES_SHOWN]}
-
-
-def _near(connection: Connection, q: str) -> list[Row]:
-    """Return records whose names begin like the last word that was searched for."""
-    words = q.split()
-    return (
-        search_results.suggest(connection, words[-1][:4], ("claim", "source", "topic"))
-        if words
-        else []
-    )
-
-
-@router.get("/topics")
-def show_topics(request: Request, connection: ThreadReader) -> Response:
-    """Show all topics with the number of their claims."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
-    rows = connection.execute(
-        select(topic).where(topic.c.state == "accepted").order_by(topic.c.id).limit(TOPICS_SHOWN)
-    ).mappings()
-    _, counted = facets.facets(connection, listings.CLAIMS, {}, ("topic",))
-    numbers = {term["term"]: term["count"] for term in counted["topic"]["terms"]}
-    return page(
-        request,
-        etag,
-        "topics.html",
-        title="Topics",
-        json_address="/v1/topics",
-        topics=[{**dict(row), "number": numbers.get(row["id"])} for row in rows],
-    )
-
-
-TopicSlug = Annotated[Text, Path(max_length=200)]
-
-
-@router.get("/topics/{topic}")
-def show_topic(request: Request, connection: ThreadReader, topic: TopicSlug) -> Response:
-    """Show a topic: its claims by status over the years, and as they stand."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
-    found = columns_of(listings.read_topic(connection, topic), TopicOut)
-    rows, mark = listings.read_page(
-        connection,
-        listings.CLAIMS,
-        listings.claims_statement(),
-        {"topic": [topic]},
-        (),
-        None,
-        CLAIMS_OF_TOPIC,
-    )
-    history = facets.status_history(connection, [topic], int(now()[:4]))
-    return page(
-        request,
-        etag,
-        "topic.html",
-        title=found["label"],
-        description=found["definition"] or "",
-        json_address=f"/v1/topics/{topic}",
-        feed=f"/changes.atom?topic={topic}",
-        topic=found,
-        claims=[_claim(row) for row in rows],
-        has_more=mark is not None,
-        picture=stacked_years.stack(history),
-        history=history,
-        statuses=v.STATUSES.terms,
-    )
-
-
-@router.get("/topics/{topic}/matrix")
-def show_matrix(request: Request, connection: ThreadReader, topic: TopicSlug) -> Response:
-    """Show what each source says of each claim of a topic, with side and rank."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
-    found = columns_of(listings.read_topic(connection, topic), TopicOut)
-    rows, mark = listings.read_page(
-        connection,
-        listings.CLAIMS,
-        listings.claims_statement(("evidence",)),
-        {"topic": [topic]},
-        ("-evidence_count",),
-        None,
-        CLAIMS_IN_MATRIX,
-    )
-    claims = [matrix_row(_claim(row), from_json(row["evidence"]), None) for row in rows]
-    named = {cell.source for claim in claims for cell in claim.cells}
-    sources = sources_by_id(connection, sorted(named))
-    order = sorted(named, key=lambda slug: (sources[slug]["published"], slug))
-    cells = {(claim.claim, cell.source): cell for claim in claims for cell in reversed(claim.cells)}
-    return page(
-        request,
-        etag,
-        "matrix.html",
-        title=f"Evidence on {found['label']}",
-        json_address=f"/v1/matrix?topic={topic}",
-        topic=found,
-        claims=claims,
-        sources=[sources[slug] for slug in order],
-        cells=cells,
-        has_more=mark is not None,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,15 +15,17 @@ from sqlalchemy import Connection
 
 from api.http import pagination
 from api.http.errors import Problem
-from api.http.read_route import ReadRoute
-from api.pictures.svg import LABELS
+from api.http.read_route import ReadRoute, Values
 from api.site.words import FILTERS
+from models.core import vocabularies as v
 from models.core.dates import now
 from models.core.errors import NotFound
 from models.core.notice import NOTICE
 from models.core.types import Text
 from models.read import listings
+from models.read.stated_in import Standing
 from models.records.serializers import Row
+from models.status.rules import RULE_BY_NAME
 
 HERE = Path(__file__).parent
 HTML = "text/html"
@@ -73,16 +75,16 @@ templates = Environment(
     lstrip_blocks=True,
 )
 templates.filters.update(FILTERS)
-templates.globals.update(notice=NOTICE, version=VERSION, labels=LABELS)
+templates.globals.update(notice=NOTICE, version=VERSION)
 
 
 # What others append to a link when it is shared, to follow who opens it.
 TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_cid|mc_eid|igshid|ref_src")
 
 
-class PageRoute(ReadRoute):
-    """The route of a page. A browser sends the fields of a form that were left empty, too, and what
-    a shared link was given to follow its readers: they ask nothing.
+class LinkRoute(ReadRoute):
+    """A route that people come to by links and forms. A browser sends the fields of a form that
+    were left empty, too, and what a shared link was given to follow its readers: they ask nothing.
     """
 
     async def answer(self, request: Request) -> Response:
@@ -92,6 +94,19 @@ class PageRoute(ReadRoute):
             asked = [pair for pair in given if not TRACKERS.fullmatch(pair[0])]
             request.scope["query_string"] = urlencode(asked).encode()
         return await super().answer(request)
+
+
+class PageRoute(LinkRoute):
+    """The route of a page, which is not made again for a browser that has it already."""
+
+    def work(self, request: Request, values: Values, connection: Connection) -> Response:
+        # The tag is read before the page, so that it is never newer than what it stands for.
+        etag = page_tag(connection)
+        if unchanged := not_modified(request, etag):
+            return unchanged
+        response = super().work(request, values, connection)
+        response.headers.setdefault("ETag", etag)
+        return response
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -105,6 +120,15 @@ def base_of(request: Request) -> str:
 def script_data(content: Any) -> Markup:
     """Return JSON as it may stand within a `<script>` of data, which nothing in it can end."""
     return Markup(to_json(content).decode().replace("<", "\\u003c"))  # noqa: S704
+
+
+def slider_words(standings: Iterable[Standing]) -> Row:
+    """Return what the script of a slider says of these: its rules' sentences, the statuses."""
+    used = sorted({standing.rule for standing in standings})
+    return {
+        "rules": {name: RULE_BY_NAME[name].sentence for name in used},
+        "statuses": {term.id: term.label for term in v.STATUSES.terms},
+    }
 
 
 def page_tag(connection: Connection) -> str:
@@ -128,7 +152,6 @@ def not_modified(
 
 def page(
     request: Request,
-    etag: str,
     template: str,
     *,
     title: str,
@@ -156,7 +179,7 @@ def page(
         base=base_of(request),
         **values,
     )
-    sent = {"ETag": etag, **PAGE_HEADERS, **(headers or {})}
+    sent = {**PAGE_HEADERS, **(headers or {})}
     if json_address is not None:
         sent["Link"] = f'<{json_address}>; rel="alternate"; type="application/json"'
     return Response(content, media_type=HTML, headers=sent)

@@ -13,10 +13,10 @@ from api.citations import bibliography, json_ld, style_catalogue
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site import forest_plot
-from api.site.pages import PageRoute, base_of, not_modified, page, page_tag
+from api.site.pages import PageRoute, base_of, page
 from models.core import vocabularies as v
 from models.read import facets, listings
-from models.read.listings import assessment, document
+from models.read.listings import assessment
 from models.read.stated_in import MOST_STATEMENTS, statements_in
 from models.records.identifiers import RESOLVERS, address_of
 from models.records.serializers import Row, sources_by_id, table
@@ -54,9 +54,6 @@ STYLES = (
 @router.get("/sources/{source:reference}")
 def show_source(request: Request, connection: ThreadReader, source: SourceReference) -> Response:
     """Show a source: its reference, notices about it, its evidence by claim, how to cite it."""
-    etag = page_tag(connection)
-    if unchanged := not_modified(request, etag):
-        return unchanged
     found = listings.read_referenced_source(connection, source)
     slug = found["id"]
     lines, more_lines = _lines(connection, slug)
@@ -65,7 +62,6 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
     named = {line["claim"] for line in lines} | {each["claim"] for each in positions}
     return page(
         request,
-        etag,
         "source.html",
         title=found["title"] or found["citation"],
         description=f"{found['citation']}: what this source says, and of which claims.",
@@ -87,7 +83,7 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
         ties=_ties(connection, found),
         by_claim=[(claim, list(of)) for claim, of in groupby(lines, key=itemgetter("claim"))],
         more_lines=more_lines,
-        claims=_standings(connection, named),
+        claims=listings.claim_briefs(connection, named),
         stated=_first_of_each(stated),
         statements=len(stated),
         most=MOST_STATEMENTS,
@@ -131,10 +127,7 @@ def _lines(connection: Connection, slug: str) -> tuple[list[Row], bool]:
         None,
         LINES_OF_SOURCE,
     )
-    lines = [from_json(row["document"]) for row in rows]
-    for line in lines:
-        line["told"] = [forest_plot.in_words(effect) for effect in line["effects"]]
-    return lines, mark is not None
+    return [forest_plot.with_words(from_json(row["document"])) for row in rows], mark is not None
 
 
 def _positions(connection: Connection, slug: str) -> list[Row]:
@@ -147,14 +140,6 @@ def _positions(connection: Connection, slug: str) -> list[Row]:
         .limit(POSITIONS_OF_SOURCE)
     )
     return [dict(row) for row in connection.execute(chosen).mappings()]
-
-
-def _standings(connection: Connection, claims: Iterable[str]) -> dict[str, Row]:
-    """Return the statement and the status of each of these claims that has a document."""
-    chosen = select(document.c.claim, document.c.statement, document.c.status).where(
-        document.c.claim.in_(sorted(claims))
-    )
-    return {row["claim"]: dict(row) for row in connection.execute(chosen).mappings()}
 
 
 def _first_of_each(stated: Iterable[Row]) -> list[Row]:

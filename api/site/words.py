@@ -1,9 +1,7 @@
 """How pages say what is stored: dates, terms, links."""
 
 from calendar import month_name
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from api.pictures.svg import LABELS
 from models.core import vocabularies as v
@@ -68,16 +66,6 @@ def segment(text: str) -> str:
     return quote(text, safe=":")
 
 
-def query_string(pairs: Mapping[str, Any]) -> str:
-    """Return a query string without what is empty; a list becomes one value with commas."""
-    given = {
-        name: ",".join(value) if isinstance(value, (list, tuple)) else value
-        for name, value in pairs.items()
-        if value not in (None, "", [], ())
-    }
-    return urlencode(given, safe=",:")
-
-
 FILTERS = {
     "words": words,
     "label": label,
@@ -85,5 +73,4 @@ FILTERS = {
     "names": names,
     "counted": counted,
     "segment": segment,
-    "query_string": query_string,
 }

@@ -1,6 +1,6 @@
 """Statements for lists and single records, built from filters and sorts."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import itemgetter
@@ -428,6 +428,13 @@ def read_claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
     if row is None:
         raise missing_error(connection, "claim", slug)
     return row
+
+
+def claim_briefs(connection: Connection, claims: Iterable[str]) -> dict[str, Row]:
+    """Return `claim`, `statement` and `status` of each of these claims that has a document."""
+    columns = [document.c[name] for name in ("claim", "statement", "status")]
+    chosen = select(*columns).where(document.c.claim.in_(sorted(claims)))
+    return {row["claim"]: dict(row) for row in connection.execute(chosen).mappings()}
 
 
 def read_evidence_line(connection: Connection, public_id: str) -> Row:

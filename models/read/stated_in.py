@@ -1,7 +1,7 @@
 """The statements of a document, and how the status of each claim behind them ran."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, bindparam, func, select
@@ -35,19 +35,17 @@ def statements_in(connection: Connection, source: str) -> list[Row]:
     """
     names = ("key", "quote", "prefix", "suffix", "start", "end", "asserted_by", "hedges", "note")
 
-    def build() -> Any:
-        joined = occurrence.join(document, document.c.claim == occurrence.c.claim)
-        columns = [occurrence.c[name] for name in names]
-        place = func.coalesce(occurrence.c.start, MAX_INTEGER)
-        return (
-            select(*columns, document.c.fields, document.c.derived)
-            .select_from(joined)
-            .where(occurrence.c.source == bindparam("source"), occurrence.c.state == "accepted")
-            .order_by(place, occurrence.c.claim, occurrence.c.key)
-            .limit(MOST_STATEMENTS)
-        )
-
-    found = connection.execute(build(), {"source": source}).mappings()
+    joined = occurrence.join(document, document.c.claim == occurrence.c.claim)
+    columns = [occurrence.c[name] for name in names]
+    place = func.coalesce(occurrence.c.start, MAX_INTEGER)
+    statement = (
+        select(*columns, document.c.fields, document.c.derived)
+        .select_from(joined)
+        .where(occurrence.c.source == source, occurrence.c.state == "accepted")
+        .order_by(place, occurrence.c.claim, occurrence.c.key)
+        .limit(MOST_STATEMENTS)
+    )
+    found = connection.execute(statement).mappings()
     return [
         {
             **{name: row[name] for name in names},

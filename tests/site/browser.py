@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 # It asks nothing of the internet by itself, and needs neither a screen nor rights of its own.
 FLAGS = (
@@ -40,6 +48,23 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 320, "height": 640}
+
+
+def looks(page: Page) -> Iterator[ViewportSize]:
+    """Yield the ways in which people look at a page, each once the page is shown so and axe has
+    found nothing.
+    """
+    for viewport, scheme in ((WIDE, "light"), (NARROW, "dark")):
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found = Axe().run(page).response["violations"]
+        told = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
+        assert told == [], (viewport, scheme)
+        yield viewport
 
 
 @dataclass

@@ -1,8 +1,8 @@
 // The slider over the years, the card beside a sentence, and the reader's own copy of the text.
 // Without it the page works by links and by the form of the slider.
+import { dayInWords, sayYear, slide } from "./years.js";
+
 const data = JSON.parse(document.getElementById("data").textContent);
-const slider = document.getElementById("year");
-const play = document.getElementById("play");
 const [firstYear, lastYear] = data.years;
 const order = Object.keys(data.statuses);
 
@@ -24,15 +24,9 @@ function colour(element, standing) {
   element.className = [...kept, `status-${standing ? standing[1] : "none"}`].join(" ");
 }
 
-function inWords(date) {
-  const options = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
-  return new Date(date).toLocaleDateString("en-GB", options);
-}
-
 function show(year) {
   const of = (element, name) => standingOn(element.dataset[name], year);
-  document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
-  document.getElementById("shown-year").value = year >= lastYear ? "today" : year;
+  sayYear(year, lastYear);
   each("mark", (mark) => {
     const standing = of(mark, "claim");
     colour(mark, standing);
@@ -50,7 +44,7 @@ function show(year) {
   });
   each("[data-since]", (place) => {
     const standing = of(place, "since");
-    place.textContent = standing ? `since ${inWords(standing[0])}` : "";
+    place.textContent = standing ? `since ${dayInWords(standing[0])}` : "";
   });
   each("[data-rule]", (place) => {
     const standing = of(place, "rule");
@@ -83,8 +77,7 @@ function count(year) {
   );
 }
 
-function goTo(year) {
-  slider.value = year;
+function showAndName(year) {
   show(year);
   const address = new URL(location.href);
   if (year >= lastYear) address.searchParams.delete("as_of");
@@ -92,36 +85,11 @@ function goTo(year) {
   history.replaceState(null, "", address);
 }
 
-let timer = null;
-function stop() {
-  clearInterval(timer);
-  timer = null;
-  play.textContent = "Play";
-  play.setAttribute("aria-pressed", "false");
-}
-function start() {
-  if (Number(slider.value) >= lastYear) goTo(firstYear);
-  play.textContent = "Pause";
-  play.setAttribute("aria-pressed", "true");
-  timer = setInterval(() => {
-    const next = Number(slider.value) + 1;
-    if (next > lastYear) stop();
-    else goTo(next);
-  }, 900);
-}
-
 if (data.places.length) {
-  play.hidden = false;
-  document.getElementById("show").hidden = true;
-  play.addEventListener("click", () => (timer ? stop() : start()));
-  slider.addEventListener("input", () => {
-    if (timer) stop();
-    goTo(Number(slider.value));
-  });
+  const goTo = slide(firstYear, lastYear, showAndName);
   each("[data-year]", (link) =>
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      if (timer) stop();
       goTo(Number(link.dataset.year));
     }),
   );

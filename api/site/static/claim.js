@@ -1,8 +1,9 @@
 // The slider over the years, and what would be without some of the evidence.
 // Without it the page works by its two forms.
+import { dayInWords, sayYear, slide } from "./years.js";
+
 const data = JSON.parse(document.getElementById("data").textContent);
 const slider = document.getElementById("year");
-const play = document.getElementById("play");
 const firstYear = Number(slider.min);
 const lastYear = Number(slider.max);
 
@@ -11,11 +12,6 @@ function chip(status) {
   element.className = `chip status-${status ?? "none"}`;
   element.textContent = status ? data.statuses[status] : "not stated yet";
   return element;
-}
-
-function inWords(date) {
-  const options = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
-  return new Date(date).toLocaleDateString("en-GB", options);
 }
 
 function certain(certainty) {
@@ -27,10 +23,9 @@ function show(year) {
   const standing = data.run.filter(([starts]) => starts <= day).at(-1);
   const first = standing && data.run.slice(0, data.run.indexOf(standing) + 1).findLast(
     ([, status], place, run) => place === 0 || run[place - 1][1] !== status);
-  document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
-  document.getElementById("shown-year").value = year >= lastYear ? "today" : year;
+  sayYear(year, lastYear);
   document.getElementById("status").replaceChildren(chip(standing?.[1]));
-  document.getElementById("since").textContent = standing ? `since ${inWords(first[0])}` : "";
+  document.getElementById("since").textContent = standing ? `since ${dayInWords(first[0])}` : "";
   document.getElementById("certainty").textContent = standing?.[3] ? ` · ${certain(standing[3])}` : "";
   document.getElementById("day").textContent = year >= lastYear ? "" : `(as of the end of ${year})`;
   document.getElementById("rule").textContent = standing
@@ -43,38 +38,8 @@ function show(year) {
   }
 }
 
-let timer = null;
-function stop() {
-  clearInterval(timer);
-  timer = null;
-  play.textContent = "Play";
-  play.setAttribute("aria-pressed", "false");
-}
-function goTo(year) {
-  slider.value = year;
-  show(year);
-}
-function start() {
-  if (Number(slider.value) >= lastYear) goTo(firstYear);
-  play.textContent = "Pause";
-  play.setAttribute("aria-pressed", "true");
-  timer = setInterval(() => {
-    const next = Number(slider.value) + 1;
-    if (next > lastYear) stop();
-    else goTo(next);
-  }, 900);
-}
-
 // A page of an earlier day does not hold what came later, so that its slider asks the server.
-if (!new URLSearchParams(location.search).has("as_of")) {
-  play.hidden = false;
-  document.getElementById("show").hidden = true;
-  play.addEventListener("click", () => (timer ? stop() : start()));
-  slider.addEventListener("input", () => {
-    if (timer) stop();
-    show(Number(slider.value));
-  });
-}
+if (!new URLSearchParams(location.search).has("as_of")) slide(firstYear, lastYear, show);
 
 const form = document.getElementById("what-if");
 if (form) {

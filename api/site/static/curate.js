@@ -32,10 +32,7 @@ export function chip(status) {
   return make("span", { className: `chip status-${status ?? "none"}` }, status ? inWords(status) : "no status");
 }
 
-export function day(moment) {
-  const options = { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" };
-  return new Date(moment).toLocaleDateString("en-GB", options);
-}
+export { dayInWords as day } from "./years.js";
 
 export function randomName() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
