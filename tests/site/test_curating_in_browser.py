@@ -173,6 +173,11 @@ def test_two_people_carry_a_paper_to_a_status(office: Office) -> None:
     change.get_by_role("button", name="Undo this change").click()
     # What was accepted together with it in another change stays.
     expect(cleo.locator("#queue-state")).to_contain_text("Undone: evidence/")
+    # What was undone is not offered again, but the undoing is.
+    expect(change.first).to_contain_text("undo")
+    expect(change.first.locator("summary")).to_have_count(1)
+    expect(change.nth(1)).to_contain_text("undone since")
+    expect(change.nth(1).locator("summary")).to_have_count(0)
     cleo.goto("/claims/ccsvi-causes-ms")
     expect(cleo.locator("#status")).to_have_text("refuted")
     anna.goto("/curate/source?identifier=10.1234/example.1")

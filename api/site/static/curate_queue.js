@@ -6,7 +6,7 @@ import {
 
 // The last changes that are looked at for what may be undone.
 const LATELY = 60;
-const UNDONE = ["accept", "reject", "update", "retract", "merge", "withdraw"];
+const UNDONE = ["accept", "reject", "update", "retract", "merge", "undo"];
 // Fields that say nothing of what is proposed.
 const LEFT_OUT = ["state", "replaced_by", "claim", "created", "updated"];
 let records = [];
@@ -194,13 +194,23 @@ async function loadLately() {
   const since = Math.max(0, newest.data.page.last - LATELY);
   const answer = await ask("GET", `/v1/changes?since=${since}&limit=${LATELY}&include=body`);
   if (!answer.ok) return;
-  const changes = answer.data.data.filter((each) => UNDONE.includes(each.action)).reverse();
-  const cards = changes.map((change) => {
+  const steps = answer.data.data.filter((each) => each.action !== "derive");
+  // Only the last change of a record can be undone, and only with all that was changed together.
+  const last = new Map(steps.map((each) => [each.record, each]));
+  const done = new Set(steps.filter((each) => last.get(each.record).change !== each.change).map((each) => each.change));
+  // A new version of what waits is its proposer's affair.
+  const changes = steps.filter((each) => UNDONE.includes(each.action) && (each.action !== "update" || each.state !== "submitted"));
+  const cards = changes.reverse().map((change) => {
     const [kind, ...rest] = change.record.split("/");
     const id = rest.join("/");
     const row = make("li", { className: "change" },
       make("p", {}, make("strong", {}, inWords(change.action)), ` · ${kind} `, make("code", {}, id),
         ` · ${change.actor}, ${day(change.at)}`, change.comment ? make("span", {}, " · ", make("q", {}, change.comment)) : null));
+    if (done.has(change.change)) {
+      const since = last.get(change.record);
+      if (since !== change) row.firstChild.append(` · ${since.action === "undo" ? "undone" : "changed again"} since`);
+      return row;
+    }
     const details = make("details", {}, make("summary", {}, `What changed, and undo: ${id}`));
     details.addEventListener("toggle", async () => {
       if (!details.open || details.childElementCount > 1) return;
