@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.pictures.svg import LABELS
-from api.site.words import counted, day, words
+from api.site.words import counted, day, known, words
 from models.records.serializers import Row
 from models.status.explanation import Explanation
 
@@ -37,7 +37,7 @@ def in_one_sentence(claim: Row) -> str:
     """Return the status of a claim as one sentence for those who see nothing else."""
     certainty = f", {LABELS[claim['certainty']]} certainty" if claim["certainty"] else ""
     return (
-        f"{LABELS[claim['status']].capitalize()} since {day(claim['status_since'])}{certainty}."
+        f"{LABELS[claim['status']].capitalize()} since {known(claim['status_since'])}{certainty}."
         f" {STATUSES[claim['status']]}"
     )
 
@@ -100,6 +100,8 @@ def _limits(claim: Row, explained: Explanation, lines: Sequence[Mapping[str, Any
 def _up_to_date(claim: Row) -> list[str]:
     newest = claim["evidence_until"]
     evidence = (
-        f"The newest evidence recorded is of {day(newest)}." if newest else "No evidence is dated."
+        f"The newest evidence recorded is of {known(newest)}."
+        if newest
+        else "No evidence is dated."
     )
     return [evidence, f"The record was last changed on {day(claim['updated'])}."]

@@ -127,4 +127,4 @@ def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
 
 
 def _for_script(claim: str, run: Sequence[Any]) -> str:
-    return script_data({"claim": claim, "run": run, **slider_words(run)})
+    return script_data({"claim": claim, "run": run, **slider_words()})

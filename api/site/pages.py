@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -16,16 +16,14 @@ from sqlalchemy import Connection
 from api.http import pagination
 from api.http.errors import Problem
 from api.http.read_route import ReadRoute, Values
-from api.site.words import FILTERS
+from api.site.words import FILTERS, OF_RULES
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.core.errors import NotFound
 from models.core.notice import NOTICE
 from models.core.types import Text
 from models.read import listings
-from models.read.stated_in import Standing
 from models.records.serializers import Row
-from models.status.rules import RULE_BY_NAME
 
 HERE = Path(__file__).parent
 HTML = "text/html"
@@ -122,13 +120,9 @@ def script_data(content: Any) -> Markup:
     return Markup(to_json(content).decode().replace("<", "\\u003c"))  # noqa: S704
 
 
-def slider_words(standings: Iterable[Standing]) -> Row:
-    """Return what the script of a slider says of these: its rules' sentences, the statuses."""
-    used = sorted({standing.rule for standing in standings})
-    return {
-        "rules": {name: RULE_BY_NAME[name].sentence for name in used},
-        "statuses": {term.id: term.label for term in v.STATUSES.terms},
-    }
+def slider_words() -> Row:
+    """Return the words of a slider's script: of the rules and the statuses."""
+    return {"rules": OF_RULES, "statuses": {term.id: term.label for term in v.STATUSES.terms}}
 
 
 def page_tag(connection: Connection) -> str:

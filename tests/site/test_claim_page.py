@@ -12,10 +12,11 @@ import zstandard
 from fastapi.testclient import TestClient
 
 from api.pictures.svg import SWATCHES
-from api.site import claim_summary, forest_plot
+from api.site import claim_summary, forest_plot, words
 from api.site.pages import STATIC
 from models.core import vocabularies as v
 from models.records.serializers import Row
+from models.status.rules import RULE_BY_NAME
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 FILES_OF_DOCS = Path(fastapi_offline.__file__).parent / "static"
@@ -90,7 +91,7 @@ def test_a_page_is_light(client: TestClient, address: str) -> None:
 def test_a_claim_tells_its_status_and_both_sides(client: TestClient) -> None:
     claim = client.get("/v1/claims/ccsvi-causes-ms").json()
     shown = text_of(client.get("/claims/ccsvi-causes-ms", headers=HTML).text)
-    assert "refuted since 31 December 2019" in shown
+    assert "refuted since 2019 · moderate certainty" in shown
     for line in claim["evidence"]:
         assert " ".join(line["finding"].split()) in shown
     counts = claim["counts"]
@@ -164,6 +165,42 @@ def test_statuses_have_the_colours_of_the_pictures() -> None:
             swatch = SWATCHES[status][mode]
             assert f"--{status}: {swatch.fill};" in css
             assert f"--on-{status}: {swatch.ink};" in css
+
+
+def test_a_rule_is_told_plainly_and_its_own_words_are_one_click_away(client: TestClient) -> None:
+    claim = client.get("/v1/claims/ccsvi-causes-ms").json()
+    page = client.get("/claims/ccsvi-causes-ms", headers=HTML).text
+    first = page[page.index("<h1") : page.index('id="in-short"')]
+    assert words.plainly(claim["status_rule"]) in text_of(first)
+    assert f'href="/about/status-rules#{claim["status_rule"]}"' in first
+    article = text_of(client.get(ARTICLE, headers=HTML).text)
+    assert words.plainly(claim["status_rule"]) in article
+    for rule in RULE_BY_NAME.values():
+        assert rule.sentence not in text_of(first)
+        assert rule.sentence not in article
+
+
+def test_every_rule_is_told_plainly() -> None:
+    assert words.OF_RULES.keys() == RULE_BY_NAME.keys()
+    for sentence in words.OF_RULES.values():
+        assert not re.search(r"\b(bod(y|ies)|ranks?|outranks?)\b", sentence)
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        ("2009-12-31", "2009"),
+        ("2012-02-29", "February 2012"),
+        ("2011-02-28", "February 2011"),
+        ("2012-02-28", "28 February 2012"),
+        ("2010-09-29", "29 September 2010"),
+        ("2010-09", "September 2010"),
+        ("2010", "2010"),
+        (None, ""),
+    ],
+)
+def test_a_day_is_told_as_precisely_as_it_is_known(date: str | None, told: str) -> None:
+    assert words.known(date) == told
 
 
 def test_every_status_and_certainty_has_its_sentence() -> None:
