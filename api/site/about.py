@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import Connection, select
 
 from api.http.read_connection import ThreadReader
+from api.site.notes import names_in
 from api.site.pages import PageRoute, page
 from api.site.words import segment
 from models.core import vocabularies as v
@@ -85,6 +86,7 @@ def show_changes(
         feed=f"/changes.atom?{urlencode(pairs)}" if pairs else "/changes.atom",
         days=[(day, list(of)) for day, of in groupby(changes, key=lambda each: each["at"][:10])],
         topics=_topics(connection),
+        names=names_in(connection, [change["comment"] for change in changes]),
         kinds=v.RECORD_KINDS.terms,
         chosen={name: values[0] for name, values in filters.items() if len(values) == 1},
         filters=pairs,

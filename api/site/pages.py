@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from api.http import pagination
 from api.http.errors import Problem
 from api.http.read_route import ReadRoute, Values
+from api.site.notes import linked
 from api.site.words import FILTERS, OF_RULES
 from models.core import vocabularies as v
 from models.core.dates import now
@@ -72,7 +73,7 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.filters.update(FILTERS)
+templates.filters.update(FILTERS, linked=linked)
 templates.globals.update(notice=NOTICE, version=VERSION)
 
 
