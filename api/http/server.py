@@ -485,11 +485,21 @@ def run(
         return _run(config, listening)
 
 
+class Server(uvicorn.Server):
+    """The server, which says where it listens also if the socket was bound before."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say where it listens."""
+        await super().startup(sockets)
+        self._log_started_message(sockets or [])
+
+
 def _run(config: Config, listening: list[socket.socket]) -> bool:
     if config.workers > 1:
+        Server(config)._log_started_message(listening)
         Multiprocess(config, listening).run()
         return True
-    server = uvicorn.Server(config)
+    server = Server(config)
     # uvicorn raises the signal again after an orderly stop.
     with suppress(KeyboardInterrupt):
         server.run(listening)
