@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -79,6 +79,11 @@ templates.globals.update(notice=NOTICE, version=VERSION)
 
 # What others append to a link when it is shared, to follow who opens it.
 TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_cid|mc_eid|igshid|ref_src")
+
+
+# A path whose segments may all be slugs.
+OF_SLUGS = re.compile(r"(/[A-Za-z0-9-]+)+")
+NOT_FOUND, MOVED = 404, 308
 
 
 class LinkRoute(ReadRoute):
@@ -180,10 +185,29 @@ def page(
     return Response(content, media_type=HTML, headers=sent)
 
 
+def right_path(path: str) -> str:
+    """Return a path as pages have it: without a slash at its end, and slugs in small letters."""
+    # One slash at its beginning, since two would lead to another host.
+    bare = f"/{path.strip('/')}"
+    # Identifiers are no slugs: their capitals may matter.
+    return bare.lower() if OF_SLUGS.fullmatch(bare) else bare
+
+
 def error_page(
     request: Request, problem: bytes, status: int, headers: Mapping[str, str]
 ) -> Response:
-    """Return the page of an error, which says what to do about it, from its JSON."""
+    """Return the page of an error, which says what to do about it, from its JSON; or where the page
+    is, if only the writing of its address differs.
+    """
+    right = right_path(request.url.path)
+    if status == NOT_FOUND and right != request.url.path:
+        query = f"?{request.url.query}" if request.url.query else ""
+        moved = {
+            **headers,
+            "Location": quote(right, safe="/:") + query,
+            "Cache-Control": "no-cache",
+        }
+        return Response(status_code=MOVED, headers=moved)
     body = Problem.model_validate_json(problem)
     content = templates.get_template("error.html").render(
         title=body.title.capitalize(),

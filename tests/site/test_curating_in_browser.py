@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -287,7 +288,7 @@ def test_what_rests_on_a_proposal_is_told_before_and_after(office: Office) -> No
 
 # What nobody should have to read: the words of a validator, and of programs.
 OF_PROGRAMS = re.compile(r"Input|String|Value|List|[Ff]ield required|slug|vocabulary|integer|item")
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "evidence": {
         "sample_size": "many",
         "effects": [{"measure": "x", "estimate": "z"}, {"estimate": True}],
