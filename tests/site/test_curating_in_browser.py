@@ -264,6 +264,16 @@ def test_a_quote_is_picked_in_code_points_and_rejected_with_a_reason(office: Off
     expect(fate).to_contain_text("Nobody doubts it.")
 
 
+def test_a_source_is_proposed_by_its_doi_alone(office: Office) -> None:
+    page = office.open("/curate/source?identifier=doi:10.1234/by.doi", "Anna")
+    expect(page.get_by_label("Value")).to_have_value("10.1234/by.doi")
+    page.locator("#f-id").fill("by-doi-2014")
+    page.locator("#f-title").fill("A work that is found by its DOI")
+    page.locator("#f-study_design").select_option("cohort")
+    page.get_by_role("button", name="Propose the source").click()
+    expect(page.locator("#done")).to_contain_text("by-doi-2014 waits for a second person")
+
+
 def test_what_rests_on_a_proposal_is_told_before_and_after(office: Office) -> None:
     page = office.open("/curate", "Anna")
     source, line = "lone-2015", "ccsvi-causes-ms:lone-2015"

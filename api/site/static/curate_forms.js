@@ -303,6 +303,8 @@ async function proposeSource() {
       return showErrors({ status: 422, data: { errors: [error] } });
     }
   }
+  // The form does not ask: whoever accepts the source looks whether its identifiers are those of the work.
+  if (record.identifiers) record.identifiers = record.identifiers.map((each) => ({ verification: "unverified", ...each }));
   const answer = await ask("POST", "/v1/sources", record, once(record));
   if (!answer.ok) return showErrors(answer, ([name, ...rest]) => (name in byName ? [name, ...rest] : ["more"]));
   element("find").hidden = true;
