@@ -84,7 +84,7 @@ def show_claim(
         occurrences=parts["occurrences"],
         positions=positions,
         relations=relations,
-        has_chain=bool(relation_graph.causal_chain(connection, claim, 1)["relations"]),
+        has_chain=relation_graph.has_chain(connection, claim),
         names=names_in(connection, _notes(core, lines, relations, positions)),
         groups=sorted({line["independence_group"] for line in lines}),
         levels=[term for term in v.EVIDENCE_LEVELS.terms if term.id != "not_gradable"],
