@@ -32,13 +32,13 @@ OF_RULES = {
     "many_null_results": "At least five independent studies of the stronger kinds speak against it,"
     " more than five times as many as speak for it.",
     "nothing_supports": "There is evidence against it, and none for it.",
-    "against_outranks_support": "Of the strongest evidence that there is, more than twice as many"
-    " independent studies speak against it as for it.",
+    "against_outranks_support": "Among the strongest evidence, more than twice as many independent"
+    " studies speak against it as for it.",
     "both_sides": "There is evidence on both sides, and neither side is clearly stronger.",
     "better_evidence_inconclusive": "More speaks for it than against it, but stronger studies gave"
     " no answer either way.",
-    "support_outranks_against": "Of the strongest evidence that there is, more than twice as many"
-    " independent studies speak for it as against it.",
+    "support_outranks_against": "At least two independent studies speak for it, among the strongest"
+    " more than twice as many as speak against it.",
     "one_body_or_weak": "Something speaks for it, but it comes from a single study or team, or is"
     " weak.",
 }

@@ -60,7 +60,8 @@ async function showEffect(record, row) {
 function rowOf(record, _place, proposals) {
   const text = titleOf(record);
   const address = record.state === "accepted" ? pageOf(record) : null;
-  const by = DECIDED.includes(record.action) ? ` by ${record.actor}` : "";
+  const undone = record.action === "undo" ? `; a decision was undone by ${record.actor}` : "";
+  const by = DECIDED.includes(record.action) ? ` by ${record.actor}` : undone;
   const row = make("li", { className: "row" },
     make("span", {}, make("span", { className: `fate fate-${record.state}` }, FATES[record.state])),
     make("div", {},
