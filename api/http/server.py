@@ -8,7 +8,7 @@ import math
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Thread
 from typing import Any
@@ -65,6 +65,7 @@ MOST_SCRAPES = 10
 EXPORTER_SHUTDOWN_SECONDS = 1
 
 log = logging.getLogger("claimbase.metrics")
+log_of_uvicorn = logging.getLogger("uvicorn.error")
 
 
 class Clock:
@@ -485,18 +486,26 @@ def run(
         return _run(config, listening)
 
 
+def _tell_where(listening: Iterable[socket.socket]) -> None:
+    """Log where the server listens, as uvicorn does where it has bound the address itself."""
+    for each in listening:
+        host, port, *_ = each.getsockname()
+        host = f"[{host}]" if ":" in host else host
+        log_of_uvicorn.info(f"Uvicorn running on http://{host}:{port} (Press CTRL+C to quit)")
+
+
 class Server(uvicorn.Server):
     """The server, which says where it listens also if the socket was bound before."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say where it listens."""
         await super().startup(sockets)
-        self._log_started_message(sockets or [])
+        _tell_where(sockets or [])
 
 
 def _run(config: Config, listening: list[socket.socket]) -> bool:
     if config.workers > 1:
-        Server(config)._log_started_message(listening)
+        _tell_where(listening)
         Multiprocess(config, listening).run()
         return True
     server = Server(config)
