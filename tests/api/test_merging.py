@@ -411,6 +411,16 @@ def test_an_undone_acceptance_is_told_without_what_is_proposed(desk: Desk) -> No
     assert desk.disagreements() == []
 
 
+def test_a_claim_that_was_taken_back_is_told_without_a_link(desk: Desk) -> None:
+    claim = desk.accepted("claim", "once-accepted")
+    desk.undo(desk.record("claim", claim)["serial"])
+    page = desk.ask(None, "GET", "/changes").text
+    assert "<strong>Claim is a proposal again</strong>: The claim once-accepted holds." in page
+    entry = desk.ask(None, "GET", "/changes.atom").text.partition("</entry>")[0]
+    assert "Claim is a proposal again: The claim once-accepted holds." in entry
+    assert "/claims/once-accepted" not in entry
+
+
 def test_an_undone_rejection_was_never_public(desk: Desk) -> None:
     record = desk.propose("anna", "evidence", "never-public")
     rejected = desk.decide("reject", "evidence", record, comment="no")

@@ -120,9 +120,9 @@ def test_what_is_not_public_is_withheld_and_keeps_its_place(seeded: Store) -> No
         assert each["action"] == "create"
 
 
-def test_what_was_taken_back_is_named_and_loads_again(seeded: Store, other: Store) -> None:
-    in_every_state(seeded)
-    with seeded.database.read() as connection:
+def test_what_was_taken_back_is_named_and_loads_again(empty: Store, other: Store) -> None:
+    in_every_state(empty)
+    with empty.database.read() as connection:
         (accepted,) = connection.scalars(
             select(table(Revision).c.serial).where(
                 table(Revision).c.record == "evidence/x-causes-y:later-accepted",
@@ -130,16 +130,16 @@ def test_what_was_taken_back_is_named_and_loads_again(seeded: Store, other: Stor
             )
         )
     cleo = Key(id="cleo", name="cleo", role="curator", created=now(), expires=None, revoked=None)
-    with changes.begin(seeded.database, actor="cleo", comment="too early") as change:
+    with changes.begin(empty.database, actor="cleo", comment="too early") as change:
         assert undo(change, cleo, accepted) == ["evidence/x-causes-y:later-accepted"]
-    content = exported(seeded)
+    content = exported(empty)
     (told,) = (each for each in records(content) if each.get("action") == "undo")
     assert (told["of"], told["claim"]) == ("evidence/x-causes-y:later-accepted", "x-causes-y")
     assert (told["actor"], told["comment"], told["body"]) == ("cleo", "too early", None)
     load(other, content)
     assert exported(other) == content
     assert disagreements(other) == []
-    with seeded.database.read() as here, other.database.read() as there:
+    with empty.database.read() as here, other.database.read() as there:
         for moment in ("9999", told["at"]):
             then, now_there = (
                 load_as_recorded(connection, "x-causes-y", moment) for connection in (here, there)
