@@ -21,7 +21,14 @@ from models.records.source import (
     SourceIdentifier,
     SourceVersion,
 )
-from models.search.index import Beginning, ClaimSearch, SourceSearch
+from models.search.index import (
+    Beginning,
+    ClaimSearch,
+    ClaimWord,
+    EvidenceSearch,
+    SourceSearch,
+    SourceWord,
+)
 from models.write.idempotency import Idempotency
 
 tables = (
@@ -49,6 +56,9 @@ tables = (
     EvidenceDocument,
     EvidenceTerm,
     ClaimSearch,
+    EvidenceSearch,
     SourceSearch,
+    ClaimWord,
+    SourceWord,
     Beginning,
 )
