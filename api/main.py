@@ -50,6 +50,7 @@ from api.routes import (
     health,
     history,
     index,
+    match,
     matrix,
     parse,
     pictures,
@@ -62,7 +63,7 @@ from api.routes import (
     vocabularies,
 )
 from api.settings import Settings, installed_version
-from api.site import about, articles, curating, embed, feeds, home, lists, pages, search
+from api.site import about, articles, check, curating, embed, feeds, home, lists, pages, search
 from api.site import claims as claim_pages
 from api.site import sources as source_pages
 from api.site import topics as topic_pages
@@ -81,6 +82,7 @@ MODULES = (
     evidence,
     matrix,
     claim_parts,
+    match,
     parse,
     source_lookup,
     sources,
@@ -102,6 +104,7 @@ SITE = (
     claim_pages,
     lists,
     search,
+    check,
     topic_pages,
     source_pages,
     about,
@@ -118,6 +121,7 @@ ROUTERS = (
     review.reads,
     api_keys.reads,
     api_keys.own,
+    check.pasted,
 )
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 SENT_HEADERS = [

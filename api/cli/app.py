@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import anchors, database, imports, keys, sources
+from api.cli import anchors, database, imports, keys, matching, sources
 from api.cli.serve import serve
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for command in (
     app.command()(command)
 app.command("backup")(database.back_up)
 app.command()(database.restore)
+app.command()(matching.match)
 app.add_typer(keys.commands, name="keys")
 app.add_typer(imports.commands, name="import")
 app.add_typer(sources.commands, name="sources")

@@ -80,7 +80,7 @@ SHOWN_TO_ALL = (
         "get_assessment",
         "get_source",
     ),
-    *("list_source_claims", "parse_sources", "lookup_sources", "export"),
+    *("list_source_claims", "parse_sources", "lookup_sources", "match_claims", "export"),
 )
 MORE_WITH_A_KEY = (
     *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
