@@ -253,6 +253,13 @@ class LineFilters(Filters):
     )
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    year: Many[Year] = Field(NO_VALUES, description="Evidence published in this year.")
+    year_gte: Year | None = Field(
+        None, alias="year.gte", description="Evidence published in this year or later."
+    )
+    year_lte: Year | None = Field(
+        None, alias="year.lte", description="Evidence published in this year or earlier."
+    )
     source: Many[Reference] = Field(
         NO_VALUES, description=f"Evidence from this source: {SOURCE_REFERENCE}"
     )
@@ -289,6 +296,9 @@ class ClaimFilters(LineFilters):
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
     has_conflict: bool | None = Field(
         None, description="Whether counted evidence stands on both sides."
+    )
+    single_group: bool | None = Field(
+        None, description="Whether its support is of one independent group alone."
     )
     leaning: Many[v.Leaning] = Field(
         NO_VALUES, description="On which sides counted evidence stands."
@@ -354,6 +364,7 @@ class EvidenceFilters(Filters):
     )
     external_id: ExternalIds = Field(NO_VALUES, description=EXTERNAL_ID)
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
+    year: Many[Year] = Field(NO_VALUES, description="Published in this year.")
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -425,6 +436,7 @@ class SourceFilters(Filters):
     integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
+    year: Many[Year] = Field(NO_VALUES, description="Published in this year.")
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -554,11 +566,12 @@ LINE_CONDITIONS: Mapping[str, Condition] = {
     "evidence_level": compare_column(line.c.level),
     "direction": compare_column(line.c.direction),
     "study_design": compare_column(line.c.study_design),
+    "year": compare_column(line.c.year),
     "source": compare_column(line.c.source),
 }
 # Of what follows from the evidence, and so differs from day to day.
 STANDING_FIELDS = (
-    *("status", "certainty", "has_conflict"),
+    *("status", "certainty", "has_conflict", "single_group"),
     *("leaning", "unassessed_because", "searched_found_none"),
 )
 # The columns that hold all terms which the lines of a claim have in a field; see

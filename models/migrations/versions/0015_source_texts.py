@@ -1,4 +1,4 @@
-"""Whole texts of sources, under a licence."""
+"""Whole texts of sources, under a licence; whether a claim's support is of a single group."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,21 @@ def text() -> sa.String:
     return sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
+# Derived tables: the rules that follow fill the column with what is right.
+STANDING = ("claim_document", "status_period")
+
+
 def upgrade() -> None:
+    for table in STANDING:
+        with op.batch_alter_table(table) as batch:
+            batch.add_column(
+                sa.Column("single_group", sa.Boolean(), nullable=False, server_default=sa.false())
+            )
+        with op.batch_alter_table(table) as batch:
+            batch.alter_column("single_group", server_default=None)
+    op.create_index(
+        "ix_claim_document_single_group_claim", "claim_document", ["single_group", "claim"]
+    )
     with op.batch_alter_table("source") as batch:
         batch.add_column(sa.Column("text", sa.JSON(), nullable=True))
     op.create_table(
@@ -27,6 +41,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_claim_document_single_group_claim", "claim_document")
+    for table in STANDING:
+        with op.batch_alter_table(table) as batch:
+            batch.drop_column("single_group")
     op.drop_table("source_text")
     with op.batch_alter_table("source") as batch:
         batch.drop_column("text")
