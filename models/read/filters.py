@@ -8,7 +8,7 @@ several parameters must all hold.
 import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, to_json
@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     exists,
     false,
     func,
@@ -66,10 +67,10 @@ _WITH_COMMAS = ("doi:", "uri:", "10.", "http://", "https://")
 
 def split(value: object) -> object:
     """Split text, or each item of a list, at commas; with a DOI or a URI only before the next
-    identifier.
+    identifier. Between two commas there may be nothing.
     """
     if isinstance(value, str):
-        return split_text(value)
+        return [part for part in split_text(value) if part]
     if not isinstance(value, list):
         return value
     parts: list[object] = []
@@ -326,6 +327,9 @@ class EvidenceFilters(Filters):
         None, alias="level.lte", description="At this level or better (1 is best)."
     )
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
+    bears_on: Literal["claim", "relation"] | None = Field(
+        None, description="Whether it bears on the claim, or on a relation of it."
+    )
     directness: Many[v.Directness] = Field(
         NO_VALUES, description="Whether the line tests the claim itself."
     )
@@ -412,7 +416,9 @@ class SourceFilters(Filters):
         description="Family name or group's name of an author; case and accents do not matter.",
     )
     journal: Names = Field(
-        NO_VALUES, description="Journal, in full or as abbreviated, exactly; repeat it for several."
+        NO_VALUES,
+        description="Journal, in full or as abbreviated, or a part of its name; case does not "
+        "matter. Repeat it for several.",
     )
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
     title_status: Many[v.TitleStatus] = Field(NO_VALUES, description="Where its title comes from.")
@@ -509,8 +515,30 @@ def _by_author(_operator: str, keys: Any) -> ColumnElement[bool]:
     return exists().where(author.c.source == source.c.id, author.c.name_key.in_(keys))
 
 
-def _in_journal(_operator: str, names: Any) -> ColumnElement[bool]:
-    return or_(source.c.container_title.in_(names), source.c.container_title_short.in_(names))
+def _in_journal(_operator: str, patterns: Any) -> ColumnElement[bool]:
+    titles = (source.c.container_title, source.c.container_title_short)
+    return or_(
+        *(
+            func.lower(title).like(pattern, escape=_ESCAPE)
+            for title in titles
+            for pattern in patterns
+        )
+    )
+
+
+_ESCAPE = "!"
+
+
+def _part_of_name(name: str) -> str:
+    """Return the pattern of names that have this part, whatever the case.
+
+    Databases tell the case of ASCII letters alone, so any one letter stands for each other one.
+    """
+    letters = (
+        letter.lower() if letter.isascii() else "_"
+        for letter in re.sub(rf"([%_{_ESCAPE}])", rf"{_ESCAPE}\1", name)
+    )
+    return f"%{''.join(letters)}%"
 
 
 def _contains(of: ColumnElement[Any], before: str = '"') -> Condition:
@@ -540,6 +568,11 @@ def _of_record(asked: Condition) -> Condition:
 def _pools(_operator: str, sources: Any) -> ColumnElement[bool]:
     same = (pooled.c.claim == line.c.claim, pooled.c.key == line.c.key)
     return exists().where(*same, pooled.c.source.in_(sources)).correlate(line)
+
+
+def _bears_on(_operator: str, what: Any) -> ColumnElement[bool]:
+    found = case((line.c.on_relation == false(), "claim"), else_="relation")
+    return cast("ColumnElement[bool]", found == what)
 
 
 def _tied_by(tie: str) -> Condition:
@@ -614,6 +647,7 @@ EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
         for name in ("extraction", "checked_against")
     },
     "pools": _pools,
+    "bears_on": _bears_on,
     **{
         name: has_line_term(name)
         for name in ("external_id", "collection", "rating_scheme", "rating", "scheme_and_rating")
@@ -664,6 +698,7 @@ COMPARED_AS: Mapping[str, Callable[[Any], Any]] = {
     # A time given in part means all of it: «~» sorts after whatever may follow.
     "updated.lte": lambda moment: moment + "~",
     "author": lambda names: [name_key(name) for name in names],
+    "journal": lambda names: [_part_of_name(name) for name in names],
 }
 
 
