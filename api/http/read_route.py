@@ -180,8 +180,8 @@ class QueryParser:
         return parameters
 
     def _without_empty(self, values_of: dict[str, list[str]]) -> dict[str, list[str]]:
-        """Return the parameters without those that are empty or blank, which are as if they were not
-        given: forms send every field. An unknown one stays a mistake.
+        """Return the parameters without those that are blank, which are as if they were not given:
+        forms send every field. An unknown one stays a mistake.
         """
         given = {
             name: [value for value in values if value.strip() or name not in self.is_list]

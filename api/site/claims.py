@@ -20,7 +20,7 @@ from api.site.pages import (
 )
 from models.core import vocabularies as v
 from models.core.dates import now
-from models.read import listings
+from models.read import listings, relation_graph
 from models.read.predictions import predictions
 from models.read.stated_in import standings
 from models.records.serializers import Row
@@ -80,7 +80,7 @@ def show_claim(
         sources=sources,
         occurrences=parts["occurrences"],
         assessments=parts["assessments"],
-        relations=_relations(connection, parts["relations"]),
+        relations=_relations(connection, parts["relations"], query.as_of),
         groups=sorted({line["independence_group"] for line in lines}),
         levels=[term for term in v.EVIDENCE_LEVELS.terms if term.id != "not_gradable"],
         as_of=query.as_of,
@@ -114,11 +114,14 @@ def _lines(evidence: Sequence[Row], explained: Explanation) -> list[Row]:
     return sorted(lines, key=lambda line: line["rank"])
 
 
-def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
-    """Return the ties from a claim, each with the statement and the status of its target."""
+def _relations(connection: Connection, relations: Sequence[Row], day: str | None) -> list[Row]:
+    """Return the ties from a claim, each with the statement and the status of its target, today or
+    on a day.
+    """
     if not relations:
         return []
-    known = listings.claim_briefs(connection, {relation["target"] for relation in relations})
+    targets = {relation["target"] for relation in relations}
+    known = relation_graph.describe_claims(connection, targets, day)
     return [
         {**relation, "of": known[relation["target"]]}
         for relation in relations
