@@ -35,7 +35,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 # What had been published longer before an article than this is all in its first year.
 YEARS_BEFORE = 5
 # So much of a text is shown with the marks, so that the page stays light; the whole is a link away.
-MOST_SHOWN = 60_000
+MOST_SHOWN = 40_000
 
 
 class ArticleParameters(Filters):

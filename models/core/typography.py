@@ -26,8 +26,10 @@ _SEVERAL = {
 _INVISIBLE = "\u00ad\u200b-\u200d\u2060\ufeff"
 _COMBINING = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _GAP = rf"[\s{_INVISIBLE}]"
+# One blank between two words is what it is compared as; most are, so they are passed over.
+_PLAIN = r"(?<=[^\W_]) (?=[^\W_])"
 _SPECIAL = re.compile(
-    rf"(?P<gap>{_GAP}+)|(?P<dash>[-\u2010-\u2015\u2212]+)"
+    rf"(?!{_PLAIN})(?P<gap>{_GAP}+)|(?P<dash>[-\u2010-\u2015\u2212]+)"
     rf"|(?P<several>[{''.join(_SEVERAL)}])|(?P<accented>[^\s{_COMBINING}][{_COMBINING}]+)"
 )
 _AFTER_DASH = re.compile(rf"(?P<gap>{_GAP}*)(?P<letter>[^\W\d_]?)")
