@@ -22,7 +22,14 @@ from models.records.source import (
     SourceVersion,
 )
 from models.records.source_text import SourceText
-from models.search.index import Beginning, ClaimSearch, SourceSearch
+from models.search.index import (
+    Beginning,
+    ClaimSearch,
+    ClaimWord,
+    EvidenceSearch,
+    SourceSearch,
+    SourceWord,
+)
 from models.write.idempotency import Idempotency
 
 tables = (
@@ -51,6 +58,9 @@ tables = (
     EvidenceDocument,
     EvidenceTerm,
     ClaimSearch,
+    EvidenceSearch,
     SourceSearch,
+    ClaimWord,
+    SourceWord,
     Beginning,
 )

@@ -42,7 +42,7 @@ from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
-from models.records.revision import PUBLIC_STATES, Revision, Serial
+from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision, Serial
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
@@ -66,7 +66,8 @@ class Listing:
     request to request. `index_id` is the id as columns of an index that has the rows in order.
     `default` is the default sort. `absent` has, by the name of a sort, the value of rows without
     one, and whether it sorts last upwards: such rows come last, upwards or downwards. `summary` is
-    the table with the columns of `tables.SUMMARY`, if they are of the requested time.
+    the table with the columns of `tables.SUMMARY`, if they are of the requested time. `rank`
+    reads a page of it by relevance, as `read_page` does.
     """
 
     rows: FromClause
@@ -79,6 +80,15 @@ class Listing:
     absent: Mapping[str, tuple[Any, bool]] = field(default_factory=dict)
     extra_values: Mapping[str, Any] = field(default_factory=dict)
     summary: FromClause | None = None
+    rank: "RankedPages | None" = None
+
+
+# A page of rows, and the sort values of the last one, or None if no page follows.
+RowsAndMark = tuple[list[Row], list[Any] | None]
+RankedPages = Callable[
+    [Connection, Listing, Select[Any], Mapping[str, Any], Sequence[Any] | None, int], RowsAndMark
+]
+RELEVANCE = "relevance"
 
 
 def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
@@ -169,11 +179,13 @@ def read_page(
     sort: Sequence[str],
     after: Sequence[Any] | None,
     limit: int,
-) -> tuple[list[Row], list[Any] | None]:
+) -> RowsAndMark:
     """Return a page of rows, and the sort values of the last one, or None if no page follows.
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
+    if listing.rank is not None and tuple(sort) == (RELEVANCE,):
+        return listing.rank(connection, listing, statement, parameters, after, limit)
 
     def build(places: Mapping[str, Any]) -> Select[Any]:
         chosen, keys, marks = _chosen(listing, places, sort, goes_on=after is not None)
@@ -279,7 +291,7 @@ def walk_by_term(listing: Listing, places: Mapping[str, Any], *, by_id: bool = T
         listing,
         rows=walked
         if alone
-        else prepend_to_join(walked, walked.c.claim, listing.rows, document.c.claim),
+        else prepend_to_join(walked, walked.c.claim == document.c.claim, listing.rows),
         conditions=lambda _places: [*conditions, *listing.conditions(others)],
         id=(walked.c.claim,),
         summary=walked if listing.summary is not None else None,
@@ -543,10 +555,9 @@ def read_source(connection: Connection, slug: str) -> Row:
 
 
 def read_revision(connection: Connection, number: int) -> Row:
-    """Return the revision with a serial."""
-    found = (
-        connection.execute(select(revision).where(revision.c.serial == number)).mappings().first()
-    )
+    """Return the revision with a serial, and whether it took back what was public."""
+    one = select(revision, TOOK_BACK.label("took_back")).where(revision.c.serial == number)
+    found = connection.execute(one).mappings().first()
     if found is None:
         raise NotFound(
             f"There is no revision {number}; the last one is {current_serial(connection)}."

@@ -145,6 +145,11 @@ def _with_status(
     return [{**edge, "status": status[_key(edge)]} for edge in relations]
 
 
+def has_chain(connection: Connection, claim: str, day: str | None = None) -> bool:
+    """Return whether a claim is a cause or an effect of another one, as of a day if not None."""
+    return bool(_relations_at(connection, [claim], "both", ["leads_to"], day))
+
+
 def causal_chain(
     connection: Connection, start: str, depth: int = MAX_STEPS, day: str | None = None
 ) -> Row:
