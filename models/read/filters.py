@@ -301,6 +301,14 @@ class ClaimFilters(SearchFilter, LineFilters):
         NO_VALUES, description="Asserted by (slug, see the facet asserted_by)."
     )
     certainty: Many[v.Certainty] = Field(NO_VALUES, description="Certainty of the conclusion.")
+    best_level: Many[v.EvidenceLevel] = Field(
+        NO_VALUES,
+        description="Best level among its lines, which is the field `evidence_level`; the filter of"
+        " that name finds claims with any line of a level.",
+    )
+    best_level_lte: v.EvidenceLevel | None = Field(
+        None, alias="best_level.lte", description="A best level of this or better (1 is best)."
+    )
     document: Many[Reference] = Field(
         NO_VALUES, description=f"Stated in this source: {SOURCE_REFERENCE}"
     )
@@ -641,7 +649,8 @@ def summary_conditions(of: FromClause) -> dict[str, Condition]:
 
 
 CLAIM_CONDITIONS: Mapping[str, Condition] = {
-    name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)
+    **{name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)},
+    "best_level": compare_column(document.c.evidence_level),
 }
 EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
     **{
@@ -823,7 +832,10 @@ def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[
     """Return the same conditions on what had been published by the day `as_of`; the period of that
     day is joined.
     """
-    of_that_day = {name: compare_column(period.c[name]) for name in STANDING_FIELDS}
+    of_that_day = {
+        **{name: compare_column(period.c[name]) for name in STANDING_FIELDS},
+        "best_level": compare_column(period.c.evidence_level),
+    }
     known = {**CLAIM_CONDITIONS, **of_that_day}
     return holds_on(parameters["as_of"]) + _conditions_on_claims(parameters, known)
 

@@ -260,10 +260,16 @@ SORTS = [sign + name for name in KEYS for sign in ("", "-")]
 
 
 def in_order(claims: list[Record], sort: str) -> list[str]:
-    """Return the ids sorted by these names; what is equal stands in the order of the id."""
+    """Return the ids sorted by these names; what is equal stands in the order of the id, and claims
+    without a value come last.
+    """
     ordered = sorted(claims, key=lambda claim: claim["id"])
-    for name in reversed(sort.split(",")):
-        ordered.sort(key=KEYS[name.removeprefix("-")], reverse=name.startswith("-"))
+    for sign_and_name in reversed(sort.split(",")):
+        name = sign_and_name.removeprefix("-")
+        ordered.sort(key=KEYS[name], reverse=sign_and_name.startswith("-"))
+        if name in ("certainty", "evidence_level"):
+            without = [claim for claim in ordered if claim[name] is None]
+            ordered = [claim for claim in ordered if claim[name] is not None] + without
     return [claim["id"] for claim in ordered]
 
 

@@ -72,6 +72,18 @@ def test_support_of_a_single_group_is_what_the_counts_of_a_claim_say(client: Tes
             assert {each["id"] for each in get_json(client, path)["data"]} == meant
 
 
+def test_the_best_level_is_the_field_of_a_claim(client: TestClient) -> None:
+    for as_of in ("", "&as_of=2011"):
+        path = f"/v1/claims?limit=200&fields=id,evidence_level{as_of}"
+        claims = get_json(client, path)["data"]
+        for level in ("1", "4", "not_gradable"):
+            best = get_json(client, f"{path}&best_level={level}")["data"]
+            assert best == [each for each in claims if each["evidence_level"] == level]
+        better = get_json(client, f"{path}&best_level.lte=3")["data"]
+        assert better == [each for each in claims if each["evidence_level"] in ("1", "2", "3")]
+        assert better
+
+
 def test_a_year_is_that_of_a_line_in_each_list(client: TestClient) -> None:
     lines = get_json(client, "/v1/evidence?year=2014&limit=200")["data"]
     assert {line["year"] for line in lines} == {2014}
