@@ -21,6 +21,7 @@ from models.records.source import (
     SourceIdentifier,
     SourceVersion,
 )
+from models.records.source_text import SourceText
 from models.search.index import (
     Beginning,
     ClaimSearch,
@@ -39,6 +40,7 @@ tables = (
     SourceIdentifier,
     SourceVersion,
     SourceCitation,
+    SourceText,
     Claim,
     ClaimTopic,
     Occurrence,
