@@ -32,7 +32,8 @@ bench: $(VENV)/dev.stamp
 # Pins every dependency with its hashes; commit what it writes.
 lock:
 	uv pip compile pyproject.toml --extra postgres --group build $(LOCK) -o requirements/run.txt
-	uv pip compile pyproject.toml --extra postgres --group build --group dev $(LOCK) -o requirements/dev.txt
+	uv pip compile pyproject.toml --extra postgres --extra match --group build -c requirements/run.txt $(LOCK) -o requirements/match.txt
+	uv pip compile pyproject.toml --extra postgres --extra match --group build --group dev -c requirements/match.txt $(LOCK) -o requirements/dev.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Writes the examples of the OpenAPI document anew from the seed content.
