@@ -22,6 +22,7 @@ from models.records.source import (
     SourceVersion,
 )
 from models.search.index import Beginning, ClaimSearch, SourceSearch
+from models.search.vectors import ClaimVector
 from models.write.idempotency import Idempotency
 
 tables = (
@@ -51,4 +52,5 @@ tables = (
     ClaimSearch,
     SourceSearch,
     Beginning,
+    ClaimVector,
 )

@@ -19,6 +19,7 @@ from models.records.serializers import Row
 from models.records.source import Source
 from models.search.query import label_prefixes
 from models.search.tokenizer import index_text
+from models.search.vectors import ClaimVector
 
 BATCH_SIZE = 500
 
@@ -61,7 +62,7 @@ claim_search, source_search = serializers.table(ClaimSearch), serializers.table(
 beginning = serializers.table(Beginning)
 # The table of words of each record type, and its column with the record's id.
 WORD_TABLES = {"claim": (claim_search, "claim"), "source": (source_search, "source")}
-SEARCH_TABLES = (ClaimSearch, SourceSearch, Beginning)
+SEARCH_TABLES = (ClaimSearch, SourceSearch, Beginning, ClaimVector)
 # The tables that are derived together with a claim's document.
 CLAIM_TABLES = (ClaimSearch, Beginning)
 # The tables, column and indexes of the full-text index. They have no table class, since they differ

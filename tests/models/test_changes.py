@@ -363,6 +363,7 @@ def test_keys_begin_with_the_claim() -> None:
             "claim_term",
             "status_period",
             "claim_search",
+            "claim_vector",
             "evidence_document",
         )
     }
