@@ -59,17 +59,16 @@ def _load() -> "MiniLM | NoModel":
         return NOT_INSTALLED
     file = Path(package.origin).parent / "model.onnx"
     try:
-        model = file.read_bytes()
-        vocabulary = VOCABULARY.read_bytes()
+        sums = (_sha256(file), _sha256(VOCABULARY))
     except OSError:
         log.exception("a file of the model cannot be read")
         return BROKEN
-    if (_sha256(model), _sha256(vocabulary)) != (MODEL_SHA256, VOCABULARY_SHA256):
+    if sums != (MODEL_SHA256, VOCABULARY_SHA256):
         return OTHER_FILE
     try:
         from models.search.minilm import MiniLM
 
-        return MiniLM(model, VOCABULARY)
+        return MiniLM(file, VOCABULARY)
     except ImportError as error:
         log.warning("a library of the model is missing", extra={"error": str(error)})
         return NOT_INSTALLED
@@ -79,5 +78,6 @@ def _load() -> "MiniLM | NoModel":
         return BROKEN
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

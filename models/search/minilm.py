@@ -18,13 +18,13 @@ Vector = NDArray[np.float32]
 class MiniLM:
     """The model in memory. Threads may share it; each text takes one thread, and holds no lock."""
 
-    def __init__(self, model: bytes, vocabulary: Path) -> None:
+    def __init__(self, model: Path, vocabulary: Path) -> None:
         options = onnxruntime.SessionOptions()
         # The other processors are there for other requests. More threads are not faster with texts
         # as short as sentences.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
+            str(model), options, providers=["CPUExecutionProvider"]
         )
         self._tokenizer = BertWordPieceTokenizer(str(vocabulary), lowercase=True)
         self._tokenizer.enable_truncation(MAX_TOKENS)

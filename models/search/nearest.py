@@ -81,6 +81,9 @@ class Nearest:
     def __init__(self, model: MiniLM) -> None:
         self.model = model
         self._copy = _Copy()
+        self._last = (
+            0  # The last position that was in the table when the copy was compared with it.
+        )
         self._lock = Lock()
 
     def find(
@@ -126,7 +129,8 @@ class Nearest:
         """Bring the copy up to date, and return it with its size. At first this reads all."""
         last = _last_position(connection)
         with self._lock:
-            if last != self._copy.position:
+            # It is lower than that of the copy after the last vector was deleted.
+            if last != self._last:
                 _add_new(connection, self._copy)
                 number = connection.scalar(select(func.count()).select_from(claim_vector)) or 0
                 outdated = len(self._copy.claims) - min(number, MAX_VECTORS)
@@ -134,6 +138,7 @@ class Nearest:
                 if not 0 <= outdated <= MAX_OUTDATED:
                     self._copy = _Copy()
                     _add_new(connection, self._copy)
+                self._last = last
             return self._copy, len(self._copy.claims)
 
 
