@@ -11,15 +11,17 @@ class ReferenceSearch:
     index.
     """
 
-    def __init__(self, title: str, texts: Sequence[str]) -> None:
-        self.texts = [tokenizer.tokenize(each) for each in (title, *texts)]
+    def __init__(self, labels: Sequence[str], texts: Sequence[str]) -> None:
+        every = (*labels, *texts)
+        self.texts = [tokenizer.tokenize(each) for each in every]
+        self.texts += [[joined] for each in every for joined in tokenizer.joined_tokens(each)]
 
     def phrase(self, phrase: Phrase) -> bool:
         size = len(phrase)
         return any(
-            tuple(tokens[place : place + size]) == phrase
+            all(map(_is_meant, tokens[place : place + size], phrase))
             for tokens in self.texts
-            for place in range(len(tokens))
+            for place in range(len(tokens) - size + 1)
         )
 
     def alternative(self, alternative: Alternative) -> bool:
@@ -34,3 +36,8 @@ class ReferenceSearch:
             and not any(self.term(term) for term in branch.unwanted)
             for branch in query
         )
+
+
+def _is_meant(token: str, wanted: str) -> bool:
+    beginning, star, _ = wanted.partition("*")
+    return token.startswith(beginning) if star else token == wanted

@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
@@ -23,6 +23,7 @@ from models.core.types import clean_text
 from models.core.vocabulary import OneOf, Term, Vocabulary
 from models.read import facets, listings, references
 from models.read.filters import requested_parameters
+from models.read.search_results import MAX_RANKED, Search
 from models.records.serializers import Row
 
 # How many query strings without their cursor are cached.
@@ -57,6 +58,30 @@ class Paging(BaseModel):
     )
 
 
+class SearchOut(BaseModel):
+    """How `q` was understood."""
+
+    match: Literal["all", "any"] = Field(
+        description="Whether all of its words are there, or any of them."
+    )
+    did_you_mean: str | None = Field(
+        description="What it may have meant, if it has words that no record has."
+    )
+    ranked: int = Field(
+        description="So many of the best matches come in the order of their relevance; what else"
+        " matches comes after them in the order of the ids."
+    )
+
+
+def search_out(search: Search) -> dict[str, Any]:
+    """Return the members of `SearchOut`."""
+    return {
+        "match": search.match,
+        "did_you_mean": search.did_you_mean,
+        "ranked": MAX_RANKED,
+    }
+
+
 class Page(BaseModel):
     """Where the list goes on."""
 
@@ -65,6 +90,7 @@ class Page(BaseModel):
     count: int | None = Field(
         default=None, description="Number of records on all pages, where asked for."
     )
+    search: SearchOut | None = Field(default=None, description="With `q`: how it was understood.")
 
 
 def header(request: Request, name: str) -> str | None:
@@ -123,13 +149,14 @@ def listing_response(
     statement: Select[Any],
     query: Any,
     lines: Lines,
-    fit: Fit = len,
     more: Mapping[str, Any] | None = None,
+    search: Search | None = None,
+    fit: Fit = len,
 ) -> Response:
     """Return one page of a list and the cursor of the next.
 
     If nothing changed it is a 304, which does not read the list. The page ends early after the rows
-    that fit. `more` are further members of it.
+    that fit. `more` are further members of it. `search` is what the listing was searched for.
     """
     asked = _asked(request, connection, listing, query)
     etag = list_tag(connection)
@@ -139,6 +166,8 @@ def listing_response(
     page: dict[str, Any] = {"limit": query.limit, "next": cursor}
     if query.count:
         page["count"] = facets.count(connection, listing, asked.parameters)
+    if search is not None:
+        page["search"] = search_out(search)
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     records = b",".join(lines(connection, rows))
     members = to_json({"page": page, **(more or {})})

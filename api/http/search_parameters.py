@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection
 
 from api.http.errors import ParameterError
@@ -13,8 +13,8 @@ from api.http.pagination import Lines
 from models.core.errors import Fault
 from models.database.full_text import Query
 from models.read import listings, search_results
+from models.read.search_results import Search
 from models.records.serializers import Row, sources_out
-from models.search.query import parse_query
 
 Highlight = dict[str, str]
 HIGHLIGHT = (
@@ -35,23 +35,26 @@ class HighlightParameters(BaseModel):
 
 def apply_search(
     request: Request, connection: Connection, listing: listings.Listing, kind: str, query: Any
-) -> tuple[Query | None, listings.Listing]:
-    """Return the query in `q` and the listing with only its matches.
+) -> tuple[Search | None, listings.Listing]:
+    """Return what `q` asks for and the listing with only its matches.
 
-    Without `q`, return None and the listing as it is. Raises ParameterError for parameters that
-    need `q`: `highlight` and `sort=relevance`.
+    Without `q`, or if it is empty, as forms send it, return None and the listing as it is. Raises
+    ParameterError for parameters that need `q`: `highlight`, `match` and `sort=relevance`.
     """
-    if query.q is not None:
-        search_query = parse_query(query.q, request.app.state.synonyms)
-        return search_query, search_results.search_listing(connection, listing, kind, search_query)
+    sort = tuple(getattr(query, "sort", ()))
+    is_empty = query.q is not None and not query.q.strip()
+    if query.q is not None and not is_empty:
+        synonyms = request.app.state.synonyms
+        search = search_results.search(connection, kind, query.q, synonyms, query.match)
+        found = search_results.search_listing(connection, listing, kind, search, sort)
+        return search, found
     names = []
-    sorts = [name.removeprefix("-") for name in getattr(query, "sort", ())]
-    if search_results.RELEVANCE in sorts:
+    if listings.RELEVANCE in [name.removeprefix("-") for name in sort]:
         names.append("sort")
-    if getattr(query, "highlight", None):
-        names.append("highlight")
+    if not is_empty:
+        names += [name for name in ("highlight", "match") if getattr(query, name, None)]
     if names:
-        detail = "Sorting by relevance and highlighting need q, the text to search for."
+        detail = "Sorting by relevance, highlighting and match need q, the text to search for."
         faults = [Fault(at=name, code="needs_q", detail=detail) for name in names]
         raise ParameterError(detail, faults)
     return None, listing
@@ -66,6 +69,16 @@ def highlighting_claims(lines: Lines, query: Query, day: str | None) -> Lines:
 
     def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
         return _joined(lines(connection, rows), search_results.highlights(rows, query, day))
+
+    return highlighted
+
+
+def highlighting_evidence(lines: Lines, query: Query) -> Lines:
+    """Return a function that writes lines of evidence as JSON with `highlight`."""
+
+    def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        found = [from_json(row["document"]) for row in rows]
+        return _joined(lines(connection, rows), search_results.line_highlights(found, query))
 
     return highlighted
 

@@ -36,7 +36,8 @@ from models.read.filters import (
     PastMoment,
     requested_parameters,
 )
-from models.read.search_results import HIGHLIGHT_PARTS, RELEVANCE
+from models.read.listings import RELEVANCE
+from models.read.search_results import HIGHLIGHT_PARTS, Search
 from models.records.evidence import EvidenceOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
@@ -53,7 +54,7 @@ ClaimPart = Annotated[str, choices("include", PARTS)]
 ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, pending_proposals.SUBMITTED])]
 Submitted = Annotated[str, choices("include", [pending_proposals.SUBMITTED])]
 ClaimSort = Annotated[str, pagination.sorts(listings.CLAIMS, RELEVANCE)]
-EvidenceSort = Annotated[str, pagination.sorts(listings.EVIDENCE)]
+EvidenceSort = Annotated[str, pagination.sorts(listings.EVIDENCE, RELEVANCE)]
 Fields = Many[ClaimField]
 
 
@@ -99,7 +100,7 @@ class ClaimPage(pending_proposals.WithProposals):
     notice: str = Field(description=GENERAL)
 
 
-class EvidenceParameters(EvidenceFilters, Paging):
+class EvidenceParameters(EvidenceFilters, Paging, search_parameters.HighlightParameters):
     """Which lines of evidence, in what order."""
 
     sort: Many[EvidenceSort] = Field(
@@ -119,10 +120,18 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
+class FoundEvidence(EvidenceOut):
+    """A line of evidence as a list gives it."""
+
+    highlight: search_parameters.Highlight | None = Field(
+        default=None, description=search_parameters.HIGHLIGHT
+    )
+
+
 class EvidencePage(pending_proposals.WithProposals):
     """A page of lines of evidence."""
 
-    data: list[EvidenceOut]
+    data: list[FoundEvidence]
     page: Page
     notice: str = Field(description="The general notice, and after it that of the one claim asked.")
 
@@ -164,6 +173,9 @@ class Facets(BaseModel):
 
     total: int = Field(description="Claims found.")
     data: dict[str, Facet]
+    search: pagination.SearchOut | None = Field(
+        default=None, description="With `q`: how it was understood."
+    )
 
 
 def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
@@ -210,7 +222,7 @@ def claims_response(
             request, connection, chosen, listing, query, list_formats.cited_sources
         )
     parts = parts_of(query.fields, query.include)
-    marked = sought if query.highlight else None
+    marked = sought.query if sought is not None and query.highlight else None
     read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *HIGHLIGHT_PARTS]))
     if query.as_of is None:
         statement = listings.claims_statement(read)
@@ -225,7 +237,7 @@ def claims_response(
             request, connection, listing, statement, query, lines, "claims"
         )
     return pagination.listing_response(
-        request, connection, listing, statement, query, lines, more={"notice": NOTICE}
+        request, connection, listing, statement, query, lines, {"notice": NOTICE}, sought
     )
 
 
@@ -283,9 +295,11 @@ def count_claims(
         return unchanged
     by = query.by or facets.FACETS
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
-    _, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
+    sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     total, found = facets.facets(connection, listing, parameters, by)
-    answer = {"total": total, "data": found}
+    answer: dict[str, Any] = {"total": total, "data": found}
+    if sought is not None:
+        answer["search"] = pagination.search_out(sought)
     return pagination.json_response(to_json(answer), etag)
 
 
@@ -501,16 +515,36 @@ def evidence_response(
     notice: str = NOTICE,
 ) -> Response:
     """Return the response of a list of lines of evidence that meet more conditions."""
-    listing = listings.with_conditions(listings.EVIDENCE, *also)
+    listing, lines, sought = evidence_search(request, connection, query, *also)
     return pagination.listing_response(
         request,
         connection,
         listing,
         listings.evidence_statement(),
         query,
-        evidence_lines,
-        more={"notice": notice},
+        lines,
+        {"notice": notice},
+        sought,
     )
+
+
+def evidence_search(
+    request: Request,
+    connection: Connection,
+    query: EvidenceParameters,
+    *also: ColumnElement[bool],
+) -> tuple[listings.Listing, pagination.Lines, Search | None]:
+    """Return the listing of lines of evidence that a query asks for, with these conditions.
+
+    With it, the function that writes its lines, and what is searched for.
+    """
+    sought, listing = search_parameters.apply_search(
+        request, connection, listings.EVIDENCE, "evidence", query
+    )
+    lines: pagination.Lines = evidence_lines
+    if sought is not None and query.highlight:
+        lines = search_parameters.highlighting_evidence(lines, sought.query)
+    return listings.with_conditions(listing, *also), lines, sought
 
 
 def evidence_lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:

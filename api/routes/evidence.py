@@ -16,8 +16,8 @@ from api.routes.claims import (
     EvidencePage,
     EvidenceParameters,
     SubmittedParameters,
-    evidence_lines,
     evidence_response,
+    evidence_search,
 )
 from models.core.types import Text
 from models.read import listings
@@ -56,13 +56,15 @@ def list_evidence(
     """
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence")
     chosen = list_formats.requested_format(request, query)
+    listing, lines, _ = evidence_search(request, connection, query)
+    statement = listings.evidence_statement()
     if chosen is list_formats.TABLE:
         return list_formats.whole_response(
             request,
             connection,
             chosen,
-            listings.EVIDENCE,
-            listings.evidence_statement(),
+            listing,
+            statement,
             query,
             evidence_table.table_lines,
             "evidence",
@@ -70,13 +72,7 @@ def list_evidence(
         )
     if chosen is not None:
         return list_formats.lines_response(
-            request,
-            connection,
-            listings.EVIDENCE,
-            listings.evidence_statement(),
-            query,
-            evidence_lines,
-            "evidence",
+            request, connection, listing, statement, query, lines, "evidence"
         )
     return pending_proposals.with_proposals(evidence_response(request, connection, query), waiting)
 

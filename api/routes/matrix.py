@@ -75,7 +75,7 @@ def list_matrix(
     """
     chosen = list_formats.requested_format(request, query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
-    _, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
+    sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
 
     def rows(connection: Connection, found: Sequence[Row]) -> Iterator[MatrixRow]:
         if query.as_of is not None:
@@ -102,7 +102,15 @@ def list_matrix(
             request, connection, listing, statement, query, json_lines, "matrix"
         )
     return pagination.listing_response(
-        request, connection, listing, statement, query, json_lines, _fitting, {"notice": NOTICE}
+        request,
+        connection,
+        listing,
+        statement,
+        query,
+        json_lines,
+        {"notice": NOTICE},
+        sought,
+        _fitting,
     )
 
 

@@ -21,7 +21,7 @@ from api.routes.source_lookup import UnreadableOut, told
 from models.core.types import Text
 from models.read import listings
 from models.read.filters import NO_VALUES, SOURCE_REFERENCE, Filters, Many, SourceFilters
-from models.read.search_results import RELEVANCE
+from models.read.listings import RELEVANCE
 from models.read.source_lookup import look_up
 from models.records.serializers import Row, sources_out
 from models.records.source import SourceOut
@@ -134,7 +134,7 @@ def list_sources(
         )
     statement = listings.sources_statement()
     lines = (
-        search_parameters.highlighting_sources(sought)
+        search_parameters.highlighting_sources(sought.query)
         if query.highlight and sought is not None
         else _lines
     )
@@ -143,7 +143,7 @@ def list_sources(
             request, connection, listing, statement, query, lines, "sources"
         )
     listed = pagination.listing_response(
-        request, connection, listing, statement, query, lines, more=more
+        request, connection, listing, statement, query, lines, more, sought
     )
     return pending_proposals.with_proposals(listed, waiting)
 

@@ -40,6 +40,11 @@ class Suggestion(BaseModel):
     kind: Literal["topic", "claim", "source"]
     id: str
     label: str = Field(description="A topic's label, a claim's statement, a source's title.")
+    wording: str | None = Field(
+        default=None,
+        description="Another wording of a claim, in which words begin so where its statement's"
+        " do not.",
+    )
     citation: str | None = Field(
         default=None, description="A source in short form, such as 'Doepp et al. 2010'."
     )

@@ -260,8 +260,11 @@ def show_evidence(
     request: Request, connection: ThreadReader, query: Annotated[EvidenceListParameters, Query()]
 ) -> Response:
     """Show lines of evidence that meet the filters as a table."""
+    _, listing = search_parameters.apply_search(
+        request, connection, listings.EVIDENCE, "evidence", query
+    )
     rows, cursor, parameters = pagination.read_rows(
-        request, connection, listings.EVIDENCE, listings.evidence_statement(), query
+        request, connection, listing, listings.evidence_statement(), query
     )
     lines = [from_json(row["document"]) for row in rows]
     return page(
@@ -269,7 +272,7 @@ def show_evidence(
         "evidence.html",
         title="Evidence",
         description="Lines of evidence across claims, with their designs, sizes and effects.",
-        total=facets.count(connection, listings.EVIDENCE, parameters),
+        total=facets.count(connection, listing, parameters),
         lines=[forest_plot.with_words(line) for line in lines],
         claims=listings.claim_briefs(connection, {line["claim"] for line in lines}),
         choices=(

@@ -32,10 +32,11 @@ def ordered_join(left: FromClause, right: FromClause, on: ColumnElement[bool]) -
     return _InOrder(left, right, on)
 
 
-def prepend_to_join(
-    start: FromClause, key: ColumnElement[Any], rows: FromClause, record: ColumnElement[Any]
-) -> FromClause:
-    """Return the rows whose `record` is a `key` of `start`, in a join that starts from `start`."""
+def prepend_to_join(start: FromClause, on: ColumnElement[bool], rows: FromClause) -> FromClause:
+    """Return the rows joined to those of `start`, in a join that starts from `start`.
+
+    The condition is on the first of the rows' tables.
+    """
     if isinstance(rows, Join):
-        return Join(prepend_to_join(start, key, rows.left, record), rows.right, rows.onclause)
-    return ordered_join(start, rows, key == record)
+        return Join(prepend_to_join(start, on, rows.left), rows.right, rows.onclause)
+    return ordered_join(start, rows, on)

@@ -21,7 +21,14 @@ from models.records.source import (
     SourceIdentifier,
     SourceVersion,
 )
-from models.search.index import Beginning, ClaimSearch, SourceSearch
+from models.search.index import (
+    Beginning,
+    ClaimSearch,
+    ClaimWord,
+    EvidenceSearch,
+    SourceSearch,
+    SourceWord,
+)
 from models.search.vectors import ClaimVector
 from models.write.idempotency import Idempotency
 
@@ -50,7 +57,10 @@ tables = (
     EvidenceDocument,
     EvidenceTerm,
     ClaimSearch,
+    EvidenceSearch,
     SourceSearch,
+    ClaimWord,
+    SourceWord,
     Beginning,
     ClaimVector,
 )

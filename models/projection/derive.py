@@ -84,7 +84,8 @@ def _derive_one(rows: Rows, claim: claim_aggregate.ClaimAggregate) -> None:
         for (field, value), day in sorted(terms.items())
     ]
     rows["status_period"] += _period_rows(slug, course)
-    for name, found in index.claim_rows(slug, claim.claim["statement"], served).items():
+    accepted = [row for row in claim.evidence if row["state"] == "accepted"]
+    for name, found in index.claim_rows(claim.claim, served, accepted).items():
         rows[name] += found
 
 

@@ -8,7 +8,7 @@ several parameters must all hold.
 import re
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, to_json
@@ -234,10 +234,22 @@ KNOWN_AT = (
 
 SearchText = Annotated[Text, Field(max_length=500)]
 Q = (
-    'Full text: all of these words, in whatever form; `"a phrase"` as it is,'
+    'Full text: all of these words, in whatever form; `"a phrase"` as it is, `begin*`,'
     " `-without` what must not be there, `or`"
-    " between what will do. The best comes first unless `sort` says otherwise."
+    " between what will do; an identifier, or an author and a year. The best comes first unless"
+    " `sort` says otherwise."
 )
+MATCH = (
+    "Whether `all` words of `q` must be there, or `any`. By default all, or any if no record has"
+    " all; `page.search` says which."
+)
+
+
+class SearchFilter(Filters):
+    """What to search for."""
+
+    q: SearchText | None = Field(None, description=Q)
+    match: Literal["all", "any"] | None = Field(None, description=MATCH)
 
 
 class LineFilters(Filters):
@@ -258,10 +270,9 @@ class LineFilters(Filters):
     )
 
 
-class ClaimFilters(LineFilters):
+class ClaimFilters(SearchFilter, LineFilters):
     """Which claims."""
 
-    q: SearchText | None = Field(None, description=Q)
     status: Many[v.Status] = Field(NO_VALUES, description="Derived status.")
     status_ne: Many[v.Status] = Field(
         NO_VALUES, alias="status.ne", description="Any status but these."
@@ -308,7 +319,7 @@ class ClaimFilters(LineFilters):
     as_of: Day | None = Field(None, description=AS_OF)
 
 
-class EvidenceFilters(Filters):
+class EvidenceFilters(SearchFilter):
     """Which lines of evidence. Only accepted ones are given."""
 
     level: Many[v.EvidenceLevel] = Field(NO_VALUES, description="Level, as graded.")
@@ -386,10 +397,9 @@ class CollectionFilters(Filters):
     """Which collections: all of them."""
 
 
-class SourceFilters(Filters):
+class SourceFilters(SearchFilter):
     """Which sources."""
 
-    q: SearchText | None = Field(None, description=Q)
     type: Many[v.SourceType] = Field(NO_VALUES, description="Type of source.")
     identifier: Identifiers = Field(
         NO_VALUES,

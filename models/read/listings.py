@@ -63,7 +63,7 @@ class Listing:
     Statements of a listing with a `name` are cached; `extra_values` are its values that differ from
     request to request. `index_id` is the id as columns of an index that has the rows in order.
     `default` is the default sort. `summary` is the table with the columns of `tables.SUMMARY`, if
-    they are of the requested time.
+    they are of the requested time. `rank` reads a page of it by relevance, as `read_page` does.
     """
 
     rows: FromClause
@@ -75,6 +75,15 @@ class Listing:
     default: tuple[str, ...] = ()
     extra_values: Mapping[str, Any] = field(default_factory=dict)
     summary: FromClause | None = None
+    rank: "RankedPages | None" = None
+
+
+# A page of rows, and the sort values of the last one, or None if no page follows.
+RowsAndMark = tuple[list[Row], list[Any] | None]
+RankedPages = Callable[
+    [Connection, Listing, Select[Any], Mapping[str, Any], Sequence[Any] | None, int], RowsAndMark
+]
+RELEVANCE = "relevance"
 
 
 def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
@@ -155,11 +164,13 @@ def read_page(
     sort: Sequence[str],
     after: Sequence[Any] | None,
     limit: int,
-) -> tuple[list[Row], list[Any] | None]:
+) -> RowsAndMark:
     """Return a page of rows, and the sort values of the last one, or None if no page follows.
 
     Reads one row more than asked for; never an offset, so that each page costs the same.
     """
+    if listing.rank is not None and tuple(sort) == (RELEVANCE,):
+        return listing.rank(connection, listing, statement, parameters, after, limit)
 
     def build(places: Mapping[str, Any]) -> Select[Any]:
         chosen, keys, marks = _chosen(listing, places, sort, goes_on=after is not None)
@@ -265,7 +276,7 @@ def walk_by_term(listing: Listing, places: Mapping[str, Any], *, by_id: bool = T
         listing,
         rows=walked
         if alone
-        else prepend_to_join(walked, walked.c.claim, listing.rows, document.c.claim),
+        else prepend_to_join(walked, walked.c.claim == document.c.claim, listing.rows),
         conditions=lambda _places: [*conditions, *listing.conditions(others)],
         id=(walked.c.claim,),
         summary=walked if listing.summary is not None else None,

@@ -1,43 +1,300 @@
 """Search results: filtered listings, highlighted texts, and suggestions while somebody types."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
+from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, select
+from sqlalchemy import (
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    literal,
+    or_,
+    select,
+)
 
 from models.database import full_text
-from models.database.full_text import Query
+from models.database.full_text import Query, Term
 from models.database.join_order import prepend_to_join
-from models.read.listings import Listing, document, topic
+from models.read.listings import (
+    RELEVANCE,
+    Listing,
+    RowsAndMark,
+    document,
+    fetch_listing,
+    read_page,
+    topic,
+)
+from models.records.near_matches import most_alike
 from models.records.serializers import Row, sources_by_id
-from models.search.index import WORD_TABLES, LocatedText, beginning, claim_texts, source_texts
-from models.search.query import highlight, normalise_prefix
+from models.search import ranking, record_texts
+from models.search.index import LABEL_WORDS, WORD_TABLES, beginning
+from models.search.query import (
+    any_word,
+    highlight,
+    label_prefixes,
+    normalise_prefix,
+    parse_query,
+)
+from models.search.record_texts import LocatedText
+from models.search.synonyms import Synonyms
+from models.search.tokenizer import tokenize
+from models.search.word_counts import (
+    number_of_records,
+    records_with,
+    spelt_out,
+    words_between,
+)
 
-RELEVANCE = "relevance"
+# Whether all words of a search must match, or any.
+ALL, ANY = "all", "any"
+# Ranking more would take long where many records match, and people read the first of them.
+MAX_RANKED = 1_000
+# The score of what is not ranked: worse than every other.
+UNRANKED = 0
+# A word is corrected to one that begins with as many same letters and is about as long.
+SAME_LETTERS = 2
+LENGTH_DIFFERENCE = 2
+_LETTERS = re.compile(r"[^\W\d_]{4,}")
 MAX_HIGHLIGHTS = 20
 MAX_SUGGESTIONS = 10
 # The parts of a document that `highlights` needs.
 HIGHLIGHT_PARTS = ("occurrences", "evidence", "sources", "relations")
 
 
-def search_listing(connection: Connection, listing: Listing, kind: str, query: Query) -> Listing:
-    """Return a listing of only the claims or sources that match a query.
+@dataclass(frozen=True)
+class Search:
+    """What is searched for: the query, and how it is to be understood.
 
-    The best match comes first unless the listing is sorted otherwise.
+    `match` is `all` if all its words must be there, or `any`. `did_you_mean` is the text with words
+    that are in the index in the place of those that no record has.
     """
-    table, key = WORD_TABLES[kind]
-    matches = full_text.matches(connection, table, key)
-    (record,) = listing.id
+
+    query: Query
+    match: str
+    did_you_mean: str | None = None
+
+
+def search(
+    connection: Connection, kind: str, text: str, synonyms: Synonyms, match: str | None
+) -> Search:
+    """Return what a text asks for among the records of one type.
+
+    All words must match, or, if no record has all of them and `match` is None, any of them.
+    """
+    query = parse_query(text, synonyms)
+    if match == ANY:
+        return Search(any_word(query), ANY)
+    if match == ALL or not query or _finds(connection, kind, query):
+        return Search(query, ALL)
+    meant = did_you_mean(connection, kind, text, synonyms)
+    some = any_word(query)
+    if some == query or not _finds(connection, kind, some):
+        return Search(query, ALL, meant)
+    return Search(some, ANY, meant)
+
+
+def _finds(connection: Connection, kind: str, query: Query) -> bool:
+    """Return whether any record has the words of a query."""
+    found = full_text.unscored_matches(connection, WORD_TABLES[kind])
+    statement = select(*found.c).limit(1)
+    values = {"search_query": full_text.query_text(connection, query)}
+    return connection.execute(statement, values).first() is not None
+
+
+def did_you_mean(connection: Connection, kind: str, text: str, synonyms: Synonyms) -> str | None:
+    """Return a text with the words that no record has replaced by the most similar words of labels.
+
+    Return None if there are none such, or if that finds nothing either.
+    """
+
+    def corrected(word: re.Match[str]) -> str:
+        return _corrected(connection, kind, word[0]) or word[0]
+
+    meant = _LETTERS.sub(corrected, text)
+    found = meant != text and _finds(connection, kind, parse_query(meant, synonyms))
+    return meant if found else None
+
+
+def _corrected(connection: Connection, kind: str, word: str) -> str | None:
+    tokens = tokenize(word)
+    if len(tokens) != 1 or _finds(connection, kind, parse_query(word, {})):
+        return None
+    (token,) = tokens
+    start = token[:SAME_LETTERS]
+    words = [
+        other
+        for labels in LABEL_WORDS
+        for other in words_between(connection, labels, start, start + "~")
+        if abs(len(other) - len(token)) <= LENGTH_DIFFERENCE
+    ]
+    similar = most_alike(token, words)
+    return spelt_out(connection, similar[0]) if similar else None
+
+
+def search_listing(
+    connection: Connection, listing: Listing, kind: str, search: Search, sort: Sequence[str]
+) -> Listing:
+    """Return a listing of only the records that match a search, the best match first by default.
+
+    A sort by relevance alone is ranked here, within `MAX_RANKED`. Where relevance is one sort of
+    several, the order is that of the database's own score.
+    """
+    table = WORD_TABLES[kind]
+    scored = any(name.endswith(RELEVANCE) for name in sort) and tuple(sort) != (RELEVANCE,)
+    if scored:
+        found = full_text.matches(connection, table)
+    else:
+        found = full_text.unscored_matches(connection, table, "title", "words")
+    same = [
+        found.c[key] == part
+        for key, part in zip(table.primary_key.columns.keys(), listing.id, strict=True)
+    ]
     return replace(
         listing,
-        rows=prepend_to_join(matches, matches.c.record, listing.rows, record),
-        sorts={**listing.sorts, RELEVANCE: matches.c.score},
-        name=f"{listing.name}, searched",
+        rows=prepend_to_join(found, and_(*same), listing.rows),
+        sorts={**listing.sorts, RELEVANCE: found.c.score if scored else literal(UNRANKED)},
+        name=f"{listing.name}, searched" + (" with scores" if scored else ""),
         default=(RELEVANCE,),
-        extra_values={"search_query": full_text.query_text(connection, query)},
+        extra_values={"search_query": full_text.query_text(connection, search.query)},
+        rank=None if scored else partial(_ranked_page, kind, search, found),
     )
+
+
+def _ranked_page(
+    kind: str,
+    search: Search,
+    found: FromClause,
+    connection: Connection,
+    listing: Listing,
+    statement: Select[Any],
+    parameters: Mapping[str, Any],
+    after: Sequence[Any] | None,
+    limit: int,
+) -> RowsAndMark:
+    """Return a page of the records that match, the best first; see `listings.read_page`.
+
+    Not more than `MAX_RANKED` are ranked; those that match too come after them, by their ids.
+    """
+    scores, is_complete = _scores(kind, search, found, connection, listing, parameters)
+    marks = sorted((score, *record) for record, score in scores.items())
+    if after is not None:
+        marks = marks[bisect_right(marks, tuple(after)) :]
+    marks = marks[: limit + 1]
+    if len(marks) <= limit and not is_complete:
+        passed = after[1:] if after is not None and after[0] == UNRANKED else None
+        ids = _unranked(connection, listing, parameters, passed, limit + 1 + len(scores))
+        marks += [(UNRANKED, *record) for record in ids if record not in scores]
+    rows = _rows_of(connection, listing, statement, parameters, marks[:limit])
+    return rows, list(marks[limit - 1]) if len(marks) > limit else None
+
+
+Scores = dict[tuple[str, ...], int]
+
+
+def _scores(
+    kind: str,
+    search: Search,
+    found: FromClause,
+    connection: Connection,
+    listing: Listing,
+    parameters: Mapping[str, Any],
+) -> tuple[Scores, bool]:
+    """Return the score of the first records that match, by their ids, and whether these are all.
+
+    Where there are more, those come first that have the words in their labels.
+    """
+    ids = len(listing.id)
+
+    def candidates(query: Query, labels_only: bool) -> Sequence[Sequence[Any]]:
+        text = full_text.query_text(connection, query, labels_only=labels_only)
+
+        def build(places: Mapping[str, Any]) -> Select[Any]:
+            chosen = select(*listing.id, found.c.title, found.c.words).select_from(listing.rows)
+            return chosen.where(*listing.conditions(places)).limit(bindparam("most", type_=Integer))
+
+        more = {"search_query": text, "most": MAX_RANKED + 1}
+        return fetch_listing(connection, listing, parameters, ("candidates",), build, more)[1]
+
+    rows = candidates(search.query, labels_only=False)
+    is_complete = len(rows) <= MAX_RANKED
+    terms = ranking.wanted_terms(search.query)
+    tokens = [token for term in terms for phrase in term[0] for token in phrase]
+    counts = records_with(connection, kind, tokens)
+    weights = ranking.weights(search.query, counts, number_of_records(connection, kind))
+    if not is_complete:
+        telling = _most_telling(search, weights)
+        rows = [*rows[:-1], *candidates(telling, labels_only=True)]
+    ranked = ranking.RankedQuery(search.query, weights)
+    return {tuple(row[:ids]): ranked.score(row[ids], row[ids + 1]) for row in rows}, is_complete
+
+
+def _most_telling(search: Search, weights: Mapping[Term, float]) -> Query:
+    """Return the branches of a search for any word whose word is rarest, or the whole search."""
+    if search.match == ALL:
+        return search.query
+    rarest = max(weights[branch.wanted[0]] for branch in search.query)
+    return tuple(branch for branch in search.query if weights[branch.wanted[0]] == rarest)
+
+
+def _unranked(
+    connection: Connection,
+    listing: Listing,
+    parameters: Mapping[str, Any],
+    passed: Sequence[str] | None,
+    limit: int,
+) -> list[tuple[str, ...]]:
+    """Return the ids of the first records that match, by their ids, after one if given."""
+    statement = select(*listing.id)
+    ordered = replace(listing, rank=None)
+    rows, _ = read_page(connection, ordered, statement, parameters, ("id",), passed, limit)
+    names = [part.name for part in listing.id]
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def _rows_of(
+    connection: Connection,
+    listing: Listing,
+    statement: Select[Any],
+    parameters: Mapping[str, Any],
+    marks: Sequence[tuple[Any, ...]],
+) -> list[Row]:
+    """Return the rows with these ids, in this order, with their marks."""
+    if not marks:
+        return []
+    padding = (1 << (len(marks) - 1).bit_length()) - len(marks)
+    wanted = {
+        f"id_{number}_{place}": value
+        for number, (_, *record) in enumerate([*marks, *[marks[-1]] * padding])
+        for place, value in enumerate(record)
+    }
+
+    def build(_places: Mapping[str, Any]) -> Select[Any]:
+        places = range(len(listing.id))
+        records = [
+            and_(*(listing.id[place] == bindparam(f"id_{number}_{place}") for place in places))
+            for number in range(len(marks) + padding)
+        ]
+        return statement.add_columns(*listing.id).where(or_(*records))
+
+    what = ("ranked rows", statement, len(marks) + padding)
+    names, found = fetch_listing(connection, listing, parameters, what, build, wanted)
+    own, ids = names[: -len(listing.id)], len(listing.id)
+    by_id = {tuple(row[-ids:]): dict(zip(own, row, strict=False)) for row in found}
+    return [
+        {**by_id[record], **{f"mark_{place}": value for place, value in enumerate(mark)}}
+        for mark in marks
+        for record in [mark[1:]]
+        if record in by_id
+    ]
 
 
 def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[dict[str, str]]:
@@ -48,8 +305,8 @@ def highlights(documents: Iterable[Row], query: Query, day: str | None) -> list[
     results = []
     for row in documents:
         parts = {name: from_json(row[name]) for name in HIGHLIGHT_PARTS}
-        statement = from_json(row["fields"])["statement"]
-        texts = [(("statement",), statement), *claim_texts(parts, day or "9999")]
+        labels = record_texts.claim_labels(from_json(row["fields"]))
+        texts = [*labels, *record_texts.claim_texts(parts, day or "9999")]
         results.append(_highlight_texts(texts, query))
     return results
 
@@ -58,7 +315,16 @@ def source_highlights(sources: Iterable[Row], query: Query) -> list[dict[str, st
     """Return for each source its texts that match a query, with `<mark>`, by their path."""
     results = []
     for source in sources:
-        texts = [(("title",), source["title"] or ""), *source_texts(source)]
+        texts = [*record_texts.source_labels(source), *record_texts.source_texts(source)]
+        results.append(_highlight_texts(texts, query))
+    return results
+
+
+def line_highlights(lines: Iterable[Row], query: Query) -> list[dict[str, str]]:
+    """Return for each line of evidence its texts that match a query, likewise."""
+    results = []
+    for line in lines:
+        texts = [*record_texts.line_labels(line), *record_texts.line_texts(line)]
         results.append(_highlight_texts(texts, query))
     return results
 
@@ -91,7 +357,7 @@ def suggest(connection: Connection, text: str, kinds: Sequence[str]) -> list[Row
     labels: dict[tuple[str, str], Row] = {}
     for kind in kinds:
         ids = [record for chosen_kind, record in chosen if chosen_kind == kind]
-        for record, label in _labels(connection, kind, ids).items():
+        for record, label in _labels(connection, kind, ids, prefix).items():
             labels[kind, record] = label
     return [{"kind": kind, "id": record, **labels[kind, record]} for kind, record in chosen]
 
@@ -109,8 +375,11 @@ def _matching_ids(connection: Connection, kind: str, prefix: str) -> list[str]:
     return list(dict.fromkeys(connection.scalars(scan)))
 
 
-def _labels(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, Row]:
-    """Return the labels of records of one type by id, and of sources also the citation."""
+def _labels(connection: Connection, kind: str, ids: Sequence[str], prefix: str) -> dict[str, Row]:
+    """Return the labels of records of one type by id, of sources also the citation.
+
+    Of a claim whose statement has no words that begin so, also the wording that has.
+    """
     if not ids:
         return {}
     if kind == "source":
@@ -119,8 +388,20 @@ def _labels(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, 
             for slug, source in sources_by_id(connection, ids).items()
         }
     if kind == "claim":
-        column, label = document.c.claim, document.c.statement
-    else:
-        column, label = topic.c.id, topic.c.label
-    rows = connection.execute(select(column, label).where(column.in_(ids)))
-    return {record: {"label": text} for record, text in rows}
+        rows = connection.execute(
+            select(document.c.claim, document.c.fields).where(document.c.claim.in_(ids))
+        )
+        return {record: _claim_label(from_json(fields), prefix) for record, fields in rows}
+    labels = connection.execute(select(topic.c.id, topic.c.label).where(topic.c.id.in_(ids)))
+    return {record: {"label": text} for record, text in labels}
+
+
+def _claim_label(fields: Row, prefix: str) -> Row:
+    label: Row = {"label": fields["statement"]}
+    matching = (
+        text
+        for _, text in record_texts.claim_labels(fields)
+        if any(start.startswith(prefix) for start in label_prefixes([text]))
+    )
+    wording = next(matching, fields["statement"])
+    return label if wording == fields["statement"] else {**label, "wording": wording}

@@ -1,6 +1,6 @@
 """Claims, where they are stated (occurrences), and the topics under which they are filed."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -75,6 +75,8 @@ class TopicOut(TopicIn):
 RESERVED_SLUGS = ("facets",)
 
 
+# More ways to say one thing than people use.
+MAX_WORDINGS = 20
 # Each of a claim's few topics has one role, seldom two.
 MAX_TOPIC_ROLES = 50
 
@@ -92,6 +94,13 @@ class ClaimFields(Strict):
     id: Slug = Field(primary_key=True, description="Slug.")
     statement: VisibleText = Field(
         min_length=1, max_length=2000, description="The normalised claim, one plain sentence."
+    )
+    wordings: list[Annotated[VisibleText, Field(min_length=1, max_length=300)]] = Field(
+        default=[],
+        max_length=MAX_WORDINGS,
+        sa_type=JSON,
+        description="Other ways in which people say or ask the same or nearly the same, such as"
+        " plain words for terms. By them the claim is found; they assert nothing.",
     )
     kind: v.ClaimKind
     language: LanguageTag = Field(default="en", description="The language of the statement.")
@@ -142,6 +151,7 @@ class ClaimIn(ClaimFields):
                 {"slug": self.id},
             )
         refuse_repetition("external_ids", self.external_ids)
+        refuse_repetition("wordings", self.wordings)
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 from sqlalchemy import JSON
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.core.dates import PartialDate
 from models.core.rating_schemes import crosswalk
@@ -119,7 +119,7 @@ def external_reference(external_id: dict[str, str]) -> str:
     return f"{external_id['scheme']}:{external_id['value']}"
 
 
-def refuse_repetition(field: str, items: Sequence[SQLModel]) -> None:
+def refuse_repetition(field: str, items: Sequence[object]) -> None:
     """Raise a Pydantic error at the item of a list that stands there before."""
     for number, item in enumerate(items):
         if item in items[:number]:

@@ -245,3 +245,16 @@ def as_reference(text: str) -> str:
     """
     scheme = next((name for name, form in _BARE.items() if form.fullmatch(text)), None)
     return text if scheme is None else f"{scheme}:{text}"
+
+
+_LABELLED = re.compile(r"(doi|pmid|pmcid|isbn|nct)\b\s*:?\s*(.+)", re.IGNORECASE | re.DOTALL)
+
+
+def stated_identifier(text: str) -> str | None:
+    """Return the identifier that a text consists of, as it is stored, or None.
+
+    It may be bare, an address, or have its scheme before it: 'PMID: 24119384' → '24119384'. A bare
+    number is none.
+    """
+    labelled = _LABELLED.fullmatch(as_reference(text.strip()))
+    return _valid(labelled[1].lower(), labelled[2]) if labelled else None

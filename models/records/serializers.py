@@ -20,7 +20,7 @@ from models.records.source import (
     SourceAuthor,
     SourceFields,
     SourceIdentifier,
-    short_citation,
+    citation_of,
 )
 
 Row = dict[str, Any]
@@ -82,8 +82,7 @@ def _of_sources(
 
 def source_out(body: Row, stamp: Any) -> Row:
     """Return a source in the shape of `SourceOut`, from its fields and its stamps."""
-    name = body["title"] or "; ".join(each["value"] for each in body["identifiers"])
-    cited = short_citation(body["authors"], body["authors_complete"], name, stamp["year"])
+    cited = citation_of(body, stamp["year"])
     stamps = {name: stamp[name] for name in ("year", "published", "revision", "created", "updated")}
     return {**body, "citation": cited, **stamps}
 

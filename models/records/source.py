@@ -486,18 +486,16 @@ class SourceOut(SourceIn):
     updated: str
 
 
-def short_citation(
-    authors: list[dict[str, Any]], complete: bool, name: str, year: int | None
-) -> str:
-    """Return a citation for people: 'Doepp et al. 2010' or 'Singh & Zamboni 2009'.
+def citation_of(source: Mapping[str, Any], year: int | None) -> str:
+    """Return the citation of a source for people: 'Doepp et al. 2010' or 'Singh & Zamboni 2009'.
 
-    `complete` is whether the list has all authors. Without any, the work's name stands there,
-    shortened: its title, or else an identifier.
+    Without authors the work's name stands there, shortened: its title, or else an identifier.
     """
-    names = [_display_name(author) for author in authors]
+    names = [_display_name(author) for author in source["authors"]]
     if not names:
+        name = source["title"] or "; ".join(each["value"] for each in source["identifiers"])
         label = textwrap.shorten(name, 60, placeholder="…")
-    elif len(names) > 2 or not complete:
+    elif len(names) > 2 or not source["authors_complete"]:
         label = f"{names[0]} et al."
     else:
         label = " & ".join(names)
@@ -529,12 +527,15 @@ def publication_date(source: SourceFields, recorded: str) -> tuple[str, int | No
     is earlier, and no later than the day on which somebody saw the source or recorded it here
     (`recorded`, a timestamp). The year is that of the issue, as cited; an undated source has none.
     """
-    dates = [date for date in (source.issued, source.epub_date) if date]
-    year = int(dates[0][:4]) if dates else None
-    if source.accessed:
-        dates.append(source.accessed)
+    dates = [date for date in (source.issued, source.epub_date, source.accessed) if date]
     days = [last_day_of(date) for date in dates]
-    return min([*days, recorded[:10]]), year
+    return min([*days, recorded[:10]]), year_of(source.issued, source.epub_date)
+
+
+def year_of(issued: str | None, epub_date: str | None) -> int | None:
+    """Return the year of a source as cited: that of the issue, or of the online version."""
+    date = issued or epub_date
+    return int(date[:4]) if date else None
 
 
 # How many years after this one a work may be dated: journals print next year's date on an issue.

@@ -7,7 +7,7 @@ reads what somebody searches for.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, Index, delete, select
+from sqlalchemy import Connection, Index, Table, delete, select
 from sqlmodel import Field, SQLModel
 
 from models.core.types import PartOfClaim, Strict
@@ -16,36 +16,71 @@ from models.database.prepared_statements import insert_rows, replace_rows, rows_
 from models.records import serializers
 from models.records.claim import Topic
 from models.records.serializers import Row
-from models.records.source import Source
+from models.records.source import Source, citation_of, year_of
+from models.search import record_texts
 from models.search.query import label_prefixes
-from models.search.tokenizer import index_text
+from models.search.record_texts import LocatedText
+from models.search.tokenizer import index_text, label_tokens, label_words
 from models.search.vectors import ClaimVector
 
 BATCH_SIZE = 500
 
 
-class ClaimSearch(PartOfClaim, table=True):
-    """The words of a claim, from `tokenizer.index_text`.
+class Words(Strict):
+    """The words of a record, from `tokenizer.index_text`: of its labels, and of its other texts.
 
-    `number` is the claim's row number in the index, in a database whose index has row numbers.
+    `number` is the record's row number in the index, in a database whose index has row numbers.
+    """
+
+    number: int | None = None
+    title: str
+    words: str
+
+
+class ClaimSearch(Words, PartOfClaim, table=True):
+    """The words of a claim.
+
+    `quotes` are those of its quotes alone, which a text is compared with, from `label_tokens`.
     """
 
     __tablename__ = "claim_search"
 
-    number: int | None = None
-    title: str
-    words: str
+    quotes: str
 
 
-class SourceSearch(Strict, table=True):
-    """The words of a source, in the same form."""
+class EvidenceSearch(Words, PartOfClaim, table=True):
+    """The words of an accepted line of evidence."""
+
+    __tablename__ = "evidence_search"
+
+    key: str = Field(primary_key=True)
+
+
+class SourceSearch(Words, table=True):
+    """The words of a source."""
 
     __tablename__ = "source_search"
 
     source: str = Field(primary_key=True, foreign_key="source.id")
-    number: int | None = None
-    title: str
-    words: str
+
+
+class ClaimWord(PartOfClaim, table=True):
+    """A word of a claim's labels or quotes, by which the claim is a candidate for a text."""
+
+    __tablename__ = "claim_word"
+    __table_args__ = (Index(None, "word", "claim"),)
+
+    word: str = Field(primary_key=True)
+
+
+class SourceWord(Strict, table=True):
+    """A word of a source's labels, likewise."""
+
+    __tablename__ = "source_word"
+    __table_args__ = (Index(None, "word", "source"),)
+
+    source: str = Field(primary_key=True, foreign_key="source.id")
+    word: str = Field(primary_key=True)
 
 
 class Beginning(Strict, table=True):
@@ -59,110 +94,86 @@ class Beginning(Strict, table=True):
 
 
 claim_search, source_search = serializers.table(ClaimSearch), serializers.table(SourceSearch)
+evidence_search = serializers.table(EvidenceSearch)
+claim_word, source_word = serializers.table(ClaimWord), serializers.table(SourceWord)
 beginning = serializers.table(Beginning)
-# The table of words of each record type, and its column with the record's id.
-WORD_TABLES = {"claim": (claim_search, "claim"), "source": (source_search, "source")}
-SEARCH_TABLES = (ClaimSearch, SourceSearch, Beginning, ClaimVector)
+# The table with the words of each record type in which people search.
+WORD_TABLES = {"claim": claim_search, "evidence": evidence_search, "source": source_search}
+# The tables with the words of labels, one a row.
+LABEL_WORDS = {"claim": claim_word, "source": source_word}
+# The tables with rows of each record type besides its beginnings. Each begins with the record.
+INDEXED = {"claim": (claim_search, evidence_search), "source": (source_search,), "topic": ()}
+SEARCH_TABLES = (
+    *(ClaimSearch, EvidenceSearch, SourceSearch, ClaimWord, SourceWord, Beginning),
+    ClaimVector,
+)
 # The tables that are derived together with a claim's document.
-CLAIM_TABLES = (ClaimSearch, Beginning)
+CLAIM_TABLES = (ClaimSearch, EvidenceSearch, ClaimWord, Beginning)
 # The tables, column and indexes of the full-text index. They have no table class, since they differ
 # by database.
 INDEX_OBJECTS = re.compile(r"\w+_search_index(_\w+)?|vector|ix_\w+_search_(vector|number_\w+)")
 
 SearchRows = dict[str, list[Row]]
-LocatedText = tuple[tuple[str, ...], str]  # The path of a text in its record, and the text.
 
 
 def purge_deleted_words(connection: Connection) -> None:
     """Remove the words of deleted records from the indexes, which may still hold them."""
-    for words, _ in WORD_TABLES.values():
+    for words in WORD_TABLES.values():
         full_text.purge_deleted_words(connection, words)
 
 
-def claim_texts(parts: Mapping[str, Sequence[Row]], day: str = "9999") -> Iterator[LocatedText]:
-    """Yield the texts by which a claim is found, besides its statement.
+def claim_rows(fields: Row, parts: Mapping[str, Sequence[Row]], lines: Iterable[Row]) -> SearchRows:
+    """Return the rows of an accepted claim and of its accepted lines of evidence, by table.
 
-    `parts` has the keys `occurrences`, `evidence`, `sources` and `relations`, as in the claim's
-    document. Only texts whose source was published by the day count.
+    `fields` and `lines` are as served; see `claim_texts` for the parts.
     """
-    sources = [source for source in parts["sources"] if source["published"] <= day]
-    published = {source["id"] for source in sources}
-    for occurrence in parts["occurrences"]:
-        if occurrence["source"] in published:
-            yield ("occurrences", occurrence["key"], "quote"), occurrence["quote"]
-    for line in _evidence_lines(parts):
-        if line["source"] in published:
-            yield ("evidence", line["key"], "finding"), line["finding"]
-    for source in sources:
-        if source["title"]:
-            yield ("sources", source["id"], "title"), source["title"]
-        yield from _author_texts(source, "sources", source["id"])
-
-
-def _evidence_lines(parts: Mapping[str, Sequence[Row]]) -> Iterator[Row]:
-    """Yield the lines of evidence on a claim and on its relations."""
-    yield from parts["evidence"]
-    for relation in parts["relations"]:
-        yield from relation["evidence"]
-
-
-def source_texts(source: Row) -> Iterator[LocatedText]:
-    """Yield the texts by which a source is found, besides its title."""
-    yield from _author_texts(source)
-    for number, contributor in enumerate(source["contributors"]):
-        yield ("contributors", str(number)), _full_name(contributor)
-    for name in _TEXTS_OF_SOURCES:
-        if source[name]:
-            yield (name,), source[name]
-    for number, keyword in enumerate(source["keywords"]):
-        yield ("keywords", str(number)), keyword
-
-
-def _author_texts(source: Row, *path: str) -> Iterator[LocatedText]:
-    for number, author in enumerate(source["authors"]):
-        yield (*path, "authors", str(number)), _full_name(author)
-
-
-def _full_name(person: Row) -> str:
-    return " ".join(person[name] for name in _NAMES if person[name])
-
-
-_TEXTS_OF_SOURCES = (
-    *("title_short", "container_title", "container_title_short", "collection_title"),
-    *("event_title", "publisher", "abstract", "note"),
-)
-_NAMES = ("given", "particle", "family", "suffix", "literal")
-
-
-def claim_rows(claim: str, statement: str, parts: Mapping[str, Sequence[Row]]) -> SearchRows:
-    """Return the rows of an accepted claim, by table."""
-    texts = (text for _, text in claim_texts(parts))
-    return _rows("claim", claim, statement, texts, [statement])
-
-
-def _rows(
-    kind: str, record: str, title: str, texts: Iterable[str], labels: Iterable[str]
-) -> SearchRows:
-    prefixes = sorted(label_prefixes(labels))
-    rows: SearchRows = {
-        beginning.name: [{"record": record, "kind": kind, "text": text} for text in prefixes]
+    claim = fields["id"]
+    labels = _texts(record_texts.claim_labels(fields))
+    quotes = list(dict.fromkeys(occurrence["quote"] for occurrence in parts["occurrences"]))
+    title, words = index_text(labels, _texts(record_texts.claim_texts(parts)))
+    return {
+        claim_search.name: [
+            {"claim": claim, "title": title, "words": words, "quotes": label_tokens(quotes)}
+        ],
+        evidence_search.name: [_line_row(line) for line in lines],
+        claim_word.name: [
+            {"claim": claim, "word": word} for word in sorted(label_words([*labels, *quotes]))
+        ],
+        beginning.name: _beginnings("claim", claim, labels),
     }
-    if kind in WORD_TABLES:
-        table, key = WORD_TABLES[kind]
-        title_words, words = index_text(title, texts)
-        rows[table.name] = [{key: record, "title": title_words, "words": words}]
-    return rows
+
+
+def _line_row(line: Row) -> Row:
+    labels = _texts(record_texts.line_labels(line))
+    title, words = index_text(labels, _texts(record_texts.line_texts(line)))
+    return {"claim": line["claim"], "key": line["key"], "title": title, "words": words}
 
 
 def _source_rows(source: Row) -> SearchRows:
+    slug = source["id"]
+    year = year_of(source["issued"], source["epub_date"])
+    source = {**source, "citation": citation_of(source, year)}
+    labels = _texts(record_texts.source_labels(source))
+    title, words = index_text(labels, _texts(record_texts.source_texts(source)))
     families = (author["family"] or author["literal"] for author in source["authors"])
-    texts = (text for _, text in source_texts(source))
-    title = source["title"] or ""
-    return _rows("source", source["id"], title, texts, [title, *families])
+    return {
+        source_search.name: [{"source": slug, "title": title, "words": words}],
+        source_word.name: [{"source": slug, "word": word} for word in sorted(label_words(labels))],
+        beginning.name: _beginnings("source", slug, [source["title"] or "", *families]),
+    }
 
 
 def _topic_rows(topic: Row) -> SearchRows:
-    return _rows("topic", topic["id"], "", (), [topic["label"]])
+    return {beginning.name: _beginnings("topic", topic["id"], [topic["label"]])}
+
+
+def _texts(located: Iterable[LocatedText]) -> list[str]:
+    return [text for _, text in located]
+
+
+def _beginnings(kind: str, record: str, labels: Iterable[str]) -> list[Row]:
+    prefixes = sorted(label_prefixes(labels))
+    return [{"record": record, "kind": kind, "text": text} for text in prefixes]
 
 
 # The record types that are not derived with a claim: their table class, and the function that makes
@@ -175,47 +186,51 @@ ROWS_OF: dict[str, tuple[type[SQLModel], Callable[[Row], SearchRows]]] = {
 
 def insert_search_rows(connection: Connection, kind: str, records: Iterable[SearchRows]) -> None:
     """Insert the rows of records of one type that have none yet."""
-    words: list[Row] = []
-    prefixes: list[Row] = []
-    table = WORD_TABLES[kind][0] if kind in WORD_TABLES else None
+    together: SearchRows = {}
     for rows in records:
-        if table is not None:
-            words += rows[table.name]
-        prefixes += rows[beginning.name]
-    if table is not None:
-        full_text.insert_words(connection, table, words)
-    insert_rows(connection, beginning, prefixes)
+        for name, of_table in rows.items():
+            together.setdefault(name, []).extend(of_table)
+    for table in INDEXED[kind]:
+        full_text.insert_words(connection, table, together.get(table.name, ()))
+    for table in _plain_tables(kind):
+        insert_rows(connection, table, together.get(table.name, ()))
+
+
+def _plain_tables(kind: str) -> list[Table]:
+    """Return the tables of a record type that have no full-text index."""
+    return [LABEL_WORDS[kind], beginning] if kind in LABEL_WORDS else [beginning]
 
 
 def update_search_rows(
     connection: Connection, kind: str, ids: Sequence[str], rows: SearchRows
 ) -> None:
     """Replace the rows of records of one type, writing only those that differ."""
-    if kind in WORD_TABLES:
-        table, _ = WORD_TABLES[kind]
-        _update_words(connection, kind, ids, rows.get(table.name, ()))
+    for table in INDEXED[kind]:
+        _update_words(connection, table, kind, ids, rows.get(table.name, ()))
+    if kind in LABEL_WORDS:
+        table = LABEL_WORDS[kind]
+        replace_rows(connection, table, kind, ids, rows.get(table.name, ()))
     prefixes = rows.get(beginning.name, ())
     replace_rows(connection, beginning, "record", ids, prefixes, kind=kind)
 
 
 def _update_words(
-    connection: Connection, kind: str, ids: Sequence[str], rows: Iterable[Row]
+    connection: Connection, table: Table, kind: str, ids: Sequence[str], rows: Iterable[Row]
 ) -> None:
-    table, key = WORD_TABLES[kind]
-    new = {row[key]: row for row in rows}
-    old = {row[key]: row for row in select_rows(connection, table, key, ids)}
-    differing = [record for record in ids if _words(new.get(record)) != _words(old.get(record))]
-    deleted = [record for record in differing if record in old]
-    inserted = [new[record] for record in differing if record in new]
-    if deleted:
-        full_text.delete_words(connection, table, key, deleted)
-    if inserted:
-        full_text.insert_words(connection, table, inserted)
+    keys = table.primary_key.columns.keys()
+
+    def by_key(of_table: Iterable[Row]) -> dict[tuple[str, ...], Row]:
+        return {tuple(row[name] for name in keys): row for row in of_table}
+
+    new, old = by_key(rows), by_key(select_rows(connection, table, kind, ids))
+    differing = [key for key in {**old, **new} if new.get(key) != _without_number(old.get(key))]
+    full_text.delete_words(connection, table, [old[key] for key in differing if key in old])
+    full_text.insert_words(connection, table, [new[key] for key in differing if key in new])
 
 
-def _words(row: Row | None) -> tuple[str, str] | None:
-    """Return the content of a row of words, without its number in the index."""
-    return None if row is None else (row["title"], row["words"])
+def _without_number(row: Row | None) -> Row | None:
+    """Return a stored row without its number in the index."""
+    return row and {name: value for name, value in row.items() if name != "number"}
 
 
 def _rows_of(kind: str, body: Row) -> SearchRows:
@@ -237,9 +252,10 @@ def insert_records(connection: Connection, kind: str, bodies: Iterable[Row]) -> 
 
 def clear(connection: Connection) -> None:
     """Delete all rows and empty the indexes, whatever state they are in."""
-    for table, _ in WORD_TABLES.values():
-        full_text.clear_words(connection, table)
-    connection.execute(delete(beginning))
+    for words in WORD_TABLES.values():
+        full_text.clear_words(connection, words)
+    for table in (*LABEL_WORDS.values(), beginning):
+        connection.execute(delete(table))
 
 
 def rebuild(connection: Connection) -> None:
@@ -268,17 +284,14 @@ def read_search_rows(
 ) -> dict[str, SearchRows]:
     """Return the stored rows of records of one type, by record. Records without rows are absent."""
     by_record: dict[str, SearchRows] = {}
-    if kind in WORD_TABLES:
-        table, key = WORD_TABLES[kind]
-        words = select(table).where(table.c[key].in_(ids))
-        for row in rows_of(connection, words):
-            del row["number"]
-            by_record.setdefault(row[key], {})[table.name] = [row]
-    prefixes = select(beginning).where(beginning.c.kind == kind, beginning.c.record.in_(ids))
-    prefixes = prefixes.order_by(beginning.c.record, beginning.c.text)
-    for row in rows_of(connection, prefixes):
-        rows = by_record.setdefault(row["record"], {})
-        rows.setdefault(beginning.name, []).append(row)
+    for table in (*INDEXED[kind], *_plain_tables(kind)):
+        record, *others = table.primary_key.columns
+        stored = select(table).where(record.in_(ids)).order_by(record, *others)
+        if table is beginning:
+            stored = stored.where(table.c.kind == kind)
+        for row in rows_of(connection, stored):
+            row.pop("number", None)
+            by_record.setdefault(row[record.name], {}).setdefault(table.name, []).append(row)
     return by_record
 
 
@@ -309,9 +322,10 @@ def claim_differences(
     """Yield a message for each claim whose stored rows are not those that were just derived."""
     stored = read_search_rows(connection, "claim", claims)
     expected: dict[str, SearchRows] = {claim: {} for claim in claims}
-    for table, key in ((claim_search, "claim"), (beginning, "record")):
-        for row in derived[table.name]:
-            expected[row[key]].setdefault(table.name, []).append(row)
+    for table in (*INDEXED["claim"], *_plain_tables("claim")):
+        (record, *_), rows = table.primary_key.columns.keys(), derived[table.name]
+        for row in rows:
+            expected[row[record]].setdefault(table.name, []).append(row)
     for claim in claims:
         if stored.get(claim, {}) != expected[claim]:
             yield (
@@ -325,9 +339,9 @@ def stray_rows(connection: Connection, kind: str, accepted: set[str]) -> Iterato
     Also yields a message if the full-text index does not hold what its table does.
     """
     record_ids = [select(beginning.c.record).where(beginning.c.kind == kind)]
-    if kind in WORD_TABLES:
-        table, key = WORD_TABLES[kind]
-        record_ids.append(select(table.c[key]))
+    for table in (*INDEXED[kind], *_plain_tables(kind)[:-1]):
+        record_ids.append(select(table.c[kind]))
+    for table in INDEXED[kind]:
         if full_text.index_differs(connection, table):
             yield f"the index of {table.name} does not hold its rows; run claimbase rebuild"
     for statement in record_ids:

@@ -29,9 +29,10 @@ BLOCK = 8192
 # they fit into the processor's cache, and are too few for the library to start threads of its own.
 SLICE = 128
 TEXTS = 16
-# For each claim that is wanted so many vectors are proposed, since a claim may have several, and
-# some in memory are of words that their claim has no longer.
-PROPOSED = 3
+# For each claim that is wanted so many vectors are looked at, since a claim has several; and so
+# many claims are proposed, since some vectors in memory are of words that a claim has no longer.
+VECTORS_OF_CLAIM = 10
+PROPOSED = 2
 # With so many vectors in memory that are no longer stored, all are read anew.
 MAX_OUTDATED = 10_000
 
@@ -113,16 +114,19 @@ class Nearest:
 
     def _propose(
         self, connection: Connection, vectors: NDArray[np.float32], limit: int
-    ) -> list[set[str]]:
+    ) -> list[list[str]]:
         copy, size = self.read_new(connection)
         if not size:
-            return [set() for _ in vectors]
-        first = max(0, size - limit * PROPOSED)
-        proposed: list[set[str]] = []
+            return [[] for _ in vectors]
+        first = max(0, size - limit * VECTORS_OF_CLAIM)
+        proposed: list[list[str]] = []
         for start in range(0, len(vectors), TEXTS):
             cosines = copy.cosines(vectors[start : start + TEXTS], size)
-            best = np.argpartition(cosines, first, axis=1)[:, first:].tolist()
-            proposed += ({copy.claims[place] for place in places} for places in best)
+            places = np.argpartition(cosines, first, axis=1)[:, first:]
+            order = np.argsort(-np.take_along_axis(cosines, places, axis=1), axis=1)
+            for best in np.take_along_axis(places, order, axis=1).tolist():
+                claims = dict.fromkeys(copy.claims[place] for place in best)
+                proposed.append(list(claims)[: limit * PROPOSED])
         return proposed
 
     def read_new(self, connection: Connection) -> tuple[_Copy, int]:

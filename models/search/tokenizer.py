@@ -8,8 +8,9 @@ split them at blanks.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -25,8 +26,25 @@ MAX_POSITIONS = 250
 MAX_TOKEN_LENGTH = 60
 MAX_CACHED = 2**16
 
-# Letters that are folded one by one, and the apostrophes.
-_LETTERS = {**UNDECOMPOSED, "’": "'", "ʼ": "'"}
+# Words that carry a sentence or a question and say nothing of its subject. A search for other words
+# leaves them out, unless they are in quotes.
+_STOP_WORDS = """
+a about also am an and any are as at be been being between but by can could did do does doing for
+from had has have having he her his how i if in into is it its let may me might more most my no not
+of on or our shall she should so some such than that the their them then there these they this those
+to us was we were what when where whether which while who whom whose why will with without would you
+your
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+# Letters that are folded one by one, the apostrophes, and the hyphens and dashes that join words.
+_LETTERS = {
+    **UNDECOMPOSED,
+    **dict.fromkeys("’ʼ‘", "'"),
+    **dict.fromkeys("‐‑‒–−", "-"),
+}
+# A Greek letter by itself is a symbol that people also write out: TGF-β is TGF-beta. Several are a
+# Greek word. The micro sign is a letter, too.
+_GREEK = re.compile(r"[µͰ-Ͽἀ-῿]+")
 # Scripts without blanks between words: each sign is a token, and a run of them is a phrase.
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -34,6 +52,11 @@ _UNSPACED = re.compile(
 )
 # The possessive carries no meaning: Parkinson's is Parkinson.
 _WORD = re.compile(r"([a-z0-9]+)(?:'s(?![a-z0-9]))?")
+# Words that hyphens or apostrophes join: follow-up, IL-6, O'Brien.
+_COMPOUND = re.compile(r"[a-z0-9]+(?:[-']+[a-z0-9]+)+")
+_JOINS = re.compile(r"[-']+")
+# A longer chain of words is no spelling of one word.
+LONGEST_COMPOUND = 4
 _NUMBERED = re.compile(r"n*[0-9]")
 _stemming = Lock()
 
@@ -66,8 +89,26 @@ def _folded(letter: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return text in lower-case ASCII, without accents. Other letters become `u` and their code."""
-    return text.lower() if text.isascii() else text.translate(_FOLDS)
+    """Return text in lower-case ASCII, without accents, and with Greek symbols written out.
+
+    Other letters become `u` and their code.
+    """
+    if text.isascii():
+        return text.lower()
+    return _GREEK.sub(_written_out, text).translate(_FOLDS)
+
+
+def _written_out(letters: re.Match[str]) -> str:
+    """Return a single Greek letter as its name between hyphens; more of them as they are."""
+    return letters[0] if len(letters[0]) > 1 else f"-{_greek_name(letters[0])}-"
+
+
+@cache
+def _greek_name(letter: str) -> str:
+    # Such as GREEK SMALL LETTER FINAL SIGMA, GREEK CAPITAL LETTER ALPHA WITH TONOS, MICRO SIGN.
+    base = unicodedata.normalize("NFKD", letter)[0]
+    name = unicodedata.name(base, "").partition(" LETTER ")[2].removeprefix("FINAL ")
+    return name.replace("LAMDA", "LAMBDA").replace(" ", "-").lower()
 
 
 def folded_words(text: str) -> list[str]:
@@ -80,9 +121,28 @@ def tokenize(text: str) -> list[str]:
     return [_TOKENS[word] for word in folded_words(text)]
 
 
+def joined_tokens(text: str) -> list[str]:
+    """Return the tokens of words that are joined in a text, as if written without the hyphens.
+
+    IL-6 gives `il6`; so a search for IL6 finds it. A longer chain also gives each pair of its
+    words. Numbers alone, such as dates and pages, are not joined.
+    """
+    joined: list[str] = []
+    for compound in _COMPOUND.findall(fold(text)):
+        words = _JOINS.split(compound.removesuffix("'s"))
+        if 1 < len(words) <= LONGEST_COMPOUND:
+            pairs = [words[start : start + 2] for start in range(len(words) - 1)]
+            runs = dict.fromkeys(map("".join, [*pairs, words]))
+            joined += [_TOKENS[run] for run in runs if not run.isdecimal()]
+    return joined
+
+
 def token_spans(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield each token of a text with the start and end (exclusive) of its word in the text."""
     folded = list(text.lower()) if text.isascii() else [_FOLDS[ord(letter)] for letter in text]
+    for symbol in _GREEK.finditer(text):
+        if len(symbol[0]) == 1:
+            folded[symbol.start()] = _written_out(symbol)
     # The position in the text of each letter of the folded text.
     origins: list[int] = []
     for position, letters in enumerate(folded):
@@ -130,22 +190,52 @@ def _stemmer() -> Any:
     return EnglishStemmer()
 
 
-def index_text(title: str, texts: Iterable[str]) -> tuple[str, str]:
-    """Return what the index holds of a record: the tokens of its title and of its other texts."""
-    title_tokens = tokenize(title)[:MAX_TOKENS]
-    tokens: list[str] = []
+def index_text(labels: Sequence[str], texts: Iterable[str]) -> tuple[str, str]:
+    """Return what the index holds of a record: the tokens of its labels and of its other texts.
+
+    A break stands between two labels and before each other text, and before each joined spelling,
+    all of which come last.
+    """
+    title_tokens = _tokens_of(labels, MAX_TOKENS + 1)[1:]
     limit = MAX_TOKENS - len(title_tokens)
-    for text in texts:
-        if len(tokens) >= limit:
-            break
-        tokens.append(BREAK)
-        tokens += tokenize(text)
+    texts = list(texts)
+    spellings = dict.fromkeys(chain.from_iterable(map(joined_tokens, chain(labels, texts))))
+    tokens = _tokens_of(texts, limit)
+    for spelling in spellings:
+        tokens += [BREAK, spelling]
     del tokens[limit:]
     if len(title_tokens) + len(tokens) > MAX_POSITIONS:
         counts: Counter[str] = Counter()
         title_tokens = _limit_repeats(title_tokens, counts)
         tokens = _limit_repeats(tokens, counts)
     return " ".join(title_tokens), " ".join(tokens)
+
+
+def label_tokens(labels: Iterable[str]) -> str:
+    """Return the tokens of labels, with a break between two of them."""
+    return " ".join(_tokens_of(labels, MAX_TOKENS)[1:])
+
+
+def label_words(labels: Iterable[str]) -> set[str]:
+    """Return the tokens of labels, each once, and those of words that are joined in them.
+
+    Stop words are left out.
+    """
+    words: set[str] = set()
+    for label in labels:
+        words.update(tokenize(label), joined_tokens(label))
+    return words - STOP_TOKENS
+
+
+def _tokens_of(texts: Iterable[str], limit: int) -> list[str]:
+    """Return the tokens of texts, at most so many, with a break before each text."""
+    tokens: list[str] = []
+    for text in texts:
+        if len(tokens) >= limit:
+            break
+        tokens.append(BREAK)
+        tokens += tokenize(text)
+    return tokens[:limit]
 
 
 def _limit_repeats(tokens: list[str], counts: Counter[str]) -> list[str]:
@@ -158,3 +248,6 @@ def _limit_repeats(tokens: list[str], counts: Counter[str]) -> list[str]:
         counts[token] += 1
         kept.append(token if counts[token] <= MAX_POSITIONS else BREAK)
     return kept
+
+
+STOP_TOKENS = frozenset(_TOKENS[word] for word in STOP_WORDS)

@@ -37,6 +37,7 @@ from models.records import serializers
 from models.records.claim import Claim
 from models.records.revision import Revision, lock_serial
 from models.search.embedding import DIMENSIONS, MAX_TOKENS, MODEL_SHA256
+from models.search.record_texts import claim_labels
 
 if TYPE_CHECKING:
     from models.search.minilm import MiniLM
@@ -74,11 +75,6 @@ Key = tuple[str, str]  # A claim and a digest.
 _claim, _revision = serializers.table(Claim), serializers.table(Revision)
 
 
-def texts_of(claim: Mapping[str, Any]) -> list[str]:
-    """Return the texts of a claim that have vectors, from its row or body."""
-    return [claim["statement"]]
-
-
 def digest_of(text: str) -> str:
     """Return what tells a vector apart: 128 bits of the words and of the model as text."""
     made_from = f"{MODEL_SHA256} {MAX_TOKENS} {text}"
@@ -110,12 +106,12 @@ def _stored_keys(connection: Connection, claims: Sequence[str]) -> set[Key]:
 
 
 def _wordings(connection: Connection, claims: Sequence[str]) -> dict[Key, str]:
-    """Return the texts of those of these claims that are accepted."""
+    """Return the statements and other wordings of those of these claims that are accepted."""
     return {
         (row["id"], digest_of(text)): text
         for row in select_rows(connection, _claim, "id", claims)
         if row["state"] == "accepted"
-        for text in texts_of(row)
+        for _, text in claim_labels(row)
     }
 
 

@@ -25,6 +25,7 @@ CORE = [
     *(
         "id",
         "statement",
+        "wordings",
         "kind",
         "language",
         "origin",

@@ -4,6 +4,7 @@ marked; suggestions.
 
 import html
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from api.settings import ROOT
 from models.records.serializers import table
 from models.search import index, synonyms, tokenizer
-from models.search.query import parse_query
+from models.search.query import any_word, parse_query
 from tests.api.curating import CLAIM, Desk
 from tests.api.requests import (
     Record,
@@ -46,6 +47,10 @@ SOUGHT = (
         "chronic cerebrospinal venous insufficiency",
         "no",
         "nobody ever said this",
+        "zebrafish",
+        "Zamboni et al. 2009",
+        "inflam*",
+        "10.1136/jnnp.2008.157164",
     ),
 )
 NASTY = (
@@ -111,38 +116,61 @@ def refused(answer: Any, code: str) -> Record:
 
 def of_claims(claims: list[Record], typed: str) -> list[str]:
     """Return which of the whole claims a query means, read off their JSON."""
+    return meant(claims, typed, lambda claim: [claim["statement"], *claim["wordings"]], said)
+
+
+def meant(
+    records: list[Record],
+    typed: str,
+    labels: Callable[[Record], list[str]],
+    texts: Callable[[Record], list[str]],
+) -> list[str]:
+    """Return the records with all words of a query, or else those with any of them."""
+    if not typed.strip():
+        return [record["id"] for record in records]
     query = parse_query(typed, SYNONYMS)
-    return [
-        claim["id"]
-        for claim in claims
-        if ReferenceSearch(claim["statement"], said(claim)).query(query)
-    ]
+    for wanted in (query, any_word(query)):
+        found = [
+            record["id"]
+            for record in records
+            if ReferenceSearch(labels(record), texts(record)).query(wanted)
+        ]
+        if found:
+            return found
+    return []
 
 
 def said(claim: Record) -> list[str]:
     lines = [*claim["evidence"], *(line for tie in claim["relations"] for line in tie["evidence"])]
-    quotes = [row["quote"] for row in claim["occurrences"]]
-    cited = [text for source in claim["sources"] for text in (source["title"], *authors(source))]
+    quotes = [row["quote"] for row in (*claim["occurrences"], *lines) if row["quote"]]
+    cited = [
+        text
+        for source in claim["sources"]
+        for text in (*names(source), source["container_title"] or "", *people(source))
+    ]
     return [*quotes, *(line["finding"] for line in lines), *cited]
 
 
-def authors(source: Record) -> list[str]:
+def names(source: Record) -> list[str]:
+    return [source["title"] or "", source["citation"]]
+
+
+def people(source: Record) -> list[str]:
     parts = ("given", "particle", "family", "suffix", "literal")
-    return [
+    authors = [
         " ".join(author[part] for part in parts if author[part]) for author in source["authors"]
     ]
+    identifiers = [f"{each['scheme']} {each['value']}" for each in source["identifiers"]]
+    return [*authors, *identifiers]
 
 
 def of_sources(sources: list[Record], typed: str) -> list[str]:
-    query = parse_query(typed, SYNONYMS)
-    more = ("container_title", "container_title_short", "publisher", "note")
-    return [
-        source["id"]
-        for source in sources
-        if ReferenceSearch(
-            source["title"], [*authors(source), *(source[name] or "" for name in more)]
-        ).query(query)
-    ]
+    more = ("container_title", "container_title_short", "publisher", "note", "url")
+
+    def texts(source: Record) -> list[str]:
+        return [*people(source), *(source[name] or "" for name in more)]
+
+    return meant(sources, typed, names, texts)
 
 
 @pytest.mark.parametrize("typed", SOUGHT)
@@ -202,7 +230,12 @@ def test_what_is_too_long_or_no_text_is_told(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1/claims?sort=relevance", "/v1/sources?sort=-relevance", "/v1/claims?highlight=true"],
+    [
+        "/v1/claims?sort=relevance",
+        "/v1/sources?sort=-relevance",
+        "/v1/claims?highlight=true",
+        "/v1/evidence?match=any&q=",
+    ],
 )
 def test_relevance_needs_something_to_look_for(path: str, client: TestClient) -> None:
     (fault,) = refused(client.get(path), "invalid_parameter")["errors"]
@@ -310,8 +343,12 @@ def text_at(record: Record, place: str) -> str:
     if not rest:
         return str(record[head])
     if head == "authors":
-        return authors(record)[int(rest[0])]
+        return people(record)[int(rest[0])]
     rows = record[head]
+    if head == "wordings":
+        return str(rows[int(rest[0])])
+    if head == "identifiers":
+        return f"{rows[int(rest[0])]['scheme']} {rows[int(rest[0])]['value']}"
     if head == "evidence":
         rows = [*rows, *(line for tie in record["relations"] for line in tie["evidence"])]
     (row,) = [row for row in rows if row.get("key", row.get("id")) == rest[0]]
@@ -415,7 +452,7 @@ def test_suggestions(client: TestClient) -> None:
     assert found[0] == {"kind": "topic", "id": "multiple-sclerosis", "label": "Multiple sclerosis"}
     assert 1 < len(found) <= 10
     for record in found:
-        assert "mult" in record["label"].lower()
+        assert "mult" in (record.get("wording") or record["label"]).lower()
     by_author = get_json(client, "/v1/suggest?q=sundstr%C3%B6m&kind=source")["data"]
     assert [each["id"] for each in by_author] == ["sundstrom-2010"]
     assert by_author[0]["citation"] == "Sundström et al. 2010"

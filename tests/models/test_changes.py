@@ -364,6 +364,8 @@ def test_keys_begin_with_the_claim() -> None:
             "status_period",
             "claim_search",
             "claim_vector",
+            "claim_word",
+            "evidence_search",
             "evidence_document",
         )
     }

@@ -41,7 +41,16 @@ MS_TERM: Term = ((MS,), (("multipl", "sclerosi"),))
         ("iron or -veins", [Branch((IRON,), ())]),
         ('iron "or" veins', [Branch((IRON, word("or"), VEIN), ())]),
         ("iron/veins", [Branch((word("iron", "vein"),), ())]),
-        ("NOT a:b", [Branch((word("not"), word("a", "b")), ())]),
+        ("NOT a:b", [Branch((word("a", "b"),), ())]),
+        ("is it", [Branch((word("is"), word("it")), ())]),
+        ("Does iron cause it?", [Branch((IRON, word("caus")), ())]),
+        ('"is" iron', [Branch((word("is"), IRON), ())]),
+        ("vein*", [Branch((word("vein*"),), ())]),
+        ("ve* iron", [Branch((word("ve"), IRON), ())]),
+        ("Smith et al. 2009", [Branch((word("smith"), word("n2009")), ())]),
+        ("follow-up", [Branch((((("follow", "up"),), (("followup",),)),), ())]),
+        ("https://doi.org/10.1234/Ab", [Branch((word("n10", "n1234", "ab"),), ())]),
+        ("PMID: 123", [Branch((word("n123"),), ())]),
         ("il6", [Branch((word("il6"),), ())]),
         ("MS", [Branch((MS_TERM,), ())]),
         ('"MS"', [Branch((word("ms"),), ())]),
@@ -55,7 +64,7 @@ MS_TERM: Term = ((MS,), (("multipl", "sclerosi"),))
             "multiple or sclerosis",
             [Branch((word(*MULTIPLE),), ()), Branch((word(*SCLEROSIS),), ())],
         ),
-        ("IL-6", [Branch(((((("il", "n6")),), (("interleukin", "n6"),)),), ())]),
+        ("IL-6", [Branch((((("il", "n6"),), (("interleukin", "n6"),), (("il6",),)),), ())]),
         *(
             (text, [])
             for text in ("", " ", "-", '"', '""', "-veins", "or", "( ) % * :", "😀", '-"iron')

@@ -15,7 +15,6 @@ from models.read import facets as counting
 from models.read import listings, search_results
 from models.read.filters import bind_parameters
 from models.records.serializers import Row, table
-from models.search.query import parse_query
 from models.status import claim_aggregate
 from tests.databases import DATABASES, SEEDED_CLAIMS, Store, Templates, store_of
 from tests.models.exports import as_lines, disagreements, load
@@ -163,9 +162,8 @@ def best_evidence(connection: Connection) -> Any:
 
 
 def sought(connection: Connection, parameters: Row) -> Any:
-    found = search_results.search_listing(
-        connection, listings.CLAIMS, "claim", parse_query("subject3", {})
-    )
+    search = search_results.search(connection, "claim", "subject3", {}, None)
+    found = search_results.search_listing(connection, listings.CLAIMS, "claim", search, ())
     return listings.read_page(
         connection, found, listings.claims_statement(), parameters, ("relevance",), None, 5
     )

@@ -20,7 +20,8 @@ from models.search.tokenizer import BREAK, folded_words, index_text, token_spans
         ("IL6", ["il6"]),
         ("6 n6 nn6", ["n6", "nn6", "nnn6"]),
         ("Parkinson's Parkinson’s parkinson", ["parkinson"] * 3),
-        ("TNF-α TNFβ", ["tnf", "u3b1", "tnfu3b2"]),
+        ("TNF-α TNFβ TGF-beta", ["tnf", "alpha", "tnf", "beta", "tgf", "beta"]),
+        ("καρδιά", ["".join(f"u{ord(letter):x}" for letter in "καρδια")]),
         ("ﬁbrosis H₂O m²", ["fibrosi", "h2o", "m2"]),
         ("co\u00adop e\u0301tude", ["coop", "etud"]),
         ("多発性硬化症 MS", [*(f"u{ord(sign):x}" for sign in "多発性硬化症"), "ms"]),
@@ -64,9 +65,31 @@ def test_tokens_have_the_spans_of_their_words() -> None:
 
 
 def test_no_phrase_runs_from_one_text_into_the_next() -> None:
-    assert index_text("A title", ["one two", "three"]) == (
+    assert index_text(["A title"], ["one two", "three"]) == (
         "a titl",
         f"{BREAK} one two {BREAK} three",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("IL-6 follow‐up", ["il6", "followup"]),
+        ("TGF-β TGFβ TGF-beta", ["tgfbeta"] * 3),
+        ("TGF-β-mediated", ["tgfbeta", "betamedi", "tgfbetamedi"]),
+        ("O’Brien's", ["obrien"]),
+        ("Parkinson's 2010-12-31, pages 3–5", []),
+        ("one-of-too-many-words", []),
+    ],
+)
+def test_joined_words_are_also_one_word(text: str, joined: list[str]) -> None:
+    assert tokenizer.joined_tokens(text) == joined
+
+
+def test_joined_spellings_come_last_and_labels_are_kept_apart() -> None:
+    assert index_text(["IL-6", "second"], ["a follow-up"]) == (
+        f"il n6 {BREAK} second",
+        f"{BREAK} a follow up {BREAK} il6 {BREAK} followup",
     )
 
 
@@ -75,11 +98,11 @@ def test_text_beyond_the_limits_of_an_index_is_left_out_everywhere(
 ) -> None:
     monkeypatch.setattr(tokenizer, "MAX_TOKENS", 6)
     monkeypatch.setattr(tokenizer, "MAX_POSITIONS", 2)
-    assert index_text("vein", ["vein vein vein", "iron", "lost"]) == (
+    assert index_text(["vein"], ["vein vein vein", "iron", "lost"]) == (
         "vein",
         f"{BREAK} vein {BREAK} {BREAK} {BREAK}",
     )
-    assert index_text("one two three four five six seven", ["lost"]) == (
+    assert index_text(["one two three four five six seven"], ["lost"]) == (
         "one two three four five six",
         "",
     )

@@ -69,7 +69,12 @@ def find(
 
 
 def test_a_claim_is_found_in_other_words(seeded: Store, model: MiniLM) -> None:
-    assert fill(seeded, model) == number_of_vectors(seeded) == SEEDED_CLAIMS
+    with seeded.database.read() as connection:
+        rows = connection.execute(select(table(Claim).c.id, table(Claim).c.statement))
+        statements = {row.id: row.statement for row in rows}
+    assert len(statements) == SEEDED_CLAIMS
+    # A claim has other wordings besides its statement.
+    assert fill(seeded, model) == number_of_vectors(seeded) > 2 * SEEDED_CLAIMS
     near = Nearest(model)
     for text, claim in (
         ("Widening the veins makes people with MS better", "opening-veins-helps-ms"),
@@ -81,8 +86,6 @@ def test_a_claim_is_found_in_other_words(seeded: Store, model: MiniLM) -> None:
         assert list(scores.values()) == sorted(scores.values(), reverse=True)
         assert 0.3 < scores[claim] < 1
     with seeded.database.read() as connection:
-        rows = connection.execute(select(table(Claim).c.id, table(Claim).c.statement))
-        statements = {row.id: row.statement for row in rows}
         found = near.find(connection, list(statements.values()), 1)
     # Eight bits a number are as good as the number.
     for claim, scores in zip(statements, found, strict=True):
@@ -297,3 +300,19 @@ def test_without_the_model_a_sentence_says_why(
         assert embedding.load() == reason
     assert reason.reason.startswith("By words alone: ")
     assert "texts are matched by words alone" in caplog.messages
+
+
+def test_a_claim_has_the_score_of_its_nearest_wording(empty: Store, letters: Letters) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        wordings = [f"ccc{'d' * number}" for number in range(1, 9)]
+        changes.put_claim(change, a_claim("a", statement="aaab", wordings=wordings))
+        changes.put_claim(change, a_claim("b", statement="ccce"))
+    assert fill(empty, letters) == 10
+    near = Nearest(letters)
+    # The nearest vectors are all of one claim; the other one is found nevertheless.
+    assert list(find(empty, near, "cccd", 2)) == ["a", "b"]
+    assert find(empty, near, "cccdd", 1) == {"a": 1.0}
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_claim(change, a_claim("a", statement="aaab", wordings=["cccd"]))
+    assert number_of_vectors(empty) == 3
+    assert find(empty, near, "cccdd", 1)["a"] < 1

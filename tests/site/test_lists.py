@@ -161,15 +161,17 @@ def test_search_shows_claims_and_sources_with_marks(client: TestClient) -> None:
     assert "<script>alert" not in escaped
 
 
-def test_a_search_that_finds_nothing_offers_each_word_alone(client: TestClient) -> None:
-    page = client.get("/search?q=iron+wombat+CCSVI", headers=HTML).text
-    offered = re.findall(r'<a href="/search\?q=(\w+)">\w+</a> \(([\d,]+) claims?\)', page)
-    assert [word for word, _ in offered] == ["iron", "CCSVI"]
-    for word, number in offered:
-        found = client.get(f"/v1/claims?q={word}&count=exact").json()["page"]["count"]
-        assert int(number) == found
+def test_a_search_says_how_it_was_understood(client: TestClient) -> None:
+    page = client.get("/search?q=iron+wombat", headers=HTML).text
+    assert "No claim has all of these words." in page
+    assert "Other wordings" not in page
+    page = client.get("/search?q=CCSVI", headers=HTML).text
     assert "Other wordings" in page
+    assert "all of these words" not in page
     assert "Other wordings" not in client.get('/search?q="CCSVI"', headers=HTML).text
+    page = client.get("/search?q=autoimune+disease", headers=HTML).text
+    assert 'Did you mean <a href="/search?q=autoimmune%20disease">autoimmune disease</a>?' in page
+    assert "Found for" not in client.get("/search?q=+", headers=HTML).text
 
 
 def test_all_terms_of_a_facet_can_be_chosen(client: TestClient) -> None:

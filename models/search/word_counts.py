@@ -1,0 +1,101 @@
+"""How many records have a word in their labels, and which words there are."""
+
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Column, Connection, Engine, Integer, Select, bindparam, func, select
+
+from models.database.prepared_statements import fetch, padded
+from models.records import serializers
+from models.records.revision import Serial
+from models.search.index import LABEL_WORDS, WORD_TABLES, beginning
+from models.search.tokenizer import folded_words, tokenize
+
+# A word that more records have is common; how common makes no difference, and takes long to count.
+COMMON = 5_000
+# Lines of evidence have no words of labels of their own. Those of the claims are about the same.
+LABELS_OF = {"claim": "claim", "evidence": "claim", "source": "source"}
+# Numbers of records are counted again once so many changes, or this share of them, have come.
+RECOUNTED_AFTER = 0.01
+
+_counted: WeakKeyDictionary[Engine, dict[str, tuple[int, int]]] = WeakKeyDictionary()
+
+
+def number_of_records(connection: Connection, kind: str) -> int:
+    """Return how many records of a type are searched, at most a hundredth out of date."""
+    serial = connection.scalar(select(serializers.table(Serial).c.value)) or 0
+    known = _counted.setdefault(connection.engine, {})
+    if kind in known:
+        count, then = known[kind]
+        if abs(serial - then) <= RECOUNTED_AFTER * count:
+            return count
+    count = connection.scalar(select(func.count()).select_from(WORD_TABLES[kind])) or 0
+    known[kind] = (count, serial)
+    return count
+
+
+def records_with(connection: Connection, kind: str, words: Iterable[str]) -> dict[str, int]:
+    """Return in how many records each word stands in the labels, at most `COMMON`."""
+    wanted = list(dict.fromkeys(words))
+    if not wanted:
+        return {}
+    values = padded(wanted)
+    column = LABEL_WORDS[LABELS_OF[kind]].c.word
+
+    def build() -> Select[Any]:
+        return select(*(_bounded_count(column, name) for name in values))
+
+    _, ((*counts,),) = fetch(
+        connection, ("records with", kind, len(values)), build, {**values, "common": COMMON}
+    )
+    return dict(zip(wanted, counts, strict=False))
+
+
+def _bounded_count(column: Column[Any], name: str) -> Any:
+    first = select(column).where(column == bindparam(name))
+    limited = first.limit(bindparam("common", type_=Integer)).subquery()
+    return select(func.count()).select_from(limited).scalar_subquery().label(name)
+
+
+def words_between(connection: Connection, kind: str, start: str, end: str) -> list[str]:
+    """Return the words of labels from `start` on and before `end`, each once.
+
+    Each takes one look into the index, however many records have it.
+    """
+    column = LABEL_WORDS[kind].c.word
+
+    def build() -> Select[Any]:
+        first = select(func.min(column).label("word")).where(column >= bindparam("start"))
+        walked = first.where(column < bindparam("end")).cte("walked", recursive=True)
+        following = (
+            select(func.min(column))
+            .where(column > walked.c.word, column < bindparam("end"))
+            .scalar_subquery()
+        )
+        walked = walked.union_all(select(following).where(walked.c.word.is_not(None)))
+        return select(walked.c.word).where(walked.c.word.is_not(None))
+
+    _, rows = fetch(connection, ("words", kind), build, {"start": start, "end": end})
+    return [word for (word,) in rows]
+
+
+def spelt_out(connection: Connection, word: str) -> str | None:
+    """Return how a word of the index is written in a label, or None.
+
+    The words of the index have lost their ends, which labels still have.
+    """
+    for kind in LABEL_WORDS:
+        start = word[:-1]
+        scan = (
+            select(beginning.c.text)
+            .where(beginning.c.kind == kind)
+            .where(beginning.c.text >= start, beginning.c.text < start + "~")
+            .order_by(beginning.c.text)
+            .limit(10)
+        )
+        for text in connection.scalars(scan):
+            (written, *_) = folded_words(text)
+            if tokenize(written) == [word]:
+                return written
+    return None
