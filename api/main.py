@@ -70,7 +70,7 @@ from api.site import sources as source_pages
 from api.site import topics as topic_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
-from models.search.synonyms import read_synonyms
+from models.search.synonyms import read_abbreviations, read_synonyms
 
 # The first route that fits answers, so the most frequent ones come first.
 MODULES = (
@@ -184,7 +184,8 @@ def create_app(settings: Settings) -> Application:
     streams = Streams(database, settings.stream_limit)
     work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     files = FileReaders(work)
-    text_model = TextModel(database, wanted=settings.match_model)
+    abbreviations = read_abbreviations(settings.seed_dir)
+    text_model = TextModel(database, abbreviations, wanted=settings.match_model)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -38,10 +39,13 @@ log = logging.getLogger("claimbase.match")
 class TextModel:
     """The model of this process, or why there is none, and how many claims it does not know yet."""
 
-    def __init__(self, database: Database, *, wanted: bool) -> None:
+    def __init__(
+        self, database: Database, abbreviations: Mapping[str, str], *, wanted: bool
+    ) -> None:
         self.nearest: Nearest | NoModel = LOADING if wanted else TURNED_OFF
         self.left = 0
         self._database = database
+        self._abbreviations = abbreviations
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -76,7 +80,7 @@ class TextModel:
         # Imported here, since it needs the extra.
         from models.search.nearest import Nearest
 
-        self.nearest = Nearest(model)
+        self.nearest = Nearest(model, self._abbreviations)
         serial: int | None = None
         wait = 0.0
         while not self._stopping.wait(wait):

@@ -7,7 +7,7 @@ sees.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Select, func, select
 from models.database.prepared_statements import fetch, select_rows
 from models.search.embedding import DIMENSIONS
 from models.search.minilm import MiniLM, Vector, decode
+from models.search.synonyms import forms_of
 from models.search.vectors import BATCH, claim_vector
 
 # The most vectors in memory: 400 MB, and 0.2 s a text. Claims beyond them are found by words alone.
@@ -79,8 +80,10 @@ class _Copy:
 class Nearest:
     """Finds the claims that are nearest in meaning to texts. Threads may share it."""
 
-    def __init__(self, model: MiniLM) -> None:
+    def __init__(self, model: MiniLM, abbreviations: Mapping[str, str] | None = None) -> None:
+        """`abbreviations` has what they stand for, since a small model knows few of them."""
         self.model = model
+        self._abbreviations = abbreviations or {}
         self._copy = _Copy()
         self._last = (
             0  # The last position that was in the table when the copy was compared with it.
@@ -97,36 +100,45 @@ class Nearest:
         """Return for each text the scores of its nearest claims, at most `limit`, best first.
 
         A score is the cosine of the angle between two vectors: 1 of the same text, 0 or less of
-        texts that have nothing in common. A claim with several wordings has that of its nearest.
-        After the nearest come those that `also` names for the text, if they have a vector.
+        texts that have nothing in common. A claim with several wordings has that of its nearest,
+        and so has a text with abbreviations, which is also taken spelled out and abbreviated. After
+        the nearest come those that `also` names for the text, if they have a vector.
         """
         if not texts:
             return []
-        vectors = np.stack([self.model.embed(text) for text in texts])
+        vectors = [self._embed(text) for text in texts]
         nearest = self._propose(connection, vectors, limit)
         others = also or [()] * len(texts)
         stored = _read_vectors(connection, {*_flat(nearest), *_flat(others)})
         results = []
-        for vector, proposed, named in zip(vectors, nearest, others, strict=True):
-            ranked = _ranked(proposed, stored, vector)[:limit]
-            results.append(dict(ranked + _ranked(named, stored, vector)))
+        for forms, proposed, named in zip(vectors, nearest, others, strict=True):
+            ranked = _ranked(proposed, stored, forms)[:limit]
+            results.append(dict(ranked + _ranked(named, stored, forms)))
         return results
 
+    def _embed(self, text: str) -> NDArray[np.float32]:
+        """Return the vectors of the forms of a text, in rows."""
+        return np.stack([self.model.embed(form) for form in forms_of(text, self._abbreviations)])
+
     def _propose(
-        self, connection: Connection, vectors: NDArray[np.float32], limit: int
-    ) -> list[list[str]]:
+        self, connection: Connection, vectors: Sequence[NDArray[np.float32]], limit: int
+    ) -> list[set[str]]:
+        """Return for the vectors of each text the claims that may be its nearest, and some more."""
+        proposed: list[set[str]] = [set() for _ in vectors]
         copy, size = self.read_new(connection)
         if not size:
-            return [[] for _ in vectors]
+            return proposed
         first = max(0, size - limit * VECTORS_OF_CLAIM)
-        proposed: list[list[str]] = []
-        for start in range(0, len(vectors), TEXTS):
-            cosines = copy.cosines(vectors[start : start + TEXTS], size)
+        rows = np.concatenate(vectors)
+        texts = [text for text, forms in enumerate(vectors) for _ in forms]
+        for start in range(0, len(rows), TEXTS):
+            cosines = copy.cosines(rows[start : start + TEXTS], size)
             places = np.argpartition(cosines, first, axis=1)[:, first:]
             order = np.argsort(-np.take_along_axis(cosines, places, axis=1), axis=1)
-            for best in np.take_along_axis(places, order, axis=1).tolist():
+            ranked = np.take_along_axis(places, order, axis=1).tolist()
+            for text, best in zip(texts[start : start + TEXTS], ranked, strict=True):
                 claims = dict.fromkeys(copy.claims[place] for place in best)
-                proposed.append(list(claims)[: limit * PROPOSED])
+                proposed[text].update(list(claims)[: limit * PROPOSED])
         return proposed
 
     def read_new(self, connection: Connection) -> tuple[_Copy, int]:
@@ -182,11 +194,11 @@ def _read_vectors(connection: Connection, claims: Collection[str]) -> dict[str, 
 
 
 def _ranked(
-    claims: Collection[str], stored: dict[str, list[Vector]], vector: Vector
+    claims: Collection[str], stored: dict[str, list[Vector]], forms: NDArray[np.float32]
 ) -> list[tuple[str, float]]:
     """Return those of these claims that have a vector with their scores, the best first."""
     scores = [
-        (claim, max(round(float(each @ vector), 4) for each in stored[claim]))
+        (claim, round(float((forms @ np.stack(stored[claim]).T).max()), 4))
         for claim in claims
         if claim in stored
     ]

@@ -98,12 +98,12 @@ def test_an_error_of_the_database_is_outlived(
 
 
 def test_a_note_tells_what_the_model_does_not_know(empty: Store) -> None:
-    model = TextModel(empty.database, wanted=False)
+    model = TextModel(empty.database, {}, wanted=False)
     assert model.note == text_model.TURNED_OFF.reason
     model.start()
     model.stop()
     assert model.nearest is text_model.TURNED_OFF
-    model = TextModel(empty.database, wanted=True)
+    model = TextModel(empty.database, {}, wanted=True)
     assert model.note == text_model.LOADING.reason
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
+from api.settings import ROOT
 from models.projection import rebuild
 from models.projection.integrity_check import check
 from models.records.claim import Claim
@@ -17,6 +18,7 @@ from models.search import embedding, nearest, vectors
 from models.search.embedding import NoModel
 from models.search.minilm import MiniLM, Vector
 from models.search.nearest import Nearest
+from models.search.synonyms import forms_of, read_abbreviations
 from models.search.vectors import claim_vector
 from models.write import changes
 from tests.databases import SEEDED_CLAIMS, Store
@@ -316,3 +318,28 @@ def test_a_claim_has_the_score_of_its_nearest_wording(empty: Store, letters: Let
         changes.put_claim(change, a_claim("a", statement="aaab", wordings=["cccd"]))
     assert number_of_vectors(empty) == 3
     assert find(empty, near, "cccdd", 1)["a"] < 1
+
+
+def test_abbreviations_stand_for_what_they_mean(empty: Store, letters: Letters) -> None:
+    put(empty, a="aa bbbb", b="dddd", c="QQQ")
+    fill(empty, letters)
+    near = Nearest(letters, {"XY": "aa bbbb", "QQQ": "eeee"})
+    assert find(empty, near, "XY", 1) == {"a": 1.0}
+    assert find(empty, near, "Eeee", 1) == {"c": 1.0}
+    assert find(empty, near, "xy", 1, also="a")["a"] < 1
+    with empty.database.read() as connection:
+        found = near.find(connection, ["dddd", "XY", "eeee"] * 10, 1)
+    assert found == [{"b": 1.0}, {"a": 1.0}, {"c": 1.0}] * 10
+
+
+def test_forms_of_a_text() -> None:
+    abbreviations = read_abbreviations(ROOT / "seed_data")
+    assert abbreviations["MS"] == "multiple sclerosis"
+    assert all(key.isupper() for key in abbreviations)
+    assert forms_of("Nothing of MSX and ms", abbreviations) == ["Nothing of MSX and ms"]
+    assert forms_of("MS and Relapsing-remitting multiple sclerosis.", abbreviations) == [
+        "MS and Relapsing-remitting multiple sclerosis.",
+        "multiple sclerosis and Relapsing-remitting multiple sclerosis.",
+        "MS and RRMS.",
+    ]
+    assert read_abbreviations(ROOT / "docs") == {}
