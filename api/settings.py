@@ -1,14 +1,16 @@
 """The settings: the one reader of environment variables, `CLAIMBASE_` and a field's name."""
 
+import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args, get_origin
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.database.connections import URL_FORMS, file_url
 
@@ -23,10 +25,24 @@ def installed_version() -> str:
         return "0"
 
 
+def _from_json(value: object) -> object:
+    """Return the list that a variable of the environment holds as JSON."""
+    # Not JSON: as a text it is refused like a value of any other wrong type.
+    with suppress(ValueError):
+        return json.loads(value) if isinstance(value, str) else value
+    return value
+
+
+# Pydantic's own reading of JSON would raise an error of another kind, and about one setting alone.
+Texts = Annotated[list[str], NoDecode, BeforeValidator(_from_json)]
+PREFIX = "CLAIMBASE_"
+BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"))
+
+
 class Settings(BaseSettings):
     """How this process runs."""
 
-    model_config = SettingsConfigDict(env_prefix="CLAIMBASE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     database_url: str = Field(
         default=file_url(ROOT / "data" / "claimbase.db"),
@@ -46,7 +62,7 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
-    cors_origins: list[str] = Field(
+    cors_origins: Texts = Field(
         default=["*"], description="Origins whose pages may read, as a JSON list."
     )
     workers: int = Field(
@@ -71,7 +87,7 @@ class Settings(BaseSettings):
     limit_concurrency: int = Field(
         default=500, ge=1, description="Connections at once; beyond it 503."
     )
-    trusted_proxies: list[str] = Field(
+    trusted_proxies: Texts = Field(
         default=["127.0.0.1", "::1"],
         description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed,"
         " as a JSON list.",
@@ -98,6 +114,32 @@ class Settings(BaseSettings):
     )
     # Not `host`: metrics tell what others ask for, so nobody serves them to the world by accident.
     metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics' port.")
+
+
+def what_is_wrong(error: ValidationError) -> list[str]:
+    """Return a line for each setting that cannot be used: what it is, what it takes, what for."""
+    names = dict.fromkeys(str(each["loc"][0]) for each in error.errors())
+    return [
+        f"{PREFIX}{name.upper()} takes {_takes(field)}. ({field.description})"
+        for name, field in ((name, Settings.model_fields[name]) for name in names)
+    ]
+
+
+def _takes(field: FieldInfo) -> str:
+    """Return in words what a setting takes."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    if get_origin(field.annotation) is Literal:
+        return f"one of {', '.join(kinds)}"
+    if get_origin(field.annotation) is list:
+        return f"a JSON list of texts, such as {json.dumps(field.default)}"
+    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    bounds = [
+        f", {told} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, told in BOUNDS
+        if hasattr(bound, name)
+    ]
+    return words.get(kinds[0], "a text") + "".join(bounds)
 
 
 @contextmanager

@@ -6,14 +6,20 @@ import http.client
 import json
 import re
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
+from api.cli.serve import _content
+from api.http import server
+from api.settings import Settings
 from models.database import schema_version
 from models.database.connections import file_url
+from models.write import changes
 from tests.command_line import get, run, run_alone, serving
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, Store
+from tests.records import a_claim, a_source
 
 
 def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
@@ -45,6 +51,89 @@ def test_serve_migrates_seeds_and_says_where_to_look(tmp_path: Path) -> None:
 
     with serving(url) as (port, _, _):
         assert json.loads(get(port, "/v1"))["serial"] == SEEDED
+
+
+def test_a_taken_port_is_one_line_before_anything_is_done(tmp_path: Path) -> None:
+    url = file_url(tmp_path / "a.db")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port), url=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Cannot listen on port {port} of 127.0.0.1: Address already in use."
+        " Choose another with --host and --port.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+    done = run("serve", "--host", "203.0.113.1", url=url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+def test_a_port_is_taken_at_every_address_of_a_name() -> None:
+    for host in ("127.0.0.1", "localhost", "::1"):
+        try:
+            bound = server.bind(host, 0)
+        except OSError:
+            # Not every machine has IPv6.
+            assert host == "::1"
+            continue
+        port = bound[0].getsockname()[1]
+        with pytest.raises(OSError, match="already in use"):
+            bound[0].listen()
+            server.bind(host, port)
+        for each in bound:
+            each.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "takes"),
+    [
+        ("CORS_ORIGINS", "http://x", 'a JSON list of texts, such as ["*"]'),
+        ("TRUSTED_PROXIES", '{"a": 1}', 'a JSON list of texts, such as ["127.0.0.1", "::1"]'),
+        ("PORT", "99999", "a whole number, at least 0, at most 65535"),
+        ("METRICS_PORT", "none", "a whole number, at least 0, at most 65535"),
+        ("READ_SECONDS", "0", "a number, above 0"),
+        ("SEED_EMPTY", "ja", "true or false"),
+        ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_setting_that_cannot_be_is_one_line(
+    command: str, name: str, given: str, takes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CLAIMBASE_{name}", given)
+    done = run(command)
+    assert (done.returncode, done.stdout) == (1, "")
+    about = Settings.model_fields[name.lower()].description
+    assert done.stderr == f"CLAIMBASE_{name} takes {takes}. ({about})\n"
+
+
+def test_every_setting_that_can_be_wrong_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = (str, Path)
+    wrong = {
+        name: field
+        for name, field in Settings.model_fields.items()
+        if field.annotation not in texts
+    }
+    for name in wrong:
+        monkeypatch.setenv(f"CLAIMBASE_{name.upper()}", "what?")
+    told = run("check").stderr.splitlines()
+    assert [line.split()[0] for line in told] == [f"CLAIMBASE_{name.upper()}" for name in wrong]
+
+
+def test_a_list_is_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAIMBASE_CORS_ORIGINS", '["https://a.example", "https://b.example"]')
+    assert Settings().cors_origins == ["https://a.example", "https://b.example"]
+
+
+def test_a_start_tells_how_much_is_served(empty: Store) -> None:
+    with changes.begin(empty.database, actor="test") as change:
+        changes.put_claim(change, a_claim("stands"))
+        changes.put_claim(change, a_claim("taken-back", state="retracted"))
+        changes.put_claim(change, a_claim("waits", state="submitted"))
+        changes.put_source(change, a_source("one"))
+        changes.put_source(change, a_source("two"))
+    with empty.database.read() as connection:
+        assert _content(connection) == "1 claim, 2 sources, serial 5"
 
 
 def test_seed_check_rebuild_migrate(empty: Store) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from api.settings import Settings
+from api.settings import Settings, what_is_wrong
 from models import migrations
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
@@ -20,6 +21,15 @@ DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help=URL_FORM
 STANDARD_INPUT = "-"
 
 
+def read_settings() -> Settings:
+    """Return the settings; where one cannot be used, say what it takes and exit 1."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        typer.echo("\n".join(what_is_wrong(error)), err=True)
+        raise typer.Exit(1) from None
+
+
 @contextmanager
 def open_database(url: str | None) -> Iterator[Database]:
     """Open the database at a URL, or at the one of the settings.
@@ -28,7 +38,7 @@ def open_database(url: str | None) -> Iterator[Database]:
     1.
     """
     try:
-        database = connect(url or Settings().database_url)
+        database = connect(url or read_settings().database_url)
         try:
             yield database
         finally:

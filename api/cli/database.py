@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
+from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
 from api.cli.progress import count_bar
-from api.settings import Settings
 from models.database import schema_version
 from models.database.connections import Database
 from models.migrations import BadMigration, find_losses
@@ -75,7 +74,7 @@ def seed(
     with open_database(database_url) as database:
         migrate_if_needed(database)
         missing: list[MissingRecords] = []
-        tally = seeding.seed(database, folder or Settings().seed_dir, missing.append)
+        tally = seeding.seed(database, folder or read_settings().seed_dir, missing.append)
         for (kind, outcome), number in sorted(tally.items()):
             typer.echo(f"{number:6} {kind} {outcome}")
         for found in missing:

@@ -1,12 +1,13 @@
 """The command that serves the API."""
 
+import socket
 from functools import partial
 from typing import Annotated
 
 import typer
 from sqlalchemy import Connection, func, select
 
-from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
+from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
 from api.cli.garbage_collection import without_garbage_collection
 from api.settings import Settings, installed_version
 from models.core.errors import ClaimbaseError
@@ -41,7 +42,9 @@ def serve(
 
     options = {"host": host, "port": port, "database_url": database_url, "workers": workers}
     overrides = {name: value for name, value in options.items() if value is not None}
-    settings = Settings().model_copy(update=overrides)
+    settings = read_settings().model_copy(update=overrides)
+    listening = _listen(settings)
+    settings.port = listening[0].getsockname()[1]
     with open_database(settings.database_url) as database:
         if not settings.seed_empty:
             _require_tables(database)
@@ -60,15 +63,34 @@ def serve(
         f"  Docs  {address}/docs\n"
         f"  Try   curl '{address}/v1/claims?status=refuted&include=evidence'"
     )
-    if not server.run(partial(create_app, settings), settings):
+    if not server.run(partial(create_app, settings), settings, listening):
         raise typer.Exit(1)
 
 
+def _listen(settings: Settings) -> list[socket.socket]:
+    """Take the port before anything is done; say in one line if that cannot be, and exit 1."""
+    from api.http import server
+
+    try:
+        return server.bind(settings.host, settings.port)
+    except OSError as error:
+        typer.echo(
+            f"Cannot listen on port {settings.port} of {settings.host}: {error.strerror}."
+            " Choose another with --host and --port.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+
+
 def _content(connection: Connection) -> str:
-    """Return how much the database holds, and its serial, as words."""
-    claims = connection.scalar(select(func.count()).select_from(table(Claim)))
-    sources = connection.scalar(select(func.count()).select_from(table(Source)))
-    return f"{claims} claims, {sources} sources, serial {listings.current_serial(connection)}"
+    """Return how much is served, and the serial, as words."""
+    counted = []
+    for kind in (Claim, Source):
+        rows = table(kind)
+        accepted = select(func.count()).select_from(rows).where(rows.c.state == "accepted")
+        number = connection.scalar(accepted)
+        counted.append(f"{number} {rows.name}{'' if number == 1 else 's'}")
+    return f"{', '.join(counted)}, serial {listings.current_serial(connection)}"
 
 
 def _seed_if_empty(database: Database, settings: Settings) -> None:

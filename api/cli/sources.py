@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.common import DatabaseUrl, migrate_if_needed, open_database
-from api.settings import Settings
+from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
 from models.core.errors import ClaimbaseError
 
 # Whoever reads the log of a registry must be able to answer; it goes into a header, too.
@@ -92,5 +91,5 @@ def watch_sources(
             code = watching.read_retraction_watch(run, file)
         else:
             assert mailto is not None, "one of the two is there"
-            code = watching.ask_registries(run, mailto, progress or Settings().watch_file)
+            code = watching.ask_registries(run, mailto, progress or read_settings().watch_file)
     raise typer.Exit(code)

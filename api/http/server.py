@@ -1,13 +1,14 @@
 """Run uvicorn with timeouts for slow clients, errors as problem+json, and a bounded shutdown."""
 
 import asyncio
+import errno
 import gc
 import logging
 import math
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Thread
 from typing import Any
@@ -56,12 +57,15 @@ SHUTDOWN_SECONDS = 8
 # that is starting does not answer, and on a slow machine a start takes longer than uvicorn's five
 # seconds.
 WORKER_SECONDS = 60
+# What binding an address says that this machine does not have.
+NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 # So many scrapes at once have an answer: a Prometheus asks by one connection, and few of them ask.
 MOST_SCRAPES = 10
 # How long a scrape may take once the server has stopped.
 EXPORTER_SHUTDOWN_SECONDS = 1
 
 log = logging.getLogger("claimbase.metrics")
+log_of_uvicorn = logging.getLogger("uvicorn.error")
 
 
 class Clock:
@@ -418,16 +422,59 @@ class Config(uvicorn.Config):
         sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Take a port at each address of a host, without listening yet. Raises OSError if it cannot."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    addresses = dict.fromkeys((family, address) for family, *_, address in found)
+    bound: list[socket.socket] = []
+    faults: list[OSError] = []
+    # Port 0 is any that is free, so that it would be another one at each address.
+    for family, address in list(addresses)[: None if port else 1]:
+        try:
+            bound.append(_bound(family, address))
+        except OSError as error:
+            faults.append(error)
+    # A name may have an address that the machine does not have, such as ::1.
+    faults = [error for error in faults if error.errno not in NO_SUCH_ADDRESS or not bound]
+    if faults:
+        for each in bound:
+            each.close()
+        raise faults[0]
+    return bound
+
+
+def _bound(family: int, address: Any) -> socket.socket:
+    taken = socket.socket(family)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Otherwise it would take the port of all IPv4 addresses, too.
+            taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        taken.bind(address)
+    except OSError:
+        taken.close()
+        raise
+    # Worker processes take it over.
+    taken.set_inheritable(True)
+    return taken
+
+
+def run(
+    app: FastAPI | Callable[[], FastAPI],
+    settings: Settings,
+    listening: list[socket.socket] | None = None,
+) -> bool:
     """Serve until a signal stops the server, and return whether it could start.
 
-    With several processes, `app` is a function that returns the application.
+    With several processes, `app` is a function that returns the application. `listening` are
+    sockets of `bind`; without them it binds what the settings say.
     """
     config = Config(app, settings)
+    listening = listening or bind(settings.host, settings.port)
     if settings.metrics_port is None:
-        return _run(config)
+        return _run(config, listening)
     try:
-        listening = _listen(settings.metrics_host, settings.metrics_port)
+        scraped = _listen(settings.metrics_host, settings.metrics_port)
     except OSError as error:
         place = f"{settings.metrics_host}:{settings.metrics_port}"
         log.error(  # noqa: TRY400 - The reason says it all.
@@ -435,19 +482,36 @@ def run(app: FastAPI | Callable[[], FastAPI], settings: Settings) -> bool:
             " Set CLAIMBASE_METRICS_PORT and CLAIMBASE_METRICS_HOST."
         )
         return False
-    with listening, _metrics_served(config, listening):
-        return _run(config)
+    with scraped, _metrics_served(config, scraped):
+        return _run(config, listening)
 
 
-def _run(config: Config) -> bool:
+def _tell_where(listening: Iterable[socket.socket]) -> None:
+    """Log where the server listens, as uvicorn does where it has bound the address itself."""
+    for each in listening:
+        host, port, *_ = each.getsockname()
+        host = f"[{host}]" if ":" in host else host
+        log_of_uvicorn.info(f"Uvicorn running on http://{host}:{port} (Press CTRL+C to quit)")
+
+
+class Server(uvicorn.Server):
+    """The server, which says where it listens also if the socket was bound before."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say where it listens."""
+        await super().startup(sockets)
+        _tell_where(sockets or [])
+
+
+def _run(config: Config, listening: list[socket.socket]) -> bool:
     if config.workers > 1:
-        with config.bind_socket() as listening:
-            Multiprocess(config, [listening]).run()
+        _tell_where(listening)
+        Multiprocess(config, listening).run()
         return True
-    server = uvicorn.Server(config)
+    server = Server(config)
     # uvicorn raises the signal again after an orderly stop.
     with suppress(KeyboardInterrupt):
-        server.run()
+        server.run(listening)
     return server.started
 
 

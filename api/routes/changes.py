@@ -105,8 +105,9 @@ def list_changes(
     """List the changes after a serial, in the order of commits, without gaps.
 
     Continue with `since` = `page.next`. A change to a proposal that waits, or was rejected or
-    withdrawn, keeps its serial, but `record`, `claim`, `actor`, `comment` and `body` are null. With
-    a key, its owner's own proposals are shown, and curators see all.
+    withdrawn, keeps its serial, but `record`, `claim`, `actor`, `comment` and `body` are null;
+    where it took back what had been accepted, only `body` is. With a key, its owner's own proposals
+    are shown, and curators see all.
     """
     parameters, body = asked_for(query)
     may_see = visibility_condition(connection, caller)

@@ -247,7 +247,8 @@ def list_claim_revisions(
     query: Annotated[RevisionParameters, Query()],
 ) -> Response:
     """List who changed what in a claim and its parts, by serial. Changes to proposals that
-    wait, or were rejected or withdrawn, are left out.
+    wait, or were rejected or withdrawn, are left out, but not the one that took back what had been
+    accepted.
     """
     listings.read_claim(connection, claim, ())
     columns = [listings.revision.c[name] for name in RevisionOut.model_fields]
@@ -257,7 +258,7 @@ def list_claim_revisions(
         # Private revisions are left out completely. Even an entry of nulls in this list would
         # disclose that somebody has proposed something about this claim.
         listings.with_conditions(
-            listings.REVISIONS, listings.revision.c.claim == claim, change_feed.PUBLIC_REVISIONS
+            listings.REVISIONS, listings.revision.c.claim == claim, change_feed.NAMED_REVISIONS
         ),
         select(*columns),
         query,
@@ -274,7 +275,7 @@ def get_revision(
 ) -> Response:
     """Return one change with the whole record after it. If the record is a proposal that
     waits, or was rejected or withdrawn, readers who may not see it get null in the fields that
-    would disclose it.
+    would disclose it; where the change took back what had been accepted, in `body` alone.
     """
     revision = listings.read_revision(connection, serial)
     kind, _, record = revision["record"].partition("/")

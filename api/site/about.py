@@ -10,15 +10,17 @@ from pydantic import Field
 from sqlalchemy import Connection, select
 
 from api.http.read_connection import ThreadReader
+from api.site.notes import names_in
 from api.site.pages import PageRoute, page
 from api.site.words import segment
 from models.core import vocabularies as v
 from models.core.types import MAX_INTEGER
-from models.read import change_feed
+from models.read import change_feed, listings
 from models.read.change_feed import ChangeFilters
 from models.read.filters import requested_parameters
 from models.read.listings import claim_briefs, topic
 from models.records.record_types import RECORD_TYPES
+from models.records.revision import latest_revision
 from models.records.serializers import Row, sources_by_id
 from models.status.rules import RULES
 
@@ -41,6 +43,8 @@ DONE = {
     "undo": "changed back",
     "purge": "emptied",
 }
+# What undoing an acceptance does, by the state after it.
+TAKEN_BACK = {"submitted": "is a proposal again", "withdrawn": "taken back"}
 # Where the page of a record is; parts of a claim show on the page of their claim.
 PLACES = {"claim": "/claims/", "source": "/sources/", "topic": "/topics/"}
 # What a record of each kind is called by, of its own fields.
@@ -82,6 +86,7 @@ def show_changes(
         feed=f"/changes.atom?{urlencode(pairs)}" if pairs else "/changes.atom",
         days=[(day, list(of)) for day, of in groupby(changes, key=lambda each: each["at"][:10])],
         topics=_topics(connection),
+        names=names_in(connection, [change["comment"] for change in changes]),
         kinds=v.RECORD_KINDS.terms,
         chosen={name: values[0] for name, values in filters.items() if len(values) == 1},
         filters=pairs,
@@ -98,7 +103,7 @@ def _topics(connection: Connection) -> Sequence[Any]:
 
 def in_words(connection: Connection, changes: Sequence[Row]) -> list[Row]:
     """Return changes, each with what was done to what, and the page on which it shows."""
-    bodies = [change["body"] or {} for change in changes]
+    bodies = [_body(connection, change) for change in changes]
     sources = sources_by_id(
         connection, {body["source"] for body in bodies if isinstance(body.get("source"), str)}
     )
@@ -109,7 +114,7 @@ def in_words(connection: Connection, changes: Sequence[Row]) -> list[Row]:
     return [
         {
             **change,
-            "done": DONE[change["action"]],
+            "done": TAKEN_BACK.get(change["state"]) or DONE[change["action"]],
             "name": _name(change, body, sources, statements),
             "address": _address(change),
             "statement": statements.get(change["claim"], change["claim"]),
@@ -118,6 +123,15 @@ def in_words(connection: Connection, changes: Sequence[Row]) -> list[Row]:
         }
         for change, body in zip(changes, bodies, strict=True)
     ]
+
+
+def _body(connection: Connection, change: Row) -> Row:
+    """Return a record after a change; of one that was taken back, as it had been public."""
+    if change["body"] is not None:
+        return dict(change["body"])
+    before = listings.revision.c.serial < change["serial"]
+    public = latest_revision(connection, change["record"], before, change_feed.PUBLIC_REVISIONS)
+    return public["body"] if public else {}
 
 
 def _name(change: Row, body: Row, sources: dict[str, Row], statements: dict[str, str]) -> str:
@@ -134,6 +148,8 @@ def _name(change: Row, body: Row, sources: dict[str, Row], statements: dict[str,
 def _address(change: Row) -> str | None:
     """Return the page on which a change shows, None where no page does."""
     _, _, own = change["record"].partition("/")
+    if change["kind"] in PLACES and change["state"] in TAKEN_BACK:
+        return None
     if change["kind"] in PLACES:
         return f"{PLACES[change['kind']]}{segment(own)}"
     if change["claim"] is None:

@@ -1,7 +1,6 @@
 """An article as it reads, with what the evidence says of each of its sentences."""
 
 from collections import Counter
-from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -26,7 +25,6 @@ from models.read import listings
 from models.read.filters import AS_OF, Day, Filters
 from models.read.stated_in import MOST_STATEMENTS, Standing, standing_on, standings, statements_in
 from models.records.serializers import Row
-from models.status.rules import RULE_BY_NAME
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -72,7 +70,6 @@ def show_article(
         year=int(day[:4]),
         years=years,
         counts=_counts(stated),
-        rules={name: rule.sentence for name, rule in RULE_BY_NAME.items()},
         data=script_data(_for_script(stated, runs, years, article)),
     )
 
@@ -111,7 +108,7 @@ def _for_script(
     return {
         "years": years,
         "runs": runs,
-        **slider_words(chain.from_iterable(runs.values())),
+        **slider_words(),
         "text_sha256": article["text_sha256"],
         "places": [
             [each["start"], each["end"], each["claim"]["id"], each["key"]] for each in stated

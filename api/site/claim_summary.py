@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.pictures.svg import LABELS
-from api.site.words import counted, day, words
+from api.site.words import counted, day, known
 from models.records.serializers import Row
 from models.status.explanation import Explanation
 
@@ -30,14 +30,23 @@ CERTAINTIES = {
     "low": "This conclusion may be right; more research is likely to change it.",
     "very_low": "This conclusion is very uncertain.",
 }
+# What findings were held against, of the terms of checked-against.
+CHECKED = {
+    "full_text": "the source's full text",
+    "abstract": "the source's abstract",
+    "page": "a page that tells of the source",
+    None: "nothing yet",
+}
 MOST_FINDINGS = 3
+# What a line does that stands on its side, whether or not the rule rests on it.
+COUNTED = ("decisive", "counted", "same_group")
 
 
 def in_one_sentence(claim: Row) -> str:
     """Return the status of a claim as one sentence for those who see nothing else."""
     certainty = f", {LABELS[claim['certainty']]} certainty" if claim["certainty"] else ""
     return (
-        f"{LABELS[claim['status']].capitalize()} since {day(claim['status_since'])}{certainty}."
+        f"{LABELS[claim['status']].capitalize()} since {known(claim['status_since'])}{certainty}."
         f" {STATUSES[claim['status']]}"
     )
 
@@ -73,22 +82,34 @@ def _found(claim: Row, lines: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{counted(counts['evidence'], 'line')} of evidence: {counts['supports']} for,"
         f" {counts['disputes']} against, {counts['inconclusive']} inconclusive."
     ]
-    decisive = [line for line in lines if line["part"] == "decisive"]
-    told += [f"{line['citation']}: {line['finding']}" for line in decisive[:MOST_FINDINGS]]
+    for line in _most_telling(claim, lines)[:MOST_FINDINGS]:
+        venue = f", {line['venue']}" if line["venue"] else ""
+        told.append(f"{line['citation']}{venue}: {line['finding']}")
     return told
+
+
+def _most_telling(claim: Row, lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the findings to be told first: those on which the status rests.
+
+    Of a harm, first those in which it was seen. Before all of these stand notices of regulators,
+    who give them for grave harms, however little they say of how often these come.
+    """
+    decisive = [line for line in lines if line["part"] == "decisive"]
+    if claim["kind"] != "harm":
+        return decisive
+    seen = [line for line in lines if line["direction"] == "supports" and line["part"] in COUNTED]
+    seen.sort(key=lambda line: line["study_design"] != "regulatory_notice")
+    # Each team speaks once.
+    first: dict[str, Mapping[str, Any]] = {}
+    for line in (*seen, *decisive):
+        first.setdefault(line["independence_group"], line)
+    return list(first.values())
 
 
 def _limits(claim: Row, explained: Explanation, lines: Sequence[Mapping[str, Any]]) -> list[str]:
     told = list(explained.certainty_reasons)
-    checked = Counter(line["checked_against"] for line in lines)
     if lines:
-        compared = ", ".join(
-            f"{number} with the {words(what)}" for what, number in checked.most_common() if what
-        )
-        told.append(
-            f"Of {counted(len(lines), 'line')} of evidence, {compared or 'none'}"
-            f" {'was' if len(lines) == 1 else 'were'} compared."
-        )
+        told.append(_checked(lines))
     if claim["notices"]["retracted"]:
         retracted = counted(claim["notices"]["retracted"], "line")
         told.append(f"{retracted} from a retracted source: shown, and not counted.")
@@ -97,9 +118,22 @@ def _limits(claim: Row, explained: Explanation, lines: Sequence[Mapping[str, Any
     return told or ["None is recorded."]
 
 
+def _checked(lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the findings were checked against, as a sentence."""
+    checked = Counter(line["checked_against"] for line in lines).most_common()
+    (number, what), *others = [(number, CHECKED[what]) for what, number in checked]
+    if len(lines) == 1:
+        return f"The line of evidence was checked against {what}."
+    verb = "was" if number == 1 else "were"
+    rest = "".join(f", {number} against {what}" for number, what in others)
+    return f"{number} of {len(lines)} lines of evidence {verb} checked against {what}{rest}."
+
+
 def _up_to_date(claim: Row) -> list[str]:
     newest = claim["evidence_until"]
     evidence = (
-        f"The newest evidence recorded is of {day(newest)}." if newest else "No evidence is dated."
+        f"The newest evidence recorded is of {known(newest)}."
+        if newest
+        else "No evidence is dated."
     )
     return [evidence, f"The record was last changed on {day(claim['updated'])}."]

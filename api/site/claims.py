@@ -1,6 +1,6 @@
 """A claim with its evidence on both sides, why it has its status, and what would change that."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,6 +11,7 @@ from api.http.read_connection import ThreadReader
 from api.routes.claims import ClaimSlug
 from api.routes.history import ExplanationParameters, require_known
 from api.site import claim_summary, forest_plot
+from api.site.notes import names_in
 from api.site.pages import (
     PageRoute,
     base_of,
@@ -19,10 +20,10 @@ from api.site.pages import (
     slider_words,
 )
 from models.core import vocabularies as v
-from models.core.dates import now
-from models.read import listings
+from models.core.dates import last_day_of, now
+from models.read import listings, relation_graph
 from models.read.predictions import predictions
-from models.read.stated_in import standings
+from models.read.stated_in import Standing, standings
 from models.records.serializers import Row
 from models.status import claim_aggregate, explanation
 from models.status.explanation import Explanation
@@ -51,8 +52,10 @@ def show_claim(
     tied = predictions(connection, parts["relations"], query.as_of, query.known_at)
     explained = explanation.explain(whole, query.as_of, None, tied)
     sources = {source["id"]: source for source in parts["sources"]}
-    lines = _lines(parts["evidence"], explained)
+    lines = _lines(parts["evidence"], explained, sources)
     run = standings(connection, [claim])[claim]
+    relations = _relations(connection, parts["relations"])
+    positions = _positions(parts["assessments"], run, core["status"])
     present = int(now()[:4])
     return page(
         request,
@@ -79,8 +82,10 @@ def show_claim(
         ],
         sources=sources,
         occurrences=parts["occurrences"],
-        assessments=parts["assessments"],
-        relations=_relations(connection, parts["relations"]),
+        positions=positions,
+        relations=relations,
+        has_chain=relation_graph.has_chain(connection, claim),
+        names=names_in(connection, _notes(core, lines, relations, positions)),
         groups=sorted({line["independence_group"] for line in lines}),
         levels=[term for term in v.EVIDENCE_LEVELS.terms if term.id != "not_gradable"],
         as_of=query.as_of,
@@ -90,15 +95,18 @@ def show_claim(
     )
 
 
-def _lines(evidence: Sequence[Row], explained: Explanation) -> list[Row]:
-    """Return the lines of evidence with their rank, what they did for the status, and their effects
-    as pictures: the best first, and of equal ones the newest.
+def _lines(
+    evidence: Sequence[Row], explained: Explanation, sources: Mapping[str, Row]
+) -> list[Row]:
+    """Return the lines of evidence with where their source was published, their rank, what they did
+    for the status, and their effects as pictures: the best first, and of equal ones the newest.
     """
     told = {line.id: line for line in explained.lines}
     effects = [effect for line in evidence for effect in line["effects"]]
     lines = [
         {
             **line,
+            "venue": sources[line["source"]]["container_title"],
             "rank": told[line["id"]].rank,
             "grading": told[line["id"]].grading,
             "part": told[line["id"]].part,
@@ -126,5 +134,28 @@ def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
     ]
 
 
+def _positions(assessments: Sequence[Row], run: Sequence[Standing], status: str) -> list[Row]:
+    """Return the positions of bodies, each with the status that was derived here when it was taken
+    if later evidence has changed it since.
+    """
+    positions = []
+    for assessment in assessments:
+        day = last_day_of(assessment["assessed"])
+        before = next((each.status for each in reversed(run) if each.starts <= day), None)
+        changed = assessment["outdated"] and before not in (None, status)
+        positions.append({**assessment, "status_before": before if changed else None})
+    return positions
+
+
+def _notes(
+    claim: Row, lines: Sequence[Row], relations: Sequence[Row], positions: Sequence[Row]
+) -> Iterator[str | None]:
+    """Yield all texts of the page in which a record may be called by its slug."""
+    yield from (claim["note"], claim["notice"])
+    yield from (line["finding"] for line in lines)
+    yield from (relation["note"] for relation in relations)
+    yield from (position["rationale"] for position in positions)
+
+
 def _for_script(claim: str, run: Sequence[Any]) -> str:
-    return script_data({"claim": claim, "run": run, **slider_words(run)})
+    return script_data({"claim": claim, "run": run, **slider_words()})

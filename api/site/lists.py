@@ -18,6 +18,7 @@ from api.http.read_connection import ThreadReader
 from api.routes.claims import FEW, ClaimSort, EvidenceSort
 from api.routes.sources import SourceSort
 from api.site import forest_plot
+from api.site.notes import names_in
 from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
 from models.read import facets, listings
@@ -32,7 +33,7 @@ from models.read.filters import (
     split_text,
 )
 from models.read.listings import topic
-from models.records.serializers import Row, sources_out
+from models.records.serializers import Row, sources_by_id, sources_out
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -267,6 +268,7 @@ def show_evidence(
         request, connection, listing, listings.evidence_statement(), query
     )
     lines = [from_json(row["document"]) for row in rows]
+    sources = sources_by_id(connection, {line["source"] for line in lines})
     return page(
         request,
         "evidence.html",
@@ -275,6 +277,8 @@ def show_evidence(
         total=facets.count(connection, listing, parameters),
         lines=[forest_plot.with_words(line) for line in lines],
         claims=listings.claim_briefs(connection, {line["claim"] for line in lines}),
+        venues={slug: source["container_title"] for slug, source in sources.items()},
+        names=names_in(connection, [line["finding"] for line in lines]),
         choices=(
             ("direction", "Direction", v.DIRECTIONS.terms),
             ("study_design", "Design", v.STUDY_DESIGNS.terms),

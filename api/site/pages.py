@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,16 +16,15 @@ from sqlalchemy import Connection
 from api.http import pagination
 from api.http.errors import Problem
 from api.http.read_route import ReadRoute, Values
-from api.site.words import FILTERS
+from api.site.notes import linked
+from api.site.words import FILTERS, OF_RULES
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.core.errors import NotFound
 from models.core.notice import NOTICE
 from models.core.types import Text
 from models.read import listings
-from models.read.stated_in import Standing
 from models.records.serializers import Row
-from models.status.rules import RULE_BY_NAME
 
 HERE = Path(__file__).parent
 HTML = "text/html"
@@ -74,12 +73,17 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.filters.update(FILTERS)
+templates.filters.update(FILTERS, linked=linked)
 templates.globals.update(notice=NOTICE, version=VERSION)
 
 
 # What others append to a link when it is shared, to follow who opens it.
 TRACKERS = re.compile(r"utm_\w+|fbclid|gclid|dclid|msclkid|mc_cid|mc_eid|igshid|ref_src")
+
+
+# A path whose segments may all be slugs.
+OF_SLUGS = re.compile(r"(/[A-Za-z0-9-]+)+")
+NOT_FOUND, MOVED = 404, 308
 
 
 class LinkRoute(ReadRoute):
@@ -122,13 +126,9 @@ def script_data(content: Any) -> Markup:
     return Markup(to_json(content).decode().replace("<", "\\u003c"))  # noqa: S704
 
 
-def slider_words(standings: Iterable[Standing]) -> Row:
-    """Return what the script of a slider says of these: its rules' sentences, the statuses."""
-    used = sorted({standing.rule for standing in standings})
-    return {
-        "rules": {name: RULE_BY_NAME[name].sentence for name in used},
-        "statuses": {term.id: term.label for term in v.STATUSES.terms},
-    }
+def slider_words() -> Row:
+    """Return the words of a slider's script: of the rules and the statuses."""
+    return {"rules": OF_RULES, "statuses": {term.id: term.label for term in v.STATUSES.terms}}
 
 
 def page_tag(connection: Connection) -> str:
@@ -185,10 +185,29 @@ def page(
     return Response(content, media_type=HTML, headers=sent)
 
 
+def right_path(path: str) -> str:
+    """Return a path as pages have it: without a slash at its end, and slugs in small letters."""
+    # One slash at its beginning, since two would lead to another host.
+    bare = f"/{path.strip('/')}"
+    # Identifiers are no slugs: their capitals may matter.
+    return bare.lower() if OF_SLUGS.fullmatch(bare) else bare
+
+
 def error_page(
     request: Request, problem: bytes, status: int, headers: Mapping[str, str]
 ) -> Response:
-    """Return the page of an error, which says what to do about it, from its JSON."""
+    """Return the page of an error, which says what to do about it, from its JSON; or where the page
+    is, if only the writing of its address differs.
+    """
+    right = right_path(request.url.path)
+    if status == NOT_FOUND and right != request.url.path:
+        query = f"?{request.url.query}" if request.url.query else ""
+        moved = {
+            **headers,
+            "Location": quote(right, safe="/:") + query,
+            "Cache-Control": "no-cache",
+        }
+        return Response(status_code=MOVED, headers=moved)
     body = Problem.model_validate_json(problem)
     content = templates.get_template("error.html").render(
         title=body.title.capitalize(),

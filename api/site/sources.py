@@ -13,6 +13,7 @@ from api.citations import bibliography, json_ld, style_catalogue
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site import forest_plot
+from api.site.notes import names_in
 from api.site.pages import PageRoute, base_of, page
 from models.core import vocabularies as v
 from models.read import facets, listings
@@ -60,6 +61,8 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
     stated = statements_in(connection, slug)
     positions = _positions(connection, slug)
     named = {line["claim"] for line in lines} | {each["claim"] for each in positions}
+    named |= {line["relation_target"] for line in lines if line["relation_target"]}
+    notes = [found["note"], found["integrity_note"], *(line["finding"] for line in lines)]
     return page(
         request,
         "source.html",
@@ -84,6 +87,7 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
         by_claim=[(claim, list(of)) for claim, of in groupby(lines, key=itemgetter("claim"))],
         more_lines=more_lines,
         claims=listings.claim_briefs(connection, named),
+        names=names_in(connection, notes),
         stated=_first_of_each(stated),
         statements=len(stated),
         most=MOST_STATEMENTS,

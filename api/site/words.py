@@ -1,6 +1,6 @@
 """How pages say what is stored: dates, terms, links."""
 
-from calendar import month_name
+from calendar import month_name, monthrange
 from urllib.parse import quote
 
 from api.pictures.svg import LABELS
@@ -17,6 +17,30 @@ PLAIN = {
     "not_gradable": "not gradable",
     "not_applicable": "not applicable",
     "not_recorded": "not stated yet",
+}
+# The rules of statuses for readers who do not know what a body of evidence and its rank are.
+OF_RULES = {
+    "nothing_takes_a_side": "No evidence recorded here takes a side.",
+    "documents_against": "At least two independent documents speak against it, more than three"
+    " times as many as speak for it.",
+    "documents_for": "At least two independent documents speak for it, more than three times as"
+    " many as speak against it.",
+    "strong_against": "At least two independent studies of the strongest kinds speak against it,"
+    " more than three times as many as speak for it.",
+    "strong_for": "At least two independent studies of the strongest kinds speak for it, more than"
+    " three times as many as speak against it.",
+    "many_null_results": "At least five independent studies of the stronger kinds speak against it,"
+    " more than five times as many as speak for it.",
+    "nothing_supports": "There is evidence against it, and none for it.",
+    "against_outranks_support": "Among the strongest evidence, more than twice as many independent"
+    " studies speak against it as for it.",
+    "both_sides": "There is evidence on both sides, and neither side is clearly stronger.",
+    "better_evidence_inconclusive": "More speaks for it than against it, but stronger studies gave"
+    " no answer either way.",
+    "support_outranks_against": "At least two independent studies speak for it, among the strongest"
+    " more than twice as many as speak against it.",
+    "one_body_or_weak": "Something speaks for it, but it comes from a single study or team, or is"
+    " weak.",
 }
 
 
@@ -42,6 +66,25 @@ def day(date: str | None) -> str:
         return year
     month = month_name[int(rest[0])]
     return f"{int(rest[1])} {month} {year}" if len(rest) > 1 else f"{month} {year}"
+
+
+def known(date: str | None) -> str:
+    """Return a day of evidence time as precisely as it is known for sure: «2009» for the last day
+    of a year, «August 2010» for that of a month.
+
+    A date that is known in part counts from its end, and nothing tells the two apart afterwards.
+    """
+    if not date or len(date) < len("2010-08-31"):
+        return day(date)
+    year, month, last = (int(part) for part in date[:10].split("-"))
+    if (month, last) == (12, 31):
+        return date[:4]
+    return day(date[:7] if last == monthrange(year, month)[1] else date)
+
+
+def plainly(rule: str) -> str:
+    """Return a status rule as one says it; its own words are on the page of the rules."""
+    return OF_RULES[rule]
 
 
 def names(slugs: list[str]) -> str:
@@ -70,6 +113,8 @@ FILTERS = {
     "words": words,
     "label": label,
     "day": day,
+    "known": known,
+    "plainly": plainly,
     "names": names,
     "counted": counted,
     "segment": segment,

@@ -95,7 +95,9 @@ def _revisions(connection: Connection) -> Iterator[str]:
         recorded: dict[str, dict[str, Row]] = {name: {} for name in RECORD_TYPES}
         for record, body in rows:
             name, _, record_id = record.partition("/")
-            recorded[name][record_id] = body
+            # It is empty in a restore where the record had been taken back before the export.
+            if body:
+                recorded[name][record_id] = body
         for name, found in recorded.items():
             there = dict(read_records(connection, RECORD_TYPES[name], list(found)))
             for record_id, body in found.items():
@@ -105,6 +107,12 @@ def _revisions(connection: Connection) -> Iterator[str]:
                     yield f"{name}/{record_id} differs from its last revision."
             yield from _references(connection, RECORD_TYPES[name], there)
             yield from _lists(connection, name, there)
+    yield from _unrecorded(connection)
+
+
+def _unrecorded(connection: Connection) -> Iterator[str]:
+    """Yield the records that have no revision."""
+    revision = table(Revision)
     for kind in RECORD_TYPES.values():
         key = [table(kind.model).c[name] for name in kind.columns]
         record = literal(f"{kind.name}/") + key[0]

@@ -181,6 +181,8 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
             "created": created.get(row["record"], row["created"]),
         }
         for row in rows
+        # Of what was taken back before an export, its restore has the name alone.
+        if row["body"]
     ]
 
 

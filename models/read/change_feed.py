@@ -21,6 +21,7 @@ from models.read.listings import current_serial, revision
 from models.read.references import refuse_unknown, unknown_value
 from models.records.revision import (
     PUBLIC_STATES,
+    TOOK_BACK,
     Revision,
     RevisionOut,
     RevisionWhole,
@@ -32,6 +33,8 @@ from models.records.serializers import Row, table
 WINDOW = 5000
 PUBLIC_REVISIONS = revision.c.state.in_(PUBLIC_STATES)
 """The revisions that everybody may see."""
+NAMED_REVISIONS = or_(PUBLIC_REVISIONS, TOOK_BACK)
+"""The revisions that everybody is told of by the record's name: also those that took it back."""
 
 
 class ChangeFilters(Filters):
@@ -83,7 +86,8 @@ def changes_after(
 ) -> Batch:
     """Return up to `limit` revisions that meet the filters, of the `WINDOW` serials after `since`.
 
-    `may_see` is the condition that the reader may see a revision; others are returned withheld.
+    `may_see` is the condition that the reader may see a revision; others are returned withheld,
+    or without their body where they took back what was public.
     Raises `Ahead` if `since` has not been reached.
     """
     last = require_serial(connection, since, "since")
@@ -91,9 +95,9 @@ def changes_after(
     names = (*RevisionOut.model_fields, *(("body",) if body else ()))
     columns = [revision.c[name] for name in names]
     statement = (
-        select(*columns, may_see.label("may_see"))
+        select(*columns, may_see.label("may_see"), TOOK_BACK.label("took_back"))
         .where(revision.c.serial > since, revision.c.serial <= end)
-        .where(*_conditions(parameters, may_see))
+        .where(*_conditions(parameters, or_(may_see, TOOK_BACK)))
         .order_by(revision.c.serial)
         .limit(limit)
     )
@@ -108,7 +112,8 @@ def changes_before(
     parameters: Mapping[str, Sequence[str]],
 ) -> tuple[list[Row], int | None]:
     """Return the newest public revisions that meet the filters, the newest first and each with its
-    body, and the serial to go on before; None at the beginning of all.
+    body, and the serial to go on before; None at the beginning of all. Those that took a record
+    back have no body.
 
     Like `changes_after` it looks at `WINDOW` serials, those before `before` or the last ones; only
     those of named claims are found however old they are.
@@ -117,13 +122,13 @@ def changes_before(
     begin = 1 if parameters.get("claim") else max(end - WINDOW, 1)
     columns = [revision.c[name] for name in RevisionWhole.model_fields]
     statement = (
-        select(*columns)
-        .where(revision.c.serial >= begin, revision.c.serial < end, PUBLIC_REVISIONS)
-        .where(*_conditions(parameters, PUBLIC_REVISIONS))
+        select(*columns, TOOK_BACK.label("took_back"))
+        .where(revision.c.serial >= begin, revision.c.serial < end, NAMED_REVISIONS)
+        .where(*_conditions(parameters, NAMED_REVISIONS))
         .order_by(revision.c.serial.desc())
         .limit(limit)
     )
-    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    rows = [withhold_private(dict(row)) for row in connection.execute(statement).mappings()]
     goes_on = rows[-1]["serial"] if len(rows) == limit else begin
     return rows, goes_on if goes_on > 1 else None
 
@@ -162,7 +167,7 @@ def require_known(
 def revision_etag(row: Mapping[str, Any]) -> str:
     """Return the ETag of a revision as shown. It changes only if the revision is purged."""
     suffix = ""
-    if row["record"] is None:
+    if row["body"] is None:
         suffix = "-withheld"
     elif not row["body"]:
         suffix = "-purged"

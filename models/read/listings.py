@@ -40,7 +40,7 @@ from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
-from models.records.revision import PUBLIC_STATES, Revision, Serial
+from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision, Serial
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
@@ -540,10 +540,9 @@ def read_source(connection: Connection, slug: str) -> Row:
 
 
 def read_revision(connection: Connection, number: int) -> Row:
-    """Return the revision with a serial."""
-    found = (
-        connection.execute(select(revision).where(revision.c.serial == number)).mappings().first()
-    )
+    """Return the revision with a serial, and whether it took back what was public."""
+    one = select(revision, TOOK_BACK.label("took_back")).where(revision.c.serial == number)
+    found = connection.execute(one).mappings().first()
     if found is None:
         raise NotFound(
             f"There is no revision {number}; the last one is {current_serial(connection)}."

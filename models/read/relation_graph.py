@@ -114,6 +114,11 @@ def _with_status(connection: Connection, relations: Sequence[Row]) -> list[Row]:
     return [{**edge, "status": status[_key(edge)]} for edge in relations]
 
 
+def has_chain(connection: Connection, claim: str) -> bool:
+    """Return whether a claim is a cause or an effect of another one."""
+    return bool(_relations_at(connection, [claim], "both", ["leads_to"]))
+
+
 def causal_chain(connection: Connection, start: str, depth: int = MAX_STEPS) -> Row:
     """Walk the causal chain through a claim, up to its causes and down to its effects.
 

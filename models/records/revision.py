@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Index,
     Select,
+    and_,
     bindparam,
     select,
 )
@@ -115,6 +116,29 @@ def latest_revision(
 # not accepted, concern only their proposer and the curators.
 PUBLIC_STATES = ("accepted", "retracted", "merged")
 PRIVATE_FIELDS = ("record", "claim", "actor", "comment", "body")
+
+
+def _took_back() -> ColumnElement[bool]:
+    earlier = _revision.alias("earlier")
+    state_before = (
+        select(earlier.c.state)
+        .where(earlier.c.record == _revision.c.record, earlier.c.serial < _revision.c.serial)
+        .order_by(earlier.c.serial.desc())
+        .limit(1)
+        .correlate(_revision)
+        .scalar_subquery()
+    )
+    return and_(
+        _revision.c.action == "undo",
+        _revision.c.state.not_in(PUBLIC_STATES),
+        state_before.in_(PUBLIC_STATES),
+    )
+
+
+TOOK_BACK = _took_back()
+"""The condition that a revision took back what was public, as one that undoes an acceptance does.
+Whoever read the record is told who took it back and why, but not what is proposed again.
+"""
 # Stands for the record's id and the actor if a withheld revision was restored from an export. It is
 # not a slug, so no record can have this name.
 WITHHELD = "(withheld)"
@@ -123,12 +147,14 @@ WITHHELD = "(withheld)"
 def withhold_private(row: Mapping[str, Any], *, may_see: bool = False) -> dict[str, Any]:
     """Return a revision without what discloses a proposal, unless the reader may see it.
 
-    The revision is not left out, since a reader who follows the changes would take a gap in the
-    serials for a loss.
+    `row` says by `took_back` whether the condition `TOOK_BACK` holds. The revision is not left out,
+    since a reader who follows the changes would take a gap in the serials for a loss.
     """
+    shown = {name: value for name, value in row.items() if name != "took_back"}
     if may_see or row["state"] in PUBLIC_STATES:
-        return dict(row)
-    return {name: None if name in PRIVATE_FIELDS else value for name, value in row.items()}
+        return shown
+    private = ("body",) if row["took_back"] else PRIVATE_FIELDS
+    return {name: None if name in private else value for name, value in shown.items()}
 
 
 class RevisionOut(Strict):
@@ -160,6 +186,6 @@ class RevisionWhole(RevisionOut):
     """One recorded change with the record after it."""
 
     body: dict[str, Any] | None = Field(
-        description="The whole record after the change; null where it is withheld, empty where it "
-        "was purged."
+        description="The whole record after the change; null where it is withheld or only proposed "
+        "again, empty where it was purged."
     )

@@ -25,7 +25,7 @@ from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
 from models.records.record_types import RECORD_TYPES, RecordType, batches, record_bodies
-from models.records.revision import PRIVATE_FIELDS, PUBLIC_STATES, Revision, RevisionOut, Serial
+from models.records.revision import TOOK_BACK, Revision, RevisionOut, Serial, withhold_private
 from models.records.serializers import Row, table
 from models.transfer.collection_part import Ids, find_part, records_in
 from models.transfer.licences import all_records, licences_of
@@ -199,16 +199,16 @@ def _revisions(connection: Connection) -> Iterator[bytes]:
     columns = [revision.c[name] for name in RevisionOut.model_fields]
     # The body is exported as its column has it, without an object made of it.
     body = cast(revision.c.body, Text).label("body")
-    for rows in _batches(connection, select(*columns, body).order_by(revision.c.serial)):
+    statement = select(*columns, body, TOOK_BACK.label("took_back"))
+    for rows in _batches(connection, statement.order_by(revision.c.serial)):
         yield b"".join(map(_revision_line, rows))
 
 
 def _revision_line(row: Row) -> bytes:
     """Return the line of a revision; of one that is withheld, no more than its place."""
-    body = canonical_json(row.pop("body"))
-    if row["state"] not in PUBLIC_STATES:
-        body = b"null"
-        row = {name: None if name in PRIVATE_FIELDS else value for name, value in row.items()}
+    row = withhold_private(row)
+    body = row.pop("body")
+    body = b"null" if body is None else canonical_json(body)
     # `record` already says what the line is a record of.
     head = to_json({"of": row.pop("record"), **row})
     return jsonl_line("revision", head[:-1] + b',"body":' + body + b"}")

@@ -327,8 +327,11 @@ def _revision_row(content: Row, serial: int) -> Row:
         named["record"] = named.pop("of")
     row: Row = dict(RevisionWhole.__pydantic_validator__.validate_python(named).__dict__)
     if row["state"] not in PUBLIC_STATES:
-        row["record"] = f"{row['kind']}/{WITHHELD}"
-        row |= {"claim": None, "actor": WITHHELD, "comment": None, "body": {}}
+        row["body"] = {}
+        # What took a record back has its name; all else of proposals has not.
+        if row["action"] != "undo" or row["record"] is None:
+            row["record"] = f"{row['kind']}/{WITHHELD}"
+            row |= {"claim": None, "actor": WITHHELD, "comment": None}
     faults = [
         Fault(at=name, code="bad_revision", detail=detail)
         for name, valid, detail in _revision_checks(row, serial)

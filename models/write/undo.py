@@ -77,8 +77,8 @@ def _type_and_id(name: str) -> tuple[RecordType, str]:
 def _body_before(connection: Connection, name: str, change_number: int) -> Row | None:
     """Return a record as it was before a change, or None if the change created it."""
     last = latest_revision(connection, name, table(Revision).c.serial < change_number)
-    # A purged record's id is new again.
-    return None if last is None or last["action"] == "purge" else last["body"]
+    # A purged record's id is new again; what was proposed before an export is not in its restore.
+    return None if last is None else last["body"] or None
 
 
 def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:

@@ -377,3 +377,56 @@ def test_what_waits_on_what_an_undoing_takes_back_is_rejected(desk: Desk) -> Non
     assert desk.disagreements() == []
     desk.undo(serial(desk), "dora")
     assert desk.bodies() == before
+
+
+def test_an_undone_acceptance_is_told_without_what_is_proposed(desk: Desk) -> None:
+    record = desk.accepted("evidence", "once-public", note="hidden-note")
+    desk.undo(desk.record("evidence", record)["serial"])
+    number = desk.record("evidence", record)["serial"]
+    path = f"/v1/revisions/{number}"
+    told = desk.must(200, None, "GET", path)
+    assert (told["record"], told["claim"]) == (f"evidence/{record}", CLAIM)
+    assert (told["action"], told["state"]) == ("undo", "submitted")
+    assert (told["actor"], told["comment"], told["body"]) == ("cleo", "wrong", None)
+    assert desk.must(200, "dora", "GET", path)["body"]["note"] == "hidden-note"
+    assert desk.tag(path, None) != desk.tag(path, "dora")
+    for query in (
+        f"claim={CLAIM}",
+        "topic=iron,ccsvi",
+        "kind=evidence",
+    ):
+        feed = f"/v1/changes?include=body&since={number - 1}&limit=1&{query}"
+        assert desk.must(200, None, "GET", feed)["data"] == [told]
+    listed = desk.must(200, None, "GET", f"/v1/claims/{CLAIM}/revisions?sort=-id&limit=3")
+    assert number in [each["serial"] for each in listed["data"]]
+    citation = desk.must(200, None, "GET", "/v1/sources/doepp-2010")["citation"]
+    title = f"Evidence is a proposal again: {citation}"
+    assert title in desk.ask(None, "GET", f"/changes.atom?claim={CLAIM}").text
+    page = desk.ask(None, "GET", f"/changes?claim={CLAIM}").text
+    assert "<strong>Evidence is a proposal again</strong>" in page
+    # What happens to the proposal from here on concerns its proposer and the curators alone.
+    desk.must(200, "anna", "PATCH", native("evidence", record), {"note": "x"}, If_Match=NOW)
+    changed = desk.record("evidence", record)["serial"]
+    assert desk.must(200, None, "GET", f"/v1/revisions/{changed}")["record"] is None
+    assert desk.disagreements() == []
+
+
+def test_a_claim_that_was_taken_back_is_told_without_a_link(desk: Desk) -> None:
+    claim = desk.accepted("claim", "once-accepted")
+    desk.undo(desk.record("claim", claim)["serial"])
+    page = desk.ask(None, "GET", "/changes").text
+    assert "<strong>Claim is a proposal again</strong>: The claim once-accepted holds." in page
+    entry = desk.ask(None, "GET", "/changes.atom").text.partition("</entry>")[0]
+    assert "Claim is a proposal again: The claim once-accepted holds." in entry
+    assert "/claims/once-accepted" not in entry
+
+
+def test_an_undone_rejection_was_never_public(desk: Desk) -> None:
+    record = desk.propose("anna", "evidence", "never-public")
+    rejected = desk.decide("reject", "evidence", record, comment="no")
+    desk.undo(rejected["serial"])
+    number = desk.record("evidence", record)["serial"]
+    told = desk.must(200, None, "GET", f"/v1/revisions/{number}")
+    assert {told[name] for name in ("record", "claim", "actor", "comment", "body")} == {None}
+    for path in (f"/v1/claims/{CLAIM}/revisions?sort=-id&limit=3", f"/changes?claim={CLAIM}"):
+        assert "never-public" not in desk.ask(None, "GET", path).text

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from models.access.api_keys import Key
+from models.core.dates import now
 from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
@@ -21,6 +23,7 @@ from models.transfer import export
 from models.transfer.jsonl_reader import BadFile
 from models.transfer.load import BadImport
 from models.write import changes
+from models.write.undo import undo
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, SEEDED_TOPICS, Store
 from tests.models.exports import (
     as_lines,
@@ -115,6 +118,39 @@ def test_what_is_not_public_is_withheld_and_keeps_its_place(seeded: Store) -> No
         assert {each[name] for name in ("of", "claim", "actor", "comment", "body")} == {None}
         assert each["at"]
         assert each["action"] == "create"
+
+
+def test_what_was_taken_back_is_named_and_loads_again(empty: Store, other: Store) -> None:
+    in_every_state(empty)
+    with empty.database.read() as connection:
+        (accepted,) = connection.scalars(
+            select(table(Revision).c.serial).where(
+                table(Revision).c.record == "evidence/x-causes-y:later-accepted",
+                table(Revision).c.state == "accepted",
+            )
+        )
+    cleo = Key(id="cleo", name="cleo", role="curator", created=now(), expires=None, revoked=None)
+    with changes.begin(empty.database, actor="cleo", comment="too early") as change:
+        assert undo(change, cleo, accepted) == ["evidence/x-causes-y:later-accepted"]
+    content = exported(empty)
+    (told,) = (each for each in records(content) if each.get("action") == "undo")
+    assert (told["of"], told["claim"]) == ("evidence/x-causes-y:later-accepted", "x-causes-y")
+    assert (told["actor"], told["comment"], told["body"]) == ("cleo", "too early", None)
+    load(other, content)
+    assert exported(other) == content
+    assert disagreements(other) == []
+    with empty.database.read() as here, other.database.read() as there:
+        for moment in ("9999", told["at"]):
+            then, now_there = (
+                load_as_recorded(connection, "x-causes-y", moment) for connection in (here, there)
+            )
+            assert parts(then) == parts(now_there)
+    # Its public content is known there, so that it can be accepted again.
+    with changes.begin(other.database, actor="cleo", comment="not at all") as change:
+        assert undo(change, cleo, told["serial"]) == ["evidence/x-causes-y:later-accepted"]
+    assert disagreements(other) == []
+    (again,) = (each for each in records(exported(other)) if each.get("comment") == "not at all")
+    assert (again["state"], again["body"]["state"]) == ("accepted", "accepted")
 
 
 def test_what_is_retired_is_exported_kind_by_kind(seeded: Store) -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -54,13 +54,21 @@ WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 
 
-def looks(page: Page) -> Iterator[ViewportSize]:
-    """Yield the ways in which people look at a page, each once the page is shown so and axe has
+# All ways in which people look at a page, as two turns: either has each width and each colours.
+Look = tuple[ViewportSize, Literal["light", "dark"]]
+TURNS: tuple[tuple[Look, ...], ...] = (
+    ((WIDE, "light"), (NARROW, "dark")),
+    ((WIDE, "dark"), (NARROW, "light")),
+)
+
+
+def looks(page: Page, turn: int = 0) -> Iterator[ViewportSize]:
+    """Yield the widths of a page in the looks of a turn, each once the page is shown so and axe has
     found nothing.
     """
-    for viewport, scheme in ((WIDE, "light"), (NARROW, "dark")):
+    for viewport, scheme in TURNS[turn % len(TURNS)]:
         page.set_viewport_size(viewport)
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         found = Axe().run(page).response["violations"]
         told = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
         assert told == [], (viewport, scheme)

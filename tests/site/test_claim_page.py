@@ -5,17 +5,20 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 import pytest
 import zstandard
 from fastapi.testclient import TestClient
+from markupsafe import Markup
 
 from api.pictures.svg import SWATCHES
-from api.site import claim_summary, forest_plot
+from api.site import claim_summary, forest_plot, notes, words
 from api.site.pages import STATIC
 from models.core import vocabularies as v
 from models.records.serializers import Row
+from models.status.rules import RULE_BY_NAME
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 FILES_OF_DOCS = Path(fastapi_offline.__file__).parent / "static"
@@ -90,7 +93,7 @@ def test_a_page_is_light(client: TestClient, address: str) -> None:
 def test_a_claim_tells_its_status_and_both_sides(client: TestClient) -> None:
     claim = client.get("/v1/claims/ccsvi-causes-ms").json()
     shown = text_of(client.get("/claims/ccsvi-causes-ms", headers=HTML).text)
-    assert "refuted since 31 December 2019" in shown
+    assert "refuted since 2019 · moderate certainty" in shown
     for line in claim["evidence"]:
         assert " ".join(line["finding"].split()) in shown
     counts = claim["counts"]
@@ -164,6 +167,156 @@ def test_statuses_have_the_colours_of_the_pictures() -> None:
             swatch = SWATCHES[status][mode]
             assert f"--{status}: {swatch.fill};" in css
             assert f"--on-{status}: {swatch.ink};" in css
+
+
+def test_a_rule_is_told_plainly_and_its_own_words_are_one_click_away(client: TestClient) -> None:
+    claim = client.get("/v1/claims/ccsvi-causes-ms").json()
+    page = client.get("/claims/ccsvi-causes-ms", headers=HTML).text
+    first = page[page.index("<h1") : page.index('id="in-short"')]
+    assert words.plainly(claim["status_rule"]) in text_of(first)
+    assert f'href="/about/status-rules#{claim["status_rule"]}"' in first
+    article = text_of(client.get(ARTICLE, headers=HTML).text)
+    assert words.plainly(claim["status_rule"]) in article
+    for rule in RULE_BY_NAME.values():
+        assert rule.sentence not in text_of(first)
+        assert rule.sentence not in article
+
+
+def test_every_rule_is_told_plainly() -> None:
+    assert words.OF_RULES.keys() == RULE_BY_NAME.keys()
+    for sentence in words.OF_RULES.values():
+        assert not re.search(r"\b(bod(y|ies)|ranks?|outranks?)\b", sentence)
+
+
+def a_line(key: str, **more: Any) -> Row:
+    """Return a line of evidence as the page of a claim has it."""
+    return {
+        "citation": key,
+        "venue": None,
+        "finding": f"{key} found something.",
+        "direction": "supports",
+        "part": "decisive",
+        "study_design": "case_series",
+        "independence_group": key,
+        "checked_against": "abstract",
+        **more,
+    }
+
+
+def found(kind: str, lines: list[Row]) -> list[str]:
+    """Return who is told first among what was found."""
+    counts = dict.fromkeys(("evidence", "supports", "disputes", "inconclusive"), 1)
+    return [
+        told.partition(":")[0]
+        for told in claim_summary._found({"kind": kind, "counts": counts}, lines)
+    ][1:]
+
+
+def test_of_a_harm_is_told_first_where_it_was_seen() -> None:
+    lines = [
+        a_line("none-seen", direction="disputes"),
+        a_line("few", part="decisive"),
+        a_line("authority", part="counted", study_design="regulatory_notice"),
+        a_line("authority-2", independence_group="authority", study_design="regulatory_notice"),
+        a_line("retracted", part="retracted", study_design="regulatory_notice"),
+    ]
+    assert found("harm", lines) == ["authority", "few", "none-seen"]
+    assert found("benefit", lines) == ["none-seen", "few", "authority-2"]
+
+
+def test_a_claim_of_harm_begins_with_what_a_regulator_tells(client: TestClient) -> None:
+    page = text_of(client.get("/claims/opening-veins-harms-some", headers=HTML).text)
+    summary = page[page.index("What was found") : page.index("What limits this")]
+    assert "at least one death" in summary
+    assert summary.index("at least one death") < summary.index("complications were few")
+
+
+@pytest.mark.parametrize(
+    ("checked", "told"),
+    [
+        (["abstract"], "The line of evidence was checked against the source's abstract."),
+        ([None], "The line of evidence was checked against nothing yet."),
+        (
+            ["page", "abstract", "abstract", None],
+            "2 of 4 lines of evidence were checked against the source's abstract, 1 against a page"
+            " that tells of the source, 1 against nothing yet.",
+        ),
+        (
+            ["full_text", "abstract"],
+            "1 of 2 lines of evidence was checked against the source's full text, 1 against the"
+            " source's abstract.",
+        ),
+    ],
+)
+def test_what_findings_were_checked_against_is_a_sentence(
+    checked: list[str | None], told: str
+) -> None:
+    lines = [a_line("any", checked_against=each) for each in checked]
+    assert claim_summary._checked(lines) == told
+
+
+def test_all_that_findings_are_checked_against_has_its_words() -> None:
+    assert claim_summary.CHECKED.keys() == {*v.CHECKED_AGAINST.ids, None}
+
+
+def test_a_review_of_cochrane_says_so(client: TestClient) -> None:
+    for address in ("/claims/ccsvi-causes-ms", "/evidence?source=cochrane-2019"):
+        page = text_of(client.get(address, headers=HTML).text)
+        assert re.search(r"… 2019 ?, Cochrane Database of Systematic Reviews", page), address
+
+
+def test_a_position_is_not_shown_as_withdrawn(client: TestClient) -> None:
+    page = text_of(client.get("/claims/opening-veins-harms-some", headers=HTML).text)
+    # Newer evidence came after both, and changed nothing of the status.
+    assert "Since then, later evidence" not in page
+    page = text_of(client.get("/claims/opening-veins-helps-ms", headers=HTML).text)
+    (before, after) = ("unconfirmed", "refuted")
+    told = f"Since then, later evidence has changed the status here from {before} to {after}."
+    nice = page.index("IPG420")
+    assert nice < page.index(told, nice)
+    in_force = page.index("IPG640, 2019")
+    assert told not in page[in_force : in_force + 900]
+
+
+def test_a_record_that_a_note_names_is_linked(client: TestClient) -> None:
+    page = client.get("/claims/opening-veins-helps-ms", headers=HTML).text
+    assert 'Contrary voice on <a href="/sources/zamboni-2018">Zamboni et al. 2018</a>' in page
+    assert "zamboni-2018:" not in text_of(page)
+
+
+def test_only_what_is_a_record_is_linked_and_all_else_is_text() -> None:
+    names = {"doe-2010": Markup('<a href="/sources/doe-2010">Doe 2010</a>')}
+    told = notes.linked("<b>doe-2010</b>, case-control, https://x.org/doe-2010 & doe-2010b", names)
+    assert told == (
+        '&lt;b&gt;<a href="/sources/doe-2010">Doe 2010</a>&lt;/b&gt;, case-control,'
+        " https://x.org/doe-2010 &amp; doe-2010b"
+    )
+    assert notes.linked(None, names) == ""
+
+
+def test_a_chain_is_shown_where_there_is_one(client: TestClient) -> None:
+    for claim in client.get("/v1/claims?limit=200").json()["data"]:
+        slug = claim["id"]
+        picture = client.get(f"/v1/claims/{slug}/chain.svg").text
+        page = client.get(f"/claims/{slug}", headers=HTML).text
+        assert ("chain.svg" in page) == ("No causal relations are recorded." not in picture), slug
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        ("2009-12-31", "2009"),
+        ("2012-02-29", "February 2012"),
+        ("2011-02-28", "February 2011"),
+        ("2012-02-28", "28 February 2012"),
+        ("2010-09-29", "29 September 2010"),
+        ("2010-09", "September 2010"),
+        ("2010", "2010"),
+        (None, ""),
+    ],
+)
+def test_a_day_is_told_as_precisely_as_it_is_known(date: str | None, told: str) -> None:
+    assert words.known(date) == told
 
 
 def test_every_status_and_certainty_has_its_sentence() -> None:

@@ -3,12 +3,18 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from pydantic import ValidationError
 
+from api.site.pages import VERSION
 from models.access import api_keys
+from models.core.errors import invalid_record
+from models.records.record_types import RECORD_TYPES
+from tests.api.curating import LINE, a_record
 from tests.databases import Templates, store_of
 from tests.drills.serving import serving
 from tests.site.browser import MILLISECONDS, Pages
@@ -17,8 +23,16 @@ expect.set_options(timeout=MILLISECONDS)
 CITATION = """@article{marder, title = {No difference in the veins}, author = {Marder, Ellen},
   journal = {Example Journal}, year = 2012, doi = {10.1234/example.1}}"""
 # The console tells of each refusal, also where the page says it.
-REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|412|422) ")
+REFUSED = re.compile(r"console: Failed to load resource: .* status of (401|409|412|422) ")
 
+# Proposes a record with the key of the page.
+PROPOSE = """async ([address, record]) => {
+  const Authorization = `Bearer ${sessionStorage.getItem("claimbase-key")}`;
+  const headers = { Authorization, "Content-Type": "application/json" };
+  const answer = await fetch(address, { method: "POST", headers, body: JSON.stringify(record) });
+  await answer.json();
+  return answer.status;
+}"""
 # Changes a proposal with the key of the page, past the page itself.
 CHANGE = """async ([address, patch]) => {
   const Authorization = `Bearer ${sessionStorage.getItem("claimbase-key")}`;
@@ -125,6 +139,11 @@ def propose_line(page: Page) -> None:
     effect.get_by_label("Measure").fill("odds ratio")
     effect.get_by_label("From").fill("3")
     effect.get_by_label("To").fill("2")
+    page.get_by_label("People in all").fill("many")
+    page.get_by_role("button", name="Show the effect on the status").click()
+    expect(page.get_by_label("People in all")).to_be_focused()
+    expect(page.locator("#e-sample_size")).to_have_text("Write a whole number, such as 20. ")
+    page.get_by_label("People in all").fill("")
     page.get_by_role("button", name="Show the effect on the status").click()
     expect(effect.get_by_label("From")).to_be_focused()
     expect(page.locator("#e-effects")).to_contain_text("Row 1: The interval runs from 3.0 to 2.0")
@@ -157,6 +176,15 @@ def test_two_people_carry_a_paper_to_a_status(office: Office) -> None:
     expect(line.locator(".told .chip")).to_have_text(["refuted", "supported"])
     line.get_by_role("button", name="Reject").click()
     expect(line.locator("textarea")).to_be_focused()
+    expect(cleo.locator("#queue-state")).to_have_text("2 proposals.")
+    # What the line rests on comes first.
+    expect(line).to_contain_text("It rests on what waits, too: source marder-2012.")
+    line.get_by_role("button", name="Accept").click()
+    expect(cleo.locator("#queue-state")).to_contain_text("Accept first: source marder-2012.")
+    cleo.locator("#queue-state").get_by_role("link").click()
+    source = cleo.locator('[data-record="source/marder-2012"]')
+    assert source.get_attribute("id") == cleo.url.partition("#")[2]
+    expect(source).to_contain_text("If it is rejected, so is what rests on it: evidence ccsvi-")
     assert Axe().run(cleo).response["violations"] == []
     cleo.get_by_label("Choose all that you may decide").check()
     cleo.get_by_role("button", name="Accept the chosen").click()
@@ -173,6 +201,11 @@ def test_two_people_carry_a_paper_to_a_status(office: Office) -> None:
     change.get_by_role("button", name="Undo this change").click()
     # What was accepted together with it in another change stays.
     expect(cleo.locator("#queue-state")).to_contain_text("Undone: evidence/")
+    # What was undone is not offered again, but the undoing is.
+    expect(change.first).to_contain_text("undo")
+    expect(change.first.locator("summary")).to_have_count(1)
+    expect(change.nth(1)).to_contain_text("undone since")
+    expect(change.nth(1).locator("summary")).to_have_count(0)
     cleo.goto("/claims/ccsvi-causes-ms")
     expect(cleo.locator("#status")).to_have_text("refuted")
     anna.goto("/curate/source?identifier=10.1234/example.1")
@@ -222,17 +255,92 @@ def test_a_quote_is_picked_in_code_points_and_rejected_with_a_reason(office: Off
     expect(claim.locator("table")).to_contain_text("Iron is dense.")
     claim.locator("textarea").fill("Nobody doubts it.")
     claim.get_by_role("button", name="Reject").click()
-    expect(cleo.locator("#queue-state")).to_have_text("iron-is-heavy is rejected.")
+    expect(cleo.locator("#queue-state")).to_have_text(
+        "iron-is-heavy is rejected. So is what rests on it: occurrence iron-is-heavy:c1."
+    )
     anna.goto("/curate")
     fate = anna.locator("#mine li", has_text="claim iron-is-heavy")
     expect(fate.locator(".fate")).to_have_text("rejected")
     expect(fate).to_contain_text("Nobody doubts it.")
 
 
+def test_a_source_is_proposed_by_its_doi_alone(office: Office) -> None:
+    page = office.open("/curate/source?identifier=doi:10.1234/by.doi", "Anna")
+    expect(page.get_by_label("Value")).to_have_value("10.1234/by.doi")
+    page.locator("#f-id").fill("by-doi-2014")
+    page.locator("#f-title").fill("A work that is found by its DOI")
+    page.locator("#f-study_design").select_option("cohort")
+    page.get_by_role("button", name="Propose the source").click()
+    expect(page.locator("#done")).to_contain_text("by-doi-2014 waits for a second person")
+
+
+def test_what_rests_on_a_proposal_is_told_before_and_after(office: Office) -> None:
+    page = office.open("/curate", "Anna")
+    source, line = "lone-2015", "ccsvi-causes-ms:lone-2015"
+    evidence = {**LINE, "key": source, "source": source, "independence_group": source}
+    assert page.evaluate(PROPOSE, ["/v1/sources", a_record("source", source)]) == 201
+    assert page.evaluate(PROPOSE, ["/v1/claims/ccsvi-causes-ms/evidence", evidence]) == 201
+    page.reload()
+    mine = page.locator("#mine > li", has_text=f"source {source}")
+    mine.get_by_role("button", name="Withdraw").click()
+    expect(mine.locator(".told")).to_contain_text(
+        f"What rests on it is withdrawn with it: evidence {line}."
+    )
+    expect(mine.locator(".fate")).to_have_text("waits")
+    mine.get_by_role("button", name="Withdraw all of it").click()
+    expect(page.locator("#mine-state")).to_have_text(
+        f"Withdrawn: source {source}, and with it evidence {line}."
+    )
+    for name in (f"source {source}", f"evidence {line}"):
+        fate = page.locator("#mine > li", has_text=name).locator(".fate")
+        expect(fate).to_have_text("withdrawn")
+
+
+# What nobody should have to read: the words of a validator, and of programs.
+OF_PROGRAMS = re.compile(r"Input|String|Value|List|[Ff]ield required|slug|vocabulary|integer|item")
+WRONG: dict[str, dict[str, Any]] = {
+    "evidence": {
+        "sample_size": "many",
+        "effects": [{"measure": "x", "estimate": "z"}, {"estimate": True}],
+        "groups": [{"name": "", "n": -1, "events": 1.5}],
+        "studies": 0,
+        "level": "",
+        "key": "Ä",
+        "locator": 7,
+        "finding": "x" * 100_000,
+    },
+    "source": {"id": "X Y", "type": "foo", "authors": [{}], "title": "", "identifiers": [{}]},
+    "claim": {"id": "Iron!", "statement": "", "kind": "", "topics": ["A"], "colour": "red"},
+    "occurrence": {"quote": "", "start": "a", "asserted_by": [], "hedges": [""], "key": "c 1"},
+}
+
+
+def test_faults_are_told_in_words_for_people(office: Office) -> None:
+    faults = []
+    for kind, body in WRONG.items():
+        with pytest.raises(ValidationError) as raised:
+            RECORD_TYPES[kind].validated(body)
+        faults += invalid_record(raised.value, RECORD_TYPES[kind].fields.model_fields).faults
+    page = office.open("/curate")
+    told = page.evaluate(
+        """async ([module, faults]) => {
+            const { counted, faultInWords } = await import(module);
+            return [faults.map(faultInWords), counted(1, "proposal"), counted(0, "proposal")];
+        }""",
+        [f"/static/{VERSION}/curate.js", [fault.model_dump() for fault in faults]],
+    )
+    assert len(told[0]) > 20
+    assert [text for text in told[0] if OF_PROGRAMS.search(text)] == []
+    assert told[1:] == ["1 proposal", "0 proposals"]
+
+
 def test_a_key_stays_in_its_tab_and_a_role_bounds_what_is_offered(office: Office) -> None:
     page = office.open("/curate/queue")
     sign_in(page, "claimbase_wrong")
     expect(page.locator("#key-error")).to_contain_text("not known here")
+    sign_in(page, "claimbase_ключ")
+    expect(page.locator("#key-error")).to_contain_text("no letters but a to z and A to Z")
+    expect(page.get_by_label("Your key")).to_be_focused()
     sign_in(page, office.keys["Anna"])
     expect(page.locator("#refused")).to_contain_text("This needs a key of the role curator")
     expect(page.locator("#queue")).to_be_hidden()

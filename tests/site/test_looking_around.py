@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from api.citations.formats import WRITTEN
 from api.site.about import CHANGES_SHOWN, DONE, VERBS
-from api.site.pages import STATIC
+from api.site.pages import HERE, STATIC, TEMPLATES
 from models.core import vocabularies as v
 from models.status.rules import RULES
 from tests.api.requests import get_json
@@ -22,6 +22,8 @@ PAGES = (
     "/changes",
     "/about/status-rules",
 )
+CLAIM_THEN = "/claims/ccsvi-causes-ms?as_of=2010&without=doepp"
+STATIC_FILES = sorted((HERE / "static").iterdir())
 REVISION = re.compile(r'href="/v1/revisions/(\d+)"')
 
 
@@ -171,3 +173,51 @@ def test_the_search_of_each_page_suggests(client: TestClient) -> None:
         (first, *_) = get_json(client, f"/v1/suggest?q=c&kind={kind}")["data"]
         assert client.get(f"{place}{first['id']}", headers=HTML).status_code == 200
     assert places.keys() == {"topic", "claim", "source"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "right"),
+    [
+        ("/claims/", "/claims"),
+        ("/claims/ccsvi-causes-ms/", "/claims/ccsvi-causes-ms"),
+        ("/claims/CCSVI-Causes-MS", "/claims/ccsvi-causes-ms"),
+        ("/claims/CCSVI-causes-ms/?as_of=2010&without=doepp", CLAIM_THEN),
+        ("/Claims", "/claims"),
+        ("/sources/Doepp-2010", "/sources/doepp-2010"),
+        ("/sources/doepp-2010/", "/sources/doepp-2010"),
+        ("/sources/doi:10.1002/ANA.22085/", "/sources/doi:10.1002/ANA.22085"),
+        ("/articles/Article-CCSVI-explained//", "/articles/article-ccsvi-explained"),
+        ("/topics/Iron/matrix", "/topics/iron/matrix"),
+        ("/about/status-rules/", "/about/status-rules"),
+        ("/curate/", "/curate"),
+    ],
+)
+def test_an_address_written_otherwise_leads_to_the_page(
+    client: TestClient, asked: str, right: str
+) -> None:
+    answer = client.get(asked, headers=HTML, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, right)
+    assert client.get(right, headers=HTML).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/claims/no-such-claim", "/sources/doi:10.1234/NONE"])
+def test_what_is_nowhere_stays_so(client: TestClient, path: str) -> None:
+    assert client.get(path, headers=HTML, follow_redirects=False).status_code == 404
+
+
+def test_no_address_leads_elsewhere(client: TestClient) -> None:
+    for path in ("//evil.example/", "/%5Cevil.example/", "//evil.example/A"):
+        answer = client.get(f"http://testserver{path}", headers=HTML, follow_redirects=False)
+        assert not re.match(r"(//|/\\|https?:)", answer.headers.get("location", "")), path
+    api = client.get("/v1/claims/CCSVI-causes-ms", headers=HTML, follow_redirects=False)
+    assert api.status_code == 404
+
+
+def test_no_page_counts_by_hand() -> None:
+    """A number and its noun agree only by the filter `counted` (or the script's)."""
+    nouns = "claim|line|source|work|group|statement|proposal|study|studie|topic|change"
+    by_hand = re.compile(rf"\}}\}} (?:<[^>]*>)?(?:{nouns})s\b|\}} (?:{nouns})s\b")
+    files = [path for path in (*TEMPLATES, *STATIC_FILES) if path.suffix in (".html", ".js")]
+    assert len(files) > 20
+    for path in files:
+        assert not by_hand.search(path.read_text("utf-8")), path.name

@@ -21,11 +21,12 @@ PATHS = (
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("turn", [0, 1])
 @pytest.mark.parametrize("path", PATHS)
-def test_axe_finds_nothing(path: str, pages: Pages) -> None:
+def test_axe_finds_nothing(path: str, turn: int, pages: Pages) -> None:
     page = pages.open(viewport=WIDE)
     page.goto(path)
-    assert list(looks(page)) == [WIDE, NARROW]
+    assert list(looks(page, turn)) == [WIDE, NARROW]
 
 
 def test_pages_fit_on_a_telephone(browser_page: Page) -> None:

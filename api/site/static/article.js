@@ -1,6 +1,6 @@
 // The slider over the years, the card beside a sentence, and the reader's own copy of the text.
 // Without it the page works by links and by the form of the slider.
-import { dayInWords, sayYear, slide } from "./years.js";
+import { knownInWords, sayYear, slide } from "./years.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const [firstYear, lastYear] = data.years;
@@ -44,7 +44,7 @@ function show(year) {
   });
   each("[data-since]", (place) => {
     const standing = of(place, "since");
-    place.textContent = standing ? `since ${dayInWords(standing[0])}` : "";
+    place.textContent = standing ? `since ${knownInWords(standing[0])}` : "";
   });
   each("[data-rule]", (place) => {
     const standing = of(place, "rule");

@@ -1,6 +1,6 @@
 // The slider over the years, and what would be without some of the evidence.
 // Without it the page works by its two forms.
-import { dayInWords, sayYear, slide } from "./years.js";
+import { knownInWords, sayYear, slide } from "./years.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const slider = document.getElementById("year");
@@ -25,12 +25,15 @@ function show(year) {
     ([, status], place, run) => place === 0 || run[place - 1][1] !== status);
   sayYear(year, lastYear);
   document.getElementById("status").replaceChildren(chip(standing?.[1]));
-  document.getElementById("since").textContent = standing ? `since ${dayInWords(first[0])}` : "";
+  document.getElementById("since").textContent = standing ? `since ${knownInWords(first[0])}` : "";
   document.getElementById("certainty").textContent = standing?.[3] ? ` · ${certain(standing[3])}` : "";
   document.getElementById("day").textContent = year >= lastYear ? "" : `(as of the end of ${year})`;
   document.getElementById("rule").textContent = standing
     ? data.rules[standing[2]]
     : "It had not been stated by then.";
+  const link = document.getElementById("rule-link");
+  link.hidden = !standing;
+  if (standing) link.hash = standing[2];
   for (const line of document.querySelectorAll("[data-published]")) {
     const later = line.dataset.published > day;
     line.classList.toggle("later", later);
@@ -70,7 +73,7 @@ if (form) {
     }
     const change = found.compared_with?.changes_status ? "" : " That changes nothing.";
     const certainty = found.certainty ? ` (${certain(found.certainty)})` : "";
-    outcome.replaceChildren("Without that it would be ", chip(found.status), `${certainty}: ${found.sentence}${change}`);
+    outcome.replaceChildren("Without that it would be ", chip(found.status), `${certainty}: ${data.rules[found.status_rule]}${change}`);
   });
   document.getElementById("ask").hidden = true;
 }

@@ -70,6 +70,64 @@ export function refusal(answer) {
   return told[answer.status] ?? answer.data.detail;
 }
 
+// What is wrong with a field, for people who fill in a form: the API's own words are those of its types.
+const FAULTS = {
+  missing: "This is needed.",
+  string_too_short: "This is needed.",
+  too_short: "This is needed.",
+  int_parsing: "Write a whole number, such as 20.",
+  int_type: "Write a whole number, such as 20.",
+  int_from_float: "Write a whole number, such as 20.",
+  float_parsing: "Write a number, such as 0.5.",
+  float_type: "Write a number, such as 0.5.",
+  string_type: "Write a text.",
+  malformed_slug: "A short name has small letters from a to z and digits, joined by single hyphens, such as doepp-2010.",
+  unknown_term: "Choose one of those that are offered.",
+  unknown_field: "There is no field of this name.",
+};
+const BOUNDS = [
+  [/^Input should be greater than or equal to (.*)$/, "It is $1 or more."],
+  [/^Input should be less than or equal to (.*)$/, "It is $1 or less."],
+  [/^Input should be greater than (.*)$/, "It is more than $1."],
+  [/^Input should be less than (.*)$/, "It is less than $1."],
+  [/^(?:String|Value|List) should have at most (.*?)(?: after validation.*)?$/, "This is too long: it has $1 at most."],
+  [/^(?:Input|String|Value|List) should (.*)$/, "This cannot be used: it should $1."],
+];
+
+export function faultInWords(error) {
+  const told = FAULTS[error.code]
+    ?? BOUNDS.reduce((text, [pattern, words]) => text.replace(pattern, words), error.detail);
+  return error.suggestion ? `${told} Did you mean ${error.suggestion}?` : told;
+}
+
+// Whether a proposal refers to another one: it cannot be accepted before it, and falls with it.
+export function restsOn(record, other) {
+  const named = record.record;
+  const tie = `${record.claim}:${named.relation_type}:${named.relation_target}`;
+  return record !== other && {
+    source: [named.source, ...(named.pools ?? []), ...(named.cites ?? []), ...(named.versions ?? []).map((each) => each.source)],
+    claim: [record.kind === "claim" ? null : record.claim, named.target, named.main_claim],
+    relation: [tie],
+    topic: named.topics ?? [],
+    collection: [named.collection],
+  }[other.kind]?.includes(other.id) === true;
+}
+
+// The proposals that fall with one, each after the one that it rests on.
+export function fallingWith(record, proposals) {
+  const fallen = [record];
+  for (const each of fallen) fallen.push(...proposals.filter((other) => !fallen.includes(other) && restsOn(other, each)));
+  return fallen.slice(1);
+}
+
+export function nameOf(record) {
+  return `${inWords(record.kind)} ${record.id}`;
+}
+
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 export function may(role) {
   return me !== null && ROLES.indexOf(me.role) >= ROLES.indexOf(role);
 }
@@ -205,8 +263,14 @@ export async function start(work) {
   element("sign-out").addEventListener("click", () => leave());
   element("sign-in").addEventListener("submit", (event) => {
     event.preventDefault();
-    sessionStorage.setItem(STORED, element("key").value.trim());
+    const key = element("key").value.trim();
     element("key").value = "";
+    // No header could carry it.
+    if (!/^[!-~]+$/.test(key)) {
+      leave("This is no key: a key has no letters but a to z and A to Z, no accents and no blanks. Was it copied whole?");
+      return;
+    }
+    sessionStorage.setItem(STORED, key);
     enter();
   });
   if (sessionStorage.getItem(STORED)) await enter();

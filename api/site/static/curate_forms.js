@@ -1,7 +1,7 @@
 // The forms: a source, a line of evidence, a claim with its quote. Each keeps a draft in this browser,
 // and says each error at its field.
 import {
-  ask, deleteDraft, effectOf, element, keepDraft, link, make, pageOf, randomName, readDraft, refusal,
+  ask, deleteDraft, effectOf, element, faultInWords, keepDraft, link, make, pageOf, randomName, readDraft, refusal,
   start, titleOf,
 } from "./curate.js";
 
@@ -167,7 +167,7 @@ function showErrors(answer, places = (parts) => parts) {
   for (const error of answer.data.errors ?? []) {
     const [name, ...rest] = places((error.pointer ?? `/${error.parameter ?? ""}`).split("/").slice(1));
     const field = byName[name] ?? null;
-    const words = `${error.detail}${error.suggestion ? ` Did you mean ${error.suggestion}?` : ""}`;
+    const words = faultInWords(error);
     if (!field) {
       left.push(words);
       continue;
@@ -285,7 +285,7 @@ async function lookUp(event) {
   const [entry, ...others] = answer.data.data;
   if (!entry) return tellFound(make("p", {}, "No citation was found in this text."));
   if (entry.outcome === "matched") return alreadyThere(entry.id, entry.id);
-  const faults = entry.errors.map((error) => make("li", {}, error.detail));
+  const faults = entry.errors.map((error) => make("li", {}, faultInWords(error)));
   if (!entry.record) return tellFound(make("p", {}, "It cannot be used as it is:"), make("ul", {}, ...faults));
   fillSource({ id: entry.id, ...entry.record });
   const dropped = entry.dropped.length ? ` Not taken over: ${entry.dropped.join(", ")}.` : "";
@@ -303,6 +303,8 @@ async function proposeSource() {
       return showErrors({ status: 422, data: { errors: [error] } });
     }
   }
+  // The form does not ask: whoever accepts the source looks whether its identifiers are those of the work.
+  if (record.identifiers) record.identifiers = record.identifiers.map((each) => ({ verification: "unverified", ...each }));
   const answer = await ask("POST", "/v1/sources", record, once(record));
   if (!answer.ok) return showErrors(answer, ([name, ...rest]) => (name in byName ? [name, ...rest] : ["more"]));
   element("find").hidden = true;

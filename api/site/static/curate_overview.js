@@ -1,7 +1,7 @@
 // My proposals and what became of them, drafts, and how many proposals wait.
 import {
-  ask, day, deleteDraft, drafts, effectOf, element, inWords, link, make, may, me, ownAddress, pageOf,
-  refusal, start, titleOf,
+  ask, day, deleteDraft, drafts, effectOf, element, fallingWith, inWords, link, make, may, me, nameOf,
+  ownAddress, pageOf, refusal, start, titleOf,
 } from "./curate.js";
 
 // More pages than this of one's own proposals are not looked through.
@@ -24,12 +24,30 @@ async function mine() {
   return { found: found.reverse(), problem: "" };
 }
 
-async function withdraw(record, row) {
+// Before a proposal is withdrawn with others that rest on it, their proposer is asked.
+async function withdraw(record, row, proposals) {
+  const falling = fallingWith(record, proposals.filter((each) => each.state === "submitted"));
+  if (!falling.length) return withdrawAll(record, row, falling);
+  const button = make("button", { type: "button" }, "Withdraw all of it");
+  button.addEventListener("click", () => withdrawAll(record, row, falling));
+  row.querySelector(".told").replaceChildren(
+    make("p", {}, `What rests on it is withdrawn with it: ${falling.map(nameOf).join(", ")}.`),
+    make("p", { className: "actions" }, button));
+  button.focus();
+  return undefined;
+}
+
+async function withdrawAll(record, row, falling) {
   const answer = await ask("DELETE", ownAddress(record.kind, record.id), undefined, {
     "If-Match": `"${record.revision}"`,
   });
-  if (answer.ok) await showMine();
-  else row.querySelector(".told").textContent = refusal(answer);
+  if (!answer.ok) {
+    row.querySelector(".told").textContent = refusal(answer);
+    return;
+  }
+  await showMine();
+  const also = falling.length ? `, and with it ${falling.map(nameOf).join(", ")}` : "";
+  element("mine-state").textContent = `Withdrawn: ${nameOf(record)}${also}.`;
 }
 
 async function showEffect(record, row) {
@@ -39,10 +57,11 @@ async function showEffect(record, row) {
   else told.textContent = refusal(answer);
 }
 
-function rowOf(record) {
+function rowOf(record, _place, proposals) {
   const text = titleOf(record);
   const address = record.state === "accepted" ? pageOf(record) : null;
-  const by = DECIDED.includes(record.action) ? ` by ${record.actor}` : "";
+  const undone = record.action === "undo" ? `; a decision was undone by ${record.actor}` : "";
+  const by = DECIDED.includes(record.action) ? ` by ${record.actor}` : undone;
   const row = make("li", { className: "row" },
     make("span", {}, make("span", { className: `fate fate-${record.state}` }, FATES[record.state])),
     make("div", {},
@@ -55,7 +74,7 @@ function rowOf(record) {
     const add = (words, work) => {
       const button = make("button", { type: "button" }, words);
       button.setAttribute("aria-label", `${words}: ${record.id}`);
-      button.addEventListener("click", () => work(record, row));
+      button.addEventListener("click", () => work(record, row, proposals));
       actions.append(button);
     };
     if (record.kind === "evidence") add("Show its effect", showEffect);

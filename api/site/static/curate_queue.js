@@ -1,12 +1,12 @@
 // The queue: each proposal with what it changes, and decisions on one or many.
 import {
-  ask, day, effectOf, element, inWords, isMe, link, make, may, ownAddress, pageOf, recordAddress,
-  refusal, shown, start, titleOf,
+  ask, counted, day, effectOf, element, fallingWith, inWords, isMe, link, make, may, nameOf, ownAddress,
+  pageOf, recordAddress, refusal, restsOn, shown, start, titleOf,
 } from "./curate.js";
 
 // The last changes that are looked at for what may be undone.
 const LATELY = 60;
-const UNDONE = ["accept", "reject", "update", "retract", "merge", "withdraw"];
+const UNDONE = ["accept", "reject", "update", "retract", "merge", "undo"];
 // Fields that say nothing of what is proposed.
 const LEFT_OUT = ["state", "replaced_by", "claim", "created", "updated"];
 let records = [];
@@ -98,14 +98,34 @@ async function decide(record, action, comment) {
   });
 }
 
-function say(text) {
-  element("queue-state").textContent = text;
+function say(...content) {
+  element("queue-state").replaceChildren(...content);
+}
+
+// Names of proposals of this queue, each a link to its card.
+function cardLinks(proposals) {
+  return proposals.flatMap((each, place) => [place ? ", " : "", link(`#queue-${records.indexOf(each)}`, nameOf(each))]);
+}
+
+function before(record) {
+  return records.filter((other) => restsOn(record, other));
+}
+
+// What became of a decision that was refused, and what to do first.
+function refused(record, answer) {
+  const same = records.find((each) => each.kind === record.kind && each.id === record.id) ?? record;
+  const first = answer.data.errors?.some((error) => error.code === "not_accepted") ? before(same) : [];
+  if (!first.length) return [`${record.id}: ${refusal(answer)} `];
+  return [`${record.id} rests on what waits, too. Accept first: `, ...cardLinks(first), ". "];
 }
 
 async function decideOne(record, action, comment) {
+  const falling = action === "reject" ? fallingWith(record, records) : [];
   const answer = await decide(record, action, comment);
   await load();
-  say(answer.ok ? `${record.id} is ${answer.data.state}.` : `${record.id}: ${refusal(answer)}`);
+  const also = falling.length ? ` So is what rests on it: ${falling.map(nameOf).join(", ")}.` : "";
+  if (answer.ok) say(`${record.id} is ${answer.data.state}.${also}`);
+  else say(...refused(record, answer));
   element("queue-state").focus();
 }
 
@@ -116,12 +136,16 @@ async function cardOf(record, place) {
   const choice = make("input", { type: "checkbox", value: String(place), className: "choose" });
   choice.setAttribute("aria-label", `Choose ${record.id}`);
   const days = record.age_days < 1 ? "today" : `${Math.round(record.age_days)} days ago`;
-  const card = make("li", { className: "panel proposal" },
+  const card = make("li", { className: "panel proposal", id: `queue-${place}` },
     make("h2", {}, own ? null : choice, own ? null : " ", title),
     make("p", { className: "soft" }, `${inWords(record.kind)} `, make("code", {}, record.id), ` · proposed by ${record.proposed_by}, ${days}`,
       about && record.kind !== "claim" ? " · about " : null, about && record.kind !== "claim" ? link(about, record.claim) : null),
     record.comment ? make("p", {}, "Comment: ", make("q", {}, record.comment)) : null);
   card.dataset.record = `${record.kind}/${record.id}`;
+  const first = before(record);
+  if (first.length) card.append(make("p", { className: "soft" }, "It rests on what waits, too: ", ...cardLinks(first), "."));
+  const falling = fallingWith(record, records);
+  if (falling.length) card.append(make("p", { className: "soft" }, "If it is rejected, so is what rests on it: ", ...cardLinks(falling), "."));
   card.append(comparison(await versionBefore(record), record.record));
   const told = make("div", { className: "told", role: "status" });
   const actions = make("p", { className: "actions" });
@@ -160,23 +184,29 @@ async function load() {
   element("many").hidden = !document.querySelector(".choose");
   element("all").checked = false;
   countChosen();
-  say(records.length ? `${records.length} proposals${answer.data.page.next ? ", and more after them" : ""}.` : "Nothing waits for review.");
+  say(records.length ? `${counted(records.length, "proposal")}${answer.data.page.next ? ", and more after them" : ""}.` : "Nothing waits for review.");
   await loadLately();
 }
 
 async function decideMany(action, comment) {
   const chosen = [...document.querySelectorAll(".choose:checked")].map((box) => records[Number(box.value)]);
   if (!chosen.length) return say("Choose some proposals first.");
-  const refused = [];
+  const failed = [];
+  const fallen = new Set();
   let done = 0;
   for (const record of chosen) {
+    if (fallen.has(record)) {
+      done += 1;
+      continue;
+    }
     const answer = await decide(record, action, comment);
     if (answer.ok) done += 1;
-    else refused.push(`${record.id}: ${refusal(answer)}`);
+    else failed.push([record, answer]);
+    if (answer.ok && action === "reject") for (const each of fallingWith(record, records)) fallen.add(each);
     if (answer.status === 429 || answer.status === 0) break;
   }
   await load();
-  say([`${done} of ${chosen.length} ${action === "accept" ? "accepted" : "rejected"}.`, ...refused].join(" "));
+  say(`${done} of ${chosen.length} ${action === "accept" ? "accepted" : "rejected"}. `, ...failed.flatMap(([record, answer]) => refused(record, answer)));
   element("queue-state").focus();
 }
 
@@ -194,13 +224,23 @@ async function loadLately() {
   const since = Math.max(0, newest.data.page.last - LATELY);
   const answer = await ask("GET", `/v1/changes?since=${since}&limit=${LATELY}&include=body`);
   if (!answer.ok) return;
-  const changes = answer.data.data.filter((each) => UNDONE.includes(each.action)).reverse();
-  const cards = changes.map((change) => {
+  const steps = answer.data.data.filter((each) => each.action !== "derive");
+  // Only the last change of a record can be undone, and only with all that was changed together.
+  const last = new Map(steps.map((each) => [each.record, each]));
+  const done = new Set(steps.filter((each) => last.get(each.record).change !== each.change).map((each) => each.change));
+  // A new version of what waits is its proposer's affair.
+  const changes = steps.filter((each) => UNDONE.includes(each.action) && (each.action !== "update" || each.state !== "submitted"));
+  const cards = changes.reverse().map((change) => {
     const [kind, ...rest] = change.record.split("/");
     const id = rest.join("/");
     const row = make("li", { className: "change" },
       make("p", {}, make("strong", {}, inWords(change.action)), ` · ${kind} `, make("code", {}, id),
         ` · ${change.actor}, ${day(change.at)}`, change.comment ? make("span", {}, " · ", make("q", {}, change.comment)) : null));
+    if (done.has(change.change)) {
+      const since = last.get(change.record);
+      if (since !== change) row.firstChild.append(` · ${since.action === "undo" ? "undone" : "changed again"} since`);
+      return row;
+    }
     const details = make("details", {}, make("summary", {}, `What changed, and undo: ${id}`));
     details.addEventListener("toggle", async () => {
       if (!details.open || details.childElementCount > 1) return;

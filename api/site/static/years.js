@@ -5,6 +5,14 @@ export function dayInWords(date) {
   return new Date(date).toLocaleDateString("en-GB", options);
 }
 
+// A day of evidence time as precisely as it is known for sure: a date that is known in part counts from its end.
+export function knownInWords(date) {
+  const [year, month, day] = date.split("-").map(Number);
+  if (month === 12 && day === 31) return String(year);
+  const isLast = new Date(Date.UTC(year, month, 0)).getUTCDate() === day;
+  return isLast ? dayInWords(date).replace(/^\d+ /, "") : dayInWords(date);
+}
+
 // Says beside the slider which year is shown; the last one is today.
 export function sayYear(year, lastYear) {
   document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
