@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import fastapi_offline
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -37,6 +38,7 @@ from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
+from api.http.text_model import TextModel
 from api.routes import (
     api_keys,
     changes,
@@ -70,7 +72,7 @@ from api.site import sources as source_pages
 from api.site import topics as topic_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
-from models.search.synonyms import read_synonyms
+from models.search.synonyms import read_abbreviations, read_synonyms
 
 # The first route that fits answers, so the most frequent ones come first.
 MODULES = (
@@ -189,16 +191,20 @@ def create_app(settings: Settings) -> Application:
     streams = Streams(database, settings.stream_limit)
     work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     files = FileReaders(work)
+    abbreviations = read_abbreviations(settings.seed_dir)
+    text_model = TextModel(database, abbreviations, wanted=settings.match_model)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
         # Here, since no request should wait for it.
         style_catalogue.prepare()
+        text_model.start()
         app.state.readers.stopping = False
         metrics = app.state.metrics
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield
+        await to_thread.run_sync(text_model.stop)
         files.close()
         database.close()
 
@@ -237,6 +243,7 @@ def create_app(settings: Settings) -> Application:
     app.state.exports = set()
     app.state.streams = streams
     app.state.files = files
+    app.state.text_model = text_model
     app.state.error_page = pages.error_page
     app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(

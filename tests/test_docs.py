@@ -78,6 +78,7 @@ NO_BOUNDS = {
     "models.read.search_results.MAX_HIGHLIGHTS": "told in the route",
     "models.read.search_results.MAX_SUGGESTIONS": "told in the route",
     "models.records.near_matches.MAX_SUGGESTIONS": "of what was compared",
+    "models.search.nearest.MAX_OUTDATED": "of vectors in memory, beside those of MAX_VECTORS",
     "models.search.tokenizer.MAX_CACHED": "of words, which have a length of their own",
     "models.search.tokenizer.MAX_POSITIONS": "of the index, which is told in docs/search.md",
     "models.search.tokenizer.MAX_TOKENS": "of the index, which is told in docs/search.md",

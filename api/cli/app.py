@@ -19,6 +19,7 @@ for command in (
     database.seed,
     database.check,
     database.rebuild,
+    database.embed,
     database.export,
 ):
     app.command()(command)

@@ -30,6 +30,7 @@ from models.search.index import (
     SourceSearch,
     SourceWord,
 )
+from models.search.vectors import ClaimVector
 from models.write.idempotency import Idempotency
 
 tables = (
@@ -63,4 +64,5 @@ tables = (
     ClaimWord,
     SourceWord,
     Beginning,
+    ClaimVector,
 )
