@@ -107,7 +107,7 @@ EVIDENCE_KEYS: dict[str, Callable[[Record], Any]] = {
     "id": lambda e: (e["claim"], e["key"]),
     "level": lambda e: LEVELS.index(e["level"]),
     "published": lambda e: e["published"],
-    "sample_size": lambda e: e["sample_size"] or 0,
+    "sample_size": lambda e: e["sample_size"],
     "updated": lambda e: e["updated"],
 }
 SOURCE_KEYS: dict[str, Callable[[Record], Any]] = {
@@ -124,7 +124,11 @@ def in_order(
     """Return the ids sorted by these names; what is equal stands in the order of the id."""
     ordered = sorted(records, key=keys["id"])
     for name in reversed(sort.split(",")):
-        ordered.sort(key=keys[name.removeprefix("-")], reverse=name.startswith("-"))
+        key = keys[name.removeprefix("-")]
+        # What has no value comes last either way.
+        known = [record for record in ordered if key(record) is not None]
+        known.sort(key=key, reverse=name.startswith("-"))
+        ordered = [*known, *(record for record in ordered if key(record) is None)]
     return [record["id"] for record in ordered]
 
 

@@ -281,7 +281,6 @@ def test_retracting_a_trial_shows_everywhere_at_once_and_the_past_is_kept(seeded
 BAD = [
     ("/v1/claims?as_of=2010-13", "as_of"),
     ("/v1/claims?as_of=yesterday", "as_of"),
-    ("/v1/claims?as_of=", "as_of"),
     ("/v1/claims?as_of=２０１０", "as_of"),
     ("/v1/claims?as_of=0000", "as_of"),
     ("/v1/claims/facets?as_of=2010-02-30", "as_of"),
