@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import fastapi_offline
@@ -37,6 +37,7 @@ from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
+from api.mcp import door
 from api.routes import (
     api_keys,
     changes,
@@ -127,6 +128,10 @@ SENT_HEADERS = [
     "If-Match",
     "If-None-Match",
     "Last-Event-ID",
+    # What agents in a browser send.
+    "Mcp-Method",
+    "Mcp-Name",
+    "Mcp-Protocol-Version",
     "X-Request-ID",
 ]
 SHOWN_HEADERS = [
@@ -190,7 +195,12 @@ def create_app(settings: Settings) -> Application:
         style_catalogue.prepare()
         app.state.readers.stopping = False
         metrics = app.state.metrics
-        async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(streams.polling())
+            if metrics:
+                await stack.enter_async_context(metrics.watching(app))
+            if door.is_installed():
+                await stack.enter_async_context(door.opened(app))
             yield
         files.close()
         database.close()
@@ -216,8 +226,13 @@ def create_app(settings: Settings) -> Application:
         lifespan=lifespan,
         middleware=middleware(settings),
         # A list of routes, since FastAPI searches included routers one by one for each request.
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=[
+            route
+            for router in (*ROUTERS, *([door.router] if door.is_installed() else []))
+            for route in router.routes
+        ],
     )
+    app.state.settings = settings
     app.state.database = database
     app.state.writers = write_transaction.WriterThreads()
     # As many readers have a thread as there are connections; the others wait without a thread.

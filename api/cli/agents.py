@@ -1,0 +1,36 @@
+"""The command that answers an agent on standard input and output."""
+
+import logging.config
+from typing import Annotated
+
+import typer
+
+from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
+
+
+def mcp(
+    url: Annotated[
+        str | None,
+        typer.Option(help="Where the pages are served, for the addresses in answers."),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Answer an agent on standard input and output (Model Context Protocol); only reads."""
+    # Imported here, since no other command needs the routes.
+    from api.http.server import logs
+    from api.mcp import door
+    from api.mcp.reading import ProcessReading, Surroundings
+    from models.search.synonyms import read_synonyms
+
+    if not door.is_installed():
+        typer.echo(door.MISSING, err=True)
+        raise typer.Exit(1)
+    from api.mcp.server import over_standard_streams
+
+    settings = read_settings()
+    base = url or f"http://{settings.host}:{settings.port}"
+    with open_database(database_url or settings.database_url, settings.read_seconds) as database:
+        migrate_if_needed(database)
+        logging.config.dictConfig(logs(settings))
+        surroundings = Surroundings(base.rstrip("/"), read_synonyms(settings.seed_dir))
+        over_standard_streams(lambda _request: ProcessReading(database, surroundings))
