@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make lock · make examples · make styles · make test-programs
+# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,8 +6,9 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 CLAIMS ?= 100000
 CORPUS ?=
+SCIFACT ?=
 
-.PHONY: run test test-slow bench check lock examples styles test-programs clean
+.PHONY: run test test-slow bench bench-match check lock examples styles test-programs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -29,10 +30,16 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks --claims $(CLAIMS) $(if $(CORPUS),--corpus $(CORPUS))
 
+# Measures how well texts are matched to claims, on the files of SciFact in a folder: SCIFACT=path/to/scifact.
+bench-match: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks.match $(SCIFACT) --claims $(CLAIMS)
+
 # Pins every dependency with its hashes; commit what it writes.
 lock:
 	uv pip compile pyproject.toml --extra postgres --group build $(LOCK) -o requirements/run.txt
-	uv pip compile pyproject.toml --extra postgres --group build --group dev $(LOCK) -o requirements/dev.txt
+	uv pip compile pyproject.toml --extra postgres --extra match --group build -c requirements/run.txt $(LOCK) -o requirements/match.txt
+	uv pip compile pyproject.toml --all-extras --group build -c requirements/match.txt $(LOCK) -o requirements/all.txt
+	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements/all.txt $(LOCK) -o requirements/dev.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Writes the examples of the OpenAPI document anew from the seed content.

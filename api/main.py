@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import fastapi_offline
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -37,6 +38,7 @@ from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
+from api.http.text_model import TextModel
 from api.mcp import door
 from api.routes import (
     api_keys,
@@ -51,25 +53,27 @@ from api.routes import (
     health,
     history,
     index,
+    match,
     matrix,
     parse,
     pictures,
     relations,
     review,
     source_lookup,
+    source_text,
     sources,
     suggest,
     topics,
     vocabularies,
 )
 from api.settings import Settings, installed_version
-from api.site import about, articles, curating, embed, feeds, home, lists, pages, search
+from api.site import about, articles, check, curating, embed, feeds, home, lists, pages, search
 from api.site import claims as claim_pages
 from api.site import sources as source_pages
 from api.site import topics as topic_pages
 from models.core.notice import NOTICE
 from models.database.connections import POOL_SIZE, SHORT_POOL_SIZE, connect
-from models.search.synonyms import read_synonyms
+from models.search.synonyms import read_abbreviations, read_synonyms
 
 # The first route that fits answers, so the most frequent ones come first.
 MODULES = (
@@ -82,8 +86,10 @@ MODULES = (
     evidence,
     matrix,
     claim_parts,
+    match,
     parse,
     source_lookup,
+    source_text,
     sources,
     suggest,
     collections,
@@ -103,6 +109,7 @@ SITE = (
     claim_pages,
     lists,
     search,
+    check,
     topic_pages,
     source_pages,
     about,
@@ -116,9 +123,11 @@ ROUTERS = (
     *(module.router for module in SITE),
     history.worded,
     changes.streamed,
+    source_text.writes,
     review.reads,
     api_keys.reads,
     api_keys.own,
+    check.pasted,
 )
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 SENT_HEADERS = [
@@ -187,12 +196,15 @@ def create_app(settings: Settings) -> Application:
     streams = Streams(database, settings.stream_limit)
     work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     files = FileReaders(work)
+    abbreviations = read_abbreviations(settings.seed_dir)
+    text_model = TextModel(database, abbreviations, wanted=settings.match_model)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
         # Here, since no request should wait for it.
         style_catalogue.prepare()
+        text_model.start()
         app.state.readers.stopping = False
         metrics = app.state.metrics
         async with AsyncExitStack() as stack:
@@ -202,6 +214,7 @@ def create_app(settings: Settings) -> Application:
             if door.is_installed():
                 await stack.enter_async_context(door.opened(app))
             yield
+        await to_thread.run_sync(text_model.stop)
         files.close()
         database.close()
 
@@ -245,6 +258,7 @@ def create_app(settings: Settings) -> Application:
     app.state.exports = set()
     app.state.streams = streams
     app.state.files = files
+    app.state.text_model = text_model
     app.state.error_page = pages.error_page
     app.state.synonyms = read_synonyms(settings.seed_dir)
     app.state.limits = Limits(

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed,"
         " as a JSON list.",
     )
+    match_model: bool = Field(
+        default=True,
+        description="Whether texts are matched by the model, too, where the extra `match` is"
+        " installed.",
+    )
     key_writes_per_minute: int = Field(
         default=600, ge=1, description="Writes a minute with one key; beyond it 429."
     )

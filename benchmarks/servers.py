@@ -18,6 +18,8 @@ PROGRAM = str(Path(sys.executable).with_name("claimbase"))
 # No log line for each request, as with the others, and no limit on the number of writes.
 QUIET = {
     "CLAIMBASE_LOG_LEVEL": "warning",
+    # As it is without the extra `match`, which is installed here for tests.
+    "CLAIMBASE_MATCH_MODEL": "false",
     "CLAIMBASE_KEY_WRITES_PER_MINUTE": "10000000",
     "CLAIMBASE_ADDRESS_WRITES_PER_MINUTE": "10000000",
 }

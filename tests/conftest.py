@@ -2,6 +2,7 @@
 test really commits.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ from api.main import create_app
 from api.settings import Settings
 from tests.api.curating import Desk, at_desk
 from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
+
+# The model takes a second to load, and would write beside the tests. Those of the model ask for it.
+os.environ["CLAIMBASE_MATCH_MODEL"] = "false"
 
 
 @pytest.fixture(autouse=True)

@@ -78,6 +78,7 @@ NO_BOUNDS = {
     "models.read.search_results.MAX_HIGHLIGHTS": "told in the route",
     "models.read.search_results.MAX_SUGGESTIONS": "told in the route",
     "models.records.near_matches.MAX_SUGGESTIONS": "of what was compared",
+    "models.search.nearest.MAX_OUTDATED": "of vectors in memory, beside those of MAX_VECTORS",
     "models.search.tokenizer.MAX_CACHED": "of words, which have a length of their own",
     "models.search.tokenizer.MAX_POSITIONS": "of the index, which is told in docs/search.md",
     "models.search.tokenizer.MAX_TOKENS": "of the index, which is told in docs/search.md",
@@ -206,7 +207,11 @@ def test_the_tables_of_routes_are_those_of_the_program(client: TestClient) -> No
     reads = [row[0] for row in rows(API) if row[0].startswith("/")]
     writes = [row[0] for row in rows(CURATING) if re.match("POST|PUT", row[0])]
     documented = {("GET", path) for cell in reads for path in re.findall(r"/[\w{}/.-]+", cell)}
-    documented |= {("POST", "/v1/sources:parse"), ("POST", "/v1/sources:lookup")}
+    documented |= {
+        ("POST", "/v1/sources:parse"),
+        ("POST", "/v1/sources:lookup"),
+        ("POST", "/v1/claims:match"),
+    }
     for cell in writes:
         for methods, named in re.findall(r"((?:[A-Z]+(?:, )?)+) ((?:/[^\s,]+(?:, )?)+)", cell):
             documented |= {(method, path) for method in words(methods) for path in words(named)}

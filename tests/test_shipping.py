@@ -187,7 +187,7 @@ def test_compose_holds_no_password() -> None:
     assert all((first or second).startswith("POSTGRES_PASSWORD:?") for first, second in uses)
 
 
-@pytest.mark.parametrize("file", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("file", ["run.txt", "match.txt", "dev.txt"])
 def test_requirements_are_pinned_with_hashes_and_hold_no_address(file: str) -> None:
     assert "://" not in (ROOT / "requirements" / file).read_text(encoding="utf-8")
     assert [name for name, _, hashes in pins(file) if not hashes] == []
@@ -195,8 +195,9 @@ def test_requirements_are_pinned_with_hashes_and_hold_no_address(file: str) -> N
 
 def test_every_dependency_is_pinned_as_the_project_asks() -> None:
     run = {name: version for name, version, _ in pins("run.txt")}
+    match = {name: version for name, version, _ in pins("match.txt")}
     dev = {name: version for name, version, _ in pins("dev.txt")}
-    assert run.items() <= dev.items(), "run `make lock`"
+    assert run.items() <= match.items() <= dev.items(), "run `make lock`"
     project, groups = PROJECT["project"], PROJECT["dependency-groups"]
     needed = [
         *project["dependencies"],
@@ -204,7 +205,8 @@ def test_every_dependency_is_pinned_as_the_project_asks() -> None:
         *groups["build"],
     ]
     developing = [*groups["bench"], *(each for each in groups["dev"] if isinstance(each, str))]
-    for wanted, pinned in ((needed, run), (developing, dev)):
+    matching = project["optional-dependencies"]["match"]
+    for wanted, pinned in ((needed, run), (matching, match), (developing, dev)):
         for requirement in map(Requirement, wanted):
             assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, (
                 "run `make lock`"

@@ -40,7 +40,7 @@ EXTENSION = "bib"
 
 # Fields of `SourceIn`, except `id`, that cannot be read back: they name records of this knowledge
 # base. That an identifier is verified is not read, since a file cannot vouch for it.
-CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection")
+CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection", "text")
 
 # Where books, and not journals, have numbers: there `number` is that of the series.
 _IN_BOOKS = ("book", "incollection", "inproceedings")

@@ -34,7 +34,7 @@ MEDIA_TYPES: tuple[str, ...] = (
 )
 EXTENSION = "json"
 # Fields of `SourceIn` that name records of this knowledge base.
-CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection")
+CANNOT_CARRY: tuple[str, ...] = ("versions", "cites", "main_claim", "collection", "text")
 # Made once, since `json.dumps` makes an encoder for each call.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from models.core import vocabularies as v
 from models.records.serializers import Row
+from models.records.source import TextIn
 
 MEDIA_TYPES: tuple[str, ...] = ("text/csv",)
 EXTENSION = "csv"
@@ -79,6 +80,7 @@ COLUMNS = {
     "keywords": "Keywords; the next one.",
     "versions": "Its ties to other versions: a term of version-ties and a source; the next tie.",
     "cites": "The recorded sources in its reference list; the next one.",
+    "text": "Of its whole text: the licence; the SHA-256; the number of characters.",
     **{term.id: f"{term.label}." for term in v.IDENTIFIER_SCHEMES.terms},
     **{f"{term.id}_verification": "verified or unverified." for term in v.IDENTIFIER_SCHEMES.terms},
 }
@@ -108,6 +110,8 @@ def cells_of(source: Row) -> Row:
     cells["issn"], cells["keywords"] = _joined(source["issn"]), _joined(source["keywords"])
     ties = (f"{version['type']} {version['source']}" for version in source["versions"])
     cells["versions"] = "; ".join(ties)
+    if source["text"]:
+        cells["text"] = "; ".join(str(source["text"][name]) for name in TextIn.model_fields)
     cells["cites"] = "; ".join(cited["source"] for cited in source["cites"])
     for identifier in source["identifiers"]:
         cells[identifier["scheme"]] = identifier["value"]

@@ -158,7 +158,7 @@ def work(source: Row, base: str) -> Row:
         "bookEdition" if TYPES[source["type"]] == "Book" else "version": source["edition"],
         "abstract": source["abstract"],
         "keywords": source["keywords"],
-        "license": _licence_address(source["licence"]),
+        "license": licence_address(source["licence"]),
         **_pages(source["page"]),
         "inLanguage": source["language"],
         "url": source["url"] and quote(source["url"], safe=_SAFE_IN_URL),
@@ -167,7 +167,7 @@ def work(source: Row, base: str) -> Row:
         "creativeWorkStatus": INTEGRITIES.get(source["integrity"]),
         "correction": _correction(source),
         "comment": _typed("Comment", text=source["note"]),
-        "encoding": _encoding(source),
+        "encoding": _encoding(source, base),
         "citation": [f"{base}/v1/sources/{cited['source']}" for cited in source["cites"]],
     }
     return _without_empty(node)
@@ -198,7 +198,7 @@ def _reference(source: Row, base: str) -> Row:
     return _without_empty(reference)
 
 
-def _licence_address(licence: str | None) -> str | None:
+def licence_address(licence: str | None) -> str | None:
     """Return a licence as an address; SPDX gives each of its identifiers one."""
     if not licence or licence.startswith("http"):
         return licence
@@ -335,7 +335,16 @@ def _correction(source: Row) -> Row | None:
     return _without_empty(comment)
 
 
-def _encoding(source: Row) -> Row | None:
+def _encoding(source: Row, base: str) -> Row | None:
+    text = source["text"]
+    if text:
+        return {
+            "@type": "MediaObject",
+            "encodingFormat": "text/plain",
+            "contentUrl": f"{base}/v1/sources/{source['id']}/text",
+            "license": licence_address(text["licence"]),
+            "sha256": text["sha256"],
+        }
     if not source["text_sha256"]:
         return None
     return {

@@ -52,7 +52,7 @@ MEDIA_TYPES = ("application/x-research-info-systems",)
 EXTENSION = "ris"
 # The slug, since `ID` holds the citation key, and what names records of this knowledge base. The
 # verification of an identifier is written, and not read.
-CANNOT_CARRY = ("id", "versions", "cites", "main_claim", "collection")
+CANNOT_CARRY = ("id", "versions", "cites", "main_claim", "collection", "text")
 
 TYPES = {term.id: term.crosswalk["ris"] for term in v.SOURCE_TYPES.terms}
 # Reference types and what they mean, the first of ours that is written so before later ones. The

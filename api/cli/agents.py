@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
+from api.cli.garbage_collection import without_garbage_collection
 
 
 def mcp(
@@ -16,16 +17,17 @@ def mcp(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Answer an agent on standard input and output (Model Context Protocol); only reads."""
-    # Imported here, since no other command needs the routes.
-    from api.http.server import logs
-    from api.mcp import door
-    from api.mcp.reading import ProcessReading, Surroundings
-    from models.search.synonyms import read_synonyms
+    # Imported here, since no other command needs the routes and the protocol.
+    with without_garbage_collection():
+        from api.http.server import logs
+        from api.mcp import door
+        from api.mcp.reading import ProcessReading, Surroundings
+        from models.search.synonyms import read_synonyms
 
-    if not door.is_installed():
-        typer.echo(door.MISSING, err=True)
-        raise typer.Exit(1)
-    from api.mcp.server import over_standard_streams
+        if not door.is_installed():
+            typer.echo(door.MISSING, err=True)
+            raise typer.Exit(1)
+        from api.mcp.server import over_standard_streams
 
     settings = read_settings()
     base = url or f"http://{settings.host}:{settings.port}"

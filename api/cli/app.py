@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import agents, anchors, database, imports, keys, sources
+from api.cli import agents, anchors, database, imports, keys, matching, sources
 from api.cli.serve import serve
 
 app = typer.Typer(
@@ -20,11 +20,13 @@ for command in (
     database.seed,
     database.check,
     database.rebuild,
+    database.embed,
     database.export,
 ):
     app.command()(command)
 app.command("backup")(database.back_up)
 app.command()(database.restore)
+app.command()(matching.match)
 app.add_typer(keys.commands, name="keys")
 app.add_typer(imports.commands, name="import")
 app.add_typer(sources.commands, name="sources")

@@ -1,4 +1,6 @@
-"""Commands on a database as one thing: migrate, seed, check, rebuild, export, backup, restore."""
+"""Commands on a database as one thing: migrate, seed, check, rebuild, embed, export, backup,
+restore.
+"""
 
 import sys
 from pathlib import Path
@@ -7,11 +9,14 @@ from typing import Annotated
 import typer
 
 from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
+from api.cli.progress import count_bar
 from models.database import schema_version
 from models.database.connections import Database
 from models.migrations import BadMigration, find_losses
 from models.projection import rebuild as read_model
 from models.projection.integrity_check import check as find_disagreements
+from models.search import embedding, vectors
+from models.search.embedding import NoModel
 from models.transfer import backup
 from models.transfer import export as exporting
 from models.transfer import seed as seeding
@@ -95,6 +100,23 @@ def rebuild(database_url: DatabaseUrl = None) -> None:
     with open_database(database_url) as database, database.write() as connection:
         number = read_model.rebuild(connection)
     typer.echo(f"{number} claims derived anew.")
+
+
+def embed(database_url: DatabaseUrl = None) -> None:
+    """Make the vectors that claims lack, by which texts are matched to them.
+
+    A server does that by itself, beside its work. Needs the extra `match`.
+    """
+    model = embedding.load()
+    if isinstance(model, NoModel):
+        typer.echo(model.reason, err=True)
+        raise typer.Exit(1)
+    with open_database(database_url) as database:
+        with database.read() as connection:
+            claims = vectors.accepted_claims(connection)
+        with count_bar("Claims", len(claims)) as report:
+            made = vectors.fill(database, model, claims, report=report)
+    typer.echo(f"{made} vectors made, of {len(claims)} claims.")
 
 
 def export(

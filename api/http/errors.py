@@ -527,7 +527,7 @@ def _allowed(request: Request) -> list[str]:
 
 
 def _with_head(methods: Sequence[str]) -> list[str]:
-    """Return methods with HEAD, which is answered as the GET would be; see `api.http.middleware`."""
+    """Return methods, with HEAD where GET is, which answers it; see `api.http.middleware`."""
     return (
         ["GET", "HEAD", *(method for method in methods if method != "GET")]
         if "GET" in methods

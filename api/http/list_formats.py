@@ -112,7 +112,7 @@ class ListFormatParameters(FormatParameters):
         Field(
             None,
             description="Overrides the Accept header. All formats but `json` return every match:"
-            " `jsonl` the records as JSON Lines, the others the sources.",
+            " `jsonl` the records as JSON Lines, `csv` a table of them, the others the sources.",
         )
     )
 

@@ -167,7 +167,7 @@ class QueryParser:
         return parameters if cursor is None else parameters.model_copy(update={"cursor": cursor})
 
     def _parse(self, query: str) -> Any:
-        values_of = grouped(query)
+        values_of = self._without_empty(grouped(query))
         repeated = [name for name, values in values_of.items() if self._is_repeated(name, values)]
         refuse([_repeated(name, values_of[name]) for name in repeated])
         members = {
@@ -178,6 +178,16 @@ class QueryParser:
         if errors:
             raise RequestValidationError(errors)
         return parameters
+
+    def _without_empty(self, values_of: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Return the parameters without those that are blank, which are as if they were not given:
+        forms send every field. An unknown one stays a mistake.
+        """
+        given = {
+            name: [value for value in values if value.strip() or name not in self.is_list]
+            for name, values in values_of.items()
+        }
+        return {name: values for name, values in given.items() if values}
 
     def _is_repeated(self, name: str, values: list[str]) -> bool:
         return len(values) > 1 and self.is_list.get(name) is False

@@ -16,7 +16,7 @@ from starlette.types import Message, Receive
 from api.http.fair_share import run_in_thread
 from api.http.negotiation import LINES_TYPES, OFFERED, negotiate
 from api.http.pagination import header
-from models.core.errors import ClaimbaseError, Fault
+from models.core.errors import ClaimbaseError, Fault, InvalidRecord
 
 MOST_BYTES = 2_000_000
 # How long a client may take to send a body.
@@ -27,6 +27,8 @@ MOST_FILE_BYTES = 20_000_000
 FILE_SECONDS = 120.0
 FILE_PATHS = ("/v1/sources:parse", "/v1/sources:import")
 JSON_TYPES = ("application/json", "application/merge-patch+json")
+TEXT_TYPES = ("text/plain",)
+NAMES_OF_TYPES = {JSON_TYPES: "JSON", TEXT_TYPES: "plain text"}
 DEEPEST = 32
 # A longer Content-Length is too large, whatever its further digits are.
 MOST_DIGITS = 18
@@ -66,7 +68,7 @@ class MalformedJson(ClaimbaseError):
 
 
 class UnsupportedMediaType(ClaimbaseError):
-    """The Content-Type of the body is not JSON."""
+    """The Content-Type of the body is not the one that is taken."""
 
     code = "unsupported_media_type"
 
@@ -135,27 +137,42 @@ async def read_json(request: Request) -> Any:
     return await run_in_thread(request, partial(parse, content))
 
 
-def _check_type(request: Request) -> None:
-    """Raise UnsupportedMediaType if the headers announce anything but plain JSON in UTF-8."""
-    detail = _fault_of_type(request)
+async def read_text(request: Request) -> str:
+    """Return the text of a request's body as it is, a byte order mark included.
+
+    Raises UnsupportedMediaType, BodyTooLarge, BodyTooSlow, or InvalidRecord if it is not UTF-8.
+    """
+    _check_type(request, TEXT_TYPES)
+    content = await request.body()
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        detail = f"The body is not UTF-8: see byte {error.start}."
+        raise InvalidRecord(detail, [Fault(at="/", code="not_utf8", detail=detail)]) from None
+
+
+def _check_type(request: Request, types: tuple[str, ...] = JSON_TYPES) -> None:
+    """Raise UnsupportedMediaType if the headers announce anything but these types in UTF-8."""
+    detail = _fault_of_type(request, types)
     if detail is not None:
-        code, allowed = "unsupported_media_type", list(JSON_TYPES)
+        code, allowed = "unsupported_media_type", list(types)
         fault = Fault(at="Content-Type", code=code, detail=detail, allowed=allowed)
         raise UnsupportedMediaType(detail, [fault])
 
 
-def _fault_of_type(request: Request) -> str | None:
+def _fault_of_type(request: Request, types: tuple[str, ...]) -> str | None:
     """Return what is wrong with Content-Type or Content-Encoding, or None."""
     content_type = request.headers.get("content-type", "")
     media_type, *parameters = [part.strip().lower() for part in content_type.split(";")]
     if not media_type:
         return "Content-Type is missing."
-    if media_type not in JSON_TYPES:
-        return f"The body must be JSON; Content-Type says {media_type[:100]!r}."
+    if media_type not in types:
+        name = NAMES_OF_TYPES[types]
+        return f"The body must be {name}; Content-Type says {media_type[:100]!r}."
     for parameter in parameters:
         charset = parameter.partition("=")[2].strip('" ')
         if parameter.startswith("charset") and charset not in ("utf-8", "utf8"):
-            return "JSON is UTF-8; another charset is not taken."
+            return f"{NAMES_OF_TYPES[types]} is UTF-8; another charset is not taken."
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         return "A compressed body is not taken."
     return None

@@ -39,7 +39,7 @@ INSTRUCTIONS = (
     " `unassessed` is not false: nothing recorded takes a side. What is not found here is not"
     " thereby false either. A status sums up what is recorded; tell its certainty, and its date."
     " This is no medical advice: never tell anybody to begin, change or stop a treatment."
-    " Answers are short; `next` or `page` leads to the rest."
+    " Answers are short: call again with the arguments in `next`, or the next `page`."
 )
 RESOURCES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "claimbase://status-rules": ("How a status is derived", lambda: _rules()),

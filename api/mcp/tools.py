@@ -1,4 +1,7 @@
-"""The tools: what an agent may ask, and how it is answered. All of them only read."""
+"""The tools: what an agent may ask, and how it is answered. All of them only read.
+
+`next` in an answer holds the arguments that lead to the rest, beside those of the call.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ from api.mcp.answers import fitting, shortened, with_page, without_empty
 from api.mcp.reading import Surroundings
 from api.routes.claims import ClaimParameters
 from api.routes.evidence import AllEvidenceParameters
+from api.routes.match import MOST_CHARACTERS, MatchIn, match
 from api.routes.sources import SourceParameters
 from models.core import vocabularies as v
 from models.core.errors import Fault
@@ -43,7 +47,6 @@ Limit = Annotated[int, Field(ge=1, le=25)]
 Cursor = Annotated[str, Field(max_length=6000)]
 Page = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 AS_OF = "With what was published by then: YYYY, YYYY-MM or YYYY-MM-DD."
-NEXT = "`next` of the answer before, all else the same."
 
 
 class SearchArguments(Filters):
@@ -57,14 +60,14 @@ class SearchArguments(Filters):
     topic: Many[Slug] = Field(NO_VALUES, description="Of claims.")
     as_of: Day | None = Field(None, description=AS_OF)
     limit: Limit = 10
-    cursor: Cursor | None = Field(None, description="`next` of that `kind`.")
+    cursor: Cursor | None = Field(None, description="Of `next`.")
 
 
 def search(around: Surroundings, connection: Connection, asked: SearchArguments) -> Row:
     """Find claims, with status, and sources. Then `fetch` by id."""
     of_claims = requested_parameters(asked).keys() & {"status", "topic", "as_of"}
     if of_claims and asked.kind == "source":
-        detail = "Sources have no such filter; leave it out, or search for claims."
+        detail = f"Sources have no {', '.join(sorted(of_claims))}; search for claims by it."
         faults = [Fault(at=name, code="invalid_parameter", detail=detail) for name in of_claims]
         raise ParameterError(detail, faults)
     if asked.cursor is not None and asked.kind is None:
@@ -84,7 +87,11 @@ def search(around: Surroundings, connection: Connection, asked: SearchArguments)
             match[kind] = sought.match
             after[kind] = cursor if shown else ""
         meant = meant or sought.did_you_mean
-    more = {kind: cursor for kind, cursor in after.items() if cursor is not None}
+    more = [
+        {"kind": kind, **({"cursor": cursor} if cursor else {})}
+        for kind, cursor in after.items()
+        if cursor is not None
+    ]
     return {"results": results, "match": match, "did_you_mean": meant, "next": more or None}
 
 
@@ -185,7 +192,7 @@ class EvidenceArguments(Filters):
     source: Many[Reference] = Field(NO_VALUES, description="Slug, DOI or PMID.")
     as_of: Day | None = Field(None, description=AS_OF)
     limit: Limit = 10
-    cursor: Cursor | None = Field(None, description=NEXT)
+    cursor: Cursor | None = Field(None, description="Of `next`.")
 
 
 def find_evidence(around: Surroundings, connection: Connection, asked: EvidenceArguments) -> Row:
@@ -210,13 +217,61 @@ def find_evidence(around: Surroundings, connection: Connection, asked: EvidenceA
         query,
         partial(_brief_lines, around),
     )
-    return {"evidence": lines, "match": match, "next": cursor}
+    return {"evidence": lines, "match": match, "next": {"cursor": cursor} if cursor else None}
 
 
 def _brief_lines(around: Surroundings, connection: Connection, rows: Sequence[Row]) -> list[Row]:
     lines = [from_json(row["document"]) for row in rows]
     sources = records.sources_of_lines(connection, lines)
     return [records.brief_line(around.base, line, sources[line["source"]]) for line in lines]
+
+
+class TextArguments(Filters):
+    """A text, and as of when its claims are told."""
+
+    text: str = Field(min_length=1, max_length=MOST_CHARACTERS)
+    as_of: Day | None = Field(None, description=AS_OF)
+    start: int = Field(0, ge=0, le=MOST_CHARACTERS, description="Character to go on from.")
+
+
+def check_text(around: Surroundings, connection: Connection, asked: TextArguments) -> Row:
+    """Find which known claims the sentences of a text state, with status. Read `may_deny`: nothing
+    says whether a sentence affirms or denies.
+    """
+    given = MatchIn(text=asked.text, as_of=asked.as_of, limit=CLAIMS_OF_SENTENCE)
+    matched = match(given, around.synonyms, connection)
+    stated = [each for each in matched["data"] if each["claims"] and each["start"] >= asked.start]
+    sentences = [_sentence(around, asked.as_of, each) for each in stated]
+    shown = fitting(sentences)
+    return {
+        "sentences": sentences[:shown],
+        "of": len(matched["data"]),
+        "note": matched["note"],
+        "next": {"start": stated[shown]["start"]} if shown < len(stated) else None,
+    }
+
+
+# So many claims are told of a sentence: the further ones are rarely what it states.
+CLAIMS_OF_SENTENCE = 2
+
+
+def _sentence(around: Surroundings, day: str | None, matched: Mapping[str, Any]) -> Row:
+    claims = [
+        without_empty(
+            {
+                "id": f"claim/{claim['id']}",
+                "statement": shortened(claim["statement"]),
+                "status": claim["status"],
+                "certainty": claim["certainty"],
+                "score": claim["score"],
+                "is_exact": claim["is_exact"] or None,
+                "may_deny": claim["may_deny"],
+                "url": records.claim_address(around.base, claim["id"], day),
+            }
+        )
+        for claim in matched["claims"]
+    ]
+    return {"sentence": shortened(matched["sentence"]), "start": matched["start"], "claims": claims}
 
 
 class TimelineArguments(Filters):
@@ -356,7 +411,7 @@ class Tool:
     @property
     def description(self) -> str:
         """Return what it does."""
-        return str(self.answer.__doc__)
+        return " ".join(str(self.answer.__doc__).split())
 
 
 TOOLS = {
@@ -365,6 +420,7 @@ TOOLS = {
         Tool(SearchArguments, search),
         Tool(FetchArguments, fetch),
         Tool(EvidenceArguments, find_evidence),
+        Tool(TextArguments, check_text),
         Tool(TimelineArguments, timeline),
         Tool(CiteArguments, cite),
         Tool(ChangeArguments, what_changed),

@@ -120,6 +120,7 @@ def chain_svg(
     own_notice: str | None = None,
     theme: str = "auto",
     shown_width: float | None = None,
+    day: str | None = None,
 ) -> bytes:
     """Draw the causal relations (leads_to) of a walk from the claim `root`.
 
@@ -127,7 +128,8 @@ def chain_svg(
     dashed and labelled. Of more than 60 claims the nearest are drawn, with a note that there are
     more. What a claim predicts and what fell of it stands in its box. The description ends
     with the notice, after which comes that of the claim `root`. `theme` is one of `svg.THEMES`;
-    with a width the picture is shown in it, whatever room there is.
+    with a width the picture is shown in it, whatever room there is. `day` is the day as of which
+    the walk is, if not today.
     """
     chain = _chain(root, walk)
     links = _links(root, chain)
@@ -137,16 +139,18 @@ def chain_svg(
     width = _place_across(rows)
     ordered = [item.claim for row in rows for item in row if item.claim]
 
+    then = "" if day is None else f"As published by {day}. "
     title = f"Causal chain: {chain.claims[root]['statement']}"
     picture = styled_picture(
         "chain",
         title,
-        f"{_description(ordered, links, chain.truncated)} {with_general(own_notice, SHORT_NOTICE)}",
+        f"{then}{_description(ordered, links, chain.truncated)}"
+        f" {with_general(own_notice, SHORT_NOTICE)}",
         theme,
     )
     room = width - 2 * MARGIN
     y = heading(picture, title, room)
-    y = wrapped_paragraph(picture, CAPTION, room, y + 2, 3) + 16
+    y = wrapped_paragraph(picture, f"{then}{CAPTION}", room, y + 2, 3) + 16
     y = _place_down(root, rows, segments, y)
     for number in range(len(rows)):
         below_row = [segment for segment in segments if items[segment.upper].row == number]

@@ -19,6 +19,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging, choices
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
+from api.routes import claim_table
 from models.core.errors import Fault
 from models.core.notice import GENERAL, NOTICE, with_general
 from models.core.types import Text
@@ -51,6 +52,7 @@ ClaimSlug = Annotated[
 ]
 ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
 ClaimPart = Annotated[str, choices("include", PARTS)]
+EvidenceField = Annotated[str, choices("fields", [*EvidenceOut.model_fields])]
 ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, pending_proposals.SUBMITTED])]
 Submitted = Annotated[str, choices("include", [pending_proposals.SUBMITTED])]
 ClaimSort = Annotated[str, pagination.sorts(listings.CLAIMS, RELEVANCE)]
@@ -100,12 +102,16 @@ class ClaimPage(pending_proposals.WithProposals):
     notice: str = Field(description=GENERAL)
 
 
+CHOSEN = "Only these fields."
+
+
 class EvidenceParameters(EvidenceFilters, Paging, search_parameters.HighlightParameters):
     """Which lines of evidence, in what order."""
 
     sort: Many[EvidenceSort] = Field(
         NO_VALUES, description="Such as `level,-published`; the id decides what is equal."
     )
+    fields: Many[EvidenceField] = Field(NO_VALUES, description=CHOSEN)
 
 
 class SubmittedParameters(BaseModel):
@@ -120,6 +126,12 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
+class ChosenFields(BaseModel):
+    """What `fields` chose of a record: of a claim as in ClaimWhole, of a line as in EvidenceOut."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 class FoundEvidence(EvidenceOut):
     """A line of evidence as a list gives it."""
 
@@ -131,7 +143,7 @@ class FoundEvidence(EvidenceOut):
 class EvidencePage(pending_proposals.WithProposals):
     """A page of lines of evidence."""
 
-    data: list[FoundEvidence]
+    data: list[FoundEvidence | ChosenFields]
     page: Page
     notice: str = Field(description="The general notice, and after it that of the one claim asked.")
 
@@ -217,11 +229,13 @@ def claims_response(
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     listing = listings.with_conditions(listing, *also)
-    if chosen not in (None, list_formats.LINES):
+    if chosen is not None and chosen.name not in (list_formats.LINES.name, list_formats.TABLE.name):
         return list_formats.listing_response(
             request, connection, chosen, listing, query, list_formats.cited_sources
         )
     parts = parts_of(query.fields, query.include)
+    if chosen is not None and chosen.name == list_formats.TABLE.name:
+        return _table_response(request, connection, listing, query)
     marked = sought.query if sought is not None and query.highlight else None
     read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *HIGHLIGHT_PARTS]))
     if query.as_of is None:
@@ -238,6 +252,25 @@ def claims_response(
         )
     return pagination.listing_response(
         request, connection, listing, statement, query, lines, {"notice": NOTICE}, sought
+    )
+
+
+def _table_response(
+    request: Request, connection: Connection, listing: listings.Listing, query: ClaimParameters
+) -> Response:
+    statement = (
+        listings.claims_statement() if query.as_of is None else listings.claims_as_of_statement()
+    )
+    return list_formats.whole_response(
+        request,
+        connection,
+        list_formats.TABLE,
+        listing,
+        statement,
+        query,
+        claim_table.table_lines,
+        "claims",
+        claim_table.HEAD,
     )
 
 
@@ -310,12 +343,6 @@ class Times(Filters):
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
-class ChosenFields(BaseModel):
-    """The fields and parts of a claim that `fields` chose, as in ClaimWhole."""
-
-    model_config = ConfigDict(extra="allow")
-
-
 class ClaimWithPage(ClaimWhole):
     """A claim with all its parts, and where people read it."""
 
@@ -326,7 +353,11 @@ class OneClaimParameters(Times, FormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
     fields: Fields = Field(NO_VALUES, description="Only these fields or parts.")
-    include: Many[Submitted] = Field(NO_VALUES, description=pending_proposals.INCLUDE)
+    include: Many[ClaimPartOrSubmitted] = Field(
+        NO_VALUES,
+        description="Add these parts to the chosen fields; without `fields` all of them are there. "
+        + pending_proposals.INCLUDE,
+    )
 
 
 @router.get(
@@ -362,12 +393,12 @@ def _claim(
         etag = f'"{then.claim["revision"]}"'
         if chosen:
             return _cited(request, chosen, then, etag, links)
-        parts = parts_of(query.fields, () if query.fields else PARTS)
+        parts = _parts_of_one(query)
         unchanged = pagination.not_modified(request, etag)
         return unchanged or pagination.json_response(
             _with_page(to_json(_derived(then, fields, parts)), claim, query), etag, links
         )
-    parts = parts_of(query.fields, () if query.fields else PARTS)
+    parts = _parts_of_one(query)
     row = listings.read_claim(connection, claim, parts)
     etag = f'"{row["revision"]}"'
     if unchanged := pagination.not_modified(request, etag):
@@ -375,6 +406,11 @@ def _claim(
     told = {**row, "fields": to_json({**from_json(row["fields"]), "notice": notice_of(row)})}
     content = _with_page(claim_bytes(told, fields, parts), claim, query)
     return pagination.json_response(content, etag, links)
+
+
+def _parts_of_one(query: OneClaimParameters) -> list[str]:
+    """Return the parts of one claim that are shown: all, unless fields of it were chosen."""
+    return parts_of(query.fields, query.include if query.fields else PARTS)
 
 
 def _with_page(content: bytes, claim: str, query: OneClaimParameters) -> bytes:
@@ -541,12 +577,24 @@ def evidence_search(
     sought, listing = search_parameters.apply_search(
         request, connection, listings.EVIDENCE, "evidence", query
     )
-    lines: pagination.Lines = evidence_lines
+    lines = evidence_lines(query.fields)
     if sought is not None and query.highlight:
         lines = search_parameters.highlighting_evidence(lines, sought.query)
     return listings.with_conditions(listing, *also), lines, sought
 
 
-def evidence_lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-    """Return the JSON of each of these lines of evidence."""
-    return [row["document"] for row in rows]
+def evidence_lines(fields: Sequence[str]) -> pagination.Lines:
+    """Return a function that makes JSON of lines of evidence, all fields or some."""
+
+    def lines(_connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        return [evidence_bytes(row["document"], fields) for row in rows]
+
+    return lines
+
+
+def evidence_bytes(document: bytes, fields: Sequence[str]) -> bytes:
+    """Return the JSON of a line of evidence, or only the chosen fields of it."""
+    if not fields:
+        return document
+    line = from_json(document)
+    return to_json({name: line[name] for name in fields})

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
 from api.http import list_formats, pagination, pending_proposals
 from api.http.auth import Caller
@@ -13,15 +14,19 @@ from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from api.routes import evidence_table
 from api.routes.claims import (
+    CHOSEN,
+    ChosenFields,
+    EvidenceField,
     EvidencePage,
     EvidenceParameters,
     SubmittedParameters,
+    evidence_bytes,
     evidence_response,
     evidence_search,
 )
 from models.core.types import Text
 from models.read import listings
-from models.read.filters import AllEvidenceFilters
+from models.read.filters import NO_VALUES, AllEvidenceFilters, Filters, Many
 from models.records.evidence import EvidenceOut
 
 router = APIRouter(prefix="/v1/evidence", tags=["evidence"], route_class=ReadRoute)
@@ -77,13 +82,27 @@ def list_evidence(
     return pending_proposals.with_proposals(evidence_response(request, connection, query), waiting)
 
 
+class OneLineParameters(Filters):
+    """How much of the line."""
+
+    fields: Many[EvidenceField] = Field(NO_VALUES, description=CHOSEN)
+
+
 @router.get(
-    "/{evidence}", response_model=EvidenceOut, responses=RECORD_ERRORS, dependencies=[JsonAccepted]
+    "/{evidence}",
+    response_model=EvidenceOut | ChosenFields,
+    responses=RECORD_ERRORS,
+    dependencies=[JsonAccepted],
 )
-def get_evidence(request: Request, connection: Reader, evidence: EvidenceId) -> Response:
+def get_evidence(
+    request: Request,
+    connection: Reader,
+    evidence: EvidenceId,
+    query: Annotated[OneLineParameters, Query()],
+) -> Response:
     """Return one accepted line of evidence. The ETag is that of its claim."""
     line = listings.read_evidence_line(connection, evidence)
     etag = f'"{line["revision"]}"'
     return pagination.not_modified(request, etag) or pagination.json_response(
-        line["document"], etag
+        evidence_bytes(line["document"], query.fields), etag
     )

@@ -65,8 +65,8 @@ class SizedParameters(ThemeParameters):
     )
 
 
-class TimelineParameters(SizedParameters):
-    """The colours of a timeline, its width, and its last day."""
+class DatedParameters(SizedParameters):
+    """The colours of a picture, its width, and the day that it shows."""
 
     as_of: Day | None = Field(None, description=AS_OF)
 
@@ -96,7 +96,7 @@ def draw_timeline(
     request: Request,
     connection: ThreadReader,
     claim: PicturedClaim,
-    query: Annotated[TimelineParameters, Query()],
+    query: Annotated[DatedParameters, Query()],
 ) -> Response:
     """Draw how a claim's status ran over the years, with its evidence: support above, dispute
     below, sized by level. With `as_of` it ends on that day, with what had been published by then.
@@ -119,19 +119,22 @@ def draw_chain(
     request: Request,
     connection: ThreadReader,
     claim: PicturedClaim,
-    query: Annotated[SizedParameters, Query()],
+    query: Annotated[DatedParameters, Query()],
 ) -> Response:
     """Draw the causal chain through a claim: what leads to it and what it leads to, each with its
-    status.
+    status. With `as_of` those that had been stated by that day, with what followed then.
     """
     _accepts_pictures(request)
     found = listings.read_claim(connection, claim, ())
+    if query.as_of is not None:
+        listings.load_claim(connection, claim, query.as_of, None)
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     own_notice = from_json(found["fields"])["notice"]
-    chain = relation_graph.causal_chain(connection, claim)
-    return _picture(chain_svg(claim, chain, own_notice, query.theme, query.width), etag)
+    chain = relation_graph.causal_chain(connection, claim, day=query.as_of)
+    drawn = chain_svg(claim, chain, own_notice, query.theme, query.width, query.as_of)
+    return _picture(drawn, etag)
 
 
 @router.get("/{claim}/badge.svg", response_class=Response, responses=PICTURE)

@@ -1,4 +1,6 @@
-"""The text of an article as far as its recorded quotes show it, with a mark for each of them."""
+"""The text of an article, whole or as far as its recorded quotes show it, with a mark for each of
+them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GAP = " […] "
-_PARAGRAPH = re.compile(r"\n\s*\n")
+UNKNOWN = "\0"
+_GAPS = re.compile("\0+")
+_PARAGRAPH = re.compile(r"\r?\n\s*\n")
 _PARTIAL_FIRST_WORD = re.compile(r"^\S+\s+")
 _PARTIAL_LAST_WORD = re.compile(r"\s+\S+$")
 
@@ -28,8 +32,25 @@ class Mark:
 Paragraph = list[Mark | str]
 
 
-def paragraphs(statements: Sequence[Mapping[str, Any]]) -> list[Paragraph]:
-    """Return the text that the quotes and their surroundings show, as paragraphs.
+@dataclass(frozen=True)
+class Known:
+    """What is known of a text: its characters from a place on, with `UNKNOWN` for the others.
+
+    All of the text up to `whole_until` is shown, and of the rest what is near a mark.
+    """
+
+    first: int
+    letters: str
+    whole_until: int
+
+    def between(self, start: int, end: int) -> str:
+        """Return the characters between two places."""
+        return self.letters[start - self.first : end - self.first]
+
+
+def paragraphs(statements: Sequence[Mapping[str, Any]], whole: str = "") -> list[Paragraph]:
+    """Return a text as paragraphs: its beginning, as far as that may be shown whole, and what the
+    quotes and their surroundings show.
 
     Each statement has `quote`, `prefix`, `suffix`, `start` and `end`, counted in characters of the
     article from 0. What is not known of the text is shown as `[…]`. Quotes may nest; where two only
@@ -37,7 +58,7 @@ def paragraphs(statements: Sequence[Mapping[str, Any]]) -> list[Paragraph]:
     its own at the end.
     """
     placed = [place for place, each in enumerate(statements) if each["start"] is not None]
-    text = _known_text(statements[place] for place in placed)
+    text = _known_text([statements[place] for place in placed], whole)
     order = sorted(
         placed, key=lambda place: (statements[place]["start"], -statements[place]["end"])
     )
@@ -57,34 +78,36 @@ def _alone(place: int, statement: Mapping[str, Any]) -> Paragraph:
     return [Mark(place, 0, 0, [str(statement["quote"])])]
 
 
-def _known_text(statements: Any) -> dict[int, str]:
-    """Return the known characters by their place; a quote is known better than what is beside one.
+def _known_text(statements: Sequence[Mapping[str, Any]], whole: str) -> Known:
+    """Return what is known of the text; a quote is known better than what is beside one.
 
     What is beside a quote may begin or end within a word, which is left out there.
     """
-    beside: dict[int, str] = {}
-    quoted: dict[int, str] = {}
+    beside: list[tuple[int, str]] = []
+    quoted: list[tuple[int, str]] = []
     for each in statements:
         start, end = each["start"], each["end"]
-        quoted.update(enumerate(each["quote"], start))
-        prefix = each["prefix"] or ""
-        beside.update(enumerate(prefix, start - len(prefix)))
-        beside.update(enumerate(each["suffix"] or "", end))
-    return {place: letter for place, letter in (beside | quoted).items() if place >= 0}
+        prefix = (each["prefix"] or "")[-start:] if start else ""
+        beside += [(start - len(prefix), prefix), (end, each["suffix"] or "")]
+        quoted.append((start, each["quote"]))
+    known = [*beside, *quoted, *([(0, whole)] if whole else [])]
+    first = min((start for start, _ in known), default=0)
+    last = max((start + len(piece) for start, piece in known), default=0)
+    letters = [UNKNOWN] * (last - first)
+    for start, piece in known:
+        letters[start - first : start - first + len(piece)] = piece
+    return Known(first, "".join(letters), len(whole))
 
 
-def _blocks(text: Mapping[int, str], marks: Sequence[Mark]) -> list[tuple[int, int]]:
-    """Return the beginning and the end of each paragraph that has a mark.
+def _blocks(text: Known, marks: Sequence[Mark]) -> list[tuple[int, int]]:
+    """Return the beginning and the end of each paragraph that has a mark, or is shown whole.
 
     A blank line of which a mark holds anything ends no paragraph.
     """
-    if not marks:
-        return []
-    first, last = min(text), max(text) + 1
-    whole = "".join(text.get(place, "\0") for place in range(first, last))
+    first, last = text.first, text.first + len(text.letters)
     borders = [
         (first + found.start(), first + found.end())
-        for found in _PARAGRAPH.finditer(whole)
+        for found in _PARAGRAPH.finditer(text.letters)
         if not any(
             mark.start < first + found.end() and first + found.start() < mark.end for mark in marks
         )
@@ -94,11 +117,15 @@ def _blocks(text: Mapping[int, str], marks: Sequence[Mark]) -> list[tuple[int, i
     return [
         (start, end)
         for start, end in zip(starts, ends, strict=True)
-        if any(start <= mark.start < end for mark in marks)
+        if any(start <= mark.start < end for mark in marks) or _is_shown(text, start, end)
     ]
 
 
-def _fill(text: Mapping[int, str], start: int, end: int, marks: list[Mark]) -> Paragraph:
+def _is_shown(text: Known, start: int, end: int) -> bool:
+    return start < text.whole_until and not text.between(start, end).isspace() and start < end
+
+
+def _fill(text: Known, start: int, end: int, marks: list[Mark]) -> Paragraph:
     """Return a stretch of the text with its marks, the outer ones around the inner ones."""
     filled: Paragraph = []
     at = start
@@ -117,10 +144,9 @@ def _fill(text: Mapping[int, str], start: int, end: int, marks: list[Mark]) -> P
     return filled + _shown(text, at, end)
 
 
-def _shown(text: Mapping[int, str], start: int, end: int) -> list[Mark | str]:
+def _shown(text: Known, start: int, end: int) -> list[Mark | str]:
     """Return the known text between two places, with `[…]` for what is not known."""
-    letters = "".join(text.get(place, "\0") for place in range(start, end))
-    pieces = re.split("\0+", letters)
+    pieces = _GAPS.split(text.between(start, end))
     for number, piece in enumerate(pieces):
         if number < len(pieces) - 1:
             piece = _PARTIAL_LAST_WORD.sub("", piece)

@@ -25,11 +25,15 @@ from models.read import listings
 from models.read.filters import AS_OF, Day, Filters
 from models.read.stated_in import MOST_STATEMENTS, Standing, standing_on, standings, statements_in
 from models.records.serializers import Row
+from models.records.source_text import read_text_of
+from models.transfer.quote_check import Quote, check_each
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # What had been published longer before an article than this is all in its first year.
 YEARS_BEFORE = 5
+# So much of a text is shown with the marks, so that the page stays light; the whole is a link away.
+MOST_SHOWN = 40_000
 
 
 class ArticleParameters(Filters):
@@ -52,6 +56,7 @@ def show_article(
     day = query.as_of or now()[:10]
     for each in stated:
         each["standing"] = standing_on(runs[each["claim"]["id"]], day)
+    text = _whole_text(connection, article, stated)
     years = _years(runs, article)
     return page(
         request,
@@ -64,7 +69,9 @@ def show_article(
         article=article,
         statements=stated,
         most=MOST_STATEMENTS,
-        paragraphs=paragraphs(stated),
+        paragraphs=paragraphs(_as_in_text(stated, text), text[:MOST_SHOWN]),
+        licence=article["text"] and json_ld.licence_address(article["text"]["licence"]),
+        is_cut=len(text) > MOST_SHOWN,
         main_claim=_main_claim(connection, article, day),
         as_of=query.as_of,
         year=int(day[:4]),
@@ -72,6 +79,43 @@ def show_article(
         counts=_counts(stated),
         data=script_data(_for_script(stated, runs, years, article)),
     )
+
+
+def _whole_text(connection: Connection, article: Row, stated: list[Row]) -> str:
+    """Return the whole text of an article that may be passed on, else an empty one.
+
+    Each statement gets its place in that text; one whose place is not clear gets none.
+    """
+    said = article["text"]
+    if said is None:
+        return ""
+    text = read_text_of(connection, article["id"], said["sha256"]) or ""
+    quotes = [
+        Quote(
+            each["key"],
+            each["quote"],
+            each["prefix"] or "",
+            each["suffix"] or "",
+            each["start"],
+            each["end"],
+        )
+        for each in stated
+    ]
+    for each, verdict in zip(stated, check_each(text, quotes), strict=True):
+        each["start"], each["end"] = verdict.start, verdict.end
+    return text
+
+
+def _as_in_text(stated: list[Row], text: str) -> list[Row]:
+    """Return the statements with their quotes as the text has them, if it is known whole."""
+    if not text:
+        return stated
+    return [
+        {**each, "quote": text[each["start"] : each["end"]], "prefix": None, "suffix": None}
+        if each["start"] is not None
+        else each
+        for each in stated
+    ]
 
 
 def _years(runs: dict[str, list[Standing]], article: Row) -> tuple[int, int]:

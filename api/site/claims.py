@@ -54,7 +54,7 @@ def show_claim(
     sources = {source["id"]: source for source in parts["sources"]}
     lines = _lines(parts["evidence"], explained, sources)
     run = standings(connection, [claim])[claim]
-    relations = _relations(connection, parts["relations"])
+    relations = _relations(connection, parts["relations"], query.as_of)
     positions = _positions(parts["assessments"], run, core["status"])
     present = int(now()[:4])
     return page(
@@ -84,7 +84,7 @@ def show_claim(
         occurrences=parts["occurrences"],
         positions=positions,
         relations=relations,
-        has_chain=relation_graph.has_chain(connection, claim),
+        has_chain=relation_graph.has_chain(connection, claim, query.as_of),
         names=names_in(connection, _notes(core, lines, relations, positions)),
         groups=sorted({line["independence_group"] for line in lines}),
         levels=[term for term in v.EVIDENCE_LEVELS.terms if term.id != "not_gradable"],
@@ -122,11 +122,14 @@ def _lines(
     return sorted(lines, key=lambda line: line["rank"])
 
 
-def _relations(connection: Connection, relations: Sequence[Row]) -> list[Row]:
-    """Return the ties from a claim, each with the statement and the status of its target."""
+def _relations(connection: Connection, relations: Sequence[Row], day: str | None) -> list[Row]:
+    """Return the ties from a claim, each with the statement and the status of its target, today or
+    on a day.
+    """
     if not relations:
         return []
-    known = listings.claim_briefs(connection, {relation["target"] for relation in relations})
+    targets = {relation["target"] for relation in relations}
+    known = relation_graph.describe_claims(connection, targets, day)
     return [
         {**relation, "of": known[relation["target"]]}
         for relation in relations

@@ -23,13 +23,11 @@ from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
 from models.read import facets, listings
 from models.read.filters import (
-    LINE_CONDITIONS,
     NO_VALUES,
     AllEvidenceFilters,
     ClaimFilters,
     Many,
     SourceFilters,
-    same_line_parameters,
     split_text,
 )
 from models.read.listings import topic
@@ -38,7 +36,10 @@ from models.records.serializers import Row, sources_by_id, sources_out
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # By what claims are counted beside their list.
-CLAIM_FACETS = ("status", "certainty", "kind", "topic", "evidence_level", "direction")
+CLAIM_FACETS = (
+    *("status", "certainty", "kind", "topic", "evidence_level", "direction", "study_design"),
+    *("year", "single_group"),
+)
 QUICK_FACETS = CLAIM_FACETS[:3]
 VOCABULARIES = {
     "status": v.STATUSES,
@@ -46,6 +47,7 @@ VOCABULARIES = {
     "kind": v.CLAIM_KINDS,
     "evidence_level": v.EVIDENCE_LEVELS,
     "direction": v.DIRECTIONS,
+    "study_design": v.STUDY_DESIGNS,
 }
 # Parameters whose values are never taken apart at commas.
 WITH_COMMAS = ("q", "journal", "author", "rating", "external_id")
@@ -202,10 +204,7 @@ def _facets(
     for name in CLAIM_FACETS:
         chosen = {value for each, value in pairs if each == name}
         others = {each: value for each, value in parameters.items() if each != name}
-        of_a_line = name in LINE_CONDITIONS and bool(same_line_parameters({**others, name: []}))
-        if name in counted_here and of_a_line:
-            counted = _counted_by_line(connection, listing, others, name)
-        elif name in counted_here:
+        if name in counted_here:
             counted = facets.facets(connection, listing, others, (name,))[1][name]["terms"]
         else:
             counted = [{"term": each, "count": None} for each in _terms_of(connection, name)]
@@ -225,29 +224,22 @@ def _facets(
                     "terms": terms[:TERMS_SHOWN],
                     "rest": terms[TERMS_SHOWN:],
                     # What the API counts of it is not what the list would have.
-                    "has_own_counts": bool(chosen) or of_a_line,
+                    "has_own_counts": bool(chosen),
                 }
             )
     return shown
 
 
-def _counted_by_line(
-    connection: Connection, listing: listings.Listing, others: Mapping[str, Any], name: str
-) -> list[Row]:
-    """Return the number of claims with each term of a field of lines, if one and the same line has
-    it and meets the other filters on evidence.
-    """
-    counts = [
-        {"term": each, "count": facets.count(connection, listing, {**others, name: [each]})}
-        for each in VOCABULARIES[name].ids
-    ]
-    return [each for each in counts if each["count"]]
-
-
 def _terms_of(connection: Connection, name: str) -> Sequence[str]:
-    """Return the terms of a field: those of its vocabulary, or the first topics."""
+    """Return the terms of a field: those of its vocabulary, the years of evidence, the newest
+    first, yes and no, or the first topics.
+    """
     if name in VOCABULARIES:
         return VOCABULARIES[name].ids
+    if name == "year":
+        return facets.years_of_evidence(connection)
+    if name == "single_group":
+        return ("true", "false")
     accepted = select(topic.c.id).where(topic.c.state == "accepted").order_by(topic.c.id)
     return list(connection.scalars(accepted.limit(TERMS_SHOWN)))
 

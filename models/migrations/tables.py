@@ -21,6 +21,7 @@ from models.records.source import (
     SourceIdentifier,
     SourceVersion,
 )
+from models.records.source_text import SourceText
 from models.search.index import (
     Beginning,
     ClaimSearch,
@@ -29,6 +30,7 @@ from models.search.index import (
     SourceSearch,
     SourceWord,
 )
+from models.search.vectors import ClaimVector
 from models.write.idempotency import Idempotency
 
 tables = (
@@ -39,6 +41,7 @@ tables = (
     SourceIdentifier,
     SourceVersion,
     SourceCitation,
+    SourceText,
     Claim,
     ClaimTopic,
     Occurrence,
@@ -61,4 +64,5 @@ tables = (
     ClaimWord,
     SourceWord,
     Beginning,
+    ClaimVector,
 )

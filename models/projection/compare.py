@@ -13,7 +13,7 @@ from models.projection.store import in_batches
 from models.projection.tables import DERIVED
 from models.records import serializers
 from models.records.claim import Claim
-from models.search import index
+from models.search import index, vectors
 from models.status import claim_aggregate
 
 
@@ -30,6 +30,7 @@ def differences(connection: Connection) -> Iterator[str]:
         )
     yield from index.stray_rows(connection, "claim", claims)
     yield from index.differences(connection)
+    yield from vectors.differences(connection)
     for batch in in_batches(sorted(claims)):
         derived = derive(connection, batch)
         for model in DERIVED:

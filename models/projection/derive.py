@@ -29,7 +29,7 @@ ALWAYS = "0001-01-01"
 NO_TERM, NEVER = "", "never"
 # The columns of `Standing` that are fields of `Derived` as they are.
 COPIED = ("has_conflict", "leaning", "searched_found_none", "unassessed_because")
-COUNTED_WITHOUT = ("topic", "asserted_by")
+COUNTED_WITHOUT = ("topic", "asserted_by", "study_design", "year")
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -105,6 +105,7 @@ def standing_columns(derived: claim_aggregate.Derived) -> dict[str, Any]:
         "certainty_rank": NO_CERTAINTY if certainty is None else v.CERTAINTIES.rank(certainty),
         "evidence_level": derived.evidence_level or NO_LEVEL,
         "evidence_count": derived.counts.evidence,
+        "single_group": derived.counts.groups_supporting == 1,
         **{name: getattr(derived, name) for name in COPIED},
     }
 
@@ -143,6 +144,9 @@ def _dated_terms(
         if row["integrity"] != "retracted":
             yield "evidence_level", row["level"], row["published"]
             yield "direction", row["direction"], row["published"]
+            yield "study_design", row["study_design"], row["published"]
+            if row["year"] is not None:
+                yield "year", f"{row['year']:04}", row["published"]
 
 
 def _period_rows(

@@ -23,6 +23,7 @@ from models.records.retired import may_refer
 from models.records.revision import WITHHELD, Revision, Serial
 from models.records.serializers import Row, table
 from models.records.source import SourceVersion
+from models.records.source_text import wrong_texts
 
 
 def check(connection: Connection) -> Iterator[str]:
@@ -48,6 +49,8 @@ def check_records(connection: Connection) -> Iterator[str]:
     yield from _serials(connection)
     yield from _revisions(connection)
     yield from _cycles(connection)
+    for slug in wrong_texts(connection):
+        yield f"source/{slug} has a text that is not stored as it says."
 
 
 def _serials(connection: Connection) -> Iterator[str]:

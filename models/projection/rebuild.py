@@ -21,11 +21,12 @@ from models.records import serializers
 from models.records.claim import Claim, ClaimIn
 from models.records.revision import Revision, Serial, lock_serial
 from models.search import index
+from models.search.vectors import ClaimVector
 from models.status import claim_aggregate
 
 # The version of the rules and shapes of the read model. It is raised by hand if the same evidence
 # gives another result, or is stored otherwise.
-DERIVATION = "2026-11-29.5"
+DERIVATION = "2026-11-29.6"
 
 
 def rebuild(connection: Connection) -> int:
@@ -46,7 +47,7 @@ def rebuild(connection: Connection) -> int:
             serial = _revise_what_differs(connection, batch, at, first, serial)
         refresh(connection, batch)
     index.rebuild(connection)
-    for model in DERIVED:
+    for model in (*DERIVED, ClaimVector):
         table = serializers.table(model)
         connection.execute(delete(table).where(table.c.claim.not_in(accepted)))
     values: dict[str, Any] = {"derivation": DERIVATION}

@@ -8,7 +8,7 @@ from models.database.prepared_statements import insert_rows, replace_rows
 from models.projection.derive import Rows, derive
 from models.projection.tables import DERIVED
 from models.records import serializers
-from models.search import index
+from models.search import index, vectors
 
 BATCH = 500
 
@@ -21,6 +21,7 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
             table = serializers.table(model)
             replace_rows(connection, table, "claim", batch, derived[table.name])
         index.update_search_rows(connection, "claim", batch, derived)
+        vectors.delete_outdated(connection, batch)
 
 
 def store(connection: Connection, derived: Rows) -> None:

@@ -24,6 +24,7 @@ class Standing(Strict):
     evidence_level: str
     evidence_count: int
     has_conflict: bool
+    single_group: bool
     leaning: str
     searched_found_none: bool
     unassessed_because: str | None = None
@@ -69,6 +70,7 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
         Index(None, "evidence_count", "claim"),
         Index(None, "leaning", "claim"),
         Index(None, "unassessed_because", "claim"),
+        Index(None, "single_group", "claim"),
         Index(None, "updated", "claim"),
     )
 
@@ -97,10 +99,10 @@ class ClaimDocument(Standing, PartOfClaim, table=True):
 
 class ClaimTerm(PartOfClaim, table=True):
     """A value of a field with many (topic, topic_role, asserted_by, document, external_id,
-    evidence_level, direction).
+    evidence_level, direction, study_design, year).
 
-    A claim without a value in the field topic or asserted_by has the term `NO_TERM`. The summary
-    of the claim's document is repeated beside each term, so that most lists and counts need
+    A claim without a value in a field of `derive.COUNTED_WITHOUT` has the term `NO_TERM`. The
+    summary of the claim's document is repeated beside each term, so that most lists and counts need
     nothing but the index of terms.
     """
 

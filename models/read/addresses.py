@@ -1,18 +1,17 @@
 """What a crawler should know: which claims, sources, topics and articles have pages."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
-from models.read.listings import document, line, occurrence, topic
+from models.read.listings import document, line, term, topic
 
 # The ids of records with a page, each kind in the order of its ids.
 PAGED: dict[str, tuple[ColumnElement[str], tuple[ColumnElement[bool], ...]]] = {
     "claims": (document.c.claim, ()),
     "sources": (line.c.source, ()),
     "topics": (topic.c.id, (topic.c.state == "accepted",)),
-    "articles": (occurrence.c.source, (occurrence.c.state == "accepted",)),
+    "articles": (term.c.value, (term.c.field == "document",)),
 }
 
 
@@ -26,21 +25,22 @@ def ids_of(connection: Connection, kind: str, after: str, limit: int) -> Sequenc
 def parts_of(connection: Connection, size: int) -> Iterator[tuple[str, str]]:
     """Yield the parts of this size that all ids make: each a kind, and the id that it comes after.
 
-    The first part of a kind comes after "".
+    The first part of a kind comes after "". From each part to the next one a stretch of an index is
+    passed; to number all ids takes ten times as long.
     """
     for kind in PAGED:
-        yield kind, ""
-        yield from ((kind, after) for after in connection.scalars(_last_of_parts(kind, size)))
+        after = ""
+        while True:
+            yield kind, after
+            last = _last_of_part(connection, kind, after, size)
+            if last is None or not ids_of(connection, kind, last, 1):
+                break
+            after = last
 
 
-def _last_of_parts(kind: str, size: int) -> Select[Any]:
-    """Return a statement for the ids that end each whole part of a kind but its last one."""
+def _last_of_part(connection: Connection, kind: str, after: str, size: int) -> str | None:
+    """Return the id that ends the part after one, or None if the part is not full."""
     column, conditions = PAGED[kind]
-    ids = select(column.label("id")).where(*conditions).distinct().subquery()
-    place = func.row_number().over(order_by=ids.c.id)
-    placed = select(ids.c.id, place.label("place"), func.count().over().label("all")).subquery()
-    return (
-        select(placed.c.id)
-        .where(placed.c.place % size == 0, placed.c.place < placed.c["all"])
-        .order_by(placed.c.id)
-    )
+    ids = select(column).where(*conditions, column > after).distinct().order_by(column)
+    last: str | None = connection.scalar(ids.offset(size - 1).limit(1))
+    return last

@@ -14,9 +14,21 @@ from models.read import filters as f
 from models.read.listings import CLAIMS, Listing, document, fetch_listing, term, walk_by_term
 from models.records.serializers import Row
 
-FACETS = ("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by")
+FACETS = (
+    *("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by"),
+    *("study_design", "year", "single_group"),
+)
 # Of these a claim has one at most.
-SINGLE = ("status", "kind", "certainty")
+SINGLE = ("status", "kind", "certainty", "single_group")
+# Of these the summary of a claim has the term.
+SUMMED_UP = ("status", "kind", "certainty", *f.SET_COLUMNS)
+# These a line of evidence has.
+OF_LINE = {
+    "evidence_level": f.line.c.level,
+    "direction": f.line.c.direction,
+    "study_design": f.line.c.study_design,
+    "year": f.line.c.year,
+}
 MAX_TERMS = 100
 Places = Mapping[str, Any]
 
@@ -57,17 +69,30 @@ def facets(
     """Return how many claims there are, and for each name how many have each term: the top 100, the
     claims under `other` terms, and `missing`.
 
-    A claim with several values of a field counts under each of them.
+    A claim with several values of a field counts under each of them. By what a line of evidence has
+    it counts the claims that a further filter by the term would leave: one and the same line has it
+    and meets the other filters on evidence.
     """
-    counts = {name: _counts(connection, listing, parameters, name) for name in by}
+    by_line = {
+        name: _counts_by_line(connection, listing, parameters, name)
+        for name in by
+        if _is_of_line(parameters, name)
+    }
+    counts = {
+        name: _counts(connection, listing, parameters, name) for name in by if name not in by_line
+    }
     total = next(
-        (sum(counts[name].values()) for name in by if _counts_each_claim_once(listing, name)), None
+        (sum(counts[name].values()) for name in counts if _counts_each_claim_once(listing, name)),
+        None,
     )
     if total is None:
         total = count(connection, listing, parameters)
     found = {}
     for name in by:
-        if listing.summary is None and name not in SINGLE:
+        if name in by_line:
+            terms = by_line[name]
+            found[name] = terms, total - _having_by_line(connection, listing, parameters, name)
+        elif listing.summary is None and name not in SINGLE:
             found[name] = counts[name], total - _having_any(connection, listing, parameters, name)
         else:
             found[name] = _without_missing(name, counts[name])
@@ -88,6 +113,8 @@ def _counts_each_claim_once(listing: Listing, name: str) -> bool:
 
 def _without_missing(name: str, counts: Mapping[Any, int]) -> tuple[dict[str, int], int]:
     """Return the number of claims with each term of a field, and of those with none."""
+    if name == "single_group":
+        return {"true" if value else "false": times for value, times in counts.items()}, 0
     if name in f.SET_COLUMNS:
         return _members(counts)
     absent = None if name in SINGLE else NO_TERM
@@ -134,11 +161,12 @@ def _counts(
 
 def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, ColumnElement[Any]]:
     """Return the listing with a row for each value of a claim, and the column of the values."""
-    walked = walk_by_term(listing, places)
-    if walked.summary is not None and name in (*SINGLE, *f.SET_COLUMNS):
+    walked = walk_by_term(listing, places, by_id=name != "single_group")
+    if walked.summary is not None and name in SUMMED_UP:
         return walked, walked.summary.c[f.SET_COLUMNS.get(name, name)]
     if name in SINGLE:
-        return walked, document.c.kind if name == "kind" else f.period.c[name]
+        is_of_claim = name == "kind" or listing.summary is not None
+        return walked, (document if is_of_claim else f.period).c[name]
     if alone := walk_terms(listing, places, name):
         return alone, term.c.value
     conditions = [*walked.conditions(places), term.c.field == name]
@@ -146,6 +174,75 @@ def _facet(listing: Listing, places: Places, name: str) -> tuple[Listing, Column
         conditions.append(term.c.since <= places["as_of"])
     rows = ordered_join(walked.rows, term, term.c.claim == walked.id[0])
     return replace(walked, rows=rows, conditions=lambda _places: conditions), term.c.value
+
+
+def _is_of_line(parameters: Mapping[str, Any], name: str) -> bool:
+    """Return whether the terms of a field are counted by lines, since other filters are on lines.
+
+    As of a day, too: which lines counted then is not known of terms.
+    """
+    return name in OF_LINE and ("as_of" in parameters or any(map(_is_on_line, parameters)))
+
+
+def _is_on_line(parameter: str) -> bool:
+    return parameter.partition(".")[0] in f.LINE_CONDITIONS
+
+
+def _counts_by_line(
+    connection: Connection, listing: Listing, parameters: Mapping[str, Any], name: str
+) -> dict[str, int]:
+    """Return how many claims have each value of a field in a line that meets the filters on it."""
+
+    def build(places: Places) -> Select[Any]:
+        walked = _lines_of(listing, places, name)
+        claims = func.count(walked.id[0].distinct())
+        return _of(walked, places, OF_LINE[name], claims).group_by(OF_LINE[name])
+
+    found = fetch_listing(connection, listing, parameters, ("facet by line", name), build)[1]
+    return {_term_of(row[0]): row[1] for row in found}
+
+
+def _having_by_line(
+    connection: Connection, listing: Listing, parameters: Mapping[str, Any], name: str
+) -> int:
+    """Return how many claims have any value of a field in such a line."""
+
+    def build(places: Places) -> Select[Any]:
+        walked = _lines_of(listing, places, name)
+        return _of(walked, places, func.count(walked.id[0].distinct()))
+
+    found = fetch_listing(connection, listing, parameters, ("having by line", name), build)[1]
+    return int(found[0][0])
+
+
+def _term_of(value: Any) -> str:
+    return f"{value:04}" if isinstance(value, int) else str(value)
+
+
+def _lines_of(listing: Listing, places: Places, name: str) -> Listing:
+    """Return the listing with a row for each counted line that meets the filters on evidence."""
+    on_line = {each: place for each, place in places.items() if _is_on_line(each)}
+    others = {each: place for each, place in places.items() if each not in on_line}
+    walked = walk_by_term(listing, others, by_id=False)
+    rows = ordered_join(walked.rows, f.line, f.line.c.claim == document.c.claim)
+    meant = [
+        *walked.conditions(others),
+        *f.counted_line_conditions(places.get("as_of")),
+        *f.conditions(on_line, f.LINE_CONDITIONS),
+        OF_LINE[name].is_not(None),
+    ]
+    return replace(walked, rows=rows, conditions=lambda _places: meant)
+
+
+def years_of_evidence(connection: Connection) -> list[str]:
+    """Return the years from the first to the last one of evidence that counts, the last first."""
+    ends = select(func.min(term.c.value), func.max(term.c.value)).where(
+        term.c.field == "year", term.c.value != NO_TERM
+    )
+    first, last = connection.execute(ends).one()
+    if first is None:
+        return []
+    return [f"{year:04}" for year in range(int(last), int(first) - 1, -1)]
 
 
 def status_history(connection: Connection, topics: Sequence[str], until: int) -> list[Row]:

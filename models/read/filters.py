@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    case,
     exists,
     false,
     func,
@@ -66,10 +67,10 @@ _WITH_COMMAS = ("doi:", "uri:", "10.", "http://", "https://")
 
 def split(value: object) -> object:
     """Split text, or each item of a list, at commas; with a DOI or a URI only before the next
-    identifier.
+    identifier. Between two commas there may be nothing.
     """
     if isinstance(value, str):
-        return split_text(value)
+        return [part for part in split_text(value) if part]
     if not isinstance(value, list):
         return value
     parts: list[object] = []
@@ -265,6 +266,13 @@ class LineFilters(Filters):
     )
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    year: Many[Year] = Field(NO_VALUES, description="Evidence published in this year.")
+    year_gte: Year | None = Field(
+        None, alias="year.gte", description="Evidence published in this year or later."
+    )
+    year_lte: Year | None = Field(
+        None, alias="year.lte", description="Evidence published in this year or earlier."
+    )
     source: Many[Reference] = Field(
         NO_VALUES, description=f"Evidence from this source: {SOURCE_REFERENCE}"
     )
@@ -293,6 +301,14 @@ class ClaimFilters(SearchFilter, LineFilters):
         NO_VALUES, description="Asserted by (slug, see the facet asserted_by)."
     )
     certainty: Many[v.Certainty] = Field(NO_VALUES, description="Certainty of the conclusion.")
+    best_level: Many[v.EvidenceLevel] = Field(
+        NO_VALUES,
+        description="Best level among its lines, which is the field `evidence_level`; the filter of"
+        " that name finds claims with any line of a level.",
+    )
+    best_level_lte: v.EvidenceLevel | None = Field(
+        None, alias="best_level.lte", description="A best level of this or better (1 is best)."
+    )
     document: Many[Reference] = Field(
         NO_VALUES, description=f"Stated in this source: {SOURCE_REFERENCE}"
     )
@@ -300,6 +316,9 @@ class ClaimFilters(SearchFilter, LineFilters):
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
     has_conflict: bool | None = Field(
         None, description="Whether counted evidence stands on both sides."
+    )
+    single_group: bool | None = Field(
+        None, description="Whether its support is of one independent group alone."
     )
     leaning: Many[v.Leaning] = Field(
         NO_VALUES, description="On which sides counted evidence stands."
@@ -327,6 +346,9 @@ class EvidenceFilters(SearchFilter):
         None, alias="level.lte", description="At this level or better (1 is best)."
     )
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
+    bears_on: Literal["claim", "relation"] | None = Field(
+        None, description="Whether it bears on the claim, or on a relation of it."
+    )
     directness: Many[v.Directness] = Field(
         NO_VALUES, description="Whether the line tests the claim itself."
     )
@@ -365,6 +387,7 @@ class EvidenceFilters(SearchFilter):
     )
     external_id: ExternalIds = Field(NO_VALUES, description=EXTERNAL_ID)
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
+    year: Many[Year] = Field(NO_VALUES, description="Published in this year.")
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -411,7 +434,9 @@ class SourceFilters(SearchFilter):
         description="Family name or group's name of an author; case and accents do not matter.",
     )
     journal: Names = Field(
-        NO_VALUES, description="Journal, in full or as abbreviated, exactly; repeat it for several."
+        NO_VALUES,
+        description="Journal, in full or as abbreviated, or a part of its name; case does not "
+        "matter. Repeat it for several.",
     )
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
     title_status: Many[v.TitleStatus] = Field(NO_VALUES, description="Where its title comes from.")
@@ -435,6 +460,7 @@ class SourceFilters(SearchFilter):
     integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
+    year: Many[Year] = Field(NO_VALUES, description="Published in this year.")
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Published in this year or later."
     )
@@ -507,8 +533,30 @@ def _by_author(_operator: str, keys: Any) -> ColumnElement[bool]:
     return exists().where(author.c.source == source.c.id, author.c.name_key.in_(keys))
 
 
-def _in_journal(_operator: str, names: Any) -> ColumnElement[bool]:
-    return or_(source.c.container_title.in_(names), source.c.container_title_short.in_(names))
+def _in_journal(_operator: str, patterns: Any) -> ColumnElement[bool]:
+    titles = (source.c.container_title, source.c.container_title_short)
+    return or_(
+        *(
+            func.lower(title).like(pattern, escape=_ESCAPE)
+            for title in titles
+            for pattern in patterns
+        )
+    )
+
+
+_ESCAPE = "!"
+
+
+def _part_of_name(name: str) -> str:
+    """Return the pattern of names that have this part, whatever the case.
+
+    Databases tell the case of ASCII letters alone, so any one letter stands for each other one.
+    """
+    letters = (
+        letter.lower() if letter.isascii() else "_"
+        for letter in re.sub(rf"([%_{_ESCAPE}])", rf"{_ESCAPE}\1", name)
+    )
+    return f"%{''.join(letters)}%"
 
 
 def _contains(of: ColumnElement[Any], before: str = '"') -> Condition:
@@ -540,6 +588,11 @@ def _pools(_operator: str, sources: Any) -> ColumnElement[bool]:
     return exists().where(*same, pooled.c.source.in_(sources)).correlate(line)
 
 
+def _bears_on(_operator: str, what: Any) -> ColumnElement[bool]:
+    found = case((line.c.on_relation == false(), "claim"), else_="relation")
+    return cast("ColumnElement[bool]", found == what)
+
+
 def _tied_by(tie: str) -> Condition:
     """Ask whether a source has a tie of a type to one of some sources."""
     said = _contains(source.c.versions, f'{{"type":"{tie}","source":"')
@@ -564,11 +617,12 @@ LINE_CONDITIONS: Mapping[str, Condition] = {
     "evidence_level": compare_column(line.c.level),
     "direction": compare_column(line.c.direction),
     "study_design": compare_column(line.c.study_design),
+    "year": compare_column(line.c.year),
     "source": compare_column(line.c.source),
 }
 # Of what follows from the evidence, and so differs from day to day.
 STANDING_FIELDS = (
-    *("status", "certainty", "has_conflict"),
+    *("status", "certainty", "has_conflict", "single_group"),
     *("leaning", "unassessed_because", "searched_found_none"),
 )
 # The columns that hold all terms which the lines of a claim have in a field; see
@@ -595,7 +649,8 @@ def summary_conditions(of: FromClause) -> dict[str, Condition]:
 
 
 CLAIM_CONDITIONS: Mapping[str, Condition] = {
-    name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)
+    **{name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)},
+    "best_level": compare_column(document.c.evidence_level),
 }
 EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
     **{
@@ -611,6 +666,7 @@ EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
         for name in ("extraction", "checked_against")
     },
     "pools": _pools,
+    "bears_on": _bears_on,
     **{
         name: has_line_term(name)
         for name in ("external_id", "collection", "rating_scheme", "rating", "scheme_and_rating")
@@ -661,6 +717,7 @@ COMPARED_AS: Mapping[str, Callable[[Any], Any]] = {
     # A time given in part means all of it: «~» sorts after whatever may follow.
     "updated.lte": lambda moment: moment + "~",
     "author": lambda names: [name_key(name) for name in names],
+    "journal": lambda names: [_part_of_name(name) for name in names],
 }
 
 
@@ -775,7 +832,10 @@ def claim_conditions_as_of(parameters: Mapping[str, Any]) -> list[ColumnElement[
     """Return the same conditions on what had been published by the day `as_of`; the period of that
     day is joined.
     """
-    of_that_day = {name: compare_column(period.c[name]) for name in STANDING_FIELDS}
+    of_that_day = {
+        **{name: compare_column(period.c[name]) for name in STANDING_FIELDS},
+        "best_level": compare_column(period.c.evidence_level),
+    }
     known = {**CLAIM_CONDITIONS, **of_that_day}
     return holds_on(parameters["as_of"]) + _conditions_on_claims(parameters, known)
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Subquery,
     and_,
     bindparam,
+    case,
     exists,
     func,
     or_,
@@ -28,7 +29,8 @@ from models.core.errors import NotFound
 from models.database.join_order import prepend_to_join
 from models.database.prepared_statements import fetch, fetch_first
 from models.projection import claim_loader
-from models.projection.tables import SUMMARY, ClaimDocument, ClaimTerm, EvidenceDocument
+from models.projection.derive import NO_CERTAINTY
+from models.projection.tables import NO_LEVEL, SUMMARY, ClaimDocument, ClaimTerm, EvidenceDocument
 from models.read import as_recorded
 from models.read import filters as f
 from models.read.references import find_source
@@ -62,8 +64,10 @@ class Listing:
 
     Statements of a listing with a `name` are cached; `extra_values` are its values that differ from
     request to request. `index_id` is the id as columns of an index that has the rows in order.
-    `default` is the default sort. `summary` is the table with the columns of `tables.SUMMARY`, if
-    they are of the requested time. `rank` reads a page of it by relevance, as `read_page` does.
+    `default` is the default sort. `absent` has, by the name of a sort, the value of rows without
+    one, and whether it sorts last upwards: such rows come last, upwards or downwards. `summary` is
+    the table with the columns of `tables.SUMMARY`, if they are of the requested time. `rank`
+    reads a page of it by relevance, as `read_page` does.
     """
 
     rows: FromClause
@@ -73,6 +77,7 @@ class Listing:
     name: str | None = None
     index_id: tuple[ColumnElement[Any], ...] | None = None
     default: tuple[str, ...] = ()
+    absent: Mapping[str, tuple[Any, bool]] = field(default_factory=dict)
     extra_values: Mapping[str, Any] = field(default_factory=dict)
     summary: FromClause | None = None
     rank: "RankedPages | None" = None
@@ -97,12 +102,15 @@ def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
+# The values of claims without evidence, or without a certainty.
+_ABSENT = {"evidence_level": (NO_LEVEL, True), "certainty": (NO_CERTAINTY, False)}
 CLAIMS = Listing(
     document,
     f.claim_conditions,
     _claim_sorts(document),
     (document.c.claim,),
     "claims",
+    absent=_ABSENT,
     summary=document,
 )
 # As published by the day `as_of`: each claim joined to its period of that day.
@@ -113,6 +121,7 @@ CLAIMS_AS_OF = Listing(
     (document.c.claim,),
     "claims as of a day",
     (f.period.c.claim,),
+    absent=_ABSENT,
 )
 EVIDENCE = Listing(
     line,
@@ -120,11 +129,12 @@ EVIDENCE = Listing(
     {
         "level": line.c.level,
         "published": line.c.published,
-        "sample_size": func.coalesce(line.c.sample_size, 0),
+        "sample_size": func.coalesce(line.c.sample_size, -1),
         "updated": line.c.updated,
     },
     (line.c.claim, line.c.key),
     "evidence",
+    absent={"sample_size": (-1, False)},
 )
 SOURCES = Listing(
     source,
@@ -136,6 +146,7 @@ SOURCES = Listing(
     },
     (source.c.id,),
     "sources",
+    absent={"title": ("", False)},
 )
 
 
@@ -152,7 +163,11 @@ def sort_columns(listing: Listing, sort: Sequence[str]) -> list[tuple[ColumnElem
         descending = name.startswith("-")
         if name.removeprefix("-") == "id":
             return columns + [(part, descending) for part in listing.id]
-        columns.append((listing.sorts[name.removeprefix("-")], descending))
+        column = listing.sorts[name.removeprefix("-")]
+        value, is_last_upwards = listing.absent.get(name.removeprefix("-"), (None, not descending))
+        if is_last_upwards == descending:
+            columns.append((case((column == value, 1), else_=0), False))
+        columns.append((column, descending))
     raise AssertionError("the id ends every sort")
 
 

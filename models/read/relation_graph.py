@@ -1,18 +1,21 @@
 """Walks along relations: which claims are related to a claim, and which depend on it."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, FromClause, and_, or_, select
 
 from models.core import vocabularies as v
+from models.projection import claim_loader
 from models.projection.tables import ClaimDocument
+from models.read.filters import holds_on, period
 from models.read.predictions import FALLEN, predictions
 from models.records.relation import Relation
 from models.records.serializers import Row, table
+from models.status import claim_aggregate
 
 document, relation = table(ClaimDocument), table(Relation)
 
@@ -36,9 +39,15 @@ def _key(relation: Row) -> _Key:
 
 
 def walk(
-    connection: Connection, start: str, depth: int, direction: str, types: Sequence[str]
+    connection: Connection,
+    start: str,
+    depth: int,
+    direction: str,
+    types: Sequence[str],
+    day: str | None = None,
 ) -> Row:
-    """Walk the relations from a claim, breadth first, at most `depth` steps.
+    """Walk the relations from a claim, breadth first, at most `depth` steps, as of a day if it is
+    not None.
 
     Returns the claims that were reached (with their distance), the relations between them, and
     whether more lie beyond (`truncated`).
@@ -48,7 +57,7 @@ def walk(
     frontier = [start]
     truncated = False
     for step in range(1, depth + 1):
-        reached = _relations_at(connection, frontier, direction, types)
+        reached = _relations_at(connection, frontier, direction, types, day)
         frontier = _add_ends(reached, distance, step)
         for edge in reached:
             if edge["claim"] in distance and edge["target"] in distance:
@@ -58,13 +67,13 @@ def walk(
         if not frontier:
             break
     else:
-        beyond = _relations_at(connection, frontier, direction, types)
+        beyond = _relations_at(connection, frontier, direction, types, day)
         truncated |= any(_key(edge) not in edges for edge in beyond)
-    described = _describe_claims(connection, list(distance))
+    described = describe_claims(connection, list(distance), day)
     claims = [{**claim, "distance": distance[slug]} for slug, claim in described.items()]
     return {
         "claims": sorted(claims, key=_by_distance),
-        "relations": _with_status(connection, [edges[key] for key in sorted(edges)]),
+        "relations": _with_status(connection, [edges[key] for key in sorted(edges)], day),
         "truncated": truncated,
     }
 
@@ -85,9 +94,15 @@ def _by_distance(claim: Row) -> tuple[int, str]:
 
 
 def _relations_at(
-    connection: Connection, claims: Sequence[str], direction: str, types: Sequence[str]
+    connection: Connection,
+    claims: Sequence[str],
+    direction: str,
+    types: Sequence[str],
+    day: str | None = None,
 ) -> list[Row]:
-    """Return the accepted relations of these types (or all) that begin or end at these claims."""
+    """Return the accepted relations of these types (or all) that begin or end at these claims, as
+    of a day those of which both ends had been stated.
+    """
     ends = [relation.c.claim, relation.c.target]
     if direction == "outgoing":
         ends = [relation.c.claim]
@@ -100,32 +115,51 @@ def _relations_at(
     )
     if types:
         statement = statement.where(relation.c.type.in_(types))
+    if day is not None:
+        stated = select(period.c.claim).where(*holds_on(day))
+        statement = statement.where(relation.c.claim.in_(stated), relation.c.target.in_(stated))
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def _with_status(connection: Connection, relations: Sequence[Row]) -> list[Row]:
-    """Return relations with the status that follows from the evidence on them."""
+def _with_status(
+    connection: Connection, relations: Sequence[Row], day: str | None = None
+) -> list[Row]:
+    """Return relations with the status that follows from the evidence on them, today or on a
+    day.
+    """
     starts = {edge["claim"] for edge in relations}
-    documents = select(document.c.claim, document.c.relations).where(document.c.claim.in_(starts))
-    status: dict[_Key, str] = {}
-    for claim, stored in connection.execute(documents):
-        for edge in from_json(stored):
-            status[claim, edge["type"], edge["target"]] = edge["status"]
+    served: Iterable[tuple[str, list[Row]]]
+    if day is None:
+        stored = select(document.c.claim, document.c.relations).where(document.c.claim.in_(starts))
+        served = ((claim, from_json(edges)) for claim, edges in connection.execute(stored))
+    else:
+        served = (
+            (each.claim["id"], claim_aggregate.parts(claim_aggregate.as_of(each, day))["relations"])
+            for each in claim_loader.load(connection, sorted(starts))
+        )
+    status = {
+        (claim, edge["type"], edge["target"]): edge["status"]
+        for claim, edges in served
+        for edge in edges
+    }
     return [{**edge, "status": status[_key(edge)]} for edge in relations]
 
 
-def has_chain(connection: Connection, claim: str) -> bool:
-    """Return whether a claim is a cause or an effect of another one."""
-    return bool(_relations_at(connection, [claim], "both", ["leads_to"]))
+def has_chain(connection: Connection, claim: str, day: str | None = None) -> bool:
+    """Return whether a claim is a cause or an effect of another one, as of a day if not None."""
+    return bool(_relations_at(connection, [claim], "both", ["leads_to"], day))
 
 
-def causal_chain(connection: Connection, start: str, depth: int = MAX_STEPS) -> Row:
-    """Walk the causal chain through a claim, up to its causes and down to its effects.
+def causal_chain(
+    connection: Connection, start: str, depth: int = MAX_STEPS, day: str | None = None
+) -> Row:
+    """Walk the causal chain through a claim, up to its causes and down to its effects, as of a day
+    if it is not None.
 
     The result has the shape of that of `walk`, and the predictions of its claims that fell.
     """
-    causes = walk(connection, start, depth, "incoming", ["leads_to"])
-    effects = walk(connection, start, depth, "outgoing", ["leads_to"])
+    causes = walk(connection, start, depth, "incoming", ["leads_to"], day)
+    effects = walk(connection, start, depth, "outgoing", ["leads_to"], day)
     claims = {claim["id"]: claim for claim in (*causes["claims"], *effects["claims"])}
     relations = {_key(edge): edge for edge in (*causes["relations"], *effects["relations"])}
     return {
@@ -133,19 +167,21 @@ def causal_chain(connection: Connection, start: str, depth: int = MAX_STEPS) -> 
         "relations": [relations[key] for key in sorted(relations)],
         "fallen_predictions": [
             prediction
-            for prediction in predictions_of(connection, sorted(claims))
+            for prediction in predictions_of(connection, sorted(claims), day)
             if prediction["fell"]
         ],
         "truncated": causes["truncated"] or effects["truncated"],
     }
 
 
-def predictions_of(connection: Connection, claims: Sequence[str]) -> list[Row]:
+def predictions_of(
+    connection: Connection, claims: Sequence[str], day: str | None = None
+) -> list[Row]:
     """Return the predictions of these claims, in the order of the claims, with which of them
     fell.
     """
-    tied = _relations_at(connection, claims, "outgoing", ["predicts"])
-    return predictions(connection, _with_status(connection, tied))
+    tied = _relations_at(connection, claims, "outgoing", ["predicts"], day)
+    return predictions(connection, _with_status(connection, tied, day), day)
 
 
 def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
@@ -162,7 +198,7 @@ def impact(connection: Connection, start: str, assume: str, depth: int) -> Row:
     dependents = _walk_dependents(connection, start, depth, list(types))
     chain = causal_chain(connection, start, depth)
     slugs = [*dependents.distance, *(claim["id"] for claim in chain["claims"])]
-    claims = _describe_claims(connection, slugs)
+    claims = describe_claims(connection, slugs)
     status = claims[start]["status"]
     loses_support = assume in FALLEN or v.STATUSES.rank(assume) < v.STATUSES.rank(status)
     paths, paths_truncated = _paths_through(chain["relations"], start)
@@ -256,9 +292,21 @@ def _support(edge: Row) -> str:
     return str(edge["claim" if DEPENDENT_END[edge["type"]] == "target" else "target"])
 
 
-def _describe_claims(connection: Connection, claims: Sequence[str]) -> dict[str, Row]:
+def describe_claims(
+    connection: Connection, claims: Collection[str], day: str | None = None
+) -> dict[str, Row]:
+    """Return these claims in short, as of a day those that had been stated by then."""
     names = ("statement", "kind", "status", "certainty")
-    columns = select(document.c.claim, *(document.c[name] for name in names))
+    standing: FromClause = document
+    rows_read: FromClause = document
+    if day is not None:
+        standing = period
+        rows_read = document.join(period, and_(period.c.claim == document.c.claim, *holds_on(day)))
+    columns = select(
+        document.c.claim,
+        *(document.c[name] for name in names[:2]),
+        *(standing.c[name] for name in names[2:]),
+    ).select_from(rows_read)
     rows = connection.execute(columns.where(document.c.claim.in_(set(claims)))).mappings()
     return {
         row["claim"]: {"id": row["claim"], **{name: row[name] for name in names}} for row in rows

@@ -182,6 +182,16 @@ def in_brackets(title: str) -> bool:
     return False
 
 
+class TextIn(Strict):
+    """The whole text of a source, which may be passed on: its own address gives it."""
+
+    licence: Licence = Field(
+        description="Under which the text may be passed on: an SPDX expression or an address."
+    )
+    sha256: Sha256 = Field(description="SHA-256 of the text in UTF-8.")
+    length: int = Field(ge=1, le=MAX_INTEGER, description="Characters of the text.")
+
+
 class SourceFields(Strict):
     """What one row of the table holds. Dates may be partial; unconfirmed fields are left out."""
 
@@ -303,6 +313,12 @@ class SourceFields(Strict):
         default=None,
         description="Of the work: an SPDX expression such as CC-BY-4.0, or the address of the "
         "licence.",
+    )
+    text: TextIn | None = Field(
+        default=None,
+        sa_type=JSON(none_as_null=True),
+        description="Where the whole text is stored and may be passed on: of which kind it is. "
+        "The text itself is at `/v1/sources/{source}/text`.",
     )
     contributors: list[ContributorIn] = Field(
         default=[],

@@ -21,6 +21,7 @@ from models.search import record_texts
 from models.search.query import label_prefixes
 from models.search.record_texts import LocatedText
 from models.search.tokenizer import index_text, label_tokens, label_words
+from models.search.vectors import ClaimVector
 
 BATCH_SIZE = 500
 
@@ -102,7 +103,10 @@ WORD_TABLES = {"claim": claim_search, "evidence": evidence_search, "source": sou
 LABEL_WORDS = {"claim": claim_word, "source": source_word}
 # The tables with rows of each record type besides its beginnings. Each begins with the record.
 INDEXED = {"claim": (claim_search, evidence_search), "source": (source_search,), "topic": ()}
-SEARCH_TABLES = (ClaimSearch, EvidenceSearch, SourceSearch, ClaimWord, SourceWord, Beginning)
+SEARCH_TABLES = (
+    *(ClaimSearch, EvidenceSearch, SourceSearch, ClaimWord, SourceWord, Beginning),
+    ClaimVector,
+)
 # The tables that are derived together with a claim's document.
 CLAIM_TABLES = (ClaimSearch, EvidenceSearch, ClaimWord, Beginning)
 # The tables, column and indexes of the full-text index. They have no table class, since they differ

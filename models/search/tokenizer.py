@@ -52,8 +52,9 @@ _UNSPACED = re.compile(
 )
 # The possessive carries no meaning: Parkinson's is Parkinson.
 _WORD = re.compile(r"([a-z0-9]+)(?:'s(?![a-z0-9]))?")
-# Words that hyphens or apostrophes join: follow-up, IL-6, O'Brien.
-_COMPOUND = re.compile(r"[a-z0-9]+(?:[-']+[a-z0-9]+)+")
+# Words that hyphens or apostrophes join: follow-up, IL-6, O'Brien. It never goes back, which would
+# take the square of the length of a word.
+_COMPOUND = re.compile(r"(?<![a-z0-9])[a-z0-9]++(?:[-']++[a-z0-9]++)++")
 _JOINS = re.compile(r"[-']+")
 # A longer chain of words is no spelling of one word.
 LONGEST_COMPOUND = 4

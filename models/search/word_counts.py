@@ -1,6 +1,7 @@
 """How many records have a word in their labels, and which words there are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,29 +20,57 @@ LABELS_OF = {"claim": "claim", "evidence": "claim", "source": "source"}
 # Numbers of records are counted again once so many changes, or this share of them, have come.
 RECOUNTED_AFTER = 0.01
 
-_counted: WeakKeyDictionary[Engine, dict[str, tuple[int, int]]] = WeakKeyDictionary()
+# So many words whose records were counted are remembered, and so many are counted at once.
+MAX_REMEMBERED = 200_000
+AT_ONCE = 128
+
+
+@dataclass
+class _Counts:
+    """What was counted of one record type, when the last change had this serial."""
+
+    serial: int
+    records: int
+    words: dict[str, int] = field(default_factory=dict)
+
+
+_counts: WeakKeyDictionary[Engine, dict[str, _Counts]] = WeakKeyDictionary()
 
 
 def number_of_records(connection: Connection, kind: str) -> int:
     """Return how many records of a type are searched, at most a hundredth out of date."""
-    serial = connection.scalar(select(serializers.table(Serial).c.value)) or 0
-    known = _counted.setdefault(connection.engine, {})
-    if kind in known:
-        count, then = known[kind]
-        if abs(serial - then) <= RECOUNTED_AFTER * count:
-            return count
-    count = connection.scalar(select(func.count()).select_from(WORD_TABLES[kind])) or 0
-    known[kind] = (count, serial)
-    return count
+    return _current_counts(connection, kind).records
 
 
 def records_with(connection: Connection, kind: str, words: Iterable[str]) -> dict[str, int]:
-    """Return in how many records each word stands in the labels, at most `COMMON`."""
-    wanted = list(dict.fromkeys(words))
-    if not wanted:
-        return {}
-    values = padded(wanted)
-    column = LABEL_WORDS[LABELS_OF[kind]].c.word
+    """Return in how many records each word stands in the labels, at most `COMMON`.
+
+    The numbers may be out of date as that of all records.
+    """
+    known = _current_counts(connection, LABELS_OF[kind]).words
+    wanted = dict.fromkeys(words)
+    missing = [word for word in wanted if word not in known]
+    for start in range(0, len(missing), AT_ONCE):
+        batch = missing[start : start + AT_ONCE]
+        known.update(zip(batch, _count_words(connection, LABELS_OF[kind], batch), strict=True))
+    return {word: known[word] for word in wanted}
+
+
+def _current_counts(connection: Connection, kind: str) -> _Counts:
+    """Return the counts of a record type, new ones if too many changes have come since."""
+    serial = connection.scalar(select(serializers.table(Serial).c.value)) or 0
+    of_engine = _counts.setdefault(connection.engine, {})
+    counts = of_engine.get(kind)
+    stale = counts is None or abs(serial - counts.serial) > RECOUNTED_AFTER * counts.records
+    if counts is None or stale or len(counts.words) > MAX_REMEMBERED:
+        records = connection.scalar(select(func.count()).select_from(WORD_TABLES[kind])) or 0
+        counts = of_engine[kind] = _Counts(serial, records)
+    return counts
+
+
+def _count_words(connection: Connection, kind: str, words: Sequence[str]) -> Sequence[int]:
+    values = padded(words)
+    column = LABEL_WORDS[kind].c.word
 
     def build() -> Select[Any]:
         return select(*(_bounded_count(column, name) for name in values))
@@ -49,7 +78,7 @@ def records_with(connection: Connection, kind: str, words: Iterable[str]) -> dic
     _, ((*counts,),) = fetch(
         connection, ("records with", kind, len(values)), build, {**values, "common": COMMON}
     )
-    return dict(zip(wanted, counts, strict=False))
+    return counts[: len(words)]
 
 
 def _bounded_count(column: Column[Any], name: str) -> Any:

@@ -249,9 +249,11 @@ def _is_insertable(run: LoadRun, record: Record, batch: Batch) -> bool:
             for field_name, kind, record_id in references_in(record.kind, body)
             if field_name.partition("/")[0] not in MAY_COME_LATER
         )
-    if record.kind.name == "source" and (body["versions"] or body["state"] not in STANDING):
-        # `changes` decides which identifiers a source that was taken back keeps, and which claims
-        # rest on what it is tied to.
+    if record.kind.name == "source" and (
+        body["versions"] or body["text"] or body["state"] not in STANDING
+    ):
+        # `changes` decides which identifiers a source that was taken back keeps, which claims rest
+        # on what it is tied to, and whether its text is there.
         return False
     if record.kind.name == "evidence" and _may_misfit(run.connection, body, batch):
         return False

@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ from models.projection.tables import ClaimDocument
 from models.records.record_types import RECORD_TYPES, RecordType, batches, record_bodies
 from models.records.revision import TOOK_BACK, Revision, RevisionOut, Serial, withhold_private
 from models.records.serializers import Row, table
+from models.records.source import Source
+from models.records.source_text import SourceText
 from models.transfer.collection_part import Ids, find_part, records_in
-from models.transfer.licences import all_records, licences_of
+from models.transfer.licences import EXPORTED_STATES, Some, all_records, licences_of
 
 FORMAT = 1
 Section = Callable[[Connection], Iterator[bytes]]
@@ -42,6 +45,8 @@ CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
 RETIRED_STATES = ("retracted", "merged")
 STAMPS = ("revision", "created", "updated")
 MANIFEST = "manifest.json"
+# What a line of a source's text is a record of.
+TEXT_RECORD = "text"
 
 
 class CannotExport(ClaimbaseError):
@@ -62,12 +67,24 @@ def export_header(
 
     `part` has the ids of what is exported of a `collection`; otherwise it is everything.
     """
+    records: Iterable[Some]
+    texts: Sequence[ColumnElement[bool]]
     if part is None:
-        licences = licences_of(connection, all_records())
+        records, texts = all_records(), _OF_EXPORTED_SOURCES
         counts = {name: connection.scalar(statement) for name, statement in _counts().items()}
     else:
-        licences = licences_of(connection, records_in(part))
+        records, texts = records_in(part), _of_sources(part["source"])
         counts = {RECORD_TYPES[name].plural: len(part[name]) for name in PART_SECTIONS}
+    found = Counter(
+        licence
+        for which in texts
+        for licence in connection.scalars(_texts_where(which, _LICENCE_OF_TEXT))
+    )
+    counts["texts"] = found.total()
+    licences = sorted(
+        {*licences_of(connection, records), *found},
+        key=lambda licence: (licence is None, licence or ""),
+    )
     return {
         "format": FORMAT,
         "schema": schema_version.HEAD,
@@ -98,7 +115,8 @@ def _begin(connection: Connection, collection: str | None) -> tuple[Row, Mapping
     if collection is None:
         return export_header(connection), SECTIONS
     part = find_part(connection, collection)
-    sections = {
+    sections: dict[str, Section] = {"texts": partial(_texts, _of_sources(part["source"]))}
+    sections |= {
         RECORD_TYPES[name].plural: partial(_records_with_ids, RECORD_TYPES[name], part[name])
         for name in PART_SECTIONS
     }
@@ -220,9 +238,47 @@ def canonical_json(body: str) -> bytes:
     return to_json(from_json(content)) if b'": ' in content[:MAX_NAME_LENGTH] else content
 
 
+_LICENCE_OF_TEXT = table(Source).c.text["licence"].as_string()
+
+
+def _texts(some: Iterable[ColumnElement[bool]], connection: Connection) -> Iterator[bytes]:
+    """Yield the texts of sources, which come before the sources that name them.
+
+    `some` are conditions on sources, one after the other.
+    """
+    rows = table(SourceText)
+    for which in some:
+        statement = _texts_where(which, *rows.c).order_by(rows.c.source)
+        for batch in _batches(connection, statement, DOCUMENT_BATCH_SIZE):
+            yield b"".join(jsonl_line(TEXT_RECORD, to_json(row)) for row in batch)
+
+
+def _texts_where(which: ColumnElement[bool], *columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the statement that reads columns of the texts that sources have now, with those of the
+    sources.
+    """
+    rows, source = table(SourceText), table(Source)
+    is_current = and_(
+        rows.c.source == source.c.id,
+        rows.c.sha256 == source.c.text["sha256"].as_string(),
+    )
+    return select(*columns).select_from(source.join(rows, is_current)).where(which)
+
+
+_OF_EXPORTED_SOURCES: Sequence[ColumnElement[bool]] = [table(Source).c.state.in_(EXPORTED_STATES)]
+
+
+def _of_sources(ids: Iterable[str]) -> list[ColumnElement[bool]]:
+    source = table(Source)
+    return [
+        and_(source.c.state == "accepted", source.c.id.in_(batch)) for batch in batches(sorted(ids))
+    ]
+
+
 SECTIONS: Mapping[str, Section] = {
     "collections": partial(_all_accepted, RECORD_TYPES["collection"]),
     "topics": partial(_all_accepted, RECORD_TYPES["topic"]),
+    "texts": partial(_texts, _OF_EXPORTED_SOURCES),
     "sources": partial(_all_accepted, RECORD_TYPES["source"]),
     "claims": _claims,
     "retired": _retired,

@@ -23,7 +23,7 @@ from models.records.relation import RelationOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
 from models.status.claim_aggregate import ClaimWhole
-from models.transfer.export import STAMPS
+from models.transfer.export import STAMPS, TEXT_RECORD
 
 # The lists of parts in a claim's line, in the order in which they are stored.
 PART_FIELDS = {kind.plural: kind for kind in RECORD_TYPES.values() if kind.part}
@@ -98,7 +98,7 @@ def parse_line(location: str, content: Any) -> Iterator[Record | list[Problem]]:
             at="record",
             code="unknown_term",
             detail="A line is an object whose 'record' says of which kind it is.",
-            allowed=[*RECORD_TYPES, "revision"],
+            allowed=[*RECORD_TYPES, TEXT_RECORD, "revision"],
         )
         yield [Problem(location, fault)]
     elif kind.name != "claim":

@@ -33,13 +33,17 @@ from models.records.revision import (
     lock_serial,
 )
 from models.records.serializers import Row, table
+from models.records.source_text import SourceTextIn, store_text
 from models.transfer.bulk_insert import LoadRun, store_batch
+from models.transfer.export import TEXT_RECORD
 from models.transfer.jsonl_reader import Input, TextLine, location, parse_json
 from models.transfer.line_records import Problem, Record, is_timestamp, parse_line
 from models.transfer.missing_records import HeldRecords, MissingRecords
 from models.write import changes
 
 BATCH_SIZE = 4000
+# Texts are long, so fewer of them are held at once.
+TEXTS_OF_BATCH = 50
 PROGRESS_EVERY = 500
 # Nobody reads more of them before fixing the first ones.
 MAX_PROBLEMS = 1000
@@ -129,6 +133,7 @@ def load(
         held = HeldRecords()
         for batch in _batches(lines, result, run):
             result.revisions += len(batch.revisions)
+            _store_texts(run, batch.texts)
             if not empty:
                 for record in batch.records.values():
                     held.add(change.connection, record.kind, record.body)
@@ -167,6 +172,7 @@ def _restore(
         same_rules = header.get("derivation") == DERIVATION
         run = LoadRun(connection, None, _limited(report), expect_same=same_rules)
         for batch in _batches(lines, result, run):
+            _store_texts(run, batch.texts)
             store_batch(run, list(batch.records.values()), batch.claim_lines)
             _store_revisions(run, batch.revisions, result.revisions)
             result.revisions += len(batch.revisions)
@@ -236,13 +242,14 @@ def _check_relations(run: LoadRun) -> None:
 class InputBatch:
     """Some of the input, with each record once.
 
-    `claim_lines` has the location and the bytes of each claim's line, and `revisions` the location
-    and the content of each revision.
+    `claim_lines` has the location and the bytes of each claim's line, `revisions` the location
+    and the content of each revision, and `texts` those of each text of a source.
     """
 
     records: dict[tuple[str, str], Record] = field(default_factory=dict)
     claim_lines: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     revisions: list[tuple[str, Row]] = field(default_factory=list)
+    texts: list[tuple[str, Row]] = field(default_factory=list)
 
     def has_any(self, records: Iterable[Record | list[Problem]]) -> bool:
         """Return whether one of these records is in the batch."""
@@ -254,6 +261,8 @@ class InputBatch:
     @property
     def is_full(self) -> bool:
         """Whether the batch is large enough to be stored."""
+        if len(self.texts) >= TEXTS_OF_BATCH:
+            return True
         return len(self.records) + len(self.revisions) >= BATCH_SIZE
 
 
@@ -271,6 +280,9 @@ def _batches(lines: Iterator[TextLine], result: LoadResult, run: LoadRun) -> Ite
         name = content.get("record") if isinstance(content, dict) else None
         if name == "revision":
             batch.revisions.append((where, content))
+        elif name == TEXT_RECORD:
+            batch.texts.append((where, content))
+            result.records += 1
         else:
             records = list(parse_line(where, content))
             if batch.has_any(records):
@@ -298,6 +310,23 @@ def _add_records(
             run.refuse([record.problem(fault)])
         else:
             batch.records[record.kind.name, record.id] = record
+
+
+def _store_texts(run: LoadRun, texts: list[tuple[str, Row]]) -> None:
+    """Store the texts of sources, which come before the sources, and report those that are not
+    valid.
+    """
+    for where, content in texts:
+        fields = {name: value for name, value in content.items() if name != "record"}
+        try:
+            text = SourceTextIn.model_validate(fields)
+        except ValidationError as error:
+            faults = record_faults(error, SourceTextIn.model_fields)
+            run.refuse([Problem(where, fault) for fault in faults])
+        else:
+            is_new = store_text(run.connection, text.source, text.text)
+            outcome = run.stored if is_new else run.unchanged
+            outcome[TEXT_RECORD] += 1
 
 
 def _store_revisions(run: LoadRun, revisions: list[tuple[str, Row]], last_serial: int) -> None:

@@ -1,6 +1,7 @@
 """Checking quotes against the text of their source.
 
-A quote is found exactly, elsewhere, several times, or not at all. Nothing is ever re-anchored.
+A quote is found exactly, but for typography, elsewhere, several times, or not at all. Nothing is
+ever re-anchored.
 """
 
 import hashlib
@@ -11,15 +12,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
+from functools import cache, partial
 from typing import Literal
 
 from sqlalchemy import Connection, select
 
+from models.core.typography import Folded, fold
 from models.records.claim import Occurrence, part_id
 from models.records.evidence import Evidence
 from models.records.serializers import Row, sources_by_id, table
 
-Outcome = Literal["exact", "moved", "ambiguous", "orphan"]
+Outcome = Literal["exact", "typographic", "moved", "ambiguous", "orphan"]
 Span = tuple[int, int]
 # How many places of a quote, and how many characters of a similar passage, a message shows.
 MAX_PLACES = 5
@@ -121,7 +124,19 @@ def check_quotes(
     quotes = quotes_of(connection, source)
     sha256 = sources_by_id(connection, [source])[source]["text_sha256"]
     reading = read_text(content, sha256, quotes)
-    return reading, [check_quote(reading.text, quote) for quote in quotes]
+    return reading, check_each(reading.text, quotes)
+
+
+def check_each(text: str, quotes: Sequence[Quote]) -> list[Verdict]:
+    """Return where each of these quotes is in a text, as `check_quote` does."""
+    folded = cache(partial(fold, text))
+    return [check_quote(text, quote, folded) for quote in quotes]
+
+
+def as_recorded(content: str, sha256: str | None) -> str:
+    """Return a text in the variant that has the recorded SHA-256, or as it is if none has."""
+    variants = _variants(content) if sha256 is not None else ()
+    return next((text for text, _ in variants if _sha256(text) == sha256), content)
 
 
 def read_text(content: str, sha256: str | None, quotes: Sequence[Quote]) -> Reading:
@@ -234,19 +249,30 @@ def _variants(content: str) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield text, tuple(done)
 
 
-def check_quote(text: str, quote: Quote) -> Verdict:
+def check_quote(text: str, quote: Quote, folded: Callable[[], Folded] | None = None) -> Verdict:
     """Return whether a quote is in a text at its offsets (`exact`), clearly elsewhere (`moved`), …
 
-    A quote without offsets is `exact` if it is in one place. If it is not clear which place is
+    A quote without offsets is `exact` if it is in one place. What is there but for blanks, line
+    breaks, hyphens and marks is `typographic`, wherever it is. If it is not clear which place is
     meant, it is `ambiguous`; if there is none, it is an `orphan`.
+
+    `folded` returns the text as `fold` does, for whoever checks several quotes.
     """
     places = _places(text, quote.quote)
+    is_verbatim = bool(places)
+    if not is_verbatim:
+        as_compared = folded() if folded is not None else fold(text)
+        places = list(as_compared.places(fold(quote.quote).text))
     if not places:
         return Verdict(quote.id, "orphan", f"not found.{similar_passage(text, quote.quote)}")
     place = _intended_place(text, quote, places)
     if place is None:
         return Verdict(quote.id, "ambiguous", _why_ambiguous(quote, places))
     context = _describe_context(_context_matches(text, quote, place))
+    if not is_verbatim:
+        recorded = "" if quote.start in (None, place[0]) else f" (recorded at {quote.start})"
+        detail = f"at {_offsets(place)}{recorded}, but for typography{context}."
+        return Verdict(quote.id, "typographic", detail, *place)
     if quote.start is None or quote.start == place[0]:
         return Verdict(quote.id, "exact", f"at {_offsets(place)}{context}.", *place)
     recorded = f"{quote.start}-{quote.end}"
@@ -296,10 +322,16 @@ def _context_matches(text: str, quote: Quote, place: Span) -> list[bool]:
     # Decomposed text is longer than composed text, but by less than this factor.
     if quote.prefix:
         before = text[max(0, start - 4 * len(quote.prefix)) : start]
-        matches.append(_composed(before).endswith(quote.prefix))
+        matches.append(
+            _composed(before).endswith(quote.prefix)
+            or fold(before).text.endswith(fold(quote.prefix).text)
+        )
     if quote.suffix:
         after = text[end : end + 4 * len(quote.suffix)]
-        matches.append(_composed(after).startswith(quote.suffix))
+        matches.append(
+            _composed(after).startswith(quote.suffix)
+            or fold(after).text.startswith(fold(quote.suffix).text)
+        )
     return matches
 
 

@@ -4,13 +4,15 @@ The faults of all files are reported together; then nothing is stored.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 from sqlmodel import SQLModel
 
 from models.core.errors import (
@@ -23,6 +25,7 @@ from models.core.errors import (
     record_faults,
 )
 from models.database.connections import Database
+from models.records import source_text
 from models.records.assessment import AssessmentIn
 from models.records.claim import ClaimIn, OccurrenceIn, TopicIn
 from models.records.collection import CollectionIn
@@ -134,12 +137,15 @@ def seed(
         sources=list(read_sources(root, report)),
         claims=list(_read_claims(root, report)),
     )
+    texts = list(_read_texts(root, files.sources, report))
     if not problems and files.is_empty:
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
     bad_ids = {path.stem for path, _ in problems}
     tally: Counter[tuple[str, str]] = Counter()
     with changes.begin(database, actor=SEED_ACTOR, comment="Loaded from seed files.") as change:
         held = HeldRecords()
+        for slug, text in texts:
+            source_text.store_text(change.connection, slug, text)
         for path, pointer, kind, body in _records(files):
             held.add(change.connection, kind, body)
             try:
@@ -212,7 +218,48 @@ def _read_vocabulary(
 
 def read_sources(root: Path, report: Report) -> Iterator[tuple[Path, SourceIn]]:
     """Yield the valid sources in a folder of seed files, each with its file."""
-    return _read_folder(root / "sources", SourceIn, report)
+    return _read_folder(root / "sources", SourceIn, report, partial(_with_its_text, root, report))
+
+
+def _text_of(root: Path, source: str) -> Path:
+    return root / "texts" / f"{source}.txt"
+
+
+def _with_its_text(root: Path, report: Report, path: Path, content: Row) -> Row:
+    """Return a source with the SHA-256 and the length of its text, where that is in a file.
+
+    The source's own file says under which licence.
+    """
+    said, file = content.get("text"), _text_of(root, path.stem)
+    if not isinstance(said, dict) or not file.exists():
+        return content
+    text = _read_text(file, report)
+    if text is BROKEN:
+        return content
+    derived = {"sha256": source_text.sha256_of(text), "length": len(text)}
+    return {**content, "text": {**derived, **said}}
+
+
+def _read_texts(
+    root: Path, sources: Iterable[tuple[Path, SourceIn]], report: Report
+) -> Iterator[tuple[str, str]]:
+    """Yield the valid whole texts in a folder of seed files, each with the source that it is of."""
+    with_text = {source.id for _, source in sources if source.text is not None}
+    for path in sorted((root / "texts").glob("[!.]*")):
+        if path != _text_of(root, path.stem) or path.stem not in with_text:
+            detail = (
+                "A text has the name of its source and ends in .txt, and the source's file says"
+                " under which licence it stands."
+            )
+            report(path, Fault(at="", code="text_without_source", detail=detail))
+            continue
+        text = _read_text(path, report)
+        if text is BROKEN:
+            continue
+        try:
+            yield path.stem, source_text.check_whole_text(text)
+        except PydanticCustomError as error:
+            report(path, Fault(at="", code=error.type, detail=error.message()))
 
 
 def _read_claims(root: Path, report: Report) -> Iterator[tuple[Path, ClaimFile]]:
@@ -222,8 +269,16 @@ def _read_claims(root: Path, report: Report) -> Iterator[tuple[Path, ClaimFile]]
         yield path, claim
 
 
-def _read_folder(folder: Path, model: type[In], report: Report) -> Iterator[tuple[Path, In]]:
-    """Yield the records in the files of a folder. The name of each file is the id of its record."""
+def _read_folder(
+    folder: Path,
+    model: type[In],
+    report: Report,
+    completed: Callable[[Path, Row], Row] = lambda _path, content: content,
+) -> Iterator[tuple[Path, In]]:
+    """Yield the records in the files of a folder. The name of each file is the id of its record.
+
+    `completed` adds to the content of a file what is in another one.
+    """
     for path in sorted(folder.glob("*")):
         if path.name.startswith("."):
             continue
@@ -238,7 +293,7 @@ def _read_folder(folder: Path, model: type[In], report: Report) -> Iterator[tupl
         if fault is not None:
             report(path, fault)
             continue
-        record = _validate(path, model, {**content, "id": path.stem}, report)
+        record = _validate(path, model, {**completed(path, content), "id": path.stem}, report)
         if record is not None:
             yield path, record
 
@@ -256,14 +311,11 @@ def _check_file(path: Path, content: Any) -> Fault | None:
 
 def _read_yaml(path: Path, report: Report) -> Any:
     """Return the content of a file, or `BROKEN` after reporting why it cannot be read."""
-    text = ""
+    text = _read_text(path, report)
+    if text is BROKEN:
+        return BROKEN
     try:
-        text = path.read_text(encoding="utf-8")
         return yaml.load(text, Loader=_Loader)  # noqa: S506
-    except OSError as error:
-        fault = Fault(at="", code="not_readable", detail=f"{error.strerror}.")
-    except UnicodeDecodeError as error:
-        fault = Fault(at="", code="not_utf8", detail=f"Not UTF-8 at byte {error.start}.")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         # The end of a file that ends within a line counts as another line for libyaml.
@@ -271,6 +323,18 @@ def _read_yaml(path: Path, report: Report) -> Any:
         fault = Fault(at=where, code="not_yaml", detail=str(error.problem))
     except yaml.YAMLError as error:
         fault = Fault(at="", code="not_yaml", detail=str(error))
+    report(path, fault)
+    return BROKEN
+
+
+def _read_text(path: Path, report: Report) -> Any:
+    """Return the text of a file as it is, or `BROKEN` after reporting why it cannot be read."""
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        fault = Fault(at="", code="not_readable", detail=f"{error.strerror}.")
+    except UnicodeDecodeError as error:
+        fault = Fault(at="", code="not_utf8", detail=f"Not UTF-8 at byte {error.start}.")
     report(path, fault)
     return BROKEN
 

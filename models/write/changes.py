@@ -49,6 +49,7 @@ from models.records.source import (
     author_rows,
     publication_date,
 )
+from models.records.source_text import SourceText, require_stored
 from models.records.works import find_cycle, versions_of
 from models.search import index
 from models.write import idempotency
@@ -185,6 +186,7 @@ def put_source(change: Change, source: SourceIn, action: str | None = None) -> b
     _refuse_taken_identifiers(change, source)
     _refuse_cycle(change, source)
     body = source.model_dump()
+    require_stored(change.connection, body)
     old = cached_record(change, RECORD_TYPES["source"], source.id)
     before = versions_of(change.connection, [source.id]) if old is not None else set()
     if not _put(change, RECORD_TYPES["source"], body, action):
@@ -243,6 +245,7 @@ def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
         _replace(change, SourceAuthor, "source", record_id, [])
         # A merged source may have kept some identifiers.
         _replace(change, SourceIdentifier, "source", record_id, [])
+        _replace(change, SourceText, "source", record_id, [])
     for listed in LISTS_OF[kind.name]:
         delete_rows(change.connection, table(listed.model), listed.key(old))
     delete_rows(change.connection, table(kind.model), kind.key_of(record_id))

@@ -9,6 +9,7 @@ from models.access.api_keys import Key
 from models.access.proposal_ownership import refuse_own_proposals
 from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import SLUG_LENGTH
+from models.records import source_text
 from models.records.evidence import Evidence
 from models.records.record_types import RECORD_TYPES, RecordType, read_record, read_records
 from models.records.retired import STANDING
@@ -206,9 +207,20 @@ def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
         "identifiers": [*into["identifiers"], *moved],
         "versions": into_versions,
         "cites": [*into["cites"], *_missing_citations(old, into)],
+        "text": into["text"] or _move_text(change, old, into["id"]),
     }
     if any(altered[name] != into[name] for name in altered):
         _put(change, source, {**into, **altered})
+
+
+def _move_text(change: Change, old: Row, into: str) -> Row | None:
+    """Store the text of a source for another one, too. Return what a source says of it."""
+    said: Row | None = old["text"]
+    if said is not None:
+        text = source_text.read_text_of(change.connection, old["id"], said["sha256"])
+        assert text is not None, "a source names only a text that is stored"
+        source_text.store_text(change.connection, into, text)
+    return said
 
 
 def _missing_citations(old: Row, into: Row) -> list[Row]:

@@ -30,6 +30,7 @@ EXAMPLES = {
     "get_source": "/v1/sources/doi:10.1002/ana.22085",
     "parse_sources": "/v1/sources:parse",
     "lookup_sources": "/v1/sources:lookup",
+    "match_claims": "/v1/claims:match",
     "list_source_claims": "/v1/sources/cochrane-2019/claims?fields=id,status",
     "suggest": "/v1/suggest?q=mult",
     "list_topics": "/v1/topics?limit=2",
@@ -68,6 +69,7 @@ BODIES = {
     ' "level": "4", "question": "diagnosis", "directness": "indirect",'
     ' "study_design": "case_control", "finding": "No difference.", "independence_group": "doe"}',
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
+    "match_claims": '{"text": "CCSVI does not cause MS. The weather is fine."}',
     "lookup_sources": '{"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}',
     "parse_sources": "@article{a, title = {No congestion}, author = {Doepp, F}, year = 2010,"
     " doi = {10.1002/ana.22085}}\n"

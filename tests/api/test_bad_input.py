@@ -137,7 +137,7 @@ BAD = [
     # Numbers and times.
     *(
         Bad(f"/v1/claims?limit={limit}", TERM, "limit")
-        for limit in ("0", "201", "-1", "abc", "1.5", "", "1e2", "9" * 99)
+        for limit in ("0", "201", "-1", "abc", "1.5", "1e2", "9" * 99)
     ),
     *(
         Bad(f"/v1/claims/ccsvi-causes-ms/relations?depth={depth}", TERM, "depth")
@@ -145,7 +145,7 @@ BAD = [
     ),
     *(
         Bad(f"/v1/sources?year.gte={year}", TERM, "year.gte")
-        for year in ("0", "10000", "-5", "MMX", "", "2010.5")
+        for year in ("0", "10000", "-5", "MMX", "2010.5")
     ),
     *(Bad(f"/v1/evidence?year.lte={year}", TERM, "year.lte") for year in ("0", "10000", "2010-01")),
     *(
@@ -159,7 +159,6 @@ BAD = [
         for moment in (
             *(
                 "yesterday",
-                "",
                 "2026-13",
                 "2026-02-30",
                 "0000",
@@ -176,25 +175,8 @@ BAD = [
             "２０２６",  # Digits, but not those in which times are stored.
         )
     ),
-    # Empty and repeated.
-    *(
-        Bad(f"/v1/claims?{name}=", TERM, name)
-        for name in (
-            "status",
-            "status.ne",
-            "kind",
-            "topic",
-            "asserted_by",
-            "source",
-            "document",
-            "sort",
-            "fields",
-        )
-    ),
-    Bad("/v1/claims?status=refuted,", TERM, "status", STATUSES),
-    Bad("/v1/claims?has_conflict=", TERM, "has_conflict"),
-    Bad("/v1/sources?author=", TERM, "author"),
-    Bad("/v1/sources?journal=", TERM, "journal"),
+    # Empty, unknown as well, and repeated.
+    Bad("/v1/claims?stauts=", FIELD, "stauts", ["status"], "status"),
     Bad(f"/v1/claims?status={MANY}", TERM, "status"),
     Bad("/v1/claims?" + "&".join(["topic=iron"] * 51), TERM, "topic"),
     Bad("/v1/claims?limit=1&limit=2", TERM, "limit"),
@@ -441,7 +423,6 @@ def test_a_damaged_cursor_is_refused(path: str, client: TestClient) -> None:
     whole, (bound, *mark) = given_cursor(client, path)
     assert client.get(f"{path}&cursor={whole}").status_code == 200
     damaged = [
-        "",
         "!",
         "a",
         "ab=c",
@@ -455,7 +436,7 @@ def test_a_damaged_cursor_is_refused(path: str, client: TestClient) -> None:
     ]
     damaged += [
         cursor_of(text)
-        for text in ("", "{", "1", "null", "[]", '"abc"', '{"a":1}', "[" * 900, "[1" + "0" * 1400)
+        for text in ("{", "1", "null", "[]", '"abc"', '{"a":1}', "[" * 900, "[1" + "0" * 1400)
     ]
     wrong: list[Any] = [
         None,

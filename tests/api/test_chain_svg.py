@@ -4,9 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
 from api.pictures import chain, svg
 from api.pictures.chain import chain_svg
+from models.read import relation_graph
+from tests.api.requests import get_json
 from tests.api.svg_reader import (
     SVG,
     WALK,
@@ -23,6 +26,7 @@ from tests.api.svg_reader import (
     tie,
     walk,
 )
+from tests.databases import Store
 
 
 def test_the_chain_tells_every_claim_and_link() -> None:
@@ -157,3 +161,54 @@ def test_a_hub_of_thirty(ties: list[dict[str, Any]]) -> None:
     # Links to or from the same claim share their way, so the picture stays narrow.
     assert float(root.attrib["viewBox"].split()[2]) <= svg.WIDTH + 60
     assert apart([*cards(root)])
+
+
+CAUSE = "iron-and-autoimmunity-cause-ms-lesions"
+
+
+@pytest.mark.parametrize("day", ["2007-12-31", "2010-06-30", "2014-12-31"])
+def test_the_chain_of_a_day_has_the_claims_and_statuses_of_that_day(
+    day: str, shared: Store, client: TestClient
+) -> None:
+    with shared.database.read() as connection:
+        present = relation_graph.causal_chain(connection, CAUSE)
+        then = relation_graph.causal_chain(connection, CAUSE, day=day)
+    listed = get_json(client, f"/v1/claims?as_of={day}&limit=200&include=relations")["data"]
+    stated = {each["id"]: each for each in listed}
+    assert CAUSE in stated
+    assert {each["id"] for each in then["claims"]} <= stated.keys()
+    for each in then["claims"]:
+        assert (each["status"], each["certainty"]) == (
+            stated[each["id"]]["status"],
+            stated[each["id"]]["certainty"],
+        )
+    if day < "2009":
+        assert len(then["claims"]) < len(present["claims"])
+    ends = {(edge["claim"], edge["target"]): edge["status"] for edge in then["relations"]}
+    assert ends == {
+        (edge["claim"], edge["target"]): told["status"]
+        for edge in present["relations"]
+        for told in stated.get(edge["claim"], {"relations": []})["relations"]
+        if told["target"] == edge["target"] and told["type"] == "leads_to"
+        if {edge["claim"], edge["target"]} <= {each["id"] for each in then["claims"]}
+    }
+    root = parse(client.get(f"/v1/claims/{CAUSE}/chain.svg?as_of={day}").content)
+    assert f"As published by {day}." in seen(root)
+    drawn = {str(link.get("href")).rpartition("/")[2] for link in root.iter(f"{SVG}a")}
+    assert drawn - {"None"} <= stated.keys()
+    for each in then["claims"]:
+        assert svg.LABELS[each["status"]] in seen(root)
+
+
+def test_before_a_claim_was_stated_it_has_no_chain(client: TestClient) -> None:
+    assert client.get(f"/v1/claims/{CAUSE}/chain.svg?as_of=1900").status_code == 404
+
+
+def test_the_page_of_a_day_shows_the_chain_of_that_day(client: TestClient) -> None:
+    page = client.get(f"/claims/{CAUSE}?as_of=2010", headers={"Accept": "text/html"}).text
+    assert "chain.svg?as_of=2010-12-31" in page
+    effect = get_json(client, "/v1/claims/ccsvi-causes-ms?as_of=2010&fields=status")["status"]
+    assert effect != "refuted"
+    (related,) = re.findall(r'<section id="related".*?</section>', page, re.DOTALL)
+    assert f"status-{effect}" in related
+    assert "status-refuted" not in related

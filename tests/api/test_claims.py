@@ -260,10 +260,16 @@ SORTS = [sign + name for name in KEYS for sign in ("", "-")]
 
 
 def in_order(claims: list[Record], sort: str) -> list[str]:
-    """Return the ids sorted by these names; what is equal stands in the order of the id."""
+    """Return the ids sorted by these names; what is equal stands in the order of the id, and claims
+    without a value come last.
+    """
     ordered = sorted(claims, key=lambda claim: claim["id"])
-    for name in reversed(sort.split(",")):
-        ordered.sort(key=KEYS[name.removeprefix("-")], reverse=name.startswith("-"))
+    for sign_and_name in reversed(sort.split(",")):
+        name = sign_and_name.removeprefix("-")
+        ordered.sort(key=KEYS[name], reverse=sign_and_name.startswith("-"))
+        if name in ("certainty", "evidence_level"):
+            without = [claim for claim in ordered if claim[name] is None]
+            ordered = [claim for claim in ordered if claim[name] is not None] + without
     return [claim["id"] for claim in ordered]
 
 
@@ -363,7 +369,12 @@ VALUES: dict[str, Callable[[Record], set[str]]] = {
     "direction": lambda claim: {found["direction"] for found in claim["evidence"]},
     "certainty": lambda claim: {claim["certainty"]} - {None},
     "asserted_by": lambda claim: set(claim["asserted_by"]),
+    "study_design": lambda claim: {found["study_design"] for found in claim["evidence"]},
+    "year": lambda claim: {f"{found['year']}" for found in claim["evidence"]} - {"None"},
+    "single_group": lambda claim: {str(claim["counts"]["groups_supporting"] == 1).lower()},
 }
+# What a line has, by the filters that the same line must meet.
+OF_ONE_LINE = ("evidence_level", "direction", "study_design", "year")
 
 
 @pytest.mark.parametrize(
@@ -384,7 +395,11 @@ def test_facets_count_what_the_list_finds(
     answer = get_json(client, f"/v1/claims/facets?{query}")
     assert answer["total"] == len(found) > 0
     assert list(answer["data"]) == list(VALUES)
+    filters = {pair.partition("=")[0].partition(".")[0] for pair in query.split("&")}
     for name, values in VALUES.items():
+        if name in OF_ONE_LINE and filters & {*OF_ONE_LINE, "source"}:
+            # Of these not all lines count: see `test_facets`.
+            continue
         counted = Counter(itertools.chain.from_iterable(values(claim) for claim in found))
         wanted = [
             {"term": term, "count": n}

@@ -98,6 +98,9 @@ def test_facets_as_of_a_day_count_the_claims_of_the_list(client: TestClient) -> 
         "asserted_by": lambda claim: set(claim["asserted_by"]),
         "evidence_level": lambda claim: {line["level"] for line in claim["evidence"]},
         "direction": lambda claim: {line["direction"] for line in claim["evidence"]},
+        "study_design": lambda claim: {line["study_design"] for line in claim["evidence"]},
+        "year": lambda claim: {f"{line['year']}" for line in claim["evidence"]} - {"None"},
+        "single_group": lambda claim: {str(claim["counts"]["groups_supporting"] == 1).lower()},
     }
     assert set(values) == set(facets["data"])
     for name, of in values.items():

@@ -70,6 +70,7 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
         "draw_timeline",
         "draw_chain",
         "draw_badge",
+        "get_source_text",
         "stream_changes",
         "export",
     }  # And what else is not JSON.

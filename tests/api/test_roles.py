@@ -80,7 +80,7 @@ SHOWN_TO_ALL = (
         "get_assessment",
         "get_source",
     ),
-    *("list_source_claims", "parse_sources", "lookup_sources", "export"),
+    *("list_source_claims", "parse_sources", "lookup_sources", "match_claims", "export"),
 )
 MORE_WITH_A_KEY = (
     *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
@@ -95,6 +95,11 @@ TABLE: dict[str, dict[str, str]] = {
         # Nobody else learns that it is there.
         "submitted": "   404  200  404  200  200     200    401 401 401",
         "rejected": "    404  200  404  200  200     200    401 401 401",
+    },
+    "get_source_text": {"submitted": OPEN},
+    **{
+        f"{verb}_source_text": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
+        for verb in ("replace", "delete")
     },
     "list_reviews": {"": CONTRIBUTORS},
     "create_collection": {"": CREATE},
@@ -164,6 +169,8 @@ class Bureau:
         headers = {"If_Match": self.desk.tag(f"/v1/records/{record}", "dora")} if record else {}
         if who in self.old_keys:
             headers["Authorization"] = f"Bearer {self.old_keys[who]}"
+        if method == "PUT" and isinstance(body, str):
+            headers["Content_Type"] = "text/plain"
         person = None if who in ("nobody", *self.old_keys) else "ben" if who == "self" else who
         answer = self.desk.ask(person, method, path, body, **headers)
         if answer.status_code >= 400:
@@ -311,10 +318,35 @@ def _a_key(method: str) -> Callable[[Bureau, str, str], Asked]:
     return a_key
 
 
+def _text(method: str) -> Callable[[Bureau, str, str], Asked]:
+    def text(bureau: Bureau, state: str, by: str) -> Asked:
+        record = bureau.record("source", state, by)
+        path = f"{native('source', record)}/text"
+        if method == "GET":
+            _give_text(bureau, record)
+            return method, path, None, None
+        if method == "DELETE":
+            return method, f"{path}?comment=wrong", None, f"source/{record}"
+        return method, f"{path}?licence=MIT", "A text.", f"source/{record}"
+
+    return text
+
+
+def _give_text(bureau: Bureau, record: str) -> None:
+    desk = bureau.desk
+    desk.accept("source", record, "dora")
+    path = f"{native('source', record)}/text?licence=MIT"
+    tag = desk.tag(f"/v1/sources/{record}")
+    desk.must(200, "cleo", "PUT", path, "A text.", If_Match=tag, Content_Type="text/plain")
+
+
 OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     **{f"{action}_record": _decision(action) for action in ("accept", "reject", "purge")},
     **{f"merge_{kind}": _merger(kind) for kind in ("claim", "source")},
     "undo_revision": _undoing,
+    "get_source_text": _text("GET"),
+    "replace_source_text": _text("PUT"),
+    "delete_source_text": _text("DELETE"),
     "propose_batch": _batch,
     "import_sources": _import,
     "preview_evidence": _preview,

@@ -214,7 +214,7 @@ def test_nothing_that_is_typed_fails(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_text_fails(client: TestClient, claims: list[Record], typed: str) -> None:
-    if "\x00" in typed:
+    if "\x00" in typed or not typed.strip():
         return
     found = client.get("/v1/claims", params={"q": typed, "limit": 200, "fields": "id"})
     assert sorted(record["id"] for record in found.json()["data"]) == of_claims(claims, typed)

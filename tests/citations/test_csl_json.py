@@ -145,7 +145,7 @@ def test_every_seed_source_is_read_back_unchanged() -> None:
 
 
 def test_only_what_names_records_of_ours_is_out_of_reach() -> None:
-    assert csl_json.CANNOT_CARRY == ("versions", "cites", "main_claim", "collection")
+    assert csl_json.CANNOT_CARRY == ("versions", "cites", "main_claim", "collection", "text")
 
 
 @generated(sources(paragraphs=True))

@@ -297,6 +297,7 @@ CHANGED = {
     "epub_date": "1998", "sample_size": 9, "id": "y",
     "url": "https://y.example/", "cites": [{"source": "z"}],
     "issn": [], "keywords": [], "contributors": [],
+    "text": {"licence": "MIT", "sha256": "d" * 64, "length": 9},
 }  # fmt: skip
 
 

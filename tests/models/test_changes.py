@@ -363,6 +363,9 @@ def test_keys_begin_with_the_claim() -> None:
             "claim_term",
             "status_period",
             "claim_search",
+            "claim_vector",
+            "claim_word",
+            "evidence_search",
             "evidence_document",
         )
     }

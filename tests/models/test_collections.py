@@ -93,7 +93,13 @@ def test_the_export_of_one_stands_alone(empty: Store, other: Store, tmp_path: Pa
         "claim/own-with-a-line",
         "claim/x-causes-y",
     ]
-    assert header["counts"] == {"collections": 1, "topics": 1, "sources": 2, "claims": 3}
+    assert header["counts"] == {
+        "collections": 1,
+        "topics": 1,
+        "texts": 0,
+        "sources": 2,
+        "claims": 3,
+    }
     assert (header["collection"], header["licence"]) == ("civic", None)
     # A topic, a source, a claim and an occurrence of it were written here.
     assert header["licences"] == ["CC-BY-4.0", "CC0-1.0"]
@@ -103,7 +109,7 @@ def test_the_export_of_one_stands_alone(empty: Store, other: Store, tmp_path: Pa
     assert without_stamps(of_civic(other)) == without_stamps(content)
     manifest = export.write_release(empty.database, tmp_path / "civic", "civic")
     assert set(manifest["files"]) == {
-        *("collections.jsonl", "topics.jsonl", "sources.jsonl", "claims.jsonl"),
+        *("collections.jsonl", "topics.jsonl", "texts.jsonl", "sources.jsonl", "claims.jsonl"),
     }
     again, told = load(other, tmp_path / "civic")
     assert (told, again.stored.total(), again.unchanged.total()) == ([], 0, loaded.records)

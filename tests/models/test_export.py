@@ -52,6 +52,7 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
     assert header["counts"] == {
         "collections": 0,
         "topics": SEEDED_TOPICS,
+        "texts": 0,
         "sources": SEEDED_SOURCES,
         "claims": SEEDED_CLAIMS,
         "retired": 0,
@@ -207,6 +208,7 @@ def test_the_same_state_makes_the_same_release_and_none_is_altered(
     names = {
         "collections.jsonl",
         "topics.jsonl",
+        "texts.jsonl",
         "sources.jsonl",
         "claims.jsonl",
         "retired.jsonl",

@@ -119,6 +119,30 @@ def verdict(text: str, **quote: Any) -> Verdict:
         ("", Quote("x", "is so"), "orphan", None),
         ("Les cafe\u0301s", Quote("x", "café"), "exact", 4),
         ("Les cafe\u0301s", Quote("x", "cafe"), "orphan", None),
+        # Blanks, line breaks, hyphens and marks make no orphan.
+        ("It may flow very\nslowly.", Quote("x", "may flow very slowly"), "typographic", 3),
+        ("It may\u00a0\u2009flow.", Quote("x", "It  may flow."), "typographic", 0),
+        ("So 5\u202f% of 1\u2009000 do.", Quote("x", "5% of 1 000"), "typographic", 3),
+        ("Of swel-\nling and leak\u00adage", Quote("x", "swelling and leakage"), "typographic", 3),
+        ("a short-\nterm gain", Quote("x", "short\u2010term gain"), "typographic", 2),
+        ("years 1990\u20131995", Quote("x", "1990-1995"), "typographic", 6),
+        ("seen \u2014 once", Quote("x", "seen--once"), "typographic", 0),
+        ('Patients\' "flow" was', Quote("x", "Patients’ “flow”"), "typographic", 0),
+        ("the \ufb02ow\u2026 stops", Quote("x", "flow... stops"), "typographic", 4),
+        ("Les “cafe\u0301s”", Quote("x", '"cafés"'), "typographic", 4),
+        # What is recorded of the place is held against it; moved or not, it is there.
+        ("It is\nso.", Quote("x", "is so", "It ", ".", 9, 14), "typographic", 3),
+        ("It ‘is’\nso. Is 'is' so.", Quote("x", "'is' so"), "exact", 15),
+        ("So is\nit. As is\nit.", Quote("x", "is it"), "ambiguous", None),
+        ("So is\nit. As ‘ is\nit.", Quote("x", "is it", "As ' "), "typographic", 15),
+        # Other words, numbers and signs are no typography, nor are parts of words.
+        ("They are notable.", Quote("x", "are no table"), "orphan", None),
+        ("It is 10\u00b3.", Quote("x", "is 103"), "orphan", None),
+        ("x = \u22122", Quote("x", "x = 2"), "orphan", None),
+        ("Table 1 5 people", Quote("x", "15 people"), "orphan", None),
+        ("Of swel-\nling", Quote("x", "swel ling"), "orphan", None),
+        ("It was Slow-\nly", Quote("x", "slowly"), "orphan", None),
+        ("It may\nflows", Quote("x", "may flow"), "orphan", None),
     ],
 )
 def test_the_outcome_and_place_of_a_quote(

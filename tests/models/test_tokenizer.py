@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.search import tokenizer
+from models.search.sentences import denying_words, split_sentences
 from models.search.tokenizer import BREAK, folded_words, index_text, token_spans, tokenize
+from tests.growth import MOST_GROWTH, growth
 
 
 @pytest.mark.parametrize(
@@ -114,3 +116,17 @@ def test_the_cache_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     for number in range(200):
         assert tokenize(f"veins w{number}") == ["vein", f"w{number}"]
     assert len(tokenizer._TOKENS) <= 50
+
+
+@pytest.mark.parametrize(
+    "motif", ["a", "-", "a-", "'", " ", "\n", ".", ". ", "[1]", "a.", '"', "β", "aβ", "["]
+)
+def test_texts_are_read_in_time_that_grows_as_they_do(motif: str) -> None:
+    def read(text: str) -> None:
+        tokenize(text)
+        tokenizer.joined_tokens(text)
+        list(token_spans(text))
+        list(split_sentences(text))
+        denying_words(text)
+
+    assert growth(lambda size: motif * (size // len(motif)), read, 6_000) < MOST_GROWTH

@@ -141,3 +141,27 @@ def test_what_is_known_is_shown_once(drawn: tuple[str, list[Statement]]) -> None
     half = max(1, len(text) // 2)
     whole = [quote(0, half, text), quote(0, len(text), text), quote(half - 1, len(text), text)]
     assert "".join(text_of(paragraph) for paragraph in paragraphs(whole)) == text
+
+
+def test_a_whole_text_is_shown_whole_in_its_paragraphs() -> None:
+    shown = paragraphs([quote(*at("flows 🩸 back")), quote(*at("Nobody"))], TEXT)
+    assert [text_of(paragraph) for paragraph in shown] == TEXT.split("\n\n")
+    assert marked(shown) == {0: "flows 🩸 back", 1: "Nobody"}
+    assert [text_of(paragraph) for paragraph in paragraphs([], TEXT)] == TEXT.split("\n\n")
+
+
+def test_past_the_beginning_that_is_shown_there_are_the_quotes() -> None:
+    begins = TEXT[: TEXT.index(" 𝔅lood")]
+    shown = paragraphs([quote(*at("harms")), quote(*at("2010"))], begins)
+    assert [text_of(paragraph) for paragraph in shown] == [f"One vein is{GAP}harms{GAP}2010"]
+
+
+@given(quoted())
+def test_a_whole_text_keeps_each_mark_and_every_character(
+    drawn: tuple[str, list[Statement]],
+) -> None:
+    text, statements = drawn
+    shown = paragraphs(statements, text)
+    assert marked(shown) == {place: each["quote"] for place, each in enumerate(statements)}
+    letters = "".join(text_of(paragraph) for paragraph in shown)
+    assert "".join(letters.split()) == "".join(text.split())

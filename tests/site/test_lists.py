@@ -72,7 +72,7 @@ def test_each_facet_leads_to_as_many_as_it_says(client: TestClient, query: str) 
 def test_the_script_leaves_counts_alone_that_the_api_counts_otherwise(client: TestClient) -> None:
     page = client.get("/claims?direction=disputes", headers=HTML).text
     own = set(re.findall(r'data-facet="(\w+)" data-set', page))
-    assert own == {"direction", "evidence_level"}
+    assert own == {"direction"}
 
 
 def test_a_journal_with_commas_is_one(client: TestClient) -> None:

@@ -1,0 +1,294 @@
+"""Which claims a text states: its sentences matched to the labels and quotes of claims.
+
+The words of a sentence find the claims, the rarest first; the extra `match` also finds those that
+mean nearly the same in other words. Nothing here says whether a sentence affirms a claim or denies
+it: the words that may turn it round are given for a person to read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, Protocol
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, Integer, Select, bindparam, select
+
+from models.database.prepared_statements import fetch, is_one_of, padded
+from models.read import stated_in
+from models.read.listings import document
+from models.records.record_types import batches
+from models.records.serializers import Row
+from models.search import likeness, ranking, record_texts
+from models.search.index import claim_search, claim_word
+from models.search.likeness import Wordings
+from models.search.sentences import denying_words
+from models.search.synonyms import Synonyms
+from models.search.tokenizer import joined_tokens, tokenize
+from models.search.word_counts import number_of_records, records_with
+
+# A sentence is compared with the claims that have its rarest words: with so many rows of words, of
+# which the claims with the most weight are compared in full.
+MAX_ROWS = 4_000
+COMPARED = 60
+# What the model and the words count for, where both have a score. On SciFact any share of the model
+# from 0.6 to 0.75 is as good, so this is no fine tuning.
+SHARE_OF_MODEL = 0.7
+# Claims with a lower score say something else. The two kinds of score are spread differently.
+MIN_SCORE_OF_WORDS = 0.3
+MIN_SCORE_WITH_MODEL = 0.4
+
+
+class Model(Protocol):
+    """What finds the claims that mean nearly what a text means; see `models.search.nearest`."""
+
+    def find(
+        self,
+        connection: Connection,
+        texts: Sequence[str],
+        limit: int,
+        also: Sequence[Iterable[str]] = (),
+    ) -> list[dict[str, float]]:
+        """Return for each text the cosines of its nearest claims, and of those in `also`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Match:
+    """A claim that a sentence may state.
+
+    `score` is 1 if both have the same words or meaning. `text` is what of the claim was compared,
+    of the kind `statement`, `wording` or `quote`. `is_exact` says that one stands in the other as
+    it is. `may_deny` has the words of only one of the two that may turn the meaning round.
+    """
+
+    claim: str
+    statement: str
+    status: str
+    certainty: str | None
+    score: float
+    is_exact: bool
+    kind: str
+    text: str
+    may_deny: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """How like a sentence a claim is: by the best of its labels and quotes, by number."""
+
+    score: float
+    is_exact: bool
+    in_quotes: bool
+    number: int
+
+
+def match_sentences(
+    connection: Connection,
+    sentences: Sequence[str],
+    synonyms: Synonyms,
+    *,
+    day: str | None = None,
+    limit: int = 3,
+    min_score: float | None = None,
+    model: Model | None = None,
+) -> list[list[Match]]:
+    """Return for each sentence the claims that it may state, the best first, at most `limit`.
+
+    Exact quotes come first. Status and certainty are those of the day, if given; a claim of which
+    nothing was published by then is left out.
+    """
+    wordings = Wordings(synonyms)
+    tokens = [tokenize(sentence) for sentence in sentences]
+    found = [
+        _candidates(connection, wordings, [*each, *joined_tokens(sentence)])
+        for each, sentence in zip(tokens, sentences, strict=True)
+    ]
+    nearest: Sequence[Mapping[str, float]] = [{}] * len(sentences)
+    if model is not None:
+        nearest = model.find(connection, sentences, COMPARED, found)
+    texts = _read_texts(connection, wordings, {*chain(*found, *nearest)})
+    weights = _weights(connection, wordings, [*map(wordings.words, tokens), *_all_words(texts)])
+    if min_score is None:
+        min_score = MIN_SCORE_OF_WORDS if model is None else MIN_SCORE_WITH_MODEL
+    ranked = []
+    for each, by_words, by_model in zip(tokens, found, nearest, strict=True):
+        sentence = _Text.read(wordings, each)
+        compared = {
+            claim: _mixed(_compare(sentence, texts[claim], weights), by_model.get(claim))
+            for claim in dict.fromkeys([*by_words, *by_model])
+            if claim in texts
+        }
+        ranked.append(_best(compared, min_score))
+    chosen = {claim for each in ranked for claim in each}
+    claims = _read_claims(connection, chosen, day)
+    return [
+        [_match(sentence, claims[claim], each[claim]) for claim in each if claim in claims][:limit]
+        for sentence, each in zip(sentences, ranked, strict=True)
+    ]
+
+
+def _candidates(connection: Connection, wordings: Wordings, tokens: Sequence[str]) -> list[str]:
+    """Return the claims that have the most of the rarest words of a sentence, the best first."""
+    looked_up = {*chain.from_iterable(map(wordings.tokens, wordings.words(tokens)))}
+    counts = records_with(connection, "claim", looked_up)
+    rarest = sorted((count, token) for token, count in counts.items() if count)
+    chosen: list[str] = []
+    rows = 0
+    for count, token in rarest:
+        rows += count
+        if chosen and rows > MAX_ROWS:
+            break
+        chosen.append(token)
+    among = number_of_records(connection, "claim")
+    score: defaultdict[str, float] = defaultdict(float)
+    for token, claim in _rows_with(connection, chosen):
+        score[claim] += ranking.inverse_frequency(counts[token], among) ** 2
+    best = sorted(score.items(), key=lambda item: (-item[1], item[0]))
+    return [claim for claim, _ in best[:COMPARED]]
+
+
+def _rows_with(connection: Connection, tokens: Sequence[str]) -> Sequence[Sequence[str]]:
+    if not tokens:
+        return ()
+    wanted = padded(tokens)
+
+    def build() -> Select[Any]:
+        columns = select(claim_word.c.word, claim_word.c.claim)
+        rows = columns.where(is_one_of(claim_word.c.word, wanted))
+        return rows.limit(bindparam("most", type_=Integer))
+
+    key = ("claims with words", len(wanted))
+    return fetch(connection, key, build, {**wanted, "most": MAX_ROWS})[1]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text as its tokens in their order, and as the words that tell something."""
+
+    tokens: Sequence[str]
+    words: set[str]
+
+    @classmethod
+    def read(cls, wordings: Wordings, tokens: Sequence[str]) -> "_Text":
+        return cls(tokens, wordings.words(tokens))
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The texts of a claim: its labels (the statement, then its other wordings) and its quotes."""
+
+    labels: list[_Text]
+    quotes: list[_Text]
+
+
+def _read_texts(
+    connection: Connection, wordings: Wordings, claims: Iterable[str]
+) -> dict[str, _Texts]:
+    columns = ("claim", "title", "quotes")
+    texts = {}
+    for batch in batches(sorted(claims)):
+        wanted = padded(batch)
+
+        def build(wanted: Mapping[str, Any] = wanted) -> Select[Any]:
+            chosen = select(*(claim_search.c[name] for name in columns))
+            return chosen.where(is_one_of(claim_search.c.claim, wanted))
+
+        _, rows = fetch(connection, ("texts of claims", len(wanted)), build, wanted)
+        for claim, *indexed in rows:
+            labels, quotes = (
+                [_Text.read(wordings, tokens) for tokens in likeness.split_texts(each)]
+                for each in indexed
+            )
+            texts[claim] = _Texts(labels, quotes)
+    return texts
+
+
+def _all_words(texts: Mapping[str, _Texts]) -> Iterable[set[str]]:
+    for each in texts.values():
+        for text in chain(each.labels, each.quotes):
+            yield text.words
+
+
+def _weights(
+    connection: Connection, wordings: Wordings, texts: Iterable[set[str]]
+) -> dict[str, float]:
+    """Return the weight of each word."""
+    words = {*chain.from_iterable(texts)}
+    tokens = {*chain.from_iterable(map(wordings.tokens, words))}
+    counts = records_with(connection, "claim", tokens)
+    among = number_of_records(connection, "claim")
+    return {
+        word: ranking.inverse_frequency(wordings.records(word, counts), among) for word in words
+    }
+
+
+def _compare(sentence: _Text, claim: _Texts, weights: Mapping[str, float]) -> _Comparison:
+    """Return how like a sentence the best of a claim's texts is."""
+    comparisons = []
+    for in_quotes, texts in ((False, claim.labels), (True, claim.quotes)):
+        for number, text in enumerate(texts):
+            is_exact = likeness.is_quote(sentence.tokens, text.tokens)
+            score = likeness.cosine(sentence.words, text.words, weights)
+            comparisons.append(_Comparison(score, is_exact, in_quotes, number))
+    return max(comparisons, key=lambda each: (each.is_exact, each.score))
+
+
+def _mixed(comparison: _Comparison, by_model: float | None) -> _Comparison:
+    """Return a comparison with the score of words and model together, where both are known."""
+    if by_model is None:
+        return comparison
+    score = SHARE_OF_MODEL * by_model + (1 - SHARE_OF_MODEL) * comparison.score
+    return replace(comparison, score=max(0.0, min(1.0, score)))
+
+
+def _best(compared: Mapping[str, _Comparison], min_score: float) -> dict[str, _Comparison]:
+    """Return the claims that are like enough, exact quotes first, then by their score."""
+    good = (item for item in compared.items() if item[1].is_exact or item[1].score >= min_score)
+    ordered = sorted(good, key=lambda item: (not item[1].is_exact, -item[1].score, item[0]))
+    return dict(ordered[:COMPARED])
+
+
+def _read_claims(connection: Connection, claims: Iterable[str], day: str | None) -> dict[str, Row]:
+    """Return the fields and quotes of claims, with status and certainty of the day, if given."""
+    columns = ("claim", "fields", "occurrences", "status", "certainty")
+    found: dict[str, Row] = {}
+    for batch in batches(sorted(claims)):
+        chosen = select(*(document.c[name] for name in columns)).where(document.c.claim.in_(batch))
+        for row in connection.execute(chosen).mappings():
+            quotes = [each["quote"] for each in from_json(row["occurrences"])]
+            found[row["claim"]] = {
+                **from_json(row["fields"]),
+                "quotes": list(dict.fromkeys(quotes)),
+                "status": row["status"],
+                "certainty": row["certainty"],
+            }
+    return found if day is None else dict(_as_of(connection, found, day))
+
+
+def _as_of(
+    connection: Connection, claims: Mapping[str, Row], day: str
+) -> Iterable[tuple[str, Row]]:
+    standings = stated_in.standings(connection, list(claims))
+    for claim, row in claims.items():
+        by_then = [each for each in standings[claim] if each.starts <= day]
+        if by_then:
+            yield claim, {**row, "status": by_then[-1].status, "certainty": by_then[-1].certainty}
+
+
+def _match(sentence: str, claim: Row, comparison: _Comparison) -> Match:
+    labels = [text for _, text in record_texts.claim_labels(claim)]
+    text = (claim["quotes"] if comparison.in_quotes else labels)[comparison.number]
+    kind = "wording" if comparison.number else "statement"
+    here, there = ({word for word, _, _ in denying_words(each)} for each in (sentence, text))
+    return Match(
+        claim=claim["id"],
+        statement=claim["statement"],
+        status=claim["status"],
+        certainty=claim["certainty"],
+        score=round(comparison.score, 3),
+        is_exact=comparison.is_exact,
+        kind="quote" if comparison.in_quotes else kind,
+        text=text,
+        may_deny=tuple(sorted(here ^ there)),
+    )
