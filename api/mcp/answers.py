@@ -34,7 +34,7 @@ def tokens(text: str) -> int:
 
 def without_empty(record: Mapping[str, Any]) -> Row:
     """Return a record without fields that have no value."""
-    return {name: value for name, value in record.items() if value not in (None, "", [], {})}
+    return {name: value for name, value in record.items() if value not in (None, "", [], (), {})}
 
 
 def shortened(text: str | None, most: int = MOST_TEXT) -> str | None:

@@ -246,6 +246,7 @@ def check_text(around: Surroundings, connection: Connection, asked: TextArgument
     return {
         "sentences": sentences[:shown],
         "of": len(matched["data"]),
+        "method": matched["method"],
         "note": matched["note"],
         "next": {"start": stated[shown]["start"]} if shown < len(stated) else None,
     }

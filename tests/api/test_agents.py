@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -297,6 +298,39 @@ def test_a_long_text_is_checked_in_parts(ask: Ask) -> None:
     text = "CCSVI causes MS. " * 30
     found = all_pages(ask, "check_text", "sentences", text=text)
     assert [each["start"] for each in found] == [17 * number for number in range(30)]
+
+
+DOCUMENT = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+SESSION = re.findall(
+    r"^```text\n(\w+) (\{[^\n]*\})\n```\n\n```text\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL
+)
+
+
+def test_the_session_in_the_document_is_as_it_was(shared: Store) -> None:
+    """What is left out is marked by `…`; the rest stands in the answer, in this order."""
+
+    async def again(agent: Agent) -> list[tuple[str, bool]]:
+        return [await agent.text(tool, json.loads(arguments)) for tool, arguments, _ in SESSION]
+
+    assert {tool for tool, _, _ in SESSION} == set(NAMES)
+    for (tool, arguments, shown), (answer, _) in zip(
+        SESSION, over_http(shared, again), strict=True
+    ):
+        text, place = "".join(answer.split()), 0
+        for piece in re.split(r"(?<=\s)…(?=\s)", shown):
+            wanted = "".join(piece.split())
+            found = text.find(wanted, place)
+            assert found >= place, f"{tool} {arguments} does not answer {piece}"
+            place = found + len(wanted)
+
+
+def test_the_tools_in_the_document_are_those_of_the_program() -> None:
+    told = re.findall(r"^\| `(\w+)` \| ([`\w, ]+) \|", DOCUMENT, re.MULTILINE)
+    assert {name: re.findall(r"\w+", arguments) for name, arguments in told} == {
+        name: list(tool.arguments.model_fields) for name, tool in TOOLS.items()
+    }
+    assert f"at most {MOST_TOKENS:,} tokens" in DOCUMENT
+    assert f"at most {MOST_OF_CATALOGUE:,}, both" in DOCUMENT
 
 
 MEANT = "Did you mean '{}'?"
