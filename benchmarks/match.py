@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from benchmarks import data
 from models import migrations
 from models.database.connections import Database, connect, file_url
 from models.database.prepared_statements import insert_rows
+from models.read.matching import match_sentences
 from models.records.claim import Claim
 from models.records.serializers import table
 from models.search import embedding, vectors
@@ -80,7 +82,19 @@ def ways(model: MiniLM) -> list[Way]:
     def by_model(connection: Connection, sentences: Sequence[str]) -> list[dict[str, float]]:
         return nearest.find(connection, sentences, CANDIDATES)
 
-    return [Way("model alone", by_model)]
+    def matched(
+        connection: Connection, sentences: Sequence[str], model: Nearest | None
+    ) -> list[dict[str, float]]:
+        found = match_sentences(
+            connection, sentences, {}, limit=CANDIDATES, min_score=0, model=model
+        )
+        return [{match.claim: match.score for match in matches} for matches in found]
+
+    return [
+        Way("words", partial(matched, model=None), Figures(0.66, 0.78, 20)),
+        Way("with model", partial(matched, model=nearest), Figures(0.80, 0.96, 60)),
+        Way("model alone", by_model),
+    ]
 
 
 def read_questions(folder: Path) -> tuple[dict[str, str], list[Question], list[Question]]:

@@ -37,19 +37,33 @@ def match(
     Changes nothing.
     """
     from api.settings import Settings
-    from models.read.matching import match_sentences
+    from models.read.matching import Model, match_sentences
+    from models.search import embedding
+    from models.search.embedding import NoModel
     from models.search.sentences import split_sentences
-    from models.search.synonyms import read_synonyms
+    from models.search.synonyms import read_abbreviations, read_synonyms
 
     try:
         text = read_file(file).decode()
     except UnicodeDecodeError as error:
         raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
     sentences = [text[start:end] for start, end in split_sentences(text)]
-    synonyms = read_synonyms(Settings().seed_dir)
+    settings = Settings()
+    synonyms = read_synonyms(settings.seed_dir)
+    loaded = embedding.load() if settings.match_model else None
+    model: Model | None = None
+    if isinstance(loaded, NoModel):
+        typer.echo(loaded.reason, err=True)
+    elif loaded is not None:
+        # Imported here, since it needs the extra.
+        from models.search.nearest import Nearest
+
+        model = Nearest(loaded, read_abbreviations(settings.seed_dir))
     day = None if as_of is None else _read_day(as_of)
     with open_database(database_url) as database, database.read() as connection:
-        matched = match_sentences(connection, sentences, synonyms, day=day, limit=limit)
+        matched = match_sentences(
+            connection, sentences, synonyms, day=day, limit=limit, model=model
+        )
     for sentence, claims in zip(sentences, matched, strict=True):
         if not claims and not every:
             continue

@@ -6,9 +6,11 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
 from api.citations.clean import clean_source
+from api.http import read_connection
 from api.http.auth import needs
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
@@ -30,8 +32,10 @@ from models.access.api_keys import Key
 from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import REVIEW_FIELDS, Text
 from models.read.filters import Filters
+from models.read.possible_duplicates import LIKE
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
+from models.search.embedding import NoModel
 from models.write import review
 from models.write.changes import Change
 from models.write.review import RecordOut
@@ -42,6 +46,22 @@ router = APIRouter(
 
 Contributor = Annotated[Key, needs("contributor")]
 MERGE_PATCH = "application/merge-patch+json"
+
+
+class PossibleDuplicate(BaseModel):
+    """A stored record that may be the same as the new one."""
+
+    id: str
+    label: str = Field(description="A claim's statement; a source's citation and title.")
+    score: float = Field(description="0 to 1: how alike the statements or titles are.")
+
+
+class NewRecordOut(RecordOut):
+    """A new record, with what is stored already and may be the same."""
+
+    possible_duplicates: list[PossibleDuplicate] = Field(
+        description="Accepted records to compare it with, the most alike first."
+    )
 
 
 class Comment(Filters):
@@ -105,13 +125,37 @@ def _propose(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         record = await judged_new(request, caller, kind, path)
+        alike = await _like(request, kind, record)
 
         def work(change: Change) -> Answer:
-            return told(kind, review.propose(change, caller, kind, record), 201)
+            answer = told(kind, review.propose(change, caller, kind, record), 201)
+            if alike is None:
+                return answer
+
+            def with_like(change: Change) -> Row:
+                return {**answer.tell(change).model_dump(), "possible_duplicates": alike}
+
+            return Answer(with_like, answer.status, answer.headers)
 
         return await write(request, caller, work, query.comment)
 
     return propose
+
+
+async def _like(request: Request, kind: RecordType, record: Row) -> list[Row] | None:
+    """Return stored records that may be the same, or None if the kind is not compared.
+
+    They are looked for before the write, which others would have to wait for.
+    """
+    if kind.name not in LIKE:
+        return None
+    state = request.app.state
+    model = None if isinstance(state.text_model.nearest, NoModel) else state.text_model.nearest
+
+    def work(connection: Connection) -> list[Row]:
+        return LIKE[kind.name](connection, record, state.synonyms, model)
+
+    return await read_connection.read(request, work, in_thread=True)
 
 
 def _claim_of(kind: RecordType, given: Row, path: dict[str, str]) -> Row:
@@ -256,7 +300,7 @@ def _add(kind: RecordType, verb: str) -> None:
         methods=[method],
         name=f"{verb}_{kind.name}",
         status_code=201 if verb == "create" else 200,
-        response_model=RecordOut,
+        response_model=NewRecordOut if verb == "create" and kind.name in LIKE else RecordOut,
         responses=NEW_ERRORS if verb == "create" else WRITE_ERRORS,
         description=_sentence(verb, kind),
         openapi_extra=extra,

@@ -13,12 +13,14 @@ from api.http import read_connection
 from api.http.errors import LIST_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
+from api.http.text_model import TextModel
 from api.http.write_transaction import read_input, taking
 from models.core import vocabularies as v
 from models.core.notice import GENERAL, NOTICE
 from models.core.types import Strict, Text
 from models.read import matching
 from models.read.filters import AS_OF, Day
+from models.search.embedding import NoModel
 from models.search.sentences import split_sentences
 from models.search.synonyms import Synonyms
 
@@ -113,16 +115,23 @@ async def match_claims(request: Request) -> Response:
     has an empty list.
     """
     given = await read_input(request, MatchIn)
-    work = partial(_answer, given, request.app.state.synonyms)
+    work = partial(_answer, given, request.app.state.synonyms, request.app.state.text_model)
     return await read_connection.read(request, work, in_thread=True)
 
 
-def _answer(given: MatchIn, synonyms: Synonyms, connection: Connection) -> Response:
-    return Response(to_json(match(given, synonyms, connection)), media_type="application/json")
+def _answer(
+    given: MatchIn, synonyms: Synonyms, text_model: TextModel, connection: Connection
+) -> Response:
+    content = to_json(match(given, synonyms, text_model, connection))
+    return Response(content, media_type="application/json")
 
 
-def match(given: MatchIn, synonyms: Synonyms, connection: Connection) -> dict[str, Any]:
+def match(
+    given: MatchIn, synonyms: Synonyms, text_model: TextModel, connection: Connection
+) -> dict[str, Any]:
     """Return the members of `Matched` for a text or sentences."""
+    note, nearest = text_model.note, text_model.nearest
+    model = None if isinstance(nearest, NoModel) else nearest
     places: list[tuple[int | None, int | None]]
     if given.text is None:
         sentences = given.sentences or []
@@ -138,6 +147,7 @@ def match(given: MatchIn, synonyms: Synonyms, connection: Connection) -> dict[st
         day=given.as_of,
         limit=given.limit,
         min_score=given.min_score,
+        model=model,
     )
     data = [
         {
@@ -148,7 +158,8 @@ def match(given: MatchIn, synonyms: Synonyms, connection: Connection) -> dict[st
         }
         for sentence, (start, end), claims in zip(sentences, places, matched, strict=True)
     ]
-    return {"data": data, "method": "words", "note": None, "notice": NOTICE}
+    method = "words" if model is None else "words_and_model"
+    return {"data": data, "method": method, "note": note, "notice": NOTICE}
 
 
 def _claim(match: matching.Match) -> dict[str, Any]:

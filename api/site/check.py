@@ -12,7 +12,6 @@ from api.http import read_connection
 from api.http.read_route import ParsedRoute
 from api.routes.match import MOST_CHARACTERS, MatchIn, match
 from api.site.pages import PageRoute, page
-from models.search.synonyms import Synonyms
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 # A pasted text comes in the body, so that it stands in no address and in no log.
@@ -45,7 +44,7 @@ async def check_text(request: Request) -> Response:
         given = MatchIn(text=text, as_of=day or None)
     except ValidationError as error:
         return _page(request, text=text, day=day, fault=_fault(error, text))
-    work = partial(_show, request, given, text, day, request.app.state.synonyms)
+    work = partial(_show, request, given, text, day)
     return await read_connection.read(request, work, in_thread=True)
 
 
@@ -66,10 +65,10 @@ def _show(
     given: MatchIn,
     text: str,
     day: str,
-    synonyms: Synonyms,
     connection: Connection,
 ) -> Response:
-    matched = match(given, synonyms, connection)
+    state = request.app.state
+    matched = match(given, state.synonyms, state.text_model, connection)
     return _page(
         request,
         text=text,

@@ -6,8 +6,9 @@ it: the words that may turn it round are given for a person to read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from itertools import chain
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from models.read.listings import document
 from models.records.record_types import batches
 from models.records.serializers import Row
 from models.search import likeness, ranking, record_texts
-from models.search.index import claim_search, claim_word
+from models.search.index import LABEL_WORDS, claim_search
 from models.search.likeness import Wordings
 from models.search.sentences import denying_words
 from models.search.synonyms import Synonyms
@@ -29,14 +30,14 @@ from models.search.word_counts import number_of_records, records_with
 
 # A sentence is compared with the claims that have its rarest words: with so many rows of words, of
 # which the claims with the most weight are compared in full.
-MAX_ROWS = 4_000
-COMPARED = 60
-# What the model and the words count for, where both have a score. On SciFact any share of the model
-# from 0.6 to 0.75 is as good, so this is no fine tuning.
-SHARE_OF_MODEL = 0.7
+MAX_ROWS = 2_000
+COMPARED = 30
+# What the model counts for; the rest is the share of a claim's words that the sentence has. On
+# SciFact any share of the model from 0.6 to 0.75 is as good, so this is no fine tuning.
+SHARE_OF_MODEL = 0.65
 # Claims with a lower score say something else. The two kinds of score are spread differently.
 MIN_SCORE_OF_WORDS = 0.3
-MIN_SCORE_WITH_MODEL = 0.4
+MIN_SCORE_WITH_MODEL = 0.55
 
 
 class Model(Protocol):
@@ -47,7 +48,7 @@ class Model(Protocol):
         connection: Connection,
         texts: Sequence[str],
         limit: int,
-        also: Sequence[Iterable[str]] = (),
+        also: Sequence[Collection[str]] = (),
     ) -> list[dict[str, float]]:
         """Return for each text the cosines of its nearest claims, and of those in `also`."""
         ...
@@ -75,9 +76,13 @@ class Match:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """How like a sentence a claim is: by the best of its labels and quotes, by number."""
+    """How like a sentence a claim is: by the best of its labels and quotes, by number.
+
+    `share` is the share of that text's words, by their weight, that the sentence has.
+    """
 
     score: float
+    share: float
     is_exact: bool
     in_quotes: bool
     number: int
@@ -101,14 +106,15 @@ def match_sentences(
     wordings = Wordings(synonyms)
     tokens = [tokenize(sentence) for sentence in sentences]
     found = [
-        _candidates(connection, wordings, [*each, *joined_tokens(sentence)])
+        candidates(connection, "claim", wordings, [*each, *joined_tokens(sentence)])
         for each, sentence in zip(tokens, sentences, strict=True)
     ]
     nearest: Sequence[Mapping[str, float]] = [{}] * len(sentences)
     if model is not None:
         nearest = model.find(connection, sentences, COMPARED, found)
     texts = _read_texts(connection, wordings, {*chain(*found, *nearest)})
-    weights = _weights(connection, wordings, [*map(wordings.words, tokens), *_all_words(texts)])
+    words = [*map(wordings.words, tokens), *_all_words(texts)]
+    weights = weights_of(connection, "claim", wordings, words)
     if min_score is None:
         min_score = MIN_SCORE_OF_WORDS if model is None else MIN_SCORE_WITH_MODEL
     ranked = []
@@ -120,18 +126,23 @@ def match_sentences(
             if claim in texts
         }
         ranked.append(_best(compared, min_score))
-    chosen = {claim for each in ranked for claim in each}
-    claims = _read_claims(connection, chosen, day)
+    # Those that had no evidence by the day are left out, so more are read than are returned.
+    read = limit if day is None else COMPARED
+    claims = _read_claims(connection, {*chain(*(list(each)[:read] for each in ranked))}, day)
     return [
         [_match(sentence, claims[claim], each[claim]) for claim in each if claim in claims][:limit]
         for sentence, each in zip(sentences, ranked, strict=True)
     ]
 
 
-def _candidates(connection: Connection, wordings: Wordings, tokens: Sequence[str]) -> list[str]:
-    """Return the claims that have the most of the rarest words of a sentence, the best first."""
+def candidates(
+    connection: Connection, kind: str, wordings: Wordings, tokens: Sequence[str]
+) -> list[str]:
+    """Return the claims or sources that have the most of the rarest words of a text in their
+    labels, the best first.
+    """
     looked_up = {*chain.from_iterable(map(wordings.tokens, wordings.words(tokens)))}
-    counts = records_with(connection, "claim", looked_up)
+    counts = records_with(connection, kind, looked_up)
     rarest = sorted((count, token) for token, count in counts.items() if count)
     chosen: list[str] = []
     rows = 0
@@ -140,25 +151,26 @@ def _candidates(connection: Connection, wordings: Wordings, tokens: Sequence[str
         if chosen and rows > MAX_ROWS:
             break
         chosen.append(token)
-    among = number_of_records(connection, "claim")
+    among = number_of_records(connection, kind)
+    weights = {token: ranking.inverse_frequency(counts[token], among) ** 2 for token in chosen}
     score: defaultdict[str, float] = defaultdict(float)
-    for token, claim in _rows_with(connection, chosen):
-        score[claim] += ranking.inverse_frequency(counts[token], among) ** 2
-    best = sorted(score.items(), key=lambda item: (-item[1], item[0]))
-    return [claim for claim, _ in best[:COMPARED]]
+    for token, record in _rows_with(connection, kind, chosen):
+        score[record] += weights[token]
+    return nsmallest(COMPARED, score, key=lambda record: (-score[record], record))
 
 
-def _rows_with(connection: Connection, tokens: Sequence[str]) -> Sequence[Sequence[str]]:
+def _rows_with(connection: Connection, kind: str, tokens: Sequence[str]) -> Sequence[Sequence[str]]:
     if not tokens:
         return ()
     wanted = padded(tokens)
+    words = LABEL_WORDS[kind]
 
     def build() -> Select[Any]:
-        columns = select(claim_word.c.word, claim_word.c.claim)
-        rows = columns.where(is_one_of(claim_word.c.word, wanted))
+        columns = select(words.c.word, words.c[kind])
+        rows = columns.where(is_one_of(words.c.word, wanted))
         return rows.limit(bindparam("most", type_=Integer))
 
-    key = ("claims with words", len(wanted))
+    key = ("records with words", kind, len(wanted))
     return fetch(connection, key, build, {**wanted, "most": MAX_ROWS})[1]
 
 
@@ -210,14 +222,14 @@ def _all_words(texts: Mapping[str, _Texts]) -> Iterable[set[str]]:
             yield text.words
 
 
-def _weights(
-    connection: Connection, wordings: Wordings, texts: Iterable[set[str]]
+def weights_of(
+    connection: Connection, kind: str, wordings: Wordings, texts: Iterable[set[str]]
 ) -> dict[str, float]:
-    """Return the weight of each word."""
+    """Return the weight of each word of texts among the labels of claims or sources."""
     words = {*chain.from_iterable(texts)}
     tokens = {*chain.from_iterable(map(wordings.tokens, words))}
-    counts = records_with(connection, "claim", tokens)
-    among = number_of_records(connection, "claim")
+    counts = records_with(connection, kind, tokens)
+    among = number_of_records(connection, kind)
     return {
         word: ranking.inverse_frequency(wordings.records(word, counts), among) for word in words
     }
@@ -229,8 +241,8 @@ def _compare(sentence: _Text, claim: _Texts, weights: Mapping[str, float]) -> _C
     for in_quotes, texts in ((False, claim.labels), (True, claim.quotes)):
         for number, text in enumerate(texts):
             is_exact = likeness.is_quote(sentence.tokens, text.tokens)
-            score = likeness.cosine(sentence.words, text.words, weights)
-            comparisons.append(_Comparison(score, is_exact, in_quotes, number))
+            score, share = likeness.compare(sentence.words, text.words, weights)
+            comparisons.append(_Comparison(score, share, is_exact, in_quotes, number))
     return max(comparisons, key=lambda each: (each.is_exact, each.score))
 
 
@@ -238,7 +250,7 @@ def _mixed(comparison: _Comparison, by_model: float | None) -> _Comparison:
     """Return a comparison with the score of words and model together, where both are known."""
     if by_model is None:
         return comparison
-    score = SHARE_OF_MODEL * by_model + (1 - SHARE_OF_MODEL) * comparison.score
+    score = SHARE_OF_MODEL * by_model + (1 - SHARE_OF_MODEL) * comparison.share
     return replace(comparison, score=max(0.0, min(1.0, score)))
 
 

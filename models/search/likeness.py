@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import sqrt
 
+from models.database.full_text import Phrase
 from models.search.synonyms import Synonyms
 from models.search.tokenizer import BREAK, STOP_TOKENS
 
 # A shorter text that stands in another one says too little to be its quote.
 SHORTEST_QUOTE = 4
+_BETWEEN = f" {BREAK} "
 
 
 class Wordings:
@@ -22,6 +24,7 @@ class Wordings:
 
     def __init__(self, synonyms: Synonyms) -> None:
         self._synonyms = synonyms
+        self._first_words = {wording[0] for wording in synonyms}
         self._longest = max(map(len, synonyms), default=1)
 
     def words(self, tokens: Sequence[str]) -> set[str]:
@@ -32,43 +35,48 @@ class Wordings:
         words: set[str] = set()
         start = 0
         while start < len(tokens):
-            length = min(self._longest, len(tokens) - start)
-            while length > 1 and tuple(tokens[start : start + length]) not in self._synonyms:
-                length -= 1
-            wording = tuple(tokens[start : start + length])
-            words.add(" ".join(self._synonyms.get(wording, (wording,))[0]))
-            start += length
+            wording = self._wording(tokens, start)
+            words.add(" ".join(self._synonyms[wording][0]) if wording else tokens[start])
+            start += len(wording) or 1
         return words - STOP_TOKENS
+
+    def _wording(self, tokens: Sequence[str], start: int) -> Phrase:
+        """Return the longest wording with others of its meaning that begins here, or no word."""
+        if tokens[start] in self._first_words:
+            for length in range(min(self._longest, len(tokens) - start), 0, -1):
+                wording = tuple(tokens[start : start + length])
+                if wording in self._synonyms:
+                    return wording
+        return ()
 
     def tokens(self, word: str) -> set[str]:
         """Return the tokens by which texts with a word, or one that means the same, are found."""
-        phrases = self._synonyms.get(tuple(word.split(" ")), (word.split(" "),))
-        return set(chain.from_iterable(phrases))
+        phrases = self._synonyms.get(tuple(word.split(" ")))
+        return set(chain.from_iterable(phrases)) if phrases else {word}
 
     def records(self, word: str, counts: Mapping[str, int]) -> int:
         """Return in how many records a word stands, from the numbers of its tokens."""
-        phrases = self._synonyms.get(tuple(word.split(" ")), (word.split(" "),))
+        phrases = self._synonyms.get(tuple(word.split(" ")))
+        if phrases is None:
+            return counts[word]
         return max(min(counts[token] for token in phrase) for phrase in phrases)
 
 
 def split_texts(indexed: str) -> list[list[str]]:
     """Return the tokens of each text in a row of words of the index."""
-    texts: list[list[str]] = [[]]
-    for token in indexed.split():
-        if token == BREAK:
-            texts.append([])
-        else:
-            texts[-1].append(token)
-    return texts
+    return [text.split() for text in indexed.split(_BETWEEN)] if indexed else []
 
 
-def cosine(words: set[str], others: set[str], weights: Mapping[str, float]) -> float:
-    """Return the likeness of two texts, 0 to 1."""
+def compare(words: set[str], others: set[str], weights: Mapping[str, float]) -> tuple[float, float]:
+    """Return the likeness of two texts, and the share of the second that stands in the first.
+
+    Both are from 0 to 1.
+    """
     shared = sum(weights[word] ** 2 for word in words & others)
     if not shared:
-        return 0.0
-    lengths = [sum(weights[word] ** 2 for word in each) for each in (words, others)]
-    return min(1.0, shared / sqrt(lengths[0] * lengths[1]))
+        return 0.0, 0.0
+    first, second = (sum(weights[word] ** 2 for word in each) for each in (words, others))
+    return min(1.0, shared / sqrt(first * second)), min(1.0, shared / second)
 
 
 def is_quote(tokens: Sequence[str], others: Sequence[str]) -> bool:

@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.settings import ROOT
 from models.read import matching
 from models.read.matching import match_sentences
-from models.search.likeness import Wordings, cosine, is_quote
+from models.search import embedding, vectors
+from models.search.embedding import NoModel
+from models.search.likeness import Wordings, compare, is_quote
+from models.search.nearest import Nearest
 from models.search.sentences import denying_words, split_sentences
-from models.search.synonyms import build_synonyms
+from models.search.synonyms import build_synonyms, read_abbreviations, read_synonyms
 from models.search.word_counts import records_with
 from tests.api.curating import Desk
 from tests.api.requests import get_json, problem
@@ -21,6 +25,7 @@ TEXT = (
     "It may flow very slowly, leading to swelling or leakage of red blood cells into the brain or"
     " spine."
 )
+SYNONYMS = read_synonyms(ROOT / "seed_data")
 HTML = {"Accept": "text/html"}
 
 
@@ -162,8 +167,10 @@ def test_likeness_knows_words_that_mean_the_same() -> None:
     wordings = Wordings(build_synonyms([["ms", "multiple sclerosis"]], "here"))
     short, long = (wordings.words(each.split()) for each in ("ms hurt", "multipl sclerosi hurt"))
     assert short == long == {"ms", "hurt"}
-    assert cosine(short, long, {"ms": 1.0, "hurt": 2.0}) == 1
-    assert cosine(short, {"other"}, {"ms": 1.0, "hurt": 2.0, "other": 3.0}) == 0
+    assert compare(short, long, {"ms": 1.0, "hurt": 2.0}) == (1, 1)
+    assert compare(short, {"other"}, {"ms": 1.0, "hurt": 2.0, "other": 3.0}) == (0, 0)
+    likeness, share = compare(short, {"ms"}, {"ms": 1.0, "hurt": 2.0})
+    assert (round(likeness, 3), share) == (0.447, 1)
     assert is_quote(["a", "b", "c", "d"], ["x", "a", "b", "c", "d", "y"])
     assert not is_quote(["a", "b", "c"], ["x", "a", "b", "c", "y"])
     assert is_quote(["a"], ["a"])
@@ -186,3 +193,52 @@ def test_the_page_shows_a_pasted_text_and_keeps_nothing(client: TestClient) -> N
     shown = client.post("/check", data={"text": "CCSVI causes MS.", "as_of": "2009"}).text
     assert "status-unconfirmed" in shown
     assert "None of its 1 sentence is" in client.post("/check", data={"text": "Fine."}).text
+
+
+def test_new_claims_and_sources_are_compared_with_stored_ones(desk: Desk) -> None:
+    def post(path: str, **record: Any) -> dict[str, Any]:
+        created: dict[str, Any] = desk.must(201, "anna", "POST", f"/v1/{path}", record)
+        return created
+
+    claim = post("claims", id="ms-from-ccsvi", statement="CCSVI causes M.S.", kind="finding")
+    assert claim["possible_duplicates"][0]["id"] == "ccsvi-causes-ms"
+    other = post("claims", id="fine", statement="The weather is fine.", kind="finding")
+    assert other["possible_duplicates"] == []
+    source = get_json(desk.client, "/v1/sources/traboulsee-2014")
+    again = post(
+        "sources",
+        id="another",
+        type="article-journal",
+        title=source["title"].upper(),
+        issued="2015",
+    )
+    (like,) = again["possible_duplicates"]
+    assert (like["id"], like["score"]) == ("traboulsee-2014", 1)
+    # What waits for review is private, so that it is nobody's duplicate.
+    assert "fine" not in str(
+        post("claims", id="fine-2", statement="The weather is fine.", kind="finding")
+    )
+
+
+def test_the_model_finds_more_of_the_paraphrases(seeded: Store) -> None:
+    """Of thirty at least 28 are among the first three with the model."""
+    loaded = embedding.load()
+    assert not isinstance(loaded, NoModel), loaded
+    sentences = [sentence for sentence, _ in PARAPHRASES]
+    with seeded.database.read(unlimited=True) as connection:
+        claims = vectors.accepted_claims(connection)
+    vectors.fill(seeded.database, loaded, claims)
+    nearest = Nearest(loaded, read_abbreviations(ROOT / "seed_data"))
+    with seeded.database.read(unlimited=True) as connection:
+        answer = match_sentences(
+            connection, sentences, SYNONYMS, min_score=0, model=nearest, limit=3
+        )
+        (odd,) = match_sentences(
+            connection, ["Bananas are rich in potassium."], SYNONYMS, model=nearest
+        )
+    found = [
+        claim in [match.claim for match in matches]
+        for (_, claim), matches in zip(PARAPHRASES, answer, strict=True)
+    ]
+    assert sum(found) >= 28
+    assert odd == []
