@@ -16,13 +16,17 @@ def mcp(
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Answer an agent on standard input and output (Model Context Protocol); only reads."""
+    """Answer an agent on standard input and output (Model Context Protocol).
+
+    It only reads; the vectors of claims alone are made where they are missing, as a server does.
+    """
     # Imported here, since no other command needs the routes and the protocol.
     with without_garbage_collection():
         from api.http.server import logs
+        from api.http.text_model import TextModel
         from api.mcp import door
         from api.mcp.reading import ProcessReading, Surroundings
-        from models.search.synonyms import read_synonyms
+        from models.search.synonyms import read_abbreviations, read_synonyms
 
         if not door.is_installed():
             typer.echo(door.MISSING, err=True)
@@ -34,5 +38,12 @@ def mcp(
     with open_database(database_url or settings.database_url, settings.read_seconds) as database:
         migrate_if_needed(database)
         logging.config.dictConfig(logs(settings))
-        surroundings = Surroundings(base.rstrip("/"), read_synonyms(settings.seed_dir))
-        over_standard_streams(lambda _request: ProcessReading(database, surroundings))
+        synonyms = read_synonyms(settings.seed_dir)
+        abbreviations = read_abbreviations(settings.seed_dir)
+        text_model = TextModel(database, abbreviations, wanted=settings.match_model)
+        surroundings = Surroundings(base.rstrip("/"), synonyms, text_model)
+        text_model.start()
+        try:
+            over_standard_streams(lambda _request: ProcessReading(database, surroundings))
+        finally:
+            text_model.stop()

@@ -12,6 +12,7 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from api.http import read_connection
+from api.http.text_model import TextModel
 from models.database.connections import Database
 from models.search.synonyms import Synonyms
 
@@ -21,10 +22,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an answer takes that is in no record: the address of the pages, and synonyms."""
+    """What an answer takes that is in no record: the address of the pages, synonyms, the model of
+    texts.
+    """
 
     base: str
     synonyms: Synonyms
+    text_model: TextModel
 
 
 class Reading(Protocol):
@@ -54,7 +58,8 @@ class RequestReading:
     def surroundings(self) -> Surroundings:
         """Return what an answer takes: addresses are those by which the agent asks."""
         base = str(self.request.base_url).rstrip("/")
-        return Surroundings(base, self.request.app.state.synonyms)
+        state = self.request.app.state
+        return Surroundings(base, state.synonyms, state.text_model)
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Return the result of work that waits for its turn among the client's reads."""

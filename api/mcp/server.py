@@ -1,6 +1,6 @@
 """The server of the Model Context Protocol: the only module that imports its SDK.
 
-It is imported where agents are served alone, since that takes a second.
+Only what serves agents imports it, since that takes long.
 """
 
 import logging

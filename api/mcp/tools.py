@@ -239,7 +239,7 @@ def check_text(around: Surroundings, connection: Connection, asked: TextArgument
     says whether a sentence affirms or denies.
     """
     given = MatchIn(text=asked.text, as_of=asked.as_of, limit=CLAIMS_OF_SENTENCE)
-    matched = match(given, around.synonyms, connection)
+    matched = match(given, around.synonyms, around.text_model, connection)
     stated = [each for each in matched["data"] if each["claims"] and each["start"] >= asked.start]
     sentences = [_sentence(around, asked.as_of, each) for each in stated]
     shown = fitting(sentences)

@@ -85,6 +85,8 @@ def over_standard_streams(store: Store, asking: Callable[[Agent], Awaitable[Resu
         command=sys.executable,
         args=[*COMMAND[1:], "mcp", "--database-url", store.url, "--url", HOST],
         cwd=ROOT,
+        # The SDK passes on hardly anything of this process's own.
+        env={"CLAIMBASE_MATCH_MODEL": "false"},
     )
 
     async def run() -> Result:
