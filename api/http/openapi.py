@@ -88,6 +88,8 @@ def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
     name = schema.get("$ref", "").rpartition("/")[2]
     if name == "RecordOut":
         return example("get_record")
+    if name == "NewRecordOut":
+        return {**example("get_record"), "possible_duplicates": []}
     if name == "RecordList":
         return {"data": [example("get_record")]}
     return example(operation)

@@ -101,5 +101,9 @@ def _marks(highlights: Mapping[str, str]) -> Row:
     They are HTML already, in which only the marks are elements.
     """
     own = highlights.get("statement") or highlights.get("title")
-    others = [html for name, html in highlights.items() if name not in ("statement", "title")]
+    others = [
+        f"Also said: {html}" if name.startswith("wordings/") else html
+        for name, html in highlights.items()
+        if name not in ("statement", "title")
+    ]
     return {"own": own, "others": others[:PLACES_SHOWN]}

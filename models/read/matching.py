@@ -78,7 +78,8 @@ class Match:
 class _Comparison:
     """How like a sentence a claim is: by the best of its labels and quotes, by number.
 
-    `share` is the share of that text's words, by their weight, that the sentence has.
+    `share` is the share of that text's words, by their weight, that the sentence has. `by_model`
+    says that the score is that of words and model together.
     """
 
     score: float
@@ -86,6 +87,7 @@ class _Comparison:
     is_exact: bool
     in_quotes: bool
     number: int
+    by_model: bool = False
 
 
 def match_sentences(
@@ -115,8 +117,6 @@ def match_sentences(
     texts = _read_texts(connection, wordings, {*chain(*found, *nearest)})
     words = [*map(wordings.words, tokens), *_all_words(texts)]
     weights = weights_of(connection, "claim", wordings, words)
-    if min_score is None:
-        min_score = MIN_SCORE_OF_WORDS if model is None else MIN_SCORE_WITH_MODEL
     ranked = []
     for each, by_words, by_model in zip(tokens, found, nearest, strict=True):
         sentence = _Text.read(wordings, each)
@@ -251,12 +251,18 @@ def _mixed(comparison: _Comparison, by_model: float | None) -> _Comparison:
     if by_model is None:
         return comparison
     score = SHARE_OF_MODEL * by_model + (1 - SHARE_OF_MODEL) * comparison.share
-    return replace(comparison, score=max(0.0, min(1.0, score)))
+    return replace(comparison, score=max(0.0, min(1.0, score)), by_model=True)
 
 
-def _best(compared: Mapping[str, _Comparison], min_score: float) -> dict[str, _Comparison]:
+def _is_enough(comparison: _Comparison, min_score: float | None) -> bool:
+    if min_score is None:
+        min_score = MIN_SCORE_WITH_MODEL if comparison.by_model else MIN_SCORE_OF_WORDS
+    return comparison.is_exact or comparison.score >= min_score
+
+
+def _best(compared: Mapping[str, _Comparison], min_score: float | None) -> dict[str, _Comparison]:
     """Return the claims that are like enough, exact quotes first, then by their score."""
-    good = (item for item in compared.items() if item[1].is_exact or item[1].score >= min_score)
+    good = (item for item in compared.items() if _is_enough(item[1], min_score))
     ordered = sorted(good, key=lambda item: (not item[1].is_exact, -item[1].score, item[0]))
     return dict(ordered[:COMPARED])
 
