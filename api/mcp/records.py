@@ -151,7 +151,12 @@ def _claim_text(
         yield _line_text(line, sources[line["source"]], part_of.get(line["id"]))
     for relation in parts["relations"]:
         note = f": {relation['note']}" if relation["note"] else ""
-        yield f"Relation: {relation['type']} claim/{relation['target']}{note}"
+        yield f"Relation ({relation['status']}): {_tie(relation['type'], relation['target'])}{note}"
+        for line in relation["evidence"]:
+            yield _line_text(line, sources[line["source"]], None)
+    for assessment in parts["assessments"]:
+        judged = (assessment[name] for name in ("assessed", "status", "verdict", "rationale"))
+        yield f"Assessed by {assessment['assessor']}: {', '.join(filter(None, judged))}"
     for occurrence in parts["occurrences"]:
         where = sources[occurrence["source"]]["citation"]
         quote = f": «{occurrence['quote']}»" if occurrence["quote"] else ""
@@ -169,7 +174,22 @@ def _line_text(line: Mapping[str, Any], source: Mapping[str, Any], part: str | N
     ]
     cited = " ".join(filter(None, [source["citation"], doi_of(source)]))
     told = ", ".join(filter(None, about))
-    return f"- {line['direction']} ({told}): {line['finding']} — {cited} [evidence/{line['id']}]"
+    relation = _relation_of(line)
+    on = f" that it {relation}" if relation else ""
+    return (
+        f"- {line['direction']}{on} ({told}): {line['finding']} — {cited} [evidence/{line['id']}]"
+    )
+
+
+def _tie(kind: str, target: str) -> str:
+    return f"{kind.replace('_', ' ')} claim/{target}"
+
+
+def _relation_of(line: Mapping[str, Any]) -> str | None:
+    """Return the relation that a line of evidence bears on, or None if it bears on the claim."""
+    if line["bears_on"] == "claim":
+        return None
+    return _tie(line["relation_type"], line["relation_target"])
 
 
 def _announced(integrity: str) -> str | None:
@@ -183,6 +203,7 @@ def brief_line(base: str, line: Mapping[str, Any], source: Mapping[str, Any]) ->
         {
             "id": f"evidence/{line['id']}",
             "claim": f"claim/{line['claim']}",
+            "on_relation": _relation_of(line),
             "direction": line["direction"],
             "level": line["level"],
             "design": line["study_design"],

@@ -175,11 +175,15 @@ def test_every_record_is_fetched_whole(ask: Ask, client: TestClient) -> None:
         text = all_text(ask, f"claim/{claim['id']}")
         assert claim["statement"] in text
         assert f"Status: {claim['status']} since {claim['status_since']}" in text
-        for line in claim["evidence"]:
+        on_relations = [line for tied in claim["relations"] for line in tied["evidence"]]
+        for line in (*claim["evidence"], *on_relations):
             assert f"[evidence/{line['id']}]" in text
             assert line["finding"] in text
         for relation in claim["relations"]:
-            assert f"{relation['type']} claim/{relation['target']}" in text
+            tie = f"{relation['type'].replace('_', ' ')} claim/{relation['target']}"
+            assert f"Relation ({relation['status']}): {tie}" in text
+        for assessment in claim["assessments"]:
+            assert assessment["rationale"] in text
     for source in all_sources(client)[::5]:
         fetched = ask("fetch", id=f"source/{source['id']}")
         assert fetched["metadata"]["citation"] == source["citation"]
@@ -223,8 +227,12 @@ def test_a_claim_is_told_as_of_a_day(ask: Ask, client: TestClient) -> None:
 def test_all_evidence_is_found_in_pages(ask: Ask, client: TestClient) -> None:
     for claim in all_claims(client)[::3]:
         found = all_pages(ask, "find_evidence", "evidence", claim=f"claim/{claim['id']}", limit=25)
-        expected = ids(client, f"/v1/evidence?claim={claim['id']}&sort=level,-published")
-        assert [each["id"] for each in found] == [f"evidence/{line}" for line in expected]
+        path = f"/v1/evidence?claim={claim['id']}&sort=level,-published&limit=200"
+        expected = get_json(client, path)["data"]
+        assert [each["id"] for each in found] == [f"evidence/{line['id']}" for line in expected]
+        assert ["on_relation" in each for each in found] == [
+            line["bears_on"] == "relation" for line in expected
+        ]
     found = all_pages(
         ask, "find_evidence", "evidence", query="reflux", direction="disputes", level_lte="4"
     )
