@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import fastapi_offline
@@ -207,13 +207,10 @@ def create_app(settings: Settings) -> Application:
         text_model.start()
         app.state.readers.stopping = False
         metrics = app.state.metrics
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(streams.polling())
-            if metrics:
-                await stack.enter_async_context(metrics.watching(app))
-            if door.is_installed():
-                await stack.enter_async_context(door.opened(app))
+        app.state.door = door.Door()
+        async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield
+        await app.state.door.close()
         await to_thread.run_sync(text_model.stop)
         files.close()
         database.close()

@@ -1,11 +1,13 @@
 """The route at which agents ask: `/mcp`, streamable HTTP, one answer in JSON to each request."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import request_body
@@ -37,14 +39,39 @@ def is_installed() -> bool:
     return find_spec("mcp") is not None
 
 
-@asynccontextmanager
-async def opened(app: FastAPI) -> AsyncIterator[None]:
-    """Answer agents while the context lasts."""
-    from api.mcp.server import over_http
+class Door:
+    """What answers agents. It opens for the first of them, since the SDK takes long to import."""
 
-    async with over_http(RequestReading) as answering:
-        app.state.agents = answering
-        yield
+    def __init__(self) -> None:
+        self._closing = asyncio.Event()
+        self._open: asyncio.Task[None] | None = None
+        self._app: asyncio.Future[ASGIApp] | None = None
+
+    async def application(self) -> ASGIApp:
+        """Return the application of the SDK, which may have to be started."""
+        if self._app is None:
+            self._app = asyncio.get_running_loop().create_future()
+            self._open = asyncio.create_task(self._stay_open(self._app))
+        # A client that leaves does not close the door for the others who wait.
+        return await asyncio.shield(self._app)
+
+    async def close(self) -> None:
+        """Close the door, if it was opened."""
+        self._closing.set()
+        if self._open is not None:
+            await self._open
+
+    async def _stay_open(self, opened: "asyncio.Future[ASGIApp]") -> None:
+        try:
+            server = await to_thread.run_sync(import_module, "api.mcp.server")
+            async with server.over_http(RequestReading) as app:
+                opened.set_result(app)
+                await self._closing.wait()
+        except Exception as error:
+            # Told to each who asks: a 500, and the log has what it is.
+            if opened.done():
+                raise
+            opened.set_exception(error)
 
 
 @router.post("/mcp", name="ask_as_agent")
@@ -55,7 +82,8 @@ async def answer(request: Request, caller: Caller) -> Response:  # noqa: ARG001
     refuse_origin(request, settings.cors_origins)
     # What is no JSON, or too much of it, is refused as everywhere.
     await request_body.read_json(request)
-    return Exchange(request.app.state.agents, await request.body())
+    app = await request.app.state.door.application()
+    return Exchange(app, await request.body())
 
 
 def refuse_host(request: Request, names: Sequence[str]) -> None:

@@ -510,6 +510,18 @@ def test_a_fault_of_ours_tells_nothing_of_the_inside(
     assert "the inside" in caplog.text
 
 
+def test_an_sdk_that_cannot_be_used_is_a_fault_of_ours(
+    shared: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_name: str) -> None:
+        raise ImportError("another version")
+
+    monkeypatch.setattr(door, "import_module", broken)
+    for answer in asked(shared, {"headers": JSON}, {"headers": JSON}):
+        assert problem(answer)["code"] == "internal_error"
+    assert "another version" in caplog.text
+
+
 def test_without_the_extra_there_is_no_door(shared: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "find_spec", lambda _name: None)
     (answer,) = asked(shared, {"headers": JSON})
