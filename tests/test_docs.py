@@ -7,6 +7,7 @@ wrongly.
 import contextlib
 import importlib
 import io
+import json
 import re
 import shlex
 from pathlib import Path
@@ -117,7 +118,7 @@ def examples() -> list[str]:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         code = "\n".join(blocks(text, "sh", "js", "python", "html"))
-        found += re.findall(re.escape(SERVED) + r"(/[^'\"\s]*)", code)
+        found += re.findall(re.escape(SERVED) + r"(/[^'\"\s]*+)(?!' --json)", code)
         found += re.findall(r"^GET (/\S+)", text, flags=re.MULTILINE)
     return found
 
@@ -142,7 +143,11 @@ def ask(client: TestClient, command: str) -> str:
         name, _, value = arguments[1].partition(": ")
         headers[name] = value
         arguments = arguments[2:]
-    (url,) = arguments
+    url, *sent = arguments
+    if sent:
+        option, body = sent
+        assert option == "--json"
+        return client.post(url.removeprefix(SERVED), json=json.loads(body), headers=headers).text
     return client.get(url.removeprefix(SERVED), headers=headers).text
 
 

@@ -22,7 +22,7 @@ RECOUNTED_AFTER = 0.01
 
 # So many words whose records were counted are remembered, and so many are counted at once.
 MAX_REMEMBERED = 200_000
-AT_ONCE = 128
+WORDS_A_STATEMENT = 128
 
 
 @dataclass
@@ -50,8 +50,8 @@ def records_with(connection: Connection, kind: str, words: Iterable[str]) -> dic
     known = _current_counts(connection, LABELS_OF[kind]).words
     wanted = dict.fromkeys(words)
     missing = [word for word in wanted if word not in known]
-    for start in range(0, len(missing), AT_ONCE):
-        batch = missing[start : start + AT_ONCE]
+    for start in range(0, len(missing), WORDS_A_STATEMENT):
+        batch = missing[start : start + WORDS_A_STATEMENT]
         known.update(zip(batch, _count_words(connection, LABELS_OF[kind], batch), strict=True))
     return {word: known[word] for word in wanted}
 

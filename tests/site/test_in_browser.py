@@ -30,6 +30,7 @@ PATHS = (
     "/topics/iron",
     "/topics/iron/matrix",
     "/search?q=vein+iron",
+    "/check",
     "/changes",
     "/about/status-rules",
     "/curate",

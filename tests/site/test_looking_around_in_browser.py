@@ -90,3 +90,21 @@ def test_search_needs_no_script(pages: Pages) -> None:
     page.get_by_label("Search", exact=True).fill("iron")
     page.get_by_label("Search", exact=True).press("Enter")
     expect(page.locator("h1")).to_have_text("Found for “iron”")
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_a_pasted_text_is_marked(with_script: bool, pages: Pages) -> None:
+    page = pages.open(viewport=NARROW, java_script_enabled=with_script)
+    page.goto("/check")
+    page.get_by_label("Text, at most").fill("CCSVI does not cause MS. The weather is fine.")
+    page.get_by_label("As of").fill("2010")
+    page.get_by_role("button", name="Check").click()
+    marked = page.locator(".checked mark")
+    expect(marked).to_have_text("CCSVI does not cause MS.")
+    expect(marked).to_have_class(re.compile("status-contested"))
+    expect(page.get_by_text("Read closely").first).to_be_visible()
+    expect(page.get_by_label("Text, at most")).to_have_value(re.compile("weather"))
+    assert "weather" not in page.url
+    if with_script:
+        for _ in looks(page):
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
