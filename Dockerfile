@@ -9,7 +9,8 @@ RUN python -m venv /app/.venv
 ENV PATH=/app/.venv/bin:$PATH
 
 # The dependencies come first, so that a change of the code does not install them again. With
-# --build-arg REQUIREMENTS=match the image has the model by which texts are matched to claims, too.
+# --build-arg REQUIREMENTS=match the image has the model by which texts are matched to claims, too,
+# and with REQUIREMENTS=all also the door for agents.
 ARG REQUIREMENTS=run
 COPY requirements requirements
 RUN pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/${REQUIREMENTS}.txt

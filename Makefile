@@ -38,7 +38,8 @@ bench-match: $(VENV)/dev.stamp
 lock:
 	uv pip compile pyproject.toml --extra postgres --group build $(LOCK) -o requirements/run.txt
 	uv pip compile pyproject.toml --extra postgres --extra match --group build -c requirements/run.txt $(LOCK) -o requirements/match.txt
-	uv pip compile pyproject.toml --extra postgres --extra match --group build --group dev -c requirements/match.txt $(LOCK) -o requirements/dev.txt
+	uv pip compile pyproject.toml --all-extras --group build -c requirements/match.txt $(LOCK) -o requirements/all.txt
+	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements/all.txt $(LOCK) -o requirements/dev.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Writes the examples of the OpenAPI document anew from the seed content.

@@ -39,6 +39,7 @@ from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
 from api.http.text_model import TextModel
+from api.mcp import door
 from api.routes import (
     api_keys,
     changes,
@@ -136,6 +137,10 @@ SENT_HEADERS = [
     "If-Match",
     "If-None-Match",
     "Last-Event-ID",
+    # What agents in a browser send.
+    "Mcp-Method",
+    "Mcp-Name",
+    "Mcp-Protocol-Version",
     "X-Request-ID",
 ]
 SHOWN_HEADERS = [
@@ -202,8 +207,10 @@ def create_app(settings: Settings) -> Application:
         text_model.start()
         app.state.readers.stopping = False
         metrics = app.state.metrics
+        app.state.door = door.Door()
         async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
             yield
+        await app.state.door.close()
         await to_thread.run_sync(text_model.stop)
         files.close()
         database.close()
@@ -229,8 +236,13 @@ def create_app(settings: Settings) -> Application:
         lifespan=lifespan,
         middleware=middleware(settings),
         # A list of routes, since FastAPI searches included routers one by one for each request.
-        routes=[route for router in ROUTERS for route in router.routes],
+        routes=[
+            route
+            for router in (*ROUTERS, *([door.router] if door.is_installed() else []))
+            for route in router.routes
+        ],
     )
+    app.state.settings = settings
     app.state.database = database
     app.state.writers = write_transaction.WriterThreads()
     # As many readers have a thread as there are connections; the others wait without a thread.

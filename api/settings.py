@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     cors_origins: Texts = Field(
         default=["*"], description="Origins whose pages may read, as a JSON list."
     )
+    mcp_hosts: Texts = Field(
+        default=["127.0.0.1", "localhost", "::1"],
+        description="Names of the host by which agents may ask at `/mcp`, as a JSON list; with"
+        ' `"*"` any.',
+    )
     workers: int = Field(
         default=1,
         ge=1,

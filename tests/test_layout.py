@@ -30,7 +30,7 @@ ORDER = {
         {"citations"},
         {"http"},
         {"routes"},
-        {"site"},
+        {"mcp", "site"},
         {"main"},
         {"cli"},
         {"__main__"},

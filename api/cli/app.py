@@ -2,7 +2,7 @@
 
 import typer
 
-from api.cli import anchors, database, imports, keys, matching, sources
+from api.cli import agents, anchors, database, imports, keys, matching, sources
 from api.cli.serve import serve
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 # In the order in which the help lists them.
 for command in (
     serve,
+    agents.mcp,
     database.migrate,
     database.seed,
     database.check,

@@ -162,6 +162,18 @@ PROBLEM_TYPES = {
             _challenge(', error="insufficient_scope"'),
         ),
         ProblemType(
+            "origin_refused",
+            403,
+            "origin refused",
+            "Pages of this origin may not ask here; the server's settings name those that may.",
+        ),
+        ProblemType(
+            "misdirected",
+            421,
+            "misdirected",
+            "This is not asked for by that name; the server's settings name the hosts.",
+        ),
+        ProblemType(
             "too_many_requests",
             429,
             "too many requests",
@@ -498,6 +510,10 @@ def _allowed(request: Request) -> list[str]:
 
     Each method is a route of its own, and the router names those of the first route alone.
     """
+    route = request.scope.get("route")
+    if route is not None and not getattr(route, "include_in_schema", True):
+        # What is not in the document, such as a page, has one route.
+        return _with_head(sorted(route.methods))
     paths: dict[str, Any] = request.app.openapi()["paths"]
     fitting = [
         path
@@ -506,13 +522,16 @@ def _allowed(request: Request) -> list[str]:
     ]
     # `/v1/claims/facets` fits `/v1/claims/{claim}` too; the path with the most literal text wins.
     meant = max(fitting, key=lambda path: len(re.sub(r"{\w+}", "", path)), default=None)
-    # What is not in the document, such as the docs page, is there to be read.
-    methods = [method.upper() for method in paths[meant]] if meant else ["GET"]
-    # A HEAD is answered as the GET would be; see `api.http.middleware`.
+    # What is a file, such as those of the docs page, is there to be read.
+    return _with_head([method.upper() for method in paths[meant]] if meant else ["GET"])
+
+
+def _with_head(methods: Sequence[str]) -> list[str]:
+    """Return methods, with HEAD where GET is, which answers it; see `api.http.middleware`."""
     return (
         ["GET", "HEAD", *(method for method in methods if method != "GET")]
         if "GET" in methods
-        else methods
+        else list(methods)
     )
 
 
@@ -520,6 +539,15 @@ def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Resp
     """Return the response if the database is unreachable, full or too slow.
 
     Any other error of the database is a bug of ours.
+    """
+    code, detail = database_problem(error, request.state.request_id)
+    return problem(request, code, detail)
+
+
+def database_problem(error: DBAPIError | PoolTimeout, request_id: str) -> tuple[str, str]:
+    """Return the code and the detail of an error of the database, and log its cause.
+
+    Raises the error itself if it is a bug of ours.
     """
     code, detail = "unavailable", UNAVAILABLE
     if isinstance(error, DBAPIError):
@@ -545,9 +573,9 @@ def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Resp
     cause = getattr(error, "orig", error)
     log.warning(
         code,
-        extra={"request_id": request.state.request_id, "cause": f"{type(cause).__name__}: {cause}"},
+        extra={"request_id": request_id, "cause": f"{type(cause).__name__}: {cause}"},
     )
-    return problem(request, code, detail)
+    return code, detail
 
 
 HANDLERS: dict[type[Exception], Callable[[Request, Any], Response]] = {

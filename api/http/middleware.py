@@ -152,10 +152,10 @@ def log_request(scope: Scope, request_id: str, status: int, begun: float) -> Non
     if log.isEnabledFor(logging.INFO):
         query = loggable(scope["query_string"].decode("latin-1"))[:500]
         took = round((time.perf_counter() - begun) * 1000, 1)
-        log.info(
-            "request",
-            extra={**_in_log(scope, request_id, status), "query": query, "milliseconds": took},
-        )
+        more = {"query": query, "milliseconds": took}
+        if (tool := scope["state"].get("tool")) is not None:
+            more["tool"] = tool
+        log.info("request", extra={**_in_log(scope, request_id, status), **more})
 
 
 def record_denial(scope: Scope, request_id: str, status: int) -> None:

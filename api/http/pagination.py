@@ -158,7 +158,7 @@ def listing_response(
     If nothing changed it is a 304, which does not read the list. The page ends early after the rows
     that fit. `more` are further members of it. `search` is what the listing was searched for.
     """
-    asked = _asked(request, connection, listing, query)
+    asked = _asked(request.scope["path"], connection, listing, query)
     etag = list_tag(connection)
     if unchanged := not_modified(request, etag):
         return unchanged
@@ -186,12 +186,10 @@ class _Asked(NamedTuple):
     bound: str
 
 
-def _asked(
-    request: Request, connection: Connection, listing: listings.Listing, query: Any
-) -> _Asked:
+def _asked(path: str, connection: Connection, listing: listings.Listing, query: Any) -> _Asked:
     filters = requested_parameters(query)
     sort = filters.get("sort", listing.default)
-    bound = _binding(request, filters)
+    bound = _binding(path, filters)
     after = _decode(query.cursor, bound, listing, sort) if query.cursor is not None else None
     return _Asked(references.resolve_references(connection, filters), sort, after, bound)
 
@@ -223,8 +221,23 @@ def read_rows(
     """Return the rows of one page of a list, the cursor of the next page or None, and the filters
     as they are stored.
     """
-    asked = _asked(request, connection, listing, query)
-    rows, cursor = _read(connection, listing, statement, asked, query.limit)
+    return read_rows_of(request.scope["path"], connection, listing, statement, query)
+
+
+def read_rows_of(
+    path: str,
+    connection: Connection,
+    listing: listings.Listing,
+    statement: Select[Any],
+    query: Any,
+    fit: Fit = len,
+) -> tuple[list[Row], str | None, dict[str, Any]]:
+    """Return the same as `read_rows`; the cursor belongs to the list at `path`.
+
+    The page ends early after the rows that fit.
+    """
+    asked = _asked(path, connection, listing, query)
+    rows, cursor = _read(connection, listing, statement, asked, query.limit, fit)
     return rows, cursor, asked.parameters
 
 
@@ -232,7 +245,7 @@ def page_of_names(
     request: Request, query: Paging, names: Sequence[str]
 ) -> tuple[Sequence[str], Row, dict[str, str]]:
     """Return one page of a sorted list that no database holds, as `page` and Link tell it."""
-    bound = _binding(request, requested_parameters(query))
+    bound = _binding(request.scope["path"], requested_parameters(query))
     begin = 0
     if query.cursor is not None:
         after = _opened(query.cursor, bound)
@@ -259,10 +272,10 @@ def _next_link(request: Request, cursor: str) -> str:
 _NOT_BOUND = ("cursor", "limit", "count", "fields", "include", "highlight")
 
 
-def _binding(request: Request, parameters: Mapping[str, Any]) -> str:
+def _binding(path: str, parameters: Mapping[str, Any]) -> str:
     """Return a hash of the list that a cursor belongs to: its path, filters and sort."""
     bound = {name: value for name, value in parameters.items() if name not in _NOT_BOUND}
-    return _hashed(to_json([request.scope["path"], bound]))
+    return _hashed(to_json([path, bound]))
 
 
 @lru_cache(MOST_KNOWN)

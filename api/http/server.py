@@ -591,5 +591,7 @@ def logs(settings: Settings) -> dict[str, Any]:
             }
         },
         "handlers": {"standard_error": {"class": "logging.StreamHandler", "formatter": "json"}},
+        # It tells of every message of an agent, which the request's own record does.
+        "loggers": {"mcp": {"level": "WARNING"}},
         "root": {"level": settings.log_level.upper(), "handlers": ["standard_error"]},
     }

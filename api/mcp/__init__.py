@@ -1,0 +1,1 @@
+"""The door for agents: tools that read, over the Model Context Protocol."""
