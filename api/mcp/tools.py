@@ -365,6 +365,9 @@ class ChangeArguments(Filters):
 
 def what_changed(around: Surroundings, connection: Connection, asked: ChangeArguments) -> Row:
     """List changes of the knowledge base; keep `last` and ask again with `since`."""
+    if asked.since is not None and asked.before is not None:
+        detail = "Give either since or before: they go different ways."
+        raise ParameterError(detail, [Fault(at="before", code="invalid_parameter", detail=detail)])
     claims = [records.claim_named(around.base, claim) for claim in asked.claim]
     parameters = {"claim": claims, "topic": asked.topic}
     change_feed.require_known(connection, parameters, change_feed.PUBLIC_REVISIONS)

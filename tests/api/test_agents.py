@@ -364,6 +364,7 @@ ERRORS: list[tuple[str, dict[str, Any], str]] = [
     ("timeline", {"claim": "ccsvi-cause-ms"}, MEANT.format("ccsvi-causes-ms")),
     ("cite", {"id": "doepp-2010", "format": "bibtx"}, MEANT.format("bibtex")),
     ("cite", {"id": "doepp-2010", "style": "vancuver"}, MEANT.format("vancouver")),
+    ("what_changed", {"since": 1, "before": 9}, "either since or before"),
     ("what_changed", {"since": SEEDED + 1}, f"the last one is {SEEDED}"),
     ("check_text", {"text": "x" * 20_001}, "text: "),
 ]
