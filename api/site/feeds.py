@@ -35,7 +35,10 @@ EPOCH = "1970-01-01T00:00:00Z"
 ATOM, ATOM_TYPE = "http://www.w3.org/2005/Atom", "application/atom+xml"
 SITEMAP, SITEMAP_TYPE = "http://www.sitemaps.org/schemas/sitemap/0.9", "application/xml"
 # The pages that are there whatever is recorded.
-STANDING = ("/", "/claims", "/evidence", "/sources", "/topics", "/changes", "/about/status-rules")
+STANDING = (
+    *("/", "/claims", "/evidence", "/sources", "/topics", "/check", "/changes"),
+    "/about/status-rules",
+)
 
 
 @router.get("/changes.atom")

@@ -26,7 +26,7 @@ from models.status import claim_aggregate
 
 # The version of the rules and shapes of the read model. It is raised by hand if the same evidence
 # gives another result, or is stored otherwise.
-DERIVATION = "2026-11-29.6"
+DERIVATION = "2026-11-29.7"
 
 
 def rebuild(connection: Connection) -> int:

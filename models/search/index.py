@@ -155,11 +155,11 @@ def _source_rows(source: Row) -> SearchRows:
     source = {**source, "citation": citation_of(source, year)}
     labels = _texts(record_texts.source_labels(source))
     title, words = index_text(labels, _texts(record_texts.source_texts(source)))
-    families = (author["family"] or author["literal"] for author in source["authors"])
+    families = [author["family"] or author["literal"] for author in source["authors"]]
     return {
         source_search.name: [{"source": slug, "title": title, "words": words}],
         source_word.name: [{"source": slug, "word": word} for word in sorted(label_words(labels))],
-        beginning.name: _beginnings("source", slug, [source["title"] or "", *families]),
+        beginning.name: _beginnings("source", slug, [*labels, *families]),
     }
 
 

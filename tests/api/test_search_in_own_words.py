@@ -61,6 +61,12 @@ def test_every_source_is_found_by_its_citation_and_first(client: TestClient) -> 
         assert set(found(client, "/v1/sources", source["citation"])[: len(alike)]) == alike
 
 
+def test_a_citation_is_suggested_while_it_is_typed(client: TestClient) -> None:
+    for typed in ("Zamboni et al. 2009", "zamboni et al"):
+        suggested = client.get("/v1/suggest", params={"q": typed}).json()["data"]
+        assert "zamboni-2009-jnnp" in [each["id"] for each in suggested]
+
+
 def test_claims_are_found_by_what_their_evidence_cites(client: TestClient) -> None:
     by_doi = found(client, "/v1/claims", "10.1016/S0140-6736(13)61747-X")
     citing = get_json(client, "/v1/sources/traboulsee-2014/claims?limit=200")["data"]
