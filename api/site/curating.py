@@ -236,6 +236,13 @@ CLAIM: Form = (
                 required=True,
                 help="One plain sentence, without hedges.",
             ),
+            Input(
+                "wordings",
+                "Other wordings",
+                "lines",
+                help="How people say or ask it in plain words, one on a line. The claim is found"
+                " by them.",
+            ),
             Input("id", "Short name", required=True, help=SLUG),
             Input("kind", "Kind", "select", terms=v.CLAIM_KINDS, required=True),
             Input("topics", "Topics", "lines", help="One short name on a line."),

@@ -228,6 +228,10 @@ def test_a_quote_is_picked_in_code_points_and_rejected_with_a_reason(office: Off
         ("end", "26"),
     ):
         expect(anna.locator(f"#f-{name}")).to_have_value(value)
+    anna.locator("#f-statement").fill("CCSVI causes multiple sclerosis.")
+    anna.locator("#f-wordings").fill("Metal in the blood weighs much.")
+    alike = anna.locator("#alike").get_by_role("link", name="CCSVI causes MS.")
+    expect(alike).to_have_attribute("href", "/claims/ccsvi-causes-ms")
     for name, value in (
         ("source", "doepp-2010"),
         ("asserted_by", "doepp"),

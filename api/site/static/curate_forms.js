@@ -420,6 +420,16 @@ async function pick() {
   control(byName.statement).focus();
 }
 
+// What is recorded already and is like the statement, so that nobody records it twice.
+async function showAlike() {
+  const sentences = [control(byName.statement).value.trim().slice(0, 2000)];
+  const answer = sentences[0] ? await ask("POST", "/v1/claims:match", { sentences }) : null;
+  const found = answer?.ok ? answer.data.data[0].claims : [];
+  const lines = found.map((claim) => make("li", {}, link(claim.web_page, claim.statement)));
+  element("alike").replaceChildren(
+    ...(lines.length ? [make("p", {}, "These claims are recorded already. Is yours one of them?"), make("ul", {}, ...lines)] : []));
+}
+
 async function proposeClaim() {
   const values = read();
   const occurrence = { record: "occurrence", claim: values.id ?? "" };
@@ -471,6 +481,7 @@ const SET_UP = {
   },
   claim: () => {
     element("pick").addEventListener("click", pick);
+    control(byName.statement).addEventListener("change", showAlike);
     takeSelection();
     readOwnText();
   },
