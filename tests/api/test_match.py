@@ -1,5 +1,6 @@
 """Texts are matched to the claims that they state: over HTTP, on the page and by words alone."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -83,16 +84,29 @@ def test_every_quote_and_statement_leads_to_its_claim(client: TestClient) -> Non
         assert claim in exact, text
 
 
-def test_lay_paraphrases_find_their_claim_by_words(client: TestClient) -> None:
-    """Of thirty at least 24 are among the first three, as the words alone reach it."""
-    sentences = [sentence for sentence, _ in PARAPHRASES]
-    assert len(set(sentences)) == 30
-    answer = matched(client, sentences=sentences, min_score=0, limit=3)
-    found = [
-        claim in [each["id"] for each in each_found["claims"]]
-        for (_, claim), each_found in zip(PARAPHRASES, answer, strict=True)
+def ranks(found: list[list[str]]) -> list[int | None]:
+    """Return the place of each paraphrase's claim among what was found for it, from 1."""
+    return [
+        claims.index(claim) + 1 if claim in claims else None
+        for (_, claim, *_), claims in zip(PARAPHRASES, found, strict=True)
     ]
-    assert sum(found) >= 24
+
+
+def among_first(places: list[int | None], most: int = 3) -> int:
+    return sum(place is not None and place <= most for place in places)
+
+
+def test_lay_paraphrases_find_their_claim_by_words(client: TestClient) -> None:
+    """Of thirty at least 24 are among the first three, and none comes later than it did."""
+    sentences = [sentence for sentence, *_ in PARAPHRASES]
+    assert len(set(sentences)) == 30
+    answer = matched(client, sentences=sentences, min_score=0, limit=10)
+    places = ranks([[each["id"] for each in found["claims"]] for found in answer])
+    assert among_first(places) >= 24
+    for (sentence, _, by_words, _), place in zip(PARAPHRASES, places, strict=True):
+        if by_words is not None and by_words <= 10:
+            assert place is not None, sentence
+            assert place <= by_words, sentence
 
 
 def test_what_is_no_text_is_refused(client: TestClient) -> None:
@@ -176,11 +190,15 @@ def test_likeness_knows_words_that_mean_the_same() -> None:
     assert is_quote(["a"], ["a"])
 
 
-def test_the_page_shows_a_pasted_text_and_keeps_nothing(client: TestClient) -> None:
+def test_the_page_shows_a_pasted_text_and_keeps_nothing(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     assert "Paste an article" in client.get("/check", headers=HTML).text
     answer = client.post("/check", data={"text": TEXT + " <script>x</script>"}, headers=HTML)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
+    assert "weather" not in caplog.text
     assert '<mark class="status-refuted">CCSVI does not cause MS.</mark>' in answer.text
     assert "Read closely" in answer.text
     assert "<script>x" not in answer.text
@@ -226,7 +244,7 @@ def test_the_model_finds_more_of_the_paraphrases(seeded: Store) -> None:
     """Of thirty at least 28 are among the first three with the model."""
     loaded = embedding.load()
     assert not isinstance(loaded, NoModel), loaded
-    sentences = [sentence for sentence, _ in PARAPHRASES]
+    sentences = [sentence for sentence, *_ in PARAPHRASES]
     with seeded.database.read(unlimited=True) as connection:
         claims = vectors.accepted_claims(connection)
     vectors.fill(seeded.database, loaded, claims)
@@ -238,9 +256,13 @@ def test_the_model_finds_more_of_the_paraphrases(seeded: Store) -> None:
         (odd,) = match_sentences(
             connection, ["Bananas are rich in potassium."], SYNONYMS, model=nearest
         )
-    found = [
-        claim in [match.claim for match in matches]
-        for (_, claim), matches in zip(PARAPHRASES, answer, strict=True)
+    places = ranks([[match.claim for match in matches] for matches in answer])
+    assert among_first(places) >= 28
+    # Another processor rounds otherwise, so that near ones may change places.
+    later = [
+        sentence
+        for (sentence, *_, with_model), place in zip(PARAPHRASES, places, strict=True)
+        if with_model is not None and with_model <= 3 and place != with_model
     ]
-    assert sum(found) >= 28
+    assert len(later) <= 4, later
     assert odd == []
