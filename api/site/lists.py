@@ -141,7 +141,7 @@ def show_claims(
 ) -> Response:
     """Show claims that meet the filters, with counts by which to go on."""
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
-    _, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
+    search, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     statement = (
         listings.claims_statement() if query.as_of is None else listings.claims_as_of_statement()
     )
@@ -150,6 +150,7 @@ def show_claims(
     return page(
         request,
         "claims.html",
+        search=search,
         title="Claims",
         description="Claims with the status that the evidence gives them.",
         total=facets.count(connection, listing, parameters) if is_counted else None,
@@ -253,7 +254,7 @@ def show_evidence(
     request: Request, connection: ThreadReader, query: Annotated[EvidenceListParameters, Query()]
 ) -> Response:
     """Show lines of evidence that meet the filters as a table."""
-    _, listing = search_parameters.apply_search(
+    search, listing = search_parameters.apply_search(
         request, connection, listings.EVIDENCE, "evidence", query
     )
     rows, cursor, parameters = pagination.read_rows(
@@ -264,6 +265,7 @@ def show_evidence(
     return page(
         request,
         "evidence.html",
+        search=search,
         title="Evidence",
         description="Lines of evidence across claims, with their designs, sizes and effects.",
         total=facets.count(connection, listing, parameters),
@@ -283,7 +285,7 @@ def show_evidence(
             ("question", "Question", v.QUESTIONS.terms),
         ),
         sorts=(
-            ("", "claim"),
+            ("", "best match" if search else "claim"),
             ("level,-published", "best level"),
             ("-published", "newest"),
             ("-sample_size", "largest"),
@@ -297,7 +299,7 @@ def show_sources(
     request: Request, connection: ThreadReader, query: Annotated[SourceListParameters, Query()]
 ) -> Response:
     """Show sources that meet the filters."""
-    _, listing = search_parameters.apply_search(
+    search, listing = search_parameters.apply_search(
         request, connection, listings.SOURCES, "source", query
     )
     rows, cursor, parameters = pagination.read_rows(
@@ -306,6 +308,7 @@ def show_sources(
     return page(
         request,
         "sources.html",
+        search=search,
         title="Sources",
         description="The works that state claims or give evidence on them, ready to be cited.",
         total=facets.count(connection, listing, parameters),

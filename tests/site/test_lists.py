@@ -172,6 +172,14 @@ def test_a_search_says_how_it_was_understood(client: TestClient) -> None:
     page = client.get("/search?q=autoimune+disease", headers=HTML).text
     assert 'Did you mean <a href="/search?q=autoimmune%20disease">autoimmune disease</a>?' in page
     assert "Found for" not in client.get("/search?q=+", headers=HTML).text
+    for path, name in (
+        ("claims", "claim"),
+        ("sources", "source"),
+        ("evidence", "line of evidence"),
+    ):
+        page = client.get(f"/{path}?q=sham+wombat", headers=HTML).text
+        assert f"No {name} has all of these words." in page
+        assert 'value="sham wombat"' in page
 
 
 def test_all_terms_of_a_facet_can_be_chosen(client: TestClient) -> None:
