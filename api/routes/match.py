@@ -30,7 +30,7 @@ router = APIRouter(
 
 # A long article has so many characters; more would take long to compare.
 MOST_CHARACTERS = 20_000
-# A longer sentence is none, and so many sentences have more characters than a text.
+# A longer sentence is none. All sentences together have no more characters than a text.
 MOST_OF_SENTENCE = 2_000
 MOST_SENTENCES = 400
 MOST_MATCHES = 10
@@ -54,6 +54,12 @@ class MatchIn(Strict):
         if (self.text is None) == (self.sentences is None):
             raise PydanticCustomError(
                 "one_of_both", "Give either `text` or `sentences`.", {"at": "text"}
+            )
+        if sum(map(len, self.sentences or ())) > MOST_CHARACTERS:
+            raise PydanticCustomError(
+                "too_long",
+                "All sentences together have at most {most} characters.",
+                {"most": MOST_CHARACTERS, "at": "sentences"},
             )
         return self
 

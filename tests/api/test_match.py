@@ -115,6 +115,7 @@ def test_what_is_no_text_is_refused(client: TestClient) -> None:
         {"text": "a", "sentences": ["b"]},
         {"text": "x" * 20_001},
         {"sentences": ["x" * 2_001]},
+        {"sentences": ["x" * 1_000] * 21},
         {"text": "a", "limit": 0},
         {"text": "a", "as_of": "soon"},
         {"texts": "a"},
