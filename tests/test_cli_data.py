@@ -22,7 +22,7 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith(
         f": serial {SEEDED}, 0 collections, {SEEDED_TOPICS} topics, {SEEDED_CLAIMS} claims,"
-        f" {SEEDED_SOURCES} sources, 0 retired, {SEEDED} revisions.\n"
+        f" {SEEDED_SOURCES} sources, 0 retired, {SEEDED} revisions, 0 texts.\n"
     )
     again = run("export", str(folder), url=seeded.url)
     assert (again.returncode, "a release is never altered" in again.stderr) == (1, True)
@@ -109,7 +109,7 @@ def test_a_newer_version_of_a_collection(empty: Store, tmp_path: Path) -> None:
     assert newer.stdout.endswith("Stored records that it lacks, which stay: 1: claim/x.\n")
     folder = tmp_path / "release"
     done = run("export", "--collection", "civic", str(folder), url=empty.url)
-    assert done.stdout.endswith(", 1 collections, 0 topics, 0 sources, 2 claims.\n")
+    assert done.stdout.endswith(", 1 collections, 0 topics, 0 sources, 2 claims, 0 texts.\n")
 
 
 def test_backup_and_restore(seeded: Store, other: Store, tmp_path: Path) -> None:

@@ -38,12 +38,11 @@ def apply_search(
 ) -> tuple[Search | None, listings.Listing]:
     """Return what `q` asks for and the listing with only its matches.
 
-    Without `q`, or if it is empty, as forms send it, return None and the listing as it is. Raises
-    ParameterError for parameters that need `q`: `highlight`, `match` and `sort=relevance`.
+    Without `q` return None and the listing as it is. Raises ParameterError for parameters that need
+    `q`: `highlight`, `match` and `sort=relevance`.
     """
     sort = tuple(getattr(query, "sort", ()))
-    is_empty = query.q is not None and not query.q.strip()
-    if query.q is not None and not is_empty:
+    if query.q is not None:
         synonyms = request.app.state.synonyms
         search = search_results.search(connection, kind, query.q, synonyms, query.match)
         found = search_results.search_listing(connection, listing, kind, search, sort)
@@ -51,8 +50,7 @@ def apply_search(
     names = []
     if listings.RELEVANCE in [name.removeprefix("-") for name in sort]:
         names.append("sort")
-    if not is_empty:
-        names += [name for name in ("highlight", "match") if getattr(query, name, None)]
+    names += [name for name in ("highlight", "match") if getattr(query, name, None)]
     if names:
         detail = "Sorting by relevance, highlighting and match need q, the text to search for."
         faults = [Fault(at=name, code="needs_q", detail=detail) for name in names]

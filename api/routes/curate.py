@@ -132,8 +132,9 @@ def _propose(kind: RecordType) -> Any:
             if alike is None:
                 return answer
 
-            def with_like(change: Change) -> Row:
-                return {**answer.tell(change).model_dump(), "possible_duplicates": alike}
+            def with_like(change: Change) -> NewRecordOut:
+                members = {**answer.tell(change).model_dump(), "possible_duplicates": alike}
+                return NewRecordOut.model_validate(members)
 
             return Answer(with_like, answer.status, answer.headers)
 

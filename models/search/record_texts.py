@@ -15,7 +15,7 @@ _TEXTS_OF_SOURCES = (
     *("title_short", "container_title", "container_title_short", "collection_title"),
     *("event_title", "publisher", "abstract", "note", "url"),
 )
-_TEXTS_OF_LINES = ("quote", "sample", "population", "exposure", "comparator", "outcome")
+TEXTS_OF_LINES = ("quote", "sample", "population", "exposure", "comparator", "outcome")
 
 
 def claim_labels(fields: Row) -> Iterator[LocatedText]:
@@ -64,7 +64,7 @@ def line_labels(line: Row) -> Iterator[LocatedText]:
 
 def line_texts(line: Row) -> Iterator[LocatedText]:
     """Yield the other texts of a line of evidence."""
-    for name in ("citation", *_TEXTS_OF_LINES):
+    for name in ("citation", *TEXTS_OF_LINES):
         if line[name]:
             yield (name,), line[name]
 

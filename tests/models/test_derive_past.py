@@ -18,6 +18,7 @@ from models.read import listings
 from models.records import serializers
 from models.records.claim import ClaimIn
 from models.records.record_types import RECORD_TYPES
+from models.search import record_texts
 from models.status import claim_aggregate, rules
 from models.status import periods as periods_module
 from models.write.changes import begin, put
@@ -187,6 +188,8 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
             "citation": f"S {number}",
             "title": "A study",
             "authors": [],
+            "container_title": None,
+            "identifiers": [],
         }
         named |= {"year": year, "published": day()}
         sources[f"s-{number}"] = {**named, "integrity": integrity, "integrity_date": noticed}
@@ -210,6 +213,7 @@ def generated(chance: random.Random) -> claim_aggregate.ClaimAggregate:
             "relation_type": chance.choice((None, None, None, "leads_to")),
             "relation_target": None,
             "finding": "It was found.",
+            **dict.fromkeys(record_texts.TEXTS_OF_LINES),
             "question": chance.choice((None, "diagnosis", "prognosis")),
             "study_design": "cohort",
             "graded_down": chance.choice(([], [], ["quality"], ["inconsistency"] * 2)),

@@ -284,6 +284,15 @@ FILTERS: list[Row] = [
 ]
 
 
+# The fields that lines of evidence have, and what they are called there.
+OF_LINES = {
+    "evidence_level": "level",
+    "direction": "direction",
+    "study_design": "study_design",
+    "year": "year",
+}
+
+
 class Counted(NamedTuple):
     """A claim's lines of evidence, and its values in each field that claims are counted by."""
 
@@ -319,11 +328,12 @@ def test_counts_and_facets_are_those_of_the_claims_one_by_one(
             total, found = counting.facets(connection, listing, parameters, counting.FACETS)
             assert total == len(claims)
             for name in counting.FACETS:
-                wanted = Counter(value for each in claims for value in each.values[name])
+                counted = [_counted_values(each, name, filters) for each in claims]
+                wanted = Counter(value for values in counted for value in values)
                 shown = {row["term"]: row["count"] for row in found[name]["terms"]}
                 assert shown.items() <= wanted.items()
                 assert sum(shown.values()) + found[name]["other"] == wanted.total()
-                assert found[name]["missing"] == sum(not each.values[name] for each in claims)
+                assert found[name]["missing"] == sum(not values for values in counted)
 
 
 def _slugs(connection: Connection) -> list[str]:
@@ -333,9 +343,11 @@ def _slugs(connection: Connection) -> list[str]:
 def _values(claim: claim_aggregate.ClaimAggregate, name: str) -> set[str]:
     """Return what a claim has in a field that claims are counted by."""
     core = claim_aggregate.core(claim)
-    lines = {"evidence_level": "level", "direction": "direction"}
-    if name in lines:
-        return {row[lines[name]] for row in claim.evidence}
+    if name in OF_LINES:
+        values = (row[OF_LINES[name]] for row in claim.evidence)
+        return {str(value) for value in values if value is not None}
+    if name == "single_group":
+        return {"true" if core.counts.groups_supporting == 1 else "false"}
     if name == "topic":
         return set(core.topics)
     if name == "asserted_by":
@@ -346,19 +358,38 @@ def _values(claim: claim_aggregate.ClaimAggregate, name: str) -> set[str]:
 
 def _meets(claim: Counted, filters: Row) -> bool:
     """Return whether a claim meets all filters, and one of its lines all those on lines."""
-    on_lines = {"evidence_level": "level", "direction": "direction"}
-
-    def holds(value: set[str], operator: str, wanted: Any) -> bool:
-        if operator == "lte":
-            return any(each <= wanted for each in value)
-        return value.isdisjoint(wanted) if operator == "ne" else not value.isdisjoint(wanted)
-
-    split = {name: (*name.partition(".")[::2], wanted) for name, wanted in filters.items()}
-    own = [each for each in split.values() if each[0] not in on_lines]
-    if not all(holds(claim.values[field], operator, wanted) for field, operator, wanted in own):
+    own = {
+        name: wanted for name, wanted in filters.items() if name.partition(".")[0] not in OF_LINES
+    }
+    if not all(_holds(claim.values[_field(name)], name, wanted) for name, wanted in own.items()):
         return False
-    line = [each for each in split.values() if each[0] in on_lines]
-    return not line or any(
-        all(holds({row[on_lines[field]]}, operator, wanted) for field, operator, wanted in line)
+    return own == filters or bool(_meant_lines(claim, filters))
+
+
+def _field(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _meant_lines(claim: Counted, filters: Row) -> list[Row]:
+    """Return the lines of a claim that meet all filters on lines."""
+    on_lines = {name: wanted for name, wanted in filters.items() if _field(name) in OF_LINES}
+    return [
+        row
         for row in claim.evidence
-    )
+        if all(_holds({row[OF_LINES[_field(name)]]}, name, on_lines[name]) for name in on_lines)
+    ]
+
+
+def _holds(values: set[str], name: str, wanted: Any) -> bool:
+    operator = name.partition(".")[2]
+    if operator == "lte":
+        return any(each <= wanted for each in values)
+    return values.isdisjoint(wanted) if operator == "ne" else not values.isdisjoint(wanted)
+
+
+def _counted_values(claim: Counted, name: str, filters: Row) -> set[str]:
+    """Return the values by which a claim is counted: of its lines, only of those that are meant."""
+    if name not in OF_LINES:
+        return claim.values[name]
+    values = (row[OF_LINES[name]] for row in _meant_lines(claim, filters))
+    return {str(value) for value in values if value is not None}
