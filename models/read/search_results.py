@@ -57,7 +57,7 @@ from models.search.word_counts import (
 # Whether all words of a search must match, or any.
 ALL, ANY = "all", "any"
 # Ranking more would take long where many records match, and people read the first of them.
-MAX_RANKED = 1_000
+MAX_RANKED = 500
 # The score of what is not ranked: worse than every other.
 UNRANKED = 0
 # A word is corrected to one that begins with as many same letters and is about as long.
