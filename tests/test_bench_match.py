@@ -78,6 +78,10 @@ def test_questions_are_the_sentences_that_are_marked(folder: Path) -> None:
 def test_a_small_run(folder: Path) -> None:
     figures = match.run(folder, Letters(), 100)
     assert list(figures) == ["words", "with model", "model alone"]
+    by_words = figures.pop("words")
+    # The letters of a claim are no words of a sentence, unless it is the same word.
+    assert by_words.precision == by_words.recall == pytest.approx(1 / 3)
+    assert by_words.milliseconds > 0
     for found in figures.values():
         assert 0.8 < found.precision <= 1
         assert found.recall == 1
