@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 from api.cli.common import DatabaseUrl, open_database, read_file
 from models.core.dates import check_partial_date, last_day_of
 from models.core.errors import ClaimbaseError
+
+if TYPE_CHECKING:
+    from models.search.nearest import Nearest
 
 
 def _read_day(text: str) -> str:
@@ -37,7 +40,7 @@ def match(
     Changes nothing.
     """
     from api.settings import Settings
-    from models.read.matching import Model, match_sentences
+    from models.read.matching import match_sentences
     from models.search import embedding
     from models.search.embedding import NoModel
     from models.search.sentences import split_sentences
@@ -51,14 +54,14 @@ def match(
     settings = Settings()
     synonyms = read_synonyms(settings.seed_dir)
     loaded = embedding.load() if settings.match_model else None
-    model: Model | None = None
+    model: Nearest | None = None
     if isinstance(loaded, NoModel):
         typer.echo(loaded.reason, err=True)
     elif loaded is not None:
         # Imported here, since it needs the extra.
-        from models.search.nearest import Nearest
+        from models.search import nearest
 
-        model = Nearest(loaded, read_abbreviations(settings.seed_dir))
+        model = nearest.Nearest(loaded, read_abbreviations(settings.seed_dir))
     day = None if as_of is None else _read_day(as_of)
     with open_database(database_url) as database, database.read() as connection:
         matched = match_sentences(

@@ -50,6 +50,11 @@ class TextModel:
         self._thread: threading.Thread | None = None
 
     @property
+    def model(self) -> "Nearest | None":
+        """The model, or None if there is none now."""
+        return None if isinstance(self.nearest, NoModel) else self.nearest
+
+    @property
     def note(self) -> str | None:
         """What a reader must know of an answer by the model: a sentence, or None."""
         if isinstance(self.nearest, NoModel):

@@ -35,7 +35,6 @@ from models.read.filters import Filters
 from models.read.possible_duplicates import LIKE
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
-from models.search.embedding import NoModel
 from models.write import review
 from models.write.changes import Change
 from models.write.review import RecordOut
@@ -151,10 +150,9 @@ async def _like(request: Request, kind: RecordType, record: Row) -> list[Row] | 
     if kind.name not in LIKE:
         return None
     state = request.app.state
-    model = None if isinstance(state.text_model.nearest, NoModel) else state.text_model.nearest
 
     def work(connection: Connection) -> list[Row]:
-        return LIKE[kind.name](connection, record, state.synonyms, model)
+        return LIKE[kind.name](connection, record, state.synonyms, state.text_model.model)
 
     return await read_connection.read(request, work, in_thread=True)
 

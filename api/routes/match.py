@@ -20,7 +20,6 @@ from models.core.notice import GENERAL, NOTICE
 from models.core.types import Strict, Text
 from models.read import matching
 from models.read.filters import AS_OF, Day
-from models.search.embedding import NoModel
 from models.search.sentences import split_sentences
 from models.search.synonyms import Synonyms
 
@@ -136,8 +135,7 @@ def match(
     given: MatchIn, synonyms: Synonyms, text_model: TextModel, connection: Connection
 ) -> dict[str, Any]:
     """Return the members of `Matched` for a text or sentences."""
-    note, nearest = text_model.note, text_model.nearest
-    model = None if isinstance(nearest, NoModel) else nearest
+    note, model = text_model.note, text_model.model
     places: list[tuple[int | None, int | None]]
     if given.text is None:
         sentences = given.sentences or []

@@ -61,10 +61,11 @@ def _derive_one(rows: Rows, claim: claim_aggregate.ClaimAggregate) -> None:
         "levels": encode_set(value for field, value in terms if field == "evidence_level"),
         "directions": encode_set(value for field, value in terms if field == "direction"),
     }
-    lines = _line_rows(claim)
+    accepted = [row for row in claim.evidence if row["state"] == "accepted"]
+    lines = _line_rows(accepted)
     on_claim = [row["document"] for row in lines if not row["on_relation"]]
     rows["evidence_document"] += lines
-    rows["evidence_term"] += _line_terms(claim)
+    rows["evidence_term"] += _line_terms(accepted)
     rows["claim_document"].append(
         {
             "claim": slug,
@@ -84,7 +85,6 @@ def _derive_one(rows: Rows, claim: claim_aggregate.ClaimAggregate) -> None:
         for (field, value), day in sorted(terms.items())
     ]
     rows["status_period"] += _period_rows(slug, course)
-    accepted = [row for row in claim.evidence if row["state"] == "accepted"]
     for name, found in index.claim_rows(claim.claim, served, accepted).items():
         rows[name] += found
 
@@ -174,7 +174,7 @@ LINE_COLUMNS = (
 )
 
 
-def _line_rows(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
+def _line_rows(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of a claim's accepted lines of evidence, in the order of their keys."""
     return [
         {
@@ -183,17 +183,15 @@ def _line_rows(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
             "on_relation": row["relation_type"] is not None,
             "document": to_json(row),
         }
-        for row in claim.evidence
-        if row["state"] == "accepted"
+        for row in lines
     ]
 
 
-def _line_terms(claim: claim_aggregate.ClaimAggregate) -> list[dict[str, Any]]:
+def _line_terms(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the terms of a claim's accepted lines in fields with many values."""
     return [
         {"claim": row["claim"], "key": row["key"], "field": field, "value": value}
-        for row in claim.evidence
-        if row["state"] == "accepted"
+        for row in lines
         for field, value in sorted(set(_terms_of_line(row)))
     ]
 

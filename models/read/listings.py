@@ -42,7 +42,8 @@ from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
-from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision, Serial
+from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision
+from models.records.revision import current_serial as current_serial
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
@@ -571,9 +572,3 @@ def missing_error(connection: Connection, kind: str, given: str) -> NotFound:
     """
     require_not_retired(connection, RECORD_TYPES[kind], given)
     return retired.missing_error(connection, RECORD_TYPES[kind], given)
-
-
-def current_serial(connection: Connection) -> int:
-    """Return the number of the last revision: everything that a list depends on."""
-    _, rows = fetch(connection, "serial", lambda: select(table(Serial).c.value), {})
-    return int(rows[0][0]) if rows else 0

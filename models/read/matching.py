@@ -6,18 +6,18 @@ it: the words that may turn it round are given for a person to read.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import chain
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, Integer, Select, bindparam, select
 
 from models.database.prepared_statements import fetch, is_one_of, padded
-from models.read import stated_in
 from models.read.listings import document
+from models.read.relation_graph import describe_claims
 from models.records.record_types import batches
 from models.records.serializers import Row
 from models.search import likeness, ranking, record_texts
@@ -27,6 +27,9 @@ from models.search.sentences import denying_words
 from models.search.synonyms import Synonyms
 from models.search.tokenizer import joined_tokens, tokenize
 from models.search.word_counts import number_of_records, records_with
+
+if TYPE_CHECKING:
+    from models.search.nearest import Nearest
 
 # A sentence is compared with the claims that have its rarest words: with so many rows of words, of
 # which the claims with the most weight are compared in full.
@@ -38,20 +41,6 @@ SHARE_OF_MODEL = 0.65
 # Claims with a lower score say something else. The two kinds of score are spread differently.
 MIN_SCORE_OF_WORDS = 0.3
 MIN_SCORE_WITH_MODEL = 0.55
-
-
-class Model(Protocol):
-    """What finds the claims that mean nearly what a text means; see `models.search.nearest`."""
-
-    def find(
-        self,
-        connection: Connection,
-        texts: Sequence[str],
-        limit: int,
-        also: Sequence[Collection[str]] = (),
-    ) -> list[dict[str, float]]:
-        """Return for each text the cosines of its nearest claims, and of those in `also`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +87,7 @@ def match_sentences(
     day: str | None = None,
     limit: int = 3,
     min_score: float | None = None,
-    model: Model | None = None,
+    model: "Nearest | None" = None,
 ) -> list[list[Match]]:
     """Return for each sentence the claims that it may state, the best first, at most `limit`.
 
@@ -106,20 +95,16 @@ def match_sentences(
     nothing was published by then is left out.
     """
     wordings = Wordings(synonyms)
-    tokens = [tokenize(sentence) for sentence in sentences]
-    found = [
-        candidates(connection, "claim", wordings, [*each, *joined_tokens(sentence)])
-        for each, sentence in zip(tokens, sentences, strict=True)
-    ]
+    read = [_Text.read(wordings, tokenize(sentence)) for sentence in sentences]
+    found = candidates(connection, "claim", wordings, sentences)
     nearest: Sequence[Mapping[str, float]] = [{}] * len(sentences)
     if model is not None:
         nearest = model.find(connection, sentences, COMPARED, found)
     texts = _read_texts(connection, wordings, {*chain(*found, *nearest)})
-    words = [*map(wordings.words, tokens), *_all_words(texts)]
+    words = [*(sentence.words for sentence in read), *_all_words(texts)]
     weights = weights_of(connection, "claim", wordings, words)
     ranked = []
-    for each, by_words, by_model in zip(tokens, found, nearest, strict=True):
-        sentence = _Text.read(wordings, each)
+    for sentence, by_words, by_model in zip(read, found, nearest, strict=True):
         compared = {
             claim: _mixed(_compare(sentence, texts[claim], weights), by_model.get(claim))
             for claim in dict.fromkeys([*by_words, *by_model])
@@ -127,22 +112,39 @@ def match_sentences(
         }
         ranked.append(_best(compared, min_score))
     # Those that had no evidence by the day are left out, so more are read than are returned.
-    read = limit if day is None else COMPARED
-    claims = _read_claims(connection, {*chain(*(list(each)[:read] for each in ranked))}, day)
+    most = limit if day is None else COMPARED
+    claims = _read_claims(connection, {*chain(*(list(each)[:most] for each in ranked))}, day)
     return [
-        [_match(sentence, claims[claim], each[claim]) for claim in each if claim in claims][:limit]
-        for sentence, each in zip(sentences, ranked, strict=True)
+        [_match(text, claims[claim], each[claim]) for claim in each if claim in claims][:limit]
+        for text, each in zip(sentences, ranked, strict=True)
     ]
 
 
 def candidates(
-    connection: Connection, kind: str, wordings: Wordings, tokens: Sequence[str]
-) -> list[str]:
-    """Return the claims or sources that have the most of the rarest words of a text in their
+    connection: Connection, kind: str, wordings: Wordings, texts: Sequence[str]
+) -> list[list[str]]:
+    """Return for each text the claims or sources that have the most of its rarest words in their
     labels, the best first.
     """
-    looked_up = {*chain.from_iterable(map(wordings.tokens, wordings.words(tokens)))}
-    counts = records_with(connection, kind, looked_up)
+    looked_up = [_looked_up(wordings, text) for text in texts]
+    counts = records_with(connection, kind, chain.from_iterable(looked_up))
+    among = number_of_records(connection, kind)
+    return [
+        _with_rarest(connection, kind, {token: counts[token] for token in tokens}, among)
+        for tokens in looked_up
+    ]
+
+
+def _looked_up(wordings: Wordings, text: str) -> set[str]:
+    """Return the tokens by which records with the words of a text are found."""
+    words = wordings.words([*tokenize(text), *joined_tokens(text)])
+    return {*chain.from_iterable(map(wordings.tokens, words))}
+
+
+def _with_rarest(
+    connection: Connection, kind: str, counts: Mapping[str, int], among: int
+) -> list[str]:
+    """Return the records with the most of the rarest of these tokens, by how many have each."""
     rarest = sorted((count, token) for token, count in counts.items() if count)
     chosen: list[str] = []
     rows = 0
@@ -151,7 +153,6 @@ def candidates(
         if chosen and rows > MAX_ROWS:
             break
         chosen.append(token)
-    among = number_of_records(connection, kind)
     weights = {token: ranking.inverse_frequency(counts[token], among) ** 2 for token in chosen}
     score: defaultdict[str, float] = defaultdict(float)
     for token, record in _rows_with(connection, kind, chosen):
@@ -269,29 +270,17 @@ def _best(compared: Mapping[str, _Comparison], min_score: float | None) -> dict[
 
 def _read_claims(connection: Connection, claims: Iterable[str], day: str | None) -> dict[str, Row]:
     """Return the fields and quotes of claims, with status and certainty of the day, if given."""
-    columns = ("claim", "fields", "occurrences", "status", "certainty")
+    columns = ("claim", "fields", "occurrences")
     found: dict[str, Row] = {}
     for batch in batches(sorted(claims)):
+        standing = describe_claims(connection, batch, day)
         chosen = select(*(document.c[name] for name in columns)).where(document.c.claim.in_(batch))
-        for row in connection.execute(chosen).mappings():
-            quotes = [each["quote"] for each in from_json(row["occurrences"])]
-            found[row["claim"]] = {
-                **from_json(row["fields"]),
-                "quotes": list(dict.fromkeys(quotes)),
-                "status": row["status"],
-                "certainty": row["certainty"],
-            }
-    return found if day is None else dict(_as_of(connection, found, day))
-
-
-def _as_of(
-    connection: Connection, claims: Mapping[str, Row], day: str
-) -> Iterable[tuple[str, Row]]:
-    standings = stated_in.standings(connection, list(claims))
-    for claim, row in claims.items():
-        by_then = [each for each in standings[claim] if each.starts <= day]
-        if by_then:
-            yield claim, {**row, "status": by_then[-1].status, "certainty": by_then[-1].certainty}
+        for claim, fields, occurrences in connection.execute(chosen):
+            quotes = [each["quote"] for each in from_json(occurrences)]
+            if claim in standing:
+                texts = {**from_json(fields), "quotes": list(dict.fromkeys(quotes))}
+                found[claim] = {**texts, **standing[claim]}
+    return found
 
 
 def _match(sentence: str, claim: Row, comparison: _Comparison) -> Match:

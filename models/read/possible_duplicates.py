@@ -1,14 +1,19 @@
 """Stored claims and sources that may be the same as a new one, for a person to compare."""
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection
 
 from models.read import matching
-from models.read.matching import Model, match_sentences
+from models.read.matching import match_sentences
 from models.records.serializers import Row, sources_by_id
 from models.search import likeness
 from models.search.likeness import Wordings
 from models.search.synonyms import Synonyms
-from models.search.tokenizer import joined_tokens, tokenize
+from models.search.tokenizer import tokenize
+
+if TYPE_CHECKING:
+    from models.search.nearest import Nearest
 
 MOST_DUPLICATES = 5
 # What is less alike is seldom the same. A statement is short, so that one word makes a difference;
@@ -19,7 +24,7 @@ LIKE_TITLES = 0.75
 
 
 def like_claims(
-    connection: Connection, record: Row, synonyms: Synonyms, model: Model | None
+    connection: Connection, record: Row, synonyms: Synonyms, model: "Nearest | None"
 ) -> list[Row]:
     """Return accepted claims that may say the same as a new one: `id`, `label` and `score`."""
     (found,) = match_sentences(
@@ -38,7 +43,7 @@ def like_claims(
 
 
 def like_sources(
-    connection: Connection, record: Row, synonyms: Synonyms, _model: Model | None
+    connection: Connection, record: Row, synonyms: Synonyms, _model: "Nearest | None"
 ) -> list[Row]:
     """Return accepted sources whose title is nearly that of a new one, likewise.
 
@@ -46,8 +51,8 @@ def like_sources(
     """
     title = record["title"] or ""
     wordings = Wordings(synonyms)
-    tokens = [*tokenize(title), *joined_tokens(title)]
-    sources = sources_by_id(connection, matching.candidates(connection, "source", wordings, tokens))
+    (found,) = matching.candidates(connection, "source", wordings, [title])
+    sources = sources_by_id(connection, found)
     words = wordings.words(tokenize(title))
     titles = {
         slug: wordings.words(tokenize(source["title"] or "")) for slug, source in sources.items()

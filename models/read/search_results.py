@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     FromClause,
     Integer,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from models.database import full_text
 from models.database.full_text import Query, Term
 from models.database.join_order import prepend_to_join
+from models.database.prepared_statements import padded
 from models.read.listings import (
     RELEVANCE,
     Listing,
@@ -254,8 +256,7 @@ def _unranked(
 ) -> list[tuple[str, ...]]:
     """Return the ids of the first records that match, by their ids, after one if given."""
     statement = select(*listing.id)
-    ordered = replace(listing, rank=None)
-    rows, _ = read_page(connection, ordered, statement, parameters, ("id",), passed, limit)
+    rows, _ = read_page(connection, listing, statement, parameters, ("id",), passed, limit)
     names = [part.name for part in listing.id]
     return [tuple(row[name] for name in names) for row in rows]
 
@@ -270,23 +271,22 @@ def _rows_of(
     """Return the rows with these ids, in this order, with their marks."""
     if not marks:
         return []
-    padding = (1 << (len(marks) - 1).bit_length()) - len(marks)
-    wanted = {
-        f"id_{number}_{place}": value
-        for number, (_, *record) in enumerate([*marks, *[marks[-1]] * padding])
+    records = padded([mark[1:] for mark in marks])
+    values = {
+        f"{name}_{place}": value
+        for name, record in records.items()
         for place, value in enumerate(record)
     }
 
-    def build(_places: Mapping[str, Any]) -> Select[Any]:
-        places = range(len(listing.id))
-        records = [
-            and_(*(listing.id[place] == bindparam(f"id_{number}_{place}") for place in places))
-            for number in range(len(marks) + padding)
-        ]
-        return statement.add_columns(*listing.id).where(or_(*records))
+    def is_record(name: str) -> ColumnElement[bool]:
+        parts = enumerate(listing.id)
+        return and_(*(part == bindparam(f"{name}_{place}") for place, part in parts))
 
-    what = ("ranked rows", statement, len(marks) + padding)
-    names, found = fetch_listing(connection, listing, parameters, what, build, wanted)
+    def build(_places: Mapping[str, Any]) -> Select[Any]:
+        return statement.add_columns(*listing.id).where(or_(*map(is_record, records)))
+
+    what = ("ranked rows", statement, len(records))
+    names, found = fetch_listing(connection, listing, parameters, what, build, values)
     own, ids = names[: -len(listing.id)], len(listing.id)
     by_id = {tuple(row[-ids:]): dict(zip(own, row, strict=False)) for row in found}
     return [

@@ -73,6 +73,12 @@ _revision = Revision.__table__  # type: ignore[attr-defined]
 _serial = Serial.__table__  # type: ignore[attr-defined]
 
 
+def current_serial(connection: Connection) -> int:
+    """Return the number of the last revision: everything that a list depends on."""
+    row = fetch_first(connection, "serial", lambda: select(_serial.c.value), {})
+    return int(row["value"]) if row else 0
+
+
 def lock_serial(connection: Connection) -> int:
     """Lock the row of the serial and return its value.
 

@@ -8,8 +8,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Column, Connection, Engine, Integer, Select, bindparam, func, select
 
 from models.database.prepared_statements import fetch, padded
-from models.records import serializers
-from models.records.revision import Serial
+from models.records.revision import current_serial
 from models.search.index import LABEL_WORDS, WORD_TABLES, beginning
 from models.search.tokenizer import folded_words, tokenize
 
@@ -19,7 +18,6 @@ COMMON = 5_000
 LABELS_OF = {"claim": "claim", "evidence": "claim", "source": "source"}
 # Numbers of records are counted again once so many changes, or this share of them, have come.
 RECOUNTED_AFTER = 0.01
-
 # So many words whose records were counted are remembered, and so many are counted at once.
 MAX_REMEMBERED = 200_000
 WORDS_A_STATEMENT = 128
@@ -58,7 +56,7 @@ def records_with(connection: Connection, kind: str, words: Iterable[str]) -> dic
 
 def _current_counts(connection: Connection, kind: str) -> _Counts:
     """Return the counts of a record type, new ones if too many changes have come since."""
-    serial = connection.scalar(select(serializers.table(Serial).c.value)) or 0
+    serial = current_serial(connection)
     of_engine = _counts.setdefault(connection.engine, {})
     counts = of_engine.get(kind)
     stale = counts is None or abs(serial - counts.serial) > RECOUNTED_AFTER * counts.records
