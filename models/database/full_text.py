@@ -11,8 +11,6 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    TextClause,
-    bindparam,
     delete,
     text,
 )
@@ -119,6 +117,16 @@ _MATCHES = {
         "SELECT {columns} FROM {name} AS texts WHERE vector @@ CAST(:search_query AS tsquery)"
     ),
 }
+# As `_MATCHES`, but what is wanted must stand in labels. SQLite's query says that itself.
+# PostgreSQL makes no use of an index for what IS TRUE: that of labels finds few rows, and to find
+# all that match first would take several times as long.
+_MATCHES_IN_LABELS = {
+    "sqlite": _MATCHES["sqlite"],
+    "postgresql": (
+        "SELECT {columns} FROM {name} AS texts WHERE labels @@ CAST(:label_query AS tsquery)"
+        " AND (vector @@ CAST(:search_query AS tsquery)) IS TRUE"
+    ),
+}
 
 
 def matches(connection: Connection, table: Table) -> FromClause:
@@ -134,45 +142,65 @@ def matches(connection: Connection, table: Table) -> FromClause:
 def _scored_matches(dialect: str, table: Table) -> FromClause:
     keys = tuple(table.primary_key.columns.keys())
     score = _SCORES[dialect].format(name=table.name)
-    columns = _match_statement(dialect, table, keys, f", {score} AS score").columns(
-        **dict.fromkeys(keys, String), score=Integer
-    )
+    names = (*(f"texts.{key}" for key in keys), f"{score} AS score")
+    statement = text(_MATCHES[dialect].format(name=table.name, columns=", ".join(names)))
+    columns = statement.columns(**dict.fromkeys(keys, String), score=Integer)
     if dialect == "sqlite":
         # SQLite may otherwise compute the rank again in a place where the index is out of reach.
         return columns.cte("found").prefix_with("MATERIALIZED", dialect="sqlite")
     return columns.subquery("found")
 
 
-@cache
-def _match_statement(
-    dialect: str, table: Table, columns: tuple[str, ...], more: str = ""
-) -> TextClause:
-    names = ", ".join(f"texts.{column}" for column in columns) + more
-    statement = text(_MATCHES[dialect].format(name=table.name, columns=names))
-    return statement.bindparams(bindparam("search_query", type_=String))
-
-
-def unscored_matches(connection: Connection, table: Table, *more: str) -> FromClause:
+def unscored_matches(
+    connection: Connection, table: Table, *more: str, labels_only: bool = False
+) -> FromClause:
     """Return the rows of words that match a query, with the columns of their key and some more.
 
-    They come as they are found, so that the first of them are read without finding all.
+    They come as they are found, so that the first of them are read without finding all. With
+    `labels_only` what is wanted must stand in their labels.
     """
     columns = (*table.primary_key.columns.keys(), *more)
-    statement = _match_statement(connection.dialect.name, table, columns)
-    return statement.columns(**dict.fromkeys(columns, String)).subquery("found")
+    return _unscored_matches(connection.dialect.name, table, columns, labels_only)
 
 
-def query_text(connection: Connection, query: Query, *, labels_only: bool = False) -> str:
-    """Return a query in the database's own syntax, of which only labels may hold what is wanted."""
-    return _SYNTAXES[connection.dialect.name].write_query(query, labels_only=labels_only)
+@cache
+def _unscored_matches(
+    dialect: str, table: Table, columns: tuple[str, ...], labels_only: bool
+) -> FromClause:
+    names = ", ".join(f"texts.{column}" for column in columns)
+    statements = _MATCHES_IN_LABELS if labels_only else _MATCHES
+    statement = statements[dialect].format(name=table.name, columns=names)
+    return text(statement).columns(**dict.fromkeys(columns, String)).subquery("found")
+
+
+def query_values(
+    connection: Connection, query: Query, *, labels_only: bool = False
+) -> dict[str, str]:
+    """Return the values of the parameters of matches: a query in the database's own syntax."""
+    syntax = _SYNTAXES[connection.dialect.name]
+    values = {"search_query": syntax.write_query(query, labels_only=labels_only)}
+    if labels_only:
+        wanted = tuple(Branch(branch.wanted, ()) for branch in query)
+        values["label_query"] = syntax.write_query(wanted)
+    return values
+
+
+def plan_for_values(connection: Connection) -> None:
+    """Have PostgreSQL plan each statement of this transaction for the values that it is run with.
+
+    How many records have a word decides what is quick. A plan for any words, which PostgreSQL takes
+    after some runs, supposes rare ones: it took ten times as long for common ones.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 @dataclass(frozen=True)
 class _Syntax:
     """How one database writes a query. Tokens are of [a-z0-9], so they need no escapes.
 
-    `word`, `beginning` and their forms for labels alone are formats of what stands for one token in
-    a phrase, and `labels` of what is wanted in labels alone.
+    `word` and `beginning` are formats of what stands for one token in a phrase, and `labels` of
+    what is wanted in labels alone, where the query says that.
     """
 
     phrase: str
@@ -184,35 +212,30 @@ class _Syntax:
     and_not: str
     nothing: str
     labels: str = "{}"
-    word_of_label: str | None = None
-    beginning_of_label: str | None = None
 
     def write_query(self, query: Query, *, labels_only: bool = False) -> str:
         branches = (self.write_branch(branch, labels_only) for branch in query)
         return self.or_.join(branches) or self.nothing
 
     def write_branch(self, branch: Branch, labels_only: bool) -> str:
-        wanted = self.and_.join(self.write_term(term, labels_only) for term in branch.wanted)
-        wanted = self.labels.format(f"({wanted})") if labels_only else f"({wanted})"
+        wanted = f"({self.and_.join(map(self.write_term, branch.wanted))})"
+        if labels_only:
+            wanted = self.labels.format(wanted)
         if not branch.unwanted:
             return wanted
-        unwanted = self.or_.join(self.write_term(term) for term in branch.unwanted)
+        unwanted = self.or_.join(map(self.write_term, branch.unwanted))
         return f"({wanted}{self.and_not}({unwanted}))"
 
-    def write_term(self, term: Term, labels_only: bool = False) -> str:
-        alternatives = (self.write_alternative(each, labels_only) for each in term)
-        return f"({self.or_.join(alternatives)})"
+    def write_term(self, term: Term) -> str:
+        return f"({self.or_.join(map(self.write_alternative, term))})"
 
-    def write_alternative(self, alternative: Alternative, labels_only: bool) -> str:
-        return f"({self.and_.join(self.write_phrase(each, labels_only) for each in alternative)})"
+    def write_alternative(self, alternative: Alternative) -> str:
+        return f"({self.and_.join(map(self.write_phrase, alternative))})"
 
-    def write_phrase(self, phrase: Phrase, labels_only: bool) -> str:
-        word, beginning = self.word, self.beginning
-        if labels_only:
-            word = self.word_of_label or word
-            beginning = self.beginning_of_label or beginning
+    def write_phrase(self, phrase: Phrase) -> str:
         written = [
-            beginning.format(each[:-1]) if each[-1] == "*" else word.format(each) for each in phrase
+            self.beginning.format(token[:-1]) if token[-1] == "*" else self.word.format(token)
+            for token in phrase
         ]
         return self.phrase.format(self.next.join(written))
 
@@ -238,7 +261,5 @@ _SYNTAXES = {
         or_=" | ",
         and_not=" & !",
         nothing="",
-        word_of_label="'{}':A",
-        beginning_of_label="'{}':*A",
     ),
 }

@@ -15,6 +15,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    Table,
     and_,
     bindparam,
     literal,
@@ -92,6 +93,7 @@ def search(
 
     All words must match, or, if no record has all of them and `match` is None, any of them.
     """
+    full_text.plan_for_values(connection)
     query = parse_query(text, synonyms)
     if match == ANY:
         return Search(any_word(query), ANY)
@@ -108,7 +110,7 @@ def _finds(connection: Connection, kind: str, query: Query) -> bool:
     """Return whether any record has the words of a query."""
     found = full_text.unscored_matches(connection, WORD_TABLES[kind])
     statement = select(*found.c).limit(1)
-    values = {"search_query": full_text.query_text(connection, query)}
+    values = full_text.query_values(connection, query)
     return connection.execute(statement, values).first() is not None
 
 
@@ -152,29 +154,32 @@ def search_listing(
     """
     table = WORD_TABLES[kind]
     scored = any(name.endswith(RELEVANCE) for name in sort) and tuple(sort) != (RELEVANCE,)
-    if scored:
-        found = full_text.matches(connection, table)
-    else:
-        found = full_text.unscored_matches(connection, table, "title", "words")
+    matches = full_text.matches if scored else full_text.unscored_matches
+    found = matches(connection, table)
+    return replace(
+        listing,
+        rows=_matching(found, table, listing),
+        sorts={**listing.sorts, RELEVANCE: found.c.score if scored else literal(UNRANKED)},
+        name=f"{listing.name}, searched" + (" with scores" if scored else ""),
+        default=(RELEVANCE,),
+        extra_values=full_text.query_values(connection, search.query),
+        rank=None if scored else partial(_ranked_page, kind, search, listing),
+    )
+
+
+def _matching(found: FromClause, table: Table, listing: Listing) -> FromClause:
+    """Return the rows of a listing joined to the matches in a table of words."""
     same = [
         found.c[key] == part
         for key, part in zip(table.primary_key.columns.keys(), listing.id, strict=True)
     ]
-    return replace(
-        listing,
-        rows=prepend_to_join(found, and_(*same), listing.rows),
-        sorts={**listing.sorts, RELEVANCE: found.c.score if scored else literal(UNRANKED)},
-        name=f"{listing.name}, searched" + (" with scores" if scored else ""),
-        default=(RELEVANCE,),
-        extra_values={"search_query": full_text.query_text(connection, search.query)},
-        rank=None if scored else partial(_ranked_page, kind, search, found),
-    )
+    return prepend_to_join(found, and_(*same), listing.rows)
 
 
 def _ranked_page(
     kind: str,
     search: Search,
-    found: FromClause,
+    unsearched: Listing,
     connection: Connection,
     listing: Listing,
     statement: Select[Any],
@@ -186,7 +191,7 @@ def _ranked_page(
 
     Not more than `MAX_RANKED` are ranked; those that match too come after them, by their ids.
     """
-    scores, is_complete = _scores(kind, search, found, connection, listing, parameters)
+    scores, is_complete = _scores(kind, search, unsearched, connection, parameters)
     marks = sorted((score, *record) for record, score in scores.items())
     if after is not None:
         marks = marks[bisect_right(marks, tuple(after)) :]
@@ -205,9 +210,8 @@ Scores = dict[tuple[str, ...], int]
 def _scores(
     kind: str,
     search: Search,
-    found: FromClause,
-    connection: Connection,
     listing: Listing,
+    connection: Connection,
     parameters: Mapping[str, Any],
 ) -> tuple[Scores, bool]:
     """Return the score of the first records that match, by their ids, and whether these are all.
@@ -215,16 +219,22 @@ def _scores(
     Where there are more, those come first that have the words in their labels.
     """
     ids = len(listing.id)
+    table = WORD_TABLES[kind]
 
     def candidates(query: Query, labels_only: bool) -> Sequence[Sequence[Any]]:
-        text = full_text.query_text(connection, query, labels_only=labels_only)
+        found = full_text.unscored_matches(
+            connection, table, "title", "words", labels_only=labels_only
+        )
+        values = full_text.query_values(connection, query, labels_only=labels_only)
 
         def build(places: Mapping[str, Any]) -> Select[Any]:
-            chosen = select(*listing.id, found.c.title, found.c.words).select_from(listing.rows)
+            chosen = select(*listing.id, found.c.title, found.c.words)
+            chosen = chosen.select_from(_matching(found, table, listing))
             return chosen.where(*listing.conditions(places)).limit(bindparam("most", type_=Integer))
 
-        more = {"search_query": text, "most": MAX_RANKED + 1}
-        return fetch_listing(connection, listing, parameters, ("candidates",), build, more)[1]
+        what = ("candidates", labels_only)
+        more = {**values, "most": MAX_RANKED + 1}
+        return fetch_listing(connection, listing, parameters, what, build, more)[1]
 
     rows = candidates(search.query, labels_only=False)
     is_complete = len(rows) <= MAX_RANKED

@@ -109,9 +109,11 @@ SEARCH_TABLES = (
 )
 # The tables that are derived together with a claim's document.
 CLAIM_TABLES = (ClaimSearch, EvidenceSearch, ClaimWord, Beginning)
-# The tables, column and indexes of the full-text index. They have no table class, since they differ
-# by database.
-INDEX_OBJECTS = re.compile(r"\w+_search_index(_\w+)?|vector|ix_\w+_search_(vector|number_\w+)")
+# The tables, columns and indexes of the full-text index. They have no table class, since they
+# differ by database.
+INDEX_OBJECTS = re.compile(
+    r"\w+_search_index(_\w+)?|vector|labels|ix_\w+_search_(vector|labels|number_\w+)"
+)
 
 SearchRows = dict[str, list[Row]]
 

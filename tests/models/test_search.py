@@ -92,7 +92,7 @@ ASKED = st.lists(QUERIES.map(" ".join) | TEXTS | st.sampled_from(WORDS), min_siz
 
 def found(connection: Connection, query: Query) -> set[str]:
     """Return what the database finds; every score is a whole number."""
-    asked = {"search_query": full_text.query_text(connection, query)}
+    asked = full_text.query_values(connection, query)
     scored = full_text.matches(connection, claim_search)
     rows = connection.execute(select(scored.c.claim, scored.c.score), asked).all()
     assert all(isinstance(score, int) for _, score in rows)
@@ -104,9 +104,9 @@ def found(connection: Connection, query: Query) -> set[str]:
 def found_unscored(
     connection: Connection, query: Query, *, labels_only: bool = False
 ) -> Sequence[str]:
-    text = full_text.query_text(connection, query, labels_only=labels_only)
-    rows = full_text.unscored_matches(connection, claim_search)
-    return connection.scalars(select(rows.c.claim), {"search_query": text}).all()
+    asked = full_text.query_values(connection, query, labels_only=labels_only)
+    rows = full_text.unscored_matches(connection, claim_search, labels_only=labels_only)
+    return connection.scalars(select(rows.c.claim), asked).all()
 
 
 def fill_with(connection: Connection, records: Sequence[tuple[str, Sequence[str]]]) -> None:
@@ -202,7 +202,7 @@ def test_words_in_the_title_count_more(empty: Store) -> None:
     with empty.database.write() as connection:
         fill_with(connection, records)
         rows = full_text.matches(connection, claim_search)
-        asked = {"search_query": full_text.query_text(connection, parse_query("iron", {}))}
+        asked = full_text.query_values(connection, parse_query("iron", {}))
         ranked = connection.scalars(select(rows.c.claim).order_by(rows.c.score), asked).all()
     assert ranked == ["c1", "c0"]
 
@@ -215,7 +215,7 @@ def sought(store: Store, typed: str, kind: str = "claim") -> set[str]:
         return set(
             connection.scalars(
                 select(found.c[kind]),
-                {"search_query": full_text.query_text(connection, parse_query(typed, {}))},
+                full_text.query_values(connection, parse_query(typed, {})),
             )
         )
 
