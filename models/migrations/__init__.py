@@ -26,8 +26,8 @@ class BadMigration(ClaimbaseError):
 def migrate(database: Database, target: str = "head") -> None:
     """Migrate the database to a revision, up or down; `base` is the empty database.
 
-    At the head the read model is derived anew in the same transaction, so that no reader meets
-    half of it. Raises BadMigration if the revision does not exist, or the database is too old.
+    Where that leads to the head, or the rules have changed since, the read model is derived anew in
+    the same transaction, so that no reader meets half of it. Raises BadMigration if the revision does not exist, or the database is too old.
     """
     from alembic.util import CommandError
 
@@ -41,7 +41,10 @@ def migrate(database: Database, target: str = "head") -> None:
                     f" {schema_version.LAST_BEFORE_OLDEST} on it, then use this program again."
                 )
             _step(connection, at, target)
-            if current(connection) == schema_version.HEAD:
+            moved = current(connection) != at
+            if current(connection) == schema_version.HEAD and (
+                moved or not rebuild.is_current(connection)
+            ):
                 rebuild.rebuild(connection)
     except CommandError as error:
         raise BadMigration(f"The database cannot be migrated to '{target}': {error}.") from None
