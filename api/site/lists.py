@@ -28,6 +28,7 @@ from models.read.filters import (
     ClaimFilters,
     Many,
     SourceFilters,
+    same_line_parameters,
     split_text,
 )
 from models.read.listings import topic
@@ -41,6 +42,8 @@ CLAIM_FACETS = (
     *("year", "single_group"),
 )
 QUICK_FACETS = CLAIM_FACETS[:3]
+# Of no more claims than these in all, every facet is counted at once.
+FEW_CLAIMS = 2_000
 VOCABULARIES = {
     "status": v.STATUSES,
     "certainty": v.CERTAINTIES,
@@ -146,16 +149,16 @@ def show_claims(
         listings.claims_statement() if query.as_of is None else listings.claims_as_of_statement()
     )
     rows, cursor, parameters = pagination.read_rows(request, connection, listing, statement, query)
-    is_counted = query.q is None and query.as_of is None
+    counted_here = _counted_here(connection, query, parameters)
     return page(
         request,
         "claims.html",
         search=search,
         title="Claims",
         description="Claims with the status that the evidence gives them.",
-        total=facets.count(connection, listing, parameters) if is_counted else None,
+        total=facets.count(connection, listing, parameters) if counted_here else None,
         claims=[claim_of(row) for row in rows],
-        facets=_facets(request, connection, listing, parameters, _counted_here(query)),
+        facets=_facets(request, connection, listing, parameters, counted_here),
         counts_address=address(
             "/v1/claims/facets", [pair for pair in pairs_of(request) if pair[0] not in NOT_COUNTED]
         ),
@@ -176,15 +179,20 @@ def claim_of(row: Mapping[str, Any]) -> Row:
     return {**from_json(row["fields"]), **from_json(row["derived"])}
 
 
-def _counted_here(query: ClaimListParameters) -> Sequence[str]:
+def _counted_here(
+    connection: Connection, query: ClaimListParameters, parameters: Mapping[str, Any]
+) -> Sequence[str]:
     """Return the facets that are counted at once; the script of the page asks for the others.
 
-    A page must not wait for them: among 100,000 claims each takes some 30 ms, and those of a search
-    or of a day far more.
+    A page must not wait for them: among 100,000 claims each takes some 30 ms, and those of a
+    search, of a day, or of claims with a line of some sort far more. Without any, the claims are
+    not counted here either.
     """
     if query.q is not None or query.as_of is not None:
         return ()
-    return CLAIM_FACETS if query.model_fields_set & FEW else QUICK_FACETS
+    if query.model_fields_set & FEW or facets.count(connection, listings.CLAIMS, {}) <= FEW_CLAIMS:
+        return CLAIM_FACETS
+    return () if same_line_parameters(parameters) else QUICK_FACETS
 
 
 def _facets(

@@ -185,14 +185,24 @@ def query_values(
     return values
 
 
-def plan_for_values(connection: Connection) -> None:
-    """Have PostgreSQL plan each statement of this transaction for the values that it is run with.
+# How PostgreSQL plans the statements of a search. How many records have a word decides what is
+# quick: a plan for any words, which it takes after some runs, supposes rare ones, and took ten
+# times as long for common ones. The first of many matches must be the same ones whenever they are
+# read, so they are read from the start of the table, and by one process.
+_PLANNING = {
+    "plan_cache_mode": "force_custom_plan",
+    "synchronize_seqscans": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+_PLAN_SEARCHES = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _PLANNING.items()
+)
 
-    How many records have a word decides what is quick. A plan for any words, which PostgreSQL takes
-    after some runs, supposes rare ones: it took ten times as long for common ones.
-    """
+
+def plan_searches(connection: Connection) -> None:
+    """Have PostgreSQL plan each search of this transaction for its words, and always alike."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+        connection.exec_driver_sql(_PLAN_SEARCHES)
 
 
 @dataclass(frozen=True)

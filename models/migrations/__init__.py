@@ -27,7 +27,8 @@ def migrate(database: Database, target: str = "head") -> None:
     """Migrate the database to a revision, up or down; `base` is the empty database.
 
     Where that leads to the head, or the rules have changed since, the read model is derived anew in
-    the same transaction, so that no reader meets half of it. Raises BadMigration if the revision does not exist, or the database is too old.
+    the same transaction, so that no reader meets half of it. Raises BadMigration if the revision
+    does not exist, or the database is too old.
     """
     from alembic.util import CommandError
 

@@ -141,6 +141,17 @@ class EvidenceDocument(PartOfClaim, table=True):
         Index(None, "source", "claim"),
         Index(None, "direction", "claim"),
         Index(None, "study_design", "claim"),
+        # Counts read these alone: of lines, and of claims with such a line.
+        Index(
+            "ix_evidence_document_counts",
+            *("level", "direction", "study_design", "directness", "question", "year"),
+            *("sample_size", "on_relation", "published", "counts_until"),
+        ),
+        Index(
+            "ix_evidence_document_of_claim",
+            *("claim", "level", "direction", "study_design", "year", "on_relation", "published"),
+            "counts_until",
+        ),
     )
 
     key: str = Field(primary_key=True)

@@ -236,10 +236,11 @@ def _lines_of(listing: Listing, places: Places, name: str) -> Listing:
 
 def years_of_evidence(connection: Connection) -> list[str]:
     """Return the years from the first to the last one of evidence that counts, the last first."""
-    ends = select(func.min(term.c.value), func.max(term.c.value)).where(
-        term.c.field == "year", term.c.value != NO_TERM
+    is_year = (term.c.field == "year", term.c.value > NO_TERM)
+    # Each is one look into the index; both in one statement would read all of it.
+    first, last = (
+        connection.scalar(select(end(term.c.value)).where(*is_year)) for end in (func.min, func.max)
     )
-    first, last = connection.execute(ends).one()
     if first is None:
         return []
     return [f"{year:04}" for year in range(int(last), int(first) - 1, -1)]
@@ -255,34 +256,19 @@ def status_history(connection: Connection, topics: Sequence[str], until: int) ->
         # From the few claims of the topics to their periods, instead of through all periods.
         of_topics = select(term.c.claim).where(term.c.field == "topic", term.c.value.in_(topics))
         filed = [period.c.claim.in_(of_topics)]
-    rows = period.join(document, document.c.claim == period.c.claim)
-    begun, over = (
-        _by_year(
-            connection,
-            day,
-            select(period.c.status).select_from(rows).where(day.is_not(None), *filed),
-        )
-        for day in (period.c.starts, period.c.ends)
-    )
-    standing = dict.fromkeys(STATUSES.ids, 0)
+    begins, ends = (func.substr(day, 1, 4) for day in (period.c.starts, period.c.ends))
+    counted = select(period.c.status, begins, ends, func.count()).where(*filed)
+    changes: dict[int, Counter[str]] = {}
+    for status_id, first, last, times in connection.execute(
+        counted.group_by(period.c.status, begins, ends)
+    ):
+        changes.setdefault(int(first), Counter())[status_id] += times
+        if last is not None:
+            changes.setdefault(int(last), Counter())[status_id] -= times
+    standing: Counter[str] = Counter(dict.fromkeys(STATUSES.ids, 0))
     history = []
-    for year in range(min(begun, default=until + 1), until + 1):
-        for status_id in STATUSES.ids:
-            standing[status_id] += begun.get(year, {}).get(status_id, 0) - over.get(year, {}).get(
-                status_id, 0
-            )
+    for year in range(min(changes, default=until + 1), until + 1):
+        # Not `+=`, which leaves out what is not above zero.
+        standing.update(changes.get(year, {}))
         history.append({"year": year, "counts": dict(standing)})
     return history
-
-
-def _by_year(
-    connection: Connection, day: ColumnElement[Any], statuses: Select[Any]
-) -> dict[int, dict[str, int]]:
-    """Return how many periods of each status have this day of theirs in each year."""
-    year = func.substr(day, 1, 4)
-    found: dict[int, dict[str, int]] = {}
-    for status_id, when, times in connection.execute(
-        statuses.add_columns(year, func.count()).group_by(f.period.c.status, year)
-    ):
-        found.setdefault(int(when), {})[status_id] = times
-    return found

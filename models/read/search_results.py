@@ -93,7 +93,7 @@ def search(
 
     All words must match, or, if no record has all of them and `match` is None, any of them.
     """
-    full_text.plan_for_values(connection)
+    full_text.plan_searches(connection)
     query = parse_query(text, synonyms)
     if match == ANY:
         return Search(any_word(query), ANY)
