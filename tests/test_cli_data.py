@@ -30,7 +30,8 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     assert loaded.returncode == 0, loaded.stderr
     assert (
         f"{SEEDED_TOPICS + SEEDED_SOURCES + SEEDED_CLAIMS + SEEDED} lines: {SEEDED} records"
-        f" = {SEEDED} stored + 0 unchanged + 0 reported; {SEEDED} revisions." in loaded.stdout
+        f" = {SEEDED} stored + 0 unchanged + 0 left + 0 reported; {SEEDED} revisions."
+        in loaded.stdout
     )
     assert f"Restored as it was, up to serial {SEEDED}." in loaded.stdout
     # The longer form, standard input, options in front, and what happens in a database that has
@@ -50,7 +51,8 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
         assert more.returncode == 0, more.stderr
         assert (
             f"{SEEDED_SOURCES + SEEDED} lines: {SEEDED_SOURCES} records = 0 stored"
-            f" + {SEEDED_SOURCES} unchanged + 0 reported; {SEEDED} revisions." in more.stdout
+            f" + {SEEDED_SOURCES} unchanged + 0 left + 0 reported; {SEEDED} revisions."
+            in more.stdout
         )
         assert "The revisions were not taken" in more.stdout
     assert run("check", url=other.url).returncode == 0
@@ -67,7 +69,8 @@ def test_import_reports_bad_records_and_says_how_many(empty: Store, tmp_path: Pa
     lenient = run("import", str(file), "--skip-bad", url=empty.url)
     assert lenient.returncode == 1
     assert (
-        "2 lines: 2 records = 1 stored + 0 unchanged + 1 reported; 0 revisions." in lenient.stdout
+        "2 lines: 2 records = 1 stored + 0 unchanged + 0 left + 1 reported; 0 revisions."
+        in lenient.stdout
     )
     missing = run("import", str(tmp_path / "none.jsonl"), url=empty.url)
     assert (missing.returncode, "none.jsonl: No such file or directory." in missing.stderr) == (
@@ -82,7 +85,10 @@ def test_import_scifact(empty: Store, tmp_path: Path) -> None:
     corpus.write_bytes(as_lines(ABSTRACT, TRANSLATED, LOOKED_AT))
     done = run("import", "scifact", str(claims), str(corpus), url=empty.url)
     assert done.returncode == 0, done.stderr
-    assert "5 lines: 9 records = 9 stored + 0 unchanged + 0 reported; 0 revisions." in done.stdout
+    assert (
+        "5 lines: 9 records = 9 stored + 0 unchanged + 0 left + 0 reported; 0 revisions."
+        in done.stdout
+    )
     bad = run("import", "scifact", str(corpus), str(claims), url=empty.url)
     assert (
         bad.returncode,

@@ -18,6 +18,9 @@ from models.database.connections import URL_FORMS, Database, connect
 from models.projection import rebuild
 
 DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help=URL_FORMS)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Also overwrite what people changed here since.")
+]
 STANDARD_INPUT = "-"
 
 

@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
+from api.cli.common import (
+    DatabaseUrl,
+    Overwrite,
+    migrate_if_needed,
+    open_database,
+    read_settings,
+)
 from api.cli.progress import count_bar
 from models.database import schema_version
 from models.database.connections import Database
@@ -20,7 +26,6 @@ from models.search.embedding import NoModel
 from models.transfer import backup
 from models.transfer import export as exporting
 from models.transfer import seed as seeding
-from models.transfer.missing_records import MissingRecords
 
 
 def migrate(
@@ -66,19 +71,21 @@ def seed(
         Path | None, typer.Argument(help="Folder with sources/, claims/, vocabularies/.")
     ] = None,
     database_url: DatabaseUrl = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Load seed files: all of them or, where one is bad, none.
 
-    Loading them again changes nothing.
+    Loading them again changes nothing. What people changed here since stays as it is.
     """
     with open_database(database_url) as database:
         migrate_if_needed(database)
-        missing: list[MissingRecords] = []
-        tally = seeding.seed(database, folder or read_settings().seed_dir, missing.append)
+        notes: list[seeding.Note] = []
+        root = folder or read_settings().seed_dir
+        tally = seeding.seed(database, root, notes.append, overwrite=overwrite)
         for (kind, outcome), number in sorted(tally.items()):
             typer.echo(f"{number:6} {kind} {outcome}")
-        for found in missing:
-            typer.echo(str(found))
+        for note in notes:
+            typer.echo(str(note))
 
 
 def check(database_url: DatabaseUrl = None) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 from api.cli.common import (
     STANDARD_INPUT,
     DatabaseUrl,
+    Overwrite,
     migrate_if_needed,
     open_database,
     read_file,
@@ -19,6 +21,7 @@ from api.cli.progress import progress_bar
 from models.core.errors import ClaimbaseError, describe_fault
 from models.database.connections import Database
 from models.transfer import jsonl_reader, load
+from models.transfer.changed_here import IMPORT_ACTOR, MAX_NAMES, ChangedHere
 from models.transfer.line_records import Problem
 
 if TYPE_CHECKING:
@@ -59,17 +62,19 @@ def import_records(
     ],
     database_url: DatabaseUrl = None,
     skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Load an export, or records as lines of JSON: all of them or nothing.
 
     An empty database takes an export as it is, revisions and times included.
 
-    Into another one its records come as changes.
+    Into another one its records come as changes. What people changed here since they were loaded
+    stays as it is, and is named.
     """
     file: Path | BinaryIO = sys.stdin.buffer if path == STANDARD_INPUT else Path(path)
     with open_database(database_url) as database, jsonl_reader.open_input(file) as lines:
         migrate_if_needed(database)
-        _load(database, lines, skip_bad)
+        _load(database, lines, skip_bad, overwrite)
 
 
 @commands.command("scifact")
@@ -78,27 +83,37 @@ def import_scifact(
     corpus: Annotated[Path, typer.Argument(help="corpus.jsonl.")],
     database_url: DatabaseUrl = None,
     skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Load SciFact: its abstracts as sources, its claims, and its annotations as evidence."""
     from models.transfer.datasets import scifact
 
     with open_database(database_url) as database, scifact.open_input(claims, corpus) as lines:
         migrate_if_needed(database)
-        _load(database, lines, skip_bad)
+        _load(database, lines, skip_bad, overwrite)
 
 
-def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool) -> None:
+def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool, overwrite: bool) -> None:
     """Load records, print what became of them, and exit 1 if some were left out."""
+    left = _NamedChanges()
     with progress_bar("Loading") as report_progress:
         result = load.load(
-            database, lines, report=_print_problem, progress=report_progress, skip_bad=skip_bad
+            database,
+            lines,
+            report=_print_problem,
+            report_left=left.name,
+            progress=report_progress,
+            skip_bad=skip_bad,
+            overwrite=overwrite,
         )
     _print_tally(result.stored, "stored")
     _print_tally(result.unchanged, "unchanged")
+    _print_tally(result.left, "left as it was changed here")
+    left.finish()
     typer.echo(
         f"{result.lines} lines: {result.records} records = {result.stored.total()} stored"
-        f" + {result.unchanged.total()} unchanged + {result.reported} reported;"
-        f" {result.revisions} revisions."
+        f" + {result.unchanged.total()} unchanged + {result.left.total()} left"
+        f" + {result.reported} reported; {result.revisions} revisions."
     )
     if result.restored:
         typer.echo(f"Restored as it was, up to serial {result.revisions}.")
@@ -118,12 +133,30 @@ def _load(database: Database, lines: jsonl_reader.Input, skip_bad: bool) -> None
         raise typer.Exit(1)
 
 
+@dataclass
+class _NamedChanges:
+    """Prints the first changes that a load left alone, and how many more there are."""
+
+    number: int = 0
+
+    def name(self, change: ChangedHere) -> None:
+        self.number += 1
+        if self.number <= MAX_NAMES:
+            typer.echo(str(change), err=True)
+
+    def finish(self) -> None:
+        if self.number > MAX_NAMES:
+            typer.echo(f"… and {self.number - MAX_NAMES} more.", err=True)
+        if self.number:
+            typer.echo("To overwrite them nevertheless: --overwrite.", err=True)
+
+
 def _print_problem(problem: Problem) -> None:
     typer.echo(describe_fault(problem.location, problem.fault), err=True)
 
 
 def _print_tally(tally: Counter[str], outcome: str) -> None:
-    for kind, number in sorted(tally.items()):
+    for kind, number in sorted((+tally).items()):
         typer.echo(f"{number:6} {kind} {outcome}")
 
 
@@ -161,7 +194,9 @@ def import_sources(
             parsed_file = detect.read(content, format_name)
         except ValueError as error:
             raise ClaimbaseError(str(error)) from None
-        with changes.begin(database, actor="import", comment=f"Imported from {file}.") as change:
+        with changes.begin(
+            database, actor=IMPORT_ACTOR, comment=f"Imported from {file}."
+        ) as change:
             records = ((entry.line, entry.record, entry.dropped) for entry in parsed_file.entries)
             outcomes = list(citation_matching.reconcile(change.connection, records, proposed=True))
             stored = 0 if dry_run else citation_matching.store_new(change, outcomes)

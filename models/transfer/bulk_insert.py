@@ -39,6 +39,7 @@ from models.records.source import (
 )
 from models.records.works import in_order_of_ties, ties_of
 from models.search import index
+from models.transfer.changed_here import ChangedHere, changed_here
 from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
 from models.write.changes import Change, misfit, next_revision, put, stamp_claims
@@ -57,6 +58,7 @@ class LoadRun:
 
     `later` takes the records that must wait for the rest of the input, and `waiting` names them.
     `tied` names the sources of the input that are versions of others or cite them.
+    `leave` takes what people changed here since; without it the input overwrites that.
     `wrong` counts problems besides the `reported` records, and `differing` the claims from whose
     records something else follows here than their lines say, which is a problem if `expect_same`.
     """
@@ -65,11 +67,13 @@ class LoadRun:
     change: Change | None
     report: Callable[[Problem], None]
     later: Callable[[Record], None] | None = None
+    leave: Callable[[ChangedHere], None] | None = None
     waiting: set[tuple[str, str]] = field(default_factory=set)
     tied: set[str] = field(default_factory=set)
     expect_same: bool = True
     stored: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
     reported: int = 0
     wrong: int = 0
     differing: int = 0
@@ -158,12 +162,16 @@ def _store_type(
         coming = {(kind.name, record.id) for record in records}
     inserted: list[Record] = []
     others: list[Record] = []
+    decided = _changed_here(run, kind, records, stored, batch)
     for record in records:
         old = stored.get(record.id)
         if run.change is None and (problem := check_stamps(record, kind)):
             run.refuse([problem])
         elif run.change is not None and old == record.body:
             run.unchanged[kind.name] += 1
+        elif run.leave is not None and record.id in decided:
+            run.left[kind.name] += 1
+            run.leave(decided[record.id])
         elif run.later is not None and _must_wait(run, record, batch.states, coming):
             coming.discard((kind.name, record.id))
             run.waiting.add((kind.name, record.id))
@@ -181,6 +189,21 @@ def _store_type(
         batch.new_claims.discard(kind.claim_of(record.body) or "")
         _store_alone(run, record, record.id in stored, batch.states)
     return touched
+
+
+def _changed_here(
+    run: LoadRun, kind: RecordType, records: list[Record], stored: dict[str, Row], batch: Batch
+) -> dict[str, ChangedHere]:
+    """Return those of the records that differ from what is here because people changed it here."""
+    if run.leave is None:
+        return {}
+    differing = [
+        record.id
+        for record in records
+        if stored.get(record.id) != record.body
+        and not (kind.part and record.body["claim"] in batch.new_claims)
+    ]
+    return changed_here(run.connection, kind, differing)
 
 
 def _stored_bodies(

@@ -35,6 +35,7 @@ from models.records.revision import (
 from models.records.serializers import Row, table
 from models.records.source_text import SourceTextIn, store_text
 from models.transfer.bulk_insert import LoadRun, store_batch
+from models.transfer.changed_here import IMPORT_ACTOR, ChangedHere
 from models.transfer.export import TEXT_RECORD
 from models.transfer.jsonl_reader import Input, TextLine, location, parse_json
 from models.transfer.line_records import Problem, Record, is_timestamp, parse_line
@@ -59,7 +60,8 @@ class BadImport(ClaimbaseError):
 class LoadResult:
     """What became of the input.
 
-    `records` is the sum of `stored`, `unchanged` and `reported`. `differing` counts the claims from
+    `records` is the sum of `stored`, `unchanged`, `left` and `reported`; `left` counts what people
+    changed here since, which stays as it is. `differing` counts the claims from
     whose records something else follows here than their lines say. `missing` is what the input
     lacks of collections that are stored in another version.
     """
@@ -72,6 +74,7 @@ class LoadResult:
     differing: int = 0
     stored: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
     missing: list[MissingRecords] = field(default_factory=list)
 
 
@@ -97,11 +100,15 @@ def load(
     source: Input,
     *,
     report: Report,
+    report_left: Callable[[ChangedHere], None] = lambda _change: None,
     progress: Progress = lambda _source, _lines: None,
     skip_bad: bool = False,
-    actor: str = "import",
+    overwrite: bool = False,
 ) -> LoadResult:
     """Load JSON Lines, all or nothing. Each problem is passed to `report` as soon as it is found.
+
+    What people changed here since it was loaded is left as it is and passed to `report_left`, or
+    with `overwrite` becomes what the input says.
 
     With `skip_bad`, bad records are left out, and with them all that depends on them. Otherwise
     raises `BadImport` if there are any.
@@ -116,7 +123,7 @@ def load(
         return _restore(database, source, lines, result, report)
     with (
         changes.begin(
-            database, actor=actor, comment=f"Imported from {source.name}.", bulk=empty
+            database, actor=IMPORT_ACTOR, comment=f"Imported from {source.name}.", bulk=empty
         ) as change,
         ExitStack() as files,
     ):
@@ -129,6 +136,7 @@ def load(
             change,
             report if skip_bad else _limited(report),
             later=lambda record: waiting[record.kind.name].add(record),
+            leave=None if empty or overwrite else report_left,
         )
         held = HeldRecords()
         for batch in _batches(lines, result, run):
@@ -193,9 +201,11 @@ def _restore(
 def _count(result: LoadResult, run: LoadRun) -> None:
     result.stored = run.stored
     result.unchanged = run.unchanged
+    result.left = run.left
     result.reported = run.reported
     result.differing = run.differing
-    outcomes = result.stored.total() + result.unchanged.total() + result.reported
+    tallies = (result.stored, result.unchanged, result.left)
+    outcomes = sum(tally.total() for tally in tallies) + result.reported
     assert result.records == outcomes, "every record has an outcome"
 
 

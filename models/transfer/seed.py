@@ -35,13 +35,19 @@ from models.records.relation import RelationIn
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.records.works import in_order_of_ties
+from models.transfer.changed_here import (
+    SEED_ACTOR,
+    ChangedHere,
+    StoredAlone,
+    changed_here,
+    stored_alone,
+)
 from models.transfer.missing_records import HeldRecords, MissingRecords
 from models.write import changes
 
 In = TypeVar("In", bound=SQLModel)
 FileFault = tuple[Path, Fault]
 Report = Callable[[Path, Fault], None]
-SEED_ACTOR = "seed"
 BROKEN = object()  # Stands for the content of a file that could not be read.
 
 
@@ -114,17 +120,23 @@ class SeedFiles:
         return not (self.collections or self.topics or self.sources or self.claims)
 
 
+# What is worth a sentence: records that were left alone, and stored ones that the files lack.
+Note = ChangedHere | StoredAlone | MissingRecords
+
+
 def seed(
     database: Database,
     root: Path,
-    report_missing: Callable[[MissingRecords], None] = lambda _missing: None,
+    tell: Callable[[Note], None] = lambda _note: None,
+    *,
+    overwrite: bool = False,
 ) -> Counter[tuple[str, str]]:
     """Load a folder of seed files. Return the number of records by type and outcome.
 
-    A record is stored, unchanged, or left alone because people changed it here since. Loading the
-    same files again alters nothing, and stored records without a file are left alone; those of a
-    collection that is in the files in another version go to `report_missing`. Raises `BadSeed` with
-    every fault of every file; then nothing is stored.
+    A record is stored, unchanged, or left alone because people changed it here since, which
+    `overwrite` does not heed. Loading the same files again alters nothing, and stored records
+    without a file are left alone. `tell` is given what was left alone, and what the files lack.
+    Raises `BadSeed` with every fault of every file; then nothing is stored.
     """
     problems: list[FileFault] = []
 
@@ -140,27 +152,69 @@ def seed(
     texts = list(_read_texts(root, files.sources, report))
     if not problems and files.is_empty:
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
-    bad_ids = {path.stem for path, _ in problems}
-    tally: Counter[tuple[str, str]] = Counter()
     with changes.begin(database, actor=SEED_ACTOR, comment="Loaded from seed files.") as change:
-        held = HeldRecords()
+        run = SeedRun(change, problems, None if overwrite else tell)
         for slug, text in texts:
             source_text.store_text(change.connection, slug, text)
-        for path, pointer, kind, body in _records(files):
-            held.add(change.connection, kind, body)
-            try:
-                tally[kind.name, _store(change, kind, body)] += 1
-            except (InvalidRecord, Conflict) as error:
-                bad_ids.add(kind.id_of(body))
-                for fault in error.faults:
-                    # A reference to a bad record is not a fault of the file that refers to it.
-                    if fault.given not in bad_ids:
-                        report(path, _located(fault, pointer))
+        for located in _records(files):
+            run.store(*located)
         if problems:
             raise BadSeed(problems, root)
-        for missing in held.missing(change.connection):
-            report_missing(missing)
-    return tally
+        for missing in run.held.missing(change.connection):
+            tell(missing)
+        if alone := stored_alone(change.connection, SEED_ACTOR, run.loaded):
+            tell(StoredAlone(alone))
+    return run.tally
+
+
+class SeedRun:
+    """Seed files on their way into the database.
+
+    `loaded` names their records by type and id, `tally` counts them by type and outcome. What
+    people changed here goes to `leave`, or is overwritten if that is None.
+    """
+
+    def __init__(
+        self,
+        change: changes.Change,
+        problems: list[FileFault],
+        leave: Callable[[Note], None] | None,
+    ) -> None:
+        self.change = change
+        self.problems = problems
+        self.leave = leave
+        self.held = HeldRecords()
+        self.loaded: set[str] = set()
+        self.tally: Counter[tuple[str, str]] = Counter()
+        self.bad_ids: set[str | None] = {path.stem for path, _ in problems}
+
+    def store(self, path: Path, pointer: str, kind: RecordType, body: Row) -> None:
+        """Store a record of a file, or note why not."""
+        self.held.add(self.change.connection, kind, body)
+        self.loaded.add(f"{kind.name}/{kind.id_of(body)}")
+        try:
+            self.tally[kind.name, self._outcome(kind, body)] += 1
+        except (InvalidRecord, Conflict) as error:
+            self.bad_ids.add(kind.id_of(body))
+            # A reference to a bad record is not a fault of the file that refers to it.
+            self.problems += [
+                (path, _located(fault, pointer))
+                for fault in error.faults
+                if fault.given not in self.bad_ids
+            ]
+
+    def _outcome(self, kind: RecordType, body: Row) -> str:
+        decided = self._changed_here(kind, body) if self.leave else None
+        if self.leave and decided:
+            self.leave(decided)
+            return "left as it was changed here"
+        return "stored" if changes.put(self.change, kind, body) else "unchanged"
+
+    def _changed_here(self, kind: RecordType, body: Row) -> ChangedHere | None:
+        """Return who changed a record last, if that was no seed and it differs from the file."""
+        connection, record_id = self.change.connection, kind.id_of(body)
+        found = changed_here(connection, kind, [record_id], {SEED_ACTOR}).get(record_id)
+        return found if found and read_record(connection, kind, record_id) != body else None
 
 
 def _records(files: SeedFiles) -> Iterator[tuple[Path, str, RecordType, Row]]:
@@ -184,16 +238,6 @@ def _records(files: SeedFiles) -> Iterator[tuple[Path, str, RecordType, Row]]:
             for number, part in enumerate(getattr(claim, kind.plural)):
                 body = {"claim": claim.id, **part.model_dump()}
                 yield path, f"{kind.plural}/{number}", kind, body
-
-
-def _store(change: changes.Change, kind: RecordType, body: Row) -> str:
-    """Store a record and return the outcome. A record that people changed here is left alone."""
-    record_id = kind.id_of(body)
-    actor = changes.last_actor(change.connection, kind, record_id)
-    by_people = actor not in (None, SEED_ACTOR)
-    if by_people and read_record(change.connection, kind, record_id) != body:
-        return "left as it was changed here"
-    return "stored" if changes.put(change, kind, body) else "unchanged"
 
 
 def _read_vocabulary(

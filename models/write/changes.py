@@ -229,13 +229,6 @@ def put(
     return _put(change, kind, body, action)
 
 
-def last_actor(connection: Connection, kind: RecordType, record_id: str) -> str | None:
-    """Return who changed a record last, or None if there is no such record."""
-    not_derived = table(Revision).c.action != "derive"
-    revision = latest_revision(connection, f"{kind.name}/{record_id}", not_derived)
-    return revision["actor"] if revision else None
-
-
 def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
     """Delete the content of a record from its table and from every revision.
 

@@ -47,7 +47,7 @@ def disagreements(store: Store) -> list[str]:
 
 
 def load(
-    store: Store, content: Any, *, skip_bad: bool = False
+    store: Store, content: Any, *, skip_bad: bool = False, **more: Any
 ) -> tuple[loading.LoadResult, list[str]]:
     """Load lines, or a folder by its path; return what became of them and what was reported. Raises
     `BadImport` with it in its words.
@@ -60,9 +60,10 @@ def load(
 
     with jsonl_reader.open_input(source, "test") as opened:
         try:
-            return loading.load(store.database, opened, report=report, skip_bad=skip_bad), told
+            result = loading.load(store.database, opened, report=report, skip_bad=skip_bad, **more)
         except loading.BadImport as error:
             raise loading.BadImport("\n".join([*told, error.detail])) from None
+    return result, told
 
 
 def zipped(content: bytes) -> bytes:

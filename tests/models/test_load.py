@@ -160,7 +160,7 @@ def test_an_export_into_a_filled_database_is_loaded_as_changes(seeded: Store, ot
     in_every_state(seeded)
     content = exported(seeded)
     store_one_claim(other)
-    told, reported = load(other, content)
+    told, reported = load(other, content, overwrite=True)
     assert reported == []
     assert told.restored is False
     assert told.revisions == records(content)[0]["counts"]["revisions"]
