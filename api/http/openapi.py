@@ -90,6 +90,8 @@ def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
         return example("get_record")
     if name == "NewRecordOut":
         return {**example("get_record"), "possible_duplicates": []}
+    if name == "MergedOut":
+        return {**example("get_record"), "filled": [], "differences": []}
     if name == "RecordList":
         return {"data": [example("get_record")]}
     return example(operation)

@@ -66,6 +66,8 @@ RecordId = Annotated[
     ),
 ]
 MOST_RECORDS = 1000
+# What the answer to a merger says of the merger, not of the record that stays.
+OF_CHANGE = ("serial", "action", "actor", "at", "comment")
 log = logging.getLogger("claimbase.database")
 
 
@@ -81,6 +83,28 @@ class MergeIn(DecisionIn):
     """The record to merge into, and the reason."""
 
     into: Text = Field(max_length=100, description="Slug of the record to merge into.")
+    take: list[Text] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Fields in which the value of the merged record stays, where both have one.",
+    )
+
+
+class FieldDifference(Strict):
+    """A field in which the two records differed."""
+
+    field: str
+    kept: Any = Field(description="The value that stays.")
+    other: Any = Field(description="The other one, which revisions keep.")
+
+
+class MergedOut(RecordOut):
+    """The record that stays. `serial`, `action`, `actor`, `at` and `comment` are the merger's."""
+
+    filled: list[str] = Field(description="Fields that it lacked, with the values of the other.")
+    differences: list[FieldDifference] = Field(
+        description="Where both had a value. Give `take` to choose, or PATCH the record."
+    )
 
 
 class BatchIn(Strict):
@@ -280,15 +304,26 @@ async def _merge(request: Request, caller: Key, kind: RecordType, record: str) -
 
     def work(change: Change) -> Answer:
         meant(request, change, caller, kind, record)
-        merge.merge(change, caller, kind, record, given.into)
-        return told(kind, given.into)
+        merged = merge.merge(change, caller, kind, record, given.into, given.take)
+
+        def tell(change: Change) -> MergedOut:
+            stays = review.describe_after_change(change, kind, given.into)
+            merger = review.describe_after_change(change, kind, record)
+            return MergedOut(
+                **stays.model_dump(exclude=set(OF_CHANGE)),
+                **{name: getattr(merger, name) for name in OF_CHANGE},
+                filled=merged.filled,
+                differences=[FieldDifference(**vars(each)) for each in merged.differences],
+            )
+
+        return Answer(tell)
 
     return await write(request, caller, work, given.comment)
 
 
 @router.post(
     "/claims/{claim}:merge",
-    response_model=RecordOut,
+    response_model=MergedOut,
     responses=WRITE_ERRORS,
     openapi_extra=_takes(MergeIn, IF_MATCH),
 )
@@ -296,14 +331,14 @@ async def merge_claim(
     request: Request, caller: Curator, claim: Annotated[Text, Path(max_length=300)]
 ) -> Response:
     """Merge a claim into another. Its parts and the relations to it move, and its URL redirects to
-    the other claim (308).
+    the other claim (308). Fields that the other lacks are filled.
     """
     return await _merge(request, caller, RECORD_TYPES["claim"], claim)
 
 
 @router.post(
     "/sources/{source}:merge",
-    response_model=RecordOut,
+    response_model=MergedOut,
     responses=WRITE_ERRORS,
     openapi_extra=_takes(MergeIn, IF_MATCH),
 )
@@ -311,7 +346,7 @@ async def merge_source(
     request: Request, caller: Curator, source: Annotated[Text, Path(max_length=300)]
 ) -> Response:
     """Merge a source into another. The records that refer to it then refer to the other,
-    which also receives the identifiers of schemes that it lacks.
+    which also receives the identifiers of schemes that it lacks, and the fields that it lacks.
     """
     return await _merge(request, caller, RECORD_TYPES["source"], source)
 

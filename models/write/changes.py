@@ -465,7 +465,13 @@ def _require_referable(
         detail = (
             f"The {kind.name} '{record_id}' is {found_state}; what refers to it cannot be {state}."
         )
-        raise Conflict(detail, [Fault(at=at, code="not_accepted", detail=detail, given=record_id)])
+        successor = read_column(change.connection, kind, record_id, "replaced_by")
+        if found_state == "merged" and successor is not None:
+            detail = f"The {kind.name} '{record_id}' was merged into '{successor}'; refer to that."
+        fault = Fault(
+            at=at, code="not_accepted", detail=detail, given=record_id, suggestion=successor
+        )
+        raise Conflict(detail, [fault])
 
 
 def _unknown_reference(

@@ -1,6 +1,8 @@
-"""Merging two records, undoing a change, and purging a record. Only a purge loses anything."""
+"""Merging two records into one, without losing what either says."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -8,7 +10,7 @@ from sqlalchemy import Connection, select
 from models.access.api_keys import Key
 from models.access.proposal_ownership import refuse_own_proposals
 from models.core.errors import Conflict, Fault, InvalidRecord
-from models.core.types import SLUG_LENGTH
+from models.core.types import REVIEW_FIELDS, SLUG_LENGTH
 from models.records import source_text
 from models.records.evidence import Evidence
 from models.records.record_types import RECORD_TYPES, RecordType, read_record, read_records
@@ -18,17 +20,65 @@ from models.write import changes
 from models.write.changes import Change
 from models.write.review import find_visible, parts_of_claim, require_role
 
+# What a merger combines by itself, and what says nothing of the other record.
+_NOT_TAKEN = {
+    "claim": {"id", *REVIEW_FIELDS, "collection", "topics", "external_ids", "topic_roles"},
+    "source": {
+        *("id", *REVIEW_FIELDS, "collection", "integrity"),
+        *("identifiers", "versions", "cites", "text"),
+    },
+}
+# Fields that say something of another one go where it goes.
+_GOING_WITH = {
+    "title": ("title_status",),
+    "authors": ("authors_complete",),
+    "issued": ("issued_inferred",),
+    "url": ("accessed",),
+}
+_BLANK: tuple[Any, ...] = (None, "", [])
 
-def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) -> None:
+
+@dataclass(frozen=True)
+class Difference:
+    """A field in which two merged records differed: the value that stays, and the other's."""
+
+    field: str
+    kept: Any
+    other: Any
+
+
+@dataclass
+class Merged:
+    """What became of the fields of the merged record.
+
+    `filled` names those that the other record lacked and has now. `taken` are the values of these
+    and of those that were to be taken.
+    """
+
+    taken: Row = field(default_factory=dict)
+    filled: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+
+def merge(
+    change: Change,
+    caller: Key,
+    kind: RecordType,
+    old: str,
+    into: str,
+    take: Sequence[str] = (),
+) -> Merged:
     """Merge a claim or source into another one.
 
     Whatever refers to `old` refers to `into` afterwards, and a request for `old` is redirected
     there. What `into` has already (the same source cited the same way, the same relation) is not
-    doubled.
+    doubled. Fields that `into` lacks are filled from `old`; where both have one, that of `into`
+    stays, unless it is among the fields to `take`.
     """
     if kind.name not in MERGERS:
         raise InvalidRecord(f"Only {' and '.join(MERGERS)} can be merged, not a {kind.name}.")
     require_role(caller, "curator", "merge records")
+    _require_fields(kind, take)
     old_body = find_visible(change.connection, caller, kind, old)
     into_body = find_visible(change.connection, caller, kind, into)
     if old == into:
@@ -41,10 +91,52 @@ def merge(change: Change, caller: Key, kind: RecordType, old: str, into: str) ->
                 " only accepted ones can be merged."
             )
         refuse_own_proposals(change.connection, caller, [(kind, record_id)], "merge")
-    MERGERS[kind.name](change, caller, old_body, into_body)
+    merged = _combine(kind, old_body, into_body, take)
+    MERGERS[kind.name](change, caller, old_body, into_body, merged.taken)
+    return merged
 
 
-def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
+def _fields_to_take(kind: RecordType) -> list[str]:
+    """Return the fields of which a merger may take either record's value."""
+    going = {name for names in _GOING_WITH.values() for name in names}
+    left_out = _NOT_TAKEN[kind.name] | going
+    return [name for name in kind.fields.model_fields if name not in left_out]
+
+
+def _require_fields(kind: RecordType, take: Sequence[str]) -> None:
+    allowed = _fields_to_take(kind)
+    faults = [
+        Fault(
+            at=f"take/{place}",
+            code="unknown_field",
+            detail=f"'{name}' is no field that a merger can take.",
+            given=name,
+            allowed=allowed,
+        )
+        for place, name in enumerate(take)
+        if name not in allowed
+    ]
+    if faults:
+        raise InvalidRecord(faults[0].detail, faults)
+
+
+def _combine(kind: RecordType, old: Row, into: Row, take: Sequence[str]) -> Merged:
+    merged = Merged()
+    for name in _fields_to_take(kind):
+        if old[name] in _BLANK or old[name] == into[name]:
+            continue
+        is_blank = into[name] in _BLANK
+        if is_blank:
+            merged.filled.append(name)
+        if is_blank or name in take:
+            merged.taken |= {each: old[each] for each in (name, *_GOING_WITH.get(name, ()))}
+        if not is_blank:
+            sides = (old, into) if name in take else (into, old)
+            merged.differences.append(Difference(name, *(side[name] for side in sides)))
+    return merged
+
+
+def _merge_claims(change: Change, caller: Key, old: Row, into: Row, taken: Row) -> None:
     """Move the claim's parts, then the relations that point to it, then the claim itself.
 
     What it is filed under, in which roles, and what others call it are the other's, too.
@@ -53,6 +145,7 @@ def _merge_claims(change: Change, caller: Key, old: Row, into: Row) -> None:
     """
     claim = RECORD_TYPES["claim"]
     both = {
+        **taken,
         "topics": sorted({*old["topics"], *into["topics"]}),
         **{
             name: [*into[name], *(each for each in old[name] if each not in into[name])]
@@ -178,7 +271,7 @@ def _standing_dependents(
     return changes.find_dependents(change.connection, kind, record_id, STANDING, limit=None)
 
 
-def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
+def _merge_sources(change: Change, caller: Key, old: Row, into: Row, taken: Row) -> None:
     """Let whatever rests on `old` rest on `into`, and move the identifiers that `into` lacks."""
     source = RECORD_TYPES["source"]
     if old["integrity"] != into["integrity"]:
@@ -204,6 +297,7 @@ def _merge_sources(change: Change, caller: Key, old: Row, into: Row) -> None:
     retired = {"state": "merged", "replaced_by": into["id"], "identifiers": kept}
     _put(change, source, {**old, **retired})
     altered = {
+        **taken,
         "identifiers": [*into["identifiers"], *moved],
         "versions": into_versions,
         "cites": [*into["cites"], *_missing_citations(old, into)],

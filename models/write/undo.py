@@ -19,9 +19,10 @@ from models.write.review import close_dependent_proposals, require_comment, requ
 def undo(change: Change, caller: Key, serial: int) -> list[str]:
     """Undo the whole change that a revision belongs to. Return the names of the restored records.
 
-    A record that the change created is retracted. Refused if a record was changed again since or
-    was purged, and for a change that only proposed something. Only an admin may undo what a program
-    loaded.
+    A record that the change created is retracted. Of a record that was changed again since, only
+    what this change altered is put back. Refused if the later change altered the same, if the
+    record was purged, if another one was merged into it meanwhile, and for a change that only
+    proposed something. Only an admin may undo what a program loaded.
     """
     require_role(caller, "curator", "undo a change")
     require_comment(change, "undo")
@@ -29,7 +30,8 @@ def undo(change: Change, caller: Key, serial: int) -> list[str]:
     # The last step of a record comes first, so that what refers to others is undone before them.
     actions = {step["record"]: step["action"] for step in steps}
     records = list(actions)
-    before = {name: _body_before(change.connection, name, number) for name in records}
+    after = {step["record"]: step for step in reversed(steps)}
+    before = {name: _without_change(change.connection, number, after[name]) for name in records}
     _require_undoable(change, caller, steps)
     for name in records:
         _restore(change, caller, name, before[name], actions[name])
@@ -57,6 +59,8 @@ def _restore(change: Change, caller: Key, name: str, old: Row | None, action: st
         body = {**current, "state": "withdrawn" if action == "merge" else "retracted"}
     else:
         body = with_current_fields(kind.name, old)
+    if body["state"] != "accepted":
+        _refuse_if_merged_into(change.connection, kind, record_id)
     if body["state"] not in STANDING:
         close_dependent_proposals(change, caller, kind, kind.id_of(body))
     try:
@@ -81,8 +85,51 @@ def _body_before(connection: Connection, name: str, change_number: int) -> Row |
     return None if last is None else last["body"] or None
 
 
+def _without_change(connection: Connection, number: int, step: Row) -> Row | None:
+    """Return a record without what a change did to it, or None if the change created it.
+
+    `step` is the change's last revision of it. Raises Conflict where a later change is in the way.
+    """
+    before = _body_before(connection, step["record"], number)
+    revision = table(Revision)
+    later = latest_revision(
+        connection,
+        step["record"],
+        revision.c.serial > step["serial"],
+        revision.c.action != "derive",
+    )
+    if later is None:
+        return before
+    since = f"{step['record']} was changed since, by revision {later['serial']}"
+    kind, record_id = _type_and_id(step["record"])
+    current, after = read_record(connection, kind, record_id), step["body"]
+    if before is None or current is None or before["state"] != after["state"]:
+        raise Conflict(f"{since}; undo that first.")
+    before, after = (with_current_fields(kind.name, body) for body in (before, after))
+    altered = [name for name in after if after[name] != before[name]]
+    also = [name for name in altered if current[name] != after[name]]
+    if also:
+        raise Conflict(f"{since}, in the same fields ({', '.join(also)}); undo that first.")
+    return {**current, **{name: before[name] for name in altered}}
+
+
+def _refuse_if_merged_into(connection: Connection, kind: RecordType, record_id: str) -> None:
+    """Refuse to take back a record that others were merged into: they would lead to nothing."""
+    rows = table(kind.model)
+    if "id" not in rows.c:
+        return
+    merged = select(rows.c.id).where(rows.c.state == "merged", rows.c.replaced_by == record_id)
+    first = connection.scalar(merged.order_by(rows.c.id).limit(1))
+    if first is not None:
+        last = latest_revision(connection, f"{kind.name}/{first}")
+        number = last["serial"] if last else None
+        raise Conflict(
+            f"The {kind.name} '{first}' was merged into '{record_id}', by revision {number};"
+            " undo that first."
+        )
+
+
 def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
-    _refuse_if_changed_since(change.connection, steps)
     if any(step["actor"].casefold() in RESERVED_NAMES for step in steps):
         require_role(caller, "admin", "undo what a program loaded")
     for step in steps:
@@ -97,17 +144,3 @@ def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
             )
     records = [_type_and_id(step["record"]) for step in steps]
     refuse_own_proposals(change.connection, caller, records, "undo what was done to")
-
-
-def _refuse_if_changed_since(connection: Connection, steps: list[Row]) -> None:
-    """Refuse to undo a change if one of its records has a later revision of another change."""
-    revision = table(Revision)
-    last_serials = {step["record"]: step["serial"] for step in reversed(steps)}
-    for record, serial in last_serials.items():
-        later = latest_revision(
-            connection, record, revision.c.serial > serial, revision.c.action != "derive"
-        )
-        if later is not None:
-            raise Conflict(
-                f"{record} was changed since, by revision {later['serial']}; undo that first."
-            )

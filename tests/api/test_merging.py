@@ -4,7 +4,7 @@ base say of it after that.
 
 from typing import Any
 
-from tests.api.curating import CLAIM, NOW, Desk, native, serial
+from tests.api.curating import CLAIM, LINE, NOW, Desk, native, serial
 from tests.api.mergers import INTO, OLD, THIRD, shown, state, two_claims
 from tests.api.requests import problem
 
@@ -430,3 +430,98 @@ def test_an_undone_rejection_was_never_public(desk: Desk) -> None:
     assert {told[name] for name in ("record", "claim", "actor", "comment", "body")} == {None}
     for path in (f"/v1/claims/{CLAIM}/revisions?sort=-id&limit=3", f"/changes?claim={CLAIM}"):
         assert "never-public" not in desk.ask(None, "GET", path).text
+
+
+def a_work_twice(desk: Desk, old: dict[str, Any], into: dict[str, Any]) -> None:
+    for slug, fields in (("moe-2009", old), ("moe-2009-again", into)):
+        desk.accepted("source", slug, **{"issued": None, "authors": [], **fields})
+
+
+def test_a_merger_fills_what_the_other_lacks_and_lists_what_differs(desk: Desk) -> None:
+    old = {
+        "title": "Veins",
+        "authors": [{"family": "Moe", "given": "A"}],
+        "authors_complete": False,
+        "container_title": "Phlebology",
+        "volume": "24",
+        "page": "1-9",
+        "epub_date": "2009-05-01",
+        "sample_size": 40,
+    }
+    a_work_twice(desk, old, {"title": "Veins again", "volume": "25", "page": "1-10"})
+    path = "/v1/sources/moe-2009:merge"
+    body = {"into": "moe-2009-again", "take": ["page"]}
+    merged = desk.must(200, "cleo", "POST", path, body, If_Match=desk.tag("/v1/sources/moe-2009"))
+    assert merged["filled"] == ["container_title", "epub_date", "sample_size", "authors"]
+    assert merged["differences"] == [
+        {"field": "title", "kept": "Veins again", "other": "Veins"},
+        {"field": "volume", "kept": "25", "other": "24"},
+        {"field": "page", "kept": "1-9", "other": "1-10"},
+    ]
+    source = desk.must(200, None, "GET", "/v1/sources/moe-2009-again")
+    assert source["published"] == "2009-05-01"
+    assert source["authors_complete"] is False
+    assert (source["volume"], source["page"]) == ("25", "1-9")
+    assert (merged["id"], merged["action"], merged["actor"]) == ("moe-2009-again", "merge", "cleo")
+    # The change that is told is the merger's own.
+    assert "source/moe-2009" in desk.undo(merged["serial"])
+    assert desk.must(200, None, "GET", "/v1/sources/moe-2009-again")["container_title"] is None
+
+
+def test_a_merger_takes_only_fields_that_are_there(desk: Desk) -> None:
+    two_claims(desk)
+    refused = problem(
+        desk.ask(
+            "cleo",
+            "POST",
+            f"/v1/claims/{OLD}:merge",
+            {"into": INTO, "take": ["statment"]},
+            If_Match=NOW,
+        )
+    )
+    (error,) = refused["errors"]
+    assert (refused["status"], error["pointer"]) == (422, "/take/0")
+    assert "statement" in error["allowed"]
+
+
+def test_what_others_were_merged_into_is_not_taken_back(desk: Desk) -> None:
+    desk.accepted("claim", OLD)
+    desk.accepted("claim", INTO)
+    accepted = serial(desk)
+    merger = desk.merge("claim", OLD, INTO)["serial"]
+    refused = problem(
+        desk.ask("dora", "POST", f"/v1/revisions/{accepted}:undo", {"comment": "wrong"})
+    )
+    assert refused["status"] == 409
+    assert f"'{OLD}' was merged into '{INTO}', by revision {merger}" in refused["detail"]
+    desk.undo(merger)
+    assert f"claim/{INTO}" in desk.undo(accepted, "dora")
+
+
+def test_what_refers_to_the_merged_is_told_where_it_went(desk: Desk) -> None:
+    two_claims(desk)
+    desk.merge("claim", OLD, INTO)
+    posted = {"type": "refines", "target": OLD}
+    for path, body in (
+        (f"/v1/claims/{CLAIM}/relations", posted),
+        (f"/v1/claims/{OLD}/evidence", {**LINE, "key": "new"}),
+    ):
+        refused = problem(desk.ask("emil", "POST", path, body))
+        assert refused["status"] == 409
+        assert refused["errors"][0]["suggestion"] == INTO
+        assert f"merged into '{INTO}'" in refused["detail"]
+
+
+def test_a_change_is_taken_back_from_under_a_later_one_of_other_fields(desk: Desk) -> None:
+    claim = desk.accepted("claim", statement="One.", note="a")
+    path = f"/v1/claims/{claim}"
+    first = desk.must(200, "cleo", "PATCH", path, {"statement": "Two."}, If_Match=NOW)["serial"]
+    second = desk.must(200, "cleo", "PATCH", path, {"note": "b"}, If_Match=NOW)["serial"]
+    desk.must(200, "cleo", "PATCH", path, {"note": "c"}, If_Match=NOW)
+    assert desk.undo(first) == [f"claim/{claim}"]
+    record = desk.record("claim", claim)["record"]
+    assert (record["statement"], record["note"]) == ("One.", "c")
+    refused = problem(
+        desk.ask("cleo", "POST", f"/v1/revisions/{second}:undo", {"comment": "wrong"})
+    )
+    assert "in the same fields (note)" in refused["detail"]
