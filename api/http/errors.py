@@ -85,6 +85,12 @@ PROBLEM_TYPES = {
             "malformed_identifier", 400, "malformed identifier", "Not a DOI, PMID, PMCID or ISBN."
         ),
         ProblemType(
+            "bad_entity_tag",
+            400,
+            "bad entity tag",
+            "If-Match holds entity tags in quotation marks, as ETag does.",
+        ),
+        ProblemType(
             "bad_cursor",
             400,
             "bad cursor",

@@ -78,6 +78,9 @@ Input = TypeVar("Input", bound=BaseModel)
 Result = TypeVar("Result")
 
 
+# An entity tag, weak or strong (RFC 9110 section 8.8.3), and ours, which may name a coding.
+_ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
+_VERSION_TAG = re.compile(r'(?:W/)?"([0-9]{1,18})(?:[-;:][a-z]{1,10})?"')
 # Headers that a route reads by itself, as OpenAPI declares them; `taking` returns them for a
 # route's `openapi_extra`.
 _TAG = {"type": "string", "examples": ['"212"']}
@@ -130,6 +133,12 @@ class PreconditionRequired(ClaimbaseError):
     """The request names no version of the record."""
 
     code = "precondition_required"
+
+
+class BadEntityTag(ClaimbaseError):
+    """If-Match holds something that is no entity tag."""
+
+    code = "bad_entity_tag"
 
 
 class PreconditionFailed(ClaimbaseError):
@@ -340,10 +349,13 @@ def _must_match(
 ) -> None:
     """Raise PreconditionRequired without If-Match, PreconditionFailed if it names another version.
 
-    See RFC 9110 section 13.1.1.
+    See RFC 9110 section 13.1.1. A weak tag and one that names a coding are taken, too: proxies that
+    compress make these of ours, and the number in it names one version all the same. Raises
+    BadEntityTag for what is none.
     """
     if_match = header(request, "if-match")
-    current = f'"{review.etag_revision(connection, kind, record_id, body)}"'
+    number = review.etag_revision(connection, kind, record_id, body)
+    current = f'"{number}"'
     if if_match is None:
         raise PreconditionRequired(
             "Say which version you mean: send If-Match with the ETag that you read,"
@@ -356,7 +368,15 @@ def _must_match(
             "If-Match: * names no version, so it would write over what somebody changed meanwhile:"
             " send the ETag that you read."
         )
-    if current not in tags:
-        raise PreconditionFailed(
-            f"It was changed meanwhile and is at {current} now: read it again, then decide."
+    if bad := [tag for tag in tags if not _ENTITY_TAG.fullmatch(tag)]:
+        raise BadEntityTag(
+            f"{bad[0]!r} is no entity tag: send the ETag as you read it, with its quotation marks,"
+            f" such as {current}."
         )
+    numbers = [int(found[1]) for tag in tags if (found := _VERSION_TAG.fullmatch(tag))]
+    if number in numbers:
+        return
+    changes = review.changes_since(connection, kind, record_id, body, max(numbers, default=0))
+    raise PreconditionFailed(
+        f"It was changed meanwhile and is at {current} now: read it again, then decide.", changes
+    )

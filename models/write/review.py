@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 from sqlmodel import Field
 
 from models.access.api_keys import Forbidden, Key
@@ -46,7 +46,7 @@ from models.records.record_types import (
     references_in,
 )
 from models.records.retired import last_revision, missing_error
-from models.records.revision import Revision
+from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import Row, table
 from models.records.source import dates_in_future
 from models.write import changes, notices
@@ -97,6 +97,8 @@ _DECISIONS = (
     Decision("retract", "accepted", "retracted", by_proposer=False, needs_comment=True),
 )
 DECISIONS = {decision.action: decision for decision in _DECISIONS}
+# A refusal because of later changes names so many of them.
+MOST_CHANGES_TOLD = 20
 # A record in one of these states may be proposed again under its id.
 _FREE_STATES = ("rejected", "withdrawn")
 
@@ -123,6 +125,36 @@ def etag_revision(connection: Connection, kind: RecordType, record_id: str, body
     if _is_in_document(kind, body):
         return _claim_revision(connection, kind, body)
     return int(last_revision(connection, kind, record_id)["serial"])
+
+
+def changes_since(
+    connection: Connection, kind: RecordType, record_id: str, body: Row, number: int
+) -> list[Fault]:
+    """Return what was changed after the version that an ETag names, the latest first.
+
+    That is the record itself, and what else is in its claim's document; not what is proposed.
+    """
+    revision = table(Revision)
+    concerned = revision.c.record == f"{kind.name}/{record_id}"
+    if _is_in_document(kind, body):
+        of_claim = revision.c.claim == kind.claim_of(body)
+        concerned = or_(concerned, and_(of_claim, revision.c.state.in_(PUBLIC_STATES)))
+    later = (
+        select(revision)
+        .where(concerned, revision.c.serial > number)
+        .order_by(revision.c.serial.desc())
+        .limit(MOST_CHANGES_TOLD)
+    )
+    return [
+        Fault(
+            at="",
+            code="changed_since",
+            detail=f"{row['record']}: {row['action']} by {row['actor']} on {row['at'][:10]}"
+            f" (revision {row['serial']}).",
+            given=row["record"],
+        )
+        for row in connection.execute(later).mappings()
+    ]
 
 
 def _is_in_document(kind: RecordType, body: Row) -> bool:
