@@ -297,8 +297,10 @@ def _described_by(path: str) -> list[str]:
     ]
 
 
-def claim_as_source(core: Row, base: str) -> Row:
-    """Return a claim as a source to cite: its page in this knowledge base, at its revision."""
+def claim_as_source(core: Row, base: str, day: str | None = None) -> Row:
+    """Return a claim as a source to cite: its page in this knowledge base, at its revision, and as
+    of a day if given.
+    """
     updated = core["updated"][:10]
     record = {
         "id": core["id"],
@@ -307,7 +309,7 @@ def claim_as_source(core: Row, base: str) -> Row:
         "container_title": "Claimbase",
         "number": f"revision {core['revision']}",
         "issued": updated,
-        "url": f"{base}/v1/claims/{core['id']}",
+        "url": f"{base}/claims/{core['id']}" + (f"?as_of={day}" if day else ""),
         "study_design": "not_applicable",
         "note": f"Claim with the derived status '{core['status']}' since {core['status_since']}.",
         "authors": [{"literal": "Claimbase"}],

@@ -64,6 +64,10 @@ class SearchOut(BaseModel):
     match: Literal["all", "any"] = Field(
         description="Whether all of its words are there, or any of them."
     )
+    beginning: bool = Field(
+        description="Whether its last word is understood as the beginning of one, since no record"
+        " has it as it is."
+    )
     did_you_mean: str | None = Field(
         description="What it may have meant, if it has words that no record has."
     )
@@ -77,6 +81,7 @@ def search_out(search: Search) -> dict[str, Any]:
     """Return the members of `SearchOut`."""
     return {
         "match": search.match,
+        "beginning": search.is_beginning,
         "did_you_mean": search.did_you_mean,
         "ranked": MAX_RANKED,
     }

@@ -392,7 +392,7 @@ def _claim(
         then = listings.load_claim(connection, claim, query.as_of, query.known_at)
         etag = f'"{then.claim["revision"]}"'
         if chosen:
-            return _cited(request, chosen, then, etag, links)
+            return _cited(request, chosen, then, etag, links, query.as_of)
         parts = _parts_of_one(query)
         unchanged = pagination.not_modified(request, etag)
         return unchanged or pagination.json_response(
@@ -434,6 +434,7 @@ def _cited(
     claim: claim_aggregate.ClaimAggregate,
     etag: str,
     links: Mapping[str, str],
+    day: str | None,
 ) -> Response:
     """Answer a claim as something to cite, or as schema.org's Claim and ClaimReview."""
     if unchanged := list_formats.not_modified(request, chosen, etag):
@@ -448,7 +449,7 @@ def _cited(
     return list_formats.sources_response(
         request,
         chosen,
-        [list_formats.claim_as_source(core, base)],
+        [list_formats.claim_as_source(core, base, day)],
         etag,
         core["id"],
         links,

@@ -21,6 +21,10 @@ DESCRIPTION = "Paste a text and see which of its sentences state claims, and wha
 # What belongs to one person's text is kept nowhere.
 NOT_STORED = {"Cache-Control": "no-store"}
 FIELDS = 4
+# A sentence has the colour of a claim that is at least so much like it, and more so by this than
+# any claim of another status. A wrong colour is worse than none.
+CLEAR_SCORE = 0.5
+CLEAR_LEAD = 0.15
 
 
 @router.get("/check")
@@ -92,10 +96,20 @@ def _pieces(text: str, sentences: list[dict[str, Any]]) -> list[dict[str, Any]]:
             number += 1
             start, end = sentence["start"], sentence["end"]
             pieces.append({"text": text[done:start], "number": None})
-            status = sentence["claims"][0]["status"]
+            status = _clear_status(sentence["claims"])
             pieces.append({"text": text[start:end], "number": number, "status": status})
             done = end
     return [*pieces, {"text": text[done:], "number": None}]
+
+
+def _clear_status(claims: list[dict[str, Any]]) -> str | None:
+    """Return the status of the claim that a sentence states, or None if it may state another."""
+    best, *others = claims
+    rivals = [each for each in others if each["status"] != best["status"]]
+    lead = best["score"] - max((each["score"] for each in rivals), default=0.0)
+    if best["is_exact"] or (best["score"] >= CLEAR_SCORE and lead >= CLEAR_LEAD):
+        return str(best["status"])
+    return None
 
 
 def _page(request: Request, **values: Any) -> Response:

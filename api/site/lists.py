@@ -36,6 +36,14 @@ from models.records.serializers import Row, sources_by_id, sources_out
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+
+class Choice(BaseModel):
+    """A choice of a filter that stands for several terms."""
+
+    id: str
+    label: str
+
+
 # By what claims are counted beside their list.
 CLAIM_FACETS = (
     *("status", "certainty", "kind", "topic", "evidence_level", "direction", "study_design"),
@@ -54,6 +62,10 @@ VOCABULARIES = {
 }
 # Parameters whose values are never taken apart at commas.
 WITH_COMMAS = ("q", "journal", "author", "rating", "external_id")
+# Who looks for trials means both, and would miss half of them.
+ANY_RANDOMISED = Choice(
+    id="randomised_trial,sham_controlled_trial", label="Randomised, sham-controlled or not"
+)
 # What says nothing of which claims are listed.
 NOT_COUNTED = ("sort", "limit")
 TERMS_SHOWN = 12
@@ -283,7 +295,7 @@ def show_evidence(
         names=names_in(connection, [line["finding"] for line in lines]),
         choices=(
             ("direction", "Direction", v.DIRECTIONS.terms),
-            ("study_design", "Design", v.STUDY_DESIGNS.terms),
+            ("study_design", "Design", (ANY_RANDOMISED, *v.STUDY_DESIGNS.terms)),
             (
                 "level.lte",
                 "Level, at least",

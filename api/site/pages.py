@@ -167,7 +167,10 @@ def page(
     read in it (JSON-LD), `feed` the address of its Atom feed, and `canonical` its own path where
     it has several; the values go to the template.
     """
+    day = request.query_params.get("as_of", "").strip()
     content = templates.get_template(template).render(
+        # Links to claims lead on to the same day.
+        on_day=f"?{urlencode({'as_of': day})}" if day else "",
         title=title,
         description=description,
         json_address=json_address,

@@ -1,5 +1,6 @@
 """Search: what is found, and what to try where nothing is."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -12,14 +13,21 @@ from api.site.lists import address, claim_of
 from api.site.pages import PageRoute, page
 from models.read import listings, search_results
 from models.read.filters import SearchFilter, requested_parameters
+from models.read.matching import Match, match_sentences
 from models.read.search_results import Search
+from models.records.identifiers import stated_identifier
 from models.records.serializers import Row, sources_out
+from models.search.tokenizer import tokenize
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 # The best matches of each sort; the rest is a click away.
 RESULTS_SHOWN = 10
 PLACES_SHOWN = 2
+# Fewer claims than these are few; a text of so many words may be a statement or a question.
+FEW = 3
+WORDS_OF_A_STATEMENT = 3
+_NAMES_AND_YEAR = re.compile(r"[^\W\d_][^\d]{1,60}?[\s,(]+(?:19|20)\d\d[a-z]?\)?")
 
 
 class SearchParameters(SearchFilter):
@@ -30,9 +38,13 @@ class SearchParameters(SearchFilter):
 def show_search(
     request: Request, connection: ThreadReader, query: Annotated[SearchParameters, Query()]
 ) -> Response:
-    """Show what is found: claims first, then sources."""
+    """Show what is found: claims first, then sources; where a work is asked for, it comes first.
+
+    Few claims are followed by others that say nearly the same.
+    """
     claims, of_claims = _found(request, connection, query, "claim")
     sources, of_sources = _found(request, connection, query, "source")
+    alike = _alike(request, connection, query.q, claims) if query.q else []
     return page(
         request,
         "search.html",
@@ -41,11 +53,36 @@ def show_search(
         q=query.q if of_claims else None,
         claims=claims,
         sources=sources,
+        alike=alike,
+        sources_first=bool(sources) and query.q is not None and _names_a_work(query.q),
         of_claims=of_claims,
         of_sources=of_sources,
         most=RESULTS_SHOWN,
         has_synonyms=of_claims is not None and _has_synonyms(of_claims),
     )
+
+
+def _alike(
+    request: Request, connection: Connection, text: str, found: Sequence[Row]
+) -> list[Match]:
+    """Return claims that say nearly what a text says, where few claims have its words.
+
+    A question in everyday words may have all of them in common with one claim by chance, and mean
+    another.
+    """
+    if len(found) >= FEW or len(tokenize(text)) < WORDS_OF_A_STATEMENT:
+        return []
+    state = request.app.state
+    (alike,) = match_sentences(
+        connection, [text], state.synonyms, limit=FEW, model=state.text_model.model
+    )
+    shown = {claim["id"] for claim in found}
+    return [match for match in alike if match.claim not in shown]
+
+
+def _names_a_work(text: str) -> bool:
+    """Return whether a text is an identifier, or names with a year."""
+    return stated_identifier(text) is not None or _NAMES_AND_YEAR.fullmatch(text) is not None
 
 
 def _has_synonyms(search: Search) -> bool:

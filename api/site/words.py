@@ -44,6 +44,20 @@ OF_RULES = {
 }
 
 
+# What a value must be, for people who fill in a form: the API's words are those of its types.
+OF_FAULTS = {
+    "Input should be a valid integer": "Write a whole number, such as 2012.",
+    "Input should be a valid number": "Write a number, such as 0.5.",
+    "Input should be a valid boolean": "Write true or false.",
+}
+
+
+def fault_in_words(detail: str) -> str:
+    """Return what is wrong with a value as people say it."""
+    known = (said for start, said in OF_FAULTS.items() if detail.startswith(start))
+    return next(known, detail)
+
+
 def words(term: str | None) -> str:
     """Return a term as words: `very_low` as «very low»."""
     if term is None:
@@ -111,6 +125,7 @@ def segment(text: str) -> str:
 
 FILTERS = {
     "words": words,
+    "fault_in_words": fault_in_words,
     "label": label,
     "day": day,
     "known": known,

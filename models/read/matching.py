@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
@@ -23,7 +23,7 @@ from models.records.serializers import Row
 from models.search import likeness, ranking, record_texts
 from models.search.index import LABEL_WORDS, claim_search
 from models.search.likeness import Wordings
-from models.search.sentences import denying_words
+from models.search.sentences import denying_words, without_attribution
 from models.search.synonyms import Synonyms
 from models.search.tokenizer import joined_tokens, tokenize
 from models.search.word_counts import number_of_records, records_with
@@ -91,22 +91,27 @@ def match_sentences(
 ) -> list[list[Match]]:
     """Return for each sentence the claims that it may state, the best first, at most `limit`.
 
-    Exact quotes come first. Status and certainty are those of the day, if given; a claim of which
+    A sentence is compared as it is and without who says it, by which it is more alike. Exact quotes
+    come first. Status and certainty are those of the day, if given; a claim of which
     nothing was published by then is left out.
     """
     wordings = Wordings(synonyms)
-    read = [_Text.read(wordings, tokenize(sentence)) for sentence in sentences]
-    found = candidates(connection, "claim", wordings, sentences)
+    said = [without_attribution(sentence) for sentence in sentences]
+    read = [
+        [_Text.read(wordings, tokenize(text)) for text in dict.fromkeys(forms)]
+        for forms in zip(sentences, said, strict=True)
+    ]
+    found = candidates(connection, "claim", wordings, said)
     nearest: Sequence[Mapping[str, float]] = [{}] * len(sentences)
     if model is not None:
-        nearest = model.find(connection, sentences, COMPARED, found)
+        nearest = model.find(connection, said, COMPARED, found)
     texts = _read_texts(connection, wordings, {*chain(*found, *nearest)})
-    words = [*(sentence.words for sentence in read), *_all_words(texts)]
+    words = [*(form.words for forms in read for form in forms), *_all_words(texts)]
     weights = weights_of(connection, "claim", wordings, words)
     ranked = []
-    for sentence, by_words, by_model in zip(read, found, nearest, strict=True):
+    for forms, by_words, by_model in zip(read, found, nearest, strict=True):
         compared = {
-            claim: _mixed(_compare(sentence, texts[claim], weights), by_model.get(claim))
+            claim: _mixed(_compare(forms, texts[claim], weights), by_model.get(claim))
             for claim in dict.fromkeys([*by_words, *by_model])
             if claim in texts
         }
@@ -236,11 +241,11 @@ def weights_of(
     }
 
 
-def _compare(sentence: _Text, claim: _Texts, weights: Mapping[str, float]) -> _Comparison:
-    """Return how like a sentence the best of a claim's texts is."""
+def _compare(forms: Sequence[_Text], claim: _Texts, weights: Mapping[str, float]) -> _Comparison:
+    """Return how like the forms of a sentence the best of a claim's texts is."""
     comparisons = []
     for in_quotes, texts in ((False, claim.labels), (True, claim.quotes)):
-        for number, text in enumerate(texts):
+        for sentence, (number, text) in product(forms, enumerate(texts)):
             is_exact = likeness.is_quote(sentence.tokens, text.tokens)
             score, share = likeness.compare(sentence.words, text.words, weights)
             comparisons.append(_Comparison(score, share, is_exact, in_quotes, number))

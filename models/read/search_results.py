@@ -78,12 +78,14 @@ class Search:
     """What is searched for: the query, and how it is to be understood.
 
     `match` is `all` if all its words must be there, or `any`. `did_you_mean` is the text with words
-    that are in the index in the place of those that no record has.
+    that are in the index in the place of those that no record has. `is_beginning` says that the
+    last word is understood as the beginning of one.
     """
 
     query: Query
     match: str
     did_you_mean: str | None = None
+    is_beginning: bool = False
 
 
 def search(
@@ -91,7 +93,8 @@ def search(
 ) -> Search:
     """Return what a text asks for among the records of one type.
 
-    All words must match, or, if no record has all of them and `match` is None, any of them.
+    All words must match, or, if no record has all of them and `match` is None, all with the last
+    one as the beginning of a word, or any of them.
     """
     full_text.plan_searches(connection)
     query = parse_query(text, synonyms)
@@ -99,6 +102,9 @@ def search(
         return Search(any_word(query), ANY)
     if match == ALL or not query or _finds(connection, kind, query):
         return Search(query, ALL)
+    begun = parse_query(f"{text.rstrip()}*", synonyms)
+    if text.rstrip()[-1].isalpha() and _finds(connection, kind, begun):
+        return Search(begun, ALL, is_beginning=True)
     meant = did_you_mean(connection, kind, text, synonyms)
     some = any_word(query)
     if some == query or not _finds(connection, kind, some):

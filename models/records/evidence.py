@@ -254,21 +254,28 @@ class EvidenceIn(Strict):
         if self.level == "not_gradable":
             if self.question is not None:
                 raise PydanticCustomError(
-                    "level_question", "A line that is not_gradable has no question."
+                    "level_question",
+                    "A line that is not_gradable has no question.",
+                    {"at": "question"},
                 )
             return self
         if self.question is None:
             raise PydanticCustomError(
                 "level_question",
                 "Level {level} needs a question.",
-                {"level": self.level, "allowed": v.QUESTIONS.ids},
+                {"level": self.level, "allowed": v.QUESTIONS.ids, "at": "question"},
             )
         allowed = LEVELS_OF_QUESTION[self.question]
         if self.level not in allowed:
             raise PydanticCustomError(
                 "level_question",
                 "The question {question} has no level {level}.",
-                {"question": self.question, "level": self.level, "allowed": allowed},
+                {
+                    "question": self.question,
+                    "level": self.level,
+                    "allowed": allowed,
+                    "at": "level",
+                },
             )
         return self
 

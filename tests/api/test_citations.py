@@ -199,8 +199,9 @@ def test_a_claim_is_citable_as_of_its_revision(client: TestClient) -> None:
     answer = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex")
     assert answer.text.startswith("@misc{ccsvi-causes-ms,")
     assert f"revision {revision}" in answer.text
-    assert "/v1/claims/ccsvi-causes-ms}" in answer.text
+    assert "http://testserver/claims/ccsvi-causes-ms}" in answer.text
     then = client.get("/v1/claims/ccsvi-causes-ms?format=bibtex&as_of=2010")
+    assert "http://testserver/claims/ccsvi-causes-ms?as_of=2010-12-31}" in then.text
     assert "'contested'" in then.text
     for node in client.get("/v1/sources?format=json_ld").json()["@graph"]:
         assert node["@id"].startswith("http://testserver/v1/sources/")

@@ -1,6 +1,7 @@
 """Texts are matched to the claims that they state: over HTTP, on the page and by words alone."""
 
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from models.search import embedding, vectors
 from models.search.embedding import NoModel
 from models.search.likeness import Wordings, compare, is_quote
 from models.search.nearest import Nearest
-from models.search.sentences import denying_words, split_sentences
+from models.search.sentences import denying_words, split_sentences, without_attribution
 from models.search.synonyms import build_synonyms, read_abbreviations, read_synonyms
 from models.search.word_counts import records_with
 from tests.api.curating import Desk
@@ -176,6 +177,40 @@ def test_words_that_may_deny_are_named() -> None:
     words = denying_words(text)
     assert [word for word, _, _ in words] == ["isn't", "never", "not"]
     assert [text[start:end] for _, start, end in words] == ["isn’t", "never", "NOT"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("Surgeon Paolo Zamboni claims that veins are narrow.", "veins are narrow"),
+        ("Veins are not narrow, according to a Canadian trial.", "Veins are not narrow"),
+        ("According to a trial, veins are narrow.", "veins are narrow"),
+        ("Veins are narrow, researchers said on Tuesday.", "Veins are narrow"),
+        ("The veins, which are narrow, cause MS.", "The veins, which are narrow, cause MS."),
+        ("They said that so.", "They said that so."),
+    ],
+)
+def test_who_says_it_is_no_part_of_what_is_said(sentence: str, said: str) -> None:
+    assert without_attribution(sentence) == said
+
+
+def test_who_says_it_hides_no_claim(client: TestClient) -> None:
+    text = "Multiple sclerosis is not caused by narrowed veins, according to a Canadian trial."
+    (found,) = matched(client, text=text)
+    assert found["claims"][0]["id"] == "ccsvi-causes-ms"
+    assert found["claims"][0]["may_deny"] == ["not"]
+
+
+def test_a_sentence_that_may_mean_claims_of_other_statuses_has_no_colour(
+    client: TestClient,
+) -> None:
+    def coloured(text: str) -> str:
+        page = client.post("/check", data={"text": text}, headers=HTML).text
+        (status,) = re.findall(r'<mark class="status-(\w+)">', page)
+        return str(status)
+
+    assert coloured("Surgeon Zamboni claims that MS is caused by blocked neck veins.") == "refuted"
+    assert coloured("Zamboni's vein-widening operation is a cure for MS.") == "none"
 
 
 def test_likeness_knows_words_that_mean_the_same() -> None:

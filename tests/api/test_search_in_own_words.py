@@ -83,6 +83,18 @@ def test_an_empty_search_is_none(client: TestClient) -> None:
             assert get_json(client, query)["page"]["count"] == everything["page"]["count"]
 
 
+def test_the_last_word_may_be_half_a_word(client: TestClient) -> None:
+    answer = search(client, "/v1/claims", "zamb")
+    assert "zamboni-first-described-ccsvi" in [claim["id"] for claim in answer["data"]]
+    assert (answer["page"]["search"]["match"], answer["page"]["search"]["beginning"]) == (
+        "all",
+        True,
+    )
+    whole = search(client, "/v1/claims", "zamboni")["page"]["search"]
+    assert whole["beginning"] is False
+    assert search(client, "/v1/claims", "zamb", match="all")["data"] == []
+
+
 def test_any_word_will_do_where_no_record_has_all(client: TestClient) -> None:
     q = "iron zebrafish"
     answer = search(client, "/v1/claims", q, count="exact")

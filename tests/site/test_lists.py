@@ -40,7 +40,9 @@ def test_a_list_counts_and_shows_what_the_api_lists(client: TestClient, query: s
     if "q=" not in query and "as_of" not in query:
         assert total(page) == asked["page"]["count"]
     shown = re.findall(r'<p class="first"><a href="/claims/([^"]+)"', page)
-    assert shown == [claim["id"] for claim in asked["data"]]
+    # The links lead on to the same day.
+    day = query.removeprefix("?") if "as_of" in query else ""
+    assert shown == [claim["id"] + (f"?{day}" if day else "") for claim in asked["data"]]
     for claim in asked["data"]:
         assert f"status-{claim['status']}" in page
 
@@ -159,6 +161,38 @@ def test_search_shows_claims_and_sources_with_marks(client: TestClient) -> None:
     assert "No claim has these words" in text_of(nothing)
     escaped = client.get("/search?q=%3Cscript%3Ealert(1)", headers=HTML).text
     assert "<script>alert" not in escaped
+
+
+def test_a_question_in_everyday_words_finds_what_is_meant(client: TestClient) -> None:
+    question = "/search?q=is+multiple+sclerosis+caused+by+bad+veins"
+    page = client.get(question, headers=HTML).text
+    alike = page.partition("Claims that say something like it")[2]
+    assert "/claims/ccsvi-causes-ms" in alike
+
+
+@pytest.mark.parametrize(
+    ("q", "first"),
+    [("10.1002/ana.22085", "Sources"), ("Zamboni et al. 2009", "Sources"), ("iron", "Claims")],
+)
+def test_who_asks_for_a_work_sees_it_first(client: TestClient, q: str, first: str) -> None:
+    page = client.get("/search", params={"q": q}, headers=HTML).text
+    assert re.findall(r"<h2>(Claims|Sources)</h2>", page)[0] == first
+
+
+def test_links_to_claims_lead_on_to_the_same_day(client: TestClient) -> None:
+    article = client.get("/articles/article-ccsvi-explained?as_of=2010", headers=HTML).text
+    assert '<a href="/claims/ccsvi-causes-ms?as_of=2010" data-dated' in article
+    claim = client.get("/claims/ccsvi-causes-ms?as_of=2010", headers=HTML).text
+    assert "/claims/ccsvi-causes-ms?as_of=2010</p>" in claim
+    assert '/v1/claims/ccsvi-causes-ms?format=bibtex&amp;as_of=2010"' in claim
+
+
+def test_trials_are_chosen_whether_sham_controlled_or_not(client: TestClient) -> None:
+    page = client.get("/evidence", headers=HTML).text
+    assert '<option value="randomised_trial,sham_controlled_trial">' in page
+    both = "/evidence?study_design=randomised_trial%2Csham_controlled_trial"
+    chosen = client.get(both, headers=HTML).text
+    assert chosen.count('value="randomised_trial,sham_controlled_trial" selected') == 1
 
 
 def test_a_search_says_how_it_was_understood(client: TestClient) -> None:

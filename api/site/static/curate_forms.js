@@ -281,6 +281,7 @@ async function lookUp(event) {
   }
   const answer = await ask("POST", "/v1/sources:parse", text, { "Content-Type": "text/plain" });
   if (turn !== lookedUp) return undefined;
+  if (answer.status === 400) return tellPlainReference(text);
   if (!answer.ok) return tellFound(make("p", {}, refusal(answer)));
   const [entry, ...others] = answer.data.data;
   if (!entry) return tellFound(make("p", {}, "No citation was found in this text."));
@@ -291,6 +292,16 @@ async function lookUp(event) {
   const dropped = entry.dropped.length ? ` Not taken over: ${entry.dropped.join(", ")}.` : "";
   const rest = others.length ? ` The text has ${others.length} more; paste them one after the other.` : "";
   tellFound(make("p", {}, `Read as ${answer.data.format}. Look it over and choose the study design.${dropped}${rest}`));
+}
+
+// A reference as it is printed cannot be read reliably, but may be of a work that is stored.
+async function tellPlainReference(text) {
+  const query = new URLSearchParams({ q: text.slice(0, 400), match: "any", limit: 1 });
+  const answer = await ask("GET", `/v1/sources?${query}`);
+  const [like] = answer.ok ? answer.data.data : [];
+  const words = "A plain reference cannot be read. Paste the work's DOI, or its BibTeX or RIS as the journal's page offers them, or fill in the form.";
+  const stored = like ? [make("p", {}, "The stored work most like it: ", link(`/sources/${like.id}`, `${like.citation}, ${like.title ?? ""}`))] : [];
+  return tellFound(make("p", {}, words), ...stored);
 }
 
 async function proposeSource() {
@@ -318,16 +329,20 @@ function lineOf() {
   return { claim, record };
 }
 
-function claimIsGiven(claim) {
-  if (claim) return true;
-  const error = { pointer: "/claim", detail: "Say which claim it is about." };
-  showErrors({ status: 422, data: { errors: [error] } });
-  return false;
+// Whether all that a line needs is filled in; what is missing is said at each field at once.
+function lineIsComplete(given) {
+  const needed = fields.filter((field) => field.dataset.needed !== undefined).map((field) => field.dataset.field);
+  const errors = needed.filter((name) => !given[name]).map((name) => ({ pointer: `/${name}`, code: "missing" }));
+  if (given.level && given.level !== "not_gradable" && !given.question) {
+    errors.push({ pointer: "/question", detail: "A level is that of a question: choose which one." });
+  }
+  if (errors.length) showErrors({ status: 422, data: { errors } });
+  return errors.length === 0;
 }
 
 async function previewLine() {
   const { claim, record } = lineOf();
-  if (!claimIsGiven(claim)) return;
+  if (!lineIsComplete({ claim, ...record })) return;
   const answer = await ask("POST", `/v1/claims/${encodeURIComponent(claim)}/evidence:preview`, record);
   const place = element("effect");
   place.hidden = !answer.ok;
@@ -339,7 +354,7 @@ async function previewLine() {
 
 async function proposeLine() {
   const { claim, record } = lineOf();
-  if (!claimIsGiven(claim)) return;
+  if (!lineIsComplete({ claim, ...record })) return;
   const answer = await ask("POST", `/v1/claims/${encodeURIComponent(claim)}/evidence`, record, once({ claim, record }));
   if (!answer.ok) return showErrors(answer);
   done(answer.data, link(pageOf(answer.data), "The claim"));

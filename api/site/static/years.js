@@ -13,8 +13,10 @@ export function knownInWords(date) {
   return isLast ? dayInWords(date).replace(/^\d+ /, "") : dayInWords(date);
 }
 
-// Says beside the slider which year is shown; the last one is today.
+// Says beside the slider which year is shown; the last one is today. Links to claims lead on to the same year.
 export function sayYear(year, lastYear) {
+  const isToday = year >= lastYear;
+  for (const link of document.querySelectorAll("a[data-dated]")) link.search = isToday ? "" : `?as_of=${year}`;
   document.getElementById("end-of").textContent = year >= lastYear ? "" : "the end of ";
   document.getElementById("shown-year").value = year >= lastYear ? "today" : year;
 }
