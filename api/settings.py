@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
@@ -17,6 +18,7 @@ from models.database.connections import URL_FORMS, file_url
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@cache
 def installed_version() -> str:
     """Return the version of this installation, or 0 where the project was not installed."""
     try:

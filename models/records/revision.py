@@ -79,6 +79,19 @@ def current_serial(connection: Connection) -> int:
     return int(row["value"]) if row else 0
 
 
+def last_change(connection: Connection) -> tuple[int, str | None]:
+    """Return the number of the last revision, 0 if there is none, and when it was made."""
+    newest = _revision.c.serial == _serial.c.value
+    columns = (_serial.c.value, _revision.c.at)
+    row = fetch_first(
+        connection,
+        "last change",
+        lambda: select(*columns).select_from(_serial.outerjoin(_revision, newest)),
+        {},
+    )
+    return (int(row["value"]), row["at"]) if row else (0, None)
+
+
 def lock_serial(connection: Connection) -> int:
     """Lock the row of the serial and return its value.
 
