@@ -15,7 +15,7 @@ from api.cli.common import (
     open_database,
     read_settings,
 )
-from api.cli.progress import count_bar
+from api.cli.progress import count_bar, working
 from models.database import schema_version
 from models.database.connections import Database
 from models.migrations import BadMigration, find_losses
@@ -46,7 +46,8 @@ def migrate(
     with open_database(database_url) as database:
         if not yes:
             _ask_before_losing(database, to)
-        migrate_if_needed(database, to)
+        with working("Migrating"):
+            migrate_if_needed(database, to)
         with database.read() as connection:
             revision = schema_version.current(connection) or "base"
         typer.echo(f"{database.display_url} is at migration {revision}.")
@@ -78,10 +79,11 @@ def seed(
     Loading them again changes nothing. What people changed here since stays as it is.
     """
     with open_database(database_url) as database:
-        migrate_if_needed(database)
         notes: list[seeding.Note] = []
         root = folder or read_settings().seed_dir
-        tally = seeding.seed(database, root, notes.append, overwrite=overwrite)
+        with working("Loading"):
+            migrate_if_needed(database)
+            tally = seeding.seed(database, root, notes.append, overwrite=overwrite)
         for (kind, outcome), number in sorted(tally.items()):
             typer.echo(f"{number:6} {kind} {outcome}")
         for note in notes:
@@ -93,7 +95,11 @@ def check(database_url: DatabaseUrl = None) -> None:
 
     Exits with 1, and one line for each disagreement, if they do not.
     """
-    with open_database(database_url) as database, database.read() as connection:
+    with (
+        open_database(database_url) as database,
+        database.read() as connection,
+        working("Checking"),
+    ):
         disagreements = list(find_disagreements(connection))
     for disagreement in disagreements:
         typer.echo(disagreement, err=True)
@@ -104,7 +110,11 @@ def check(database_url: DatabaseUrl = None) -> None:
 
 def rebuild(database_url: DatabaseUrl = None) -> None:
     """Derive every claim's document, terms and status periods anew from the tables."""
-    with open_database(database_url) as database, database.write() as connection:
+    with (
+        open_database(database_url) as database,
+        database.write() as connection,
+        working("Deriving anew"),
+    ):
         number = read_model.rebuild(connection)
     typer.echo(f"{number} claims derived anew.")
 
@@ -138,7 +148,7 @@ def export(
 
     A release is a folder of files with a manifest.
     """
-    with open_database(database_url) as database:
+    with open_database(database_url) as database, working("Exporting"):
         manifest = exporting.write_release(database, folder, collection)
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
@@ -152,7 +162,7 @@ def back_up(
 
     The server may go on meanwhile.
     """
-    with open_database(database_url) as database:
+    with open_database(database_url) as database, working("Backing up"):
         header = backup.write_backup(database, file)
     typer.echo(
         f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public."
@@ -165,7 +175,8 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty database, and prove that it agrees with itself."""
     with open_database(database_url) as database:
-        header = backup.restore_backup(database, file)
+        with working("Restoring"):
+            header = backup.restore_backup(database, file)
         typer.echo(
             f"{database.display_url}: restored up to serial {header['serial']},"
             f" {header['rows']} rows; all agrees."

@@ -8,6 +8,7 @@ import typer
 from pydantic_core import PydanticCustomError
 
 from api.cli.common import DatabaseUrl, open_database, read_file, read_settings
+from api.cli.progress import working
 from models.core.dates import check_partial_date, last_day_of
 from models.core.errors import ClaimbaseError
 
@@ -62,7 +63,11 @@ def match(
 
         model = nearest.Nearest(loaded, read_abbreviations(settings.seed_dir))
     day = None if as_of is None else _read_day(as_of)
-    with open_database(database_url) as database, database.read() as connection:
+    with (
+        open_database(database_url) as database,
+        database.read() as connection,
+        working("Matching"),
+    ):
         matched = match_sentences(
             connection, sentences, synonyms, day=day, limit=limit, model=model
         )

@@ -15,6 +15,7 @@ from api.cli.common import (
     read_settings,
 )
 from api.cli.garbage_collection import without_garbage_collection
+from api.cli.progress import working
 from api.settings import Settings, installed_version
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
@@ -66,7 +67,8 @@ def serve(
         if not settings.seed_empty and not empty:
             _require_tables(database)
         _warn_of_damage(database)
-        migrate_if_needed(database)
+        with working("Migrating"):
+            migrate_if_needed(database)
         if not empty:
             _seed_if_empty(database, settings)
         with database.read() as connection:
@@ -119,7 +121,8 @@ def _seed_if_empty(database: Database, settings: Settings) -> None:
         typer.echo("The database has no content, and is served as it is (CLAIMBASE_SEED_EMPTY).")
         return
     folder = settings.seed_dir
-    tally = seed.seed(database, folder)
+    with working("Loading"):
+        tally = seed.seed(database, folder)
     if not tally:
         typer.echo(f"The database has no content, since {folder} is empty.")
         return
