@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic_core import PydanticCustomError
 
 from api.cli.common import (
     DatabaseUrl,
@@ -16,16 +17,19 @@ from api.cli.common import (
     read_settings,
 )
 from api.cli.progress import count_bar, working
+from models.core.types import clean_text
 from models.database import schema_version
 from models.database.connections import Database
 from models.migrations import BadMigration, find_losses
 from models.projection import rebuild as read_model
 from models.projection.integrity_check import check as find_disagreements
+from models.records.identifiers import normalise_identifier
 from models.search import embedding, vectors
 from models.search.embedding import NoModel
 from models.transfer import backup
 from models.transfer import export as exporting
 from models.transfer import seed as seeding
+from models.transfer.release_metadata import TITLE, Credits
 
 
 def migrate(
@@ -136,6 +140,25 @@ def embed(database_url: DatabaseUrl = None) -> None:
     typer.echo(f"{made} vectors made, of {len(claims)} claims.")
 
 
+def _read_name(text: str) -> str:
+    """Return a name as it is stored. Raises BadParameter for what is none."""
+    try:
+        name = str(clean_text(text)).strip()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not name:
+        raise typer.BadParameter("It is empty.")
+    return name
+
+
+def _read_doi(text: str) -> str:
+    """Return a DOI in lower case, of any of its spellings. Raises BadParameter."""
+    try:
+        return normalise_identifier("doi", text)
+    except PydanticCustomError as error:
+        raise typer.BadParameter(error.message()) from None
+
+
 def export(
     folder: Annotated[Path, typer.Argument(help="Where to; must not be there, or be empty.")],
     database_url: DatabaseUrl = None,
@@ -143,13 +166,39 @@ def export(
         str | None,
         typer.Option(help="Only the records of this collection, and all that they refer to."),
     ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            help="By which the release is cited.",
+            show_default=TITLE,
+            parser=_read_name,
+            metavar="TEXT",
+        ),
+    ] = None,
+    creator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Who is cited: "Family, Given", or a body; may be repeated.',
+            parser=_read_name,
+            metavar="NAME",
+        ),
+    ] = None,
+    publisher: Annotated[
+        str | None,
+        typer.Option(help="Who publishes the release.", parser=_read_name, metavar="NAME"),
+    ] = None,
+    doi: Annotated[
+        str | None, typer.Option(help="The DOI of the release.", parser=_read_doi, metavar="DOI")
+    ] = None,
 ) -> None:
     """Write everything that is public as a release, which is never altered.
 
-    A release is a folder of files with a manifest.
+    A release is a folder of files with a manifest, and with CITATION.cff and datacite.json, by
+    which it is cited.
     """
+    credits = Credits(title, tuple(creator or ()), publisher, doi)
     with open_database(database_url) as database, working("Exporting"):
-        manifest = exporting.write_release(database, folder, collection)
+        manifest = exporting.write_release(database, folder, collection, credits)
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
 
