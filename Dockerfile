@@ -1,8 +1,11 @@
 # Two stages: one installs, one runs. Build: docker build -t claimbase .
 #
-# The base image is pinned by its tag. For a build that can be repeated to the byte, add the digest that
-# `docker buildx imagetools inspect python:3.13-slim-trixie` prints to both lines: …-trixie@sha256:…
-FROM python:3.13-slim-trixie AS build
+# The base image is pinned by its tag. For a build that can be repeated to the byte, pin it by the digest that
+# `docker buildx imagetools inspect python:3.13-slim-trixie` prints:
+#
+#     docker build --build-arg BASE=python:3.13-slim-trixie@sha256:… -t claimbase .
+ARG BASE=python:3.13-slim-trixie
+FROM ${BASE} AS build
 
 WORKDIR /app
 RUN python -m venv /app/.venv
@@ -18,16 +21,16 @@ RUN pip install --no-cache-dir --disable-pip-version-check --only-binary :all: -
 COPY pyproject.toml README.md LICENSE ./
 COPY api api
 COPY models models
+COPY seed_data seed_data
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
 
-FROM python:3.13-slim-trixie
+FROM ${BASE}
 
 # The environment keeps its path: its scripts name it.
 WORKDIR /app
 COPY --from=build /app/.venv /app/.venv
 COPY LICENSE ./
-COPY seed_data seed_data
 
 # By number, so that an orchestrator can see that it is not root.
 RUN groupadd --gid 10001 claimbase \
@@ -40,7 +43,6 @@ VOLUME /data
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CLAIMBASE_DATABASE_URL=sqlite:////data/claimbase.db \
-    CLAIMBASE_SEED_DIR=/app/seed_data \
     CLAIMBASE_WATCH_FILE=/data/watch.json \
     CLAIMBASE_HOST=0.0.0.0 \
     CLAIMBASE_PORT=8000
@@ -49,5 +51,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['CLAIMBASE_PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 
-# Migrates, fills an empty database from seed_data, and serves. The list form makes it process 1, which gets SIGTERM.
+# Migrates, fills an empty database from the seed files, and serves. The list form makes it process 1, which gets SIGTERM.
 CMD ["claimbase", "serve"]

@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs
+# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CLAIMS ?= 100000
 CORPUS ?=
 SCIFACT ?=
 
-.PHONY: run test test-slow bench bench-match check lock examples styles test-programs clean
+.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -19,6 +19,10 @@ test: $(VENV)/dev.stamp test-programs
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/pytest -m slow
+
+# Installs the wheel by each Python from 3.11 to 3.14 that is here, serves, and asks; says which are missing.
+test-pythons: $(VENV)/dev.stamp
+	$(BIN)/pytest -m slow tests/drills/test_install.py
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -4,10 +4,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 
+from platformdirs import user_data_path
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -17,6 +20,21 @@ from models.database.connections import URL_FORMS, file_url
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def data_folder(root: Path) -> Path:
+    """Return where the data of the program in a folder is by default: in a checkout there, else in
+    the user's data folder.
+
+    An installed program lies in an environment, which an upgrade replaces with all that is in it.
+    """
+    if (root / "pyproject.toml").is_file():
+        return root / "data"
+    return user_data_path("claimbase", appauthor=False)
+
+
+DATA = data_folder(ROOT)
+
+
+@cache
 def installed_version() -> str:
     """Return the version of this installation, or 0 where the project was not installed."""
     try:
@@ -45,14 +63,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     database_url: str = Field(
-        default=file_url(ROOT / "data" / "claimbase.db"),
+        default=file_url(DATA / "claimbase.db"),
         description=f"Where the data is: {URL_FORMS}",
     )
     seed_dir: Path = Field(
         default=ROOT / "seed_data", description="Folder that an empty database is filled from."
     )
     watch_file: Path = Field(
-        default=ROOT / "data" / "watch.json",
+        default=DATA / "watch.json",
         description="File in which `claimbase sources watch` notes how far it came.",
     )
     seed_empty: bool = Field(
@@ -119,6 +137,20 @@ class Settings(BaseSettings):
     )
     # Not `host`: metrics tell what others ask for, so nobody serves them to the world by accident.
     metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics' port.")
+
+
+def unknown_variables() -> list[str]:
+    """Return a line for each variable of the environment that looks like a setting and is none."""
+    lines = []
+    for variable in sorted(os.environ):
+        # The case of a variable does not count.
+        name = variable.lower().removeprefix(PREFIX.lower())
+        if not variable.upper().startswith(PREFIX) or name in Settings.model_fields:
+            continue
+        similar = get_close_matches(name, Settings.model_fields, n=1)
+        hint = f" Did you mean {PREFIX}{similar[0].upper()}?" if similar else ""
+        lines.append(f"{variable} is not a setting, and is ignored.{hint}")
+    return lines
 
 
 def what_is_wrong(error: ValidationError) -> list[str]:

@@ -10,10 +10,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from platformdirs import user_data_path
 
-from api.cli.serve import _content
+from api.cli.serve import _content, _seed_if_empty
 from api.http import server
-from api.settings import Settings
+from api.settings import ROOT, Settings, data_folder, installed_version
 from models.database import schema_version
 from models.database.connections import file_url
 from models.write import changes
@@ -118,6 +119,44 @@ def test_every_setting_that_can_be_wrong_says_so_at_once(monkeypatch: pytest.Mon
         monkeypatch.setenv(f"CLAIMBASE_{name.upper()}", "what?")
     told = run("check").stderr.splitlines()
     assert [line.split()[0] for line in told] == [f"CLAIMBASE_{name.upper()}" for name in wrong]
+
+
+def test_the_version_is_one_line() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"claimbase {installed_version()}\n")
+
+
+def test_a_variable_that_is_no_setting_is_named(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAIMBASE_PROT", "9000")
+    monkeypatch.setenv("CLAIMBASE_XYZ", "1")
+    done = run("keys", "list", url=empty.url)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "CLAIMBASE_PROT is not a setting, and is ignored. Did you mean CLAIMBASE_PORT?\n"
+        "CLAIMBASE_XYZ is not a setting, and is ignored.\n"
+    )
+
+
+def test_help_shows_the_default_of_a_setting() -> None:
+    told = " ".join(run("serve", "--help").stdout.replace("│", "").split())
+    assert "CLAIMBASE_PORT, else 8000" in told
+
+
+def test_data_lies_in_the_checkout_or_with_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert data_folder(ROOT) == ROOT / "data"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert data_folder(tmp_path) == user_data_path("claimbase", appauthor=False)
+    assert ROOT not in data_folder(tmp_path).parents
+
+
+def test_an_empty_folder_of_seeds_is_an_empty_base(empty: Store, tmp_path: Path) -> None:
+    _seed_if_empty(empty.database, Settings(seed_dir=tmp_path))
+    with empty.database.read() as connection:
+        assert _content(connection) == "0 claims, 0 sources, serial 0"
 
 
 def test_a_list_is_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.common import DatabaseUrl, open_database, read_file
+from api.cli.progress import working
 from models.core.errors import ClaimbaseError
 from models.read import listings
 from models.read.filters import SOURCE_REFERENCE
@@ -39,7 +40,8 @@ def check_anchors(
         except UnicodeDecodeError as error:
             raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
         slug = listings.resolve_source(connection, source)
-        checked_text, verdicts = quote_check.check_quotes(connection, slug, text)
+        with working("Checking quotes"):
+            checked_text, verdicts = quote_check.check_quotes(connection, slug, text)
     if as_json:
         report = {"source": slug, **quote_check.report_as_data(checked_text, verdicts)}
         typer.echo(json.dumps(report, ensure_ascii=False))

@@ -1,16 +1,39 @@
 """The command line, put together from its groups of commands."""
 
+from typing import Annotated
+
 import typer
 
 from api.cli import agents, anchors, database, imports, keys, matching, sources
 from api.cli.serve import serve
+from api.settings import installed_version, unknown_variables
 
 app = typer.Typer(
     help="Claimbase: claims, their evidence and its strength, as JSON.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"claimbase {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_each_command(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Name variables that are meant as settings and are none."""
+    for line in unknown_variables():
+        typer.echo(line, err=True)
+
 
 # In the order in which the help lists them.
 for command in (

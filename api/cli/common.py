@@ -10,18 +10,28 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from api.settings import Settings, what_is_wrong
+from api.settings import PREFIX, Settings, what_is_wrong
 from models import migrations
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
 from models.database.connections import URL_FORMS, Database, connect
 from models.projection import rebuild
 
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help=URL_FORMS)]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Also overwrite what people changed here since.")
 ]
 STANDARD_INPUT = "-"
+
+
+def default_of(setting: str) -> str:
+    """Return what the help shows as the default of an option that stands for a setting."""
+    return f"{PREFIX}{setting.upper()}, else {Settings.model_fields[setting].default}"
+
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database-url", help=URL_FORMS, show_default=default_of("database_url")),
+]
 
 
 def read_settings() -> Settings:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic_core import PydanticCustomError
 
 from api.cli.common import (
     DatabaseUrl,
@@ -15,17 +16,20 @@ from api.cli.common import (
     open_database,
     read_settings,
 )
-from api.cli.progress import count_bar
+from api.cli.progress import count_bar, working
+from models.core.types import clean_text
 from models.database import schema_version
 from models.database.connections import Database
 from models.migrations import BadMigration, find_losses
 from models.projection import rebuild as read_model
 from models.projection.integrity_check import check as find_disagreements
+from models.records.identifiers import normalise_identifier
 from models.search import embedding, vectors
 from models.search.embedding import NoModel
 from models.transfer import backup
 from models.transfer import export as exporting
 from models.transfer import seed as seeding
+from models.transfer.release_metadata import TITLE, Credits
 
 
 def migrate(
@@ -46,7 +50,8 @@ def migrate(
     with open_database(database_url) as database:
         if not yes:
             _ask_before_losing(database, to)
-        migrate_if_needed(database, to)
+        with working("Migrating"):
+            migrate_if_needed(database, to)
         with database.read() as connection:
             revision = schema_version.current(connection) or "base"
         typer.echo(f"{database.display_url} is at migration {revision}.")
@@ -78,10 +83,11 @@ def seed(
     Loading them again changes nothing. What people changed here since stays as it is.
     """
     with open_database(database_url) as database:
-        migrate_if_needed(database)
         notes: list[seeding.Note] = []
         root = folder or read_settings().seed_dir
-        tally = seeding.seed(database, root, notes.append, overwrite=overwrite)
+        with working("Loading"):
+            migrate_if_needed(database)
+            tally = seeding.seed(database, root, notes.append, overwrite=overwrite)
         for (kind, outcome), number in sorted(tally.items()):
             typer.echo(f"{number:6} {kind} {outcome}")
         for note in notes:
@@ -93,7 +99,11 @@ def check(database_url: DatabaseUrl = None) -> None:
 
     Exits with 1, and one line for each disagreement, if they do not.
     """
-    with open_database(database_url) as database, database.read() as connection:
+    with (
+        open_database(database_url) as database,
+        database.read() as connection,
+        working("Checking"),
+    ):
         disagreements = list(find_disagreements(connection))
     for disagreement in disagreements:
         typer.echo(disagreement, err=True)
@@ -104,7 +114,11 @@ def check(database_url: DatabaseUrl = None) -> None:
 
 def rebuild(database_url: DatabaseUrl = None) -> None:
     """Derive every claim's document, terms and status periods anew from the tables."""
-    with open_database(database_url) as database, database.write() as connection:
+    with (
+        open_database(database_url) as database,
+        database.write() as connection,
+        working("Deriving anew"),
+    ):
         number = read_model.rebuild(connection)
     typer.echo(f"{number} claims derived anew.")
 
@@ -126,6 +140,25 @@ def embed(database_url: DatabaseUrl = None) -> None:
     typer.echo(f"{made} vectors made, of {len(claims)} claims.")
 
 
+def _read_name(text: str) -> str:
+    """Return a name as it is stored. Raises BadParameter for what is none."""
+    try:
+        name = str(clean_text(text)).strip()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not name:
+        raise typer.BadParameter("It is empty.")
+    return name
+
+
+def _read_doi(text: str) -> str:
+    """Return a DOI in lower case, of any of its spellings. Raises BadParameter."""
+    try:
+        return normalise_identifier("doi", text)
+    except PydanticCustomError as error:
+        raise typer.BadParameter(error.message()) from None
+
+
 def export(
     folder: Annotated[Path, typer.Argument(help="Where to; must not be there, or be empty.")],
     database_url: DatabaseUrl = None,
@@ -133,13 +166,39 @@ def export(
         str | None,
         typer.Option(help="Only the records of this collection, and all that they refer to."),
     ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            help="By which the release is cited.",
+            show_default=TITLE,
+            parser=_read_name,
+            metavar="TEXT",
+        ),
+    ] = None,
+    creator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='Who is cited: "Family, Given", or a body; may be repeated.',
+            parser=_read_name,
+            metavar="NAME",
+        ),
+    ] = None,
+    publisher: Annotated[
+        str | None,
+        typer.Option(help="Who publishes the release.", parser=_read_name, metavar="NAME"),
+    ] = None,
+    doi: Annotated[
+        str | None, typer.Option(help="The DOI of the release.", parser=_read_doi, metavar="DOI")
+    ] = None,
 ) -> None:
     """Write everything that is public as a release, which is never altered.
 
-    A release is a folder of files with a manifest.
+    A release is a folder of files with a manifest, and with CITATION.cff and datacite.json, by
+    which it is cited.
     """
-    with open_database(database_url) as database:
-        manifest = exporting.write_release(database, folder, collection)
+    credits = Credits(title, tuple(creator or ()), publisher, doi)
+    with open_database(database_url) as database, working("Exporting"):
+        manifest = exporting.write_release(database, folder, collection, credits)
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
 
@@ -152,7 +211,7 @@ def back_up(
 
     The server may go on meanwhile.
     """
-    with open_database(database_url) as database:
+    with open_database(database_url) as database, working("Backing up"):
         header = backup.write_backup(database, file)
     typer.echo(
         f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public."
@@ -165,7 +224,8 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty database, and prove that it agrees with itself."""
     with open_database(database_url) as database:
-        header = backup.restore_backup(database, file)
+        with working("Restoring"):
+            header = backup.restore_backup(database, file)
         typer.echo(
             f"{database.display_url}: restored up to serial {header['serial']},"
             f" {header['rows']} rows; all agrees."

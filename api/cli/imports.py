@@ -17,7 +17,7 @@ from api.cli.common import (
     open_database,
     read_file,
 )
-from api.cli.progress import progress_bar
+from api.cli.progress import progress_bar, working
 from models.core.errors import ClaimbaseError, describe_fault
 from models.database.connections import Database
 from models.transfer import jsonl_reader, load
@@ -194,9 +194,11 @@ def import_sources(
             parsed_file = detect.read(content, format_name)
         except ValueError as error:
             raise ClaimbaseError(str(error)) from None
-        with changes.begin(
-            database, actor=IMPORT_ACTOR, comment=f"Imported from {file}."
-        ) as change:
+        comment = f"Imported from {file}."
+        with (
+            working("Matching"),
+            changes.begin(database, actor=IMPORT_ACTOR, comment=comment) as change,
+        ):
             records = ((entry.line, entry.record, entry.dropped) for entry in parsed_file.entries)
             outcomes = list(citation_matching.reconcile(change.connection, records, proposed=True))
             stored = 0 if dry_run else citation_matching.store_new(change, outcomes)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic_core import PydanticCustomError
 
-from api.cli.common import DatabaseUrl, open_database, read_file
+from api.cli.common import DatabaseUrl, open_database, read_file, read_settings
+from api.cli.progress import working
 from models.core.dates import check_partial_date, last_day_of
 from models.core.errors import ClaimbaseError
 
@@ -39,7 +40,6 @@ def match(
 
     Changes nothing.
     """
-    from api.settings import Settings
     from models.read.matching import match_sentences
     from models.search import embedding
     from models.search.embedding import NoModel
@@ -51,7 +51,7 @@ def match(
     except UnicodeDecodeError as error:
         raise ClaimbaseError(f"{file}: not UTF-8 at byte {error.start}.") from None
     sentences = [text[start:end] for start, end in split_sentences(text)]
-    settings = Settings()
+    settings = read_settings()
     synonyms = read_synonyms(settings.seed_dir)
     loaded = embedding.load() if settings.match_model else None
     model: Nearest | None = None
@@ -63,7 +63,11 @@ def match(
 
         model = nearest.Nearest(loaded, read_abbreviations(settings.seed_dir))
     day = None if as_of is None else _read_day(as_of)
-    with open_database(database_url) as database, database.read() as connection:
+    with (
+        open_database(database_url) as database,
+        database.read() as connection,
+        working("Matching"),
+    ):
         matched = match_sentences(
             connection, sentences, synonyms, day=day, limit=limit, model=model
         )

@@ -45,6 +45,21 @@ def progress_bar(activity: str) -> Iterator[Callable[[Input, int], None]]:
 
 
 @contextmanager
+def working(activity: str) -> Iterator[None]:
+    """Show on standard error that work goes on, and for how long; nothing if it is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as spinner:
+        spinner.add_task(activity, total=None)
+        yield
+
+
+@contextmanager
 def count_bar(activity: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Return a function to call with how many more are done, of a number that may be unknown.
 

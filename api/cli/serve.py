@@ -7,8 +7,15 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection, func, select
 
-from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
+from api.cli.common import (
+    DatabaseUrl,
+    default_of,
+    migrate_if_needed,
+    open_database,
+    read_settings,
+)
 from api.cli.garbage_collection import without_garbage_collection
+from api.cli.progress import working
 from api.settings import Settings, installed_version
 from models.core.errors import ClaimbaseError
 from models.database import schema_version
@@ -27,12 +34,23 @@ class EmptyDatabase(ClaimbaseError):
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default=default_of("host"))
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port to listen on.", show_default=default_of("port")),
+    ] = None,
     database_url: DatabaseUrl = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes that serve.")
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that serve.", show_default=default_of("workers")
+        ),
     ] = None,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Leave an empty database empty, without seed files.")
+    ] = False,
 ) -> None:
     """Migrate, seed an empty database, and serve the API."""
     # Imported here, since no other command needs FastAPI and all the routes.
@@ -46,11 +64,13 @@ def serve(
     listening = _listen(settings)
     settings.port = listening[0].getsockname()[1]
     with open_database(settings.database_url) as database:
-        if not settings.seed_empty:
+        if not settings.seed_empty and not empty:
             _require_tables(database)
         _warn_of_damage(database)
-        migrate_if_needed(database)
-        _seed_if_empty(database, settings)
+        with working("Migrating"):
+            migrate_if_needed(database)
+        if not empty:
+            _seed_if_empty(database, settings)
         with database.read() as connection:
             content = _content(connection)
         database_name = database.display_url
@@ -101,7 +121,11 @@ def _seed_if_empty(database: Database, settings: Settings) -> None:
         typer.echo("The database has no content, and is served as it is (CLAIMBASE_SEED_EMPTY).")
         return
     folder = settings.seed_dir
-    tally = seed.seed(database, folder)
+    with working("Loading"):
+        tally = seed.seed(database, folder)
+    if not tally:
+        typer.echo(f"The database has no content, since {folder} is empty.")
+        return
     typer.echo(f"Seeded an empty database with {sum(tally.values())} records from {folder}.")
 
 

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from api.cli.common import DatabaseUrl, migrate_if_needed, open_database, read_settings
+from api.cli.common import (
+    DatabaseUrl,
+    default_of,
+    migrate_if_needed,
+    open_database,
+    read_settings,
+)
 from models.core.errors import ClaimbaseError
 
 # Whoever reads the log of a registry must be able to answer; it goes into a header, too.
@@ -67,7 +73,9 @@ def watch_sources(
     ] = False,
     progress: Annotated[
         Path | None,
-        typer.Option(help="Where it is noted how far a run came; CLAIMBASE_WATCH_FILE otherwise."),
+        typer.Option(
+            help="Where it is noted how far a run came.", show_default=default_of("watch_file")
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:

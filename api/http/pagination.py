@@ -18,6 +18,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Integer, Select
 
 from api.http.errors import ParameterError
+from api.settings import installed_version
 from models.core.errors import Fault
 from models.core.types import clean_text
 from models.core.vocabulary import OneOf, Term, Vocabulary
@@ -87,8 +88,16 @@ def search_out(search: Search) -> dict[str, Any]:
     }
 
 
-class Page(BaseModel):
-    """Where the list goes on."""
+class State(BaseModel):
+    """Which state of the database a list shows; a citation of the list names it."""
+
+    version: str = Field(description="Version of the program.")
+    serial: int = Field(description="Serial of the newest change; 0 before the first one.")
+    updated: str | None = Field(description="When that change was recorded, in UTC.")
+
+
+class Page(State):
+    """Where the list goes on, and which state of the database it shows."""
 
     limit: int
     next: str | None = Field(description="Cursor of the next page; null at the end.")
@@ -138,7 +147,17 @@ def json_response(content: bytes, etag: str, headers: Mapping[str, str] | None =
 
 def list_tag(connection: Connection) -> str:
     """Return the ETag of every list: it stays the same while no record changes."""
-    return f'W/"s{listings.current_serial(connection)}"'
+    return _tag(listings.current_serial(connection))
+
+
+def _tag(serial: int) -> str:
+    return f'W/"s{serial}"'
+
+
+def state(connection: Connection) -> dict[str, Any]:
+    """Return the members of `State`."""
+    serial, updated = listings.last_change(connection)
+    return {"version": installed_version(), "serial": serial, "updated": updated}
 
 
 # A function that returns the JSON of each row of a list.
@@ -164,7 +183,8 @@ def listing_response(
     that fit. `more` are further members of it. `search` is what the listing was searched for.
     """
     asked = _asked(request.scope["path"], connection, listing, query)
-    etag = list_tag(connection)
+    now = state(connection)
+    etag = _tag(now["serial"])
     if unchanged := not_modified(request, etag):
         return unchanged
     rows, cursor = _read(connection, listing, statement, asked, query.limit, fit)
@@ -173,6 +193,7 @@ def listing_response(
         page["count"] = facets.count(connection, listing, asked.parameters)
     if search is not None:
         page["search"] = search_out(search)
+    page |= now
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     records = b",".join(lines(connection, rows))
     members = to_json({"page": page, **(more or {})})
@@ -247,7 +268,7 @@ def read_rows_of(
 
 
 def page_of_names(
-    request: Request, query: Paging, names: Sequence[str]
+    request: Request, connection: Connection, query: Paging, names: Sequence[str]
 ) -> tuple[Sequence[str], Row, dict[str, str]]:
     """Return one page of a sorted list that no database holds, as `page` and Link tell it."""
     bound = _binding(request.scope["path"], requested_parameters(query))
@@ -263,6 +284,7 @@ def page_of_names(
     page: dict[str, Any] = {"limit": query.limit, "next": cursor}
     if query.count:
         page["count"] = len(names)
+    page |= state(connection)
     headers = {"Link": _next_link(request, cursor)} if cursor is not None else {}
     return chosen, page, headers
 

@@ -68,8 +68,8 @@ class StreamParameters(Included):
     )
 
 
-class ChangePlace(BaseModel):
-    """The position in the feed."""
+class ChangePlace(pagination.State):
+    """The position in the feed, and which state of the database it shows."""
 
     limit: int
     next: int = Field(
@@ -120,13 +120,14 @@ def list_changes(
     etag = f'W/"s{batch.last}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    return pagination.json_response(_page(batch, query.limit), etag, _next_link(request, batch))
-
-
-def _page(batch: Batch, limit: int) -> bytes:
-    return to_json(
-        {"data": batch.rows, "page": {"limit": limit, "next": batch.next, "last": batch.last}}
-    )
+    page = {
+        "limit": query.limit,
+        "next": batch.next,
+        "last": batch.last,
+        **pagination.state(connection),
+    }
+    content = to_json({"data": batch.rows, "page": page})
+    return pagination.json_response(content, etag, _next_link(request, batch))
 
 
 def _next_link(request: Request, batch: Batch) -> dict[str, str]:

@@ -13,6 +13,7 @@ from api.http import pagination
 from api.http.errors import LIST_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
+from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from models.read.filters import Filters
 
@@ -61,10 +62,12 @@ class StylePage(BaseModel):
 
 
 @router.get("", response_model=StylePage, responses=LIST_ERRORS)
-def list_citation_styles(request: Request, query: Annotated[StyleParameters, Query()]) -> Response:
+def list_citation_styles(
+    request: Request, connection: Reader, query: Annotated[StyleParameters, Query()]
+) -> Response:
     """List the styles of `format=bibliography`, by name."""
     found = {style.name: style for style in style_catalogue.search(query.q, tested=query.tested)}
-    names, page, headers = pagination.page_of_names(request, query, [*found])
+    names, page, headers = pagination.page_of_names(request, connection, query, [*found])
     data = [_shown(found[name]) for name in names]
     content = to_json({"data": data, "page": page, "locales": style_catalogue.locales()})
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'

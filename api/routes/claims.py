@@ -527,7 +527,7 @@ def _evidence_known_at(
             detail, [Fault(at="known_at", code="invalid_parameter", detail=detail)]
         )
     claim_then = listings.load_claim(connection, claim, None, query.known_at)
-    etag = f'"{claim_then.claim["revision"]}"'
+    etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     by_then = query.as_of or "9999"
@@ -538,7 +538,11 @@ def _evidence_known_at(
     ]
     answer = {
         "data": lines,
-        "page": {"limit": max(len(lines), 1), "next": None},
+        "page": {
+            "limit": max(len(lines), 1),
+            "next": None,
+            **pagination.state(connection),
+        },
         "notice": with_general(claim_then.claim["notice"]),
     }
     return pagination.json_response(to_json(answer), etag)

@@ -133,7 +133,8 @@ def refuse_own_proposals(
         if is_own_proposal(connection, caller, kind, record_id):
             raise Forbidden(
                 f"Nobody may {action} what they proposed ({kind.name}/{record_id});"
-                " ask another curator."
+                " ask another curator. Who curates alone loads records by claimbase import or"
+                " claimbase seed, without review."
             )
 
 

@@ -44,6 +44,7 @@ from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
 from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision
 from models.records.revision import current_serial as current_serial
+from models.records.revision import last_change as last_change
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate

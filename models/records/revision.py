@@ -79,6 +79,17 @@ def current_serial(connection: Connection) -> int:
     return int(row["value"]) if row else 0
 
 
+def last_change(connection: Connection) -> tuple[int, str | None]:
+    """Return the number of the last revision, 0 if there is none, and when it was made."""
+    row = fetch_first(connection, "last change", _last_change, {})
+    return (int(row["value"]), row["at"]) if row else (0, None)
+
+
+def _last_change() -> Select[Any]:
+    newest = _revision.c.serial == _serial.c.value
+    return select(_serial.c.value, _revision.c.at).select_from(_serial.outerjoin(_revision, newest))
+
+
 def lock_serial(connection: Connection) -> int:
     """Lock the row of the serial and return its value.
 

@@ -25,13 +25,22 @@ from models.database.connections import Database
 from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
+from models.records.collection import Collection
 from models.records.record_types import RECORD_TYPES, RecordType, batches, record_bodies
-from models.records.revision import TOOK_BACK, Revision, RevisionOut, Serial, withhold_private
+from models.records.revision import (
+    TOOK_BACK,
+    Revision,
+    RevisionOut,
+    Serial,
+    last_change,
+    withhold_private,
+)
 from models.records.serializers import Row, table
 from models.records.source import Source
 from models.records.source_text import SourceText
 from models.transfer.collection_part import Ids, find_part, records_in
 from models.transfer.licences import EXPORTED_STATES, Some, all_records, licences_of
+from models.transfer.release_metadata import Credits, Release, citation_cff, datacite_json
 
 FORMAT = 1
 Section = Callable[[Connection], Iterator[bytes]]
@@ -45,6 +54,8 @@ CLAIM_PARTS = ("occurrences", "evidence", "relations", "assessments")
 RETIRED_STATES = ("retracted", "merged")
 STAMPS = ("revision", "created", "updated")
 MANIFEST = "manifest.json"
+METADATA = {"CITATION.cff": citation_cff, "datacite.json": datacite_json}
+NO_CREDITS = Credits()
 # What a line of a source's text is a record of.
 TEXT_RECORD = "text"
 
@@ -134,9 +145,17 @@ def _records_with_ids(
             yield from _records(connection, kind, _accepted(kind) & rows.c.id.in_(batch))
 
 
-def write_release(database: Database, folder: Path, collection: str | None = None) -> Row:
+def write_release(
+    database: Database,
+    folder: Path,
+    collection: str | None = None,
+    credits: Credits = NO_CREDITS,
+) -> Row:
     """Write an export as a folder of files with a manifest, all of it or nothing; return the
     manifest. Of a `collection` it is what `export_lines` says.
+
+    Beside them are the files of METADATA, by which the release is cited, unless there never was a
+    change.
 
     Raises `CannotExport` where something is in the folder already: a release is never altered.
     """
@@ -155,6 +174,11 @@ def write_release(database: Database, folder: Path, collection: str | None = Non
                 manifest["files"][f"{name}.jsonl"] = _write(
                     partial / f"{name}.jsonl", section(connection)
                 )
+            if release := _release(connection, header):
+                manifest["metadata"] = {
+                    name: _write(partial / name, [write(release, credits)])
+                    for name, write in METADATA.items()
+                }
         _write(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
         # A temporary folder is readable by its owner alone, and a release by everybody.
         partial.chmod(0o755)
@@ -166,6 +190,16 @@ def write_release(database: Database, folder: Path, collection: str | None = Non
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return manifest
+
+
+def _release(connection: Connection, header: Row) -> Release | None:
+    """Return what is cited, None if there never was a change."""
+    serial, updated = last_change(connection)
+    if updated is None:
+        return None
+    rows = table(Collection)
+    name = connection.scalar(select(rows.c.name).where(rows.c.id == header["collection"]))
+    return Release(name, serial, updated[: len("YYYY-MM-DD")], header["licences"])
 
 
 def claim_line(document: Mapping[str, Any]) -> bytes:

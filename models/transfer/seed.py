@@ -124,6 +124,12 @@ class SeedFiles:
 Note = ChangedHere | StoredAlone | MissingRecords
 
 
+def _is_empty(folder: Path) -> bool:
+    """Return whether a folder is there and nobody put a file into it."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return folder.is_dir() and all(path.name.startswith(".") for path in files)
+
+
 def seed(
     database: Database,
     root: Path,
@@ -136,7 +142,8 @@ def seed(
     A record is stored, unchanged, or left alone because people changed it here since, which
     `overwrite` does not heed. Loading the same files again alters nothing, and stored records
     without a file are left alone. `tell` is given what was left alone, and what the files lack.
-    Raises `BadSeed` with every fault of every file; then nothing is stored.
+    An empty folder has no records. Raises `BadSeed` with every fault of every file; then nothing is
+    stored.
     """
     problems: list[FileFault] = []
 
@@ -150,7 +157,7 @@ def seed(
         claims=list(_read_claims(root, report)),
     )
     texts = list(_read_texts(root, files.sources, report))
-    if not problems and files.is_empty:
+    if not problems and files.is_empty and not _is_empty(root):
         raise ClaimbaseError(f"There are no seed files under {root}.", code="bad_seed")
     with changes.begin(database, actor=SEED_ACTOR, comment="Loaded from seed files.") as change:
         run = SeedRun(change, problems, None if overwrite else tell)

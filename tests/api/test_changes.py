@@ -38,6 +38,11 @@ def serials(rows: list[dict[str, Any]]) -> list[int]:
     return [row["serial"] for row in rows]
 
 
+def place(answer: Any) -> dict[str, Any]:
+    """Return where a page of changes stands, without the state that every list shows."""
+    return {name: answer["page"][name] for name in ("limit", "next", "last")}
+
+
 @pytest.mark.parametrize("limit", [1, 7, 200])
 def test_every_change_comes_once_in_its_order(limit: int, client: TestClient) -> None:
     rows = followed(client, f"/v1/changes?limit={limit}")
@@ -50,7 +55,7 @@ def test_a_page_says_where_to_go_on(client: TestClient) -> None:
         f"/v1/changes?since={SEEDED - 6}&limit=4"
         "&kind=evidence,claim,relation,occurrence,source,topic"
     )
-    assert response.json()["page"] == {"limit": 4, "next": SEEDED - 2, "last": SEEDED}
+    assert place(response.json()) == {"limit": 4, "next": SEEDED - 2, "last": SEEDED}
     link = response.links["next"]["url"]
     assert link.endswith(f"since={SEEDED - 2}")
     rest = client.get(link)
@@ -60,7 +65,8 @@ def test_a_page_says_where_to_go_on(client: TestClient) -> None:
     )
     assert "next" not in rest.links
     end = get_json(client, f"/v1/changes?since={SEEDED}")
-    assert end == {"data": [], "page": {"limit": 25, "next": SEEDED, "last": SEEDED}}
+    assert end["data"] == []
+    assert place(end) == {"limit": 25, "next": SEEDED, "last": SEEDED}
 
 
 def test_a_whole_record_stands_after_each_change_where_it_is_wanted(client: TestClient) -> None:
@@ -116,9 +122,10 @@ def test_a_filter_lets_the_follower_move_on_past_what_it_holds_back(
     fill(empty)
     with served(empty) as client:
         answer = get_json(client, "/v1/changes?kind=source&since=3")
-        assert answer == {"data": [], "page": {"limit": 25, "next": 6, "last": 6}}
+        assert answer["data"] == []
+        assert place(answer) == {"limit": 25, "next": 6, "last": 6}
         monkeypatch.setattr(change_feed, "WINDOW", 2)
-        assert get_json(client, "/v1/changes?kind=source")["page"] == {
+        assert place(get_json(client, "/v1/changes?kind=source")) == {
             "limit": 25,
             "next": 2,
             "last": 6,

@@ -130,11 +130,9 @@ def test_styles_are_listed_and_found(client: TestClient) -> None:
     assert first["locales"] == list(style_catalogue.locales())
     assert [style["id"] for style in page("q=nature+med")["data"]] == ["nature-medicine"]
     assert all(style["tested"] for style in page("tested=true&q=nature")["data"])
-    assert page("q=zzzz") == {
-        "data": [],
-        "page": {"limit": 25, "next": None},
-        "locales": first["locales"],
-    }
+    nothing = page("q=zzzz")
+    assert (nothing["data"], nothing["page"]["next"]) == ([], None)
+    assert nothing["locales"] == first["locales"]
     last = client.get("/v1/citation-styles?q=nature+med")
     again = {"If-None-Match": last.headers["etag"]}
     assert client.get("/v1/citation-styles?q=nature+med", headers=again).status_code == 304

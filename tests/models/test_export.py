@@ -214,11 +214,13 @@ def test_the_same_state_makes_the_same_release_and_none_is_altered(
         "retired.jsonl",
         "revisions.jsonl",
         "manifest.json",
+        "CITATION.cff",
+        "datacite.json",
     }
     assert {path.name for path in first.iterdir()} == names
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
     assert json.loads((first / "manifest.json").read_text()) == manifest
-    for name, told in manifest["files"].items():
+    for name, told in (manifest["files"] | manifest["metadata"]).items():
         content = (first / name).read_bytes()
         assert told == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     assert first.stat().st_mode & 0o777 == 0o755

@@ -254,6 +254,13 @@ def test_words_that_yaml_would_convert_stay_text(empty: Store, files: Path) -> N
     assert (row["volume"], row["issue"]) == ("1e3", "no")
 
 
-def test_a_folder_without_files_is_an_error(empty: Store, tmp_path: Path) -> None:
+def test_a_folder_without_seed_files_is_an_error_and_an_empty_one_is_empty(
+    empty: Store, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitkeep").touch()
+    assert seed(empty.database, tmp_path) == {}
+    with pytest.raises(ClaimbaseError, match="no seed files"):
+        seed(empty.database, tmp_path / "nowhere")
+    (tmp_path / "notes.txt").touch()
     with pytest.raises(ClaimbaseError, match="no seed files"):
         seed(empty.database, tmp_path)
