@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import Field
 from pydantic_core import from_json
 from sqlalchemy import Connection
@@ -40,6 +41,12 @@ class ArticleParameters(Filters):
     """As of when."""
 
     as_of: Day | None = Field(None, description=AS_OF)
+
+
+@router.get("/articles")
+def lead_to_articles() -> Response:
+    """Lead to the beginning, where the articles are listed."""
+    return RedirectResponse("/")
 
 
 @router.get("/articles/{source:reference}")
