@@ -2,8 +2,10 @@
 test really commits.
 """
 
+import gc
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -61,13 +63,18 @@ def seeded(templates: Templates, kind: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def desk(seeded: Store) -> Iterator[Desk]:
+def desk(seeded: Store, kind: str, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """Give a desk on the seed content; whatever is done there must leave revisions, tables and
     documents in agreement.
+
+    To prove that takes longer than most tests do, so each test proves it on one of the databases,
+    by its name.
     """
+    number = zlib.crc32(request.node.nodeid.replace(kind, "").encode())
     with at_desk(seeded) as desk:
         yield desk
-        assert desk.disagreements() == []
+        if kind == DATABASES[number % len(DATABASES)]:
+            assert desk.disagreements() == []
 
 
 @pytest.fixture(scope="session", params=DATABASES)
@@ -84,6 +91,18 @@ def client(shared: Store) -> Iterator[TestClient]:
     app.state.limits.files_by_address = Limit(10**12)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+def pytest_sessionstart() -> None:
+    """Leave out the search for garbage while tests are collected: nothing of them ever is."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let no later search for garbage go through the millions of objects of collected tests."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
