@@ -40,7 +40,7 @@ REJECTED = {
 
 # The edges of each schema are made when tests are collected, by each process of a run, also of one
 # that leaves these tests out. So the default suite tries those of a few operations, one of each
-# manner, and the slow suite makes those of all when it needs them.
+# manner, and the slow suite those of all, in test_every_edge.
 NO_EDGES: dict[str, Any] = {"coverage": {"enabled": False}}
 WITH_EDGES = ["list_claims", "get_topic", "parse_sources", "create_topic", "change_evidence"]
 ANY_REQUEST: dict[str, Any] = {
@@ -71,12 +71,6 @@ def needs_key(context: Any) -> bool:
 on_one_database = pytest.mark.parametrize("shared", ["sqlite"], indirect=True, scope="session")
 any_request = load(**ANY_REQUEST, phases=NO_EDGES)
 with_edges = load(**ANY_REQUEST).include(operation_id=WITH_EDGES)
-with_all_edges = schemathesis.pytest.from_fixture("every_operation")
-
-
-@pytest.fixture
-def every_operation(client: TestClient) -> Any:  # noqa: ARG001  # So that both databases are asked.
-    return load(**ANY_REQUEST)
 
 
 def check_declared(case: Any, client: TestClient) -> None:
@@ -109,13 +103,6 @@ def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -
 @with_edges.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=1, **STEADY)
 def test_the_edges_of_some_operations(case: Any, client: TestClient) -> None:
-    check_declared(case, client)
-
-
-@pytest.mark.slow
-@with_all_edges.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=5, **STEADY)
-def test_the_edges_of_every_operation(case: Any, client: TestClient) -> None:
     check_declared(case, client)
 
 
