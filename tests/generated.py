@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FEW, MANY, VERY_MANY = 150, 2_000, 20_000
+FEW, MANY, VERY_MANY = 75, 2_000, 20_000
 
 
 def generated(

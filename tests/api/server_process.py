@@ -34,7 +34,7 @@ owners = {"BODY_SECONDS": request_body, "COMMAND": file_reading, "STOP_SECONDS":
 for name, value in json.loads(sys.argv[2]).items():
     setattr(owners.get(name, server), name, value)
 logging.config.dictConfig(server.logs(settings))
-server.LINGER_SECONDS, models.database.connections.BUSY_SECONDS = 3, 3
+server.LINGER_SECONDS, models.database.connections.BUSY_SECONDS = 3, 1.5
 app = create_app(settings)
 
 async def heeding():

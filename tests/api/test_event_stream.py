@@ -239,7 +239,7 @@ def test_a_stream_outlives_a_database_that_is_away(
         assert next(client.events()).id == 7
 
 
-@pytest.mark.parametrize("how", ["reading", "taking nothing"])
+@pytest.mark.parametrize("how", [pytest.param("reading", marks=pytest.mark.slow), "taking nothing"])
 def test_the_process_stops_in_time_with_streams_open(how: str, empty: Store) -> None:
     constants = {
         **{f"event_stream.{name}": value for name, value in QUICK.items()},

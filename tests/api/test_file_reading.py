@@ -197,7 +197,7 @@ def test_nobody_who_left_is_read_for(seeded: Store, monkeypatch: pytest.MonkeyPa
     app.state.database.close()
 
 
-@pytest.mark.parametrize("way", ["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("way", [pytest.param("SIGKILL", marks=pytest.mark.slow), "SIGTERM"])
 def test_a_child_ends_with_its_server(way: str, tmp_path: Path) -> None:
     with running(tmp_path, COMMAND=COMMAND, STOP_SECONDS=0.5, SHUTDOWN_SECONDS=20) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)

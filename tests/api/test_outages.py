@@ -286,6 +286,7 @@ def test_a_server_that_stops_and_starts_again(caplog: pytest.LogCaptureFixture) 
             before += 1
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs(tmp_path: Path) -> None:
     with postgres() as server:
         address = make_url(server.get_uri()).set(drivername="postgresql")

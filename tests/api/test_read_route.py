@@ -170,7 +170,7 @@ def test_only_what_is_short_is_done_where_all_others_wait(
             assert bool(lent) == (path in AT_ONCE), path
 
 
-@pytest.mark.parametrize("clients", [30, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("clients", [15, pytest.param(150, marks=pytest.mark.slow)])
 def test_many_clients_on_few_connections_leave_room_for_others(
     tmp_path: Path, clients: int
 ) -> None:

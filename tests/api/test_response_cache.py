@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +180,7 @@ def test_a_commit_of_another_node_is_seen_within_a_second(
     monkeypatch.setattr("api.http.response_cache.POLL_SECONDS", POLL_SECONDS)
     other = connect(seeded.url)
     with serving(seeded.url) as (client, _):
-        for number in range(4):
+        for number in range(2):
             assert f"new-{number}" not in topics(client)
             assert f"new-{number}" not in topics(client)
             add_topic(other, f"new-{number}")
@@ -237,10 +237,11 @@ def test_another_file_in_its_place_is_seen(seeded: Store) -> None:
 
 def test_it_takes_no_more_room_than_it_may(seeded: Store) -> None:
     with serving(seeded.url, cache_mb=1) as (client, cache):
-        for number in range(1000):
+        for number in range(270):
             assert client.get(
                 f"/v1/claims?include=evidence&updated.gte=20{number % 27:02}-01-01"
-                f"&limit={number // 27 + 1}"
+                f"&limit={number // 27 + 1}",
+                headers=PLAIN,
             ).is_success
         assert 2**19 < cache.size <= 2**20
         assert cache.size == sum(kept.size for kept in cache.kept.values())
@@ -301,10 +302,12 @@ def test_health_is_never_asked_of_the_database(
         assert client.get("/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/v1/sources?format=bibtex", "/openapi.json"])
-def test_a_304_varies_as_its_200_does(path: str, seeded: Store) -> None:
-    with serving(seeded.url, cache_mb=0) as (client, _):
-        for encoding in ("identity", "gzip", "gzip;q=0", "zstd, gzip;q=0.5"):
+def test_a_304_varies_as_its_200_does(shared: Store) -> None:
+    with serving(shared.url, cache_mb=0) as (client, _):
+        for path, encoding in product(
+            (*PATHS, "/v1/sources?format=bibtex", "/openapi.json"),
+            ("identity", "gzip", "gzip;q=0", "zstd, gzip;q=0.5"),
+        ):
             for origin in ({}, {"Origin": "https://app.example"}):
                 asked = {"Accept-Encoding": encoding, **origin}
                 whole = client.get(path, headers=asked)
@@ -312,6 +315,10 @@ def test_a_304_varies_as_its_200_does(path: str, seeded: Store) -> None:
                 unchanged = client.get(path, headers=known)
                 assert (whole.status_code, unchanged.status_code) == (200, 304)
                 for name in ("vary", "etag", "cache-control"):
-                    assert unchanged.headers.get(name) == whole.headers.get(name), (name, asked)
+                    assert unchanged.headers.get(name) == whole.headers.get(name), (
+                        name,
+                        path,
+                        asked,
+                    )
                 coding = whole.headers.get("content-encoding")
                 assert coding is None or f"{coding};q=0" not in encoding.split(",")

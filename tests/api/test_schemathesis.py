@@ -38,6 +38,17 @@ REJECTED = {
 }
 
 
+# The edges of each schema are made when tests are collected, by each process of a run, also of one
+# that leaves these tests out. So the default suite tries those of a few operations, one of each
+# manner, and the slow suite those of all, in test_every_edge.
+NO_EDGES: dict[str, Any] = {"coverage": {"enabled": False}}
+WITH_EDGES = ["list_claims", "get_topic", "parse_sources", "create_topic", "change_evidence"]
+ANY_REQUEST: dict[str, Any] = {
+    "seed": 1,
+    "checks": {**REJECTED, "positive_data_acceptance": {"enabled": False}},
+}
+
+
 def load(**config: Any) -> Any:
     """Return the operations of the OpenAPI document, under a configuration of Schemathesis; a
     stream would never end.
@@ -58,21 +69,11 @@ def needs_key(context: Any) -> bool:
 
 
 on_one_database = pytest.mark.parametrize("shared", ["sqlite"], indirect=True, scope="session")
-any_request = load(seed=1, checks={**REJECTED, "positive_data_acceptance": {"enabled": False}})
+any_request = load(**ANY_REQUEST, phases=NO_EDGES)
+with_edges = load(**ANY_REQUEST).include(operation_id=WITH_EDGES)
 
 
-@on_one_database
-@any_request.include(needs_key).parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=5, **STEADY)
-def test_every_operation_that_needs_a_key_answers_as_it_declares(
-    case: Any, client: TestClient
-) -> None:
-    case.call_and_validate(app=client.app)
-
-
-@any_request.exclude(needs_key).parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=5, **STEADY)
-def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -> None:
+def check_declared(case: Any, client: TestClient) -> None:
     if case.operation.path.endswith(":parse"):
         # What a file of citations is, no schema can tell; that no file does harm is told here, and
         # in tests/formats.
@@ -84,14 +85,33 @@ def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -
     case.call_and_validate(app=client.app, excluded_checks=excluded)
 
 
+@on_one_database
+@any_request.include(needs_key).parametrize()  # type: ignore[untyped-decorator]
+@settings(max_examples=1, **STEADY)
+def test_every_operation_that_needs_a_key_answers_as_it_declares(
+    case: Any, client: TestClient
+) -> None:
+    check_declared(case, client)
+
+
+@any_request.exclude(needs_key).parametrize()  # type: ignore[untyped-decorator]
+@settings(max_examples=3, **STEADY)
+def test_every_operation_answers_as_it_declares(case: Any, client: TestClient) -> None:
+    check_declared(case, client)
+
+
+@with_edges.parametrize()  # type: ignore[untyped-decorator]
+@settings(max_examples=1, **STEADY)
+def test_the_edges_of_some_operations(case: Any, client: TestClient) -> None:
+    check_declared(case, client)
+
+
 # Other requests in every run. What fails is told with the number that makes them again.
 RANDOM_SEED = random.SystemRandom().randrange(2**32)
 other_request = load(
     seed=RANDOM_SEED,
     checks={**REJECTED, "positive_data_acceptance": {"enabled": False}},
-    # The edges of each schema are tried above. They are made when tests are collected, by each
-    # process of a run, also of one that leaves this test out.
-    phases={"coverage": {"enabled": False}},
+    phases=NO_EDGES,
 )
 
 
@@ -155,20 +175,20 @@ OTHER_ANSWERS = {
 good_request = load(
     seed=2,
     generation={"mode": "positive", "allow-x00": False},
-    phases={"coverage": {"enabled": False}},
+    phases=NO_EDGES,
 )
 
 
 @on_one_database
 @good_request.include(needs_key).parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=8, **STEADY)
+@settings(max_examples=1, **STEADY)
 def test_every_good_request_without_its_key_is_refused(case: Any, client: TestClient) -> None:
     # Those with a key are made in test_roles; here nobody has one, or has a made-up one.
     assert case.call(app=client.app).status_code in (401, 429)
 
 
 @good_request.exclude(needs_key).parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=8, **STEADY)
+@settings(max_examples=4, **STEADY)
 # Each branch is a rule between parameters, which no schema can state.
 def test_every_good_request_for_what_is_stored_succeeds(case: Any, client: TestClient) -> None:
     case.query.pop("cursor", None)

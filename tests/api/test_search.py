@@ -211,7 +211,7 @@ def test_nothing_that_is_typed_fails(
 
 @given(st.text(max_size=30))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_text_fails(client: TestClient, claims: list[Record], typed: str) -> None:
     if "\x00" in typed or not typed.strip():

@@ -55,7 +55,7 @@ FULL = (pytest.param(32, 200, n, marks=pytest.mark.slow, id=f"full-{n}") for n i
 
 
 @pytest.mark.parametrize(
-    ("clients", "edits", "processes"), [pytest.param(8, 15, 2, id="small"), *FULL]
+    ("clients", "edits", "processes"), [pytest.param(6, 8, 2, id="small"), *FULL]
 )
 def test_of_many_edits_at_once_none_is_lost(
     seeded: Store, tmp_path: Path, clients: int, edits: int, processes: int
@@ -114,7 +114,7 @@ def test_of_many_edits_at_once_none_is_lost(
     must_agree(seeded.database)
 
 
-@pytest.mark.parametrize("posts", [50])
+@pytest.mark.parametrize("posts", [20, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_request_that_is_sent_many_times_at_once_is_carried_out_once(
     seeded: Store, tmp_path: Path, posts: int
 ) -> None:

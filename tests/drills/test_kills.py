@@ -87,7 +87,7 @@ def test_a_server_that_is_killed_keeps_its_promises(
 ) -> None:
     ledger, again, plain = Ledger(), 0, persons(seeded.database)
     when = random.Random(7)
-    rounds = ROUNDS[kind] if full else 2
+    rounds = ROUNDS[kind] if full else 1
     for number in range(rounds):
         with serving(seeded.url, tmp_path) as server:
             again += ask_again(server, ledger)
@@ -180,7 +180,7 @@ def own_postgres() -> Iterator[tuple[Postgres, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_database_server_that_is_killed_keeps_the_promises(tmp_path: Path, rounds: int) -> None:
     """The server of the API goes on meanwhile, tells its clients to come again, and needs no
     restart.

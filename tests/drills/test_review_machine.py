@@ -463,7 +463,7 @@ DEEDS = (
 MANY = pytest.param(400, 50, marks=pytest.mark.slow, id="many")
 
 
-@pytest.mark.parametrize(("runs", "steps"), [pytest.param(8, 30, id="few"), MANY])
+@pytest.mark.parametrize(("runs", "steps"), [pytest.param(6, 25, id="few"), MANY])
 def test_whatever_people_do_the_rules_of_review_hold(
     templates: Templates, kind: str, runs: int, steps: int
 ) -> None:

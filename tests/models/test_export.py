@@ -70,7 +70,9 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
     )
 
 
-@pytest.mark.parametrize("way", ["stream", "gzip", "release"])
+@pytest.mark.parametrize(
+    "way", ["stream", *(pytest.param(way, marks=pytest.mark.slow) for way in ("gzip", "release"))]
+)
 def test_round_trip_into_the_other_kind_of_database(
     way: str, seeded: Store, other: Store, tmp_path: Path
 ) -> None:

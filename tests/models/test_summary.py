@@ -19,7 +19,7 @@ from models.status import claim_aggregate
 from tests.databases import DATABASES, SEEDED_CLAIMS, Store, Templates, store_of
 from tests.models.exports import as_lines, disagreements, load
 
-SIZES = (600, 2400)
+SIZES = (300, 1200)
 A_TOPIC = 20
 LEVELS = ("1", "2", "3", "4", "5", "not_gradable")
 DIRECTIONS = ("supports", "disputes", "inconclusive")
