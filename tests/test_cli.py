@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 from platformdirs import user_data_path
+from sqlalchemy import update
 
 from api.cli.serve import _content, _seed_if_empty
 from api.http import server
 from api.settings import ROOT, Settings, data_folder, installed_version
 from models.database import schema_version
 from models.database.connections import file_url
+from models.projection import rebuild
+from models.records.revision import Serial
+from models.records.serializers import table
 from models.write import changes
 from tests.command_line import get, run, run_alone, serving
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, Store
@@ -198,6 +202,21 @@ def test_seed_check_rebuild_migrate(empty: Store) -> None:
     assert "run claimbase migrate" in behind.stderr
     assert f"is at migration {schema_version.HEAD}" in run("migrate", url=empty.url).stdout
     assert run("check", url=empty.url).returncode == 0
+
+
+def test_a_database_of_older_rules_says_that_it_takes_time(seeded: Store) -> None:
+    with seeded.database.write() as connection:
+        connection.execute(update(table(Serial)).values(derivation="older"))
+    told = [run("migrate", url=seeded.url).stderr for _ in range(2)]
+    assert told == ["The database is brought up to date, which may take minutes.\n", ""]
+
+
+def test_a_rebuild_tells_how_far_it_is(seeded: Store) -> None:
+    told: list[tuple[int, int]] = []
+    with seeded.database.write() as connection:
+        rebuild.rebuild(connection, lambda *numbers: told.append(numbers))
+    assert sum(more for more, _total in told) == SEEDED_CLAIMS
+    assert {total for _more, total in told} == {SEEDED_CLAIMS}
 
 
 def test_a_bad_seed_exits_1_with_the_report(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
+from api.cli.progress import count_bar
 from api.settings import PREFIX, Settings, what_is_wrong
 from models import migrations
 from models.core.errors import ClaimbaseError
@@ -78,7 +79,11 @@ def migrate_if_needed(database: Database, to: str = "head") -> None:
             )
         up_to_date = revision == schema_version.HEAD and rebuild.is_current(connection)
     if to != "head" or not up_to_date:
-        migrations.migrate(database, to)
+        if revision is not None and to == "head":
+            # Also where there is no terminal: a server does not answer meanwhile.
+            typer.echo("The database is brought up to date, which may take minutes.", err=True)
+        with count_bar("Claims derived") as report:
+            migrations.migrate(database, to, report)
 
 
 def read_file(file: str) -> bytes:

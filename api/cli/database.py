@@ -50,8 +50,7 @@ def migrate(
     with open_database(database_url) as database:
         if not yes:
             _ask_before_losing(database, to)
-        with working("Migrating"):
-            migrate_if_needed(database, to)
+        migrate_if_needed(database, to)
         with database.read() as connection:
             revision = schema_version.current(connection) or "base"
         typer.echo(f"{database.display_url} is at migration {revision}.")
@@ -85,8 +84,8 @@ def seed(
     with open_database(database_url) as database:
         notes: list[seeding.Note] = []
         root = folder or read_settings().seed_dir
+        migrate_if_needed(database)
         with working("Loading"):
-            migrate_if_needed(database)
             tally = seeding.seed(database, root, notes.append, overwrite=overwrite)
         for (kind, outcome), number in sorted(tally.items()):
             typer.echo(f"{number:6} {kind} {outcome}")
@@ -117,9 +116,9 @@ def rebuild(database_url: DatabaseUrl = None) -> None:
     with (
         open_database(database_url) as database,
         database.write() as connection,
-        working("Deriving anew"),
+        count_bar("Claims derived") as report,
     ):
-        number = read_model.rebuild(connection)
+        number = read_model.rebuild(connection, report)
     typer.echo(f"{number} claims derived anew.")
 
 

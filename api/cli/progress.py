@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from models.transfer.jsonl_reader import Input
 
@@ -59,14 +60,20 @@ def working(activity: str) -> Iterator[None]:
         yield
 
 
+class Counting(Protocol):
+    """A function to call with how many more are done, and of how many where that is known."""
+
+    def __call__(self, more: int, total: int | None = None) -> None: ...
+
+
 @contextmanager
-def count_bar(activity: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def count_bar(activity: str, total: int | None = None) -> Iterator[Counting]:
     """Return a function to call with how many more are done, of a number that may be unknown.
 
     It shows a bar on standard error if that is a terminal, else it does nothing.
     """
     if not sys.stderr.isatty():
-        yield lambda _more: None
+        yield lambda more, total=None: None  # noqa: ARG005
         return
     from rich.console import Console
     from rich.progress import (
@@ -91,4 +98,4 @@ def count_bar(activity: str, total: int | None) -> Iterator[Callable[[int], None
         redirect_stdout=sys.stdout.isatty(),
     ) as bar:
         task = bar.add_task(activity, total=total)
-        yield lambda more: bar.advance(task, more)
+        yield lambda more, total=None: bar.update(task, advance=more, total=total)

@@ -67,8 +67,7 @@ def serve(
         if not settings.seed_empty and not empty:
             _require_tables(database)
         _warn_of_damage(database)
-        with working("Migrating"):
-            migrate_if_needed(database)
+        migrate_if_needed(database)
         if not empty:
             _seed_if_empty(database, settings)
         with database.read() as connection:

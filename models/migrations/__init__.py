@@ -23,12 +23,16 @@ class BadMigration(ClaimbaseError):
     code = "bad_migration"
 
 
-def migrate(database: Database, target: str = "head") -> None:
+def migrate(
+    database: Database,
+    target: str = "head",
+    report: rebuild.Report = lambda _more, _total: None,
+) -> None:
     """Migrate the database to a revision, up or down; `base` is the empty database.
 
     Where that leads to the head, or the rules have changed since, the read model is derived anew in
-    the same transaction, so that no reader meets half of it. Raises BadMigration if the revision
-    does not exist, or the database is too old.
+    the same transaction, so that no reader meets half of it; `report` is given how far that is.
+    Raises BadMigration if the revision does not exist, or the database is too old.
     """
     from alembic.util import CommandError
 
@@ -46,7 +50,7 @@ def migrate(database: Database, target: str = "head") -> None:
             if current(connection) == schema_version.HEAD and (
                 moved or not rebuild.is_current(connection)
             ):
-                rebuild.rebuild(connection)
+                rebuild.rebuild(connection, report)
     except CommandError as error:
         raise BadMigration(f"The database cannot be migrated to '{target}': {error}.") from None
     except (ProgrammingError, IntegrityError):

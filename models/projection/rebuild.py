@@ -1,6 +1,6 @@
 """Derives the whole read model anew."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -29,7 +29,11 @@ from models.status import claim_aggregate
 DERIVATION = "2026-11-29.7"
 
 
-def rebuild(connection: Connection) -> int:
+# A function to call with how many more claims are derived, and of how many.
+Report = Callable[[int, int], None]
+
+
+def rebuild(connection: Connection, report: Report = lambda _more, _total: None) -> int:
     """Derive the whole read model again, and return the number of claims. No other writer runs.
 
     If the rules have changed since, a claim whose document changes gets a revision that says so,
@@ -46,6 +50,7 @@ def rebuild(connection: Connection) -> int:
         if refined:
             serial = _revise_what_differs(connection, batch, at, first, serial)
         refresh(connection, batch)
+        report(len(batch), len(claims))
     index.rebuild(connection)
     for model in (*DERIVED, ClaimVector):
         table = serializers.table(model)
