@@ -20,6 +20,8 @@ from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
 
 # The model takes a second to load, and would write beside the tests. Those of the model ask for it.
 os.environ["CLAIMBASE_MATCH_MODEL"] = "false"
+# A busy machine must not decide whether a question is answered. Tests of this limit set it.
+os.environ["CLAIMBASE_READ_SECONDS"] = "60"
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,12 @@ def kind(request: pytest.FixtureRequest) -> str:
 def empty(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a migrated database without content."""
     yield from store_of(templates, kind, seeded=False)
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def untouched(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Store]:
+    """Give a migrated database without content, for tests of what is refused whole."""
+    yield from store_of(templates, str(request.param), seeded=False)
 
 
 @pytest.fixture

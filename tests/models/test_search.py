@@ -188,8 +188,8 @@ def test_long_texts_are_found_in_every_database(empty: Store) -> None:
         " ".join(f"wor{chr(97 + number)}*" for number in range(26)),
     ],
 )
-def test_the_longest_queries_are_answered(typed: str, empty: Store) -> None:
-    with empty.database.read() as connection:
+def test_the_longest_queries_are_answered(typed: str, untouched: Store) -> None:
+    with untouched.database.read() as connection:
         assert found(connection, parse_query(typed[:500], KNOWN)) == set()
 
 
