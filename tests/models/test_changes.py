@@ -137,7 +137,7 @@ def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
     assert disagreements(empty) == []
 
 
-REFUSED = [
+REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("topic", lambda change: changes.put_claim(change, a_claim(topics=["z"])), "topics", None),
     (
         "source",
