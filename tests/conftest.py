@@ -96,8 +96,7 @@ def shared(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Sto
 def client(shared: Store) -> Iterator[TestClient]:
     """Give a client of the API on the seed content, for tests that only read."""
     # More files of citations come from the one address of all tests than from one of the world.
-    # How busy the machine is must not decide whether a read is cut off.
-    app = create_app(Settings(database_url=shared.url, read_seconds=60))
+    app = create_app(Settings(database_url=shared.url))
     app.state.limits.files_by_address = Limit(10**12)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
