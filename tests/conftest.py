@@ -20,6 +20,8 @@ from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
 
 # The model takes a second to load, and would write beside the tests. Those of the model ask for it.
 os.environ["CLAIMBASE_MATCH_MODEL"] = "false"
+# A busy machine must not decide whether a question is answered. Tests of this limit set it.
+os.environ["CLAIMBASE_READ_SECONDS"] = "60"
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,12 @@ def kind(request: pytest.FixtureRequest) -> str:
 def empty(templates: Templates, kind: str) -> Iterator[Store]:
     """Give a migrated database without content."""
     yield from store_of(templates, kind, seeded=False)
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def untouched(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Store]:
+    """Give a migrated database without content, for tests of what is refused whole."""
+    yield from store_of(templates, str(request.param), seeded=False)
 
 
 @pytest.fixture
@@ -88,8 +96,7 @@ def shared(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Sto
 def client(shared: Store) -> Iterator[TestClient]:
     """Give a client of the API on the seed content, for tests that only read."""
     # More files of citations come from the one address of all tests than from one of the world.
-    # How busy the machine is must not decide whether a read is cut off.
-    app = create_app(Settings(database_url=shared.url, read_seconds=60))
+    app = create_app(Settings(database_url=shared.url))
     app.state.limits.files_by_address = Limit(10**12)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client

@@ -137,7 +137,7 @@ def test_an_error_rolls_back_all_of_a_change(empty: Store) -> None:
     assert disagreements(empty) == []
 
 
-REFUSED = [
+REFUSED: list[tuple[str, Any, str, str | None]] = [
     ("topic", lambda change: changes.put_claim(change, a_claim(topics=["z"])), "topics", None),
     (
         "source",
@@ -175,19 +175,16 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("put", "at", "suggestion"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
-)
-def test_a_dangling_reference_is_refused_with_the_name_of_its_field(
-    empty: Store, put: Any, at: str, suggestion: str | None
-) -> None:
+def test_a_dangling_reference_is_refused_with_the_name_of_its_field(empty: Store) -> None:
     store_one_claim(empty)
-    with (
-        pytest.raises(InvalidRecord) as caught,
-        changes.begin(empty.database, actor="bob") as change,
-    ):
-        put(change)
-    assert [(fault.at, fault.suggestion) for fault in caught.value.faults] == [(at, suggestion)]
+    for name, put, at, suggestion in REFUSED:
+        with (
+            pytest.raises(InvalidRecord) as caught,
+            changes.begin(empty.database, actor="bob") as change,
+        ):
+            put(change)
+        faults = [(fault.at, fault.suggestion) for fault in caught.value.faults]
+        assert faults == [(at, suggestion)], name
 
 
 def test_two_sources_cannot_share_an_identifier(empty: Store) -> None:

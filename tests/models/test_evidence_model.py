@@ -367,36 +367,34 @@ def test_a_claim_may_be_of_each_new_kind(empty: Store) -> None:
     assert [loaded(empty, kind.replace("_", "-")).claim["kind"] for kind in kinds] == list(kinds)
 
 
-@pytest.mark.parametrize(
-    ("filters", "found"),
-    [
-        ({"external_id": ["civic:EID1,2"]}, {"smith-2020"}),
-        ({"external_id": ["civic:eid1,2"]}, set()),
-        ({"rating_scheme": ["grade"]}, {"smith-2020", "low"}),
-        ({"rating": ["B", "none"]}, {"smith-2020", "high"}),
-        ({"rating": ["low"], "rating_scheme": ["grade"]}, {"smith-2020", "low"}),
-        # One and the same rating meets both.
-        ({"rating": ["B"], "rating_scheme": ["grade"]}, set()),
-        (
-            {"rating": ["B", "low"], "rating_scheme": ["grade", "iarc"]},
-            {"smith-2020", "low", "high"},
-        ),
-    ],
-)
-def test_lines_are_found_by_what_others_say_of_them(
-    empty: Store, filters: Row, found: set[str]
-) -> None:
+RATED: list[tuple[Row, set[str]]] = [
+    ({"external_id": ["civic:EID1,2"]}, {"smith-2020"}),
+    ({"external_id": ["civic:eid1,2"]}, set()),
+    ({"rating_scheme": ["grade"]}, {"smith-2020", "low"}),
+    ({"rating": ["B", "none"]}, {"smith-2020", "high"}),
+    ({"rating": ["low"], "rating_scheme": ["grade"]}, {"smith-2020", "low"}),
+    # One and the same rating meets both.
+    ({"rating": ["B"], "rating_scheme": ["grade"]}, set()),
+    (
+        {"rating": ["B", "low"], "rating_scheme": ["grade", "iarc"]},
+        {"smith-2020", "low", "high"},
+    ),
+]
+
+
+def test_lines_are_found_by_what_others_say_of_them(empty: Store) -> None:
     fill(empty)
     low: Row = {"ratings": [{"scheme": "grade", "value": "low"}], "source": "other"}
     high: Row = {"ratings": [{"scheme": "iarc", "value": "B"}], "source": "other"}
     store(empty, a_line("low", **low), a_line("high", **high))
     assert disagreements(empty) == []
+    statement = listings.evidence_statement()
     with empty.database.read() as connection:
-        statement = listings.evidence_statement()
-        rows, _ = listings.read_page(
-            connection, listings.EVIDENCE, statement, filters, ("level",), None, 100
-        )
-    assert {row["key"] for row in rows} == found
+        for filters, found in RATED:
+            rows, _ = listings.read_page(
+                connection, listings.EVIDENCE, statement, filters, ("level",), None, 100
+            )
+            assert {row["key"] for row in rows} == found, filters
 
 
 def test_no_rule_reads_what_others_say(empty: Store) -> None:

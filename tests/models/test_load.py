@@ -280,15 +280,15 @@ BAD = [
 
 @pytest.mark.parametrize(("line", "told"), BAD, ids=[told[:60] for _, told in BAD])
 def test_a_bad_record_is_reported_with_its_line_and_nothing_is_stored(
-    line: bytes, told: str, empty: Store
+    line: bytes, told: str, untouched: Store
 ) -> None:
     with pytest.raises(BadImport) as caught:
-        load(empty, as_lines(TOPIC) + line.strip() + b"\n" + as_lines({**OTHER, "id": "good"}))
+        load(untouched, as_lines(TOPIC) + line.strip() + b"\n" + as_lines({**OTHER, "id": "good"}))
     assert any(said.startswith(told) or told in said for said in str(caught.value).splitlines()), (
         str(caught.value)
     )
     assert "nothing was stored" in str(caught.value)
-    assert len(records(exported(empty))) == 1
+    assert len(records(exported(untouched))) == 1
 
 
 def test_bad_records_are_skipped_with_what_depends_on_them(empty: Store) -> None:

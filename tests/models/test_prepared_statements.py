@@ -125,8 +125,8 @@ FETCHED: dict[str, Callable[[Connection], Any]] = {
 
 
 @pytest.mark.parametrize("how", FETCHED)
-def test_what_is_cut_off_while_rows_are_fetched_is_told_apart(seeded: Store, how: str) -> None:
-    database = connect(seeded.url, read_seconds=0.2)
+def test_what_is_cut_off_while_rows_are_fetched_is_told_apart(shared: Store, how: str) -> None:
+    database = connect(shared.url, read_seconds=0.05)
     with pytest.raises(DBAPIError) as error, database.read() as connection:
         FETCHED[how](connection)
     assert is_timeout(error.value)

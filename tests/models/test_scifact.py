@@ -133,12 +133,12 @@ def test_a_small_sample_becomes_sources_and_claims(empty: Store, files: tuple[Pa
     ],
 )
 def test_other_files_are_refused(
-    claim: dict[str, Any], told: str, empty: Store, files: tuple[Path, Path]
+    claim: dict[str, Any], told: str, untouched: Store, files: tuple[Path, Path]
 ) -> None:
     files[0].write_bytes(as_lines(claim))
     with pytest.raises(BadFile, match=told):
-        brought_in(empty, *files)
-    assert exported(empty).count(b"\n") == 1
+        brought_in(untouched, *files)
+    assert exported(untouched).count(b"\n") == 1
 
 
 def test_a_missing_abstract_is_reported(empty: Store, files: tuple[Path, Path]) -> None:

@@ -214,18 +214,18 @@ def test_the_few_files_are_good_before_they_are_spoilt(empty: Store, few_files: 
     ("file", "spoil", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
 )
 def test_a_bad_file_is_reported_and_nothing_is_stored(
-    empty: Store, few_files: Path, file: str, spoil: Callable[[Path], object], told: list[str]
+    untouched: Store, few_files: Path, file: str, spoil: Callable[[Path], object], told: list[str]
 ) -> None:
     spoil(few_files / file)
     with pytest.raises(BadSeed) as caught:
-        seed(empty.database, few_files)
+        seed(untouched.database, few_files)
     report = caught.value.detail
     assert "nothing was stored" in report
     assert f"seed_data/{file.split('/', maxsplit=1)[0]}/" in report
     for words in told:
         assert words in report, report
-    assert revisions(empty) == 0
-    with empty.database.read() as connection:
+    assert revisions(untouched) == 0
+    with untouched.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(table(Claim))) == 0
 
 
