@@ -52,6 +52,7 @@ from api.routes import (
     export,
     health,
     history,
+    id_lookup,
     index,
     match,
     matrix,
@@ -89,6 +90,7 @@ MODULES = (
     match,
     parse,
     source_lookup,
+    id_lookup,
     source_text,
     sources,
     suggest,
@@ -119,6 +121,8 @@ SITE = (
     pages,
 )
 ROUTERS = (
+    # Before the route of one claim, whose slug would be `sources`.
+    sources.of_claims,
     *(module.router for module in MODULES),
     *(module.router for module in SITE),
     history.worded,

@@ -28,6 +28,7 @@ ORDER = {
     "api": [
         {"settings", "pictures"},
         {"citations"},
+        {"tables"},
         {"http"},
         {"routes"},
         {"mcp", "site"},

@@ -141,5 +141,8 @@ def row(cells: Iterable[object]) -> bytes:
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, (int, float)):
+        # A minus before a number runs nothing.
+        return str(value)
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text

@@ -30,13 +30,14 @@ Reader = Callable[[bytes, ParsedFile | None], ParsedFile]
 class Format:
     """A format by its name in `format=`. The first of its media types is the one that is sent.
 
-    `headers` are sent with it.
+    `headers` are sent with it. `library` is one that it needs and that an extra installs.
     """
 
     name: str
     media_types: tuple[str, ...]
     extension: str
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    library: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

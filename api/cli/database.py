@@ -17,6 +17,7 @@ from api.cli.common import (
     read_settings,
 )
 from api.cli.progress import count_bar, working
+from api.tables import data_package
 from models.core.types import clean_text
 from models.database import schema_version
 from models.database.connections import Database
@@ -189,14 +190,30 @@ def export(
     doi: Annotated[
         str | None, typer.Option(help="The DOI of the release.", parser=_read_doi, metavar="DOI")
     ] = None,
+    parquet: Annotated[
+        bool,
+        typer.Option(
+            "--parquet",
+            help="As tables for analysis, with a data package; cannot be"
+            " imported. Needs the extra `tables`.",
+        ),
+    ] = False,
 ) -> None:
     """Write everything that is public as a release, which is never altered.
 
     A release is a folder of files with a manifest, and with CITATION.cff and datacite.json, by
-    which it is cited.
+    which it is cited. With `--parquet` it is one of tables with a data package
+    (datapackage.json) and a codebook.
     """
+    if parquet and any((collection, title, creator, publisher, doi)):
+        raise typer.BadParameter("--parquet takes no other option but --database-url.")
     credits = Credits(title, tuple(creator or ()), publisher, doi)
     with open_database(database_url) as database, working("Exporting"):
+        if parquet:
+            rows = data_package.write_release(database, folder)
+            told = ", ".join(f"{number} rows of {name}" for name, number in rows.items())
+            typer.echo(f"{folder}: {told}.")
+            return
         manifest = exporting.write_release(database, folder, collection, credits)
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.access.api_keys import redact_keys
-from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, validation_faults
+from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, NotFound, validation_faults
 from models.core.vocabulary import Term, Vocabulary
 from models.database.driver_errors import (
     is_damaged,
@@ -174,6 +174,13 @@ PROBLEM_TYPES = {
             "Pages of this origin may not ask here; the server's settings name those that may.",
         ),
         ProblemType(
+            "missing_extra",
+            501,
+            "missing extra",
+            "This needs an optional library that is not installed on the server; `detail` says"
+            " which.",
+        ),
+        ProblemType(
             "misdirected",
             421,
             "misdirected",
@@ -217,7 +224,8 @@ PROBLEM_TYPES = {
             "moved",
             308,
             "moved",
-            "The record was merged into another; `Location` leads there.",
+            "The record was merged into another, or the address ends with a slash too many;"
+            " `Location` leads there.",
             _NOT_FOR_EVER,
         ),
         ProblemType(
@@ -426,6 +434,9 @@ class Unavailable(ClaimbaseError):
 
 def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
     """Return the response to an error of the domain."""
+    if isinstance(error, NotFound) and (address := _without_slash(request)) is not None:
+        # The reference of a source may have slashes, also at its end.
+        return _led_on(request, address)
     errors = [_of_fault(fault) for fault in error.faults]
     headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
@@ -498,6 +509,8 @@ def on_http_error(request: Request, error: HTTPException) -> Response:
     """Return the response to an error that Starlette raised: unknown path, wrong method."""
     headers = dict(error.headers or {})
     if error.status_code == 404:
+        if (address := _without_slash(request)) is not None:
+            return _led_on(request, address)
         return problem(
             request,
             "not_found",
@@ -509,6 +522,27 @@ def on_http_error(request: Request, error: HTTPException) -> Response:
             request, "method_not_allowed", f"{request.method} is not offered here.", headers=headers
         )
     return problem(request, "http_error", error.detail, headers=headers, status=error.status_code)
+
+
+def _led_on(request: Request, address: str) -> Response:
+    detail = "The address ends with a slash too many."
+    return problem(request, "moved", detail, headers={"Location": address})
+
+
+def _without_slash(request: Request) -> str | None:
+    """Return the address without the slash that its path ends with, if there is a route at it.
+
+    It has one slash in front alone: after two a browser would read the name of a host.
+    """
+    path = request.scope["path"]
+    shorter = "/" + path.strip("/")
+    routes = request.app.router.routes
+    if not path.endswith("/") or shorter == "/":
+        return None
+    if not any(route.path_regex.match(shorter) for route in routes if hasattr(route, "path_regex")):
+        return None
+    query = request.scope["query_string"].decode("latin-1")
+    return quote(shorter, safe="/:,;@!$&()*+=~") + (f"?{query}" if query else "")
 
 
 def _allowed(request: Request) -> list[str]:

@@ -1,9 +1,8 @@
-"""Responses in formats other than JSON: citations of sources, and whole lists as JSON Lines."""
+"""Responses in formats other than JSON: citations, tables, and whole lists as JSON Lines."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from itertools import chain
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from fastapi import Request
@@ -12,13 +11,17 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, csl_json, csv, formats, json_ld, style_catalogue
+from api.citations import bibliography, csl_json, formats, json_ld, style_catalogue
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
 from api.http.errors import ParameterError, not_acceptable
 from api.http.negotiation import LINES_TYPES, negotiate, parameters_of
+from api.tables import formats as table_formats
+from api.tables.columns import Table
+from api.tables.formats import TableFormat
 from models.core.errors import Fault
+from models.core.extras import require_library
 from models.core.vocabularies import SOURCE_TYPES
 from models.database.connections import Database
 from models.read import listings, references
@@ -33,15 +36,25 @@ BATCH = 200
 Item = TypeVar("Item")
 Read = Callable[[Database, listings.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 
-FORMATS = formats.WRITTEN
+TABLES = table_formats.FORMATS
+FORMATS: Mapping[str, WrittenFormat] = {**formats.WRITTEN, **TABLES}
 LINES = Format("jsonl", LINES_TYPES, "jsonl")
 IN_LINES = {LINES.name: LINES}
-TABLE = Format("csv", csv.MEDIA_TYPES, csv.EXTENSION)
 # The parameters of a bibliography, in the order in which its ETag names them.
 STYLING = ("style", "locale", "remarks")
 
 
-class FormatParameters(BaseModel):
+class MarkParameters(BaseModel):
+    """Whether a table begins with a byte order mark."""
+
+    bom: bool | None = Field(
+        None,
+        description="`true` begins `format=csv` with a byte order mark, by which some spreadsheets"
+        " see that it is UTF-8.",
+    )
+
+
+class FormatParameters(MarkParameters):
     """The format of the response; overrides the Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = FORMATS
@@ -79,26 +92,26 @@ class LinesParameters(BaseModel):
     )
 
 
-class TableParameters(LinesParameters):
+class TableParameters(LinesParameters, MarkParameters):
     """The format of the response; overrides the Accept header."""
 
-    offered: ClassVar[Mapping[str, Format]] = {TABLE.name: TABLE}
+    offered: ClassVar[Mapping[str, Format]] = TABLES
 
-    format: Annotated[str, pagination.choices("format", ["json", TABLE.name])] | None = Field(
-        None, description="`csv` returns a table, one row a cell."
+    format: Annotated[str, pagination.choices("format", ["json", *TABLES])] | None = Field(
+        None, description="`csv` and `parquet` return a table."
     )
 
 
-class ListTableParameters(LinesParameters):
+class ListTableParameters(LinesParameters, MarkParameters):
     """The format of a list; overrides the Accept header."""
 
-    offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, TABLE.name: TABLE}
+    offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, **TABLES}
 
-    format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, TABLE.name])] | None = (
+    format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, *TABLES])] | None = (
         Field(
             None,
-            description="`jsonl` returns every match as JSON Lines, `csv` as a table, one row a"
-            " cell.",
+            description="`jsonl` returns every match as JSON Lines, `csv` and `parquet` as a"
+            " table.",
         )
     )
 
@@ -112,7 +125,8 @@ class ListFormatParameters(FormatParameters):
         Field(
             None,
             description="Overrides the Accept header. All formats but `json` return every match:"
-            " `jsonl` the records as JSON Lines, `csv` a table of them, the others the sources.",
+            " `jsonl` the records as JSON Lines, `csv` and `parquet` a table of them, the"
+            " others the sources.",
         )
     )
 
@@ -130,8 +144,9 @@ def by_media_type(parameters: type[FormatParameters | LinesParameters]) -> dict[
 def requested_format(request: Request, query: FormatParameters | LinesParameters) -> Format | None:
     """Return the format that `format=` or Accept asks for, or None for JSON.
 
-    Raises NotAcceptable if none of the media types is offered, and ParameterError for a style or
-    locale with any format other than the bibliography.
+    Raises NotAcceptable if none of the media types is offered, ParameterError for a style or locale
+    with any format other than the bibliography and for a byte order mark with any other than CSV,
+    and MissingExtra if the format needs a library that is not installed.
     """
     styling: dict[str, Any] = {
         name: getattr(query, name)
@@ -150,10 +165,21 @@ def requested_format(request: Request, query: FormatParameters | LinesParameters
     if format is formats.BIBLIOGRAPHY:
         return _styled_bibliography(styling)
     if styling:
-        detail = f"Only format=bibliography takes {' and '.join(styling)}."
-        faults = [Fault(at=name, code="invalid_parameter", detail=detail) for name in styling]
-        raise ParameterError(detail, faults)
+        raise _only_with("bibliography", styling)
+    if format is not None and format.library is not None:
+        require_library(format.library)
+    if getattr(query, "bom", None):
+        if format is not table_formats.CSV:
+            raise _only_with("csv", ["bom"])
+        return table_formats.with_byte_order_mark(table_formats.CSV)
     return format
+
+
+def _only_with(format: str, names: Iterable[str]) -> ParameterError:
+    """Return the error that these parameters belong to one format alone."""
+    detail = f"Only format={format} takes {' and '.join(names)}."
+    faults = [Fault(at=name, code="invalid_parameter", detail=detail) for name in names]
+    return ParameterError(detail, faults)
 
 
 def _negotiated(accept: str | None, parameters: type[FormatParameters | LinesParameters]) -> str:
@@ -224,33 +250,77 @@ def lines_response(
     def ended(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
         return [line + b"\n" for line in lines(connection, rows)]
 
-    return whole_response(request, connection, LINES, listing, statement, query, ended, name)
+    return _whole_response(request, connection, LINES, listing, statement, query, ended, name, iter)
 
 
-def whole_response(
+def table_response(
+    request: Request,
+    connection: Connection,
+    chosen: TableFormat,
+    table: Table,
+    listing: listings.Listing,
+    statement: Select[Any],
+    query: Any,
+    rows: Callable[[Connection, Sequence[Row]], list[Row]],
+) -> Response:
+    """Return a whole list as a table; `limit` and `cursor` have no effect.
+
+    `rows` makes the rows of the table of what the list has read.
+    """
+    return _whole_response(
+        request,
+        connection,
+        chosen,
+        listing,
+        statement,
+        query,
+        rows,
+        table.name,
+        partial(chosen.write_rows, table),
+    )
+
+
+def _whole_response(
     request: Request,
     connection: Connection,
     chosen: Format,
     listing: listings.Listing,
     statement: Select[Any],
     query: Any,
-    lines: pagination.Lines,
+    read: Callable[[Connection, Sequence[Row]], list[Item]],
     name: str,
-    head: bytes = b"",
+    write: Callable[[Iterator[Item]], Iterator[bytes]],
 ) -> Response:
-    """Return a whole list as a file that begins with `head`; `limit` and `cursor` have no effect.
-
-    `lines` makes the text of each record with its end, `name` is that of the file without its
-    extension.
-    """
+    """Return a whole list as a file named `name`: `read` makes its items, `write` the file."""
     etag = pagination.list_tag(connection)
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
     parameters, sort = _parameters_and_sort(connection, listing, query)
     database: Database = request.app.state.database
-    content = pieces(chain([head], read_all(database, listing, statement, parameters, sort, lines)))
+    content = pieces(write(read_all(database, listing, statement, parameters, sort, read)))
     headers = file_headers(chosen, etag, name, {})
     return streamed(request, content, headers, chosen.media_types[0])
+
+
+def table_file(
+    request: Request, chosen: Format, table: Table, rows: Iterable[Row], etag: str, name: str
+) -> Response:
+    """Return the rows of one record as a table, a file named `name`."""
+    assert isinstance(chosen, TableFormat), "the route offers no other"
+    if unchanged := not_modified(request, chosen, etag):
+        return unchanged
+    content = b"".join(chosen.write_rows(table, rows))
+    headers = file_headers(chosen, etag, name, {})
+    return Response(content, media_type=chosen.media_types[0], headers=headers)
+
+
+def lines_file(request: Request, lines: Iterable[bytes], etag: str, name: str) -> Response:
+    """Return the JSON of a few records as JSON Lines, a file named `name`."""
+    if unchanged := not_modified(request, LINES, etag):
+        return unchanged
+    content = b"".join(line + b"\n" for line in lines)
+    headers = file_headers(LINES, etag, name, {})
+    return Response(content, media_type=LINES.media_types[0], headers=headers)
 
 
 def _parameters_and_sort(
@@ -344,8 +414,8 @@ def sources_response(
         write = csl_json.write_one
     content = pieces(write(sources))
     headers = file_headers(chosen, etag, name, more or {})
-    media_type = f"{chosen.media_types[0]}; charset=utf-8"
-    return streamed(request, content, headers, media_type)
+    charset = "" if chosen is table_formats.PARQUET else "; charset=utf-8"
+    return streamed(request, content, headers, f"{chosen.media_types[0]}{charset}")
 
 
 def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) -> dict[str, str]:

@@ -201,7 +201,9 @@ def find_evidence(around: Surroundings, connection: Connection, asked: EvidenceA
     names = {"query": "q", "level_lte": "level.lte"}
     told = {names.get(name, name): value for name, value in given.items()}
     told["claim"] = [records.claim_named(around.base, claim) for claim in asked.claim]
-    listing, match = listings.EVIDENCE, None
+    # Of what is asked for by name, a retraction is told.
+    named = asked.claim or asked.source
+    listing, match = listings.EVIDENCE if named else listings.EVIDENCE_UNRETRACTED, None
     if asked.query is None:
         told["sort"] = ["level", "-published"]
     else:

@@ -1,6 +1,7 @@
 """Claims: lists, counts, whole documents, and the walk along their relations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -11,15 +12,21 @@ from sqlalchemy import ColumnElement, Connection, false
 
 from api.citations import json_ld
 from api.citations.formats import Format
-from api.http import list_formats, pagination, pending_proposals, search_parameters
+from api.http import chosen_ids, list_formats, pagination, pending_proposals, search_parameters
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
-from api.http.list_formats import FormatParameters, ListFormatParameters
+from api.http.list_formats import (
+    FormatParameters,
+    ListFormatParameters,
+    ListTableParameters,
+)
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging, choices
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
-from api.routes import claim_table
+from api.tables import claims as claim_table
+from api.tables import evidence as evidence_table
+from api.tables.formats import TableFormat
 from models.core.errors import Fault
 from models.core.notice import GENERAL, NOTICE, with_general
 from models.core.types import Text
@@ -92,7 +99,7 @@ class AllClaimParameters(ClaimParameters):
     )
 
 
-class ClaimPage(pending_proposals.WithProposals):
+class ClaimPage(pending_proposals.WithProposals, chosen_ids.WithNotFound):
     """A page of claims; each holds what `fields` and `include` asked for."""
 
     data: list[dict[str, Any]] = Field(
@@ -105,8 +112,10 @@ class ClaimPage(pending_proposals.WithProposals):
 CHOSEN = "Only these fields."
 
 
-class EvidenceParameters(EvidenceFilters, Paging, search_parameters.HighlightParameters):
-    """Which lines of evidence, in what order."""
+class EvidenceParameters(
+    EvidenceFilters, Paging, ListTableParameters, search_parameters.HighlightParameters
+):
+    """Which lines of evidence, in what order, in which representation."""
 
     sort: Many[EvidenceSort] = Field(
         NO_VALUES, description="Such as `level,-published`; the id decides what is equal."
@@ -140,12 +149,15 @@ class FoundEvidence(EvidenceOut):
     )
 
 
-class EvidencePage(pending_proposals.WithProposals):
+class EvidencePage(pending_proposals.WithProposals, chosen_ids.WithNotFound):
     """A page of lines of evidence."""
 
     data: list[FoundEvidence | ChosenFields]
     page: Page
     notice: str = Field(description="The general notice, and after it that of the one claim asked.")
+    left_out: str | None = Field(
+        default=None, description="What a list across claims leaves out, and how to have it."
+    )
 
 
 # A filter by one of these leaves few claims to count.
@@ -155,8 +167,9 @@ FEW = frozenset({"external_id", "topic", "document", "source", "collection", "as
 class FacetParameters(ClaimFilters):
     """Which claims, and what to count them by."""
 
-    by: Many[Annotated[str, choices("by", facets.FACETS)]] = Field(
-        NO_VALUES, description="What to count by; all by default."
+    by: Many[Annotated[str, choices("by", [*facets.FACETS, *facets.FURTHER_FACETS])]] = Field(
+        NO_VALUES,
+        description=f"What to count by; by default all but {', '.join(facets.FURTHER_FACETS)}.",
     )
 
     @property
@@ -166,14 +179,14 @@ class FacetParameters(ClaimFilters):
 
 
 class TermCount(BaseModel):
-    """How many claims have a term."""
+    """How many records have a term."""
 
     term: str
     count: int
 
 
 class Facet(BaseModel):
-    """The 100 commonest terms, the claims counted under all others, and the claims without any."""
+    """The 100 commonest terms, the records counted under all others, and those without any."""
 
     terms: list[TermCount]
     other: int
@@ -181,9 +194,9 @@ class Facet(BaseModel):
 
 
 class Facets(BaseModel):
-    """How the claims found are spread."""
+    """How the records found are spread."""
 
-    total: int = Field(description="Claims found.")
+    total: int = Field(description="Records found.")
     data: dict[str, Facet]
     search: pagination.SearchOut | None = Field(
         default=None, description="With `q`: how it was understood."
@@ -226,16 +239,17 @@ def claims_response(
     With `as_of` it is the list of that day.
     """
     chosen = list_formats.requested_format(request, query)
+    query, more = chosen_ids.choose(connection, "claim", query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
     listing = listings.with_conditions(listing, *also)
-    if chosen is not None and chosen.name not in (list_formats.LINES.name, list_formats.TABLE.name):
+    if isinstance(chosen, TableFormat):
+        return _table_response(request, connection, chosen, listing, query)
+    if chosen not in (None, list_formats.LINES):
         return list_formats.listing_response(
             request, connection, chosen, listing, query, list_formats.cited_sources
         )
     parts = parts_of(query.fields, query.include)
-    if chosen is not None and chosen.name == list_formats.TABLE.name:
-        return _table_response(request, connection, listing, query)
     marked = sought.query if sought is not None and query.highlight else None
     read = tuple(parts) if marked is None else tuple(dict.fromkeys([*parts, *HIGHLIGHT_PARTS]))
     if query.as_of is None:
@@ -251,26 +265,29 @@ def claims_response(
             request, connection, listing, statement, query, lines, "claims"
         )
     return pagination.listing_response(
-        request, connection, listing, statement, query, lines, {"notice": NOTICE}, sought
+        request, connection, listing, statement, query, lines, {**more, "notice": NOTICE}, sought
     )
 
 
 def _table_response(
-    request: Request, connection: Connection, listing: listings.Listing, query: ClaimParameters
+    request: Request,
+    connection: Connection,
+    chosen: TableFormat,
+    listing: listings.Listing,
+    query: ClaimParameters,
 ) -> Response:
     statement = (
         listings.claims_statement() if query.as_of is None else listings.claims_as_of_statement()
     )
-    return list_formats.whole_response(
+    return list_formats.table_response(
         request,
         connection,
-        list_formats.TABLE,
+        chosen,
+        claim_table.TABLE,
         listing,
         statement,
         query,
-        claim_table.table_lines,
-        "claims",
-        claim_table.HEAD,
+        claim_table.rows,
     )
 
 
@@ -322,14 +339,29 @@ def count_claims(
 
     A claim with several terms counts under each.
     """
+    query, _ = chosen_ids.choose(connection, "claim", query)
+    listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
+    sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
+    return facets_response(
+        request, connection, listing, query, query.by or facets.FACETS, facets.facets, sought
+    )
+
+
+def facets_response(
+    request: Request,
+    connection: Connection,
+    listing: listings.Listing,
+    query: BaseModel,
+    by: Sequence[str],
+    counted: Callable[..., tuple[int, dict[str, Row]]],
+    sought: Search | None,
+) -> Response:
+    """Return the response with the facets of a listing, as `counted` counts them."""
     parameters = references.resolve_references(connection, requested_parameters(query))
     etag = pagination.list_tag(connection)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    by = query.by or facets.FACETS
-    listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
-    sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
-    total, found = facets.facets(connection, listing, parameters, by)
+    total, found = counted(connection, listing, parameters, by)
     answer: dict[str, Any] = {"total": total, "data": found}
     if sought is not None:
         answer["search"] = pagination.search_out(sought)
@@ -493,8 +525,7 @@ def list_claim_sources(
 @router.get(
     "/{claim}/evidence",
     response_model=EvidencePage,
-    responses=RECORD_ERRORS,
-    dependencies=[JsonAccepted],
+    responses=list_formats.responses(RECORD_ERRORS, ListTableParameters),
 )
 def list_claim_evidence(
     request: Request,
@@ -520,7 +551,8 @@ def list_claim_evidence(
 def _evidence_known_at(
     request: Request, connection: Connection, claim: str, query: ClaimEvidenceParameters
 ) -> Response:
-    others = sorted(requested_parameters(query).keys() - {"known_at", "as_of"})
+    chosen = list_formats.requested_format(request, query)
+    others = sorted(requested_parameters(query).keys() - {"known_at", "as_of", "format", "bom"})
     if others:
         detail = f"known_at goes with as_of alone here, not with {', '.join(others)}."
         raise ParameterError(
@@ -528,14 +560,20 @@ def _evidence_known_at(
         )
     claim_then = listings.load_claim(connection, claim, None, query.known_at)
     etag = pagination.list_tag(connection)
-    if unchanged := pagination.not_modified(request, etag):
-        return unchanged
     by_then = query.as_of or "9999"
     lines = [
         line
         for line in claim_aggregate.parts(claim_then)["evidence"]
         if line["published"] <= by_then
     ]
+    name = f"{claim}-evidence"
+    if chosen is list_formats.LINES:
+        return list_formats.lines_file(request, map(to_json, lines), etag, name)
+    if chosen is not None:
+        rows = evidence_table.rows_of(connection, lines)
+        return list_formats.table_file(request, chosen, evidence_table.TABLE, rows, etag, name)
+    if unchanged := pagination.not_modified(request, etag):
+        return unchanged
     answer = {
         "data": lines,
         "page": {
@@ -553,39 +591,39 @@ def evidence_response(
     connection: Connection,
     query: EvidenceParameters,
     *also: ColumnElement[bool],
+    of: listings.Listing = listings.EVIDENCE,
+    more: Mapping[str, Any] = MappingProxyType({}),
     notice: str = NOTICE,
 ) -> Response:
-    """Return the response of a list of lines of evidence that meet more conditions."""
-    listing, lines, sought = evidence_search(request, connection, query, *also)
-    return pagination.listing_response(
-        request,
-        connection,
-        listing,
-        listings.evidence_statement(),
-        query,
-        lines,
-        {"notice": notice},
-        sought,
-    )
+    """Return the response of a list of lines of evidence that meet more conditions.
 
-
-def evidence_search(
-    request: Request,
-    connection: Connection,
-    query: EvidenceParameters,
-    *also: ColumnElement[bool],
-) -> tuple[listings.Listing, pagination.Lines, Search | None]:
-    """Return the listing of lines of evidence that a query asks for, with these conditions.
-
-    With it, the function that writes its lines, and what is searched for.
+    `more` are further members of a page.
     """
-    sought, listing = search_parameters.apply_search(
-        request, connection, listings.EVIDENCE, "evidence", query
-    )
+    chosen = list_formats.requested_format(request, query)
+    sought, listing = search_parameters.apply_search(request, connection, of, "evidence", query)
+    listing = listings.with_conditions(listing, *also)
+    statement = listings.evidence_statement()
+    if isinstance(chosen, TableFormat):
+        return list_formats.table_response(
+            request,
+            connection,
+            chosen,
+            evidence_table.TABLE,
+            listing,
+            statement,
+            query,
+            evidence_table.rows,
+        )
     lines = evidence_lines(query.fields)
     if sought is not None and query.highlight:
         lines = search_parameters.highlighting_evidence(lines, sought.query)
-    return listings.with_conditions(listing, *also), lines, sought
+    if chosen is list_formats.LINES:
+        return list_formats.lines_response(
+            request, connection, listing, statement, query, lines, "evidence"
+        )
+    return pagination.listing_response(
+        request, connection, listing, statement, query, lines, {**more, "notice": notice}, sought
+    )
 
 
 def evidence_lines(fields: Sequence[str]) -> pagination.Lines:

@@ -5,27 +5,34 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from api.http import list_formats, pagination, pending_proposals
+from api.http import (
+    chosen_ids,
+    list_formats,
+    pagination,
+    pending_proposals,
+    search_parameters,
+)
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import ListTableParameters
 from api.http.negotiation import JsonAccepted
-from api.http.read_connection import Reader
+from api.http.pagination import choices
+from api.http.read_connection import Reader, ThreadReader
 from api.http.read_route import ReadRoute
-from api.routes import evidence_table
 from api.routes.claims import (
     CHOSEN,
     ChosenFields,
     EvidenceField,
     EvidencePage,
     EvidenceParameters,
+    Facets,
     SubmittedParameters,
     evidence_bytes,
     evidence_response,
-    evidence_search,
+    facets_response,
 )
 from models.core.types import Text
-from models.read import listings
+from models.read import facets, listings
 from models.read.filters import NO_VALUES, AllEvidenceFilters, Filters, Many
 from models.records.evidence import EvidenceOut
 
@@ -37,9 +44,10 @@ EvidenceId = Annotated[
 ]
 
 
-class AllEvidenceParameters(
-    AllEvidenceFilters, EvidenceParameters, SubmittedParameters, ListTableParameters
-):
+LEFT_OUT = "Lines from retracted sources; retracted=any lists them, too."
+
+
+class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters, SubmittedParameters):
     """Which lines of evidence, across claims, in what order, in which representation."""
 
 
@@ -54,32 +62,40 @@ def list_evidence(
     caller: Caller,
     query: Annotated[AllEvidenceParameters, Query()],
 ) -> Response:
-    """List accepted lines of evidence across claims.
+    """List accepted lines of evidence across claims, without those from retracted sources.
 
-    As `csv` it is a table with a row for each effect of a line: claim, citation, identifiers,
-    design, size, finding, effect with its interval, grading.
+    As `csv` or `parquet` it is a table with a row for each effect of a line: claim and its status,
+    citation, identifiers, design, size, finding, effect with its interval, rank and grading.
     """
     waiting = pending_proposals.proposals(request, connection, caller, query, "evidence")
-    chosen = list_formats.requested_format(request, query)
-    listing, lines, _ = evidence_search(request, connection, query)
-    statement = listings.evidence_statement()
-    if chosen is list_formats.TABLE:
-        return list_formats.whole_response(
-            request,
-            connection,
-            chosen,
-            listing,
-            statement,
-            query,
-            evidence_table.table_lines,
-            "evidence",
-            evidence_table.HEAD,
-        )
-    if chosen is not None:
-        return list_formats.lines_response(
-            request, connection, listing, statement, query, lines, "evidence"
-        )
-    return pending_proposals.with_proposals(evidence_response(request, connection, query), waiting)
+    query, more = chosen_ids.choose(connection, "evidence", query)
+    if query.retracted is None:
+        more["left_out"] = LEFT_OUT
+    listed = evidence_response(
+        request, connection, query, of=listings.EVIDENCE_UNRETRACTED, more=more
+    )
+    return pending_proposals.with_proposals(listed, waiting)
+
+
+class EvidenceFacetParameters(AllEvidenceFilters):
+    """Which lines of evidence, and what to count them by."""
+
+    by: Many[Annotated[str, choices("by", [*facets.EVIDENCE_FACETS])]] = Field(
+        NO_VALUES, description="What to count by; all by default."
+    )
+
+
+@router.get("/facets", response_model=Facets, responses=LIST_ERRORS, dependencies=[JsonAccepted])
+def count_evidence(
+    request: Request, connection: ThreadReader, query: Annotated[EvidenceFacetParameters, Query()]
+) -> Response:
+    """Count the lines of evidence that the same filters find, by term."""
+    query, _ = chosen_ids.choose(connection, "evidence", query)
+    sought, listing = search_parameters.apply_search(
+        request, connection, listings.EVIDENCE_UNRETRACTED, "evidence", query
+    )
+    by = query.by or [*facets.EVIDENCE_FACETS]
+    return facets_response(request, connection, listing, query, by, facets.evidence_facets, sought)
 
 
 class OneLineParameters(Filters):

@@ -8,14 +8,16 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, select
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api.http import pagination
+from api.http import list_formats, pagination
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
+from api.http.list_formats import TableParameters
 from api.http.negotiation import JsonAccepted, negotiate
 from api.http.pagination import Page, Paging, choices
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, Times
+from api.tables import timeline as timeline_table
 from models.access.proposal_ownership import may_see
 from models.core import vocabularies as v
 from models.core.dates import now
@@ -117,13 +119,31 @@ class RevisionPage(BaseModel):
     page: Page
 
 
-@router.get("/claims/{claim}/timeline", response_model=Timeline, responses=RECORD_ERRORS)
-def get_timeline(request: Request, connection: ThreadReader, claim: ClaimSlug) -> Response:
+class TimelineParameters(Filters, TableParameters):
+    """In which representation."""
+
+
+@worded.get(
+    "/claims/{claim}/timeline",
+    response_model=Timeline,
+    responses=list_formats.responses(RECORD_ERRORS, TableParameters),
+)
+def get_timeline(
+    request: Request,
+    connection: ThreadReader,
+    claim: ClaimSlug,
+    query: Annotated[TimelineParameters, Query()],
+) -> Response:
     """Return the periods of a claim's status over evidence time, each with the evidence that
     caused the change.
     """
+    chosen = list_formats.requested_format(request, query)
     found = listings.load_claim(connection, claim, None, None)
     etag = f'"{found.claim["revision"]}"'
+    if chosen is not None:
+        rows = timeline_table.rows_of(explanation.timeline(found))
+        name = f"{claim}-timeline"
+        return list_formats.table_file(request, chosen, timeline_table.TABLE, rows, etag, name)
     return pagination.not_modified(request, etag) or pagination.json_response(
         to_json(explanation.timeline(found)), etag
     )

@@ -4,34 +4,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection
 
-from api.citations import csv
-from api.http import list_formats, pagination, search_parameters
+from api.http import chosen_ids, list_formats, pagination, search_parameters
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import ListTableParameters, TableParameters
 from api.http.pagination import Page, Paging
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, ClaimSort, Times, notice_of
+from api.tables import matrix as matrix_table
+from api.tables.formats import TableFormat
 from models.core.notice import GENERAL, NOTICE, WITH_OWN, with_general
 from models.projection import documents
 from models.read import listings
 from models.read.filters import NO_VALUES, ClaimFilters, Many
 from models.records.serializers import Row
 from models.status import claim_aggregate
-from models.status.matrix import MatrixCell, MatrixRow, matrix_row
+from models.status.matrix import MatrixRow, matrix_row
 
 router = APIRouter(prefix="/v1", tags=["evidence"], route_class=ReadRoute)
 
 # A page ends early, after one claim at least, where its claims have more JSON of evidence: about
 # 2,000 lines, which take a thread a quarter of a second.
 MOST_EVIDENCE_BYTES = 4_000_000
-# The columns of a table: those of the claim, then those of each line.
-CLAIM_COLUMNS = tuple(name for name in MatrixRow.model_fields if name != "cells")
-COLUMNS = (*CLAIM_COLUMNS, *MatrixCell.model_fields)
 
 
 class MatrixParameters(ClaimFilters, Paging, ListTableParameters):
@@ -46,7 +44,7 @@ class ClaimMatrixParameters(Times, TableParameters):
     """As of when, and in which representation."""
 
 
-class MatrixPage(BaseModel):
+class MatrixPage(chosen_ids.WithNotFound):
     """A page of an evidence matrix: a row for each claim, with a cell for each line on it."""
 
     data: list[MatrixRow]
@@ -74,6 +72,7 @@ def list_matrix(
     evidence ends early.
     """
     chosen = list_formats.requested_format(request, query)
+    query, more = chosen_ids.choose(connection, "claim", query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
 
@@ -85,17 +84,16 @@ def list_matrix(
     def json_lines(connection: Connection, found: Sequence[Row]) -> list[bytes]:
         return [to_json(row) for row in rows(connection, found)]
 
-    def table_lines(connection: Connection, found: Sequence[Row]) -> list[bytes]:
-        return [_table(row) for row in rows(connection, found)]
+    def table_rows(connection: Connection, found: Sequence[Row]) -> list[Row]:
+        return list(matrix_table.rows_of(rows(connection, found)))
 
     if query.as_of is None:
         statement = listings.claims_statement(("evidence",))
     else:
         statement = listings.claims_as_of_statement(("evidence",))
-    if chosen is list_formats.TABLE:
-        head = csv.row(COLUMNS)
-        return list_formats.whole_response(
-            request, connection, chosen, listing, statement, query, table_lines, "matrix", head
+    if isinstance(chosen, TableFormat):
+        return list_formats.table_response(
+            request, connection, chosen, matrix_table.TABLE, listing, statement, query, table_rows
         )
     if chosen is list_formats.LINES:
         return list_formats.lines_response(
@@ -108,7 +106,7 @@ def list_matrix(
         statement,
         query,
         json_lines,
-        {"notice": NOTICE},
+        {**more, "notice": NOTICE},
         sought,
         _fitting,
     )
@@ -144,11 +142,9 @@ def get_claim_matrix(
         unchanged = pagination.not_modified(request, etag)
         answer = {**row.model_dump(), "notice": notice}
         return unchanged or pagination.json_response(to_json(answer), etag)
-    if unchanged := list_formats.not_modified(request, chosen, etag):
-        return unchanged
-    headers = list_formats.file_headers(chosen, etag, f"{claim}-matrix", {})
-    content = csv.row(COLUMNS) + _table(row)
-    return Response(content, media_type=chosen.media_types[0], headers=headers)
+    return list_formats.table_file(
+        request, chosen, matrix_table.TABLE, matrix_table.rows_of([row]), etag, f"{claim}-matrix"
+    )
 
 
 def _fitting(rows: Sequence[Row]) -> int:
@@ -164,11 +160,3 @@ def _fitting(rows: Sequence[Row]) -> int:
 def _row(document: Mapping[str, Any], day: str | None = None) -> MatrixRow:
     claim = {**from_json(document["fields"]), **from_json(document["derived"])}
     return matrix_row(claim, from_json(document["evidence"]), day)
-
-
-def _table(row: MatrixRow) -> bytes:
-    """Return the rows of a claim in a table; one without cells where nothing is recorded on it."""
-    of_claim = [getattr(row, name) for name in CLAIM_COLUMNS]
-    cells = [[getattr(cell, name) for name in MatrixCell.model_fields] for cell in row.cells]
-    empty = [[None] * len(MatrixCell.model_fields)]
-    return b"".join(csv.row([*of_claim, *cell]) for cell in cells or empty)

@@ -1,6 +1,6 @@
 """Sources: any citable work, by slug or by identifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,24 +9,35 @@ from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from api.http import list_formats, pagination, pending_proposals, search_parameters
+from api.http import chosen_ids, list_formats, pagination, pending_proposals, search_parameters
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.list_formats import FormatParameters, ListFormatParameters
 from api.http.pagination import Page, Paging
-from api.http.read_connection import Reader
+from api.http.read_connection import Reader, ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
 from api.routes.source_lookup import UnreadableOut, told
 from models.core.types import Text
 from models.read import listings
-from models.read.filters import NO_VALUES, SOURCE_REFERENCE, Filters, Many, SourceFilters
+from models.read.filters import (
+    NO_VALUES,
+    SOURCE_REFERENCE,
+    ClaimFilters,
+    Filters,
+    Many,
+    SourceFilters,
+)
 from models.read.listings import RELEVANCE
+from models.read.search_results import Search
 from models.read.source_lookup import look_up
 from models.records.serializers import Row, sources_out
 from models.records.source import SourceOut
 
 router = APIRouter(prefix="/v1/sources", tags=["sources"], route_class=ReadRoute)
+
+
+of_claims = APIRouter(prefix="/v1/claims", tags=["sources"], route_class=ReadRoute)
 
 
 class ReferenceConvertor(PathConvertor):
@@ -42,6 +53,7 @@ class ReferenceConvertor(PathConvertor):
 register_url_convertor("reference", ReferenceConvertor())
 
 SourceSort = Annotated[str, pagination.sorts(listings.SOURCES, RELEVANCE)]
+OwnSourceSort = Annotated[str, pagination.sorts(listings.SOURCES)]
 SourceReference = Annotated[
     Text,
     Path(
@@ -62,6 +74,14 @@ class SourceParameters(
     """Which sources, in what order, in which representation."""
 
     sort: Many[SourceSort] = Field(
+        NO_VALUES, description="Such as `-published`; the id decides what is equal."
+    )
+
+
+class SourcesOfClaimsParameters(ClaimFilters, Paging, ListFormatParameters):
+    """Of which claims, in what order, in which representation."""
+
+    sort: Many[OwnSourceSort] = Field(
         NO_VALUES, description="Such as `-published`; the id decides what is equal."
     )
 
@@ -90,7 +110,7 @@ class SourcePage(pending_proposals.WithProposals):
     data: list[FoundSource]
     page: Page
     not_found: list[str] | None = Field(
-        default=None, description="With `identifier`: those that name no source."
+        default=None, description="With `id` or `identifier`: those that name no source."
     )
     unreadable: list[UnreadableOut] | None = Field(
         default=None, description="With `identifier`: what is no identifier."
@@ -117,35 +137,67 @@ def list_sources(
     A page as JSON, or all of them as lines of JSON or in a format of reference managers.
     """
     waiting = pending_proposals.proposals(request, connection, caller, query, "source")
-    chosen = list_formats.requested_format(request, query)
-    more = {}
+    query, more = chosen_ids.choose(connection, "source", query)
     if query.identifier:
         known = look_up(connection, query.identifier)
-        more = told(known)
+        more = {**told(known), "not_found": [*more.get("not_found", ()), *known.not_found]}
         # An empty list would be no filter, and no source has an empty slug.
         slugs = list(dict.fromkeys(known.found.values()))
         query = query.model_copy(update={"identifier": slugs or [""]})
     sought, listing = search_parameters.apply_search(
         request, connection, listings.SOURCES, "source", query
     )
-    if chosen not in (None, list_formats.LINES):
-        return list_formats.listing_response(
-            request, connection, chosen, listing, query, list_formats.sources_of_list
-        )
-    statement = listings.sources_statement()
     lines = (
         search_parameters.highlighting_sources(sought.query)
         if query.highlight and sought is not None
         else _lines
     )
+    listed = _listed(request, connection, query, listing, more, sought, lines)
+    return pending_proposals.with_proposals(listed, waiting)
+
+
+def _listed(
+    request: Request,
+    connection: Connection,
+    query: SourceParameters | SourcesOfClaimsParameters,
+    listing: listings.Listing,
+    more: Mapping[str, object],
+    sought: Search | None,
+    lines: pagination.Lines = _lines,
+) -> Response:
+    """Return the response of a list of sources."""
+    chosen = list_formats.requested_format(request, query)
+    if chosen not in (None, list_formats.LINES):
+        return list_formats.listing_response(
+            request, connection, chosen, listing, query, list_formats.sources_of_list
+        )
+    statement = listings.sources_statement()
     if chosen is list_formats.LINES:
         return list_formats.lines_response(
             request, connection, listing, statement, query, lines, "sources"
         )
-    listed = pagination.listing_response(
+    return pagination.listing_response(
         request, connection, listing, statement, query, lines, more, sought
     )
-    return pending_proposals.with_proposals(listed, waiting)
+
+
+@of_claims.get(
+    "/sources",
+    response_model=SourcePage,
+    responses=list_formats.responses(LIST_ERRORS, ListFormatParameters),
+)
+def list_sources_of_claims(
+    request: Request,
+    connection: ThreadReader,
+    query: Annotated[SourcesOfClaimsParameters, Query()],
+) -> Response:
+    """List the sources that claims name: in which they are stated, on which they rest, or from
+    which a position on them is. It takes the filters of claims; each source is there once.
+    """
+    query, _ = chosen_ids.choose(connection, "claim", query)
+    listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
+    sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
+    return _listed(request, connection, query, listings.sources_of(listing), {}, sought)
 
 
 # A DOI contains slashes, so the longer path has to be tried first.

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import select
 
-from api.http import list_formats, pagination
+from api.http import chosen_ids, list_formats, pagination
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
@@ -28,7 +27,7 @@ class TopicParameters(TopicFilters, Paging):
     """Which topics, and how much of the list."""
 
 
-class TopicPage(BaseModel):
+class TopicPage(chosen_ids.WithNotFound):
     """A page of topics."""
 
     data: list[TopicOut]
@@ -40,6 +39,7 @@ def list_topics(
     request: Request, connection: Reader, query: Annotated[TopicParameters, Query()]
 ) -> Response:
     """List topics with their definitions and crosswalks."""
+    query, more = chosen_ids.choose(connection, "topic", query)
     return pagination.listing_response(
         request,
         connection,
@@ -47,6 +47,7 @@ def list_topics(
         select(listings.topic),
         query,
         lambda _connection, rows: [to_json(columns_of(row, TopicOut)) for row in rows],
+        more,
     )
 
 

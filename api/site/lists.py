@@ -275,7 +275,7 @@ def show_evidence(
 ) -> Response:
     """Show lines of evidence that meet the filters as a table."""
     search, listing = search_parameters.apply_search(
-        request, connection, listings.EVIDENCE, "evidence", query
+        request, connection, listings.EVIDENCE_UNRETRACTED, "evidence", query
     )
     rows, cursor, parameters = pagination.read_rows(
         request, connection, listing, listings.evidence_statement(), query

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, false, func, select
 
 from models.core.vocabularies import STATUSES
 from models.database.join_order import ordered_join
@@ -18,6 +18,8 @@ FACETS = (
     *("status", "kind", "topic", "evidence_level", "direction", "certainty", "asserted_by"),
     *("study_design", "year", "single_group"),
 )
+# These no index of terms has, so they are counted only where they are asked for.
+FURTHER_FACETS = ("question", "independence_group")
 # Of these a claim has one at most.
 SINGLE = ("status", "kind", "certainty", "single_group")
 # Of these the summary of a claim has the term.
@@ -28,6 +30,19 @@ OF_LINE = {
     "direction": f.line.c.direction,
     "study_design": f.line.c.study_design,
     "year": f.line.c.year,
+    "question": f.line.c.question,
+    "independence_group": f.line.c.independence_group,
+}
+# What lines of evidence are counted by.
+EVIDENCE_FACETS: Mapping[str, ColumnElement[Any]] = {
+    **{
+        name: f.line.c[name]
+        for name in (
+            *("direction", "level", "study_design", "directness", "question", "year"),
+            "independence_group",
+        )
+    },
+    "bears_on": case((f.line.c.on_relation == false(), "claim"), else_="relation"),
 }
 MAX_TERMS = 100
 Places = Mapping[str, Any]
@@ -96,15 +111,34 @@ def facets(
             found[name] = counts[name], total - _having_any(connection, listing, parameters, name)
         else:
             found[name] = _without_missing(name, counts[name])
+    return total, {name: _facet_out(terms, missing) for name, (terms, missing) in found.items()}
+
+
+def _facet_out(terms: Mapping[str, int], missing: int) -> Row:
+    rows = sorted(terms.items(), key=lambda row: (-row[1], row[0]))
+    return {
+        "terms": [{"term": value, "count": times} for value, times in rows[:MAX_TERMS]],
+        "other": sum(times for _, times in rows[MAX_TERMS:]),
+        "missing": missing,
+    }
+
+
+def evidence_facets(
+    connection: Connection, listing: Listing, parameters: Mapping[str, Any], by: Sequence[str]
+) -> tuple[int, dict[str, Row]]:
+    """Return how many lines of evidence there are, and for each name how many have each term."""
     answer = {}
-    for name, (terms, missing) in found.items():
-        rows = sorted(terms.items(), key=lambda row: (-row[1], row[0]))
-        answer[name] = {
-            "terms": [{"term": value, "count": times} for value, times in rows[:MAX_TERMS]],
-            "other": sum(times for _, times in rows[MAX_TERMS:]),
-            "missing": missing,
-        }
-    return total, answer
+    for name in by:
+        column = EVIDENCE_FACETS[name]
+
+        def build(places: Places, column: ColumnElement[Any] = column) -> Select[Any]:
+            return _of(listing, places, column, func.count()).group_by(column)
+
+        rows = fetch_listing(connection, listing, parameters, ("facet of lines", name), build)[1]
+        counts = {row[0]: row[1] for row in rows}
+        missing = counts.pop(None, 0)
+        answer[name] = _facet_out({_term_of(term): n for term, n in counts.items()}, missing)
+    return count(connection, listing, parameters), answer
 
 
 def _counts_each_claim_once(listing: Listing, name: str) -> bool:
@@ -181,6 +215,8 @@ def _is_of_line(parameters: Mapping[str, Any], name: str) -> bool:
 
     As of a day, too: which lines counted then is not known of terms.
     """
+    if name in FURTHER_FACETS:
+        return True
     return name in OF_LINE and ("as_of" in parameters or any(map(_is_on_line, parameters)))
 
 

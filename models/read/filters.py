@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
 )
 from sqlalchemy import cast as cast_to
@@ -48,6 +49,7 @@ from models.records.source import (
     Source,
     SourceAuthor,
     SourceCitation,
+    SourceIdentifier,
     SourceVersion,
     name_key,
 )
@@ -88,6 +90,10 @@ def split_text(value: str) -> list[str]:
 
 Name = Annotated[Text, Field(min_length=1, max_length=500)]
 Many = Annotated[list[T], BeforeValidator(split), Field(max_length=MAX_VALUES)]
+# Ids are asked for one by one, so the length of an address bounds their number first.
+MAX_IDS = 200
+Ids = Annotated[list[Text], BeforeValidator(split), Field(max_length=MAX_IDS)]
+IDS = "These records alone, by id; `not_found` names those that are not there."
 # Names hold commas («Journal of Neurology, Neurosurgery & Psychiatry»), so they are repeated, never
 # split.
 Names = Annotated[list[Name], Field(max_length=MAX_VALUES)]
@@ -223,6 +229,12 @@ Day = Annotated[
     BeforeValidator(_end),
     WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}),
 ]
+# A day in part: as a bound from which on it counts from its beginning, which its text sorts before.
+FirstDay = Annotated[
+    str,
+    BeforeValidator(check_partial_date),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}),
+]
 AS_OF = (
     "Evidence time: with what had been published by this day; YYYY, YYYY-MM or YYYY-MM-DD,"
     " counted from its end."
@@ -266,6 +278,16 @@ class LineFilters(Filters):
     )
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
     study_design: Many[v.StudyDesign] = Field(NO_VALUES, description="How the source found out.")
+    question: Many[v.Question] = Field(
+        NO_VALUES, description="Question by which the level was given."
+    )
+    independence_group: Many[Slug] = Field(NO_VALUES, description="Study, cohort or team.")
+    published_gte: FirstDay | None = Field(
+        None, alias="published.gte", description="Evidence published on this day or later."
+    )
+    published_lte: Day | None = Field(
+        None, alias="published.lte", description="Evidence published on this day or earlier."
+    )
     year: Many[Year] = Field(NO_VALUES, description="Evidence published in this year.")
     year_gte: Year | None = Field(
         None, alias="year.gte", description="Evidence published in this year or later."
@@ -281,6 +303,7 @@ class LineFilters(Filters):
 class ClaimFilters(SearchFilter, LineFilters):
     """Which claims."""
 
+    id: Ids = Field(NO_VALUES, description=IDS)
     status: Many[v.Status] = Field(NO_VALUES, description="Derived status.")
     status_ne: Many[v.Status] = Field(
         NO_VALUES, alias="status.ne", description="Any status but these."
@@ -301,6 +324,9 @@ class ClaimFilters(SearchFilter, LineFilters):
         NO_VALUES, description="Asserted by (slug, see the facet asserted_by)."
     )
     certainty: Many[v.Certainty] = Field(NO_VALUES, description="Certainty of the conclusion.")
+    certainty_gte: v.Certainty | None = Field(
+        None, alias="certainty.gte", description="Certainty of the conclusion of this or higher."
+    )
     best_level: Many[v.EvidenceLevel] = Field(
         NO_VALUES,
         description="Best level among its lines, which is the field `evidence_level`; the filter of"
@@ -336,6 +362,9 @@ class ClaimFilters(SearchFilter, LineFilters):
         None, alias="updated.lte", description="Changed here at or before this UTC time."
     )
     as_of: Day | None = Field(None, description=AS_OF)
+
+
+Retracted = Literal["true", "false", "any"]
 
 
 class EvidenceFilters(SearchFilter):
@@ -379,6 +408,20 @@ class EvidenceFilters(SearchFilter):
     )
     independence_group: Many[Slug] = Field(NO_VALUES, description="Study, cohort or team.")
     source: Many[Reference] = Field(NO_VALUES, description=f"From this source: {SOURCE_REFERENCE}")
+    searched_found_none: bool | None = Field(
+        None, description="Whether somebody searched and found no evidence."
+    )
+    retracted: Retracted | None = Field(
+        None,
+        description="`true`: from retracted sources alone; `false`: from none; `any`: both. Across"
+        " claims it is `false` by default, on one claim `any`.",
+    )
+    published_gte: FirstDay | None = Field(
+        None, alias="published.gte", description="Published on this day or later."
+    )
+    published_lte: Day | None = Field(
+        None, alias="published.lte", description="Published on this day or earlier."
+    )
     rating_scheme: Many[Slug] = Field(NO_VALUES, description="Rated by this scheme of others.")
     rating: Names = Field(
         NO_VALUES,
@@ -406,12 +449,25 @@ class EvidenceFilters(SearchFilter):
 class AllEvidenceFilters(EvidenceFilters):
     """Which lines of evidence, across claims."""
 
+    id: Ids = Field(NO_VALUES, description=IDS)
     claim: Many[Slug] = Field(NO_VALUES, description="On this claim (slug).")
+    claim_status: Many[v.Status] = Field(
+        NO_VALUES, description="On claims with this derived status; with `as_of`, of that day."
+    )
+    claim_text: Names = Field(
+        NO_VALUES,
+        description="On claims whose statement has this text, whatever the case. Repeat it for"
+        " several.",
+    )
+    topic: Many[Slug] = Field(
+        NO_VALUES, description="On claims that are filed under this topic (slug)."
+    )
 
 
 class TopicFilters(Filters):
     """Which topics."""
 
+    id: Ids = Field(NO_VALUES, description=IDS)
     external_id: ExternalIdsInJson = Field(NO_VALUES, description=EXTERNAL_ID)
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
 
@@ -423,6 +479,7 @@ class CollectionFilters(Filters):
 class SourceFilters(SearchFilter):
     """Which sources."""
 
+    id: Ids = Field(NO_VALUES, description=IDS)
     type: Many[v.SourceType] = Field(NO_VALUES, description="Type of source.")
     identifier: Identifiers = Field(
         NO_VALUES,
@@ -459,6 +516,15 @@ class SourceFilters(SearchFilter):
     )
     integrity: Many[v.Integrity] = Field(NO_VALUES, description="What its publisher has announced.")
     retracted: bool | None = Field(None, description="Whether it is retracted.")
+    verification: Many[v.Verification] = Field(
+        NO_VALUES, description="With an identifier that is so."
+    )
+    published_gte: FirstDay | None = Field(
+        None, alias="published.gte", description="Published on this day or later."
+    )
+    published_lte: Day | None = Field(
+        None, alias="published.lte", description="Published on this day or earlier."
+    )
     collection: Many[Slug] = Field(NO_VALUES, description=COLLECTION)
     year: Many[Year] = Field(NO_VALUES, description="Published in this year.")
     year_gte: Year | None = Field(
@@ -473,7 +539,7 @@ document, line, source = table(ClaimDocument), table(EvidenceDocument), table(So
 term, author, period = table(ClaimTerm), table(SourceAuthor), table(StatusPeriod)
 line_term, topic = table(EvidenceTerm), table(Topic)
 record, pooled, version = table(Evidence), table(PooledSource), table(SourceVersion)
-citation = table(SourceCitation)
+citation, owned = table(SourceCitation), table(SourceIdentifier)
 
 Condition = Callable[[str, Any], ColumnElement[bool]]  # From an operator and a value.
 
@@ -484,11 +550,13 @@ def compare_column(of: ColumnElement[Any]) -> Condition:
     def condition(operator: str, value: Any) -> ColumnElement[bool]:
         if operator == "ne":
             return or_(of.is_(None), of.not_in(value))
+        if isinstance(value, list):
+            return of.in_(value)
         if operator == "gte":
             return cast("ColumnElement[bool]", of >= value)
         if operator == "lte":
             return cast("ColumnElement[bool]", of <= value)
-        return of.in_(value) if isinstance(value, list) else of == value
+        return cast("ColumnElement[bool]", of == value)
 
     return condition
 
@@ -593,6 +661,62 @@ def _bears_on(_operator: str, what: Any) -> ColumnElement[bool]:
     return cast("ColumnElement[bool]", found == what)
 
 
+def _is_from_retracted(day: Any) -> Condition:
+    """Ask whether the source of a line is retracted, or was by a day; of any value but true and
+    false, nothing.
+    """
+
+    def condition(_operator: str, wanted: Any) -> ColumnElement[bool]:
+        if not isinstance(wanted, bool):
+            return true()
+        until = line.c.counts_until
+        if day is None:
+            return until.is_not(None) if wanted else until.is_(None)
+        return until <= day if wanted else or_(until.is_(None), until > day)
+
+    return condition
+
+
+def _of_claim(asked: Condition) -> Condition:
+    """Ask the document of a line's claim."""
+
+    def condition(operator: str, value: Any) -> ColumnElement[bool]:
+        same = document.c.claim == line.c.claim
+        return exists().where(same, asked(operator, value)).correlate(line)
+
+    return condition
+
+
+def _of_claim_on(day: Any) -> Condition:
+    """Ask the status that a line's claim had on a day."""
+
+    def condition(operator: str, value: Any) -> ColumnElement[bool]:
+        asked = compare_column(period.c.status)(operator, value)
+        same = period.c.claim == line.c.claim
+        return exists().where(same, *holds_on(day), asked).correlate(line)
+
+    return condition
+
+
+def _states(_operator: str, patterns: Any) -> ColumnElement[bool]:
+    statement = func.lower(document.c.statement)
+    return or_(*(statement.like(pattern, escape=_ESCAPE) for pattern in patterns))
+
+
+def _is_filed_under(_operator: str, topics: Any) -> ColumnElement[bool]:
+    meant = (term.c.claim == line.c.claim, term.c.field == "topic", term.c.value.in_(topics))
+    return exists().where(*meant).correlate(line)
+
+
+def _is_line(_operator: str, ids: Any) -> ColumnElement[bool]:
+    return line.c.claim.concat(":").concat(line.c.key).in_(ids)
+
+
+def _has_verification(_operator: str, values: Any) -> ColumnElement[bool]:
+    same = owned.c.source == source.c.id
+    return exists().where(same, owned.c.verification.in_(values)).correlate(source)
+
+
 def _tied_by(tie: str) -> Condition:
     """Ask whether a source has a tie of a type to one of some sources."""
     said = _contains(source.c.versions, f'{{"type":"{tie}","source":"')
@@ -617,7 +741,10 @@ LINE_CONDITIONS: Mapping[str, Condition] = {
     "evidence_level": compare_column(line.c.level),
     "direction": compare_column(line.c.direction),
     "study_design": compare_column(line.c.study_design),
+    "question": compare_column(line.c.question),
+    "independence_group": compare_column(line.c.independence_group),
     "year": compare_column(line.c.year),
+    "published": compare_column(line.c.published),
     "source": compare_column(line.c.source),
 }
 # Of what follows from the evidence, and so differs from day to day.
@@ -651,20 +778,26 @@ def summary_conditions(of: FromClause) -> dict[str, Condition]:
 CLAIM_CONDITIONS: Mapping[str, Condition] = {
     **{name: compare_column(document.c[name]) for name in ("kind", "updated", *STANDING_FIELDS)},
     "best_level": compare_column(document.c.evidence_level),
+    "id": compare_column(document.c.claim),
 }
 EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
     **{
         name: compare_column(line.c[name])
         for name in (
             *("claim", "level", "direction", "directness", "question", "study_design"),
-            *("independence_group", "source", "sample_size", "year"),
+            *("independence_group", "source", "sample_size", "year", "published"),
         )
     },
     **{name: _of_record(_contains(record.c[name])) for name in ("graded_down", "graded_up")},
     **{
         name: _of_record(compare_column(record.c[name]))
-        for name in ("extraction", "checked_against")
+        for name in ("extraction", "checked_against", "searched_found_none")
     },
+    "id": _is_line,
+    "claim_status": _of_claim(compare_column(document.c.status)),
+    "claim_text": _of_claim(_states),
+    "topic": _is_filed_under,
+    "retracted": _is_from_retracted(None),
     "pools": _pools,
     "bears_on": _bears_on,
     **{
@@ -673,14 +806,19 @@ EVIDENCE_CONDITIONS: Mapping[str, Condition] = {
     },
 }
 TOPIC_CONDITIONS: Mapping[str, Condition] = {
+    "id": compare_column(topic.c.id),
     "external_id": _topic_has_external_id,
     "collection": compare_column(topic.c.collection),
 }
 SOURCE_CONDITIONS: Mapping[str, Condition] = {
     **{
         name: compare_column(source.c[name])
-        for name in ("type", "study_design", "title_status", "integrity", "year", "collection")
+        for name in (
+            *("id", "type", "study_design", "title_status", "integrity", "year", "collection"),
+            "published",
+        )
     },
+    "verification": _has_verification,
     **{tie: _tied_by(tie) for tie in v.VERSION_TIES.ids},
     "identifier": compare_column(source.c.id),
     "cites": _cites_or_is_cited(citation.c.source, citation.c.other),
@@ -718,6 +856,12 @@ COMPARED_AS: Mapping[str, Callable[[Any], Any]] = {
     "updated.lte": lambda moment: moment + "~",
     "author": lambda names: [name_key(name) for name in names],
     "journal": lambda names: [_part_of_name(name) for name in names],
+    "claim_text": lambda texts: [_part_of_name(text) for text in texts],
+    # A truth value makes a statement of its own.
+    "retracted": lambda wanted: {"true": True, "false": False}.get(wanted, wanted),
+    "certainty.gte": lambda least: [
+        *v.CERTAINTIES.ids[v.CERTAINTIES.rank(least) :],
+    ],
 }
 
 
@@ -859,8 +1003,17 @@ def _conditions_on_claims(
 
 def evidence_conditions(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
     """Return the conditions on lines of evidence."""
-    published = [line.c.published <= parameters["as_of"]] if "as_of" in parameters else []
-    return [*conditions(_one_rating(parameters), EVIDENCE_CONDITIONS), *published]
+    asked = _one_rating(parameters)
+    day = parameters.get("as_of")
+    if day is None:
+        return conditions(asked, EVIDENCE_CONDITIONS)
+    of_that_day = {"claim_status": _of_claim_on(day), "retracted": _is_from_retracted(day)}
+    return [*conditions(asked, {**EVIDENCE_CONDITIONS, **of_that_day}), line.c.published <= day]
+
+
+def evidence_conditions_unretracted(parameters: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+    """Return the same, with lines from retracted sources out unless they are asked for."""
+    return evidence_conditions({"retracted": False, **parameters})
 
 
 def _one_rating(parameters: Mapping[str, Any]) -> Mapping[str, Any]:

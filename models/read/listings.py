@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    false,
     func,
     or_,
     select,
@@ -137,6 +138,10 @@ EVIDENCE = Listing(
     (line.c.claim, line.c.key),
     "evidence",
     absent={"sample_size": (-1, False)},
+)
+# Across claims: without lines from retracted sources, unless they are asked for.
+EVIDENCE_UNRETRACTED = replace(
+    EVIDENCE, conditions=f.evidence_conditions_unretracted, name="evidence, none retracted"
 )
 SOURCES = Listing(
     source,
@@ -396,6 +401,30 @@ def claims_as_of_statement(parts: tuple[str, ...] = ()) -> Select[Any]:
     return select(*(document.c[name] for name in names), f.period.c.derived).select_from(joined)
 
 
+def sources_of(claims: Listing) -> Listing:
+    """Return the listing of the sources that the claims of a listing name, by that listing's
+    filters; with `as_of` those published by then.
+    """
+
+    def conditions(places: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        walked = walk_by_term(claims, places)
+        found = select(walked.id[0]).select_from(walked.rows).where(*walked.conditions(places))
+        named = (
+            select(rows.c.source).where(rows.c.claim.in_(found), *accepted)
+            for rows, accepted in (
+                (line, [line.c.on_relation == false()]),
+                (occurrence, [occurrence.c.state == "accepted"]),
+                (assessment, [assessment.c.state == "accepted"]),
+            )
+        )
+        published = [source.c.published <= places["as_of"]] if "as_of" in places else []
+        cited = or_(*(source.c.id.in_(each) for each in named))
+        return [source.c.state == "accepted", cited, *published]
+
+    name = claims.name and f"sources of {claims.name}"
+    return replace(SOURCES, conditions=conditions, name=name, extra_values=claims.extra_values)
+
+
 def cites_source(slug: str, day: str | None = None) -> ColumnElement[bool]:
     """Return the condition that a claim cites a source, if that was published by the day.
 
@@ -459,8 +488,10 @@ def read_claim(connection: Connection, slug: str, parts: Sequence[str]) -> Row:
 
 
 def claim_briefs(connection: Connection, claims: Iterable[str]) -> dict[str, Row]:
-    """Return `claim`, `statement` and `status` of each of these claims that has a document."""
-    columns = [document.c[name] for name in ("claim", "statement", "status")]
+    """Return `claim`, `statement`, `kind` and `status` of each of these claims that has a
+    document.
+    """
+    columns = [document.c[name] for name in ("claim", "statement", "kind", "status")]
     chosen = select(*columns).where(document.c.claim.in_(sorted(claims)))
     return {row["claim"]: dict(row) for row in connection.execute(chosen).mappings()}
 

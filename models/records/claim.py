@@ -72,7 +72,7 @@ class TopicOut(TopicIn):
 
 
 # These are words of addresses, so a claim with such a slug could not be requested.
-RESERVED_SLUGS = ("facets",)
+RESERVED_SLUGS = ("facets", "sources")
 
 
 # More ways to say one thing than people use.

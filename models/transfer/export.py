@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,28 @@ def write_release(
 
     Raises `CannotExport` where something is in the folder already: a release is never altered.
     """
+    with new_folder(folder) as partial, database.read() as connection:
+        header, sections = _begin(connection, collection)
+        manifest = {**header, "files": {}}
+        for name, section in sections.items():
+            manifest["files"][f"{name}.jsonl"] = write_file(
+                partial / f"{name}.jsonl", section(connection)
+            )
+        if release := _release(connection, header):
+            manifest["metadata"] = {
+                name: write_file(partial / name, [write(release, credits)])
+                for name, write in METADATA.items()
+            }
+        write_file(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
+    return manifest
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder, which becomes `folder` if all went well.
+
+    Raises `CannotExport` where something is in the folder already, or it cannot be written.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CannotExport(
             f"{folder} is there already and is not an empty folder; a release is never altered."
@@ -167,19 +190,7 @@ def write_release(
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        with database.read() as connection:
-            header, sections = _begin(connection, collection)
-            manifest = {**header, "files": {}}
-            for name, section in sections.items():
-                manifest["files"][f"{name}.jsonl"] = _write(
-                    partial / f"{name}.jsonl", section(connection)
-                )
-            if release := _release(connection, header):
-                manifest["metadata"] = {
-                    name: _write(partial / name, [write(release, credits)])
-                    for name, write in METADATA.items()
-                }
-        _write(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
+        yield partial
         # A temporary folder is readable by its owner alone, and a release by everybody.
         partial.chmod(0o755)
         sync_folder(partial)
@@ -189,7 +200,6 @@ def write_release(
         raise CannotExport(f"{folder} cannot be written: {error.strerror}.") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return manifest
 
 
 def _release(connection: Connection, header: Row) -> Release | None:
@@ -216,7 +226,8 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _write(path: Path, content: Iterable[bytes]) -> Row:
+def write_file(path: Path, content: Iterable[bytes]) -> Row:
+    """Write a new file to the disk; return its SHA-256 and its size."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
         for piece in content:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.routes.claim_table import COLUMNS
+from api.tables.claims import TABLE
 from models.projection.tables import NO_LEVEL
 from models.status.claim_aggregate import PARTS
 from tests.api.curating import Desk
@@ -153,7 +153,7 @@ def test_a_table_of_claims_has_a_row_a_claim(query: str, client: TestClient) -> 
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     claims = get_json(client, f"/v1/claims?{query}&limit=200")["data"]
     assert [row["id"] for row in rows] == [claim["id"] for claim in claims]
-    assert [*rows[0]] == [*COLUMNS]
+    assert [*rows[0]] == [*TABLE.names]
     for row, claim in zip(rows, claims, strict=True):
         assert (row["statement"], row["status"]) == (claim["statement"], claim["status"])
         assert row["groups_supporting"] == str(claim["counts"]["groups_supporting"])

@@ -61,7 +61,9 @@ QUERIES = {
         "?as_of=2015-06",
     ),
     "get_claim": ("?as_of=2030", "?fields=id,status", "?format=ris", "?include=submitted"),
-    "list_claim_evidence": ("?sort=-published",),
+    "list_claim_evidence": ("?sort=-published", "?format=csv"),
+    "list_sources_of_claims": ("?topic=iron&as_of=2015", "?q=vein&format=csv"),
+    "get_timeline": ("?format=parquet",),
     "list_claim_sources": ("?format=csl_json",),
     "explain_status": ("?as_of=2015",),
     "list_evidence": (

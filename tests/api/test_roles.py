@@ -56,7 +56,9 @@ SHOWN_TO_ALL = (
     ),
     *(
         "count_claims",
+        "count_evidence",
         "list_claim_sources",
+        "list_sources_of_claims",
         "walk_relations",
         "get_impact",
         "get_timeline",
@@ -82,6 +84,7 @@ SHOWN_TO_ALL = (
         "get_source",
     ),
     *("list_source_claims", "parse_sources", "lookup_sources", "match_claims", "export"),
+    *("lookup_claims", "lookup_evidence", "count_evidence"),
 )
 MORE_WITH_A_KEY = (
     *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),

@@ -1,0 +1,162 @@
+"""All tables as a release: Parquet files with a data package and a codebook.
+
+The descriptor is that of Frictionless (https://datapackage.org/standard/data-package/).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import Connection, Select
+
+from api.tables import claims, evidence, matrix, sources, timeline
+from api.tables.columns import Column, Table
+from api.tables.formats import PARQUET
+from models.core.extras import require_library
+from models.core.notice import NOTICE
+from models.database.connections import Database
+from models.projection import claim_loader
+from models.read import listings
+from models.read.listings import Listing
+from models.records.serializers import Row, sources_out
+from models.status import explanation
+from models.transfer import export
+
+TABLES = (claims.TABLE, evidence.TABLE, sources.TABLE, matrix.TABLE, timeline.TABLE)
+DESCRIPTOR = "datapackage.json"
+CODEBOOK = "codebook.md"
+# Claims are loaded with all their parts for their timelines.
+BATCH = 100
+
+MakeRows = Callable[[Connection, Sequence[Row]], Iterable[Row]]
+
+
+def write_release(database: Database, folder: Path) -> dict[str, int]:
+    """Write all tables of a release but the matrix, which says less than evidence does.
+
+    Returns the number of rows of each. Raises `CannotExport` where something is in the folder
+    already, and `MissingExtra` without pyarrow.
+    """
+    require_library("pyarrow")
+    counts = {}
+    with export.new_folder(folder) as partial_folder, database.read(unlimited=True) as connection:
+        for table, rows in _released(connection):
+            counted = _Counted(rows)
+            path = partial_folder / _file_of(table)
+            export.write_file(path, PARQUET.write_rows(table, counted))
+            counts[table.name] = counted.number
+        header = export.export_header(connection)
+        package = to_json(_descriptor(header, counts), indent=2) + b"\n"
+        export.write_file(partial_folder / DESCRIPTOR, [package])
+        export.write_file(partial_folder / CODEBOOK, [codebook().encode()])
+    return counts
+
+
+class _Counted:
+    """Rows that are counted as they are read."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.rows, self.number = rows, 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self.rows:
+            self.number += 1
+            yield row
+
+
+def _released(connection: Connection) -> Iterator[tuple[Table, Iterable[Row]]]:
+    """Yield each table of a release with its rows."""
+    read = partial(_all, connection)
+    claims_read = listings.claims_statement()
+    yield claims.TABLE, read(listings.CLAIMS, claims_read, claims.rows)
+    yield evidence.TABLE, read(listings.EVIDENCE, listings.evidence_statement(), evidence.rows)
+    yield sources.TABLE, read(listings.SOURCES, listings.sources_statement(), _rows_of_sources)
+    yield timeline.TABLE, read(listings.CLAIMS, claims_read, _rows_of_timelines)
+
+
+def _rows_of_sources(connection: Connection, found: Sequence[Row]) -> Iterable[Row]:
+    return sources.rows_of(sources_out(connection, found))
+
+
+def _rows_of_timelines(connection: Connection, found: Sequence[Row]) -> Iterable[Row]:
+    loaded = claim_loader.load(connection, [row["claim"] for row in found])
+    return chain.from_iterable(map(timeline.rows_of, map(explanation.timeline, loaded)))
+
+
+def _all(
+    connection: Connection, listing: Listing, statement: Select[Any], make: MakeRows
+) -> Iterator[Row]:
+    """Yield the rows of a table, of every page of a list."""
+    after = None
+    while True:
+        found, after = listings.read_page(connection, listing, statement, {}, (), after, BATCH)
+        yield from make(connection, found)
+        if after is None:
+            return
+
+
+def _file_of(table: Table) -> str:
+    return f"{table.name}.{PARQUET.extension}"
+
+
+def _descriptor(header: Row, counts: dict[str, int]) -> Row:
+    """Return the descriptor of a release with so many rows in each table."""
+    return {
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "name": "claimbase",
+        "title": "Claims, evidence and sources",
+        "description": NOTICE,
+        "version": f"{header['serial']}",
+        "licenses": [{"name": licence} for licence in header["licences"] if licence is not None],
+        "resources": [
+            {
+                "name": table.name,
+                "description": table.title,
+                "path": _file_of(table),
+                "format": PARQUET.extension,
+                "mediatype": PARQUET.media_types[0],
+                "rows": counts[table.name],
+                "schema": schema(table, counts),
+            }
+            for table in TABLES
+            if table.name in counts
+        ],
+    }
+
+
+def schema(table: Table, known: Iterable[str]) -> Row:
+    """Return the Table Schema of a table, which refers to those tables that are known alone."""
+    keys = [
+        {"fields": [column], "reference": {"resource": other, "fields": ["id"]}}
+        for column, other in table.refers.items()
+        if other in known
+    ]
+    return {
+        "fields": [_field(column, required=column.name in table.key) for column in table.columns],
+        "primaryKey": list(table.key),
+        **({"foreignKeys": keys} if keys else {}),
+    }
+
+
+def _field(column: Column, *, required: bool) -> Row:
+    constraints: Row = {"required": True} if required else {}
+    if column.vocabulary is not None:
+        constraints["enum"] = list(column.vocabulary.ids)
+    described = {"name": column.name, "type": column.type, "description": column.description}
+    return {**described, "constraints": constraints} if constraints else described
+
+
+def codebook() -> str:
+    """Return what each column of each table means, as Markdown."""
+    return "\n".join(chain.from_iterable(map(_chapter, TABLES)))
+
+
+def _chapter(table: Table) -> Iterator[str]:
+    yield from (f"## `{table.name}`", "", table.title, "")
+    yield from ("| column | type | meaning |", "|---|---|---|")
+    for column in table.columns:
+        yield f"| `{column.name}` | {column.type} | {column.description} |"
+    yield ""
