@@ -52,7 +52,7 @@ LONGEST_README = 700
 LISTS = {"claims": "/v1/claims", "evidence": "/v1/evidence", "sources": "/v1/sources"}
 NO_FILTERS = {
     *("limit", "cursor", "count", "sort", "fields", "include"),
-    *("format", "style", "locale", "remarks", "highlight"),
+    *("format", "style", "locale", "remarks", "highlight", "bom"),
 }
 
 # Constants that look like bounds on what a stranger may send. Those that are none say why.
@@ -214,7 +214,7 @@ def test_the_tables_of_routes_are_those_of_the_program(client: TestClient) -> No
     documented = {("GET", path) for cell in reads for path in re.findall(r"/[\w{}/.-]+", cell)}
     documented |= {
         ("POST", "/v1/sources:parse"),
-        ("POST", "/v1/sources:lookup"),
+        *(("POST", f"/v1/{kind}:lookup") for kind in ("sources", "claims", "evidence")),
         ("POST", "/v1/claims:match"),
     }
     for cell in writes:
