@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pydantic_core import to_json
+
 from api.citations import (
     bibliography,
     bibtex,
@@ -15,6 +17,7 @@ from api.citations import (
     other_programs,
     ovid,
     pubmed_xml,
+    rdf,
     ris,
 )
 from api.citations.parse_result import ParsedFile
@@ -30,7 +33,8 @@ Reader = Callable[[bytes, ParsedFile | None], ParsedFile]
 class Format:
     """A format by its name in `format=`. The first of its media types is the one that is sent.
 
-    `headers` are sent with it. `library` is one that it needs and that an extra installs.
+    `headers` are sent with it. `library` is one that it needs and that an extra installs. Where
+    it is not `exact`, files of the same records may differ in bytes, so that their ETag is weak.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Format:
     extension: str
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     library: str | None = field(default=None, kw_only=True)
+    exact: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,24 @@ WRITTEN = {
         "csv": csv,
     }.items()
 }
-BIBLIOGRAPHY, LINKED_DATA = WRITTEN["bibliography"], WRITTEN["json_ld"]
+WRITTEN |= {
+    name: WrittenFormat(name, media_types, extension, write, library="rdflib", exact=False)
+    for name, media_types, extension, write in (
+        ("turtle", ("text/turtle",), "ttl", rdf.write_turtle),
+        ("nquads", ("application/n-quads",), "nq", rdf.write_nquads),
+    )
+}
+BIBLIOGRAPHY = WRITTEN["bibliography"]
+# Ids of nodes are absolute, wherever the file goes: these take the address of the API as `base`.
+LINKED_DATA = ("json_ld", "turtle", "nquads")
+NANOPUBLICATION = Format("nanopub", ("application/trig",), "trig", library="rdflib", exact=False)
+# How a claim with all its parts is written, at an address of the API.
+CLAIM_WRITERS: Mapping[str, Callable[[Row, str], bytes]] = {
+    "json_ld": lambda document, base: to_json(json_ld.claim(document, base)),
+    "turtle": rdf.claim_as_turtle,
+    "nquads": rdf.claim_as_nquads,
+    NANOPUBLICATION.name: rdf.claim_as_nanopublication,
+}
 CSL_JSON = WRITTEN["csl_json"]
 READ = {
     "csl_json": ReadFormat(

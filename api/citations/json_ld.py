@@ -38,6 +38,7 @@ CANNOT_CARRY: tuple[str, ...] = (
 
 _LINKS = ("url", "sameAs", "license", "firstAppearance", "citation")
 CITO = "http://purl.org/spar/cito/"
+PROV = "http://www.w3.org/ns/prov#"
 # How a source is tied to a claim, by the direction of a line.
 TIES = {term.id: f"cito:{term.crosswalk['cito']}" for term in v.DIRECTIONS.terms}
 _CITO_LINKS = (
@@ -47,6 +48,12 @@ _CITO_LINKS = (
 CONTEXT: Row = {
     "@vocab": "https://schema.org/",
     "cito": CITO,
+    "prov": PROV,
+    "prov:generated": {"@id": "prov:generated", "@type": "@id"},
+    "prov:endedAtTime": {
+        "@id": "prov:endedAtTime",
+        "@type": "http://www.w3.org/2001/XMLSchema#dateTime",
+    },
     **{term: {"@type": "@id"} for term in _LINKS},
     **{term: {"@id": term, "@type": "@id"} for term in _CITO_LINKS},
     "cito:hasCitationCreationDate": {
@@ -115,8 +122,8 @@ def write(sources: Iterable[Row], base: str = "") -> Iterator[bytes]:
 def claim(document: Row, base: str) -> Row:
     """Return a claim with all its parts (a `ClaimWhole`) as a graph.
 
-    The graph has the claim, its review, the sources that they refer to, each with its side, and a
-    citation for each line of evidence.
+    The graph has the claim, its review, the sources that they refer to, each with its side, a
+    citation for each line of evidence, and the revision that last touched any of it (PROV).
     """
     sources = {source["id"]: source for source in document["sources"]}
     nodes = [_claim(document, sources, base), _review(document, sources, base)]
@@ -128,6 +135,7 @@ def claim(document: Row, base: str) -> Row:
         }
         nodes.append({**work(source, base), **sides})
     nodes += [_citation(line, document, base) for line in document["evidence"]]
+    nodes.append(_last_revision(document, base))
     return {"@context": CONTEXT, "@graph": nodes}
 
 
@@ -382,6 +390,7 @@ def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
         "worstRating": WORST,
         "bestRating": BEST,
         "alternateName": status.label,
+        "url": _term_address(v.STATUSES.name, status.id, base),
         "ratingExplanation": RULE_BY_NAME[document["status_rule"]].sentence,
     }
     notice = {
@@ -427,12 +436,27 @@ def _citation(line: Row, document: Row, base: str) -> Row:
                 "propertyID": f"{base}/v1/vocabularies/{vocabulary.name}",
                 "name": name,
                 "value": line[name],
+                "url": _term_address(vocabulary.name, line[name], base),
             }
             for name, vocabulary in GRADED.items()
             if line[name] is not None
         ],
     }
     return _without_empty(node)
+
+
+def _last_revision(document: Row, base: str) -> Row:
+    """Return the change that last touched a claim, as the activity that made it as it is."""
+    return {
+        "@type": "prov:Activity",
+        "@id": f"{base}/v1/revisions/{document['revision']}",
+        "prov:generated": _address(document, base),
+        "prov:endedAtTime": document["updated"],
+    }
+
+
+def _term_address(vocabulary: str, term: str, base: str) -> str:
+    return f"{base}/v1/vocabularies/{vocabulary}#{term}"
 
 
 def _address(document: Row, base: str) -> str:

@@ -530,19 +530,18 @@ def _led_on(request: Request, address: str) -> Response:
 
 
 def _without_slash(request: Request) -> str | None:
-    """Return the address without the slash that its path ends with, if there is a route at it.
-
-    It has one slash in front alone: after two a browser would read the name of a host.
+    """Return the address of the API without the slashes that its path ends with, if there is a
+    route at it. Pages have their own way to lead on.
     """
     path = request.scope["path"]
-    shorter = "/" + path.strip("/")
-    routes = request.app.router.routes
-    if not path.endswith("/") or shorter == "/":
+    shorter = path.rstrip("/")
+    if shorter == path or not path.startswith("/v1/"):
         return None
+    routes = request.app.router.routes
     if not any(route.path_regex.match(shorter) for route in routes if hasattr(route, "path_regex")):
         return None
     query = request.scope["query_string"].decode("latin-1")
-    return quote(shorter, safe="/:,;@!$&()*+=~") + (f"?{query}" if query else "")
+    return quote(shorter, safe="/:@") + (f"?{query}" if query else "")
 
 
 def _allowed(request: Request) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
-from api.citations import bibliography, csl_json, formats, json_ld, style_catalogue
+from api.citations import bibliography, csl_json, formats, style_catalogue
 from api.citations.formats import Format, WrittenFormat
 from api.http import pagination
 from api.http.body_chunks import pieces, streamed
@@ -113,6 +113,28 @@ class ListTableParameters(LinesParameters, MarkParameters):
             description="`jsonl` returns every match as JSON Lines, `csv` and `parquet` as a"
             " table.",
         )
+    )
+
+
+class ClaimFormatParameters(FormatParameters):
+    """The format of one claim; overrides the Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = {
+        **FORMATS,
+        formats.NANOPUBLICATION.name: formats.NANOPUBLICATION,
+    }
+
+    format: (
+        Annotated[
+            str,
+            pagination.choices("format", ["json", *FORMATS, formats.NANOPUBLICATION.name]),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="Overrides the Accept header. `json_ld`, `turtle`, `nquads` and `nanopub` (an"
+        " unsigned nanopublication, TriG) are linked data of the claim with all its parts, the"
+        " others the claim as something to cite.",
     )
 
 
@@ -406,10 +428,9 @@ def sources_response(
     The list is read and written in pieces, so that it is never whole in memory.
     """
     assert isinstance(chosen, WrittenFormat), "the route offers no other"
-    write = chosen.write
-    if chosen is formats.LINKED_DATA:
-        # Ids of nodes are absolute, wherever the file goes.
-        write = partial(json_ld.write, base=str(request.base_url).rstrip("/"))
+    write: Callable[..., Iterator[bytes]] = chosen.write
+    if chosen.name in formats.LINKED_DATA:
+        write = partial(write, base=str(request.base_url).rstrip("/"))
     elif alone and chosen is formats.CSL_JSON:
         write = csl_json.write_one
     content = pieces(write(sources))
@@ -430,7 +451,8 @@ def file_headers(chosen: Format, etag: str, name: str, more: Mapping[str, str]) 
 
 
 def _etag_of(chosen: Format, etag: str) -> str:
-    return f'{etag[:-1]}-{chosen.name}"'
+    tag = f'{etag[:-1]}-{chosen.name}"'
+    return tag if chosen.exact or tag.startswith("W/") else f"W/{tag}"
 
 
 def not_modified(request: Request, chosen: Format, etag: str) -> Response | None:

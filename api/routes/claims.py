@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, false
 
-from api.citations import json_ld
+from api.citations import formats
 from api.citations.formats import Format
 from api.http import chosen_ids, list_formats, pagination, pending_proposals, search_parameters
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError
 from api.http.list_formats import (
+    ClaimFormatParameters,
     FormatParameters,
     ListFormatParameters,
     ListTableParameters,
@@ -381,7 +382,7 @@ class ClaimWithPage(ClaimWhole):
     web_page: str = Field(description="Path of the page that shows the same to people.")
 
 
-class OneClaimParameters(Times, FormatParameters):
+class OneClaimParameters(Times, ClaimFormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
     fields: Fields = Field(NO_VALUES, description="Only these fields or parts.")
@@ -395,7 +396,7 @@ class OneClaimParameters(Times, FormatParameters):
 @router.get(
     "/{claim}",
     response_model=ClaimWithPage | ChosenFields,
-    responses=list_formats.responses(RECORD_ERRORS),
+    responses=list_formats.responses(RECORD_ERRORS, ClaimFormatParameters),
 )
 def get_claim(
     request: Request,
@@ -474,8 +475,8 @@ def _cited(
     base = str(request.base_url).rstrip("/")
     served = claim_aggregate.parts(claim)
     core = claim_aggregate.core(claim).model_dump()
-    if chosen.name == "json_ld":
-        content = to_json(json_ld.claim({**core, **served}, base))
+    if (write := formats.CLAIM_WRITERS.get(chosen.name)) is not None:
+        content = write({**core, **served}, base)
         headers = list_formats.file_headers(chosen, etag, core["id"], links)
         return Response(content, media_type=chosen.media_types[0], headers=headers)
     return list_formats.sources_response(

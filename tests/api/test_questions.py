@@ -193,7 +193,6 @@ def test_lines_from_retracted_sources_are_left_out_as_they_are_of_claims(seeded:
         ("/v1/claims/ccsvi-causes-ms/", "/v1/claims/ccsvi-causes-ms"),
         ("/v1/sources/10.1002/ana.22085/", "/v1/sources/10.1002/ana.22085"),
         ("/v1/claims///", "/v1/claims"),
-        ("/claims/", "/claims"),
     ],
 )
 def test_a_slash_at_the_end_is_led_on(asked: str, address: str, client: TestClient) -> None:

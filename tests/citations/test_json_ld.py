@@ -119,6 +119,7 @@ PROPERTIES = {
     "volumeNumber",
     "worstRating",
 }
+PROV_PROPERTIES = {"prov:generated", "prov:endedAtTime"}
 
 
 def written(*given: Row) -> Any:
@@ -144,7 +145,7 @@ def _shortened(name: str) -> str:
     """Return a type or a property as it stands in a document."""
     if name == DISCLAIMER:
         return "disclaimer"
-    return name.removeprefix(SCHEMA).replace(json_ld.CITO, "cito:")
+    return name.removeprefix(SCHEMA).replace(json_ld.CITO, "cito:").replace(json_ld.PROV, "prov:")
 
 
 def _without_prefix(node: Row) -> str:
@@ -165,9 +166,9 @@ def check(document: Any) -> list[Row]:
     names = sorted(_without_prefix(node) for node in nodes)
     assert names == compact
     kinds = {_shortened(kind) for node in nodes for kind in node["@type"]}
-    assert kinds <= TYPES | {"cito:Citation"}
+    assert kinds <= TYPES | {"cito:Citation", "prov:Activity"}
     properties = {_shortened(name) for node in nodes for name in node if name[0] != "@"}
-    assert properties <= PROPERTIES | CITO_PROPERTIES | {"disclaimer"}
+    assert properties <= PROPERTIES | CITO_PROPERTIES | {"disclaimer"} | PROV_PROPERTIES
     links = [node["@id"] for node in nodes_of(expanded) if "@id" in node]
     assert all(link.startswith(("https://", "http://")) for link in links)
     return expanded
@@ -234,7 +235,7 @@ def test_no_sources_are_an_empty_graph() -> None:
 
 
 def test_the_context_needs_no_network() -> None:
-    prefixes = {"@vocab": SCHEMA, "cito": json_ld.CITO}
+    prefixes = {"@vocab": SCHEMA, "cito": json_ld.CITO, "prov": json_ld.PROV}
     named = {name: value for name, value in json_ld.CONTEXT.items() if isinstance(value, str)}
     assert named == prefixes
 
@@ -336,7 +337,7 @@ def a_claim(**fields: Any) -> Row:
 def test_a_claim_has_a_review() -> None:
     document = json_ld.claim(a_claim(), BASE)
     claim, review, *others = document["@graph"]
-    works = [node for node in others if node["@type"] != "cito:Citation"]
+    works = [node for node in others if node["@type"] not in ("cito:Citation", "prov:Activity")]
     appearance = {
         "@type": "ScholarlyArticle",
         "@id": f"{BASE}/v1/sources/singh-2009",
@@ -359,6 +360,7 @@ def test_a_claim_has_a_review() -> None:
         "worstRating": 1,
         "bestRating": 5,
         "alternateName": "refuted",
+        "url": f"{BASE}/v1/vocabularies/statuses#refuted",
         "ratingExplanation": RULE_BY_NAME["strong_against"].sentence,
     }
     assert review["claimReviewed"] == "CCSVI causes MS."
@@ -394,7 +396,9 @@ def test_each_source_is_on_its_side() -> None:
     assert nodes["sources/singh-2009"]["cito:disputes"] == claim
     assert "cito:disputes" not in nodes["sources/zamboni-2009-jnnp"]
     citation = nodes["evidence/ccsvi-causes-ms:zamboni-2009-jnnp"]
-    told = {each["name"]: each["value"] for each in citation.pop("additionalProperty")}
+    graded = citation.pop("additionalProperty")
+    assert graded[0]["url"] == f"{BASE}/v1/vocabularies/evidence-levels#4"
+    told = {each["name"]: each["value"] for each in graded}
     assert told == {"level": "4", "question": "diagnosis", "study_design": "case_control"}
     assert citation == {
         "@type": "cito:Citation",

@@ -1,0 +1,87 @@
+"""RDF: the linked data of `json_ld` as Turtle, as N-Quads, and a claim as a nanopublication (TriG).
+
+It needs rdflib, which the extra `rdf` installs; it is imported where it is used. Blank nodes have
+other names each time, so that two files of the same records mean the same but differ in bytes.
+
+A nanopublication (https://nanopub.net/guidelines/working_draft/) has what is asserted, where that
+comes from and who publishes it as graphs of their own. It is not signed. Its id is that of the
+revision that last touched the claim.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from pydantic_core import to_json
+
+from api.citations import json_ld
+from models.records.serializers import Row
+
+NANOPUB = "http://www.nanopub.org/nschema#"
+BATCH = 100
+
+
+def parse(document: Row) -> Any:
+    """Return the graph of a JSON-LD document."""
+    from rdflib import Graph
+
+    return Graph().parse(data=to_json(document).decode(), format="json-ld")
+
+
+def _serialized(format: str, document: Row) -> bytes:
+    from rdflib import Dataset
+
+    graph = parse(document)
+    if format == "nquads":
+        dataset = Dataset()
+        for triple in graph:
+            dataset.default_graph.add(triple)
+        graph = dataset
+    return bytes(graph.serialize(format=format, encoding="utf-8"))
+
+
+def write(format: str, sources: Iterable[Row], base: str = "") -> Iterator[bytes]:
+    """Yield the graphs of sources in a format, as `json_ld.write` makes them."""
+    remaining = iter(sources)
+    while some := list(islice(remaining, BATCH)):
+        yield _serialized(format, json.loads(b"".join(json_ld.write(some, base))))
+
+
+def write_claim(format: str, document: Row, base: str) -> bytes:
+    """Return a claim with all its parts (a `ClaimWhole`) in a format."""
+    return _serialized(format, json_ld.claim(document, base))
+
+
+write_turtle, write_nquads = partial(write, "turtle"), partial(write, "nquads")
+claim_as_turtle, claim_as_nquads = partial(write_claim, "turtle"), partial(write_claim, "nquads")
+
+
+def claim_as_nanopublication(document: Row, base: str) -> bytes:
+    """Return a claim with all its parts (a `ClaimWhole`) as a nanopublication."""
+    from rdflib import DCTERMS, PROV, RDF, XSD, Dataset, Literal, Namespace, URIRef
+
+    revision = f"{base}/v1/revisions/{document['revision']}"
+    here, terms = Namespace(f"{revision}#"), Namespace(NANOPUB)
+    dataset = Dataset()
+    dataset.bind("np", terms)
+    dataset.bind("this", here)
+    head, assertion, provenance, publication = (
+        dataset.graph(here[name]) for name in ("Head", "assertion", "provenance", "pubinfo")
+    )
+    publication_id = here["nanopub"]
+    head.add((publication_id, RDF.type, terms["Nanopublication"]))
+    head.add((publication_id, terms["hasAssertion"], here["assertion"]))
+    head.add((publication_id, terms["hasProvenance"], here["provenance"]))
+    head.add((publication_id, terms["hasPublicationInfo"], here["pubinfo"]))
+    for triple in parse(json_ld.claim(document, base)):
+        assertion.add(triple)
+    for source in document["sources"]:
+        derived_from = URIRef(f"{base}/v1/sources/{source['id']}")
+        provenance.add((here["assertion"], PROV.wasDerivedFrom, derived_from))
+    provenance.add((here["assertion"], PROV.wasGeneratedBy, URIRef(revision)))
+    updated = Literal(document["updated"], datatype=XSD.dateTime)
+    publication.add((publication_id, DCTERMS.created, updated))
+    publication.add((publication_id, DCTERMS.creator, URIRef(f"{base}/v1")))
+    return bytes(dataset.serialize(format="trig", encoding="utf-8"))
