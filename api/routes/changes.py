@@ -40,7 +40,7 @@ STREAM_EXAMPLE = (
 class Included(ChangeFilters):
     """Filters on changes, and whether to include the whole records."""
 
-    include: Many[Annotated[str, choices("include", ["body"])]] = Field(
+    include: Many[Annotated[str, choices("include", ["body"], "ChangePart")]] = Field(
         NO_VALUES, description="`body` adds the whole record as it was after each change."
     )
 

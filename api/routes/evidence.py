@@ -15,10 +15,11 @@ from api.http.read_route import ReadRoute
 from api.routes import evidence_table
 from api.routes.claims import (
     CHOSEN,
-    ChosenFields,
     EvidenceField,
     EvidencePage,
     EvidenceParameters,
+    PartialEvidence,
+    PartialEvidencePage,
     SubmittedParameters,
     evidence_bytes,
     evidence_response,
@@ -45,7 +46,7 @@ class AllEvidenceParameters(
 
 @router.get(
     "",
-    response_model=EvidencePage,
+    response_model=EvidencePage | PartialEvidencePage,
     responses=list_formats.responses(LIST_ERRORS, ListTableParameters),
 )
 def list_evidence(
@@ -90,7 +91,7 @@ class OneLineParameters(Filters):
 
 @router.get(
     "/{evidence}",
-    response_model=EvidenceOut | ChosenFields,
+    response_model=EvidenceOut | PartialEvidence,
     responses=RECORD_ERRORS,
     dependencies=[JsonAccepted],
 )

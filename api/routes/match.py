@@ -111,7 +111,7 @@ class Matched(BaseModel):
         **{status: said for status, said in LIST_ERRORS.items() if status != 304},
         **responses(408, 413, 415, 422),
     },
-    openapi_extra=taking(body={"application/json": MatchIn.model_json_schema}, required=True),
+    openapi_extra=taking(body={"application/json": MatchIn}, required=True),
 )
 async def match_claims(request: Request) -> Response:
     """Say of each sentence of a text which claims it may state, with their status as of a day.

@@ -53,7 +53,7 @@ from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.transfer import citation_matching
-from models.transfer.citation_matching import Difference
+from models.transfer.citation_matching import FieldDifference
 from models.write import changes, review
 from models.write.changes import Change
 
@@ -68,7 +68,7 @@ Outcome = Literal["new", "matched", "reported"]
 class ParseParameters(Filters):
     """The format of the file."""
 
-    format: Annotated[str, choices("format", READABLE)] | None = Field(
+    format: Annotated[str, choices("format", READABLE, "ReadFormat")] | None = Field(
         None, description="Detected by default."
     )
 
@@ -84,7 +84,7 @@ class ParsedRecord(BaseModel):
     matched_by: str | None = Field(
         description="Identifier scheme, or title, year and first author."
     )
-    differences: list[Difference] = Field(
+    differences: list[FieldDifference] = Field(
         description="Fields in which the stored source differs; nothing is merged."
     )
     errors: list[ProblemError] = Field(description="Why the entry cannot be used.")
@@ -111,19 +111,21 @@ LEAST_RATE = 100_000
 # The bytes of an answer: an ordinary one has as many as its file, but each difference from what is
 # stored tells both.
 MOST_ANSWER_BYTES = 8_000_000
-_FILE = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "*/*": {
-                "schema": {
-                    "type": "string",
-                    "description": "A file in one of the formats of `format`.",
-                }
-            }
-        },
-    }
-}
+# The file itself tells its format, so that each of these will do for each.
+_TYPES = (
+    "application/x-bibtex",
+    "application/x-research-info-systems",
+    "application/vnd.citationstyles.csl+json",
+    "application/xml",
+    "text/plain",
+)
+_FILE = taking(
+    body={
+        media_type: {"type": "string", "description": "A file in one of the formats of `format`."}
+        for media_type in _TYPES
+    },
+    required=True,
+)
 _IN_LINES: dict[str, Any] = {
     "description": "What became of each entry; with `Accept: application/jsonl` as lines",
     "content": {LINES_TYPES[0]: {"schema": {"type": "string"}}},

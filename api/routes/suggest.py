@@ -1,6 +1,6 @@
 """Suggestions while somebody types."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -19,6 +19,9 @@ router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=Read
 KINDS = ("topic", "claim", "source")
 
 
+SuggestionKind = Annotated[str, pagination.choices("kind", KINDS, "SuggestionKind")]
+
+
 class SuggestParameters(Filters):
     """What was typed so far, and what to suggest."""
 
@@ -29,15 +32,13 @@ class SuggestParameters(Filters):
         "there is nothing to suggest.",
         examples=["mult"],
     )
-    kind: Many[Annotated[str, pagination.choices("kind", KINDS)]] = Field(
-        NO_VALUES, description="Only these kinds of record."
-    )
+    kind: Many[SuggestionKind] = Field(NO_VALUES, description="Only these kinds of record.")
 
 
 class Suggestion(BaseModel):
     """A record that may be meant."""
 
-    kind: Literal["topic", "claim", "source"]
+    kind: SuggestionKind
     id: str
     label: str = Field(description="A topic's label, a claim's statement, a source's title.")
     wording: str | None = Field(
