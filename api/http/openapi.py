@@ -178,6 +178,7 @@ def _make(app: FastAPI) -> dict[str, Any]:
         answers.pop(name, None)
     components["schemas"] = openapi_schemas.of_answers(answers) | openapi_schemas.of_bodies()
     components["headers"] = HEADERS
+    components["responses"] = {}
     names = openapi_schemas.Names(components["schemas"])
     for name, schema in list(components["schemas"].items()):
         names.move(schema, name)
@@ -186,6 +187,7 @@ def _make(app: FastAPI) -> dict[str, Any]:
             _complete_operation(operation)
             _name_schemas(operation, names)
             _declare_headers(operation, method)
+            _share_responses(operation, components["responses"])
     components["schemas"] = dict(sorted(components["schemas"].items()))
     return document
 
@@ -232,6 +234,8 @@ def _name_schemas(operation: dict[str, Any], names: openapi_schemas.Names) -> No
         schema = openapi_schemas.without_null(parameter["schema"])
         if schema.get("default") in (None, [], ""):
             schema.pop("default", None)
+        if schema.get("description") == parameter.get("description"):
+            schema.pop("description", None)
         parameter["schema"] = schema
         names.move(schema, place + parameter["name"].capitalize())
     bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
@@ -242,3 +246,11 @@ def _name_schemas(operation: dict[str, Any], names: openapi_schemas.Names) -> No
 def _declare_headers(operation: dict[str, Any], method: str) -> None:
     for status, response in operation["responses"].items():
         response["headers"] = headers_of(status, method, operation)
+
+
+def _share_responses(operation: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Move what is said of a redirection or a problem to the components, where all are alike."""
+    for status, response in operation["responses"].items():
+        name = "NotModified" if status == "304" else f"Problem{status}"
+        if status >= "300" and response == shared.setdefault(name, response):
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}

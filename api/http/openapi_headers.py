@@ -67,6 +67,10 @@ def _is_done(status: str) -> bool:
     return status in ("200", "201")
 
 
+def _is_limited(status: str, method: str, operation: dict[str, Any]) -> bool:
+    return _is_done(status) and method != "get" and operation["security"] != []
+
+
 def _has_version(status: str, method: str, operation: dict[str, Any]) -> bool:
     if method == "get":
         return status == "304" or (status == "200" and "304" in operation["responses"])
@@ -90,10 +94,8 @@ SENT: dict[str, Callable[[str, str, dict[str, Any]], bool]] = {
     ),
     "Link": lambda *_: True,
     "Location": lambda status, *_: status in ("201", "308"),
-    "RateLimit": lambda _, method, operation: method != "get" and operation["security"] != [],
-    "RateLimit-Policy": lambda _, method, operation: (
-        method != "get" and operation["security"] != []
-    ),
+    "RateLimit": _is_limited,
+    "RateLimit-Policy": _is_limited,
     "Retry-After": lambda status, *_: status in ("429", "503", "507"),
     "WWW-Authenticate": lambda status, *_: status in ("401", "403"),
     "X-Request-ID": lambda *_: True,

@@ -176,7 +176,7 @@ class Names:
         if terms:
             name = self._lists.get(terms, name)
             if self._schemas.get(name, own).get("enum") != own["enum"]:
-                name = f"{place}{name}"
+                name = place
             self._lists[terms] = name
         self._schemas.setdefault(name, own)
         schema["$ref"] = PLACE + name

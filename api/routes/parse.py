@@ -48,6 +48,7 @@ from api.routes.curate import Comment, Contributor
 from api.routes.review import MOST_RECORDS
 from models.access.api_keys import Key
 from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord
+from models.core.schema_names import named
 from models.read.filters import Filters
 from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
@@ -63,6 +64,7 @@ READABLE = list(formats.READ)
 
 
 Outcome = Literal["new", "matched", "reported"]
+OUTCOMES = get_args(Outcome)
 
 
 class ParseParameters(Filters):
@@ -77,7 +79,9 @@ class ParsedRecord(BaseModel):
     """The result for one entry of the file."""
 
     line: int = Field(description="Line number in the file where the entry begins, from 1.")
-    outcome: Outcome
+    outcome: Annotated[
+        Outcome, named("ReadOutcome", "What an entry of a file is.", enum=[*OUTCOMES])
+    ]
     id: str | None = Field(
         description="Slug of the source that it matches, or that a new source would get."
     )
@@ -529,7 +533,7 @@ def _records(parsed: ParsedFile) -> Iterator[citation_matching.Record]:
 
 
 def _counts(tally: Mapping[Outcome, int]) -> dict[str, int]:
-    return {outcome: tally[outcome] for outcome in get_args(Outcome)}
+    return {outcome: tally[outcome] for outcome in OUTCOMES}
 
 
 def _in_order(

@@ -1,16 +1,23 @@
 """The OpenAPI document is complete, and its examples are what the API says."""
 
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from api.http.openapi import FOLDER, example
+from api.http.openapi import FOLDER, REQUESTS, example, requests
 from api.main import create_app
 from api.settings import Settings
+from models.database.connections import file_url
+from tests.api import write_examples
+from tests.api.curating import Desk
 from tests.api.examples import BODIES, CURATING_EXAMPLES, EXAMPLES, KEY_EXAMPLES
+from tests.api.write_examples import WRITES, send
 from tests.databases import Store
 
 # They differ from one database to the next.
@@ -107,3 +114,33 @@ def test_simultaneous_first_requests_all_succeed(seeded: Store) -> None:
     assert {(answer.status_code, answer.headers["allow"]) for answer in answers} == {
         (405, answers[0].headers["allow"])
     }
+
+
+@cache
+def any_document() -> dict[str, Any]:
+    """Return the document, which is the same on every database; making it opens none."""
+    nowhere = file_url(Path(tempfile.gettempdir()) / "never-opened.db")
+    document: dict[str, Any] = create_app(Settings(database_url=nowhere)).openapi()
+    return document
+
+
+# The same code writes to both databases; other tests hold it there.
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_is_accepted_as_its_example_shows_it(
+    operation: str, desk: Desk, pytestconfig: pytest.Config
+) -> None:
+    write = WRITES[operation]
+    document = any_document()
+    for who, earlier in write.before:
+        assert send(desk, document, earlier, who).is_success
+    if pytestconfig.getoption("--write-examples"):
+        written = json.loads(REQUESTS.read_text(encoding="utf-8"))
+        written[operation] = write_examples.shown(desk, document, operation)
+        text = json.dumps(dict(sorted(written.items())), indent=2, ensure_ascii=False)
+        REQUESTS.write_text(text + "\n", encoding="utf-8")
+        requests.cache_clear()
+        any_document.cache_clear()
+        document = any_document()
+    answer = send(desk, document, operation, write.who)
+    assert answer.is_success, answer.text
