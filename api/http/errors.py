@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from models.access.api_keys import redact_keys
 from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, validation_faults
-from models.core.schema_names import SOMETIMES, named
+from models.core.schema_names import NULL_OR_ABSENT, SOMETIMES, named
 from models.core.vocabulary import Term, Vocabulary
 from models.database.driver_errors import (
     is_damaged,
@@ -310,19 +310,19 @@ class ProblemError(BaseModel):
 
     parameter: str | None = Field(
         default=None,
-        json_schema_extra=SOMETIMES,
+        json_schema_extra=NULL_OR_ABSENT,
         description="Name of the query or path parameter.",
     )
     pointer: str | None = Field(
         default=None,
-        json_schema_extra=SOMETIMES,
+        json_schema_extra=NULL_OR_ABSENT,
         description="JSON Pointer into the request's body.",
     )
     code: str
     detail: str
     allowed: list[str] = Field(default=[], description="Valid values.")
     suggestion: str | None = Field(
-        default=None, json_schema_extra=SOMETIMES, description="The nearest valid value."
+        default=None, json_schema_extra=NULL_OR_ABSENT, description="The nearest valid value."
     )
 
 

@@ -205,6 +205,11 @@ def _complete_operation(operation: dict[str, Any]) -> None:
         for status, response in responses(401, 429).items():
             declared.setdefault(str(status), response)
     operation.setdefault("security", [])
+    # A key has a role, but only OAuth 2 has scopes: where one is needed it is said in words.
+    for role in [role for scheme in operation["security"] for role in scheme.get("bearer", ())]:
+        operation["security"] = [{"bearer": []}]
+        operation["x-role"] = role
+        operation["description"] += f"\n\nNeeds a key of the role {role} or higher."
     for status, response in declared.items():
         for media_type, content in response.get("content", {}).items():
             openapi_schemas.rename(content["schema"], openapi_schemas.answer_name)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from models.core.schema_names import ABOUT, NAME, PARTIAL_OF, SOMETIMES
+from models.core.schema_names import ABOUT, NAME, PARTIAL_OF, SOMETIMES, WHEN
 
 Schema = dict[str, Any]
 Schemas = dict[str, Schema]
@@ -78,7 +78,7 @@ def without_null(schema: Schema) -> Schema:
 def of_answers(schemas: Mapping[str, Schema]) -> Schemas:
     """Return the schemas of answers by their names in the document.
 
-    A field is required unless it is marked as `SOMETIMES`. Raises ValueError if two classes have
+    A field is required unless it is marked by `WHEN`. Raises ValueError if two classes have
     one name.
     """
     named: Schemas = {}
@@ -101,11 +101,11 @@ def of_answers(schemas: Mapping[str, Schema]) -> Schemas:
 def _require(schema: Schema) -> None:
     """Require all fields but those that are there sometimes."""
     fields = schema["properties"]
-    sometimes = {name for name, field in fields.items() if SOMETIMES.items() <= field.items()}
-    for name in sometimes:
-        field = {key: value for key, value in fields[name].items() if key not in SOMETIMES}
-        fields[name] = without_null(field)
-    schema["required"] = [name for name in fields if name not in sometimes]
+    when = {name: field.pop(WHEN) for name, field in fields.items() if WHEN in field}
+    for name, said in when.items():
+        if said == SOMETIMES[WHEN]:
+            fields[name] = without_null(fields[name])
+    schema["required"] = [name for name in fields if name not in when]
     if not schema["required"]:
         del schema["required"]
 

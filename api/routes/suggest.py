@@ -11,6 +11,7 @@ from api.http.errors import LIST_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
+from models.core.schema_names import SOMETIMES
 from models.read import search_results
 from models.read.filters import NO_VALUES, Filters, Many, SearchText
 
@@ -43,11 +44,14 @@ class Suggestion(BaseModel):
     label: str = Field(description="A topic's label, a claim's statement, a source's title.")
     wording: str | None = Field(
         default=None,
+        json_schema_extra=SOMETIMES,
         description="Another wording of a claim, in which words begin so where its statement's"
         " do not.",
     )
     citation: str | None = Field(
-        default=None, description="A source in short form, such as 'Doepp et al. 2010'."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="A source in short form, such as 'Doepp et al. 2010'.",
     )
 
 

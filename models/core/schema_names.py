@@ -11,9 +11,11 @@ from pydantic import ConfigDict, WithJsonSchema
 # The name of a schema, and what is said of it under that name.
 NAME = "x-name"
 ABOUT = "x-about"
-# Of a field that an answer has only sometimes, and then not null. All others are always there.
-_SOMETIMES = "x-sometimes"
-SOMETIMES: dict[str, Any] = {_SOMETIMES: True}
+# Of a field that an answer has only sometimes: then it is not null, or may be. All other fields are
+# always there.
+WHEN = "x-when"
+SOMETIMES: dict[str, Any] = {WHEN: "sometimes"}
+NULL_OR_ABSENT: dict[str, Any] = {WHEN: "sometimes, or null"}
 # Of a schema that has the fields of another one, none of which need be there.
 PARTIAL_OF = "x-partial-of"
 

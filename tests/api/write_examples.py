@@ -74,6 +74,8 @@ NEW = {
     "evidence": f"{CLAIM}:doe-2026",
     "assessment": f"{CLAIM}:example",
 }
+# What the address says already, and what a review sets.
+LEFT_OUT = ("claim", *REVIEW_FIELDS)
 OF_CLAIM = {"claim": CLAIM}
 
 
@@ -204,7 +206,7 @@ def shown(desk: Desk, document: dict[str, Any], operation: str) -> dict[str, Any
         record = desk.record(kind, parameters[kind])
     if verb == "replace" and kind in SEEDED and operation != "replace_source_text":
         stored = {name: value for name, value in record["record"].items() if value}
-        body = {name: stored[name] for name in stored if name not in REVIEW_FIELDS} | body
+        body = {name: stored[name] for name in stored if name not in LEFT_OUT} | body
     if "If-Match" in names:
         parameters["If-Match"] = f'"{record["revision"]}"'
     return {"parameters": parameters, "body": body}
