@@ -46,7 +46,9 @@ class FormatParameters(BaseModel):
 
     offered: ClassVar[Mapping[str, Format]] = FORMATS
 
-    format: Annotated[str, pagination.choices("format", ["json", *FORMATS])] | None = Field(
+    format: (
+        Annotated[str, pagination.choices("format", ["json", *FORMATS], "RecordFormat")] | None
+    ) = Field(
         None,
         description="Overrides the Accept header. All formats but `json` return the sources.",
     )
@@ -108,12 +110,13 @@ class ListFormatParameters(FormatParameters):
 
     offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, **FORMATS}
 
-    format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, *FORMATS])] | None = (
-        Field(
-            None,
-            description="Overrides the Accept header. All formats but `json` return every match:"
-            " `jsonl` the records as JSON Lines, `csv` a table of them, the others the sources.",
-        )
+    format: (
+        Annotated[str, pagination.choices("format", ["json", *IN_LINES, *FORMATS], "ListFormat")]
+        | None
+    ) = Field(
+        None,
+        description="Overrides the Accept header. All formats but `json` return every match:"
+        " `jsonl` the records as JSON Lines, `csv` a table of them, the others the sources.",
     )
 
 

@@ -117,7 +117,7 @@ def requests() -> dict[str, Any]:
 def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
     """Return the example of a response: one for all records, or the operation's own."""
     name = schema.get("$ref", "").rpartition("/")[2]
-    if name == "Record":
+    if name == "AnyRecord":
         return example("get_record")
     if name == "NewRecord":
         return {**example("get_record"), "possible_duplicates": []}

@@ -47,9 +47,13 @@ def rename(schema: Any, new_name: Callable[[str], str]) -> None:
             each["$ref"] = PLACE + new_name(each["$ref"].rpartition("/")[2])
 
 
+# TypeScript has a `Record` of its own.
+_OTHERWISE = {"RecordOut": "AnyRecord"}
+
+
 def answer_name(name: str) -> str:
     """Return the name of a class in an answer: `Source` of `SourceOut`, `Author` of `AuthorIn`."""
-    return name.removesuffix("Out").removesuffix("In")
+    return _OTHERWISE.get(name, name.removesuffix("Out").removesuffix("In"))
 
 
 def input_name(name: str) -> str:
@@ -163,10 +167,8 @@ class Names:
         """
         for each in within(schema):
             each.pop("title", None)
-            if len(each.get("enum", ("one", "two"))) > 1 and (NAME in each or "enum" in each):
+            if NAME in each or len(each.get("enum", ())) > 1:
                 self._move(each, place)
-            for mark in (NAME, ABOUT):
-                each.pop(mark, None)
 
     def _move(self, schema: Schema, place: str) -> None:
         own = {key: schema.pop(key) for key in _OWN if key in schema}

@@ -220,7 +220,6 @@ class Imported(Parsed):
 @router.post(
     "/sources:import",
     status_code=201,
-    tags=["curating"],
     response_model=Imported,
     responses={**NEW_ERRORS, **responses(400, 406), 200: _IN_LINES},
     openapi_extra={**_FILE, **taking(ONCE)},

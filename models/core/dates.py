@@ -48,7 +48,7 @@ PARTIAL_DATE = named(
 )
 PartialDate = Annotated[str, BeforeValidator(check_partial_date), PARTIAL_DATE]
 # What answers hold; both are text that was checked when it was stored.
-WholeDate = Annotated[str, named("Date", "A day, YYYY-MM-DD.", format="date")]
+WholeDate = Annotated[str, named("Day", "A day, YYYY-MM-DD.", format="date")]
 Timestamp = Annotated[str, named("Timestamp", "A time in UTC.", format="date-time")]
 
 
