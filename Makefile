@@ -45,6 +45,7 @@ lock:
 	uv pip compile pyproject.toml --all-extras --group build -c requirements/match.txt $(LOCK) -o requirements/all.txt
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements/all.txt $(LOCK) -o requirements/dev.txt
 	uv pip compile tests/clients/requirements.in $(LOCK) -o tests/clients/requirements.txt
+	cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # Holds the OpenAPI document against linters, generators and what they generate, from npm and PyPI.

@@ -198,7 +198,7 @@ def shown(desk: Desk, document: dict[str, Any], operation: str) -> dict[str, Any
     verb, _, kind = operation.partition("_")
     parameters, body = dict(write.parameters), write.body
     names = {each["name"] for each in path_of(document, operation)[2].get("parameters", ())}
-    record = None
+    record: dict[str, Any] = {}
     if "record" in parameters:
         record = desk.record(parameters["kind"], parameters["record"])
     elif "If-Match" in names:
@@ -215,7 +215,8 @@ def shown(desk: Desk, document: dict[str, Any], operation: str) -> dict[str, Any
 def send(desk: Desk, document: dict[str, Any], operation: str, who: str) -> Any:
     """Send what the document shows for an operation, as /docs does; return the response."""
     method, path, declared = path_of(document, operation)
-    query, headers = {}, {}
+    query: dict[str, Any] = {}
+    headers: dict[str, str] = {}
     for parameter in declared.get("parameters", ()):
         if "example" in parameter:
             value = parameter["example"]

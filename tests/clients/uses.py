@@ -39,10 +39,8 @@ best = list_evidence.sync(
 assert isinstance(best, EvidencePage), best
 print(best.data[0].id, best.page.count)
 
-cited = get_source.sync_detailed(
-    "doi:10.1038/472410a",
-    client=client,
-    format_=RecordFormat.BIBLIOGRAPHY,
-    style="vancouver",
+# This generator reads every answer as JSON, so that only the request is its own here.
+request = get_source._get_kwargs(
+    "doi:10.1038/472410a", format_=RecordFormat.BIBLIOGRAPHY, style="vancouver"
 )
-print(cited.content.decode().strip())
+print(client.get_httpx_client().request(**request).text.strip())
