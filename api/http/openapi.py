@@ -121,7 +121,7 @@ def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
         return example("get_record")
     if name == "NewRecord":
         return {**example("get_record"), "possible_duplicates": []}
-    if name == "MergedOut":
+    if name == "Merged":
         return {**example("get_record"), "filled": [], "differences": []}
     if name == "RecordList":
         return {"data": [example("get_record")]}

@@ -76,7 +76,7 @@ def _has_version(status: str, method: str, operation: dict[str, Any]) -> bool:
         return status == "304" or (status == "200" and "304" in operation["responses"])
     schema = operation["responses"][status].get("content", {}).get("application/json", {})
     name = schema.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    return _is_done(status) and name in ("AnyRecord", "NewRecord")
+    return _is_done(status) and name in ("AnyRecord", "NewRecord", "Merged")
 
 
 # By the name of each header: whether a response with a status, to a method of an operation, may

@@ -54,7 +54,7 @@ from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.transfer import citation_matching
-from models.transfer.citation_matching import FieldDifference
+from models.transfer.citation_matching import CitationDifference
 from models.write import changes, review
 from models.write.changes import Change
 
@@ -88,7 +88,7 @@ class ParsedRecord(BaseModel):
     matched_by: str | None = Field(
         description="Identifier scheme, or title, year and first author."
     )
-    differences: list[FieldDifference] = Field(
+    differences: list[CitationDifference] = Field(
         description="Fields in which the stored source differs; nothing is merged."
     )
     errors: list[ProblemError] = Field(description="Why the entry cannot be used.")

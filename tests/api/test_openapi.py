@@ -11,11 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.http.openapi import FOLDER, REQUESTS, example, requests
-from api.main import create_app
+from api.main import SHOWN_HEADERS, create_app
 from api.settings import Settings
 from models.database.connections import file_url
 from tests.api import write_examples
-from tests.api.curating import Desk
+from tests.api.curating import CLAIM, Desk
 from tests.api.examples import BODIES, CURATING_EXAMPLES, EXAMPLES, KEY_EXAMPLES
 from tests.api.write_examples import WRITES, send
 from tests.databases import Store
@@ -148,3 +148,35 @@ def test_a_write_is_accepted_as_its_example_shows_it(
         document = any_document()
     answer = send(desk, document, operation, write.who)
     assert answer.is_success, answer.text
+
+
+def test_what_an_answer_has_in_its_head_is_declared(client: TestClient) -> None:
+    document = any_document()
+    for operation, path in {**EXAMPLES, "draw_badge": f"/v1/claims/{CLAIM}/badge.svg"}.items():
+        method, _, declared = write_examples.path_of(document, operation)
+        if method == "get":
+            for accept in ("application/json, image/svg+xml", "text/x-bibliography;q=1, */*;q=0.5"):
+                answer = client.get(path, headers={"Accept": accept})
+                names = {each.title() for each in answer.headers} & {
+                    each.title() for each in SHOWN_HEADERS
+                }
+                headers = declared["responses"]["200"]["headers"]
+                assert names <= {each.title() for each in headers}, operation
+                assert "Etag" in names or "ETag" not in headers, operation
+
+
+def test_each_schema_stands_once_and_by_a_name_that_generators_take() -> None:
+    document = any_document()
+    schemas = document["components"]["schemas"]
+    lists = [tuple(schema["enum"]) for schema in schemas.values() if "enum" in schema]
+    assert len(lists) == len(set(lists)) > 40
+    assert not {"Index", "Record", "Date"} & set(schemas)
+    assert all(name.isalnum() for name in schemas)
+    assert schemas["ClaimPage"]["properties"]["data"]["items"]["$ref"].endswith("/Claim")
+    assert {"id", "statement", "status", "note"} <= set(schemas["Claim"]["required"])
+    assert not {"evidence", "web_page"} & set(schemas["Claim"]["required"])
+    assert schemas["PartialClaim"]["properties"] == schemas["Claim"]["properties"]
+    assert "required" not in schemas["PartialClaim"]
+    text = json.dumps(document["paths"])
+    assert "*/*" not in text
+    assert '"enum"' not in text.replace('"enum": ["*"]', "").replace('"enum": ["body"]', "")
