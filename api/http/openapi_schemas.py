@@ -180,5 +180,6 @@ class Names:
             if self._schemas.get(name, own).get("enum") != own["enum"]:
                 name = place
             self._lists[terms] = name
-        self._schemas.setdefault(name, own)
+        if self._schemas.setdefault(name, own) != own and not terms:
+            raise ValueError(f"Two schemas have one name: {name}.")
         schema["$ref"] = PLACE + name

@@ -199,7 +199,7 @@ def check_past(value: str) -> str:
 
 
 _MOMENT_SCHEMA = named(
-    "Moment",
+    "PointInTime",
     "A time in UTC, or the beginning of one.",
     pattern=r"^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?)?)?$",
 )

@@ -18,6 +18,10 @@ from api.settings import Settings
 from models.core.dates import now
 from models.database.connections import file_url
 
+# Files of citations are sent as they are.
+for media_type in ("application/x-bibtex", "application/x-research-info-systems"):
+    schemathesis.serializer.alias(media_type, "text/plain")
+
 # The document is the same on every database, and making it opens none.
 DOCUMENT = create_app(
     Settings(database_url=file_url(Path(tempfile.gettempdir()) / "never-opened.db"))
