@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons
+# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make check-clients
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CLAIMS ?= 100000
 CORPUS ?=
 SCIFACT ?=
 
-.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons clean
+.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons check-clients clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -44,7 +44,13 @@ lock:
 	uv pip compile pyproject.toml --extra postgres --extra match --group build -c requirements/run.txt $(LOCK) -o requirements/match.txt
 	uv pip compile pyproject.toml --all-extras --group build -c requirements/match.txt $(LOCK) -o requirements/all.txt
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements/all.txt $(LOCK) -o requirements/dev.txt
+	uv pip compile tests/clients/requirements.in $(LOCK) -o tests/clients/requirements.txt
+	cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+# Holds the OpenAPI document against linters, generators and what they generate, from npm and PyPI.
+check-clients: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.clients.check
 
 # Writes the examples of the OpenAPI document anew from the seed content.
 examples: $(VENV)/dev.stamp

@@ -229,7 +229,12 @@ def create_app(settings: Settings) -> Application:
         description=f"{NOTICE} Every list is paged by `cursor`;"
         " every error is `application/problem+json`.",
         version=installed_version(),
-        license_info={"name": "MIT (code), CC0-1.0 (content)"},
+        license_info={
+            "name": "MIT (code) and CC0 1.0 (content)",
+            "identifier": "MIT AND CC0-1.0",
+        },
+        contact={"name": "The maintainers of Claimbase"},
+        servers=[{"url": "/", "description": "This server."}],
         openapi_url=None,  # `openapi.install` serves it.
         docs_url=None,
         redoc_url=None,

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
+from models.core.schema_names import SOMETIMES
 from models.read.id_lookup import look_up_ids
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -14,7 +15,9 @@ class WithNotFound(BaseModel):
     """A list that says which ids it did not find."""
 
     not_found: list[str] | None = Field(
-        default=None, description="With `id`: those that name no record."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="With `id`: those that name no record.",
     )
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from models.access.api_keys import redact_keys
 from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, NotFound, validation_faults
+from models.core.schema_names import NULL_OR_ABSENT, SOMETIMES, named
 from models.core.vocabulary import Term, Vocabulary
 from models.database.driver_errors import (
     is_damaged,
@@ -315,12 +316,25 @@ PROBLEMS = Vocabulary(
 class ProblemError(BaseModel):
     """One thing that is wrong."""
 
-    parameter: str | None = Field(default=None, description="Name of the query or path parameter.")
-    pointer: str | None = Field(default=None, description="JSON Pointer into the request's body.")
+    parameter: str | None = Field(
+        default=None,
+        json_schema_extra=NULL_OR_ABSENT,
+        description="Name of the query or path parameter.",
+    )
+    pointer: str | None = Field(
+        default=None,
+        json_schema_extra=NULL_OR_ABSENT,
+        description="JSON Pointer into the request's body.",
+    )
     code: str
     detail: str
     allowed: list[str] = Field(default=[], description="Valid values.")
-    suggestion: str | None = Field(default=None, description="The nearest valid value.")
+    suggestion: str | None = Field(
+        default=None, json_schema_extra=NULL_OR_ABSENT, description="The nearest valid value."
+    )
+
+
+Code = Annotated[str, named("ProblemCode", PROBLEMS.definition, enum=[*PROBLEM_TYPES])]
 
 
 class Problem(BaseModel):
@@ -330,12 +344,14 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    code: str
+    code: Code
     errors: list[ProblemError] = Field(
         default=[], description=f"What is wrong; at most {MOST_FAULTS} are listed."
     )
     more_errors: int | None = Field(
-        default=None, description="How many errors there are that are not listed."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="How many errors there are that are not listed.",
     )
     request_id: str
 

@@ -59,7 +59,9 @@ class FormatParameters(MarkParameters):
 
     offered: ClassVar[Mapping[str, Format]] = FORMATS
 
-    format: Annotated[str, pagination.choices("format", ["json", *FORMATS])] | None = Field(
+    format: (
+        Annotated[str, pagination.choices("format", ["json", *FORMATS], "RecordFormat")] | None
+    ) = Field(
         None,
         description="Overrides the Accept header. All formats but `json` return the sources.",
     )
@@ -143,13 +145,14 @@ class ListFormatParameters(FormatParameters):
 
     offered: ClassVar[Mapping[str, Format]] = {**IN_LINES, **FORMATS}
 
-    format: Annotated[str, pagination.choices("format", ["json", *IN_LINES, *FORMATS])] | None = (
-        Field(
-            None,
-            description="Overrides the Accept header. All formats but `json` return every match:"
-            " `jsonl` the records as JSON Lines, `csv` and `parquet` a table of them, the"
-            " others the sources.",
-        )
+    format: (
+        Annotated[str, pagination.choices("format", ["json", *IN_LINES, *FORMATS], "ListFormat")]
+        | None
+    ) = Field(
+        None,
+        description="Overrides the Accept header. All formats but `json` return every match:"
+        " `jsonl` the records as JSON Lines, `csv` and `parquet` a table of them, the others the"
+        " sources.",
     )
 
 

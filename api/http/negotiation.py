@@ -6,7 +6,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
-from api.http.errors import not_acceptable
+from api.http.errors import MEDIA_TYPE, not_acceptable
 from api.http.pagination import header
 
 # What was decided for a longer header is not remembered, since clients may send any.
@@ -126,10 +126,19 @@ def wants_lines(request: Request) -> bool:
     return media_type in LINES_TYPES
 
 
+def require_accepted(request: Request, offered: tuple[str, ...]) -> None:
+    """Raise NotAcceptable if the client takes none of the media types of a route's one format.
+
+    A client that names the type of problems reads what the document declares, and takes it.
+    """
+    accept = header(request, "accept")
+    if negotiate(accept, offered) is None and not qualities(accept or "").get(MEDIA_TYPE):
+        raise not_acceptable(offered)
+
+
 def json_accepted(request: Request) -> None:
     """Raise NotAcceptable if the client does not take JSON."""
-    if negotiate(header(request, "accept"), OFFERED) is None:
-        raise not_acceptable(OFFERED)
+    require_accepted(request, OFFERED)
 
 
 JsonAccepted = Depends(json_accepted)

@@ -2,24 +2,28 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import iter_route_contexts
 from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.http import pagination
+from api.http import openapi_schemas, pagination
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, Problem, responses
+from api.http.openapi_headers import HEADERS, headers_of
 from api.http.read_route import ReadRoute
 
 # The responses that are shown as examples: `make examples` writes them, and a test compares them
 # with the API.
 FOLDER = Path(__file__).parents[1] / "examples"
+# The requests that are shown as examples of writes, which a test sends.
+REQUESTS = FOLDER / "requests.json"
 # The example of a problem with each status.
 PROBLEM_OF_STATUS = {
     "400": ("unknown_parameter", "There is no parameter 'statsu' here. Did you mean 'status'?"),
@@ -63,6 +67,27 @@ PROBLEM_OF_STATUS = {
 }
 
 
+# What the operations of each tag are for, in the order of the document.
+TAGS = [
+    {"name": name, "description": description}
+    for name, description in (
+        ("claims", "Statements with their status, where they are stated, and what hangs on them."),
+        ("evidence", "What sources say about claims, graded, and as a matrix of both."),
+        ("sources", "The works that are cited, and files of citations."),
+        ("relations", "How claims hang together, and what would follow if one fell."),
+        ("time", "How a status came about, and how it changed."),
+        ("pictures", "The same as drawings, in SVG."),
+        ("vocabularies", "The terms, the topics, and the collections that records come from."),
+        ("changes", "What was changed, since a serial or as it happens."),
+        ("export", "All that is stored, as a file."),
+        ("curating", "Proposals, decisions and changes; each needs a key."),
+        ("keys", "The keys of those who write."),
+        ("index", "Where to begin, and the notice."),
+        ("health", "Whether the server is up and ready."),
+    )
+]
+
+
 def problem_example(status: str) -> dict[str, Any]:
     """Return an example of a problem with this status."""
     code, detail = PROBLEM_OF_STATUS[status]
@@ -83,14 +108,20 @@ def example(operation: str) -> Any:
     return json.loads((FOLDER / f"{operation}.json").read_text(encoding="utf-8"))
 
 
+@cache
+def requests() -> dict[str, Any]:
+    """Return the requests that are the examples of operations: their parameters and bodies."""
+    return dict(json.loads(REQUESTS.read_text(encoding="utf-8")))
+
+
 def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
     """Return the example of a response: one for all records, or the operation's own."""
     name = schema.get("$ref", "").rpartition("/")[2]
-    if name == "RecordOut":
+    if name == "AnyRecord":
         return example("get_record")
-    if name == "NewRecordOut":
+    if name == "NewRecord":
         return {**example("get_record"), "possible_duplicates": []}
-    if name == "MergedOut":
+    if name == "Merged":
         return {**example("get_record"), "filled": [], "differences": []}
     if name == "RecordList":
         return {"data": [example("get_record")]}
@@ -127,7 +158,6 @@ def install(app: FastAPI) -> None:
 
 
 def _make(app: FastAPI) -> dict[str, Any]:
-    _make_body_schemas(app)
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -135,30 +165,31 @@ def _make(app: FastAPI) -> dict[str, Any]:
         description=app.description,
         routes=app.routes,
         license_info=app.license_info,
+        contact=app.contact,
+        servers=app.servers,
+        tags=TAGS,
     )
-    schemas = document["components"]["schemas"]
-    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs"))
-    schemas["Problem"] = problem
+    components = document["components"]
+    answers = components["schemas"]
+    problem = Problem.model_json_schema(mode="serialization")
+    answers |= {**problem.pop("$defs"), "Problem": problem}
     # Errors in parameters are 400 here, so FastAPI's own shape of them is never sent.
     for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
+        answers.pop(name, None)
+    components["schemas"] = openapi_schemas.of_answers(answers) | openapi_schemas.of_bodies()
+    components["headers"] = HEADERS
+    components["responses"] = {}
+    names = openapi_schemas.Names(components["schemas"])
+    for name, schema in list(components["schemas"].items()):
+        names.move(schema, name)
     for path in document["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             _complete_operation(operation)
+            _name_schemas(operation, names)
+            _declare_headers(operation, method)
+            _share_responses(operation, components["responses"])
+    components["schemas"] = dict(sorted(components["schemas"].items()))
     return document
-
-
-def _make_body_schemas(app: FastAPI) -> None:
-    """Make the schemas of request bodies.
-
-    They are made now and not at each start, of which they would take a twentieth.
-    """
-    for context in iter_route_contexts(app.routes):
-        extra = getattr(context.original_route, "openapi_extra", None) or {}
-        for content in extra.get("requestBody", {}).get("content", {}).values():
-            if callable(content["schema"]):
-                content["schema"] = content["schema"]()
 
 
 def _complete_operation(operation: dict[str, Any]) -> None:
@@ -173,10 +204,58 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     if "security" in operation:
         for status, response in responses(401, 429).items():
             declared.setdefault(str(status), response)
+    operation.setdefault("security", [])
+    # A key has a role, but only OAuth 2 has scopes: where one is needed it is said in words.
+    for role in [role for scheme in operation["security"] for role in scheme.get("bearer", ())]:
+        operation["security"] = [{"bearer": []}]
+        operation["x-role"] = role
+        operation["description"] += f"\n\nNeeds a key of the role {role} or higher."
     for status, response in declared.items():
         for media_type, content in response.get("content", {}).items():
+            openapi_schemas.rename(content["schema"], openapi_schemas.answer_name)
             if media_type == MEDIA_TYPE:
                 content["example"] = problem_example(status)
             elif status in ("200", "201") and media_type == "application/json":
                 example = example_of_answer(operation["operationId"], content["schema"])
                 content["example"] = example
+    _give_request(operation, requests().get(operation["operationId"], {}))
+
+
+def _give_request(operation: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Add the request that is an operation's example to its parameters and its body."""
+    for parameter in operation.get("parameters", ()):
+        value = given.get("parameters", {}).get(parameter["name"])
+        if value is not None:
+            parameter["example"] = value
+            parameter["schema"].pop("examples", None)
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["example"] = given.get("body")
+
+
+def _name_schemas(operation: dict[str, Any], names: openapi_schemas.Names) -> None:
+    place = "".join(word.capitalize() for word in operation["operationId"].split("_"))
+    for parameter in operation.get("parameters", ()):
+        # A parameter is left out, never null.
+        schema = openapi_schemas.without_null(parameter["schema"])
+        if schema.get("default") in (None, [], ""):
+            schema.pop("default", None)
+        if schema.get("description") == parameter.get("description"):
+            schema.pop("description", None)
+        parameter["schema"] = schema
+        names.move(schema, place + parameter["name"].capitalize())
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for content in chain.from_iterable(each.get("content", {}).values() for each in bodies):
+        names.move(content["schema"], place)
+
+
+def _declare_headers(operation: dict[str, Any], method: str) -> None:
+    for status, response in operation["responses"].items():
+        response["headers"] = headers_of(status, method, operation)
+
+
+def _share_responses(operation: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Move what is said of a redirection or a problem to the components, where all are alike."""
+    for status, response in operation["responses"].items():
+        name = "NotModified" if status == "304" else f"Problem{status}"
+        if status >= "300" and response == shared.setdefault(name, response):
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}

@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
@@ -20,10 +20,11 @@ from sqlalchemy import Connection, Integer, Select
 from api.http.errors import ParameterError
 from api.settings import installed_version
 from models.core.errors import Fault
+from models.core.schema_names import SOMETIMES
 from models.core.types import clean_text
 from models.core.vocabulary import OneOf, Term, Vocabulary
 from models.read import facets, listings, references
-from models.read.filters import requested_parameters
+from models.read.filters import MatchMode, requested_parameters
 from models.read.search_results import MAX_RANKED, Search
 from models.records.serializers import Row
 
@@ -33,16 +34,23 @@ DAMAGED = "The cursor is damaged. Begin again without it."
 CACHE = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
 
-def choices(name: str, values: Sequence[str]) -> OneOf:
-    """Return the annotation of a parameter that takes one of these values."""
+def choices(name: str, values: Sequence[str], schema: str = "") -> OneOf:
+    """Return the annotation of a parameter that takes one of these values.
+
+    `schema` is the name of the values in the OpenAPI document; by default the parameter's.
+    """
     terms = tuple(Term(value, value, value) for value in values)
-    return OneOf(Vocabulary(name, name, name, terms))
+    about = f"What `{name}` takes."
+    return OneOf(Vocabulary(name, name, about, terms), schema or name.capitalize())
 
 
-def sorts(listing: listings.Listing, *more: str) -> OneOf:
-    """Return the annotation of a listing's `sort`: each name, also with a minus for descending."""
+def sorts(listing: listings.Listing, schema: str, *more: str) -> OneOf:
+    """Return the annotation of a listing's `sort`: each name, also with a minus for descending.
+
+    `schema` is the name of the values in the OpenAPI document.
+    """
     names = ("id", *listing.sorts, *more)
-    return choices("sort", [sign + name for name in names for sign in ("", "-")])
+    return choices("sort", [sign + name for name in names for sign in ("", "-")], schema)
 
 
 class Paging(BaseModel):
@@ -54,7 +62,7 @@ class Paging(BaseModel):
         max_length=6000,
         description="`page.next` of the page before, with the same filters and sort.",
     )
-    count: Annotated[str, choices("count", ["exact"])] | None = Field(
+    count: Annotated[str, choices("count", ["exact"], "CountMode")] | None = Field(
         None, description="`exact` adds `page.count`, the number of records on all pages."
     )
 
@@ -62,9 +70,7 @@ class Paging(BaseModel):
 class SearchOut(BaseModel):
     """How `q` was understood."""
 
-    match: Literal["all", "any"] = Field(
-        description="Whether all of its words are there, or any of them."
-    )
+    match: MatchMode = Field(description="Whether all of its words are there, or any of them.")
     beginning: bool = Field(
         description="Whether its last word is understood as the beginning of one, since no record"
         " has it as it is."
@@ -102,9 +108,13 @@ class Page(State):
     limit: int
     next: str | None = Field(description="Cursor of the next page; null at the end.")
     count: int | None = Field(
-        default=None, description="Number of records on all pages, where asked for."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="Number of records on all pages, where asked for.",
     )
-    search: SearchOut | None = Field(default=None, description="With `q`: how it was understood.")
+    search: SearchOut | None = Field(
+        default=None, json_schema_extra=SOMETIMES, description="With `q`: how it was understood."
+    )
 
 
 def header(request: Request, name: str) -> str | None:

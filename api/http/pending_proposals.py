@@ -14,6 +14,7 @@ from api.http.errors import ParameterError
 from api.http.list_formats import FormatParameters, LinesParameters, requested_format
 from models.access.api_keys import Key
 from models.core.errors import Fault
+from models.core.schema_names import SOMETIMES
 from models.write import review
 
 SUBMITTED = "submitted"
@@ -30,10 +31,13 @@ class WithProposals(BaseModel):
     """What `include=submitted` adds to an answer."""
 
     submitted: list[review.RecordOut] | None = Field(
-        default=None, description="What waits for review, where asked for, the oldest first."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="What waits for review, where asked for, the oldest first.",
     )
     submitted_more: bool | None = Field(
         default=None,
+        json_schema_extra=SOMETIMES,
         description="Whether more waits than is listed in `submitted`; `/v1/reviews` lists all.",
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from api.http.errors import KEY_ERRORS, responses
 from api.http.fair_share import run_in_thread
+from api.http.openapi_schemas import class_body
 from api.http.pagination import header
 from api.http.read_connection import database
 from api.http.request_body import has_body, read_json
@@ -116,14 +117,17 @@ ONCE = {
 
 def taking(
     *headers: Mapping[str, Any],
-    body: Mapping[str, Callable[[], Any]] | None = None,
+    body: Mapping[str, type[BaseModel] | dict[str, Any]] | None = None,
     required: bool = False,
 ) -> dict[str, Any]:
     """Return the OpenAPI declaration of a route's headers and body.
 
-    The body maps each media type to a function that returns its schema.
+    The body maps each media type to its class, or to its schema; see `openapi_schemas.body`.
     """
-    content = {media_type: {"schema": schema} for media_type, schema in (body or {}).items()}
+    content = {
+        media_type: {"schema": each if isinstance(each, dict) else class_body(each)}
+        for media_type, each in (body or {}).items()
+    }
     told = {"content": content, "required": True} if required else {"content": content}
     extra: dict[str, Any] = {"requestBody": told} if content else {}
     return {**extra, "parameters": [dict(header) for header in headers]} if headers else extra

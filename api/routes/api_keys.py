@@ -12,7 +12,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.read_connection import Reader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
-from api.http.write_transaction import in_turn
+from api.http.write_transaction import in_turn, taking
 from models.access import api_keys
 from models.access.api_keys import Key, KeyIn
 from models.core.errors import Fault
@@ -75,12 +75,7 @@ def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     status_code=201,
     response_model=NewKey,
     responses={**KEY_ERRORS, **responses(408, 413, 415, 422, 507)},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": KeyIn.model_json_schema}},
-        }
-    },
+    openapi_extra=taking(body={"application/json": KeyIn}, required=True),
 )
 async def create_key(request: Request, _admin: Admin) -> Response:
     """Create a key.

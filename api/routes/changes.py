@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from api.http import pagination
 from api.http.auth import Caller
-from api.http.errors import LIST_ERRORS, PLAIN_ERRORS, not_acceptable, responses
+from api.http.errors import LIST_ERRORS, PLAIN_ERRORS, responses
 from api.http.event_stream import BATCH, HEADERS, EventStream
-from api.http.negotiation import JsonAccepted, negotiate
+from api.http.negotiation import JsonAccepted, require_accepted
 from api.http.pagination import choices
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
@@ -40,7 +40,7 @@ STREAM_EXAMPLE = (
 class Included(ChangeFilters):
     """Filters on changes, and whether to include the whole records."""
 
-    include: Many[Annotated[str, choices("include", ["body"])]] = Field(
+    include: Many[Annotated[str, choices("include", ["body"], "ChangePart")]] = Field(
         NO_VALUES, description="`body` adds the whole record as it was after each change."
     )
 
@@ -164,8 +164,7 @@ def stream_changes(
     connection alive; if the filters excluded changes, it has an `id` without data. A key has no
     effect here, since it may be revoked while the stream is open.
     """
-    if negotiate(pagination.header(request, "accept"), (STREAM,)) is None:
-        raise not_acceptable((STREAM,))
+    require_accepted(request, (STREAM,))
     parameters, body = asked_for(query)
     change_feed.require_known(connection, parameters, change_feed.PUBLIC_REVISIONS)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, false
 
@@ -30,6 +30,7 @@ from api.tables import evidence as evidence_table
 from api.tables.formats import TableFormat
 from models.core.errors import Fault
 from models.core.notice import GENERAL, NOTICE, with_general
+from models.core.schema_names import SOMETIMES, partial_of
 from models.core.types import Text
 from models.projection import documents
 from models.read import facets, listings, references
@@ -47,24 +48,29 @@ from models.read.filters import (
 )
 from models.read.listings import RELEVANCE
 from models.read.search_results import HIGHLIGHT_PARTS, Search
+from models.records.assessment import AssessmentOut
+from models.records.claim import OccurrenceOut
 from models.records.evidence import EvidenceOut
+from models.records.relation import RelationOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
 from models.status import claim_aggregate
-from models.status.claim_aggregate import PARTS, ClaimOut, ClaimWhole
+from models.status.claim_aggregate import PARTS, ClaimOut
 
 router = APIRouter(prefix="/v1/claims", tags=["claims"], route_class=ReadRoute)
 
 ClaimSlug = Annotated[
     Text, Path(max_length=200, description="The claim's slug.", examples=["ccsvi-causes-ms"])
 ]
-ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS])]
-ClaimPart = Annotated[str, choices("include", PARTS)]
-EvidenceField = Annotated[str, choices("fields", [*EvidenceOut.model_fields])]
-ClaimPartOrSubmitted = Annotated[str, choices("include", [*PARTS, pending_proposals.SUBMITTED])]
-Submitted = Annotated[str, choices("include", [pending_proposals.SUBMITTED])]
-ClaimSort = Annotated[str, pagination.sorts(listings.CLAIMS, RELEVANCE)]
-EvidenceSort = Annotated[str, pagination.sorts(listings.EVIDENCE, RELEVANCE)]
+ClaimField = Annotated[str, choices("fields", [*ClaimOut.model_fields, *PARTS], "ClaimField")]
+ClaimPart = Annotated[str, choices("include", PARTS, "ClaimPart")]
+EvidenceField = Annotated[str, choices("fields", [*EvidenceOut.model_fields], "EvidenceField")]
+ClaimPartOrSubmitted = Annotated[
+    str, choices("include", [*PARTS, pending_proposals.SUBMITTED], "ClaimPartOrSubmitted")
+]
+Submitted = Annotated[str, choices("include", [pending_proposals.SUBMITTED], "Submitted")]
+ClaimSort = Annotated[str, pagination.sorts(listings.CLAIMS, "ClaimSort", RELEVANCE)]
+EvidenceSort = Annotated[str, pagination.sorts(listings.EVIDENCE, "EvidenceSort", RELEVANCE)]
 Fields = Many[ClaimField]
 
 
@@ -100,14 +106,53 @@ class AllClaimParameters(ClaimParameters):
     )
 
 
-class ClaimPage(pending_proposals.WithProposals, chosen_ids.WithNotFound):
-    """A page of claims; each holds what `fields` and `include` asked for."""
+def _sometimes(description: str) -> Any:
+    return Field(default=None, json_schema_extra=SOMETIMES, description=description)
 
-    data: list[dict[str, Any]] = Field(
-        description="Each a ClaimOut, with the parts of ClaimWhole that were asked for."
+
+class Claim(pending_proposals.WithProposals, ClaimOut):
+    """A claim: the parts are in a list where `include` asks for them, and in one claim alone."""
+
+    notice: str | None = Field(
+        description="In a list that of the claim, null where it has none; in one claim alone the"
+        " general notice, and after it that of the claim."
     )
+    occurrences: list[OccurrenceOut] = _sometimes("Where it is stated.")
+    evidence: list[EvidenceOut] = _sometimes(
+        "Accepted lines on the claim itself; those on a relation stand there."
+    )
+    sources: list[SourceOut] = _sometimes("Every source that the other parts name.")
+    relations: list[RelationOut] = _sometimes("Ties that start from this claim.")
+    assessments: list[AssessmentOut] = _sometimes("What named persons and bodies decided.")
+    highlight: search_parameters.Highlight = _sometimes(search_parameters.HIGHLIGHT)
+    web_page: str = _sometimes(
+        "Of one claim alone: the path of the page that shows the same to people."
+    )
+
+
+class PartialClaim(BaseModel):
+    """What `fields` chose of a claim."""
+
+    model_config = partial_of("Claim")
+
+
+class ClaimListing(pending_proposals.WithProposals, chosen_ids.WithNotFound):
+    """What is beside the claims of a page."""
+
     page: Page
     notice: str = Field(description=GENERAL)
+
+
+class ClaimPage(ClaimListing):
+    """A page of claims."""
+
+    data: list[Claim]
+
+
+class PartialClaimPage(ClaimListing):
+    """A page of claims with `fields`: each has what they chose."""
+
+    data: list[PartialClaim]
 
 
 CHOSEN = "Only these fields."
@@ -136,29 +181,36 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
-class ChosenFields(BaseModel):
-    """What `fields` chose of a record: of a claim as in ClaimWhole, of a line as in EvidenceOut."""
-
-    model_config = ConfigDict(extra="allow")
-
-
 class FoundEvidence(EvidenceOut):
     """A line of evidence as a list gives it."""
 
-    highlight: search_parameters.Highlight | None = Field(
-        default=None, description=search_parameters.HIGHLIGHT
-    )
+    highlight: search_parameters.Highlight = _sometimes(search_parameters.HIGHLIGHT)
 
 
-class EvidencePage(pending_proposals.WithProposals, chosen_ids.WithNotFound):
-    """A page of lines of evidence."""
+class PartialEvidence(BaseModel):
+    """What `fields` chose of a line of evidence."""
 
-    data: list[FoundEvidence | ChosenFields]
+    model_config = partial_of("FoundEvidence")
+
+
+class EvidenceListing(pending_proposals.WithProposals, chosen_ids.WithNotFound):
+    """What is beside the lines of evidence of a page."""
+
     page: Page
     notice: str = Field(description="The general notice, and after it that of the one claim asked.")
-    left_out: str | None = Field(
-        default=None, description="What a list across claims leaves out, and how to have it."
-    )
+    left_out: str = _sometimes("What a list across claims leaves out, and how to have it.")
+
+
+class EvidencePage(EvidenceListing):
+    """A page of lines of evidence."""
+
+    data: list[FoundEvidence]
+
+
+class PartialEvidencePage(EvidenceListing):
+    """A page of lines of evidence with `fields`: each has what they chose."""
+
+    data: list[PartialEvidence]
 
 
 # A filter by one of these leaves few claims to count.
@@ -168,7 +220,9 @@ FEW = frozenset({"external_id", "topic", "document", "source", "collection", "as
 class FacetParameters(ClaimFilters):
     """Which claims, and what to count them by."""
 
-    by: Many[Annotated[str, choices("by", [*facets.FACETS, *facets.FURTHER_FACETS])]] = Field(
+    by: Many[
+        Annotated[str, choices("by", [*facets.FACETS, *facets.FURTHER_FACETS], "FacetName")]
+    ] = Field(
         NO_VALUES,
         description=f"What to count by; by default all but {', '.join(facets.FURTHER_FACETS)}.",
     )
@@ -199,9 +253,7 @@ class Facets(BaseModel):
 
     total: int = Field(description="Records found.")
     data: dict[str, Facet]
-    search: pagination.SearchOut | None = Field(
-        default=None, description="With `q`: how it was understood."
-    )
+    search: pagination.SearchOut = _sometimes("With `q`: how it was understood.")
 
 
 def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
@@ -315,7 +367,7 @@ def _derived(
 
 @router.get(
     "",
-    response_model=ClaimPage,
+    response_model=ClaimPage | PartialClaimPage,
     responses=list_formats.responses(LIST_ERRORS, ListFormatParameters),
 )
 def list_claims(
@@ -376,12 +428,6 @@ class Times(Filters):
     known_at: PastMoment | None = Field(None, description=KNOWN_AT)
 
 
-class ClaimWithPage(ClaimWhole):
-    """A claim with all its parts, and where people read it."""
-
-    web_page: str = Field(description="Path of the page that shows the same to people.")
-
-
 class OneClaimParameters(Times, ClaimFormatParameters):
     """How much of the claim, as of when, and in which representation."""
 
@@ -395,7 +441,7 @@ class OneClaimParameters(Times, ClaimFormatParameters):
 
 @router.get(
     "/{claim}",
-    response_model=ClaimWithPage | ChosenFields,
+    response_model=Claim | PartialClaim,
     responses=list_formats.responses(RECORD_ERRORS, ClaimFormatParameters),
 )
 def get_claim(
@@ -525,7 +571,7 @@ def list_claim_sources(
 
 @router.get(
     "/{claim}/evidence",
-    response_model=EvidencePage,
+    response_model=EvidencePage | PartialEvidencePage,
     responses=list_formats.responses(RECORD_ERRORS, ListTableParameters),
 )
 def list_claim_evidence(

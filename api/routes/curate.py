@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from api.citations.clean import clean_source
-from api.http import read_connection
+from api.http import openapi_schemas, read_connection
 from api.http.auth import needs
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
@@ -231,18 +231,26 @@ def _take_back(kind: RecordType) -> Any:
     return take_back
 
 
-def schema_of(kind: RecordType, some: bool) -> Row:
+def body_of_kind(kind: RecordType, some: bool = False) -> Row:
+    """Return what stands for the schema of a record, or of some of its fields, in a document."""
+    name = kind.fields.__name__
+    name = name.removesuffix("In") + "Patch" if some else name
+    return openapi_schemas.body(name, partial(_schema_of, kind, some))
+
+
+def _schema_of(kind: RecordType, some: bool) -> Row:
     """Return the JSON schema of a body: the input class without the fields that a review sets."""
-    schema = kind.fields.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
+    schema = kind.fields.model_json_schema()
     schema["properties"] = {
         name: field for name, field in schema["properties"].items() if name not in REVIEW_FIELDS
     }
-    if some:
-        schema.pop("required", None)
-        schema["description"] = "The fields to change; null removes a field (RFC 7396)."
-    schema["title"] = f"{kind.name} {'patch' if some else 'record'}"
-    return dict(schema)
+    if not some:
+        return dict(schema)
+    required = schema.pop("required", [])
+    for name in schema["properties"].keys() - required:
+        schema["properties"][name] = openapi_schemas.with_null(schema["properties"][name])
+    description = "The fields to change; null removes a field (RFC 7396)."
+    return {**schema, "description": description}
 
 
 def _sentence(verb: str, kind: RecordType) -> str:
@@ -289,7 +297,7 @@ def _add(kind: RecordType, verb: str) -> None:
     endpoint.__signature__ = inspect.Signature([*own, *given])
     extra = taking(
         *headers,
-        body={media_type: partial(schema_of, kind, method == "PATCH")} if media_type else None,
+        body={media_type: body_of_kind(kind, method == "PATCH")} if media_type else None,
     )
     if media_type:
         extra["requestBody"]["required"] = True

@@ -21,11 +21,12 @@ from api.http.read_connection import Reader, ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import (
     CHOSEN,
-    ChosenFields,
     EvidenceField,
     EvidencePage,
     EvidenceParameters,
     Facets,
+    PartialEvidence,
+    PartialEvidencePage,
     SubmittedParameters,
     evidence_bytes,
     evidence_response,
@@ -53,7 +54,7 @@ class AllEvidenceParameters(AllEvidenceFilters, EvidenceParameters, SubmittedPar
 
 @router.get(
     "",
-    response_model=EvidencePage,
+    response_model=EvidencePage | PartialEvidencePage,
     responses=list_formats.responses(LIST_ERRORS, ListTableParameters),
 )
 def list_evidence(
@@ -106,7 +107,7 @@ class OneLineParameters(Filters):
 
 @router.get(
     "/{evidence}",
-    response_model=EvidenceOut | ChosenFields,
+    response_model=EvidenceOut | PartialEvidence,
     responses=RECORD_ERRORS,
     dependencies=[JsonAccepted],
 )

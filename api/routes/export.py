@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from api.http import pagination
 from api.http.body_chunks import ahead, pieces, streamed, to_fast_clients
 from api.http.clients import client_of
-from api.http.errors import LIST_ERRORS, Unavailable, not_acceptable
-from api.http.negotiation import LINES_TYPES, negotiate
+from api.http.errors import LIST_ERRORS, Unavailable
+from api.http.negotiation import LINES_TYPES, require_accepted
 from api.http.read_connection import database
 from api.http.read_route import ReadRoute
 from models.core.types import Slug
@@ -68,8 +68,7 @@ async def export(request: Request, query: Annotated[ExportParameters, Query()]) 
     repeated later. A client that takes less than 250,000 bytes a second (before compression) is cut
     off.
     """
-    if negotiate(pagination.header(request, "accept"), LINES_TYPES) is None:
-        raise not_acceptable(LINES_TYPES)
+    require_accepted(request, LINES_TYPES)
     exports: set[str] = request.app.state.exports
     client = client_of(request)
     if client in exports:

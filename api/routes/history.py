@@ -31,7 +31,7 @@ from models.records.revision import PUBLIC_STATES, RevisionOut, RevisionWhole, w
 from models.records.serializers import columns_of
 from models.status import claim_aggregate, explanation
 from models.status.claim_aggregate import ClaimAggregate
-from models.status.explanation import Difference, Explanation, Timeline
+from models.status.explanation import Explanation, StatusDifference, Timeline
 
 router = APIRouter(prefix="/v1", tags=["time"], dependencies=[JsonAccepted], route_class=ReadRoute)
 worded = APIRouter(prefix="/v1", tags=["time"], route_class=ReadRoute)
@@ -88,7 +88,9 @@ class HistoryParameters(Filters):
     """Which claims to count, and at which points in time."""
 
     topic: Many[Slug] = Field(NO_VALUES, description="Only claims with this topic (slug).")
-    by: Annotated[str, choices("by", ["year"])] = Field("year", description="The end of each year.")
+    by: Annotated[str, choices("by", ["year"], "Interval")] = Field(
+        "year", description="The end of each year."
+    )
 
 
 class YearCount(BaseModel):
@@ -107,7 +109,7 @@ class History(BaseModel):
 class RevisionParameters(Filters, Paging):
     """The page, and the order of revisions."""
 
-    sort: Many[Annotated[str, pagination.sorts(listings.REVISIONS)]] = Field(
+    sort: Many[Annotated[str, pagination.sorts(listings.REVISIONS, "RevisionSort")]] = Field(
         NO_VALUES, description="`id` is the serial."
     )
 
@@ -224,7 +226,7 @@ def require_known(found: ClaimAggregate, set_aside: explanation.SetAside) -> Non
                 raise ParameterError(detail, [fault])
 
 
-@router.get("/claims/{claim}/diff", response_model=Difference, responses=RECORD_ERRORS)
+@router.get("/claims/{claim}/diff", response_model=StatusDifference, responses=RECORD_ERRORS)
 def compare_days(
     request: Request,
     connection: ThreadReader,

@@ -13,13 +13,13 @@ from api.http.errors import LIST_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
 from api.http.write_transaction import read_input, taking
+from api.routes.claims import Claim
 from models.core.types import Strict, Text
 from models.projection import documents
 from models.read import listings
 from models.read.id_lookup import look_up_ids
 from models.records.evidence import EvidenceOut
 from models.records.record_types import batches
-from models.status.claim_aggregate import ClaimOut
 
 router = APIRouter(prefix="/v1", dependencies=[JsonAccepted], route_class=ParsedRoute)
 
@@ -39,7 +39,7 @@ class IdsIn(Strict):
 class LookedUpClaims(BaseModel):
     """The claims that ids name, in the order of the ids, and the ids that name none."""
 
-    data: list[ClaimOut]
+    data: list[Claim]
     not_found: list[str]
 
 
@@ -50,7 +50,7 @@ class LookedUpEvidence(BaseModel):
     not_found: list[str]
 
 
-TAKING = taking(body={"application/json": IdsIn.model_json_schema}, required=True)
+TAKING = taking(body={"application/json": IdsIn}, required=True)
 
 
 @router.post(

@@ -28,7 +28,7 @@ class Licences(BaseModel):
     )
 
 
-class Index(BaseModel):
+class EntryPoint(BaseModel):
     """What this is and where things are."""
 
     name: str = "Claimbase"
@@ -59,13 +59,13 @@ LINKS = {
 }
 
 
-@router.get("/v1", response_model=Index, responses=LIST_ERRORS)
+@router.get("/v1", response_model=EntryPoint, responses=LIST_ERRORS)
 def index(request: Request, connection: Reader) -> Response:
     """Return the links, the version, the serial, the licences and the notice."""
     etag = f'W/"s{listings.current_serial(connection)}-{installed_version()}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    answer = Index(
+    answer = EntryPoint(
         version=installed_version(), serial=listings.current_serial(connection), links=LINKS
     )
     return pagination.json_response(to_json(answer), etag)

@@ -17,6 +17,7 @@ from api.http.text_model import TextModel
 from api.http.write_transaction import read_input, taking
 from models.core import vocabularies as v
 from models.core.notice import GENERAL, NOTICE
+from models.core.schema_names import named
 from models.core.types import Strict, Text
 from models.read import matching
 from models.read.filters import AS_OF, Day
@@ -63,6 +64,16 @@ class MatchIn(Strict):
         return self
 
 
+MatchedText = Annotated[
+    Literal["statement", "wording", "quote"],
+    named("MatchedText", "Which text of a claim.", enum=["statement", "wording", "quote"]),
+]
+MatchMethod = Annotated[
+    Literal["words", "words_and_model"],
+    named("MatchMethod", "What compares texts.", enum=["words", "words_and_model"]),
+]
+
+
 class MatchedClaim(BaseModel):
     """A claim that a sentence may state."""
 
@@ -75,9 +86,7 @@ class MatchedClaim(BaseModel):
         " `method` says so, also by their meaning. No measure of truth."
     )
     is_exact: bool = Field(description="One of the two texts stands in the other as it is.")
-    matched: Literal["statement", "wording", "quote"] = Field(
-        description="What of the claim was like the sentence."
-    )
+    matched: MatchedText = Field(description="What of the claim was like the sentence.")
     text: str = Field(description="That text of the claim.")
     may_deny: list[str] = Field(
         description="Words of only one of the two texts that may turn the meaning round, such as"
@@ -99,7 +108,7 @@ class Matched(BaseModel):
     """The sentences in their order."""
 
     data: list[MatchedSentence]
-    method: Literal["words", "words_and_model"]
+    method: MatchMethod
     note: str | None = Field(description="Why it was by words alone, if it might have been better.")
     notice: str = Field(description=GENERAL)
 
@@ -111,7 +120,7 @@ class Matched(BaseModel):
         **{status: said for status, said in LIST_ERRORS.items() if status != 304},
         **responses(408, 413, 415, 422),
     },
-    openapi_extra=taking(body={"application/json": MatchIn.model_json_schema}, required=True),
+    openapi_extra=taking(body={"application/json": MatchIn}, required=True),
 )
 async def match_claims(request: Request) -> Response:
     """Say of each sentence of a text which claims it may state, with their status as of a day.

@@ -48,12 +48,13 @@ from api.routes.curate import Comment, Contributor
 from api.routes.review import MOST_RECORDS
 from models.access.api_keys import Key
 from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord
+from models.core.schema_names import named
 from models.read.filters import Filters
 from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
 from models.records.source import SourceIn
 from models.transfer import citation_matching
-from models.transfer.citation_matching import Difference
+from models.transfer.citation_matching import CitationDifference
 from models.write import changes, review
 from models.write.changes import Change
 
@@ -63,12 +64,13 @@ READABLE = list(formats.READ)
 
 
 Outcome = Literal["new", "matched", "reported"]
+OUTCOMES = get_args(Outcome)
 
 
 class ParseParameters(Filters):
     """The format of the file."""
 
-    format: Annotated[str, choices("format", READABLE)] | None = Field(
+    format: Annotated[str, choices("format", READABLE, "ReadFormat")] | None = Field(
         None, description="Detected by default."
     )
 
@@ -77,14 +79,16 @@ class ParsedRecord(BaseModel):
     """The result for one entry of the file."""
 
     line: int = Field(description="Line number in the file where the entry begins, from 1.")
-    outcome: Outcome
+    outcome: Annotated[
+        Outcome, named("ReadOutcome", "What an entry of a file is.", enum=[*OUTCOMES])
+    ]
     id: str | None = Field(
         description="Slug of the source that it matches, or that a new source would get."
     )
     matched_by: str | None = Field(
         description="Identifier scheme, or title, year and first author."
     )
-    differences: list[Difference] = Field(
+    differences: list[CitationDifference] = Field(
         description="Fields in which the stored source differs; nothing is merged."
     )
     errors: list[ProblemError] = Field(description="Why the entry cannot be used.")
@@ -111,19 +115,21 @@ LEAST_RATE = 100_000
 # The bytes of an answer: an ordinary one has as many as its file, but each difference from what is
 # stored tells both.
 MOST_ANSWER_BYTES = 8_000_000
-_FILE = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "*/*": {
-                "schema": {
-                    "type": "string",
-                    "description": "A file in one of the formats of `format`.",
-                }
-            }
-        },
-    }
-}
+# The file itself tells its format, so that each of these will do for each.
+_TYPES = (
+    "application/x-bibtex",
+    "application/x-research-info-systems",
+    "application/vnd.citationstyles.csl+json",
+    "application/xml",
+    "text/plain",
+)
+_FILE = taking(
+    body={
+        media_type: {"type": "string", "description": "A file in one of the formats of `format`."}
+        for media_type in _TYPES
+    },
+    required=True,
+)
 _IN_LINES: dict[str, Any] = {
     "description": "What became of each entry; with `Accept: application/jsonl` as lines",
     "content": {LINES_TYPES[0]: {"schema": {"type": "string"}}},
@@ -214,7 +220,6 @@ class Imported(Parsed):
 @router.post(
     "/sources:import",
     status_code=201,
-    tags=["curating"],
     response_model=Imported,
     responses={**NEW_ERRORS, **responses(400, 406), 200: _IN_LINES},
     openapi_extra={**_FILE, **taking(ONCE)},
@@ -527,7 +532,7 @@ def _records(parsed: ParsedFile) -> Iterator[citation_matching.Record]:
 
 
 def _counts(tally: Mapping[Outcome, int]) -> dict[str, int]:
-    return {outcome: tally[outcome] for outcome in get_args(Outcome)}
+    return {outcome: tally[outcome] for outcome in OUTCOMES}
 
 
 def _in_order(

@@ -9,8 +9,8 @@ from pydantic_core import from_json
 
 from api.http import pagination
 from api.http.errors import MEDIA_TYPE as PROBLEM
-from api.http.errors import RECORD_ERRORS, not_acceptable
-from api.http.negotiation import negotiate
+from api.http.errors import RECORD_ERRORS
+from api.http.negotiation import negotiate, require_accepted
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.pictures.badge import badge_svg, missing_badge_svg
@@ -87,8 +87,7 @@ def _picture(content: bytes, etag: str, cache: Mapping[str, str] = pagination.CA
 
 
 def _accepts_pictures(request: Request) -> None:
-    if negotiate(pagination.header(request, "accept"), (SVG,)) is None:
-        raise not_acceptable((SVG,))
+    require_accepted(request, (SVG,))
 
 
 @router.get("/{claim}/timeline.svg", response_class=Response, responses=PICTURE)

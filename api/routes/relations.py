@@ -33,9 +33,9 @@ class WalkParameters(Filters):
     """How far to follow relations, in which direction, and of which types."""
 
     depth: Depth = 1
-    direction: Annotated[str, choices("direction", ["outgoing", "incoming", "both"])] = Field(
-        "both", description="Follow relations forwards, backwards, or both."
-    )
+    direction: Annotated[
+        str, choices("direction", ["outgoing", "incoming", "both"], "WalkDirection")
+    ] = Field("both", description="Follow relations forwards, backwards, or both.")
     type: Many[v.RelationType] = Field(NO_VALUES, description="Only relations of these types.")
 
 

@@ -14,7 +14,7 @@ from api.http import pagination
 from api.http.auth import Caller, needs
 from api.http.errors import KEY_ERRORS, RECORD_ERRORS, responses
 from api.http.negotiation import JsonAccepted
-from api.http.pagination import Page, Paging, choices
+from api.http.pagination import Page, Paging
 from api.http.read_connection import Reader, ThreadReader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.write_transaction import (
@@ -30,7 +30,7 @@ from api.http.write_transaction import (
     taking,
     write,
 )
-from api.routes.curate import cleaned, judged_new, schema_of, told
+from api.routes.curate import body_of_kind, cleaned, judged_new, told
 from models.access.api_keys import Key, redact_keys
 from models.access.proposal_ownership import proposed_by
 from models.core import vocabularies as v
@@ -142,9 +142,7 @@ class ReviewPage(BaseModel):
 class ReviewParameters(Filters, Paging):
     """Filters and page of the review queue."""
 
-    kind: Many[Annotated[str, choices("kind", list(RECORD_TYPES))]] = Field(
-        NO_VALUES, description="Only records of these kinds."
-    )
+    kind: Many[v.RecordKind] = Field(NO_VALUES, description="Only records of these kinds.")
     claim: Text | None = Field(None, max_length=100, description="Only this claim and its parts.")
     proposed_by: Text | None = Field(None, max_length=100, description="Only by this proposer.")
     state: Many[v.ReviewState] = Field(
@@ -175,12 +173,8 @@ def _kind(name: str) -> RecordType:
     return RECORD_TYPES[name]
 
 
-def _line_schema() -> dict[str, Any]:
-    return schema_of(RECORD_TYPES["evidence"], some=False)
-
-
 def _takes(model: type[Strict], *headers: Mapping[str, Any]) -> dict[str, Any]:
-    return taking(*headers, ONCE, body={"application/json": model.model_json_schema})
+    return taking(*headers, ONCE, body={"application/json": model})
 
 
 @reads.get("/reviews", response_model=ReviewPage, responses={**KEY_ERRORS, **responses(404)})
@@ -442,7 +436,9 @@ def _previewed(connection: Connection, caller: Key, evidence: str) -> Preview:
     "/claims/{claim}/evidence:preview",
     response_model=Preview,
     responses=NEW_ERRORS,
-    openapi_extra=taking(body={"application/json": _line_schema}, required=True),
+    openapi_extra=taking(
+        body={"application/json": body_of_kind(RECORD_TYPES["evidence"])}, required=True
+    ),
 )
 async def preview_new_evidence(
     request: Request, caller: Contributor, claim: Annotated[Text, Path(max_length=300)]

@@ -34,7 +34,7 @@ class LookupIn(Strict):
     identifiers: list[Text] = Field(min_length=1, max_length=MOST_IDENTIFIERS)
 
 
-class FoundSource(BaseModel):
+class LookedUpSource(BaseModel):
     """A source, and the identifiers of the request that name it."""
 
     given: list[str]
@@ -51,7 +51,7 @@ class UnreadableOut(BaseModel):
 class Lookup(BaseModel):
     """What became of each identifier: it is named once in all of this."""
 
-    data: list[FoundSource]
+    data: list[LookedUpSource]
     not_found: list[str] = Field(description="No source has this identifier.")
     unreadable: list[UnreadableOut] = Field(description="This is no identifier.")
     left_off: list[str] = Field(
@@ -66,7 +66,7 @@ class Lookup(BaseModel):
         **{status: said for status, said in LIST_ERRORS.items() if status != 304},
         **responses(408, 413, 415, 422),
     },
-    openapi_extra=taking(body={"application/json": LookupIn.model_json_schema}, required=True),
+    openapi_extra=taking(body={"application/json": LookupIn}, required=True),
 )
 async def lookup_sources(request: Request) -> Response:
     """Look up to 1,000 sources up by their identifiers. The answer says which it did not find, and

@@ -124,7 +124,7 @@ def _judge(text: str) -> str:
     responses=WRITE_ERRORS,
     openapi_extra=taking(
         IF_MATCH,
-        body={TEXT: lambda: {"type": "string", "maxLength": MAX_TEXT}},
+        body={TEXT: {"type": "string", "maxLength": MAX_TEXT}},
         required=True,
     ),
 )

@@ -16,8 +16,15 @@ from api.http.list_formats import FormatParameters, ListFormatParameters
 from api.http.pagination import Page, Paging
 from api.http.read_connection import Reader, ThreadReader
 from api.http.read_route import ReadRoute
-from api.routes.claims import ClaimPage, ClaimParameters, SubmittedParameters, claims_response
+from api.routes.claims import (
+    ClaimPage,
+    ClaimParameters,
+    PartialClaimPage,
+    SubmittedParameters,
+    claims_response,
+)
 from api.routes.source_lookup import UnreadableOut, told
+from models.core.schema_names import SOMETIMES
 from models.core.types import Text
 from models.read import listings
 from models.read.filters import (
@@ -52,8 +59,8 @@ class ReferenceConvertor(PathConvertor):
 
 register_url_convertor("reference", ReferenceConvertor())
 
-SourceSort = Annotated[str, pagination.sorts(listings.SOURCES, RELEVANCE)]
-OwnSourceSort = Annotated[str, pagination.sorts(listings.SOURCES)]
+SourceSort = Annotated[str, pagination.sorts(listings.SOURCES, "SourceSort", RELEVANCE)]
+OwnSourceSort = Annotated[str, pagination.sorts(listings.SOURCES, "OwnSourceSort")]
 SourceReference = Annotated[
     Text,
     Path(
@@ -94,7 +101,7 @@ class FoundSource(SourceOut):
     """A source as a list gives it."""
 
     highlight: search_parameters.Highlight | None = Field(
-        default=None, description=search_parameters.HIGHLIGHT
+        default=None, json_schema_extra=SOMETIMES, description=search_parameters.HIGHLIGHT
     )
 
 
@@ -110,10 +117,14 @@ class SourcePage(pending_proposals.WithProposals):
     data: list[FoundSource]
     page: Page
     not_found: list[str] | None = Field(
-        default=None, description="With `id` or `identifier`: those that name no source."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="With `id` or `identifier`: those that name no source.",
     )
     unreadable: list[UnreadableOut] | None = Field(
-        default=None, description="With `identifier`: what is no identifier."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="With `identifier`: what is no identifier.",
     )
 
 
@@ -203,7 +214,7 @@ def list_sources_of_claims(
 # A DOI contains slashes, so the longer path has to be tried first.
 @router.get(
     "/{source:reference}/claims",
-    response_model=ClaimPage,
+    response_model=ClaimPage | PartialClaimPage,
     responses=list_formats.responses(RECORD_ERRORS, ListFormatParameters),
 )
 def list_source_claims(

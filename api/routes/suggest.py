@@ -1,6 +1,6 @@
 """Suggestions while somebody types."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -11,12 +11,16 @@ from api.http.errors import LIST_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
+from models.core.schema_names import SOMETIMES
 from models.read import search_results
 from models.read.filters import NO_VALUES, Filters, Many, SearchText
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
 
 KINDS = ("topic", "claim", "source")
+
+
+SuggestionKind = Annotated[str, pagination.choices("kind", KINDS, "SuggestionKind")]
 
 
 class SuggestParameters(Filters):
@@ -29,24 +33,25 @@ class SuggestParameters(Filters):
         "there is nothing to suggest.",
         examples=["mult"],
     )
-    kind: Many[Annotated[str, pagination.choices("kind", KINDS)]] = Field(
-        NO_VALUES, description="Only these kinds of record."
-    )
+    kind: Many[SuggestionKind] = Field(NO_VALUES, description="Only these kinds of record.")
 
 
 class Suggestion(BaseModel):
     """A record that may be meant."""
 
-    kind: Literal["topic", "claim", "source"]
+    kind: SuggestionKind
     id: str
     label: str = Field(description="A topic's label, a claim's statement, a source's title.")
     wording: str | None = Field(
         default=None,
+        json_schema_extra=SOMETIMES,
         description="Another wording of a claim, in which words begin so where its statement's"
         " do not.",
     )
     citation: str | None = Field(
-        default=None, description="A source in short form, such as 'Doepp et al. 2010'."
+        default=None,
+        json_schema_extra=SOMETIMES,
+        description="A source in short form, such as 'Doepp et al. 2010'.",
     )
 
 

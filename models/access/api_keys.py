@@ -22,10 +22,10 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.dates import format_timestamp, now
+from models.core.dates import Timestamp, format_timestamp, now
 from models.core.errors import ClaimbaseError, Fault, NotFound, describe_faults, invalid_record
 from models.core.types import Strict, Text, is_blank
-from models.core.vocabulary import OneOf, vocabulary_check
+from models.core.vocabulary import vocabulary_check
 from models.database.prepared_statements import fetch_first
 from models.records.serializers import Row, columns_of, table
 
@@ -154,7 +154,7 @@ class KeyIn(Strict):
         description="Who uses it. It becomes the actor of what is written with it; two keys of "
         "one name are one person."
     )
-    role: Annotated[str, OneOf(v.ROLES)]
+    role: v.Role
     expires: Annotated[str | None, BeforeValidator(check_expiry)] = Field(
         default=None,
         description="A day from whose beginning (UTC) it is good for nothing, or a number of "
@@ -182,10 +182,10 @@ class Key(Strict):
 
     id: str = Field(description="The part of the key that may be told.")
     name: str
-    role: Annotated[str, OneOf(v.ROLES)]
-    created: str = Field(description="UTC.")
-    expires: str | None = Field(description="UTC; from then on it is good for nothing.")
-    revoked: str | None = Field(description="UTC; since then it is good for nothing.")
+    role: v.Role
+    created: Timestamp
+    expires: Timestamp | None = Field(description="UTC; from then on it is good for nothing.")
+    revoked: Timestamp | None = Field(description="UTC; since then it is good for nothing.")
 
     def may(self, role: str) -> bool:
         """Return whether the key has this role or a higher one."""

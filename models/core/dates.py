@@ -5,8 +5,10 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
+
+from models.core.schema_names import named
 
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
@@ -39,11 +41,15 @@ def _is_partial_date(value: str) -> bool:
     return 1 <= day <= calendar.monthrange(year, month)[1]
 
 
-PartialDate = Annotated[
-    str,
-    BeforeValidator(check_partial_date),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}),
-]
+PARTIAL_DATE = named(
+    "PartialDate",
+    "A date as exact as it is known: YYYY, YYYY-MM or YYYY-MM-DD.",
+    pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$",
+)
+PartialDate = Annotated[str, BeforeValidator(check_partial_date), PARTIAL_DATE]
+# What answers hold; both are text that was checked when it was stored.
+WholeDate = Annotated[str, named("Day", "A day, YYYY-MM-DD.", format="date")]
+Timestamp = Annotated[str, named("Timestamp", "A time in UTC.", format="date-time")]
 
 
 def last_day_of(partial_date: str) -> str:

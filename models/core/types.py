@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 from sqlmodel import Field, SQLModel
+
+from models.core.schema_names import named
 
 # Every constraint has a name, so that a migration can drop it in either database.
 SQLModel.metadata.naming_convention = {
@@ -140,8 +142,11 @@ def _check_language(value: str) -> str:
 LanguageTag = Annotated[
     Text,
     AfterValidator(_check_language),
-    WithJsonSchema(
-        {"type": "string", "pattern": f"^{_LANGUAGE.pattern}$", "maxLength": _LANGUAGE_LENGTH}
+    named(
+        "LanguageTag",
+        "A BCP 47 tag.",
+        pattern=f"^{_LANGUAGE.pattern}$",
+        maxLength=_LANGUAGE_LENGTH,
     ),
 ]
 
@@ -181,7 +186,12 @@ def check_slug(value: object) -> object:
 Slug = Annotated[
     str,
     BeforeValidator(check_slug),
-    WithJsonSchema({"type": "string", "pattern": f"^{SLUG.pattern}$", "maxLength": SLUG_LENGTH}),
+    named(
+        "Slug",
+        "Lower-case letters and digits joined by single hyphens.",
+        pattern=f"^{SLUG.pattern}$",
+        maxLength=SLUG_LENGTH,
+    ),
 ]
 
 

@@ -9,6 +9,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from sqlalchemy import CheckConstraint
 
+from models.core.schema_names import ABOUT, NAME
+
 
 @dataclass(frozen=True)
 class Term:
@@ -44,9 +46,13 @@ class Vocabulary:
 
 @dataclass(frozen=True, eq=False)
 class OneOf:
-    """Annotates a string that must be a term of the vocabulary. The error lists the terms."""
+    """Annotates a string that must be a term of the vocabulary. The error lists the terms.
+
+    `name` is that of its schema in the OpenAPI document.
+    """
 
     vocabulary: Vocabulary
+    name: str
 
     def __get_pydantic_core_schema__(
         self, _source: Any, _handler: GetCoreSchemaHandler
@@ -59,7 +65,8 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.vocabulary.ids)}
+        terms = list(self.vocabulary.ids)
+        return {"type": "string", "enum": terms, NAME: self.name, ABOUT: self.vocabulary.definition}
 
     def check(self, value: str) -> str:
         if value not in self.vocabulary.ids:

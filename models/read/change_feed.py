@@ -7,7 +7,7 @@ comes after it misses nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault
 from models.core.types import Slug
-from models.core.vocabulary import OneOf
 from models.read.filters import NO_VALUES, Filters, Many
 from models.read.listings import current_serial, revision
 from models.read.references import refuse_unknown, unknown_value
@@ -43,9 +42,7 @@ class ChangeFilters(Filters):
     A withheld change meets a filter only by its kind, so that no filter discloses more of it.
     """
 
-    kind: Many[Annotated[str, OneOf(v.RECORD_KINDS)]] = Field(
-        NO_VALUES, description="Kind of record."
-    )
+    kind: Many[v.RecordKind] = Field(NO_VALUES, description="Kind of record.")
     claim: Many[Slug] = Field(
         NO_VALUES, description="The claim itself and what hangs on it (slug)."
     )

@@ -31,7 +31,8 @@ from sqlalchemy import (
 from sqlalchemy import cast as cast_to
 
 from models.core import vocabularies as v
-from models.core.dates import check_partial_date, last_day_of, now
+from models.core.dates import PARTIAL_DATE, check_partial_date, last_day_of, now
+from models.core.schema_names import named
 from models.core.types import MAX_INTEGER, SLUG, Slug, Text, is_slug
 from models.projection.tables import (
     ClaimDocument,
@@ -42,7 +43,7 @@ from models.projection.tables import (
 )
 from models.records.claim import Topic
 from models.records.collection import Collection
-from models.records.evidence import Evidence, PooledSource
+from models.records.evidence import BearsOn, Evidence, PooledSource
 from models.records.identifiers import IDENTIFIER_FORMATS
 from models.records.serializers import table
 from models.records.source import (
@@ -203,8 +204,10 @@ def check_past(value: str) -> str:
     return value
 
 
-_MOMENT_SCHEMA = WithJsonSchema(
-    {"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?)?)?$"}
+_MOMENT_SCHEMA = named(
+    "PointInTime",
+    "A time in UTC, or the beginning of one.",
+    pattern=r"^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?)?)?$",
 )
 Moment = Annotated[str, AfterValidator(check_moment), _MOMENT_SCHEMA]
 PastMoment = Annotated[
@@ -227,7 +230,7 @@ def _end(value: object) -> object:
 Day = Annotated[
     str,
     BeforeValidator(_end),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{4}(-\d{2}(-\d{2})?)?$"}),
+    PARTIAL_DATE,
 ]
 # A day in part: as a bound from which on it counts from its beginning, which its text sorts before.
 FirstDay = Annotated[
@@ -258,11 +261,17 @@ MATCH = (
 )
 
 
+MatchMode = Annotated[
+    Literal["all", "any"],
+    named("MatchMode", "How many of the words of `q` must be there.", enum=["all", "any"]),
+]
+
+
 class SearchFilter(Filters):
     """What to search for."""
 
     q: SearchText | None = Field(None, description=Q)
-    match: Literal["all", "any"] | None = Field(None, description=MATCH)
+    match: MatchMode | None = Field(None, description=MATCH)
 
 
 class LineFilters(Filters):
@@ -375,7 +384,7 @@ class EvidenceFilters(SearchFilter):
         None, alias="level.lte", description="At this level or better (1 is best)."
     )
     direction: Many[v.Direction] = Field(NO_VALUES, description="Which side the line takes.")
-    bears_on: Literal["claim", "relation"] | None = Field(
+    bears_on: BearsOn | None = Field(
         None, description="Whether it bears on the claim, or on a relation of it."
     )
     directness: Many[v.Directness] = Field(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import FiniteFloat, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,8 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.dates import PartialDate, Timestamp, WholeDate
+from models.core.schema_names import named
 from models.core.types import (
     MAX_INTEGER,
     REPLACED_BY_DESCRIPTION,
@@ -55,6 +57,12 @@ TIMES_GIVEN = {"graded_down": 2, "graded_up": 1}
 # Designs that sum up other studies.
 REVIEWS = ("systematic_review", "meta_analysis", "narrative_review")
 RANDOMISED = ("randomised_trial", "sham_controlled_trial")
+
+
+BearsOn = Annotated[
+    Literal["claim", "relation"],
+    named("BearsOn", "What a line of evidence is on.", enum=["claim", "relation"]),
+]
 
 
 class Effect(Strict):
@@ -132,7 +140,7 @@ class PooledStudy(Strict):
     source: Slug
     work: Slug = Field(description="The source that stands for all versions of it.")
     integrity: v.Integrity
-    integrity_date: str | None
+    integrity_date: PartialDate | None
 
 
 def _repeated(items: Sequence[str], most: int = 1) -> str | None:
@@ -399,9 +407,7 @@ class EvidenceOut(EvidenceIn):
 
     id: str = Field(description="The claim's slug, a colon and the line's key.")
     claim: str
-    bears_on: Literal["claim", "relation"] = Field(
-        description="Whether it bears on the claim, or on a relation of it."
-    )
+    bears_on: BearsOn = Field(description="Whether it bears on the claim, or on a relation of it.")
     ratings_compared: list[ComparedRating] = compared_ratings_field()
     work: str = Field(
         description="The source that stands for all versions of its source: lines of one work are "
@@ -410,7 +416,7 @@ class EvidenceOut(EvidenceIn):
     pooled: list[PooledStudy] = Field(description="The sources in `pools`, as they stand.")
     citation: str = Field(description="Short form of the source, such as 'Doepp et al. 2010'.")
     year: int | None = Field(description="Year of publication; null where it is not known.")
-    published: str = Field(
+    published: WholeDate = Field(
         description="From when the line counts in evidence time, YYYY-MM-DD: the last day that "
         "the source's date can mean, "
         "or the day on which an undated source was recorded here."
@@ -418,10 +424,10 @@ class EvidenceOut(EvidenceIn):
     integrity: v.Integrity = Field(
         description="What is announced about the source; a retracted one counts no more."
     )
-    integrity_date: str | None = Field(description="When that was announced.")
+    integrity_date: PartialDate | None = Field(description="When that was announced.")
     date_inferred: bool = Field(
         description="True where that day is inferred: the source is undated, or its date is a "
         "curator's inference."
     )
-    created: str
-    updated: str
+    created: Timestamp
+    updated: Timestamp

@@ -1,7 +1,7 @@
 """Revisions, each of which records one change, and the serial that orders them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -17,8 +17,9 @@ from sqlalchemy import (
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.dates import Timestamp
 from models.core.types import Strict
-from models.core.vocabulary import OneOf, vocabulary_check
+from models.core.vocabulary import vocabulary_check
 from models.database.prepared_statements import fetch_first
 
 
@@ -185,15 +186,13 @@ class RevisionOut(Strict):
         description="Kind and id of the record, such as `claim/ccsvi-causes-ms`; null where the "
         "change is withheld."
     )
-    kind: Annotated[str, OneOf(v.RECORD_KINDS)]
+    kind: v.RecordKind
     claim: str | None = Field(description="The claim that the record is, or is a part of.")
-    action: Annotated[str, OneOf(v.ACTIONS)]
+    action: v.Action
     actor: str | None = Field(description="Who did it; null where the change is withheld.")
-    at: str = Field(description="UTC.")
+    at: Timestamp
     comment: str | None
-    state: Annotated[str, OneOf(v.REVIEW_STATES)] = Field(
-        description="Where the record stands after the change."
-    )
+    state: v.ReviewState = Field(description="Where the record stands after the change.")
     change: int = Field(
         description="Serial of the first change that was made together with this one."
     )

@@ -14,7 +14,7 @@ from sqlmodel import Field
 
 from models.core import vocabularies as v
 from models.core.addresses import Licence, WebAddress
-from models.core.dates import PartialDate, last_day_of
+from models.core.dates import PartialDate, Timestamp, WholeDate, last_day_of
 from models.core.types import (
     MAX_INTEGER,
     REPLACED_BY_DESCRIPTION,
@@ -494,12 +494,12 @@ class SourceOut(SourceIn):
 
     citation: str = Field(description="Short form for people, such as 'Doepp et al. 2010'.")
     year: int | None
-    published: str = Field(
+    published: WholeDate = Field(
         description="Last day on which it can first have been published, YYYY-MM-DD."
     )
     revision: int = Field(description="Serial of the change that last touched it; also its ETag.")
-    created: str
-    updated: str
+    created: Timestamp
+    updated: Timestamp
 
 
 def citation_of(source: Mapping[str, Any], year: int | None) -> str:

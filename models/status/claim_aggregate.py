@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from pydantic import BaseModel, Field
 
 from models.core import vocabularies as v
-from models.core.dates import last_day_of
+from models.core.dates import Timestamp, WholeDate, last_day_of
 from models.core.errors import NotFound
 from models.core.notice import WITH_OWN
 from models.core.types import Strict
@@ -64,7 +64,7 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
     status_rule: str = Field(
         description="Name of the rule that decided; see the vocabulary status-rules."
     )
-    status_since: str = Field(
+    status_since: WholeDate = Field(
         description="First day of evidence time with this status, YYYY-MM-DD."
     )
     status_since_inferred: bool = Field(
@@ -82,7 +82,7 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
     evidence_level: v.EvidenceLevel | None = Field(
         description="Best level among the counted lines, as graded."
     )
-    evidence_until: str | None = Field(
+    evidence_until: WholeDate | None = Field(
         description="Publication day of the newest accepted line that is dated:"
         " the status is as of then."
     )
@@ -107,8 +107,8 @@ class ClaimStamps(BaseModel):
     revision: int = Field(
         description="Serial of the last change to anything in this document; also its ETag."
     )
-    created: str
-    updated: str
+    created: Timestamp
+    updated: Timestamp
 
 
 # Pydantic takes the fields of the last base first.

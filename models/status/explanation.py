@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.dates import WholeDate
 from models.core.notice import WITH_OWN, with_general
 from models.core.types import Slug, Strict
 from models.core.vocabulary import Term, Vocabulary
@@ -65,7 +66,7 @@ class EvidenceBrief(Strict):
     year: int | None = Field(
         description="Null where the source is undated; it then counts from the day it was recorded."
     )
-    published: str
+    published: WholeDate
     independence_group: Slug
     work: Slug
 
@@ -224,8 +225,8 @@ class TimelinePeriod(Strict):
     status_rule: str
     sentence: str
     certainty: v.Certainty | None
-    starts: str
-    ends: str | None = Field(description="First day after it; null where it lasts.")
+    starts: WholeDate
+    ends: WholeDate | None = Field(description="First day after it; null where it lasts.")
     new: list[EvidenceBrief] = Field(
         description="Lines that count from its first day on and made the change."
     )
@@ -247,13 +248,13 @@ class Timeline(Strict):
 class Moment(Strict):
     """A claim's status on a day; null where it was not stated by then."""
 
-    as_of: str
+    as_of: WholeDate
     status: v.Status | None
     status_rule: str | None
     certainty: v.Certainty | None
 
 
-class Difference(Strict):
+class StatusDifference(Strict):
     """What changed between two days, and why."""
 
     claim: str
@@ -349,14 +350,14 @@ def timeline(aggregate: ClaimAggregate) -> Timeline:
     )
 
 
-def compare(aggregate: ClaimAggregate, first: str, second: str) -> Difference:
+def compare(aggregate: ClaimAggregate, first: str, second: str) -> StatusDifference:
     """Tell what changed between two days (YYYY-MM-DD), the first not after the second."""
     rows = {row["key"]: row for row in aggregate.evidence}
     before, after = (_moment(aggregate, day) for day in (first, second))
     kind = aggregate.claim["kind"]
     decision = decide(kind, aggregate.lines, second)
     parts = parts_by_key(aggregate.lines, decision)
-    return Difference(
+    return StatusDifference(
         claim=aggregate.claim["id"],
         statement=aggregate.claim["statement"],
         before=before,

@@ -6,6 +6,7 @@ from typing import Any
 from sqlmodel import Field
 
 from models.core import vocabularies as v
+from models.core.dates import PartialDate, WholeDate
 from models.core.types import Slug, Strict
 from models.records.serializers import Row
 from models.status.body_of_evidence import grade
@@ -21,7 +22,7 @@ class MatrixCell(Strict):
     source: Slug
     citation: str
     year: int | None
-    published: str
+    published: WholeDate
     direction: v.Direction
     level: v.EvidenceLevel
     question: v.Question | None
@@ -37,7 +38,7 @@ class MatrixCell(Strict):
     study_design: v.StudyDesign
     sample_size: int | None
     integrity: v.Integrity
-    integrity_date: str | None
+    integrity_date: PartialDate | None
     independence_group: Slug
     work: Slug
 

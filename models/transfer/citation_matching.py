@@ -50,7 +50,7 @@ NOT_COMPARED = (
 )
 
 
-class Difference(Strict):
+class CitationDifference(Strict):
     """A field in which an imported record differs from the stored source that it matches."""
 
     field: str
@@ -70,7 +70,7 @@ class Outcome:
     outcome: str
     id: str | None = None
     matched_by: str | None = None
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[CitationDifference] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     dropped: tuple[str, ...] = ()
     source: SourceIn | None = None
@@ -456,7 +456,7 @@ def _first_author(source: SourceIn) -> str | None:
 _NOTICE = ("integrity", "integrity_date", "integrity_note")
 
 
-def _differences(stored: Row, source: SourceIn) -> list[Difference]:
+def _differences(stored: Row, source: SourceIn) -> list[CitationDifference]:
     """Return what the entry says otherwise, a notice that is not recorded first."""
     given = columns_of(source.model_dump(), SourceIn)
     has_new_notice = given["integrity"] not in ("no_notice", stored["integrity"])
@@ -476,7 +476,7 @@ def _differences(stored: Row, source: SourceIn) -> list[Difference]:
         if name == "authors" and not any(author["orcid"] for author in value):
             old = [{**author, "orcid": None} for author in old]
         if old != value:
-            differences.append(Difference(field=name, stored=old, given=value))
+            differences.append(CitationDifference(field=name, stored=old, given=value))
     return differences
 
 

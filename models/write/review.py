@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
@@ -20,7 +20,7 @@ from models.access.proposal_ownership import (
     visibility_condition,
 )
 from models.core import vocabularies as v
-from models.core.dates import now, parse_timestamp
+from models.core.dates import Timestamp, now, parse_timestamp
 from models.core.errors import (
     MOST_FAULTS,
     TOO_MANY_FAULTS,
@@ -35,7 +35,6 @@ from models.core.errors import (
     validation_faults,
 )
 from models.core.types import REVIEW_FIELDS, Strict, is_blank, is_slug
-from models.core.vocabulary import OneOf
 from models.records.record_types import (
     PART_TYPES,
     RECORD_TYPES,
@@ -58,10 +57,10 @@ revision = table(Revision)
 class RecordOut(Strict):
     """A record of any kind in any state, with where it stands in review."""
 
-    kind: Annotated[str, OneOf(v.RECORD_KINDS)]
+    kind: v.RecordKind
     id: str
     claim: str | None = Field(description="The claim that it is, or is a part of.")
-    state: Annotated[str, OneOf(v.REVIEW_STATES)]
+    state: v.ReviewState
     proposed_by: str | None = Field(
         description="Who proposed it; null where it did not come by a proposal."
     )
@@ -69,9 +68,9 @@ class RecordOut(Strict):
         description="Its ETag: give it in If-Match to change or decide this very version."
     )
     serial: int = Field(description="Serial of the last change to the record itself.")
-    action: Annotated[str, OneOf(v.ACTIONS)] = Field(description="What that change was.")
+    action: v.Action = Field(description="What that change was.")
     actor: str
-    at: str = Field(description="When it was made, in UTC.")
+    at: Timestamp = Field(description="When it was made.")
     comment: str | None
     record: dict[str, Any] = Field(description="The record, as it is sent to be stored.")
 

@@ -322,7 +322,7 @@ def test_a_request_has_an_id_that_is_kept_where_it_is_harmless(
         ("application/json;q=0", 406),
         ("application/json;q=0, */*", 406),
         ("*/*;q=0.0", 406),
-        ("application/problem+json", 406),
+        ("application/problem+json", 200),
         ("nonsense", 406),
     ],
 )
@@ -337,6 +337,19 @@ def test_accept_decides_whether_json_will_do(accept: str, status: int, client: T
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["code"] == "not_acceptable"
             assert answer.json()["errors"][0]["allowed"] == ["application/json"]
+
+
+@pytest.mark.parametrize("picture", ["timeline", "chain", "badge"])
+def test_where_there_is_one_format_whoever_takes_problems_gets_it(
+    picture: str, client: TestClient
+) -> None:
+    problems = {"Accept": "application/problem+json"}
+    for path in (f"/v1/claims/ccsvi-causes-ms/{picture}.svg", "/v1/export", "/v1/topics"):
+        answer = client.get(path, headers=problems)
+        assert answer.status_code == 200, path
+        assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+        refused = client.get(path, headers={"Accept": "application/problem+json;q=0, image/png"})
+        assert refused.status_code == 406, path
 
 
 @pytest.mark.parametrize(

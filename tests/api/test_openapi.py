@@ -1,16 +1,23 @@
 """The OpenAPI document is complete, and its examples are what the API says."""
 
 import json
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from api.http.openapi import FOLDER, example
-from api.main import create_app
+from api.http.openapi import FOLDER, REQUESTS, example, requests
+from api.main import SHOWN_HEADERS, create_app
 from api.settings import Settings
+from models.database.connections import file_url
+from tests.api import write_examples
+from tests.api.curating import CLAIM, Desk
 from tests.api.examples import BODIES, CURATING_EXAMPLES, EXAMPLES, KEY_EXAMPLES
+from tests.api.write_examples import WRITES, send
 from tests.databases import Store
 
 # They differ from one database to the next.
@@ -61,6 +68,7 @@ def test_an_example_is_the_response_of_the_api(
 def test_each_operation_has_an_example_and_declares_its_errors(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
+    shared = document["components"]["responses"]
     operations = {
         operation["operationId"]: operation
         for path in document["paths"].values()
@@ -80,7 +88,10 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
         == set(EXAMPLES) | set(KEY_EXAMPLES) | set(CURATING_EXAMPLES) | pictures | telling
     )
     for name, operation in operations.items():
-        answers = operation["responses"]
+        answers = {
+            status: shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+            for status, answer in operation["responses"].items()
+        }
         if name not in pictures:
             answered = "201" if "201" in answers else "200"
             shown = answers[answered]["content"]["application/json"]["example"]
@@ -107,3 +118,65 @@ def test_simultaneous_first_requests_all_succeed(seeded: Store) -> None:
     assert {(answer.status_code, answer.headers["allow"]) for answer in answers} == {
         (405, answers[0].headers["allow"])
     }
+
+
+@cache
+def any_document() -> dict[str, Any]:
+    """Return the document, which is the same on every database; making it opens none."""
+    nowhere = file_url(Path(tempfile.gettempdir()) / "never-opened.db")
+    document: dict[str, Any] = create_app(Settings(database_url=nowhere)).openapi()
+    return document
+
+
+# The same code writes to both databases; other tests hold it there.
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_write_is_accepted_as_its_example_shows_it(
+    operation: str, desk: Desk, pytestconfig: pytest.Config
+) -> None:
+    write = WRITES[operation]
+    document = any_document()
+    for who, earlier in write.before:
+        assert send(desk, document, earlier, who).is_success
+    if pytestconfig.getoption("--write-examples"):
+        written = json.loads(REQUESTS.read_text(encoding="utf-8"))
+        written[operation] = write_examples.shown(desk, document, operation)
+        text = json.dumps(dict(sorted(written.items())), indent=2, ensure_ascii=False)
+        REQUESTS.write_text(text + "\n", encoding="utf-8")
+        requests.cache_clear()
+        any_document.cache_clear()
+        document = any_document()
+    answer = send(desk, document, operation, write.who)
+    assert answer.is_success, answer.text
+
+
+def test_what_an_answer_has_in_its_head_is_declared(client: TestClient) -> None:
+    document = any_document()
+    for operation, path in {**EXAMPLES, "draw_badge": f"/v1/claims/{CLAIM}/badge.svg"}.items():
+        method, _, declared = write_examples.path_of(document, operation)
+        if method == "get":
+            for accept in ("application/json, image/svg+xml", "text/x-bibliography;q=1, */*;q=0.5"):
+                answer = client.get(path, headers={"Accept": accept})
+                names = {each.title() for each in answer.headers} & {
+                    each.title() for each in SHOWN_HEADERS
+                }
+                headers = declared["responses"]["200"]["headers"]
+                assert names <= {each.title() for each in headers}, operation
+                assert "Etag" in names or "ETag" not in headers, operation
+
+
+def test_each_schema_stands_once_and_by_a_name_that_generators_take() -> None:
+    document = any_document()
+    schemas = document["components"]["schemas"]
+    lists = [tuple(schema["enum"]) for schema in schemas.values() if "enum" in schema]
+    assert len(lists) == len(set(lists)) > 40
+    assert not {"Index", "Record", "Date"} & set(schemas)
+    assert all(name.isalnum() for name in schemas)
+    assert schemas["ClaimPage"]["properties"]["data"]["items"]["$ref"].endswith("/Claim")
+    assert {"id", "statement", "status", "note"} <= set(schemas["Claim"]["required"])
+    assert not {"evidence", "web_page"} & set(schemas["Claim"]["required"])
+    assert schemas["PartialClaim"]["properties"] == schemas["Claim"]["properties"]
+    assert "required" not in schemas["PartialClaim"]
+    text = json.dumps(document["paths"])
+    assert "*/*" not in text
+    assert '"enum"' not in text.replace('"enum": ["*"]', "").replace('"enum": ["body"]', "")
