@@ -76,7 +76,7 @@ BAD_LINES: list[tuple[Row, str, str]] = [
     ({"groups": [{"name": "X", "n": -1}]}, "groups/0/n", "greater_than_equal"),
     ({"groups": [{"name": "X", "events": 1}]}, "groups/0/n", "missing"),
     ({"groups": [{"name": "X", "n": 1}] * (MAX_GROUPS + 1)}, "groups", "too_long"),
-    ({"question": "mechanism"}, "", "level_question"),
+    ({"question": "mechanism"}, "level", "level_question"),
     ({"ratings": [{"scheme": "grade", "value": "high"}] * 2}, "ratings/1", "repeated_term"),
     ({"ratings": [{"scheme": "GRADE", "value": "high"}]}, "ratings/0/scheme", "malformed_slug"),
     (
