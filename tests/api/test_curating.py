@@ -1,6 +1,7 @@
 """Curating over HTTP: proposals, decisions, versions, repetitions, mergers."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,13 @@ def test_an_example_is_what_the_api_answers(
     if pytestconfig.getoption("--write-examples"):
         text = json.dumps(answer, indent=2, ensure_ascii=False)
         (FOLDER / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
-    assert example(operation) == answer
+    # When the last change was made differs from run to run.
+    assert _without_time(example(operation)) == _without_time(answer)
+
+
+def _without_time(answer: dict[str, Any]) -> dict[str, Any]:
+    page = {name: value for name, value in answer.get("page", {}).items() if name != "updated"}
+    return {**answer, "page": page}
 
 
 def test_a_line_is_previewed_before_it_is_proposed(desk: Desk) -> None:

@@ -79,7 +79,8 @@ def test_a_file_that_was_damaged_before_the_start_takes_no_write(file: Path) -> 
         require_damaged(client.post("/v1/keys", json=BODY, headers=key))
         require_damaged(client.get("/readyz"))
         assert client.get("/healthz").status_code == 200
-        assert client.get("/v1/topics").status_code == 200, "what is whole is still served"
+        # Lists say when the last change was made, which is among what is damaged.
+        assert client.get("/v1/topics/ccsvi").status_code == 200, "what is whole is still served"
         require_damaged(client.get("/v1/changes"))
     assert file.read_bytes() == content
 

@@ -204,7 +204,7 @@ def test_a_child_ends_with_its_server(way: str, tmp_path: Path) -> None:
         connection.request("POST", f"{PATH}?format=bibtex", odd("deaf"))
         until(lambda: children(server.process.pid))
         (child,) = children(server.process.pid)
-        until(lambda: child.cpu_times().user > 0.3 and child.status() == psutil.STATUS_SLEEPING)
+        until(lambda: child.cpu_times().user > 0.1 and child.status() == psutil.STATUS_SLEEPING)
         if way == "SIGKILL":
             server.process.kill()
         else:

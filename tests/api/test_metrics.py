@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,13 @@ def until(read: Callable[[], Series], holds: Callable[[Series], Any]) -> Series:
 
 
 def scrape(port: int) -> Series:
-    """Return the series that a server of metrics answers with."""
+    """Return the series that a server of metrics answers with, none while it is being replaced."""
+    with suppress(ConnectionRefusedError, urllib.error.URLError):
+        return _scrape(port)
+    return {}
+
+
+def _scrape(port: int) -> Series:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=")
         return series(answer.read().decode())
