@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from pydantic_core import to_json
@@ -12,6 +13,7 @@ from api.citations import (
     bibtex,
     csl_json,
     csv,
+    fhir,
     json_ld,
     nbib,
     other_programs,
@@ -83,14 +85,13 @@ WRITTEN |= {
 }
 BIBLIOGRAPHY = WRITTEN["bibliography"]
 # Ids of nodes are absolute, wherever the file goes: these take the address of the API as `base`.
-LINKED_DATA = ("json_ld", "turtle", "nquads")
+LINKED_DATA = {name: WRITTEN[name] for name in ("json_ld", "turtle", "nquads")}
 NANOPUBLICATION = Format("nanopub", ("application/trig",), "trig", library="rdflib", exact=False)
-# How a claim with all its parts is written, at an address of the API.
-CLAIM_WRITERS: Mapping[str, Callable[[Row, str], bytes]] = {
-    "json_ld": lambda document, base: to_json(json_ld.claim(document, base)),
-    "turtle": rdf.claim_as_turtle,
-    "nquads": rdf.claim_as_nquads,
-    NANOPUBLICATION.name: rdf.claim_as_nanopublication,
+FHIR = Format("fhir", fhir.MEDIA_TYPES, fhir.EXTENSION)
+# How a document of JSON-LD is written.
+GRAPH_WRITERS: Mapping[str, Callable[[Row], bytes]] = {
+    "json_ld": to_json,
+    **{name: partial(rdf.serialize, name) for name in ("turtle", "nquads")},
 }
 CSL_JSON = WRITTEN["csl_json"]
 READ = {

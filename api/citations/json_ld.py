@@ -134,8 +134,21 @@ def claim(document: Row, base: str) -> Row:
             if line["source"] == source["id"]
         }
         nodes.append({**work(source, base), **sides})
-    nodes += [_citation(line, document, base) for line in document["evidence"]]
+    nodes += [_citation(line, base) for line in document["evidence"]]
     nodes.append(_last_revision(document, base))
+    return {"@context": CONTEXT, "@graph": nodes}
+
+
+def evidence(line: Row, statement: str, source: Row, base: str) -> Row:
+    """Return a line of evidence on a claim with this statement as a graph: its source with its
+    side, the claim, and the citation.
+    """
+    claimed = _claim_address(line["claim"], base)
+    nodes = [
+        {**work(source, base), TIES[line["direction"]]: claimed},
+        {"@type": "Claim", "@id": claimed, "text": statement},
+        _citation(line, base),
+    ]
     return {"@context": CONTEXT, "@graph": nodes}
 
 
@@ -390,7 +403,7 @@ def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
         "worstRating": WORST,
         "bestRating": BEST,
         "alternateName": status.label,
-        "url": _term_address(v.STATUSES.name, status.id, base),
+        "url": term_address(v.STATUSES.name, status.id, base),
         "ratingExplanation": RULE_BY_NAME[document["status_rule"]].sentence,
     }
     notice = {
@@ -419,13 +432,13 @@ def _review(document: Row, sources: Mapping[str, Row], base: str) -> Row:
     return _without_empty(node)
 
 
-def _citation(line: Row, document: Row, base: str) -> Row:
+def _citation(line: Row, base: str) -> Row:
     """Return a line of evidence as the citation of the claim by its source."""
     node = {
         "@type": "cito:Citation",
         "@id": f"{base}/v1/evidence/{line['id']}",
         "cito:hasCitingEntity": f"{base}/v1/sources/{line['source']}",
-        "cito:hasCitedEntity": _address(document, base),
+        "cito:hasCitedEntity": _claim_address(line["claim"], base),
         "cito:hasCitationCharacterization": TIES[line["direction"]],
         # Of an undated source only the day is known on which it was recorded.
         "cito:hasCitationCreationDate": line["published"] if line["year"] else None,
@@ -433,10 +446,10 @@ def _citation(line: Row, document: Row, base: str) -> Row:
         "additionalProperty": [
             {
                 "@type": "PropertyValue",
-                "propertyID": f"{base}/v1/vocabularies/{vocabulary.name}",
+                "propertyID": vocabulary_address(vocabulary.name, base),
                 "name": name,
                 "value": line[name],
-                "url": _term_address(vocabulary.name, line[name], base),
+                "url": term_address(vocabulary.name, line[name], base),
             }
             for name, vocabulary in GRADED.items()
             if line[name] is not None
@@ -455,9 +468,19 @@ def _last_revision(document: Row, base: str) -> Row:
     }
 
 
-def _term_address(vocabulary: str, term: str, base: str) -> str:
-    return f"{base}/v1/vocabularies/{vocabulary}#{term}"
+def vocabulary_address(name: str, base: str) -> str:
+    """Return the address of a vocabulary."""
+    return f"{base}/v1/vocabularies/{name}"
+
+
+def term_address(vocabulary: str, term: str, base: str) -> str:
+    """Return the address of a term of a vocabulary, which never changes."""
+    return f"{vocabulary_address(vocabulary, base)}#{term}"
+
+
+def _claim_address(slug: str, base: str) -> str:
+    return f"{base}/v1/claims/{slug}"
 
 
 def _address(document: Row, base: str) -> str:
-    return f"{base}/v1/claims/{document['id']}"
+    return _claim_address(document["id"], base)

@@ -30,7 +30,8 @@ def parse(document: Row) -> Any:
     return Graph().parse(data=to_json(document).decode(), format="json-ld")
 
 
-def _serialized(format: str, document: Row) -> bytes:
+def serialize(format: str, document: Row) -> bytes:
+    """Return a JSON-LD document in a format."""
     from rdflib import Dataset
 
     graph = parse(document)
@@ -46,16 +47,10 @@ def write(format: str, sources: Iterable[Row], base: str = "") -> Iterator[bytes
     """Yield the graphs of sources in a format, as `json_ld.write` makes them."""
     remaining = iter(sources)
     while some := list(islice(remaining, BATCH)):
-        yield _serialized(format, json.loads(b"".join(json_ld.write(some, base))))
-
-
-def write_claim(format: str, document: Row, base: str) -> bytes:
-    """Return a claim with all its parts (a `ClaimWhole`) in a format."""
-    return _serialized(format, json_ld.claim(document, base))
+        yield serialize(format, json.loads(b"".join(json_ld.write(some, base))))
 
 
 write_turtle, write_nquads = partial(write, "turtle"), partial(write, "nquads")
-claim_as_turtle, claim_as_nquads = partial(write_claim, "turtle"), partial(write_claim, "nquads")
 
 
 def claim_as_nanopublication(document: Row, base: str) -> bytes:

@@ -140,6 +140,36 @@ class ClaimFormatParameters(FormatParameters):
     )
 
 
+class LinkedParameters(LinesParameters):
+    """The format of the response; overrides the Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = formats.LINKED_DATA
+
+    format: Annotated[str, pagination.choices("format", ["json", *formats.LINKED_DATA])] | None = (
+        Field(None, description="`json_ld`, `turtle` and `nquads` return linked data.")
+    )
+
+
+class LineFormatParameters(LinesParameters):
+    """The format of a line of evidence; overrides the Accept header."""
+
+    offered: ClassVar[Mapping[str, Format]] = {
+        **formats.LINKED_DATA,
+        formats.FHIR.name: formats.FHIR,
+    }
+
+    format: (
+        Annotated[
+            str, pagination.choices("format", ["json", *formats.LINKED_DATA, formats.FHIR.name])
+        ]
+        | None
+    ) = Field(
+        None,
+        description="`json_ld`, `turtle` and `nquads` return linked data, `fhir` an Evidence and an"
+        " ArtifactAssessment of FHIR R5.",
+    )
+
+
 class ListFormatParameters(FormatParameters):
     """The format of a list or of its sources; overrides the Accept header."""
 
@@ -339,6 +369,44 @@ def table_file(
     return Response(content, media_type=chosen.media_types[0], headers=headers)
 
 
+def linked_file(
+    request: Request,
+    chosen: Format,
+    make: Callable[[str], Row],
+    etag: str,
+    name: str,
+    more: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a document of linked data, which `make` makes for a base, as a file named `name`."""
+    write = formats.GRAPH_WRITERS[chosen.name]
+    return made_file(request, chosen, lambda base: write(make(base)), etag, name, more)
+
+
+def made_file(
+    request: Request,
+    chosen: Format,
+    make: Callable[[str], bytes],
+    etag: str,
+    name: str,
+    more: Mapping[str, str] | None = None,
+) -> Response:
+    """Return what `make` writes for a base as a file named `name`.
+
+    A thread writes it, since that takes long.
+    """
+    if unchanged := not_modified(request, chosen, etag):
+        return unchanged
+    base = base_of(request)
+    content = (make(base) for _ in range(1))
+    headers = file_headers(chosen, etag, name, more or {})
+    return streamed(request, content, headers, chosen.media_types[0])
+
+
+def base_of(request: Request) -> str:
+    """Return the address of this server, without a slash at its end."""
+    return str(request.base_url).rstrip("/")
+
+
 def lines_file(request: Request, lines: Iterable[bytes], etag: str, name: str) -> Response:
     """Return the JSON of a few records as JSON Lines, a file named `name`."""
     if unchanged := not_modified(request, LINES, etag):
@@ -433,7 +501,7 @@ def sources_response(
     assert isinstance(chosen, WrittenFormat), "the route offers no other"
     write: Callable[..., Iterator[bytes]] = chosen.write
     if chosen.name in formats.LINKED_DATA:
-        write = partial(write, base=str(request.base_url).rstrip("/"))
+        write = partial(write, base=base_of(request))
     elif alone and chosen is formats.CSL_JSON:
         write = csl_json.write_one
     content = pieces(write(sources))

@@ -1,6 +1,7 @@
 """Claims: lists, counts, whole documents, and the walk along their relations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, false
 
-from api.citations import formats
+from api.citations import formats, json_ld, rdf
 from api.citations.formats import Format
 from api.http import chosen_ids, list_formats, pagination, pending_proposals, search_parameters
 from api.http.auth import Caller
@@ -518,17 +519,18 @@ def _cited(
     """Answer a claim as something to cite, or as schema.org's Claim and ClaimReview."""
     if unchanged := list_formats.not_modified(request, chosen, etag):
         return unchanged
-    base = str(request.base_url).rstrip("/")
-    served = claim_aggregate.parts(claim)
     core = claim_aggregate.core(claim).model_dump()
-    if (write := formats.CLAIM_WRITERS.get(chosen.name)) is not None:
-        content = write({**core, **served}, base)
-        headers = list_formats.file_headers(chosen, etag, core["id"], links)
-        return Response(content, media_type=chosen.media_types[0], headers=headers)
+    document = {**core, **claim_aggregate.parts(claim)}
+    if chosen is formats.NANOPUBLICATION:
+        write = partial(rdf.claim_as_nanopublication, document)
+        return list_formats.made_file(request, chosen, write, etag, core["id"], links)
+    if chosen.name in formats.LINKED_DATA:
+        make = partial(json_ld.claim, document)
+        return list_formats.linked_file(request, chosen, make, etag, core["id"], links)
     return list_formats.sources_response(
         request,
         chosen,
-        [list_formats.claim_as_source(core, base, day)],
+        [list_formats.claim_as_source(core, list_formats.base_of(request), day)],
         etag,
         core["id"],
         links,

@@ -1,10 +1,15 @@
 """Evidence across claims."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
+from pydantic_core import from_json
+from sqlalchemy import Connection
 
+from api.citations import fhir, formats, json_ld
+from api.citations.formats import Format
 from api.http import (
     chosen_ids,
     list_formats,
@@ -13,8 +18,8 @@ from api.http import (
     search_parameters,
 )
 from api.http.auth import Caller
-from api.http.errors import LIST_ERRORS, RECORD_ERRORS
-from api.http.list_formats import ListTableParameters
+from api.http.errors import LIST_ERRORS, RECORD_ERRORS, NotAcceptable
+from api.http.list_formats import LineFormatParameters, ListTableParameters
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import choices
 from api.http.read_connection import Reader, ThreadReader
@@ -36,6 +41,7 @@ from models.core.types import Text
 from models.read import facets, listings
 from models.read.filters import NO_VALUES, AllEvidenceFilters, Filters, Many
 from models.records.evidence import EvidenceOut
+from models.records.serializers import Row, sources_by_id
 
 router = APIRouter(prefix="/v1/evidence", tags=["evidence"], route_class=ReadRoute)
 
@@ -99,8 +105,8 @@ def count_evidence(
     return facets_response(request, connection, listing, query, by, facets.evidence_facets, sought)
 
 
-class OneLineParameters(Filters):
-    """How much of the line."""
+class OneLineParameters(Filters, LineFormatParameters):
+    """How much of the line, or in which representation."""
 
     fields: Many[EvidenceField] = Field(NO_VALUES, description=CHOSEN)
 
@@ -108,8 +114,7 @@ class OneLineParameters(Filters):
 @router.get(
     "/{evidence}",
     response_model=EvidenceOut | PartialEvidence,
-    responses=RECORD_ERRORS,
-    dependencies=[JsonAccepted],
+    responses=list_formats.responses(RECORD_ERRORS, LineFormatParameters),
 )
 def get_evidence(
     request: Request,
@@ -117,9 +122,32 @@ def get_evidence(
     evidence: EvidenceId,
     query: Annotated[OneLineParameters, Query()],
 ) -> Response:
-    """Return one accepted line of evidence. The ETag is that of its claim."""
+    """Return one accepted line of evidence. The ETag is that of its claim.
+
+    FHIR needs a population, exposure, comparator or outcome: a line without any is a 406 there.
+    """
+    chosen = list_formats.requested_format(request, query)
     line = listings.read_evidence_line(connection, evidence)
     etag = f'"{line["revision"]}"'
+    if chosen is not None:
+        return _written(request, connection, chosen, line, etag)
     return pagination.not_modified(request, etag) or pagination.json_response(
         evidence_bytes(line["document"], query.fields), etag
     )
+
+
+def _written(
+    request: Request, connection: Connection, chosen: Format, found: Row, etag: str
+) -> Response:
+    """Return a line as linked data or in FHIR."""
+    line = from_json(found["document"])
+    statement = listings.claim_briefs(connection, [line["claim"]])[line["claim"]]["statement"]
+    source = sources_by_id(connection, [line["source"]])[line["source"]]
+    name = line["id"].replace(":", "-")
+    if chosen is not formats.FHIR:
+        make = partial(json_ld.evidence, line, statement, source)
+        return list_formats.linked_file(request, chosen, make, etag, name)
+    if not fhir.can_write(line):
+        raise NotAcceptable("FHIR needs a population, exposure, comparator or outcome.")
+    write = partial(fhir.write, line, statement, source, found["revision"])
+    return list_formats.made_file(request, chosen, write, etag, name)

@@ -1,5 +1,7 @@
 """Claims over time: periods of status, explanations, differences between days, and revisions."""
 
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -8,10 +10,11 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, select
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from api.citations import provenance
 from api.http import list_formats, pagination
 from api.http.auth import Caller
 from api.http.errors import LIST_ERRORS, RECORD_ERRORS, ParameterError, not_acceptable
-from api.http.list_formats import TableParameters
+from api.http.list_formats import LinkedParameters, TableParameters
 from api.http.negotiation import JsonAccepted, negotiate
 from api.http.pagination import Page, Paging, choices
 from api.http.read_connection import ThreadReader
@@ -28,7 +31,7 @@ from models.read.filters import NO_VALUES, Day, Filters, Many, requested_paramet
 from models.read.predictions import predictions
 from models.records.record_types import RECORD_TYPES
 from models.records.revision import PUBLIC_STATES, RevisionOut, RevisionWhole, withhold_private
-from models.records.serializers import columns_of
+from models.records.serializers import Row, columns_of
 from models.status import claim_aggregate, explanation
 from models.status.claim_aggregate import ClaimAggregate
 from models.status.explanation import Explanation, StatusDifference, Timeline
@@ -106,8 +109,8 @@ class History(BaseModel):
     data: list[YearCount]
 
 
-class RevisionParameters(Filters, Paging):
-    """The page, and the order of revisions."""
+class RevisionParameters(Filters, Paging, LinkedParameters):
+    """The page and the order of revisions, or in which representation."""
 
     sort: Many[Annotated[str, pagination.sorts(listings.REVISIONS, "RevisionSort")]] = Field(
         NO_VALUES, description="`id` is the serial."
@@ -261,7 +264,15 @@ def status_history(
     return pagination.json_response(to_json({"data": history}), etag)
 
 
-@router.get("/claims/{claim}/revisions", response_model=RevisionPage, responses=RECORD_ERRORS)
+def _as_read(_connection: Connection, found: Sequence[Row]) -> list[Row]:
+    return list(found)
+
+
+@worded.get(
+    "/claims/{claim}/revisions",
+    response_model=RevisionPage,
+    responses=list_formats.responses(RECORD_ERRORS, LinkedParameters),
+)
 def list_claim_revisions(
     request: Request,
     connection: ThreadReader,
@@ -270,19 +281,31 @@ def list_claim_revisions(
 ) -> Response:
     """List who changed what in a claim and its parts, by serial. Changes to proposals that
     wait, or were rejected or withdrawn, are left out, but not the one that took back what had been
-    accepted.
+    accepted. As linked data they are all there, in the words of PROV.
     """
+    chosen = list_formats.requested_format(request, query)
     listings.read_claim(connection, claim, ())
-    columns = [listings.revision.c[name] for name in RevisionOut.model_fields]
+    statement = select(*(listings.revision.c[name] for name in RevisionOut.model_fields))
+    # Private revisions are left out completely. Even an entry of nulls in this list would
+    # disclose that somebody has proposed something about this claim.
+    listing = listings.with_conditions(
+        listings.REVISIONS, listings.revision.c.claim == claim, change_feed.NAMED_REVISIONS
+    )
+    if chosen is not None:
+        etag, database = pagination.list_tag(connection), request.app.state.database
+
+        def history(base: str) -> Row:
+            found = list_formats.read_all(
+                database, listing, statement, {}, listing.default, _as_read
+            )
+            return provenance.history(sorted(found, key=itemgetter("serial")), base)
+
+        return list_formats.linked_file(request, chosen, history, etag, f"{claim}-revisions")
     return pagination.listing_response(
         request,
         connection,
-        # Private revisions are left out completely. Even an entry of nulls in this list would
-        # disclose that somebody has proposed something about this claim.
-        listings.with_conditions(
-            listings.REVISIONS, listings.revision.c.claim == claim, change_feed.NAMED_REVISIONS
-        ),
-        select(*columns),
+        listing,
+        statement,
         query,
         lambda _connection, rows: [to_json(columns_of(row, RevisionOut)) for row in rows],
     )

@@ -3,14 +3,17 @@ order.
 """
 
 import hashlib
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from api.http import pagination
+from api.citations import concepts
+from api.http import list_formats, pagination
 from api.http.errors import LIST_ERRORS, PROBLEMS, RECORD_ERRORS
+from api.http.list_formats import LinkedParameters
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ReadRoute
 from models.core import vocabularies as v
@@ -18,12 +21,12 @@ from models.core.errors import Fault, NotFound, close_matches
 from models.core.rating_schemes import RATING_SCHEMES
 from models.core.types import Text
 from models.core.vocabulary import Term, Vocabulary
+from models.read.filters import Filters
 from models.status import explanation, rules
 
 router = APIRouter(
     prefix="/v1/vocabularies",
     tags=["vocabularies"],
-    dependencies=[JsonAccepted],
     route_class=ReadRoute,
 )
 
@@ -95,11 +98,15 @@ class VocabularyList(BaseModel):
 
 def _response(request: Request, answer: BaseModel) -> Response:
     content = to_json(answer)
-    etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    etag = _etag_of(content)
     return pagination.not_modified(request, etag) or pagination.json_response(content, etag)
 
 
-@router.get("", response_model=VocabularyList, responses=LIST_ERRORS)
+def _etag_of(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+
+
+@router.get("", response_model=VocabularyList, responses=LIST_ERRORS, dependencies=[JsonAccepted])
 def list_vocabularies(request: Request) -> Response:
     """List the vocabularies."""
     return _response(
@@ -110,11 +117,25 @@ def list_vocabularies(request: Request) -> Response:
     )
 
 
-@router.get("/{name}", response_model=VocabularyOut, responses=RECORD_ERRORS)
+class VocabularyParameters(Filters, LinkedParameters):
+    """In which representation."""
+
+
+@router.get(
+    "/{name}",
+    response_model=VocabularyOut,
+    responses=list_formats.responses(RECORD_ERRORS, LinkedParameters),
+)
 def get_vocabulary(
-    request: Request, name: Annotated[Text, Path(max_length=100, description="Such as `statuses`.")]
+    request: Request,
+    name: Annotated[Text, Path(max_length=100, description="Such as `statuses`.")],
+    query: Annotated[VocabularyParameters, Query()],
 ) -> Response:
-    """Return one vocabulary with all its terms."""
+    """Return one vocabulary with all its terms, as linked data a concept scheme of SKOS.
+
+    The address of a term is that of its vocabulary, `#`, and its id.
+    """
+    chosen = list_formats.requested_format(request, query)
     if name not in VOCABULARIES:
         close = close_matches(name, VOCABULARIES)
         fault = Fault(
@@ -127,7 +148,11 @@ def get_vocabulary(
         raise NotFound(f"There is no vocabulary '{name}'.", [fault])
     found = VOCABULARIES[name]
     terms = [TermOut(**{**vars(term), "crosswalk": dict(term.crosswalk)}) for term in found.terms]
-    return _response(request, VocabularyOut(**_summary(found), terms=terms))
+    answer = VocabularyOut(**_summary(found), terms=terms)
+    if chosen is None:
+        return _response(request, answer)
+    make = partial(concepts.scheme, found)
+    return list_formats.linked_file(request, chosen, make, _etag_of(to_json(answer)), name)
 
 
 def _summary(vocabulary: Vocabulary) -> dict[str, str | None]:

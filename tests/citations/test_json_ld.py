@@ -313,7 +313,8 @@ def test_just_the_fields_named_cannot_be_carried(name: str) -> None:
 
 def a_line(direction: str, source: str = "zamboni-2009-jnnp", **fields: Any) -> Row:
     return {
-        "id": f"ccsvi-causes-ms:{source}", "source": source, "direction": direction, "level": "4",
+        "id": f"ccsvi-causes-ms:{source}", "claim": "ccsvi-causes-ms", "source": source,
+        "direction": direction, "level": "4",
         "question": "diagnosis", "study_design": "case_control", "year": 2009,
         "published": "2009-04-30", "finding": "All of them had it.", **fields,
     }  # fmt: skip
