@@ -144,6 +144,7 @@ class FileReaders:
         self._all: set[Child] = set()
         self._lock = Lock()
         self._closed = False
+        self._closing: Timer | None = None
 
     @asynccontextmanager
     async def place(self, request: Request) -> AsyncIterator[None]:
@@ -177,15 +178,17 @@ class FileReaders:
 
     def open(self) -> None:
         """Begin to read files; an application may be started again after its end."""
+        if self._closing is not None:
+            self._closing.cancel()
         self._closed = self.turns.stopping = self.large_turns.stopping = False
 
     def stop(self) -> None:
         """Begin nothing any more, and give what is being read a little time to end."""
         self.large_turns.stop()
         self.turns.stop()
-        timer = Timer(STOP_SECONDS, self.close)
-        timer.daemon = True
-        timer.start()
+        self._closing = Timer(STOP_SECONDS, self.close)
+        self._closing.daemon = True
+        self._closing.start()
 
     async def read(self, content: bytes, name: str | None) -> ReadFile:
         """Return what is in a file. Its child is killed where nobody waits for it any more."""

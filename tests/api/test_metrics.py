@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fastapi.testclient import TestClient
@@ -65,8 +65,11 @@ def counted(app: Application) -> Series:
     return series(generate_latest(app.state.metrics.registry).decode())
 
 
-def until(read: Callable[[], Series], holds: Callable[[Series], Any]) -> Series:
-    """Return the series once something holds for them."""
+Found = TypeVar("Found")
+
+
+def until(read: Callable[[], Found], holds: Callable[[Found], Any]) -> Found:
+    """Return what is read once something holds for it."""
     end = time.monotonic() + 120
     while not holds(found := read()):
         assert time.monotonic() < end, found
@@ -381,6 +384,8 @@ def test_counts_of_several_processes_add_up(
         log = server.log.read_text("utf-8")
         port = json.loads(next(line for line in log.splitlines() if "are served" in line))["port"]
         both = until(lambda: scrape(port), lambda found: len(processes(found)) == 2)
+        # They count before they listen.
+        until(lambda: is_listening(server.port), bool)
         until(lambda: scrape(port), lambda _: len(writing(tmp_path)) == 2)
         for number in range(40):
             assert server.client().ask("GET", f"/v1/claims?limit={number % 3 + 1}").status == 200
@@ -405,6 +410,12 @@ def test_counts_of_several_processes_add_up(
         server.process.terminate()
         assert server.process.wait(40) == 0
     assert [*tmp_path.glob("claimbase-metrics-*")] == []
+
+
+def is_listening(port: int) -> bool:
+    """Say whether somebody takes connections at a port."""
+    with closing(socket.socket()) as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def processes(found: Series) -> set[int]:

@@ -12,6 +12,7 @@ import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.main import create_app
 from api.settings import Settings
@@ -77,16 +78,34 @@ any_request = load(**ANY_REQUEST, phases=NO_EDGES)
 with_edges = load(**ANY_REQUEST).include(operation_id=WITH_EDGES)
 
 
+def served(client: TestClient) -> ASGIApp:
+    """Return the application of a client, which other tests use too, without a life of its own.
+
+    Each call would start it and end it again.
+    """
+    app = client.app
+
+    async def without_life(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        for kind in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{kind}.complete"})
+
+    return without_life
+
+
 def check_declared(case: Any, client: TestClient) -> None:
     if case.operation.path.endswith(":parse"):
         # What a file of citations is, no schema can tell; that no file does harm is told here, and
         # in tests/formats.
-        assert case.call(app=client.app).status_code in (200, 400, 405, 406, 413, 414)
+        assert case.call(app=served(client)).status_code in (200, 400, 405, 406, 413, 414)
         return
     # A parameter without a value counts as not given, whatever its schema says.
     is_blank = any(value in ("", [""]) for value in (case.query or {}).values())
     excluded = [negative_data_rejection] if is_blank else []
-    case.call_and_validate(app=client.app, excluded_checks=excluded)
+    case.call_and_validate(app=served(client), excluded_checks=excluded)
 
 
 @on_one_database
@@ -123,7 +142,7 @@ other_request = load(
 @other_request.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_no_request_at_all_is_a_fault_of_ours(case: Any, client: TestClient) -> None:
-    answer = case.call(app=client.app)
+    answer = case.call(app=served(client))
     # A database may be busy, but is never broken, and the process never is.
     assert answer.status_code < 500, f"with the seed {RANDOM_SEED}: {answer.text}"
 
@@ -190,7 +209,7 @@ good_request = load(
 @settings(max_examples=1, **STEADY)
 def test_every_good_request_without_its_key_is_refused(case: Any, client: TestClient) -> None:
     # Those with a key are made in test_roles; here nobody has one, or has a made-up one.
-    assert case.call(app=client.app).status_code in (401, 429)
+    assert case.call(app=served(client)).status_code in (401, 429)
 
 
 @good_request.exclude(needs_key).parametrize()  # type: ignore[untyped-decorator]
@@ -230,7 +249,7 @@ def test_every_good_request_for_what_is_stored_succeeds(case: Any, client: TestC
                 else stored[name][0]
             )
             place[name] = wanted
-    response = case.call(app=client.app)
+    response = case.call(app=served(client))
     other = [name for name in OTHER_ANSWERS if case.operation.path.endswith(name)]
     allowed = OTHER_ANSWERS[other[0]] if other else (200, 414)
     assert response.status_code in allowed, response.text
