@@ -178,6 +178,8 @@ WRITES: dict[str, Write] = {
     "lookup_sources": Write(
         body={"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}
     ),
+    "lookup_claims": Write(body=json.loads(BODIES["lookup_claims"])),
+    "lookup_evidence": Write(body=json.loads(BODIES["lookup_evidence"])),
     "parse_sources": Write(body=BODIES["parse_sources"]),
 }
 
