@@ -1,172 +1,446 @@
-"""A line of evidence in FHIR R5 (https://hl7.org/fhir/R5/evidence.html): a bundle of an `Evidence`
-and of an `ArtifactAssessment` of it.
+"""FHIR R5: a claim as a Bundle of `Evidence` (its lines) and `ArtifactAssessment` (its status), and
+a line as a Bundle of both.
 
-FHIR wants to know what was compared with what, so only a line with a population, exposure,
-comparator or outcome can be written.
+The mapping follows https://hl7.org/fhir/R5/evidence.html and
+https://hl7.org/fhir/R5/artifactassessment.html. `Evidence` needs a `status` and a
+`variableDefinition` with a `variableRole`, so that a line of which neither population, exposure,
+comparator nor outcome is recorded has no place in it: the assessment of the status counts those.
+`ArtifactAssessment` needs the artifact, which is the claim's address.
+
+| here | there |
+|---|---|
+| population, exposure, comparator, outcome | `variableDefinition`, in words |
+| finding; direction with the statement | `description`; `assertion` |
+| effect, its interval and P value | `statistic`, its `attributeEstimate` |
+| group, with people and events | `statistic` with `sampleSize` and `numberAffected` |
+| certainty of a conclusion from the line alone | `certainty`, said to be derived |
+| reasons to grade down and up, risk of bias | `certainty.subcomponent` |
+| status, certainty, verdict and rationale | `content` of an assessment |
+
+Terms for which FHIR has no element are extensions at the address of their vocabulary, and the rank
+and the independence group are notes. Whether an interval is one of confidence, and at what level,
+is not recorded, so neither is said.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic_core import to_json
 
 from api.citations.json_ld import vocabulary_address
 from models.core import vocabularies as v
+from models.core.notice import with_general
 from models.core.vocabulary import Vocabulary
 from models.records.serializers import Row
+from models.status.body_of_evidence import grade
+from models.status.claim_aggregate import line_of
+from models.status.rules import RULE_BY_NAME
 
-MEDIA_TYPES = ("application/fhir+json",)
-EXTENSION = "json"
+MEDIA_TYPES: tuple[str, ...] = ("application/fhir+json",)
+EXTENSION = "fhir.json"
+
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
-# The roles of variables in FHIR, by the fields of a line.
-ROLES = {
-    "population": "population",
-    "exposure": "exposure",
-    "comparator": "referenceExposure",
-    "outcome": "measuredVariable",
+VARIABLE_ROLES = f"{_TERMINOLOGY}/variable-role"
+STATISTIC_TYPES = f"{_TERMINOLOGY}/statistic-type"
+ATTRIBUTE_TYPES = f"{_TERMINOLOGY}/attribute-estimate-type"
+CERTAINTY_TYPES = "http://hl7.org/fhir/certainty-type"
+CERTAINTY_RATINGS = "http://hl7.org/fhir/certainty-rating"
+STUDY_DESIGNS = "http://hl7.org/fhir/study-design"
+
+PICO = {
+    "population": ("population", "population"),
+    "exposure": ("exposure", "exposure"),
+    "comparator": ("referenceExposure", "reference exposure"),
+    "outcome": ("measuredVariable", "measured variable"),
 }
-# Of attribute-estimate-type.
-CONFIDENCE_INTERVAL = ("C53324", "Confidence interval")
-P_VALUE = ("C44185", "P-value")
+# Of the designs that FHIR's list, the Scientific Evidence Code System, has.
+SEVCO = {
+    **dict.fromkeys(
+        ("randomised_trial", "sham_controlled_trial"), ("SEVCO:01003", "randomized assignment")
+    ),
+    "non_randomised_trial": ("SEVCO:01005", "Non-randomized assignment"),
+    "open_label_trial": ("SEVCO:01029", "Clinical trial"),
+    "cohort": ("SEVCO:01028", "Longitudinal data collection"),
+    "case_control": ("SEVCO:01013", "Case control design"),
+    "cross_sectional": ("SEVCO:01027", "Cross sectional data collection"),
+    "case_series": ("SEVCO:01016", "Uncontrolled cohort design"),
+    "case_report": ("SEVCO:01017", "Case report"),
+}
+NO_DESIGN = ("not_recorded", "not_applicable")
+# By the measure as papers name it; any other is given in the paper's words alone.
+MEASURES = {
+    "odds ratio": ("C16932", "Odds Ratio"),
+    "relative risk": ("C93152", "Relative Risk"),
+    "risk ratio": ("C93152", "Relative Risk"),
+    "hazard ratio": ("C93150", "Hazard Ratio"),
+    "risk difference": ("0000424", "Risk Difference"),
+    "mean difference": ("0000457", "Mean Difference"),
+}
+# `small_effect` is no concern of GRADE's, so that it stands in our word alone.
+CONCERNS = {
+    "quality": ("RiskOfBias", "Risk of bias"),
+    "imprecision": ("Imprecision", "Imprecision"),
+    "indirectness": ("Indirectness", "Indirectness"),
+    "inconsistency": ("Inconsistency", "Inconsistency"),
+    "publication_bias": ("PublicationBias", "Publication bias"),
+    "large_effect": ("LargeEffect", "Large effect"),
+    "dose_response": ("DoseResponseGradient", "Dose response gradient"),
+    "plausible_confounding": ("PlausibleConfounding", "Plausible confounding"),
+}
+OVERALL = ("Overall", "Overall certainty")
+RISK_OF_BIAS = CONCERNS["quality"]
+# By how often a reason to grade down is given.
+SERIOUS = {
+    1: ("serious-concern", "serious concern"),
+    2: ("very-serious-concern", "very serious concern"),
+}
+PRESENT = ("present", "present")
+DERIVED = "Derived by rule from the recorded evidence, not a panel's judgement."
+# What a line has that is an extension, by its vocabulary.
+EXTENSIONS = {
+    "direction": v.DIRECTIONS,
+    "level": v.EVIDENCE_LEVELS,
+    "question": v.QUESTIONS,
+    "directness": v.DIRECTNESS,
+    "integrity": v.INTEGRITIES,
+    "extraction": v.EXTRACTIONS,
+    "checked_against": v.CHECKED_AGAINST,
+}
 
 
-def can_write(line: Row) -> bool:
-    """Return whether a line tells what FHIR needs."""
-    return any(line[name] for name in ROLES)
+def claim_as_bundle(document: Row, base: str) -> bytes:
+    """Return a claim with all its parts (a `ClaimWhole`) as a Bundle of type collection, in JSON.
 
-
-def write(line: Row, statement: str, source: Row, revision: int, base: str) -> bytes:
-    """Return the JSON of `bundle`."""
-    return to_json(bundle(line, statement, source, revision, base))
-
-
-def bundle(line: Row, statement: str, source: Row, revision: int, base: str) -> Row:
-    """Return the bundle of a line on a claim from a source."""
-    address = f"{base}/v1/evidence/{line['id']}"
+    It has an `Evidence` for each line with PICO, an `ArtifactAssessment` for the derived status,
+    and one for each recorded assessment. `base` is the address of the API.
+    """
+    sources = {source["id"]: source for source in document["sources"]}
+    with_pico = [line for line in document["evidence"] if has_pico(line)]
+    left_out = len(document["evidence"]) - len(with_pico)
+    address = f"{base}/v1/claims/{document['id']}"
     entries = {
-        address: _evidence(line, source, revision, address, base),
-        f"{address}#assessment": _assessment(line, statement, address, base),
+        _address_of(line, base): _evidence(line, document, sources[line["source"]], base)
+        for line in with_pico
     }
-    return {
+    entries[f"{address}#status"] = _derived_status(document, left_out, base)
+    for decision in document["assessments"]:
+        url = f"{base}/v1/assessments/{decision['id']}"
+        entries[url] = _assessment(decision, document, sources, base)
+    return _bundle(entries, document["updated"])
+
+
+def line_as_bundle(line: Row, claim: Row, source: Row, base: str) -> bytes:
+    """Return a line with PICO as a Bundle of its `Evidence` and an `ArtifactAssessment` of it.
+
+    Of the claim only the statement, the kind and the revision are read.
+    """
+    address = _address_of(line, base)
+    entries = {
+        address: _evidence(line, claim, source, base),
+        f"{address}#assessment": _line_assessment(line, claim, base),
+    }
+    return _bundle(entries, line["updated"])
+
+
+def _bundle(entries: Mapping[str, Row], updated: str) -> bytes:
+    bundle = {
         "resourceType": "Bundle",
         "type": "collection",
-        "timestamp": line["updated"],
-        "entry": [
-            {"fullUrl": url, "resource": _without_empty(resource)}
-            for url, resource in entries.items()
-        ],
+        "timestamp": updated,
+        "entry": [{"fullUrl": url, "resource": entry} for url, entry in entries.items()],
     }
+    return to_json(bundle)
 
 
-def _evidence(line: Row, source: Row, revision: int, address: str, base: str) -> Row:
-    level = v.EVIDENCE_LEVELS
-    return {
+def _address_of(line: Row, base: str) -> str:
+    return f"{base}/v1/evidence/{line['id']}"
+
+
+def has_pico(line: Row) -> bool:
+    """Return whether any of population, exposure, comparator and outcome is recorded of a line."""
+    return any(line[name] for name in PICO)
+
+
+def _evidence(line: Row, claim: Row, source: Row, base: str) -> Row:
+    direction = _term(v.DIRECTIONS, line["direction"])
+    resource = {
         "resourceType": "Evidence",
-        "url": address,
-        "version": str(revision),
+        "extension": [
+            _extension(vocabulary, line[name], base)
+            for name, vocabulary in EXTENSIONS.items()
+            if line[name] is not None
+        ],
+        "url": _address_of(line, base),
+        "version": str(claim["revision"]),
+        "title": line["citation"],
         "status": "active",
         "date": line["updated"],
-        "assertion": line["finding"],
-        "relatedArtifact": [_citation(line, source, base)],
+        "publisher": "Claimbase",
+        "relatedArtifact": [_cited(source, base)],
+        "description": line["finding"],
+        "assertion": f"{direction.definition} The claim: {claim['statement']}",
+        "note": [{"text": text} for text in _notes(line, claim)],
         "variableDefinition": [
-            {"description": line[name], "variableRole": _coded(f"{_TERMINOLOGY}/variable-role", it)}
-            for name, it in ROLES.items()
+            {"description": line[name], "variableRole": _concept(VARIABLE_ROLES, role, name)}
+            for name, role in PICO.items()
             if line[name]
         ],
-        "studyDesign": [_term(v.STUDY_DESIGNS, line["study_design"], base)],
-        "statistic": [_statistic(effect, line) for effect in line["effects"]]
-        or _sample_alone(line),
-        "certainty": [{"type": {"text": level.title}, "rating": _term(level, line["level"], base)}],
+        "studyDesign": _study_design(line["study_design"], base),
+        "statistic": list(_statistics(line)),
+        "certainty": list(_certainties(line, claim)),
     }
+    return _without_empty(resource)
 
 
-def _citation(line: Row, source: Row, base: str) -> Row:
-    dois = [each["value"] for each in source["identifiers"] if each["scheme"] == "doi"]
-    return {
-        "type": "derived-from",
-        "label": line["citation"],
-        "citation": source["title"] or line["citation"],
-        "document": {
-            "url": f"https://doi.org/{dois[0]}" if dois else f"{base}/v1/sources/{source['id']}"
-        },
-    }
+def _notes(line: Row, claim: Row) -> Iterator[str]:
+    if line["integrity"] != "no_notice":
+        yield f"About the source: {_term(v.INTEGRITIES, line['integrity']).definition}"
+    yield f"Rank: {grade(line_of(line), claim['kind']).rank}, where 1 is best and 6 worst."
+    yield f"Independence group: {line['independence_group']}"
+    if line["follow_up"]:
+        yield f"Follow-up: {line['follow_up']}"
+    if line["note"]:
+        yield line["note"]
 
 
-def _statistic(effect: Row, line: Row) -> Row:
-    unit = {"unit": effect["unit"]} if effect["unit"] else {}
-    statistic: Row = {"statisticType": {"text": effect["measure"]}, "attributeEstimate": []}
-    if effect["estimate"] is not None:
-        statistic["quantity"] = {"value": effect["estimate"], **unit}
-    ends = {
-        end: {"value": effect[end], **unit} for end in ("low", "high") if effect[end] is not None
-    }
-    if ends:
-        statistic["attributeEstimate"].append(
-            {"type": _attribute(CONFIDENCE_INTERVAL), "range": ends}
-        )
-    if effect["p"] is not None:
-        p = {"type": _attribute(P_VALUE), "quantity": {"value": effect["p"]}}
-        statistic["attributeEstimate"].append(p)
-    for sample in _sample_alone(line):
-        statistic |= sample
-    return _without_empty(statistic)
-
-
-def _sample_alone(line: Row) -> list[Row]:
-    if line["sample_size"] is None:
+def _study_design(design: str, base: str) -> list[Row]:
+    if design in NO_DESIGN:
         return []
-    return [{"sampleSize": {"numberOfParticipants": line["sample_size"]}}]
+    codings = [_coding_of_term(v.STUDY_DESIGNS, design, base)]
+    if design in SEVCO:
+        codings.append(_coding(STUDY_DESIGNS, SEVCO[design]))
+    return [{"coding": codings, "text": _term(v.STUDY_DESIGNS, design).label}]
 
 
-def _assessment(line: Row, statement: str, address: str, base: str) -> Row:
+def _statistics(line: Row) -> Iterator[Row]:
+    """Yield the effects and the groups of a line; without any of them, its size alone."""
+    size = _without_empty(
+        {
+            "description": line["sample"],
+            "numberOfStudies": line["studies"],
+            "numberOfParticipants": line["sample_size"],
+        }
+    )
+    for effect in line["effects"]:
+        yield _without_empty({**_effect(effect), "sampleSize": size})
+    for group in line["groups"]:
+        statistic = {
+            "description": group["name"],
+            "numberAffected": group["events"],
+            "sampleSize": {"numberOfParticipants": group["n"]},
+        }
+        yield _without_empty(statistic)
+    if size and not line["effects"]:
+        yield {"sampleSize": size}
+
+
+def _effect(effect: Row) -> Row:
+    unit = effect["unit"]
+    measure = MEASURES.get(effect["measure"].lower())
+    interval = {name: _quantity(effect[name], unit) for name in ("low", "high")}
+    estimates: list[Row] = [
+        {"type": {"text": "interval"}, "range": _without_empty(interval)},
+        {
+            "type": _concept(ATTRIBUTE_TYPES, ("C44185", "P-value"), "P value"),
+            "quantity": _quantity(effect["p"], None),
+        },
+    ]
     return {
-        "resourceType": "ArtifactAssessment",
-        "title": f"What it says of: {statement}",
-        "date": line["updated"],
-        "artifactUri": address,
-        "content": [_without_empty(content) for content in _judgements(line, base)],
+        "statisticType": _concept(STATISTIC_TYPES, measure, effect["measure"]),
+        "quantity": _quantity(effect["estimate"], unit),
+        "attributeEstimate": [
+            each for each in estimates if each.get("range") or each.get("quantity")
+        ],
     }
 
 
-def _judgements(line: Row, base: str) -> Iterator[Row]:
-    """Yield what is judged of a line: its side, its level with what moves it, its bias."""
-    judged: tuple[tuple[str, Vocabulary, list[Any]], ...] = (
+def _quantity(value: float | None, unit: str | None) -> Row | None:
+    return None if value is None else _without_empty({"value": value, "unit": unit})
+
+
+def _certainties(line: Row, claim: Row) -> Iterator[Row]:
+    """Yield the certainty of a conclusion from a line alone, and its risk of bias as judged.
+
+    What is not gradable or retracted has none.
+    """
+    if line["level"] != "not_gradable" and line["integrity"] != "retracted":
+        certainty = v.CERTAINTIES.ids[grade(line_of(line), claim["kind"]).certainty]
+        overall = {
+            **_certainty(certainty),
+            "description": f"Of a conclusion from this line alone. {DERIVED}",
+            "rater": "Claimbase",
+            "subcomponent": list(_reasons(line)),
+        }
+        yield _without_empty(overall)
+    if bias := line["risk_of_bias"]:
+        judged = {
+            "description": bias["tool"] and f"By {bias['tool']}.",
+            "type": _concept(CERTAINTY_TYPES, RISK_OF_BIAS, "risk of bias"),
+            "rating": {"text": bias["overall"]},
+        }
+        yield _without_empty(judged)
+
+
+def _certainty(certainty: str) -> Row:
+    label = _term(v.CERTAINTIES, certainty).label
+    rating = (certainty.replace("_", "-"), f"{label.capitalize()} quality")
+    return {
+        "type": _concept(CERTAINTY_TYPES, OVERALL, "certainty"),
+        "rating": _concept(CERTAINTY_RATINGS, rating, label),
+    }
+
+
+def _reasons(line: Row) -> Iterator[Row]:
+    for reason, times in Counter[str](line["graded_down"]).items():
+        yield {
+            "type": _concept(
+                CERTAINTY_TYPES, CONCERNS.get(reason), _term(v.GRADED_DOWN, reason).label
+            ),
+            "rating": _concept(CERTAINTY_RATINGS, SERIOUS[times]),
+        }
+    for reason in line["graded_up"]:
+        yield {
+            "type": _concept(CERTAINTY_TYPES, CONCERNS[reason], _term(v.GRADED_UP, reason).label),
+            "rating": _concept(CERTAINTY_RATINGS, PRESENT),
+        }
+
+
+def _line_assessment(line: Row, claim: Row, base: str) -> Row:
+    """Return what is judged of a line: its side, its level, and what moves it."""
+    judged: Iterable[tuple[str, Vocabulary, list[str]]] = (
         ("classifier", v.DIRECTIONS, [line["direction"]]),
         ("rating", v.EVIDENCE_LEVELS, [line["level"]]),
         ("rating", v.GRADED_DOWN, line["graded_down"]),
         ("rating", v.GRADED_UP, line["graded_up"]),
         ("classifier", v.INTEGRITIES, [line["integrity"]]),
     )
-    for kind, vocabulary, terms in judged:
-        if terms:
-            yield {
-                "informationType": kind,
-                "type": {"text": vocabulary.title},
-                "classifier": [_term(vocabulary, term, base) for term in dict.fromkeys(terms)],
-            }
-    if bias := line["risk_of_bias"]:
-        yield {
-            "informationType": "rating",
-            "type": {"text": "Risk of bias" + (f" ({bias['tool']})" if bias["tool"] else "")},
-            "classifier": [{"text": bias["overall"]}],
+    contents = [
+        {
+            "informationType": kind,
+            "type": {"text": vocabulary.title},
+            "classifier": [_term_concept(vocabulary, term, base) for term in dict.fromkeys(terms)],
         }
-    if line["note"]:
-        yield {"informationType": "comment", "summary": line["note"]}
+        for kind, vocabulary, terms in judged
+        if terms
+    ]
+    about = f"What it says of: {claim['statement']}"
+    return _artifact_assessment(_address_of(line, base), about, line["updated"], contents)
 
 
-def _term(vocabulary: Vocabulary, term: str, base: str) -> Row:
-    label = vocabulary.terms[vocabulary.rank(term)].label
-    return _coded(vocabulary_address(vocabulary.name, base), term, label)
+def _derived_status(document: Row, left_out: int, base: str) -> Row:
+    """Return what the evidence on a claim amounts to; `left_out` lines have no `Evidence`."""
+    author = {"display": "Claimbase"}
+    rule = RULE_BY_NAME[document["status_rule"]]
+    contents = [
+        {
+            "informationType": "classifier",
+            "summary": f"{rule.sentence} {DERIVED} Since {document['status_since']}.",
+            "classifier": [_term_concept(v.STATUSES, document["status"], base)],
+            "author": author,
+        }
+    ]
+    if document["certainty"] is not None:
+        certainty = _certainty(document["certainty"])
+        contents.append(
+            {
+                "informationType": "rating",
+                "summary": f"Certainty of the conclusion. {DERIVED}",
+                "type": certainty["type"],
+                "classifier": [certainty["rating"]],
+                "author": author,
+            }
+        )
+    if left_out:
+        contents.append(
+            {
+                "informationType": "comment",
+                "summary": "Accepted lines of evidence that are left out here, since neither"
+                " population, exposure, comparator nor outcome is recorded of them.",
+                "quantity": {"value": left_out, "unit": "lines of evidence"},
+            }
+        )
+    contents.append(_comment(with_general(document["notice"])))
+    title = f"Derived status of the claim: {document['statement']}"
+    address = f"{base}/v1/claims/{document['id']}"
+    return _artifact_assessment(address, title, document["updated"], contents)
 
 
-def _attribute(code: tuple[str, str]) -> Row:
-    return _coded(f"{_TERMINOLOGY}/attribute-estimate-type", *code)
+def _assessment(decision: Row, document: Row, sources: Mapping[str, Row], base: str) -> Row:
+    """Return what a person or body decided, with the words that were recorded."""
+    source = decision["source"]
+    content = {
+        "informationType": "classifier" if decision["status"] else "comment",
+        "summary": decision["rationale"],
+        "classifier": decision["status"] and [_term_concept(v.STATUSES, decision["status"], base)],
+        "author": {"display": decision["assessor"]},
+        "relatedArtifact": source and [_cited(sources[source], base)],
+    }
+    comments = {
+        "Verdict, verbatim": decision["verdict"],
+        "Where it holds": decision["jurisdiction"],
+        "Outdated": decision["outdated"] and "evidence that counts was published after it",
+    }
+    contents = [
+        _without_empty(content),
+        *(_comment(f"{name}: {text}") for name, text in comments.items() if text),
+    ]
+    title = f"Assessment by {decision['assessor']} of the claim: {document['statement']}"
+    address = f"{base}/v1/claims/{document['id']}"
+    return _artifact_assessment(address, title, decision["assessed"], contents)
 
 
-def _coded(system: str, code: str, display: str | None = None) -> Row:
-    return {"coding": [_without_empty({"system": system, "code": code, "display": display})]}
+def _artifact_assessment(artifact: str, title: str, date: str, contents: Iterable[Row]) -> Row:
+    return {
+        "resourceType": "ArtifactAssessment",
+        "title": title,
+        "date": date,
+        "artifactUri": artifact,
+        "content": list(contents),
+    }
 
 
-def _without_empty(resource: Row) -> Row:
-    """Return a resource without what is empty, which FHIR does not allow."""
-    return {name: value for name, value in resource.items() if value not in (None, "", [])}
+def _comment(text: str) -> Row:
+    return {"informationType": "comment", "summary": text}
+
+
+def _term_concept(vocabulary: Vocabulary, term: str, base: str) -> Row:
+    label = _term(vocabulary, term).label
+    return {"coding": [_coding_of_term(vocabulary, term, base)], "text": label}
+
+
+def _cited(source: Row, base: str) -> Row:
+    return {
+        "type": "citation",
+        "label": source["citation"],
+        "display": source["title"],
+        "document": {"url": f"{base}/v1/sources/{source['id']}"},
+    }
+
+
+def _extension(vocabulary: Vocabulary, term: str, base: str) -> Row:
+    coding = _coding_of_term(vocabulary, term, base)
+    return {"url": coding["system"], "valueCoding": coding}
+
+
+def _coding_of_term(vocabulary: Vocabulary, term: str, base: str) -> Row:
+    label = _term(vocabulary, term).label
+    return _coding(vocabulary_address(vocabulary.name, base), (term, label))
+
+
+def _term(vocabulary: Vocabulary, term: str) -> Any:
+    return next(each for each in vocabulary.terms if each.id == term)
+
+
+def _concept(system: str, code: tuple[str, str] | None, text: str | None = None) -> Row:
+    """Return a CodeableConcept, in words alone where there is no code and display for it."""
+    return _without_empty({"coding": code and [_coding(system, code)], "text": text})
+
+
+def _coding(system: str, code: tuple[str, str]) -> Row:
+    return {"system": system, "code": code[0], "display": code[1]}
+
+
+def _without_empty(node: Row) -> Row:
+    """Return what has a value: FHIR allows no null and nothing that is empty."""
+    return {name: value for name, value in node.items() if value not in (None, "", [], {})}

@@ -88,6 +88,12 @@ BIBLIOGRAPHY = WRITTEN["bibliography"]
 LINKED_DATA = {name: WRITTEN[name] for name in ("json_ld", "turtle", "nquads")}
 NANOPUBLICATION = Format("nanopub", ("application/trig",), "trig", library="rdflib", exact=False)
 FHIR = Format("fhir", fhir.MEDIA_TYPES, fhir.EXTENSION)
+# In which a claim is written and no source, and how, at an address of the API.
+OF_CLAIMS = {format.name: format for format in (NANOPUBLICATION, FHIR)}
+CLAIM_WRITERS: Mapping[str, Callable[[Row, str], bytes]] = {
+    NANOPUBLICATION.name: rdf.claim_as_nanopublication,
+    FHIR.name: fhir.claim_as_bundle,
+}
 # How a document of JSON-LD is written.
 GRAPH_WRITERS: Mapping[str, Callable[[Row], bytes]] = {
     "json_ld": to_json,

@@ -121,22 +121,16 @@ class ListTableParameters(LinesParameters, MarkParameters):
 class ClaimFormatParameters(FormatParameters):
     """The format of one claim; overrides the Accept header."""
 
-    offered: ClassVar[Mapping[str, Format]] = {
-        **FORMATS,
-        formats.NANOPUBLICATION.name: formats.NANOPUBLICATION,
-    }
+    offered: ClassVar[Mapping[str, Format]] = {**FORMATS, **formats.OF_CLAIMS}
 
     format: (
-        Annotated[
-            str,
-            pagination.choices("format", ["json", *FORMATS, formats.NANOPUBLICATION.name]),
-        ]
-        | None
+        Annotated[str, pagination.choices("format", ["json", *FORMATS, *formats.OF_CLAIMS])] | None
     ) = Field(
         None,
         description="Overrides the Accept header. `json_ld`, `turtle`, `nquads` and `nanopub` (an"
-        " unsigned nanopublication, TriG) are linked data of the claim with all its parts, the"
-        " others the claim as something to cite.",
+        " unsigned nanopublication, TriG) are linked data of the claim with all its parts, `fhir`"
+        " is a Bundle of FHIR R5 of its evidence and its status, the others are the claim as"
+        " something to cite.",
     )
 
 

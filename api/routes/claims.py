@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, Connection, false
 
-from api.citations import formats, json_ld, rdf
+from api.citations import formats, json_ld
 from api.citations.formats import Format
 from api.http import chosen_ids, list_formats, pagination, pending_proposals, search_parameters
 from api.http.auth import Caller
@@ -521,9 +521,9 @@ def _cited(
         return unchanged
     core = claim_aggregate.core(claim).model_dump()
     document = {**core, **claim_aggregate.parts(claim)}
-    if chosen is formats.NANOPUBLICATION:
-        write = partial(rdf.claim_as_nanopublication, document)
-        return list_formats.made_file(request, chosen, write, etag, core["id"], links)
+    if (write := formats.CLAIM_WRITERS.get(chosen.name)) is not None:
+        make_file = partial(write, document)
+        return list_formats.made_file(request, chosen, make_file, etag, core["id"], links)
     if chosen.name in formats.LINKED_DATA:
         make = partial(json_ld.claim, document)
         return list_formats.linked_file(request, chosen, make, etag, core["id"], links)

@@ -141,13 +141,13 @@ def _written(
 ) -> Response:
     """Return a line as linked data or in FHIR."""
     line = from_json(found["document"])
-    statement = listings.claim_briefs(connection, [line["claim"]])[line["claim"]]["statement"]
+    claim = listings.claim_briefs(connection, [line["claim"]])[line["claim"]]
     source = sources_by_id(connection, [line["source"]])[line["source"]]
     name = line["id"].replace(":", "-")
     if chosen is not formats.FHIR:
-        make = partial(json_ld.evidence, line, statement, source)
+        make = partial(json_ld.evidence, line, claim["statement"], source)
         return list_formats.linked_file(request, chosen, make, etag, name)
-    if not fhir.can_write(line):
+    if not fhir.has_pico(line):
         raise NotAcceptable("FHIR needs a population, exposure, comparator or outcome.")
-    write = partial(fhir.write, line, statement, source, found["revision"])
+    write = partial(fhir.line_as_bundle, line, {**claim, "revision": found["revision"]}, source)
     return list_formats.made_file(request, chosen, write, etag, name)
