@@ -233,6 +233,11 @@ def test_what_has_no_grade_has_no_certainty(field: Row) -> None:
     assert "certainty" not in found
 
 
+def test_a_retraction_is_told_in_words() -> None:
+    (found,) = resources(the_bundle(a_claim(evidence=[a_line(integrity="retracted")])), "Evidence")
+    assert found["note"][0]["text"].startswith("About the source: Retracted")
+
+
 def test_the_size_is_told_without_effects() -> None:
     line = a_line(effects=[], groups=[], studies=4, sample="9 and 10")
     (found,) = resources(the_bundle(a_claim(evidence=[line])), "Evidence")
