@@ -163,7 +163,6 @@ def has_pico(line: Row) -> bool:
 
 
 def _evidence(line: Row, claim: Row, source: Row, base: str) -> Row:
-    direction = _term(v.DIRECTIONS, line["direction"])
     resource = {
         "resourceType": "Evidence",
         "extension": [
@@ -179,7 +178,7 @@ def _evidence(line: Row, claim: Row, source: Row, base: str) -> Row:
         "publisher": "Claimbase",
         "relatedArtifact": [_cited(source, base)],
         "description": line["finding"],
-        "assertion": f"{direction.definition} The claim: {claim['statement']}",
+        "assertion": _assertion(line, claim["statement"]),
         "note": [{"text": text} for text in _notes(line, claim)],
         "variableDefinition": [
             {"description": line[name], "variableRole": _concept(VARIABLE_ROLES, role, name)}
@@ -191,6 +190,18 @@ def _evidence(line: Row, claim: Row, source: Row, base: str) -> Row:
         "certainty": list(_certainties(line, claim)),
     }
     return _without_empty(resource)
+
+
+def _assertion(line: Row, statement: str) -> str:
+    """Return which side a line takes, and on what: the claim, or a relation of it."""
+    direction = _term(v.DIRECTIONS, line["direction"])
+    if line["relation_type"] is None:
+        return f"{direction.definition} The claim: {statement}"
+    relation = _term(v.RELATION_TYPES, line["relation_type"]).label
+    return (
+        f"{direction.label.capitalize()} that the claim {relation} {line['relation_target']}."
+        f" The claim: {statement}"
+    )
 
 
 def _notes(line: Row, claim: Row) -> Iterator[str]:

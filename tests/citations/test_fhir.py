@@ -57,7 +57,8 @@ def a_line(**fields: Any) -> Row:
         "studies": None, "independence_group": "buffalo", "searched_found_none": False,
         "extraction": "manual", "checked_against": None, "note": None, "work": "siddiqui-2014",
         "published": "2014-07-31", "integrity": "no_notice", "integrity_date": None,
-        "date_inferred": False, "updated": "2026-01-02T03:04:05.000006Z", **fields,
+        "date_inferred": False, "relation_type": None,
+        "updated": "2026-01-02T03:04:05.000006Z", **fields,
     }  # fmt: skip
 
 
@@ -213,6 +214,13 @@ def test_a_line_becomes_evidence() -> None:
             },
         ],
     }
+
+
+def test_a_line_on_a_relation_says_so() -> None:
+    line = a_line(relation_type="leads_to", relation_target="iron-in-brain")
+    bundle = json.loads(fhir.line_as_bundle(line, a_claim(), a_source(), BASE))
+    (found,) = resources(bundle, "Evidence")
+    assert found["assertion"].startswith("Disputes that the claim leads to iron-in-brain. ")
 
 
 def test_lines_without_pico_are_left_out_and_counted() -> None:
