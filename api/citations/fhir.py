@@ -14,7 +14,8 @@ comparator nor outcome is recorded has no place in it: the assessment of the sta
 | effect, its interval and P value | `statistic`, its `attributeEstimate` |
 | group, with people and events | `statistic` with `sampleSize` and `numberAffected` |
 | certainty of a conclusion from the line alone | `certainty`, said to be derived |
-| reasons to grade down and up, risk of bias | `certainty.subcomponent` |
+| reasons to grade down and up | `certainty.subcomponent` |
+| risk of bias, as somebody judged it | a `certainty` of its own |
 | status, certainty, verdict and rationale | `content` of an assessment |
 
 Terms for which FHIR has no element are extensions at the address of their vocabulary, and the rank
@@ -24,14 +25,13 @@ is not recorded, so neither is said.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from pydantic_core import to_json
 
 from api.citations.json_ld import vocabulary_address
 from models.core import vocabularies as v
 from models.core.notice import with_general
-from models.core.vocabulary import Vocabulary
+from models.core.vocabulary import Term, Vocabulary
 from models.records.serializers import Row
 from models.status.body_of_evidence import grade
 from models.status.claim_aggregate import line_of
@@ -118,7 +118,7 @@ def claim_as_bundle(document: Row, base: str) -> bytes:
     sources = {source["id"]: source for source in document["sources"]}
     with_pico = [line for line in document["evidence"] if has_pico(line)]
     left_out = len(document["evidence"]) - len(with_pico)
-    address = f"{base}/v1/claims/{document['id']}"
+    address = _address_of_claim(document, base)
     entries = {
         _address_of(line, base): _evidence(line, document, sources[line["source"]], base)
         for line in with_pico
@@ -155,6 +155,10 @@ def _bundle(entries: Mapping[str, Row], updated: str) -> bytes:
 
 def _address_of(line: Row, base: str) -> str:
     return f"{base}/v1/evidence/{line['id']}"
+
+
+def _address_of_claim(document: Row, base: str) -> str:
+    return f"{base}/v1/claims/{document['id']}"
 
 
 def has_pico(line: Row) -> bool:
@@ -373,7 +377,7 @@ def _derived_status(document: Row, left_out: int, base: str) -> Row:
         )
     contents.append(_comment(with_general(document["notice"])))
     title = f"Derived status of the claim: {document['statement']}"
-    address = f"{base}/v1/claims/{document['id']}"
+    address = _address_of_claim(document, base)
     return _artifact_assessment(address, title, document["updated"], contents)
 
 
@@ -397,7 +401,7 @@ def _assessment(decision: Row, document: Row, sources: Mapping[str, Row], base: 
         *(_comment(f"{name}: {text}") for name, text in comments.items() if text),
     ]
     title = f"Assessment by {decision['assessor']} of the claim: {document['statement']}"
-    address = f"{base}/v1/claims/{document['id']}"
+    address = _address_of_claim(document, base)
     return _artifact_assessment(address, title, decision["assessed"], contents)
 
 
@@ -439,8 +443,8 @@ def _coding_of_term(vocabulary: Vocabulary, term: str, base: str) -> Row:
     return _coding(vocabulary_address(vocabulary.name, base), (term, label))
 
 
-def _term(vocabulary: Vocabulary, term: str) -> Any:
-    return next(each for each in vocabulary.terms if each.id == term)
+def _term(vocabulary: Vocabulary, term: str) -> Term:
+    return vocabulary.terms[vocabulary.rank(term)]
 
 
 def _concept(system: str, code: tuple[str, str] | None, text: str | None = None) -> Row:
