@@ -329,8 +329,8 @@ def test_a_request_has_an_id_that_is_kept_where_it_is_harmless(
 def test_accept_decides_whether_json_will_do(accept: str, status: int, client: TestClient) -> None:
     # What is served as JSON alone; lists have other formats, which test_citations and test_lines
     # ask for.
-    line = "/v1/evidence/ccsvi-causes-ms:cochrane-2019"
-    for path in ("/v1", "/v1/claims/facets", line, "/v1/topics", "/v1/vocabularies"):
+    one = "/v1/occurrences/ccsvi-causes-ms:c06"
+    for path in ("/v1", "/v1/claims/facets", one, "/v1/topics", "/v1/vocabularies"):
         answer = client.get(path, headers={"Accept": accept})
         assert answer.status_code == status
         if status == 406:
