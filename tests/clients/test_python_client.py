@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from claimbase_client import AsyncClaimbase, Claimbase, Problem
+from claimbase_client import AsyncClaimbase, Claimbase, Problem, Record
 
 from tests.command_line import serving
 
@@ -45,6 +45,41 @@ def test_a_known_answer_is_not_sent_again(address: str) -> None:
         first, second = (client.claim("ccsvi-causes-ms") for _ in range(2))
     assert first == second
     assert seen == [200, 304]
+
+
+def test_texts_are_matched_and_works_cited(address: str) -> None:
+    with Claimbase(address) as client:
+        (sentence,) = client.match("CCSVI does not cause MS.")
+        assert sentence["claims"][0]["id"] == "ccsvi-causes-ms"
+        assert client.cite("doi:10.1002/ana.22085").startswith("@article{")
+        assert client.source("pmid:19724286")["id"] == "singh-2009"
+        then = client.claim("ccsvi-causes-ms", as_of="2010")
+        assert (then["status"], client.claim("ccsvi-causes-ms")["status"]) == (
+            "contested",
+            "refuted",
+        )
+
+
+def test_those_who_await_get_the_same(address: str) -> None:
+    seen: list[int] = []
+
+    async def note(answer: httpx.Response) -> None:
+        seen.append(answer.status_code)
+
+    async def read() -> tuple[Record, list[str]]:
+        async with AsyncClaimbase(address) as client:
+            client.http.event_hooks = {"response": [note]}
+            await client.claim("ccsvi-causes-ms")
+            claim = await client.claim("ccsvi-causes-ms")
+            return claim, [line["id"] async for line in client.evidence(level__lte="1")]
+
+    with Claimbase(address) as client:
+        expected = (
+            client.claim("ccsvi-causes-ms"),
+            [line["id"] for line in client.evidence(level__lte="1")],
+        )
+    assert asyncio.run(read()) == expected
+    assert seen[:2] == [200, 304]
 
 
 def test_errors_have_their_code(address: str) -> None:

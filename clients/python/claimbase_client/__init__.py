@@ -1,15 +1,29 @@
-"""A client of Claimbase: pages as iterators, a cache by ETag, retries with a bound."""
+"""A client of Claimbase, for scripts that wait and for those that await.
+
+Lists are iterators over all pages. An answer that was read before is asked for by its ETag, and not
+sent again while it holds. What is refused for a while is tried again, as `Retry-After` says.
+"""
 
 import asyncio
+import io
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
+# A request that is refused for a while is sent so often at most, and nobody waits longer for it.
 MOST_TRIES = 4
 LONGEST_WAIT_SECONDS = 60.0
 RETRIED = (429, 503)
+# So many answers are kept, the latest ones.
+MOST_KEPT = 256
+TIMEOUT_SECONDS = 30.0
+Record = dict[str, Any]
 
 
 class Problem(Exception):
@@ -22,53 +36,89 @@ class Problem(Exception):
             body = {}
         body = body if isinstance(body, dict) else {}
         self.status = answer.status_code
-        self.code = body.get("code")
-        self.detail = body.get("detail", answer.text[:500])
-        self.errors = body.get("errors", [])
+        self.code: str | None = body.get("code")
+        self.detail: str = body.get("detail", answer.text[:500])
+        self.errors: list[Record] = body.get("errors", [])
         super().__init__(f"{self.status} {self.code}: {self.detail}")
 
 
-def parameters(given: dict[str, Any]) -> dict[str, Any]:
-    """Return query parameters: `level__lte` is `level.lte`, and None is left out."""
-    return {name.replace("__", "."): value for name, value in given.items() if value is not None}
+def parameters(given: Mapping[str, Any]) -> Record:
+    """Return query parameters: `level__lte` is `level.lte`, a list is any of its values, and None
+    is left out.
+    """
+    return {
+        name.replace("__", "."): ",".join(value) if isinstance(value, list | tuple) else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
-class _Core:
-    """What both clients do without input or output."""
+def path_of(kind: str, record: str) -> str:
+    """Return the path of a record."""
+    return f"/v1/{kind}/{quote(record, safe=':')}"
 
-    def __init__(self, key: str | None) -> None:
-        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.cache: dict[str, httpx.Response] = {}
+
+def wait_of(answer: httpx.Response, tries: int) -> float | None:
+    """Return the seconds until the next try, or None where there is none."""
+    if answer.status_code not in RETRIED or tries >= MOST_TRIES:
+        return None
+    said = answer.headers.get("Retry-After", "")
+    if said.isdecimal():
+        seconds = float(said)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            seconds = float(2**tries)
+    return max(0.0, seconds) if seconds <= LONGEST_WAIT_SECONDS else None
+
+
+class _Kept:
+    """The latest answers, by the address and the format that was asked for."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[tuple[str, str], httpx.Response] = OrderedDict()
 
     def prepare(self, request: httpx.Request) -> None:
-        if known := self.cache.get(str(request.url)):
+        """Ask only for what is new."""
+        if request.method == "GET" and (known := self._answers.get(_name_of(request))):
             request.headers["If-None-Match"] = known.headers["ETag"]
 
-    def wait(self, answer: httpx.Response, tries: int) -> float | None:
-        """Return the seconds until the next try, or None where there is none."""
-        if answer.status_code not in RETRIED or tries >= MOST_TRIES:
-            return None
-        said = answer.headers.get("Retry-After", "")
-        seconds = float(said) if said.isdecimal() else float(2**tries)
-        return seconds if seconds <= LONGEST_WAIT_SECONDS else None
-
-    def read(self, answer: httpx.Response) -> Any:
-        address = str(answer.request.url)
-        if answer.status_code == 304 and address in self.cache:
-            return self.cache[address].json()
+    def read(self, answer: httpx.Response) -> httpx.Response:
+        """Return the answer, or the kept one if that still holds. Raises Problem."""
+        name = _name_of(answer.request)
+        if answer.status_code == 304 and name in self._answers:
+            self._answers.move_to_end(name)
+            return self._answers[name]
         if not answer.is_success:
             raise Problem(answer)
-        if "ETag" in answer.headers:
-            self.cache[address] = answer
-        return answer.json()
+        if answer.request.method == "GET" and "ETag" in answer.headers:
+            self._answers[name] = answer
+            if len(self._answers) > MOST_KEPT:
+                self._answers.popitem(last=False)
+        return answer
+
+
+def _name_of(request: httpx.Request) -> tuple[str, str]:
+    return str(request.url), request.headers.get("Accept", "")
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 class Claimbase:
-    """A client that waits for each answer."""
+    """A client that waits for each answer.
+
+    `address` is that of the server, such as `http://127.0.0.1:8000`; reads need no `key`. Filters
+    are named as in the API, with two underscores for a dot.
+    """
 
     def __init__(self, address: str, key: str | None = None) -> None:
-        self.core = _Core(key)
-        self.http = httpx.Client(base_url=address, headers=self.core.headers)
+        self.http = httpx.Client(
+            base_url=address, headers=_headers(key), timeout=TIMEOUT_SECONDS, follow_redirects=True
+        )
+        self._kept = _Kept()
 
     def __enter__(self) -> Self:
         return self
@@ -76,18 +126,22 @@ class Claimbase:
     def __exit__(self, *_: object) -> None:
         self.http.close()
 
-    def get(self, path: str, **given: Any) -> Any:
-        """Return the JSON of an answer. Raises Problem."""
-        request = self.http.build_request("GET", path, params=parameters(given))
-        self.core.prepare(request)
+    def send(self, method: str, path: str, body: Any = None, **given: Any) -> httpx.Response:
+        """Return an answer, the kept one if that still holds. Raises Problem."""
+        request = self.http.build_request(method, path, params=parameters(given), json=body)
+        self._kept.prepare(request)
         tries = 1
-        while (wait := self.core.wait(answer := self.http.send(request), tries)) is not None:
+        while (wait := wait_of(answer := self.http.send(request), tries)) is not None:
             time.sleep(wait)
             tries += 1
-        return self.core.read(answer)
+        return self._kept.read(answer)
 
-    def pages(self, path: str, **given: Any) -> Iterator[dict[str, Any]]:
-        """Yield the records of all pages."""
+    def get(self, path: str, **given: Any) -> Any:
+        """Return the JSON of an answer. Raises Problem."""
+        return self.send("GET", path, **given).json()
+
+    def pages(self, path: str, **given: Any) -> Iterator[Record]:
+        """Yield the records of all pages of a list."""
         while True:
             page = self.get(path, **given)
             yield from page["data"]
@@ -95,25 +149,55 @@ class Claimbase:
                 return
             given = {**given, "cursor": cursor}
 
-    def claims(self, **given: Any) -> Iterator[dict[str, Any]]:
-        return self.pages("/v1/claims", **given)
+    def claims(self, **filters: Any) -> Iterator[Record]:
+        """Yield the claims that meet the filters."""
+        return self.pages("/v1/claims", **filters)
 
-    def evidence(self, **given: Any) -> Iterator[dict[str, Any]]:
-        return self.pages("/v1/evidence", **given)
+    def claim(self, claim: str, **given: Any) -> Record:
+        """Return a claim with all its parts; with `as_of`, as it stood on that day."""
+        found: Record = self.get(path_of("claims", claim), **given)
+        return found
 
-    def sources(self, **given: Any) -> Iterator[dict[str, Any]]:
-        return self.pages("/v1/sources", **given)
+    def evidence(self, **filters: Any) -> Iterator[Record]:
+        """Yield the lines of evidence that meet the filters."""
+        return self.pages("/v1/evidence", **filters)
 
-    def claim(self, claim: str, **given: Any) -> Any:
-        return self.get(f"/v1/claims/{claim}", **given)
+    def sources(self, **filters: Any) -> Iterator[Record]:
+        """Yield the sources that meet the filters."""
+        return self.pages("/v1/sources", **filters)
+
+    def source(self, source: str) -> Record:
+        """Return a source, by its slug or as `doi:10.…`."""
+        found: Record = self.get(f"/v1/sources/{quote(source, safe=':/()')}")
+        return found
+
+    def match(self, text: str, **given: Any) -> list[Record]:
+        """Return the sentences of a text with the claims that they may state."""
+        body = {"text": text, **given}
+        found: list[Record] = self.send("POST", "/v1/claims:match", body).json()["data"]
+        return found
+
+    def cite(self, source: str, format: str = "bibtex", **given: Any) -> str:
+        """Return a source as a citation: bibtex, ris, csl_json, or bibliography with a `style`."""
+        path = f"/v1/sources/{quote(source, safe=':/()')}"
+        return self.send("GET", path, format=format, **given).text
+
+    def to_pandas(self, path: str = "/v1/evidence", **filters: Any) -> Any:
+        """Return a list as a data frame of its table; needs the extra `pandas`."""
+        import pandas  # type: ignore[import-untyped,unused-ignore]
+
+        table = self.send("GET", path, format="csv", **filters).text
+        return pandas.read_csv(io.StringIO(table))
 
 
 class AsyncClaimbase:
-    """The same, awaited."""
+    """The same for scripts that await; see `Claimbase`."""
 
     def __init__(self, address: str, key: str | None = None) -> None:
-        self.core = _Core(key)
-        self.http = httpx.AsyncClient(base_url=address, headers=self.core.headers)
+        self.http = httpx.AsyncClient(
+            base_url=address, headers=_headers(key), timeout=TIMEOUT_SECONDS, follow_redirects=True
+        )
+        self._kept = _Kept()
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,18 +205,22 @@ class AsyncClaimbase:
     async def __aexit__(self, *_: object) -> None:
         await self.http.aclose()
 
-    async def get(self, path: str, **given: Any) -> Any:
-        """Return the JSON of an answer. Raises Problem."""
-        request = self.http.build_request("GET", path, params=parameters(given))
-        self.core.prepare(request)
+    async def send(self, method: str, path: str, body: Any = None, **given: Any) -> httpx.Response:
+        """Return an answer, the kept one if that still holds. Raises Problem."""
+        request = self.http.build_request(method, path, params=parameters(given), json=body)
+        self._kept.prepare(request)
         tries = 1
-        while (wait := self.core.wait(answer := await self.http.send(request), tries)) is not None:
+        while (wait := wait_of(answer := await self.http.send(request), tries)) is not None:
             await asyncio.sleep(wait)
             tries += 1
-        return self.core.read(answer)
+        return self._kept.read(answer)
 
-    async def pages(self, path: str, **given: Any) -> AsyncIterator[dict[str, Any]]:
-        """Yield the records of all pages."""
+    async def get(self, path: str, **given: Any) -> Any:
+        """Return the JSON of an answer. Raises Problem."""
+        return (await self.send("GET", path, **given)).json()
+
+    async def pages(self, path: str, **given: Any) -> AsyncIterator[Record]:
+        """Yield the records of all pages of a list."""
         while True:
             page = await self.get(path, **given)
             for record in page["data"]:
@@ -141,8 +229,19 @@ class AsyncClaimbase:
                 return
             given = {**given, "cursor": cursor}
 
-    def claims(self, **given: Any) -> AsyncIterator[dict[str, Any]]:
-        return self.pages("/v1/claims", **given)
+    def claims(self, **filters: Any) -> AsyncIterator[Record]:
+        """Yield the claims that meet the filters."""
+        return self.pages("/v1/claims", **filters)
 
-    async def claim(self, claim: str, **given: Any) -> Any:
-        return await self.get(f"/v1/claims/{claim}", **given)
+    async def claim(self, claim: str, **given: Any) -> Record:
+        """Return a claim with all its parts; with `as_of`, as it stood on that day."""
+        found: Record = await self.get(path_of("claims", claim), **given)
+        return found
+
+    def evidence(self, **filters: Any) -> AsyncIterator[Record]:
+        """Yield the lines of evidence that meet the filters."""
+        return self.pages("/v1/evidence", **filters)
+
+    def sources(self, **filters: Any) -> AsyncIterator[Record]:
+        """Yield the sources that meet the filters."""
+        return self.pages("/v1/sources", **filters)
