@@ -2,10 +2,10 @@
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy import Connection
 
-from models.core.schema_names import SOMETIMES
+from models.core.schema_names import sometimes
 from models.read.id_lookup import look_up_ids
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -14,11 +14,7 @@ Query = TypeVar("Query", bound=BaseModel)
 class WithNotFound(BaseModel):
     """A list that says which ids it did not find."""
 
-    not_found: list[str] | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="With `id`: those that name no record.",
-    )
+    not_found: list[str] | None = sometimes("With `id`: those that name no record.")
 
 
 def choose(connection: Connection, kind: str, query: Query) -> tuple[Query, dict[str, Any]]:

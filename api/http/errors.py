@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from models.access.api_keys import redact_keys
 from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, NotFound, validation_faults
-from models.core.schema_names import NULL_OR_ABSENT, SOMETIMES, named
+from models.core.schema_names import NULL_OR_ABSENT, named, sometimes
 from models.core.vocabulary import Term, Vocabulary
 from models.database.driver_errors import (
     is_damaged,
@@ -348,11 +348,7 @@ class Problem(BaseModel):
     errors: list[ProblemError] = Field(
         default=[], description=f"What is wrong; at most {MOST_FAULTS} are listed."
     )
-    more_errors: int | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="How many errors there are that are not listed.",
-    )
+    more_errors: int | None = sometimes("How many errors there are that are not listed.")
     request_id: str
 
 

@@ -356,11 +356,7 @@ def table_file(
 ) -> Response:
     """Return the rows of one record as a table, a file named `name`."""
     assert isinstance(chosen, TableFormat), "the route offers no other"
-    if unchanged := not_modified(request, chosen, etag):
-        return unchanged
-    content = b"".join(chosen.write_rows(table, rows))
-    headers = file_headers(chosen, etag, name, {})
-    return Response(content, media_type=chosen.media_types[0], headers=headers)
+    return _small_file(request, chosen, chosen.write_rows(table, rows), etag, name)
 
 
 def linked_file(
@@ -390,24 +386,24 @@ def made_file(
     """
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
-    base = base_of(request)
-    content = (make(base) for _ in range(1))
+    content = map(make, [pagination.base_of(request)])
     headers = file_headers(chosen, etag, name, more or {})
     return streamed(request, content, headers, chosen.media_types[0])
 
 
-def base_of(request: Request) -> str:
-    """Return the address of this server, without a slash at its end."""
-    return str(request.base_url).rstrip("/")
-
-
 def lines_file(request: Request, lines: Iterable[bytes], etag: str, name: str) -> Response:
     """Return the JSON of a few records as JSON Lines, a file named `name`."""
-    if unchanged := not_modified(request, LINES, etag):
+    return _small_file(request, LINES, (line + b"\n" for line in lines), etag, name)
+
+
+def _small_file(
+    request: Request, chosen: Format, content: Iterable[bytes], etag: str, name: str
+) -> Response:
+    """Return pieces, which are made only for who has not the file yet, as a file named `name`."""
+    if unchanged := not_modified(request, chosen, etag):
         return unchanged
-    content = b"".join(line + b"\n" for line in lines)
-    headers = file_headers(LINES, etag, name, {})
-    return Response(content, media_type=LINES.media_types[0], headers=headers)
+    headers = file_headers(chosen, etag, name, {})
+    return Response(b"".join(content), media_type=chosen.media_types[0], headers=headers)
 
 
 def _parameters_and_sort(
@@ -495,7 +491,7 @@ def sources_response(
     assert isinstance(chosen, WrittenFormat), "the route offers no other"
     write: Callable[..., Iterator[bytes]] = chosen.write
     if chosen.name in formats.LINKED_DATA:
-        write = partial(write, base=base_of(request))
+        write = partial(write, base=pagination.base_of(request))
     elif alone and chosen is formats.CSL_JSON:
         write = csl_json.write_one
     content = pieces(write(sources))

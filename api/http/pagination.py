@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Integer, Select
 from api.http.errors import ParameterError
 from api.settings import installed_version
 from models.core.errors import Fault
-from models.core.schema_names import SOMETIMES
+from models.core.schema_names import sometimes
 from models.core.types import clean_text
 from models.core.vocabulary import OneOf, Term, Vocabulary
 from models.read import facets, listings, references
@@ -107,14 +107,13 @@ class Page(State):
 
     limit: int
     next: str | None = Field(description="Cursor of the next page; null at the end.")
-    count: int | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="Number of records on all pages, where asked for.",
-    )
-    search: SearchOut | None = Field(
-        default=None, json_schema_extra=SOMETIMES, description="With `q`: how it was understood."
-    )
+    count: int | None = sometimes("Number of records on all pages, where asked for.")
+    search: SearchOut | None = sometimes("With `q`: how it was understood.")
+
+
+def base_of(request: Request) -> str:
+    """Return the address of this server, without a slash at its end."""
+    return str(request.base_url).rstrip("/")
 
 
 def header(request: Request, name: str) -> str | None:

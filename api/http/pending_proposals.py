@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from api.http.errors import ParameterError
 from api.http.list_formats import FormatParameters, LinesParameters, requested_format
 from models.access.api_keys import Key
 from models.core.errors import Fault
-from models.core.schema_names import SOMETIMES
+from models.core.schema_names import sometimes
 from models.write import review
 
 SUBMITTED = "submitted"
@@ -30,15 +30,11 @@ INCLUDE = (
 class WithProposals(BaseModel):
     """What `include=submitted` adds to an answer."""
 
-    submitted: list[review.RecordOut] | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="What waits for review, where asked for, the oldest first.",
+    submitted: list[review.RecordOut] | None = sometimes(
+        "What waits for review, where asked for, the oldest first."
     )
-    submitted_more: bool | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="Whether more waits than is listed in `submitted`; `/v1/reviews` lists all.",
+    submitted_more: bool | None = sometimes(
+        "Whether more waits than is listed in `submitted`; `/v1/reviews` lists all."
     )
 
 

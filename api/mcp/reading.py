@@ -11,7 +11,7 @@ from anyio import to_thread
 from fastapi import Request
 from sqlalchemy import Connection
 
-from api.http import read_connection
+from api.http import pagination, read_connection
 from api.http.text_model import TextModel
 from models.database.connections import Database
 from models.search.synonyms import Synonyms
@@ -57,7 +57,7 @@ class RequestReading:
     @property
     def surroundings(self) -> Surroundings:
         """Return what an answer takes: addresses are those by which the agent asks."""
-        base = str(self.request.base_url).rstrip("/")
+        base = pagination.base_of(self.request)
         state = self.request.app.state
         return Surroundings(base, state.synonyms, state.text_model)
 

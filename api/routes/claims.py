@@ -31,7 +31,7 @@ from api.tables import evidence as evidence_table
 from api.tables.formats import TableFormat
 from models.core.errors import Fault
 from models.core.notice import GENERAL, NOTICE, with_general
-from models.core.schema_names import SOMETIMES, partial_of
+from models.core.schema_names import partial_of, sometimes
 from models.core.types import Text
 from models.projection import documents
 from models.read import facets, listings, references
@@ -107,10 +107,6 @@ class AllClaimParameters(ClaimParameters):
     )
 
 
-def _sometimes(description: str) -> Any:
-    return Field(default=None, json_schema_extra=SOMETIMES, description=description)
-
-
 class Claim(pending_proposals.WithProposals, ClaimOut):
     """A claim: the parts are in a list where `include` asks for them, and in one claim alone."""
 
@@ -118,15 +114,15 @@ class Claim(pending_proposals.WithProposals, ClaimOut):
         description="In a list that of the claim, null where it has none; in one claim alone the"
         " general notice, and after it that of the claim."
     )
-    occurrences: list[OccurrenceOut] = _sometimes("Where it is stated.")
-    evidence: list[EvidenceOut] = _sometimes(
+    occurrences: list[OccurrenceOut] = sometimes("Where it is stated.")
+    evidence: list[EvidenceOut] = sometimes(
         "Accepted lines on the claim itself; those on a relation stand there."
     )
-    sources: list[SourceOut] = _sometimes("Every source that the other parts name.")
-    relations: list[RelationOut] = _sometimes("Ties that start from this claim.")
-    assessments: list[AssessmentOut] = _sometimes("What named persons and bodies decided.")
-    highlight: search_parameters.Highlight = _sometimes(search_parameters.HIGHLIGHT)
-    web_page: str = _sometimes(
+    sources: list[SourceOut] = sometimes("Every source that the other parts name.")
+    relations: list[RelationOut] = sometimes("Ties that start from this claim.")
+    assessments: list[AssessmentOut] = sometimes("What named persons and bodies decided.")
+    highlight: search_parameters.Highlight = sometimes(search_parameters.HIGHLIGHT)
+    web_page: str = sometimes(
         "Of one claim alone: the path of the page that shows the same to people."
     )
 
@@ -185,7 +181,7 @@ class ClaimEvidenceParameters(EvidenceParameters, SubmittedParameters):
 class FoundEvidence(EvidenceOut):
     """A line of evidence as a list gives it."""
 
-    highlight: search_parameters.Highlight = _sometimes(search_parameters.HIGHLIGHT)
+    highlight: search_parameters.Highlight = sometimes(search_parameters.HIGHLIGHT)
 
 
 class PartialEvidence(BaseModel):
@@ -199,7 +195,7 @@ class EvidenceListing(pending_proposals.WithProposals, chosen_ids.WithNotFound):
 
     page: Page
     notice: str = Field(description="The general notice, and after it that of the one claim asked.")
-    left_out: str = _sometimes("What a list across claims leaves out, and how to have it.")
+    left_out: str = sometimes("What a list across claims leaves out, and how to have it.")
 
 
 class EvidencePage(EvidenceListing):
@@ -254,7 +250,7 @@ class Facets(BaseModel):
 
     total: int = Field(description="Records found.")
     data: dict[str, Facet]
-    search: pagination.SearchOut = _sometimes("With `q`: how it was understood.")
+    search: pagination.SearchOut = sometimes("With `q`: how it was understood.")
 
 
 def claim_lines(fields: Sequence[str], parts: Sequence[str]) -> pagination.Lines:
@@ -530,7 +526,7 @@ def _cited(
     return list_formats.sources_response(
         request,
         chosen,
-        [list_formats.claim_as_source(core, list_formats.base_of(request), day)],
+        [list_formats.claim_as_source(core, pagination.base_of(request), day)],
         etag,
         core["id"],
         links,

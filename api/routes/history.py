@@ -1,7 +1,6 @@
 """Claims over time: periods of status, explanations, differences between days, and revisions."""
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -298,7 +297,7 @@ def list_claim_revisions(
             found = list_formats.read_all(
                 database, listing, statement, {}, listing.default, _as_read
             )
-            return provenance.history(sorted(found, key=itemgetter("serial")), base)
+            return provenance.history(found, base)
 
         return list_formats.linked_file(request, chosen, history, etag, f"{claim}-revisions")
     return pagination.listing_response(

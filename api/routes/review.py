@@ -41,7 +41,7 @@ from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
 from models.status.explanation import Explanation
-from models.write import merge, purge, review, undo
+from models.write import changes, merge, purge, review, undo
 from models.write.changes import Change
 from models.write.preview import PreviewWarning, preview
 from models.write.review import RecordOut
@@ -302,10 +302,11 @@ async def _merge(request: Request, caller: Key, kind: RecordType, record: str) -
 
         def tell(change: Change) -> MergedOut:
             stays = review.describe_after_change(change, kind, given.into)
-            merger = review.describe_after_change(change, kind, record)
+            merger = changes.last_revision(change, kind, record)
+            assert merger is not None, "the merger changed it"
             return MergedOut(
                 **stays.model_dump(exclude=set(OF_CHANGE)),
-                **{name: getattr(merger, name) for name in OF_CHANGE},
+                **{name: merger[name] for name in OF_CHANGE},
                 filled=merged.filled,
                 differences=[FieldDifference(**vars(each)) for each in merged.differences],
             )

@@ -24,7 +24,7 @@ from api.routes.claims import (
     claims_response,
 )
 from api.routes.source_lookup import UnreadableOut, told
-from models.core.schema_names import SOMETIMES
+from models.core.schema_names import sometimes
 from models.core.types import Text
 from models.read import listings
 from models.read.filters import (
@@ -100,9 +100,7 @@ class FormatQuery(Filters, FormatParameters):
 class FoundSource(SourceOut):
     """A source as a list gives it."""
 
-    highlight: search_parameters.Highlight | None = Field(
-        default=None, json_schema_extra=SOMETIMES, description=search_parameters.HIGHLIGHT
-    )
+    highlight: search_parameters.Highlight | None = sometimes(search_parameters.HIGHLIGHT)
 
 
 class SourceWithPage(SourceOut):
@@ -116,16 +114,8 @@ class SourcePage(pending_proposals.WithProposals):
 
     data: list[FoundSource]
     page: Page
-    not_found: list[str] | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="With `id` or `identifier`: those that name no source.",
-    )
-    unreadable: list[UnreadableOut] | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="With `identifier`: what is no identifier.",
-    )
+    not_found: list[str] | None = sometimes("With `id` or `identifier`: those that name no source.")
+    unreadable: list[UnreadableOut] | None = sometimes("With `identifier`: what is no identifier.")
 
 
 def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:

@@ -11,7 +11,7 @@ from api.http.errors import LIST_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
-from models.core.schema_names import SOMETIMES
+from models.core.schema_names import sometimes
 from models.read import search_results
 from models.read.filters import NO_VALUES, Filters, Many, SearchText
 
@@ -42,17 +42,10 @@ class Suggestion(BaseModel):
     kind: SuggestionKind
     id: str
     label: str = Field(description="A topic's label, a claim's statement, a source's title.")
-    wording: str | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="Another wording of a claim, in which words begin so where its statement's"
-        " do not.",
+    wording: str | None = sometimes(
+        "Another wording of a claim, in which words begin so where its statement's do not."
     )
-    citation: str | None = Field(
-        default=None,
-        json_schema_extra=SOMETIMES,
-        description="A source in short form, such as 'Doepp et al. 2010'.",
-    )
+    citation: str | None = sometimes("A source in short form, such as 'Doepp et al. 2010'.")
 
 
 class Suggestions(BaseModel):

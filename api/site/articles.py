@@ -10,12 +10,12 @@ from pydantic_core import from_json
 from sqlalchemy import Connection
 
 from api.citations import json_ld
+from api.http import pagination
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site.article_text import paragraphs
 from api.site.pages import (
     PageRoute,
-    base_of,
     page,
     script_data,
     slider_words,
@@ -72,7 +72,7 @@ def show_article(
         description="Each sentence of this article, marked by what the evidence says of it.",
         json_address=f"/v1/sources/{article['id']}/claims",
         canonical=f"/articles/{article['id']}",
-        graph=json_ld.one_work(article, base_of(request)),
+        graph=json_ld.one_work(article, pagination.base_of(request)),
         article=article,
         statements=stated,
         most=MOST_STATEMENTS,

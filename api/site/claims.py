@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
 from api.citations import json_ld
+from api.http import pagination
 from api.http.read_connection import ThreadReader
 from api.routes.claims import ClaimSlug
 from api.routes.history import ExplanationParameters, require_known
@@ -14,7 +15,6 @@ from api.site import claim_summary, forest_plot
 from api.site.notes import names_in
 from api.site.pages import (
     PageRoute,
-    base_of,
     page,
     script_data,
     slider_words,
@@ -64,7 +64,7 @@ def show_claim(
         description=claim_summary.in_one_sentence(core),
         json_address=f"/v1/claims/{claim}",
         # What search engines read is the claim as it is today.
-        graph=json_ld.claim_and_review({**core, **parts}, base_of(request))
+        graph=json_ld.claim_and_review({**core, **parts}, pagination.base_of(request))
         if then is whole and query.known_at is None
         else None,
         feed=f"/changes.atom?claim={claim}",

@@ -11,7 +11,7 @@ from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug
 from api.routes.pictures import ThemeParameters
 from api.site.claim_summary import STATUSES
-from api.site.pages import HTML, base_of, not_modified, page_tag, templates
+from api.site.pages import HTML, not_modified, page_tag, templates
 from models.core.errors import Gone, NotFound
 from models.core.notice import SHORT_NOTICE, with_general
 from models.read import listings
@@ -55,7 +55,7 @@ def show_card(
     if unchanged := not_modified(request, etag, HEADERS):
         return unchanged
     card = templates.get_template("card.html")
-    shared = {"theme": query.theme, "as_of": query.as_of, "base": base_of(request)}
+    shared = {"theme": query.theme, "as_of": query.as_of, "base": pagination.base_of(request)}
     try:
         found = listings.load_claim(connection, claim, query.as_of, None)
     except (Gone, NotFound) as error:

@@ -15,7 +15,7 @@ from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.pictures.svg import clean
 from api.site.about import in_words
-from api.site.pages import VERSION, base_of, not_modified, templates
+from api.site.pages import VERSION, not_modified, templates
 from api.site.words import segment
 from models.core.errors import Fault
 from models.core.types import Text
@@ -58,7 +58,7 @@ def follow_changes(
     rows, _ = change_feed.changes_before(connection, None, ENTRIES_OF_FEED, parameters)
     changes = in_words(connection, rows)
     newest = changes[0]["at"] if changes else EPOCH
-    base = base_of(request)
+    base = pagination.base_of(request)
     own = f"{base}/changes.atom" + (f"?{request.url.query}" if request.url.query else "")
     names = [value for values in parameters.values() for value in values]
     root = ET.Element("feed", xmlns=ATOM)
@@ -123,7 +123,7 @@ def show_sitemap(
     etag = f'W/"s{listings.current_serial(connection)}-{VERSION}"'
     if unchanged := not_modified(request, etag):
         return unchanged
-    base = base_of(request)
+    base = pagination.base_of(request)
     if query.of is not None:
         ids = addresses.ids_of(connection, query.of, query.after or "", ADDRESSES_OF_PART)
         found: Iterable[str] = (f"/{query.of}/{segment(each)}" for each in ids)
@@ -159,13 +159,13 @@ def _xml(root: ET.Element, media_type: str, etag: str) -> Response:
 @router.get("/robots.txt")
 def show_rules_for_robots(request: Request) -> Response:
     """Return what crawlers may read: all of it. The sitemap names the pages."""
-    return _text(f"User-agent: *\nAllow: /\n\nSitemap: {base_of(request)}/sitemap.xml\n")
+    return _text(f"User-agent: *\nAllow: /\n\nSitemap: {pagination.base_of(request)}/sitemap.xml\n")
 
 
 @router.get("/llms.txt")
 def show_guide_for_models(request: Request) -> Response:
     """Return what this is and where its JSON is, for language models (llmstxt.org)."""
-    return _text(templates.get_template("llms.txt").render(base=base_of(request)))
+    return _text(templates.get_template("llms.txt").render(base=pagination.base_of(request)))
 
 
 def _text(content: str) -> Response:

@@ -116,11 +116,6 @@ class PageRoute(LinkRoute):
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-def base_of(request: Request) -> str:
-    """Return the address of this server, without a slash at its end."""
-    return str(request.base_url).rstrip("/")
-
-
 def script_data(content: Any) -> Markup:
     """Return JSON as it may stand within a `<script>` of data, which nothing in it can end."""
     return Markup(to_json(content).decode().replace("<", "\\u003c"))  # noqa: S704
@@ -179,7 +174,7 @@ def page(
         canonical=canonical,
         path=request.url.path,
         query=request.url.query,
-        base=base_of(request),
+        base=pagination.base_of(request),
         **values,
     )
     sent = {**PAGE_HEADERS, **(headers or {})}

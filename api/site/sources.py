@@ -10,11 +10,12 @@ from pydantic_core import from_json
 from sqlalchemy import Connection, select
 
 from api.citations import bibliography, json_ld, style_catalogue
+from api.http import pagination
 from api.http.read_connection import ThreadReader
 from api.routes.sources import SourceReference
 from api.site import forest_plot
 from api.site.notes import names_in
-from api.site.pages import PageRoute, base_of, page
+from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
 from models.read import facets, listings
 from models.read.listings import assessment
@@ -69,7 +70,7 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
         title=found["title"] or found["citation"],
         description=f"{found['citation']}: what this source says, and of which claims.",
         json_address=f"/v1/sources/{slug}",
-        graph=json_ld.one_work(found, base_of(request)),
+        graph=json_ld.one_work(found, pagination.base_of(request)),
         # One address, however the source was asked for.
         canonical=f"/sources/{slug}",
         source=found,

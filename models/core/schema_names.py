@@ -6,7 +6,7 @@ name here, so that the document has it once. See `api.http.openapi_schemas`.
 
 from typing import Any
 
-from pydantic import ConfigDict, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 # The name of a schema, and what is said of it under that name.
 NAME = "x-name"
@@ -18,6 +18,11 @@ SOMETIMES: dict[str, Any] = {WHEN: "sometimes"}
 NULL_OR_ABSENT: dict[str, Any] = {WHEN: "sometimes, or null"}
 # Of a schema that has the fields of another one, none of which need be there.
 PARTIAL_OF = "x-partial-of"
+
+
+def sometimes(description: str) -> Any:
+    """Return a field that an answer has only sometimes."""
+    return Field(default=None, json_schema_extra=SOMETIMES, description=description)
 
 
 def named(name: str, about: str, **schema: Any) -> WithJsonSchema:

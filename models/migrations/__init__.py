@@ -46,10 +46,9 @@ def migrate(
                     f" {schema_version.LAST_BEFORE_OLDEST} on it, then use this program again."
                 )
             _step(connection, at, target)
-            moved = current(connection) != at
-            if current(connection) == schema_version.HEAD and (
-                moved or not rebuild.is_current(connection)
-            ):
+            reached = current(connection)
+            is_derived = reached == at and rebuild.is_current(connection)
+            if reached == schema_version.HEAD and not is_derived:
                 rebuild.rebuild(connection, report)
     except CommandError as error:
         raise BadMigration(f"The database cannot be migrated to '{target}': {error}.") from None
