@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make check-clients
+# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make check-clients · make client-types
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CLAIMS ?= 100000
 CORPUS ?=
 SCIFACT ?=
 
-.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons check-clients clean
+.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons check-clients client-types clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -51,6 +51,10 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Holds the OpenAPI document against linters, generators and what they generate, from npm and PyPI.
 check-clients: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.clients.check
+
+# Writes the types of clients/python anew from the OpenAPI document.
+client-types: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.clients.write_types
 
 # Writes the examples of the OpenAPI document anew from the seed content.
 examples: $(VENV)/dev.stamp

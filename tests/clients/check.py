@@ -140,7 +140,7 @@ def check_python(folder: Path, address: str) -> str:
     said = run(folder, *generator, "--output-path", "client", "--config", "python-client.yml")
     if "WARNING" in said or "ERROR" in said:
         raise Failed(f"openapi-python-client\n{said}")
-    shutil.move(folder / "client" / "claimbase_client", folder / "claimbase_client")
+    shutil.move(folder / "client" / "generated_client", folder / "generated_client")
     return run(folder, str(folder / "bin" / "python"), "uses.py", address)
 
 

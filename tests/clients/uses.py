@@ -2,18 +2,18 @@
 
 import sys
 
-from claimbase_client import Client
-from claimbase_client.api.claims import list_claims
-from claimbase_client.api.evidence import list_evidence
-from claimbase_client.api.sources import get_source
-from claimbase_client.models.claim_page import ClaimPage
-from claimbase_client.models.claim_part_or_submitted import ClaimPartOrSubmitted
-from claimbase_client.models.count_mode import CountMode
-from claimbase_client.models.evidence_level import EvidenceLevel
-from claimbase_client.models.evidence_page import EvidencePage
-from claimbase_client.models.evidence_sort import EvidenceSort
-from claimbase_client.models.record_format import RecordFormat
-from claimbase_client.models.status import Status
+from generated_client import Client
+from generated_client.api.claims import list_claims
+from generated_client.api.evidence import list_evidence
+from generated_client.api.sources import get_source
+from generated_client.models.claim_page import ClaimPage
+from generated_client.models.claim_part_or_submitted import ClaimPartOrSubmitted
+from generated_client.models.count_mode import CountMode
+from generated_client.models.evidence_level import EvidenceLevel
+from generated_client.models.evidence_page import EvidencePage
+from generated_client.models.evidence_sort import EvidenceSort
+from generated_client.models.record_format import RecordFormat
+from generated_client.models.status import Status
 
 client = Client(sys.argv[1], raise_on_unexpected_status=True)
 
