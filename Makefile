@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make check-clients · make client-types
+# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make check-clients · make client-types · make notebooks
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CLAIMS ?= 100000
 CORPUS ?=
 SCIFACT ?=
 
-.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons check-clients client-types clean
+.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons check-clients client-types notebooks clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -48,13 +48,18 @@ lock:
 	cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-# Holds the OpenAPI document against linters, generators and what they generate, from npm and PyPI.
+# Holds the OpenAPI document against linters, generators and what they generate, from npm and PyPI; clients/python, installed, against
+# a type checker; the notebooks of docs/notebooks against what running them gives.
 check-clients: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.clients.check
 
 # Writes the types of clients/python anew from the OpenAPI document.
 client-types: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.clients.write_types
+
+# Runs the notebooks of docs/notebooks, and writes what they give into them.
+notebooks: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.clients.check --write-notebooks
 
 # Writes the examples of the OpenAPI document anew from the seed content.
 examples: $(VENV)/dev.stamp

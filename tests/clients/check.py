@@ -1,10 +1,13 @@
-"""Linters and generators of OpenAPI, and what they generate, against a running server.
+"""Linters and generators of OpenAPI, what they generate, the client in `clients/python`, and the
+notebooks, against a running server.
 
 Run by `make check-clients`. It installs them into a temporary folder, in the versions of
 `package-lock.json` and `requirements.txt` beside this file. Whoever has no node, no Java or no
-registries is told so, and nothing fails.
+registries is told so, and what needs them is left out.
 """
 
+import difflib
+import json
 import os
 import re
 import shutil
@@ -22,10 +25,19 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-NEEDED = ("node", "npm", "java")
+SERVED = "http://127.0.0.1:8000"
+SAID_BY_CLIENT = r"ccsvi-causes-ms 2019-12-31\n.*contested\nTY  - JOUR\n.*ER  - \n+"
+CLIENT = Path("clients", "python")
+NOTEBOOKS = Path("docs", "notebooks")
 START_SECONDS = 60
 # What redocly prints beside its findings; everything else that a linter prints is one.
 QUIET = {"REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "REDOCLY_TELEMETRY": "off"}
+# A notebook that installs what it needs gets what is pinned. pip reads this 0 as "no isolation".
+PIP_OF_NOTEBOOKS = {
+    "PIP_NO_INDEX": "1",
+    "PIP_NO_BUILD_ISOLATION": "0",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
 EXPECTED_COUNT = "ccsvi-causes-ms:cochrane-2019 17"
 
 
@@ -33,10 +45,11 @@ class Failed(Exception):
     """A program that failed, with what it printed."""
 
 
-def run(folder: Path, *command: str) -> str:
+def run(folder: Path, *command: str, **variables: str) -> str:
     """Return what a program prints, run in a folder. Raises Failed if it ends with an error."""
     place = os.pathsep.join([str(folder / "bin"), str(folder / "node_modules/.bin")])
-    environment = {**os.environ, **QUIET, "PATH": f"{place}{os.pathsep}{os.environ['PATH']}"}
+    path = f"{place}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **QUIET, **variables, "PATH": path}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -45,35 +58,29 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def missing(folder: Path) -> str | None:
-    """Return what is not here of what all this needs, or None."""
-    for program in NEEDED:
+def absent(folder: Path, programs: Sequence[str], registry: str, *command: str) -> str | None:
+    """Return which of these programs is not here, or the registry that a command asks, or None."""
+    for program in programs:
         if shutil.which(program) is None:
             return program
-    for registry, *command in (
-        ("the registry of npm", "npm", "view", "openapi-fetch", "version"),
-        ("the registry of Python", sys.executable, "-m", "pip", "download", "--no-deps", "attrs"),
-    ):
-        try:
-            run(folder, *command)
-        except Failed:
-            return registry
+    try:
+        run(folder, *command)
+    except Failed:
+        return f"the registry of {registry}"
     return None
 
 
-def install(folder: Path) -> None:
-    """Install the pinned programs."""
-    environment = folder / "bin" / "python"
+def install_python(folder: Path) -> None:
+    """Install the pinned programs in Python, and the client of this checkout."""
     run(folder, sys.executable, "-m", "venv", str(folder))
-    pip = (str(environment), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    npm = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-    with ThreadPoolExecutor() as both:
-        each = [
-            both.submit(run, folder, *npm),
-            both.submit(run, folder, *pip, "--require-hashes", "-r", "requirements.txt"),
-        ]
-        for installed in each:
-            installed.result()
+    pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    run(folder, *pip, "--require-hashes", "-r", "requirements.txt")
+    run(folder, *pip, "--no-deps", "--no-build-isolation", f"./{CLIENT}")
+
+
+def install_node(folder: Path) -> None:
+    """Install the pinned programs of npm."""
+    run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
 @contextmanager
@@ -141,45 +148,114 @@ def check_python(folder: Path, address: str) -> str:
     if "WARNING" in said or "ERROR" in said:
         raise Failed(f"openapi-python-client\n{said}")
     shutil.move(folder / "client" / "generated_client", folder / "generated_client")
-    return run(folder, str(folder / "bin" / "python"), "uses.py", address)
+    return run(folder, "python", "uses.py", address)
 
 
-def check(folder: Path) -> None:
-    """Lint the document, generate clients, compile and run the README's uses. Raises Failed."""
+def executed(folder: Path, address: str) -> dict[str, str]:
+    """Return the notebooks of this checkout by their names, as they are after they were run."""
+    found = {}
+    for notebook in sorted((folder / NOTEBOOKS).glob("*.ipynb")):
+        run(folder, "python", "run_notebook.py", str(notebook), SERVER=address, **PIP_OF_NOTEBOOKS)
+        found[notebook.name] = notebook.read_text(encoding="utf-8")
+    return found
+
+
+def printed(notebook: str) -> list[str]:
+    """Return what the cells of a notebook gave, as lines of JSON. Of a picture only that it is
+    there: its bytes depend on the machine.
+    """
+    outputs = [
+        output for cell in json.loads(notebook)["cells"] for output in cell.get("outputs", [])
+    ]
+    for output in outputs:
+        if "image/png" in output.get("data", {}):
+            output["data"]["image/png"] = "…"
+    return json.dumps(outputs, indent=1, ensure_ascii=False).splitlines()
+
+
+def check_client(folder: Path, address: str) -> None:
+    """Check the types of the installed client, and run the notebooks. Raises Failed."""
+    (use,) = blocks((folder / CLIENT / "README.md").read_text(encoding="utf-8"), "python")
+    (folder / "client_readme.py").write_text(use.replace(SERVED, address), encoding="utf-8")
+    run(folder, "python", "-m", "mypy", "--strict", "typed_uses.py", "client_readme.py")
+    if not re.fullmatch(
+        SAID_BY_CLIENT, said := run(folder, "python", "client_readme.py"), re.DOTALL
+    ):
+        raise Failed(f"The README of {CLIENT} prints:\n{said}")
+    for name, notebook in executed(folder, address).items():
+        committed = printed((ROOT / NOTEBOOKS / name).read_text(encoding="utf-8"))
+        given = printed(notebook)
+        if given != committed:
+            lines = difflib.unified_diff(committed, given, "committed", "given", lineterm="")
+            raise Failed("\n".join([name, *lines, "Run `make notebooks`."]))
+
+
+def copy(folder: Path) -> None:
+    """Copy what is run into a folder, so that nothing is built in the checkout."""
     for each in HERE.iterdir():
-        if each.is_file():
+        if each.is_file() and each.name != "__init__.py":
             shutil.copy(each, folder)
-    install(folder)
+    for part in (CLIENT, NOTEBOOKS):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     page = (ROOT / "docs" / "front-end.md").read_text(encoding="utf-8")
     (folder / "page.ts").write_text("\n".join(blocks(page, "ts")), encoding="utf-8")
+
+
+def check(folder: Path, with_node: bool) -> None:
+    """Run all that can be run here: what it prints is what the README says. Raises Failed."""
+    installers = (install_python, install_node) if with_node else (install_python,)
+    uses = (check_typescript, check_python) if with_node else (check_python,)
     listed, _, cited = blocks((ROOT / "README.md").read_text(encoding="utf-8"), "text")[-3:]
     with serving(folder) as address, ThreadPoolExecutor() as work:
         (folder / "openapi.json").write_text(fetch(f"{address}/openapi.json"), encoding="utf-8")
-        linted = work.submit(lint, folder)
-        uses = [work.submit(each, folder, address) for each in (check_typescript, check_python)]
-        linted.result()
-        for use in uses:
-            # As the README says that they print.
+        list(work.map(lambda install: install(folder), installers))
+        others = [work.submit(check_client, folder, address)]
+        if with_node:
+            others.append(work.submit(lint, folder))
+        for said in work.map(lambda use: use(folder, address), uses):
             expected = f"{listed}{EXPECTED_COUNT}\n{cited}"
-            if use.result() != expected:
-                raise Failed(f"printed:\n{use.result()}\nexpected:\n{expected}")
+            if said != expected:
+                raise Failed(f"printed:\n{said}\nexpected:\n{expected}")
+        for other in others:
+            other.result()
 
 
-def main(_arguments: Sequence[str] = ()) -> int:
+def write_notebooks(folder: Path) -> None:
+    """Run the notebooks of this checkout, and write what they give into them."""
+    install_python(folder)
+    with serving(folder) as address:
+        for name, notebook in executed(folder, address).items():
+            (ROOT / NOTEBOOKS / name).write_text(notebook, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] = ()) -> int:
     """Return 0, or 1 after saying what failed."""
     with tempfile.TemporaryDirectory(prefix="claimbase-clients-") as name:
         folder = Path(name)
-        if absent := missing(folder):
-            print(f"Clients are not checked: {absent} is not here.")
+        copy(folder)
+        if missing := absent(
+            folder, (), "Python", sys.executable, "-m", "pip", "download", "--no-deps", "attrs"
+        ):
+            print(f"Clients are not checked: {missing} is not here.")
             return 0
+        npm = ("npm", "view", "openapi-fetch", "version")
+        missing = absent(folder, ("node", "npm", "java"), "npm", *npm)
         try:
-            check(folder)
+            if "--write-notebooks" in arguments:
+                write_notebooks(folder)
+                return 0
+            check(folder, with_node=missing is None)
         except Failed as error:
             print(error)
             return 1
-    print("Linters found nothing, and the generated clients do what the README says.")
+    print("The clients in Python do what the README says, and the notebooks give what they show.")
+    print(
+        f"Linters and clients in TypeScript are not checked: {missing} is not here."
+        if missing
+        else "Linters found nothing, and the clients in TypeScript do what the README says."
+    )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

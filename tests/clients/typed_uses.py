@@ -1,6 +1,7 @@
 """What type checkers know of the client's records.
 
 A line that says `ignore` is one in which they must find an error: with none it is one itself.
+`make check-clients` holds it against the installed client.
 """
 
 from typing import assert_type
