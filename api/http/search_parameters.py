@@ -1,6 +1,6 @@
 """Search in lists: `q`, its synonyms, the order by relevance, and the marks around matches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -81,13 +81,13 @@ def highlighting_evidence(lines: Lines, query: Query) -> Lines:
     return highlighted
 
 
-def highlighting_sources(query: Query) -> Lines:
-    """Return a function that writes sources as JSON with `highlight`."""
+def highlighting_sources(write: Callable[[Row], bytes], query: Query) -> Lines:
+    """Return a function that makes JSON of sources by `write`, and adds `highlight`."""
 
     def highlighted(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
         sources = sources_out(connection, rows)
         highlights = search_results.source_highlights(sources, query)
-        return _joined(map(to_json, sources), highlights)
+        return _joined(map(write, sources), highlights)
 
     return highlighted
 

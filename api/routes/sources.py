@@ -1,10 +1,11 @@
 """Sources: any citable work, by slug or by identifier."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -17,6 +18,7 @@ from api.http.pagination import Page, Paging
 from api.http.read_connection import Reader, ThreadReader
 from api.http.read_route import ReadRoute
 from api.routes.claims import (
+    CHOSEN,
     ClaimPage,
     ClaimParameters,
     PartialClaimPage,
@@ -24,7 +26,7 @@ from api.routes.claims import (
     claims_response,
 )
 from api.routes.source_lookup import UnreadableOut, told
-from models.core.schema_names import sometimes
+from models.core.schema_names import partial_of, sometimes
 from models.core.types import Text
 from models.read import listings
 from models.read.filters import (
@@ -60,6 +62,7 @@ class ReferenceConvertor(PathConvertor):
 register_url_convertor("reference", ReferenceConvertor())
 
 SourceSort = Annotated[str, pagination.sorts(listings.SOURCES, "SourceSort", RELEVANCE)]
+SourceField = Annotated[str, pagination.choices("fields", [*SourceOut.model_fields], "SourceField")]
 OwnSourceSort = Annotated[str, pagination.sorts(listings.SOURCES, "OwnSourceSort")]
 SourceReference = Annotated[
     Text,
@@ -71,10 +74,17 @@ SourceReference = Annotated[
 ]
 
 
+class SourceFieldParameters(BaseModel):
+    """How much of each source."""
+
+    fields: Many[SourceField] = Field(NO_VALUES, description=CHOSEN)
+
+
 class SourceParameters(
     SourceFilters,
     Paging,
     ListFormatParameters,
+    SourceFieldParameters,
     SubmittedParameters,
     search_parameters.HighlightParameters,
 ):
@@ -85,7 +95,7 @@ class SourceParameters(
     )
 
 
-class SourcesOfClaimsParameters(ClaimFilters, Paging, ListFormatParameters):
+class SourcesOfClaimsParameters(ClaimFilters, Paging, ListFormatParameters, SourceFieldParameters):
     """Of which claims, in what order, in which representation."""
 
     sort: Many[OwnSourceSort] = Field(
@@ -93,8 +103,8 @@ class SourcesOfClaimsParameters(ClaimFilters, Paging, ListFormatParameters):
     )
 
 
-class FormatQuery(Filters, FormatParameters):
-    """In which representation."""
+class OneSourceParameters(Filters, FormatParameters, SourceFieldParameters):
+    """How much of the source, or in which representation."""
 
 
 class FoundSource(SourceOut):
@@ -109,22 +119,49 @@ class SourceWithPage(SourceOut):
     web_page: str = Field(description="Path of the page that shows the same to people.")
 
 
-class SourcePage(pending_proposals.WithProposals):
-    """A page of sources."""
+class PartialSource(BaseModel):
+    """What `fields` chose of a source."""
 
-    data: list[FoundSource]
+    model_config = partial_of("FoundSource")
+
+
+class SourceListing(pending_proposals.WithProposals):
+    """What is beside the sources of a page."""
+
     page: Page
     not_found: list[str] | None = sometimes("With `id` or `identifier`: those that name no source.")
     unreadable: list[UnreadableOut] | None = sometimes("With `identifier`: what is no identifier.")
 
 
-def _lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
-    return [to_json(source) for source in sources_out(connection, rows)]
+class SourcePage(SourceListing):
+    """A page of sources."""
+
+    data: list[FoundSource]
+
+
+class PartialSourcePage(SourceListing):
+    """A page of sources with `fields`: each has what they chose."""
+
+    data: list[PartialSource]
+
+
+def source_lines(fields: Sequence[str]) -> pagination.Lines:
+    """Return a function that makes JSON of sources, all fields or some."""
+
+    def lines(connection: Connection, rows: Sequence[Row]) -> list[bytes]:
+        return [source_bytes(source, fields) for source in sources_out(connection, rows)]
+
+    return lines
+
+
+def source_bytes(source: Row, fields: Sequence[str]) -> bytes:
+    """Return the JSON of a source, or only the chosen fields of it."""
+    return to_json({name: source[name] for name in fields} if fields else source)
 
 
 @router.get(
     "",
-    response_model=SourcePage,
+    response_model=SourcePage | PartialSourcePage,
     responses=list_formats.responses(LIST_ERRORS, ListFormatParameters),
 )
 def list_sources(
@@ -148,11 +185,10 @@ def list_sources(
     sought, listing = search_parameters.apply_search(
         request, connection, listings.SOURCES, "source", query
     )
-    lines = (
-        search_parameters.highlighting_sources(sought.query)
-        if query.highlight and sought is not None
-        else _lines
-    )
+    lines = source_lines(query.fields)
+    if sought is not None and query.highlight:
+        write = partial(source_bytes, fields=query.fields)
+        lines = search_parameters.highlighting_sources(write, sought.query)
     listed = _listed(request, connection, query, listing, more, sought, lines)
     return pending_proposals.with_proposals(listed, waiting)
 
@@ -164,7 +200,7 @@ def _listed(
     listing: listings.Listing,
     more: Mapping[str, object],
     sought: Search | None,
-    lines: pagination.Lines = _lines,
+    lines: pagination.Lines,
 ) -> Response:
     """Return the response of a list of sources."""
     chosen = list_formats.requested_format(request, query)
@@ -184,7 +220,7 @@ def _listed(
 
 @of_claims.get(
     "/sources",
-    response_model=SourcePage,
+    response_model=SourcePage | PartialSourcePage,
     responses=list_formats.responses(LIST_ERRORS, ListFormatParameters),
 )
 def list_sources_of_claims(
@@ -198,7 +234,8 @@ def list_sources_of_claims(
     query, _ = chosen_ids.choose(connection, "claim", query)
     listing = listings.CLAIMS if query.as_of is None else listings.CLAIMS_AS_OF
     sought, listing = search_parameters.apply_search(request, connection, listing, "claim", query)
-    return _listed(request, connection, query, listings.sources_of(listing), {}, sought)
+    lines = source_lines(query.fields)
+    return _listed(request, connection, query, listings.sources_of(listing), {}, sought, lines)
 
 
 # A DOI contains slashes, so the longer path has to be tried first.
@@ -220,14 +257,14 @@ def list_source_claims(
 
 @router.get(
     "/{source:reference}",
-    response_model=SourceWithPage,
+    response_model=SourceWithPage | PartialSource,
     responses=list_formats.responses(RECORD_ERRORS),
 )
 def get_source(
     request: Request,
     connection: Reader,
     source: SourceReference,
-    query: Annotated[FormatQuery, Query()],
+    query: Annotated[OneSourceParameters, Query()],
 ) -> Response:
     """Return one source, as JSON or in a format of reference managers.
 
@@ -241,6 +278,8 @@ def get_source(
         return list_formats.not_modified(request, chosen, etag) or list_formats.sources_response(
             request, chosen, [found], etag, found["id"], links, alone=True
         )
+    if not query.fields:
+        found["web_page"] = f"/sources/{found['id']}"
     return pagination.not_modified(request, etag) or pagination.json_response(
-        to_json({**found, "web_page": f"/sources/{found['id']}"}), etag, links
+        source_bytes(found, query.fields), etag, links
     )

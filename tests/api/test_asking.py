@@ -74,6 +74,26 @@ def test_fields_of_evidence_are_picked(path: str, client: TestClient) -> None:
     assert (refused.status_code, "'level'" in refused.text) == (400, True)
 
 
+def test_fields_of_sources_are_picked(client: TestClient) -> None:
+    names = ("year", "id", "authors")
+    for path in ("/v1/sources?author=zamboni", "/v1/claims/sources?topic=iron"):
+        whole = get_json(client, f"{path}&limit=3")
+        picked = get_json(client, f"{path}&limit=3&fields={','.join(names)}")
+        assert picked["data"] == [{name: each[name] for name in names} for each in whole["data"]]
+        assert [*picked["data"][0]] == [*names]
+        # A cursor goes on whatever fields are chosen.
+        assert picked["page"] == whole["page"]
+    marked = get_json(client, "/v1/sources?q=iron&highlight=true&fields=id&limit=1")["data"][0]
+    assert ([*marked], "<mark>" in str(marked)) == (["id", "highlight"], True)
+    lines = client.get("/v1/sources?author=zamboni&fields=id&format=jsonl").text.splitlines()
+    assert {*lines} >= {'{"id":"zamboni-2006"}'}
+    one = get_json(client, "/v1/sources/zamboni-2006?fields=year,id")
+    assert one == {"year": 2006, "id": "zamboni-2006"}
+    assert "web_page" in get_json(client, "/v1/sources/zamboni-2006")
+    refused = client.get("/v1/sources?fields=yaer")
+    assert (refused.status_code, "'year'" in refused.text) == (400, True)
+
+
 def through(client: TestClient, path: str) -> list[dict[str, Any]]:
     """Return the records of all pages of a list."""
     found: list[dict[str, Any]] = []

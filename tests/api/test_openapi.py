@@ -177,6 +177,7 @@ def test_each_schema_stands_once_and_by_a_name_that_generators_take() -> None:
     assert not {"evidence", "web_page"} & set(schemas["Claim"]["required"])
     assert schemas["PartialClaim"]["properties"] == schemas["Claim"]["properties"]
     assert "required" not in schemas["PartialClaim"]
+    assert schemas["PartialSource"]["properties"] == schemas["FoundSource"]["properties"]
     text = json.dumps(document["paths"])
     assert "*/*" not in text
     assert '"enum"' not in text.replace('"enum": ["*"]', "").replace('"enum": ["body"]', "")

@@ -3000,7 +3000,6 @@ class SourcePage(TypedDict):
     """
     Whether more waits than is listed in `submitted`; `/v1/reviews` lists all.
     """
-    data: list[FoundSource]
     page: Page
     not_found: NotRequired[list[str]]
     """
@@ -3010,6 +3009,7 @@ class SourcePage(TypedDict):
     """
     With `identifier`: what is no identifier.
     """
+    data: list[FoundSource]
 
 
 class SourceWithPage(TypedDict):
