@@ -82,7 +82,7 @@ class ClaimParameters(
 
     sort: Many[ClaimSort] = Field(
         NO_VALUES,
-        description="Such as `evidence_level` (the best first) or `-updated`;"
+        description="Such as `best_level` (the best first) or `-updated`;"
         " the id decides what is equal.",
     )
     fields: Fields = Field(NO_VALUES, description="Only these fields or parts.")

@@ -16,6 +16,9 @@ ABOUT = "x-about"
 WHEN = "x-when"
 SOMETIMES: dict[str, Any] = {WHEN: "sometimes"}
 NULL_OR_ABSENT: dict[str, Any] = {WHEN: "sometimes, or null"}
+# Of a field that stays for those who read it, while another one is to be read instead. Pydantic's
+# own mark would warn whoever reads the attribute in Python, too.
+DEPRECATED: dict[str, Any] = {"deprecated": True}
 # Of a schema that has the fields of another one, none of which need be there.
 PARTIAL_OF = "x-partial-of"
 

@@ -103,7 +103,7 @@ def standing_columns(derived: claim_aggregate.Derived) -> dict[str, Any]:
         "status_rank": v.STATUSES.rank(derived.status),
         "certainty": certainty,
         "certainty_rank": NO_CERTAINTY if certainty is None else v.CERTAINTIES.rank(certainty),
-        "evidence_level": derived.evidence_level or NO_LEVEL,
+        "evidence_level": derived.best_level or NO_LEVEL,
         "evidence_count": derived.counts.evidence,
         "single_group": derived.counts.groups_supporting == 1,
         **{name: getattr(derived, name) for name in COPIED},

@@ -26,7 +26,7 @@ from models.status import claim_aggregate
 
 # The version of the rules and shapes of the read model. It is raised by hand if the same evidence
 # gives another result, or is stored otherwise.
-DERIVATION = "2026-11-29.7"
+DERIVATION = "2026-11-29.8"
 
 
 # A function to call with how many more claims are derived, and of how many.

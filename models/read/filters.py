@@ -338,8 +338,8 @@ class ClaimFilters(SearchFilter, LineFilters):
     )
     best_level: Many[v.EvidenceLevel] = Field(
         NO_VALUES,
-        description="Best level among its lines, which is the field `evidence_level`; the filter of"
-        " that name finds claims with any line of a level.",
+        description="Best level among its lines; the filter `evidence_level` finds claims with any"
+        " line of a level.",
     )
     best_level_lte: v.EvidenceLevel | None = Field(
         None, alias="best_level.lte", description="A best level of this or better (1 is best)."

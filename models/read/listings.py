@@ -100,13 +100,18 @@ def _claim_sorts(standing: FromClause) -> dict[str, ColumnElement[Any]]:
         "updated": document.c.updated,
         "status": standing.c.status_rank,
         "certainty": standing.c.certainty_rank,
+        "best_level": standing.c.evidence_level,
         "evidence_level": standing.c.evidence_level,
         "evidence_count": standing.c.evidence_count,
     }
 
 
 # The values of claims without evidence, or without a certainty.
-_ABSENT = {"evidence_level": (NO_LEVEL, True), "certainty": (NO_CERTAINTY, False)}
+_ABSENT = {
+    "best_level": (NO_LEVEL, True),
+    "evidence_level": (NO_LEVEL, True),
+    "certainty": (NO_CERTAINTY, False),
+}
 CLAIMS = Listing(
     document,
     f.claim_conditions,

@@ -14,6 +14,7 @@ from models.core import vocabularies as v
 from models.core.dates import Timestamp, WholeDate, last_day_of
 from models.core.errors import NotFound
 from models.core.notice import WITH_OWN
+from models.core.schema_names import DEPRECATED
 from models.core.types import Strict
 from models.records import serializers
 from models.records.assessment import AssessmentOut
@@ -79,8 +80,13 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
         description="Always 'derived': by rule from the recorded evidence,"
         " not a panel's judgement.",
     )
+    best_level: v.EvidenceLevel | None = Field(
+        description="Best level among the counted lines, as graded; null where no line counts."
+    )
     evidence_level: v.EvidenceLevel | None = Field(
-        description="Best level among the counted lines, as graded."
+        description="The same as `best_level`, which is to be read instead: the filter"
+        " `evidence_level` means any line of a level.",
+        json_schema_extra=DEPRECATED,
     )
     evidence_until: WholeDate | None = Field(
         description="Publication day of the newest accepted line that is dated:"
@@ -391,6 +397,7 @@ def derived_on(day: str, since: Since, tally: rules.Tally, published: _Published
     case = tally.case
     supporting, disputing = case.support.count(), case.against.count()
     judged = tally.judged
+    best_level = min((line.level for line in tally.counted), default=None)
     counts = Counts(
         occurrences=len(published.occurrences),
         evidence=len(standing),
@@ -410,7 +417,8 @@ def derived_on(day: str, since: Since, tally: rules.Tally, published: _Published
         status_since=since.day,
         status_since_inferred=since.inferred,
         certainty=judged.certainty,
-        evidence_level=min((line.level for line in tally.counted), default=None),
+        best_level=best_level,
+        evidence_level=best_level,
         evidence_until=max((row["published"] for row in standing if row["year"]), default=None),
         has_conflict=bool(supporting and disputing),
         leaning=LEANINGS[bool(supporting), bool(disputing)],

@@ -109,7 +109,8 @@ def through(client: TestClient, path: str) -> list[dict[str, Any]]:
     ("path", "sort", "field"),
     [
         ("/v1/claims?fields=id,evidence_level", "evidence_level", "evidence_level"),
-        ("/v1/claims?as_of=2012&fields=id,evidence_level", "evidence_level", "evidence_level"),
+        ("/v1/claims?fields=id,best_level", "best_level", "best_level"),
+        ("/v1/claims?as_of=2012&fields=id,best_level", "best_level", "best_level"),
         ("/v1/claims?fields=id,certainty", "certainty", "certainty"),
         ("/v1/claims?topic=ccsvi&fields=id,certainty", "certainty", "certainty"),
         ("/v1/evidence?fields=id,sample_size", "sample_size", "sample_size"),
@@ -126,7 +127,7 @@ def test_what_has_no_value_comes_last_upwards_and_downwards(
     known = [[value for value in order if value is not None] for order in orders]
     for order, values in zip(orders, known, strict=True):
         assert order == values + [None] * (len(order) - len(values))
-    if field in ("evidence_level", "sample_size"):
+    if field in ("best_level", "evidence_level", "sample_size"):
         assert known[0] == sorted(known[0])
         assert known[1] == sorted(known[1], reverse=True)
         assert len(known[0]) < len(upwards)

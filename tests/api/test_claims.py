@@ -46,6 +46,7 @@ CORE = [
     *(
         "certainty",
         "certainty_basis",
+        "best_level",
         "evidence_level",
         "evidence_until",
         "has_conflict",
@@ -253,6 +254,7 @@ KEYS: dict[str, Callable[[Record], Any]] = {
     "updated": lambda claim: claim["updated"],
     "status": lambda claim: STATUSES.index(claim["status"]),
     "certainty": lambda claim: CERTAINTIES.index(claim["certainty"]),
+    "best_level": lambda claim: claim["best_level"] or "without",
     "evidence_level": lambda claim: claim["evidence_level"] or "without",
     "evidence_count": lambda claim: len(claim["evidence"]),
 }
@@ -267,7 +269,7 @@ def in_order(claims: list[Record], sort: str) -> list[str]:
     for sign_and_name in reversed(sort.split(",")):
         name = sign_and_name.removeprefix("-")
         ordered.sort(key=KEYS[name], reverse=sign_and_name.startswith("-"))
-        if name in ("certainty", "evidence_level"):
+        if name in ("certainty", "best_level", "evidence_level"):
             without = [claim for claim in ordered if claim[name] is None]
             ordered = [claim for claim in ordered if claim[name] is not None] + without
     return [claim["id"] for claim in ordered]

@@ -74,13 +74,14 @@ def test_support_of_a_single_group_is_what_the_counts_of_a_claim_say(client: Tes
 
 def test_the_best_level_is_the_field_of_a_claim(client: TestClient) -> None:
     for as_of in ("", "&as_of=2011"):
-        path = f"/v1/claims?limit=200&fields=id,evidence_level{as_of}"
+        path = f"/v1/claims?limit=200&fields=id,best_level,evidence_level{as_of}"
         claims = get_json(client, path)["data"]
+        assert all(each["best_level"] == each["evidence_level"] for each in claims)
         for level in ("1", "4", "not_gradable"):
             best = get_json(client, f"{path}&best_level={level}")["data"]
-            assert best == [each for each in claims if each["evidence_level"] == level]
+            assert best == [each for each in claims if each["best_level"] == level]
         better = get_json(client, f"{path}&best_level.lte=3")["data"]
-        assert better == [each for each in claims if each["evidence_level"] in ("1", "2", "3")]
+        assert better == [each for each in claims if each["best_level"] in ("1", "2", "3")]
         assert better
 
 

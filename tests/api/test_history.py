@@ -59,7 +59,7 @@ def test_a_list_as_of_a_day(query: str, listed: bool, client: TestClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "sort", ["id", "-status", "certainty,-id", "evidence_level", "-evidence_count", "updated"]
+    "sort", ["id", "-status", "certainty,-id", "best_level", "-evidence_count", "updated"]
 )
 def test_pages_as_of_a_day_have_every_claim_once_as_of_that_day(
     sort: str, client: TestClient

@@ -58,7 +58,10 @@ def derived_plainly(claim: claim_aggregate.ClaimAggregate) -> bytes:
         "status_since_inferred": _is_inferred(claim, since, decision.status),
         "certainty": decision.certainty,
         "certainty_basis": "derived",
-        "evidence_level": min((line.level for line in decision.counted), default=None),
+        **dict.fromkeys(
+            ("best_level", "evidence_level"),
+            min((line.level for line in decision.counted), default=None),
+        ),
         "evidence_until": max((row["published"] for row in standing if row["year"]), default=None),
         "has_conflict": decision.has_conflict,
         "leaning": _leaning(decision),

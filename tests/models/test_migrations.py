@@ -282,7 +282,10 @@ def _older_documents() -> sa.TableClause:
 def _older(row: Row) -> Row:
     """Return a document as the program before stored it: without what it did not tell."""
     told = from_json(documents_module.claim_json(row))
-    newer = ("origin", "notice", "language", "external_ids", "topic_roles", "status_since_inferred")
+    newer = (
+        *("origin", "notice", "language", "external_ids", "topic_roles"),
+        *("status_since_inferred", "best_level"),
+    )
     for name in newer:
         del told[name]
     kept = {name: value for name, value in row.items() if name in _older_documents().c}

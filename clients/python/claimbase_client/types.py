@@ -178,6 +178,8 @@ ClaimSort: TypeAlias = Literal[
     "-status",
     "certainty",
     "-certainty",
+    "best_level",
+    "-best_level",
     "evidence_level",
     "-evidence_level",
     "evidence_count",
@@ -1109,7 +1111,7 @@ class ClaimFilters(TypedDict):
     """
     best_level: NotRequired[EvidenceLevel | list[EvidenceLevel]]
     """
-    Best level among its lines, which is the field `evidence_level`; the filter of that name finds claims with any line of a level.
+    Best level among its lines; the filter `evidence_level` finds claims with any line of a level.
     """
     best_level__lte: NotRequired[EvidenceLevel]
     """
@@ -1187,7 +1189,7 @@ class ClaimsQuery(ClaimFilters):
     """
     sort: NotRequired[ClaimSort | list[ClaimSort]]
     """
-    Such as `evidence_level` (the best first) or `-updated`; the id decides what is equal.
+    Such as `best_level` (the best first) or `-updated`; the id decides what is equal.
     """
     include: NotRequired[ClaimPartOrSubmitted | list[ClaimPartOrSubmitted]]
     """
@@ -3280,9 +3282,13 @@ class Claim(TypedDict):
     """
     Always 'derived': by rule from the recorded evidence, not a panel's judgement.
     """
+    best_level: EvidenceLevel | None
+    """
+    Best level among the counted lines, as graded; null where no line counts.
+    """
     evidence_level: EvidenceLevel | None
     """
-    Best level among the counted lines, as graded.
+    The same as `best_level`, which is to be read instead: the filter `evidence_level` means any line of a level.
     """
     evidence_until: Day | None
     """
