@@ -88,7 +88,7 @@ BIBLIOGRAPHY = WRITTEN["bibliography"]
 LINKED_DATA = {name: WRITTEN[name] for name in ("json_ld", "turtle", "nquads")}
 NANOPUBLICATION = Format("nanopub", ("application/trig",), "trig", library="rdflib", exact=False)
 FHIR = Format("fhir", fhir.MEDIA_TYPES, fhir.EXTENSION)
-# In which a claim is written and no source, and how, at an address of the API.
+# In which a claim or a line is written and no source; and how a claim is, at an address of the API.
 OF_CLAIMS = {format.name: format for format in (NANOPUBLICATION, FHIR)}
 CLAIM_WRITERS: Mapping[str, Callable[[Row, str], bytes]] = {
     NANOPUBLICATION.name: rdf.claim_as_nanopublication,

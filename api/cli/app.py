@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli import agents, anchors, database, imports, keys, matching, sources
+from api.cli import agents, anchors, database, imports, keys, matching, nanopubs, sources
 from api.cli.serve import serve
 from api.settings import installed_version, unknown_variables
 
@@ -54,3 +54,4 @@ app.add_typer(keys.commands, name="keys")
 app.add_typer(imports.commands, name="import")
 app.add_typer(sources.commands, name="sources")
 app.add_typer(anchors.commands, name="anchors")
+app.add_typer(nanopubs.commands, name="nanopub")

@@ -147,20 +147,17 @@ class LinkedParameters(LinesParameters):
 class LineFormatParameters(LinesParameters):
     """The format of a line of evidence; overrides the Accept header."""
 
-    offered: ClassVar[Mapping[str, Format]] = {
-        **formats.LINKED_DATA,
-        formats.FHIR.name: formats.FHIR,
-    }
+    offered: ClassVar[Mapping[str, Format]] = {**formats.LINKED_DATA, **formats.OF_CLAIMS}
 
     format: (
         Annotated[
-            str, pagination.choices("format", ["json", *formats.LINKED_DATA, formats.FHIR.name])
+            str, pagination.choices("format", ["json", *formats.LINKED_DATA, *formats.OF_CLAIMS])
         ]
         | None
     ) = Field(
         None,
-        description="`json_ld`, `turtle` and `nquads` return linked data, `fhir` an Evidence and an"
-        " ArtifactAssessment of FHIR R5.",
+        description="`json_ld`, `turtle`, `nquads` and `nanopub` (an unsigned nanopublication,"
+        " TriG) return linked data, `fhir` an Evidence and an ArtifactAssessment of FHIR R5.",
     )
 
 

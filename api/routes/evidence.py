@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_core import from_json
 from sqlalchemy import Connection
 
-from api.citations import fhir, formats, json_ld
+from api.citations import fhir, formats, json_ld, rdf
 from api.citations.formats import Format
 from api.http import (
     chosen_ids,
@@ -144,6 +144,11 @@ def _written(
     claim = listings.claim_briefs(connection, [line["claim"]])[line["claim"]]
     source = sources_by_id(connection, [line["source"]])[line["source"]]
     name = line["id"].replace(":", "-")
+    if chosen is formats.NANOPUBLICATION:
+        publish = partial(
+            rdf.line_as_nanopublication, line, claim["statement"], source, found["revision"]
+        )
+        return list_formats.made_file(request, chosen, publish, etag, name)
     if chosen is not formats.FHIR:
         make = partial(json_ld.evidence, line, claim["statement"], source)
         return list_formats.linked_file(request, chosen, make, etag, name)

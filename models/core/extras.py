@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from models.core.errors import ClaimbaseError
 
 # The extra that installs each of these libraries.
-EXTRAS = {"pyarrow": "tables", "rdflib": "rdf"}
+EXTRAS = {"pyarrow": "tables", "rdflib": "rdf", "nanopub": "nanopub"}
 
 
 class MissingExtra(ClaimbaseError):
