@@ -3,10 +3,15 @@
 import contextlib
 import os
 import pty
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from api.settings import ROOT
+from models.core.progress import Report
 from models.database.connections import file_url
 from tests.command_line import COMMAND, run, run_alone
 from tests.databases import SEEDED, SEEDED_CLAIMS, SEEDED_SOURCES, SEEDED_TOPICS, Store
@@ -140,6 +145,30 @@ def test_a_new_database_takes_a_backup(seeded: Store, tmp_path: Path) -> None:
     assert run("check", url=url).returncode == 0
 
 
+def shown_at_a_terminal(url: str, *arguments: str) -> str:
+    """Return what a command shows on standard error, which is a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "CLAIMBASE_DATABASE_URL": url, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as done:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # So a terminal ends.
+            while piece := os.read(ours, 4096):
+                shown += piece
+        os.close(ours)
+        assert done.stdout is not None
+        # Bars are no output.
+        assert b"\x1b" not in done.stdout.read()
+        assert done.wait(timeout=60) == 0
+    return shown.decode()
+
+
 def test_import_shows_a_bar_at_a_terminal(empty: Store, tmp_path: Path) -> None:
     file = tmp_path / "some.jsonl"
     topics = (
@@ -147,26 +176,48 @@ def test_import_shows_a_bar_at_a_terminal(empty: Store, tmp_path: Path) -> None:
         for number in range(2000)
     )
     file.write_bytes(as_lines(*topics))
-    ours, theirs = pty.openpty()
-    environment = {
-        **os.environ,
-        "CLAIMBASE_DATABASE_URL": empty.url,
-        "TERM": "xterm",
-        "COLUMNS": "100",
-    }
-    done = subprocess.Popen(
-        [*COMMAND, "import", str(file)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # So a terminal ends.
-        while piece := os.read(ours, 4096):
-            shown += piece
-    os.close(ours)
-    assert done.wait(timeout=60) == 0
-    assert b"Loading" in shown
-    assert b"lines" in shown
+    shown = shown_at_a_terminal(empty.url, "import", str(file))
+    assert "Loading" in shown
+    assert "lines" in shown
+
+
+def test_a_count_at_a_terminal_ends_at_all_that_there_is(seeded: Store, tmp_path: Path) -> None:
+    shown = shown_at_a_terminal(seeded.url, "backup", str(tmp_path / "a.backup"))
+    counted = re.findall(r"Rows backed up\W.*?([0-9]+)/([0-9]+)", shown)
+    assert counted, shown
+    done, total = counted[-1]
+    assert done == total != "0"
+
+
+def test_what_takes_long_counts_all_of_it(
+    seeded: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: dict[str, tuple[int, int | None]] = {}
+
+    @contextlib.contextmanager
+    def count(activity: str, total: int | None = None) -> Iterator[Report]:
+        def report(more: int, total: int | None = total) -> None:
+            counted[activity] = counted[activity][0] + more, total
+
+        counted[activity] = 0, total
+        yield report
+
+    monkeypatch.setattr("api.cli.database.count_bar", count)
+    backup = str(tmp_path / "a.backup")
+    for url, command, activities in (
+        (seeded.url, ["check"], ["Records checked", "Claims checked"]),
+        (seeded.url, ["export", str(tmp_path / "a")], ["Records exported"]),
+        (seeded.url, ["export", "--parquet", str(tmp_path / "b")], ["Records exported"]),
+        (seeded.url, ["backup", backup], ["Rows backed up"]),
+        (
+            other.url,
+            ["restore", backup],
+            ["Rows restored", "Claims derived", "Records checked", "Claims checked"],
+        ),
+    ):
+        counted.clear()
+        assert run(*command, url=url).returncode == 0
+        for activity in activities:
+            done, total = counted[activity]
+            assert done == total, (command, activity)
+            assert done >= SEEDED_CLAIMS

@@ -99,12 +99,8 @@ def check(database_url: DatabaseUrl = None) -> None:
 
     Exits with 1, and one line for each disagreement, if they do not.
     """
-    with (
-        open_database(database_url) as database,
-        database.read() as connection,
-        working("Checking"),
-    ):
-        disagreements = list(find_disagreements(connection))
+    with open_database(database_url) as database, database.read() as connection:
+        disagreements = list(find_disagreements(connection, count_bar))
     for disagreement in disagreements:
         typer.echo(disagreement, err=True)
     if disagreements:
@@ -208,13 +204,15 @@ def export(
     if parquet and any((collection, title, creator, publisher, doi)):
         raise typer.BadParameter("--parquet takes no other option but --database-url.")
     credits = Credits(title, tuple(creator or ()), publisher, doi)
-    with open_database(database_url) as database, working("Exporting"):
+    with open_database(database_url) as database, count_bar("Records exported") as report:
         if parquet:
-            rows = data_package.write_release(database, folder)
-            told = ", ".join(f"{number} rows of {name}" for name, number in rows.items())
-            typer.echo(f"{folder}: {told}.")
-            return
-        manifest = exporting.write_release(database, folder, collection, credits)
+            rows = data_package.write_release(database, folder, report)
+        else:
+            manifest = exporting.write_release(database, folder, collection, credits, report)
+    if parquet:
+        told = ", ".join(f"{number} rows of {name}" for name, number in rows.items())
+        typer.echo(f"{folder}: {told}.")
+        return
     counts = ", ".join(f"{number} {name}" for name, number in manifest["counts"].items())
     typer.echo(f"{folder}: serial {manifest['serial']}, {counts}.")
 
@@ -227,8 +225,8 @@ def back_up(
 
     The server may go on meanwhile.
     """
-    with open_database(database_url) as database, working("Backing up"):
-        header = backup.write_backup(database, file)
+    with open_database(database_url) as database, count_bar("Rows backed up") as report:
+        header = backup.write_backup(database, file, report)
     typer.echo(
         f"{file}: serial {header['serial']}, {header['rows']} rows. It holds what is not public."
     )
@@ -240,8 +238,7 @@ def restore(
 ) -> None:
     """Bring a backup back into an empty database, and prove that it agrees with itself."""
     with open_database(database_url) as database:
-        with working("Restoring"):
-            header = backup.restore_backup(database, file)
+        header = backup.restore_backup(database, file, count_bar)
         typer.echo(
             f"{database.display_url}: restored up to serial {header['serial']},"
             f" {header['rows']} rows; all agrees."

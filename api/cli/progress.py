@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
+from models.core.progress import Report, no_report
 from models.transfer.jsonl_reader import Input
 
 
@@ -60,20 +60,14 @@ def working(activity: str) -> Iterator[None]:
         yield
 
 
-class Counting(Protocol):
-    """A function to call with how many more are done, and of how many where that is known."""
-
-    def __call__(self, more: int, total: int | None = None) -> None: ...
-
-
 @contextmanager
-def count_bar(activity: str, total: int | None = None) -> Iterator[Counting]:
+def count_bar(activity: str, total: int | None = None) -> Iterator[Report]:
     """Return a function to call with how many more are done, of a number that may be unknown.
 
     It shows a bar on standard error if that is a terminal, else it does nothing.
     """
     if not sys.stderr.isatty():
-        yield lambda more, total=None: None  # noqa: ARG005
+        yield no_report
         return
     from rich.console import Console
     from rich.progress import (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, Select
@@ -17,9 +17,10 @@ from api.tables.columns import Column, Table
 from api.tables.formats import PARQUET
 from models.core.extras import require_library
 from models.core.notice import NOTICE
+from models.core.progress import Report, no_report
 from models.database.connections import Database
 from models.projection import claim_loader
-from models.read import listings
+from models.read import facets, listings
 from models.read.listings import Listing
 from models.records.serializers import Row, sources_out
 from models.status import explanation
@@ -34,17 +35,20 @@ BATCH = 100
 MakeRows = Callable[[Connection, Sequence[Row]], Iterable[Row]]
 
 
-def write_release(database: Database, folder: Path) -> dict[str, int]:
+def write_release(database: Database, folder: Path, report: Report = no_report) -> dict[str, int]:
     """Write all tables of a release but the matrix, which says less than evidence does.
 
-    Returns the number of rows of each. Raises `CannotExport` where something is in the folder
-    already, and `MissingExtra` without pyarrow.
+    `report` is told of the records that are read. Returns the number of rows of each. Raises
+    `CannotExport` where something is in the folder already, and `MissingExtra` without pyarrow.
     """
     require_library("pyarrow")
     counts = {}
     with export.new_folder(folder) as partial_folder, database.read(unlimited=True) as connection:
-        for table, rows in _released(connection):
-            counted = _Counted(rows)
+        total = sum(facets.count(connection, each.listing, {}) for each in RELEASED)
+        told = partial(report, total=total)
+        for each in RELEASED:
+            table = each.table
+            counted = _Counted(_all(connection, each, told))
             path = partial_folder / _file_of(table)
             export.write_file(path, PARQUET.write_rows(table, counted))
             counts[table.name] = counted.number
@@ -67,16 +71,6 @@ class _Counted:
             yield row
 
 
-def _released(connection: Connection) -> Iterator[tuple[Table, Iterable[Row]]]:
-    """Yield each table of a release with its rows."""
-    read = partial(_all, connection)
-    claims_read = listings.claims_statement()
-    yield claims.TABLE, read(listings.CLAIMS, claims_read, claims.rows)
-    yield evidence.TABLE, read(listings.EVIDENCE, listings.evidence_statement(), evidence.rows)
-    yield sources.TABLE, read(listings.SOURCES, listings.sources_statement(), _rows_of_sources)
-    yield timeline.TABLE, read(listings.CLAIMS, claims_read, _rows_of_timelines)
-
-
 def _rows_of_sources(connection: Connection, found: Sequence[Row]) -> Iterable[Row]:
     return sources.rows_of(sources_out(connection, found))
 
@@ -86,14 +80,31 @@ def _rows_of_timelines(connection: Connection, found: Sequence[Row]) -> Iterable
     return chain.from_iterable(map(timeline.rows_of, map(explanation.timeline, loaded)))
 
 
-def _all(
-    connection: Connection, listing: Listing, statement: Select[Any], make: MakeRows
-) -> Iterator[Row]:
-    """Yield the rows of a table, of every page of a list."""
+class Released(NamedTuple):
+    """A table of a release: the list of which each record gives rows, and how they are made."""
+
+    table: Table
+    listing: Listing
+    statement: Callable[[], Select[Any]]
+    make: MakeRows
+
+
+RELEASED = (
+    Released(claims.TABLE, listings.CLAIMS, listings.claims_statement, claims.rows),
+    Released(evidence.TABLE, listings.EVIDENCE, listings.evidence_statement, evidence.rows),
+    Released(sources.TABLE, listings.SOURCES, listings.sources_statement, _rows_of_sources),
+    Released(timeline.TABLE, listings.CLAIMS, listings.claims_statement, _rows_of_timelines),
+)
+
+
+def _all(connection: Connection, each: Released, report: Callable[[int], None]) -> Iterator[Row]:
+    """Yield the rows of a table, of every page of its list."""
     after = None
+    statement = each.statement()
     while True:
-        found, after = listings.read_page(connection, listing, statement, {}, (), after, BATCH)
-        yield from make(connection, found)
+        found, after = listings.read_page(connection, each.listing, statement, {}, (), after, BATCH)
+        yield from each.make(connection, found)
+        report(len(found))
         if after is None:
             return
 

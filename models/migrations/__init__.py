@@ -7,6 +7,7 @@ from sqlalchemy import JSON, Connection, MetaData, String, Table, cast, func, se
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from models.core.errors import ClaimbaseError
+from models.core.progress import Report, no_report
 from models.database import schema_version
 from models.database.connections import Database
 from models.database.schema_version import current
@@ -26,7 +27,7 @@ class BadMigration(ClaimbaseError):
 def migrate(
     database: Database,
     target: str = "head",
-    report: rebuild.Report = lambda _more, _total: None,
+    report: Report = no_report,
 ) -> None:
     """Migrate the database to a revision, up or down; `base` is the empty database.
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, select
 
+from models.core.progress import Report, no_report
 from models.projection import claim_loader
 from models.projection.derive import derive
 from models.projection.documents import claim_json
@@ -17,8 +18,11 @@ from models.search import index, vectors
 from models.status import claim_aggregate
 
 
-def differences(connection: Connection) -> Iterator[str]:
-    """Yield one line for each claim whose stored read model does not agree with the tables."""
+def differences(connection: Connection, report: Report = no_report) -> Iterator[str]:
+    """Yield one line for each claim whose stored read model does not agree with the tables.
+
+    `report` is told of the claims.
+    """
     rows = serializers.table(Claim)
     claims = set(connection.scalars(select(rows.c.id).where(rows.c.state == "accepted")))
     for model in DERIVED:
@@ -50,6 +54,7 @@ def differences(connection: Connection) -> Iterator[str]:
                     " the program derives it wrongly"
                 )
         yield from index.claim_differences(connection, batch, derived)
+        report(len(batch), len(claims))
 
 
 def _comparable(rows: list[dict[str, Any]]) -> list[str]:

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from sqlalchemy import Connection, func, literal, select
 
+from models.core.progress import Counts, Report, no_counts, no_report
 from models.database import schema_version
 from models.database.connections import unenforced_keys
 from models.projection import compare, rebuild
@@ -26,8 +27,11 @@ from models.records.source import SourceVersion
 from models.records.source_text import wrong_texts
 
 
-def check(connection: Connection) -> Iterator[str]:
-    """Yield one plain sentence for each disagreement; nothing where all is well."""
+def check(connection: Connection, counts: Counts = no_counts) -> Iterator[str]:
+    """Yield one plain sentence for each disagreement; nothing where all is well.
+
+    `counts` begins a count of the records, and one of the claims.
+    """
     at = schema_version.current(connection)
     if at != schema_version.HEAD:
         yield (
@@ -39,15 +43,17 @@ def check(connection: Connection) -> Iterator[str]:
         yield (
             "The read model was derived by other rules than this program's; run claimbase rebuild."
         )
-    yield from check_records(connection)
-    yield from compare.differences(connection)
+    with counts("Records checked") as report:
+        yield from check_records(connection, report)
+    with counts("Claims checked") as report:
+        yield from compare.differences(connection, report)
 
 
-def check_records(connection: Connection) -> Iterator[str]:
+def check_records(connection: Connection, report: Report = no_report) -> Iterator[str]:
     """Yield one plain sentence for each disagreement between the tables and the revisions."""
     yield from (f"A row points nowhere: {row}" for row in unenforced_keys(connection))
     yield from _serials(connection)
-    yield from _revisions(connection)
+    yield from _revisions(connection, report)
     yield from _cycles(connection)
     for slug in wrong_texts(connection):
         yield f"source/{slug} has a text that is not stored as it says."
@@ -73,7 +79,7 @@ def _serials(connection: Connection) -> Iterator[str]:
         yield f"The serial stands at {value}, the last revision at {last}."
 
 
-def _revisions(connection: Connection) -> Iterator[str]:
+def _revisions(connection: Connection, report: Report) -> Iterator[str]:
     """Compare the last revision of each record with the record in the tables, so many at a time."""
     revision = table(Revision)
     nameless = [f"{name}/{WITHHELD}" for name in RECORD_TYPES]
@@ -91,6 +97,7 @@ def _revisions(connection: Connection) -> Iterator[str]:
         .select_from(joined)
         .where(revision.c.action != "purge")
     )
+    total = connection.scalar(select(func.count()).select_from(bodies.subquery()))
     result = connection.execution_options(yield_per=BATCH_SIZE).execute(
         bodies.order_by(revision.c.record)
     )
@@ -110,6 +117,7 @@ def _revisions(connection: Connection) -> Iterator[str]:
                     yield f"{name}/{record_id} differs from its last revision."
             yield from _references(connection, RECORD_TYPES[name], there)
             yield from _lists(connection, name, there)
+        report(len(rows), total)
     yield from _unrecorded(connection)
 
 

@@ -1,6 +1,6 @@
 """Derives the whole read model anew."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -13,6 +13,7 @@ from sqlalchemy import (
 )
 
 from models.core.dates import now
+from models.core.progress import Report, no_report
 from models.projection import claim_loader
 from models.projection.documents import claim_json
 from models.projection.store import in_batches, refresh
@@ -29,11 +30,7 @@ from models.status import claim_aggregate
 DERIVATION = "2026-11-29.8"
 
 
-# A function to call with how many more claims are derived, and of how many.
-Report = Callable[[int, int], None]
-
-
-def rebuild(connection: Connection, report: Report = lambda _more, _total: None) -> int:
+def rebuild(connection: Connection, report: Report = no_report) -> int:
     """Derive the whole read model again, and return the number of claims. No other writer runs.
 
     If the rules have changed since, a claim whose document changes gets a revision that says so,

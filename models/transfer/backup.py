@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +21,7 @@ from sqlmodel import SQLModel
 
 from models import migrations
 from models.core.errors import ClaimbaseError
+from models.core.progress import Counts, Report, no_counts, no_report
 from models.database import schema_version
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
@@ -35,6 +36,7 @@ from models.transfer.export import sync_folder
 
 FORMAT = 1
 BATCH_SIZE = 1000
+CLAIMS_DERIVED = "Claims derived"
 
 
 class BadBackup(ClaimbaseError):
@@ -43,11 +45,12 @@ class BadBackup(ClaimbaseError):
     code = "bad_backup"
 
 
-def write_backup(database: Database, path: Path) -> Row:
+def write_backup(database: Database, path: Path, report: Report = no_report) -> Row:
     """Write a backup to a new file, which only its owner may read. Return its header.
 
     The file gets its name only when it is complete. Others may write to the database meanwhile;
-    their changes are not in the backup. Raises `BadBackup`, or `Damaged`.
+    their changes are not in the backup. `report` is told of the rows. Raises `BadBackup`, or
+    `Damaged`.
     """
     if path.exists():
         raise BadBackup(f"{path} is there already; a backup is never written over.")
@@ -56,7 +59,7 @@ def write_backup(database: Database, path: Path) -> Row:
     try:
         with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             try:
-                header = _write_compressed(database, file)
+                header = _write_compressed(database, file, report)
                 file.flush()
                 os.fsync(file.fileno())
                 partial.rename(path)
@@ -73,34 +76,39 @@ def write_backup(database: Database, path: Path) -> Row:
     return header
 
 
-def _write_compressed(database: Database, file: IO[bytes]) -> Row:
+def _write_compressed(database: Database, file: IO[bytes], report: Report) -> Row:
     # Without a time in the file, the same content gives the same bytes.
     compressed = gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0)
     with compressed, database.read() as connection:
-        return _write(connection, compressed)
+        return _write(connection, compressed, report)
 
 
-def restore_backup(database: Database, path: Path) -> Row:
+def restore_backup(database: Database, path: Path, counts: Counts = no_counts) -> Row:
     """Restore a backup into a database without content. Return its header.
 
     The file's checksum is verified before anything is stored, and the database is checked
-    afterwards. A backup of an older program is migrated to the newest schema. Raises `BadBackup`.
+    afterwards. A backup of an older program is migrated to the newest schema. `counts` begins a
+    count for each step. Raises `BadBackup`.
     """
-    header = _verify(path)
+    with counts("Rows verified") as report:
+        header = _verify(path, report)
     database.damage.refuse()
     with database.read() as connection:
         _require_empty(connection)
     migrations.migrate(database, header["schema"])
     with database.write(bulk=True) as connection:
         prepare_for_bulk_write(connection)
-        _load(connection, path)
+        with counts("Rows restored") as report:
+            _load(connection, path, header["rows"], report)
         if header["schema"] == schema_version.HEAD:
-            rebuild.rebuild(connection)
-            _require_consistent(connection)
+            with counts(CLAIMS_DERIVED) as report:
+                rebuild.rebuild(connection, report)
+            _require_consistent(connection, counts)
     if header["schema"] != schema_version.HEAD:
-        migrations.migrate(database)
+        with counts(CLAIMS_DERIVED) as report:
+            migrations.migrate(database, report=report)
         with database.read() as connection:
-            _require_consistent(connection)
+            _require_consistent(connection, counts)
     return header
 
 
@@ -111,7 +119,7 @@ def _kept() -> list[Table]:
     return [kept for kept in SQLModel.metadata.sorted_tables if kept.name in names]
 
 
-def _write(connection: Connection, file: gzip.GzipFile) -> Row:
+def _write(connection: Connection, file: gzip.GzipFile, report: Report) -> Row:
     """Write a backup: its header, then each table's columns and rows, then a checksum."""
     revision = schema_version.current(connection)
     if revision != schema_version.HEAD:
@@ -123,6 +131,7 @@ def _write(connection: Connection, file: gzip.GzipFile) -> Row:
     header = {"backup": FORMAT, "schema": schema_version.HEAD, "serial": serial}
     digest = hashlib.sha256()
     number = 0
+    total = sum(connection.scalar(select(func.count()).select_from(kept)) or 0 for kept in _kept())
 
     def put(content: Any) -> None:
         text_line = to_json(content, bytes_mode="base64") + b"\n"
@@ -132,22 +141,23 @@ def _write(connection: Connection, file: gzip.GzipFile) -> Row:
     put(header)
     for kept in _kept():
         put({"table": kept.name, "columns": kept.c.keys()})
-        for row in _rows_in_batches(connection, kept):
-            put(list(row))
-            number += 1
+        for rows in _batches_of_rows(connection, kept):
+            for row in rows:
+                put(list(row))
+            number += len(rows)
+            report(len(rows), total)
     file.write(to_json({"rows": number, "sha256": digest.hexdigest()}) + b"\n")
     return {**header, "rows": number}
 
 
-def _rows_in_batches(connection: Connection, kept: Table) -> Iterator[Any]:
+def _batches_of_rows(connection: Connection, kept: Table) -> Iterator[Sequence[Any]]:
     """Yield all rows of a table in the order of its key, without holding all of them in memory."""
     statement = select(kept).order_by(*kept.primary_key.columns)
     streamed = connection.execution_options(yield_per=BATCH_SIZE)
-    for rows in streamed.execute(statement).partitions():
-        yield from rows
+    yield from streamed.execute(statement).partitions()
 
 
-def _verify(path: Path) -> Row:
+def _verify(path: Path, report: Report) -> Row:
     """Read a backup to its end and return its header.
 
     Raises `BadBackup` if it is damaged or incomplete, or if a newer program wrote it.
@@ -160,7 +170,10 @@ def _verify(path: Path) -> Row:
         # The last line has the checksum of all others.
         if last is not None:
             digest.update(last)
-            number += last.startswith(b"[")
+            if last.startswith(b"["):
+                number += 1
+                if number % BATCH_SIZE == 0:
+                    report(BATCH_SIZE)
         if header is None:
             header = _parse(path, text_line)
         last = text_line
@@ -188,7 +201,7 @@ def _must_be_of_this_age(path: Path, header: Row) -> None:
         )
 
 
-def _load(connection: Connection, path: Path) -> None:
+def _load(connection: Connection, path: Path, total: int, report: Report) -> None:
     """Insert the rows of a backup. The tables may be of an older schema than this program's."""
     schema = MetaData()
     schema.reflect(connection)
@@ -205,14 +218,16 @@ def _load(connection: Connection, path: Path) -> None:
             if current is not None:
                 current.flush(connection)
             if "table" in content:
-                current = _TableRows(schema.tables[content["table"]], content["columns"])
+                columns = content["columns"]
+                current = _TableRows(schema.tables[content["table"]], columns, total, report)
 
 
 class _TableRows:
     """The rows of a table, inserted in batches."""
 
-    def __init__(self, target: Table, names: list[str]) -> None:
+    def __init__(self, target: Table, names: list[str], total: int, report: Report) -> None:
         self.target = target
+        self.total, self.report = total, report
         self.names = names
         self.binary = [name for name in names if isinstance(target.c[name].type, LargeBinary)]
         self.rows: list[Row] = []
@@ -227,6 +242,7 @@ class _TableRows:
 
     def flush(self, connection: Connection) -> None:
         insert_rows(connection, self.target, self.rows)
+        self.report(len(self.rows), self.total)
         self.rows = []
 
 
@@ -269,8 +285,8 @@ def _require_empty(connection: Connection) -> None:
             )
 
 
-def _require_consistent(connection: Connection) -> None:
+def _require_consistent(connection: Connection, counts: Counts) -> None:
     """Refuse restored content that does not agree with itself."""
-    problems = list(check(connection))
+    problems = list(check(connection, counts))
     if problems:
         raise BadBackup("What came back does not agree with itself:\n" + "\n".join(problems))

@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func
 
 from models.core.errors import ClaimbaseError
 from models.core.notice import NOTICE
+from models.core.progress import Report, no_report
 from models.database import schema_version
 from models.database.connections import Database
 from models.projection.documents import claim_json
@@ -151,29 +152,38 @@ def write_release(
     folder: Path,
     collection: str | None = None,
     credits: Credits = NO_CREDITS,
+    report: Report = no_report,
 ) -> Row:
     """Write an export as a folder of files with a manifest, all of it or nothing; return the
-    manifest. Of a `collection` it is what `export_lines` says.
+    manifest. Of a `collection` it is what `export_lines` says. `report` is told of the lines.
 
     Beside them are the files of METADATA, by which the release is cited, unless there never was a
     change.
 
     Raises `CannotExport` where something is in the folder already: a release is never altered.
     """
-    with new_folder(folder) as partial, database.read() as connection:
+    with new_folder(folder) as begun, database.read() as connection:
         header, sections = _begin(connection, collection)
+        told = partial(_told, report, sum(header["counts"].values()))
         manifest = {**header, "files": {}}
         for name, section in sections.items():
             manifest["files"][f"{name}.jsonl"] = write_file(
-                partial / f"{name}.jsonl", section(connection)
+                begun / f"{name}.jsonl", told(section(connection))
             )
         if release := _release(connection, header):
             manifest["metadata"] = {
-                name: write_file(partial / name, [write(release, credits)])
+                name: write_file(begun / name, [write(release, credits)])
                 for name, write in METADATA.items()
             }
-        write_file(partial / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
+        write_file(begun / MANIFEST, [json.dumps(manifest, indent=2).encode() + b"\n"])
     return manifest
+
+
+def _told(report: Report, total: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces of whole lines, and report the lines of each."""
+    for piece in pieces:
+        yield piece
+        report(piece.count(b"\n"), total)
 
 
 @contextmanager
