@@ -563,13 +563,5 @@ def read_all(
 
     Each page is read on its own connection, so that a slow client does not keep one occupied.
     """
-    after = None
-    while True:
-        with database.read(unlimited=True) as connection:
-            rows, after = listings.read_page(
-                connection, listing, statement, parameters, sort, after, BATCH
-            )
-            items = read(connection, rows)
-        yield from items
-        if after is None:
-            return
+    reading = partial(database.read, unlimited=True)
+    return listings.read_all(reading, listing, statement, parameters, sort, read, BATCH)

@@ -51,6 +51,7 @@ LINKS = {
     "changes": "/v1/changes",
     "vocabularies": "/v1/vocabularies",
     "export": "/v1/export",
+    "datapackage": "/v1/datapackage.json",
     "notice": "/v1/notice",
     "openapi": "/openapi.json",
     "docs": "/docs",

@@ -4,6 +4,7 @@ The descriptor is that of Frictionless (https://datapackage.org/standard/data-pa
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Select
 
 from api.tables import claims, evidence, matrix, sources, timeline
 from api.tables.columns import Column, Table
-from api.tables.formats import PARQUET
+from api.tables.formats import CSV, PARQUET, TableFormat
 from models.core.extras import require_library
 from models.core.notice import NOTICE
 from models.core.progress import Report, no_report
@@ -25,9 +26,17 @@ from models.read.listings import Listing
 from models.records.serializers import Row, sources_out
 from models.status import explanation
 from models.transfer import export
+from models.transfer.licences import all_records, licences_of
 
 TABLES = (claims.TABLE, evidence.TABLE, sources.TABLE, matrix.TABLE, timeline.TABLE)
 DESCRIPTOR = "datapackage.json"
+# Where the whole tables are served; the timeline is that of one claim.
+SERVED = {
+    "claims": "/v1/claims?format=csv",
+    "evidence": "/v1/evidence?format=csv&retracted=any",
+    "sources": "/v1/sources?format=csv",
+    "matrix": "/v1/matrix?format=csv",
+}
 CODEBOOK = "codebook.md"
 # Claims are loaded with all their parts for their timelines.
 BATCH = 100
@@ -99,14 +108,15 @@ RELEASED = (
 
 def _all(connection: Connection, each: Released, report: Callable[[int], None]) -> Iterator[Row]:
     """Yield the rows of a table, of every page of its list."""
-    after = None
-    statement = each.statement()
-    while True:
-        found, after = listings.read_page(connection, each.listing, statement, {}, (), after, BATCH)
-        yield from each.make(connection, found)
+
+    def make(connection: Connection, found: Sequence[Row]) -> Iterable[Row]:
         report(len(found))
-        if after is None:
-            return
+        return each.make(connection, found)
+
+    def reading() -> nullcontext[Connection]:
+        return nullcontext(connection)
+
+    return listings.read_all(reading, each.listing, each.statement(), {}, (), make, BATCH)
 
 
 def _file_of(table: Table) -> str:
@@ -115,26 +125,46 @@ def _file_of(table: Table) -> str:
 
 def _descriptor(header: Row, counts: dict[str, int]) -> Row:
     """Return the descriptor of a release with so many rows in each table."""
+    files = [
+        {**_resource(table, PARQUET, _file_of(table), counts), "rows": counts[table.name]}
+        for table in TABLES
+        if table.name in counts
+    ]
+    return _package(header["serial"], header["licences"], files)
+
+
+def descriptor_of_csv(connection: Connection, base: str) -> Row:
+    """Return the descriptor of the tables that an API at the address `base` serves as CSV."""
+    licences = licences_of(connection, all_records())
+    files = [
+        {**_resource(table, CSV, f"{base}{SERVED[table.name]}", SERVED), "encoding": "utf-8"}
+        for table in TABLES
+        if table.name in SERVED
+    ]
+    return _package(listings.current_serial(connection), licences, files)
+
+
+def _package(serial: int, licences: Iterable[str | None], files: Sequence[Row]) -> Row:
     return {
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": "claimbase",
         "title": "Claims, evidence and sources",
         "description": NOTICE,
-        "version": f"{header['serial']}",
-        "licenses": [{"name": licence} for licence in header["licences"] if licence is not None],
-        "resources": [
-            {
-                "name": table.name,
-                "description": table.title,
-                "path": _file_of(table),
-                "format": PARQUET.extension,
-                "mediatype": PARQUET.media_types[0],
-                "rows": counts[table.name],
-                "schema": schema(table, counts),
-            }
-            for table in TABLES
-            if table.name in counts
-        ],
+        "version": f"{serial}",
+        "licenses": [{"name": licence} for licence in licences if licence is not None],
+        "resources": files,
+    }
+
+
+def _resource(table: Table, format: TableFormat, path: str, known: Iterable[str]) -> Row:
+    """Return a table of a package, which refers to those tables that are known alone."""
+    return {
+        "name": table.name,
+        "description": table.title,
+        "path": path,
+        "format": format.extension,
+        "mediatype": format.media_types[0],
+        "schema": schema(table, known),
     }
 
 
@@ -147,7 +177,7 @@ def schema(table: Table, known: Iterable[str]) -> Row:
     ]
     return {
         "fields": [_field(column, required=column.name in table.key) for column in table.columns],
-        "primaryKey": list(table.key),
+        **({"primaryKey": list(table.key)} if table.key else {}),
         **({"foreignKeys": keys} if keys else {}),
     }
 

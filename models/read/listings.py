@@ -1,11 +1,12 @@
 """Statements for lists and single records, built from filters and sorts."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from pydantic_core import from_json
 from sqlalchemy import (
@@ -50,6 +51,8 @@ from models.records.serializers import Row, sources_by_id, table
 from models.records.source import Source
 from models.status import claim_aggregate
 from models.status.claim_aggregate import ClaimAggregate
+
+Item = TypeVar("Item")
 
 document, line, source, topic = (
     table(ClaimDocument),
@@ -575,6 +578,30 @@ def resolve_source(connection: Connection, reference: str) -> str:
             )
         raise missing_error(connection, "source", reference)
     return slug
+
+
+def read_all(
+    reading: Callable[[], AbstractContextManager[Connection]],
+    listing: Listing,
+    statement: Select[Any],
+    parameters: Mapping[str, Any],
+    sort: Sequence[str],
+    make: Callable[[Connection, list[Row]], Iterable[Item]],
+    size: int,
+) -> Iterator[Item]:
+    """Yield what `make` makes of every page of a list, `size` rows at a time.
+
+    Each page is read on a connection that `reading` gives, and that is free again while the items
+    are consumed.
+    """
+    after = None
+    while True:
+        with reading() as connection:
+            rows, after = read_page(connection, listing, statement, parameters, sort, after, size)
+            items = make(connection, rows)
+        yield from items
+        if after is None:
+            return
 
 
 def read_referenced_source(connection: Connection, reference: str) -> Row:

@@ -42,6 +42,7 @@ EXAMPLES = {
     "get_occurrence": "/v1/occurrences/blood-leakage-from-slow-venous-flow:c16",
     "get_relation": "/v1/relations/venous-reflux-in-ms:leads_to:iron-from-slow-venous-flow",
     "get_record": "/v1/records/evidence/ccsvi-causes-ms:cochrane-2019",
+    "get_data_package": "/v1/datapackage.json",
     "list_citation_styles": "/v1/citation-styles?q=nature+med",
     "list_vocabularies": "/v1/vocabularies",
     "get_vocabulary": "/v1/vocabularies/directions",

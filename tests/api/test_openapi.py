@@ -165,6 +165,15 @@ def test_what_an_answer_has_in_its_head_is_declared(client: TestClient) -> None:
                 assert "Etag" in names or "ETag" not in headers, operation
 
 
+def _without_examples(document: Any) -> Any:
+    if isinstance(document, list):
+        return [_without_examples(each) for each in document]
+    if isinstance(document, dict):
+        kept = (name for name in document if name not in ("example", "examples"))
+        return {name: _without_examples(document[name]) for name in kept}
+    return document
+
+
 def test_each_schema_stands_once_and_by_a_name_that_generators_take() -> None:
     document = any_document()
     schemas = document["components"]["schemas"]
@@ -178,6 +187,7 @@ def test_each_schema_stands_once_and_by_a_name_that_generators_take() -> None:
     assert schemas["PartialClaim"]["properties"] == schemas["Claim"]["properties"]
     assert "required" not in schemas["PartialClaim"]
     assert schemas["PartialSource"]["properties"] == schemas["FoundSource"]["properties"]
-    text = json.dumps(document["paths"])
+    # Table Schema has `enum`, too, so that the example of a data package has it.
+    text = json.dumps(_without_examples(document["paths"]))
     assert "*/*" not in text
     assert '"enum"' not in text.replace('"enum": ["*"]', "").replace('"enum": ["body"]', "")

@@ -84,6 +84,7 @@ SHOWN_TO_ALL = (
         "get_source",
     ),
     *("list_source_claims", "parse_sources", "lookup_sources", "match_claims", "export"),
+    "get_data_package",
     *("lookup_claims", "lookup_evidence", "count_evidence"),
 )
 MORE_WITH_A_KEY = (

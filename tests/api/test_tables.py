@@ -184,3 +184,27 @@ def test_a_release_of_tables_is_as_its_data_package_says(seeded: Store, tmp_path
 def test_the_codebook_in_the_documents_is_that_of_the_tables() -> None:
     written = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
     assert data_package.codebook() in written
+
+
+def test_the_served_data_package_tells_what_the_csv_tables_have(client: TestClient) -> None:
+    package = get_json(client, "/v1/datapackage.json")
+    tables: dict[str, list[dict[str, str]]] = {}
+    for resource in package["resources"]:
+        assert resource["path"].startswith("http://testserver/v1/")
+        text = client.get(resource["path"]).text
+        rows = tables[resource["name"]] = list(csv.DictReader(io.StringIO(text, newline="")))
+        schema = resource["schema"]
+        assert [field["name"] for field in schema["fields"]] == [*rows[0]]
+        keys = [tuple(row[name] for name in schema.get("primaryKey", row)) for row in rows]
+        assert len({*keys}) == len(keys)
+        for field in schema["fields"]:
+            values = {row[field["name"]] for row in rows}
+            constraints = field.get("constraints", {})
+            assert not constraints.get("required") or "" not in values
+            assert "enum" not in constraints or values <= {"", *constraints["enum"]}
+    assert {*tables} == {"claims", "evidence", "sources", "matrix"}
+    for resource in package["resources"]:
+        for key in resource["schema"].get("foreignKeys", ()):
+            (column,), other = key["fields"], key["reference"]["resource"]
+            referring = {row[column] for row in tables[resource["name"]]} - {""}
+            assert referring <= {row["id"] for row in tables[other]}, column
