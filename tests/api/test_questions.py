@@ -2,6 +2,7 @@
 is left out, and addresses that end with a slash.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -183,6 +184,13 @@ def test_lines_from_retracted_sources_are_left_out_as_they_are_of_claims(seeded:
         own = get_json(client, "/v1/claims/ccsvi-causes-ms/evidence?limit=200")["data"]
         assert line in [each["id"] for each in own], "on one claim it is shown, and marked"
         assert line not in client.get("/v1/evidence?format=csv").text
+        for level, day in itertools.product("123", ("", "&as_of=2020", "&as_of=2022")):
+            both = f"limit=200{day}"
+            lines = ids_of_all_pages(client, f"/v1/evidence?level={level}&bears_on=claim&{both}")
+            claims = ids_of_all_pages(client, f"/v1/claims?evidence_level={level}&{both}")
+            assert {line.partition(":")[0] for line in lines} == {*claims}, (level, day)
+            # The trial is the one source of this level.
+            assert bool(claims) == (level != "1" or day == "&as_of=2020")
 
 
 @pytest.mark.parametrize(
