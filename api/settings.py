@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.core.errors import close_matches
 from models.database.connections import URL_FORMS, file_url
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,7 +147,7 @@ def unknown_variables() -> list[str]:
         name = variable.lower().removeprefix(PREFIX.lower())
         if not variable.upper().startswith(PREFIX) or name in Settings.model_fields:
             continue
-        similar = get_close_matches(name, Settings.model_fields, n=1)
+        similar = close_matches(name, Settings.model_fields, limit=1)
         hint = f" Did you mean {PREFIX}{similar[0].upper()}?" if similar else ""
         lines.append(f"{variable} is not a setting, and is ignored.{hint}")
     return lines

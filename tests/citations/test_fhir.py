@@ -1,11 +1,15 @@
 """FHIR: every claim of the seed is valid R5, and what is said there is what is recorded here."""
 
 import json
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from fhir.resources.bundle import Bundle
+from fhir.resources.coding import Coding
+from pydantic import BaseModel
 
 from api.citations import fhir
 from models.core import vocabularies as v
@@ -19,9 +23,59 @@ TERMS = f"{BASE}/v1/vocabularies"
 MEDIA_TYPE = "application/fhir+json"
 
 
+# The codes of the value sets to which R5 binds what we write, by code system: those of
+# https://hl7.org/fhir/R5/valueset-variable-role.html, -statistic-type, -attribute-estimate-type,
+# -certainty-type, -certainty-rating and -study-design, of the last the designs themselves.
+TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+R5_CODES = {
+    f"{TERMINOLOGY}/variable-role": {
+        *("population", "subpopulation", "exposure", "referenceExposure", "measuredVariable"),
+        "confounder",
+    },
+    f"{TERMINOLOGY}/statistic-type": {
+        *("absolute-MedianDiff", "C25463", "0000301", "predictedRisk", "descriptive", "C93150"),
+        *("C16726", "rate-ratio", "C25564", "C53319", "0000457", "C28007", "C25570", "C16932"),
+        *("C65172", "C17010", "C44256", "0000565", "C93152", "0000424", "C65171", "0000100"),
+    },
+    f"{TERMINOLOGY}/attribute-estimate-type": {
+        *("0000419", "C53324", "0000455", "0000420", "C53245", "C44185", "C38013", "C53322"),
+        *("0000037", "0000421", "C48918"),
+    },
+    "http://hl7.org/fhir/certainty-type": {
+        *("Overall", "RiskOfBias", "Inconsistency", "Indirectness", "Imprecision"),
+        *("PublicationBias", "DoseResponseGradient", "PlausibleConfounding", "LargeEffect"),
+    },
+    "http://hl7.org/fhir/certainty-rating": {
+        *("high", "moderate", "low", "very-low", "no-concern", "serious-concern"),
+        *("very-serious-concern", "extremely-serious-concern", "present", "absent", "no-change"),
+        *("downcode1", "downcode2", "downcode3", "upcode1", "upcode2"),
+    },
+    "http://hl7.org/fhir/study-design": {f"SEVCO:010{number:02}" for number in range(1, 52)}
+    - {"SEVCO:01047"},
+}
+
+
+def wrong_codes(element: Any) -> Iterator[str]:
+    """Yield the codes in an element that R5 does not have. The library validates none."""
+    if isinstance(element, list):
+        yield from chain.from_iterable(map(wrong_codes, element))
+    if not isinstance(element, BaseModel):
+        return
+    if isinstance(element, Coding) and element.code not in R5_CODES.get(str(element.system), ()):
+        vocabulary, _, _ = str(element.system).removeprefix(f"{BASE}/v1").partition("#")
+        if "/vocabularies/" not in vocabulary:
+            yield f"{element.system}: {element.code}"
+    for name, field in type(element).model_fields.items():
+        value, told = getattr(element, name), field.json_schema_extra
+        allowed = told.get("enum_values") if isinstance(told, dict) else None
+        if value is not None and isinstance(allowed, list) and value not in allowed:
+            yield f"{name}: {value}"
+        yield from wrong_codes(value)
+
+
 def resources(bundle: Row, resource_type: str) -> list[Row]:
-    """Return the resources of a type in a bundle, which must be valid."""
-    Bundle.model_validate(bundle)
+    """Return the resources of a type in a bundle, which must be valid, with codes of R5."""
+    assert [*wrong_codes(Bundle.model_validate(bundle))] == []
     entries = [entry["resource"] for entry in bundle["entry"]]
     return [each for each in entries if each["resourceType"] == resource_type]
 
@@ -290,6 +344,36 @@ def test_each_reason_to_grade_has_a_word() -> None:
     reasons = {*v.GRADED_DOWN.ids, *v.GRADED_UP.ids}
     assert fhir.CONCERNS.keys() == reasons - {"small_effect"}
     assert fhir.SEVCO.keys() <= {*v.STUDY_DESIGNS.ids}
+
+
+def test_all_that_can_be_written_is_a_code_of_r5() -> None:
+    written = {
+        fhir.VARIABLE_ROLES: fhir.PICO.values(),
+        fhir.STATISTIC_TYPES: fhir.MEASURES.values(),
+        fhir.STUDY_DESIGNS: fhir.SEVCO.values(),
+        fhir.CERTAINTY_TYPES: [*fhir.CONCERNS.values(), fhir.OVERALL],
+        fhir.CERTAINTY_RATINGS: [
+            *fhir.SERIOUS.values(),
+            fhir.PRESENT,
+            *((certainty.replace("_", "-"), "") for certainty in v.CERTAINTIES.ids),
+        ],
+    }
+    for system, codes in written.items():
+        assert {code for code, _ in codes} <= R5_CODES[system], system
+
+
+def test_a_code_that_r5_has_not_is_found() -> None:
+    for right, wrong in (
+        ("SEVCO:01003", "SEVCO:99999"),
+        ('"active"', '"activ"'),
+        ('"citation"', '"cited"'),
+        ("very-serious-concern", "grave-concern"),
+        ("http://hl7.org/fhir/certainty-type", "http://hl7.org/fhir/certainty-sort"),
+    ):
+        content = fhir.claim_as_bundle(a_claim(), BASE).decode()
+        assert right in content
+        bundle = Bundle.model_validate_json(content.replace(right, wrong))
+        assert [*wrong_codes(bundle)], wrong
 
 
 def test_every_claim_of_the_seed_is_valid(client: TestClient) -> None:
