@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         description="Addresses and networks whose `X-Forwarded-For` and `-Proto` are believed,"
         " as a JSON list.",
     )
+    review: Literal["two_people", "one_person"] = Field(
+        default="two_people",
+        description="Who decides on a proposal: a second person, or, where one person curates"
+        " alone, its proposer too.",
+    )
     match_model: bool = Field(
         default=True,
         description="Whether texts are matched by the model, too, where the extra `match` is"

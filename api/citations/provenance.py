@@ -8,7 +8,7 @@ from api.citations.json_ld import PROV
 from models.records.serializers import Row
 
 _DATES = ("prov:generatedAtTime", "prov:endedAtTime")
-_LINKS = ("prov:specializationOf", "prov:wasRevisionOf")
+_LINKS = ("prov:specializationOf", "prov:wasRevisionOf", "additionalType")
 CONTEXT: Row = {
     "@vocab": "https://schema.org/",
     "prov": PROV,
@@ -43,10 +43,12 @@ def history(revisions: Iterable[Row], base: str) -> Row:
 
 def _change(revision: Row, base: str) -> Row:
     """Return the activity of a revision; those that were made together have one agent and time."""
+    review = revision["review"]
     node = {
         "@id": f"{base}/v1/revisions/{revision['serial']}#change",
         "@type": "prov:Activity",
         "name": revision["action"],
+        "additionalType": review and f"{base}/v1/vocabularies/review-modes#{review}",
         "description": revision["comment"],
         "prov:endedAtTime": revision["at"],
         "prov:wasAssociatedWith": {"@type": "prov:Agent", "name": revision["actor"]},

@@ -264,7 +264,12 @@ def _write(
     fingerprint = _fingerprint(request, content) if key else ""
     # A fault in a body has a JSON Pointer; a DELETE has parameters instead of a body.
     location = nullcontext() if request.method == "DELETE" else located_in_body()
-    begun = changes.begin(database(request), actor=caller.name, comment=comment)
+    begun = changes.begin(
+        database(request),
+        actor=caller.name,
+        comment=comment,
+        review=request.app.state.settings.review,
+    )
     with location, begun as change:
         if key and (
             first := idempotency.recall(change.connection, caller.name, change.at, key, fingerprint)

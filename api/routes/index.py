@@ -10,6 +10,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
 from api.settings import installed_version
+from models.core import vocabularies as v
 from models.core.notice import NOTICE
 from models.read import listings
 from models.records.collection import OWN_LICENCE
@@ -34,6 +35,10 @@ class EntryPoint(BaseModel):
     name: str = "Claimbase"
     version: str
     serial: int = Field(description="Number of the last change; grows by one with each.")
+    review: v.ReviewMode = Field(
+        description="Who decides on proposals: a second person, or their proposer too, since one"
+        " person curates alone. Each revision says which it was."
+    )
     notice: str = NOTICE
     licences: Licences = Licences()
     links: dict[str, str]
@@ -63,11 +68,15 @@ LINKS = {
 @router.get("/v1", response_model=EntryPoint, responses=LIST_ERRORS)
 def index(request: Request, connection: Reader) -> Response:
     """Return the links, the version, the serial, the licences and the notice."""
-    etag = f'W/"s{listings.current_serial(connection)}-{installed_version()}"'
+    review = request.app.state.settings.review
+    etag = f'W/"s{listings.current_serial(connection)}-{installed_version()}-{review}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     answer = EntryPoint(
-        version=installed_version(), serial=listings.current_serial(connection), links=LINKS
+        version=installed_version(),
+        serial=listings.current_serial(connection),
+        review=review,
+        links=LINKS,
     )
     return pagination.json_response(to_json(answer), etag)
 

@@ -67,7 +67,7 @@ RecordId = Annotated[
 ]
 MOST_RECORDS = 1000
 # What the answer to a merger says of the merger, not of the record that stays.
-OF_CHANGE = ("serial", "action", "actor", "at", "comment")
+OF_CHANGE = ("serial", "action", "actor", "at", "comment", "review")
 log = logging.getLogger("claimbase.database")
 
 
@@ -99,7 +99,8 @@ class FieldDifference(Strict):
 
 
 class MergedOut(RecordOut):
-    """The record that stays. `serial`, `action`, `actor`, `at` and `comment` are the merger's."""
+    """The record that stays. `serial`, `action`, `actor`, `at`, `comment` and `review` are the
+    merger's."""
 
     filled: list[str] = Field(description="Fields that it lacked, with the values of the other.")
     differences: list[FieldDifference] = Field(
@@ -243,7 +244,9 @@ async def _decide(request: Request, caller: Key, kind: str, record: str, action:
 async def accept_record(
     request: Request, caller: Curator, kind: KindName, record: RecordId
 ) -> Response:
-    """Accept another person's proposal. It becomes public, and evidence counts from now on."""
+    """Accept a proposal of another person, or where one person curates alone (`review` of `/v1`)
+    one's own. It becomes public, and evidence counts from now on.
+    """
     return await _decide(request, caller, kind, record, "accept")
 
 
@@ -256,7 +259,7 @@ async def accept_record(
 async def reject_record(
     request: Request, caller: Curator, kind: KindName, record: RecordId
 ) -> Response:
-    """Reject another person's proposal; the comment gives the reason."""
+    """Reject a proposal, of the same persons as `:accept`; the comment gives the reason."""
     return await _decide(request, caller, kind, record, "reject")
 
 

@@ -175,6 +175,9 @@ class ApiKey(Strict, table=True):
     created: str
     expires: str | None = None
     revoked: str | None = None
+    orcid: str | None = None
+    conflict_of_interest: str | None = None
+    conflict_declared: str | None = None
 
 
 class Key(Strict):

@@ -2,12 +2,11 @@
 accepted, and may not decide on it.
 """
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
 
-from models.access.api_keys import Forbidden, Key, same_person, spellings_of
+from models.access.api_keys import Key, same_person, spellings_of
 from models.core.types import MAX_INTEGER
 from models.database.prepared_statements import fetch
 from models.records.record_types import RecordType
@@ -119,23 +118,19 @@ def is_own_proposal(
     connection: Connection, caller: Key | None, kind: RecordType, record_id: str
 ) -> bool:
     """Return whether a record is the caller's own proposal."""
-    if caller is None:
-        return False
+    return caller is not None and people_behind(connection, caller, kind, record_id) == "one_person"
+
+
+def people_behind(
+    connection: Connection, caller: Key, kind: RecordType, record_id: str
+) -> str | None:
+    """Return whether the caller is another person than a record's proposer (`two_people`) or the
+    same (`one_person`); None where nobody proposed it.
+    """
     names = proposers(connection, kind, record_id)
-    return any(same_person(name, caller.name) for name in names)
-
-
-def refuse_own_proposals(
-    connection: Connection, caller: Key, records: Iterable[tuple[RecordType, str]], action: str
-) -> None:
-    """Raise `Forbidden` if the caller proposed one of these records: a second person must act."""
-    for kind, record_id in records:
-        if is_own_proposal(connection, caller, kind, record_id):
-            raise Forbidden(
-                f"Nobody may {action} what they proposed ({kind.name}/{record_id});"
-                " ask another curator. Who curates alone loads records by claimbase import or"
-                " claimbase seed, without review."
-            )
+    if not names:
+        return None
+    return "one_person" if any(same_person(name, caller.name) for name in names) else "two_people"
 
 
 def may_see(

@@ -710,6 +710,20 @@ REVIEW_STATES = Vocabulary(
     ),
 )
 
+REVIEW_MODES = Vocabulary(
+    "review-modes",
+    "People behind a decision",
+    "Whether who decided on a record is another person than who proposed it.",
+    _terms(
+        ("two_people", "two people", "Another person than its proposer decided."),
+        (
+            "one_person",
+            "one person",
+            "Its proposer decided, too, as who curates alone may where the installation says so.",
+        ),
+    ),
+)
+
 RECORD_KINDS = Vocabulary(
     "record-kinds",
     "Kinds of record",
@@ -739,8 +753,12 @@ ACTIONS = Vocabulary(
             "What was derived from the record was made anew, since something that it rests on "
             "changed.",
         ),
-        ("accept", "accept", "A second person accepted what was proposed."),
-        ("reject", "reject", "A second person did not accept it; the comment says why."),
+        (
+            "accept",
+            "accept",
+            "What was proposed was accepted; `review` says whether by a second person.",
+        ),
+        ("reject", "reject", "It was not accepted; the comment says why."),
         ("withdraw", "withdraw", "Its proposer took it back."),
         ("retract", "retract", "It was accepted once and taken back; the comment says why."),
         ("merge", "merge", "It was made one with another record, or took over what hung on one."),
@@ -794,6 +812,7 @@ CheckedAgainst = Annotated[str, OneOf(CHECKED_AGAINST, "CheckedAgainst")]
 VersionTie = Annotated[str, OneOf(VERSION_TIES, "VersionTie")]
 TitleStatus = Annotated[str, OneOf(TITLE_STATUSES, "TitleStatus")]
 ReviewState = Annotated[str, OneOf(REVIEW_STATES, "ReviewState")]
+ReviewMode = Annotated[str, OneOf(REVIEW_MODES, "ReviewMode")]
 RecordKind = Annotated[str, OneOf(RECORD_KINDS, "RecordKind")]
 Action = Annotated[str, OneOf(ACTIONS, "Action")]
 Role = Annotated[str, OneOf(ROLES, "Role")]

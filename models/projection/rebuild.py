@@ -87,6 +87,7 @@ def _revise_what_differs(
             "at": at,
             "comment": f"Derived anew, by the rules {DERIVATION}.",
             "state": "accepted",
+            "review": None,
             "change": first + 1,
             "body": {name: found.claim[name] for name in ClaimIn.model_fields},
         }

@@ -35,6 +35,7 @@ class Revision(Strict, table=True):
         vocabulary_check("kind", v.RECORD_KINDS),
         vocabulary_check("action", v.ACTIONS),
         vocabulary_check("state", v.REVIEW_STATES),
+        vocabulary_check("review", v.REVIEW_MODES),
         Index(None, "serial"),
         Index(None, "claim", "serial"),
         Index(None, "change"),
@@ -52,6 +53,7 @@ class Revision(Strict, table=True):
     at: str
     comment: str | None = None
     state: str = Field(description="Where the record stands after the change.")
+    review: str | None = None
     change: int = Field(
         description="Serial of the first revision that was made together with this one."
     )
@@ -133,7 +135,7 @@ def latest_revision(
 # The states after a change that everybody may see. Proposals, and what became of those that were
 # not accepted, concern only their proposer and the curators.
 PUBLIC_STATES = ("accepted", "retracted", "merged")
-PRIVATE_FIELDS = ("record", "claim", "actor", "comment", "body")
+PRIVATE_FIELDS = ("record", "claim", "actor", "comment", "review", "body")
 
 
 def _took_back() -> ColumnElement[bool]:
@@ -175,6 +177,12 @@ def withhold_private(row: Mapping[str, Any], *, may_see: bool = False) -> dict[s
     return {name: None if name in private else value for name, value in shown.items()}
 
 
+PEOPLE_BEHIND = (
+    "Whether another person than the record's proposer made this change (`two_people`), or its "
+    "proposer (`one_person`); null where nobody proposed the record, or the change decides nothing."
+)
+
+
 class RevisionOut(Strict):
     """One recorded change: who did what and when.
 
@@ -193,6 +201,7 @@ class RevisionOut(Strict):
     at: Timestamp
     comment: str | None
     state: v.ReviewState = Field(description="Where the record stands after the change.")
+    review: v.ReviewMode | None = Field(description=PEOPLE_BEHIND)
     change: int = Field(
         description="Serial of the first change that was made together with this one."
     )

@@ -354,6 +354,9 @@ def _store_revisions(run: LoadRun, revisions: list[tuple[str, Row]], last_serial
     insert_rows(run.connection, table(Revision), rows)
 
 
+_DECISIONS = ("accept", "reject")
+
+
 def _revision_row(content: Row, serial: int) -> Row:
     """Return the row of a revision.
 
@@ -364,6 +367,8 @@ def _revision_row(content: Row, serial: int) -> Row:
     named = {name: value for name, value in content.items() if name != "record"}
     if "of" in named:
         named["record"] = named.pop("of")
+    # An earlier program let nobody decide on their own proposal.
+    named.setdefault("review", "two_people" if named.get("action") in _DECISIONS else None)
     row: Row = dict(RevisionWhole.__pydantic_validator__.validate_python(named).__dict__)
     if row["state"] not in PUBLIC_STATES:
         row["body"] = {}

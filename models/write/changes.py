@@ -71,6 +71,10 @@ class Change:
     at: str
     before: int
     serial: int
+    # Whether the proposer of a record may decide on it: a term of `vocabularies.REVIEW_MODES`.
+    review: str = "two_people"
+    # Of records on which somebody decides, by name, what their revisions say of the people behind.
+    behind: dict[str, str | None] = field(default_factory=dict)
     # The slug of each touched claim, with the serial of the last revision that touched it.
     touched: dict[str, int] = field(default_factory=dict)
     # The serial that is already written to the database.
@@ -81,18 +85,24 @@ class Change:
 
 @contextmanager
 def begin(
-    database: Database, *, actor: str, comment: str | None = None, bulk: bool = False
+    database: Database,
+    *,
+    actor: str,
+    comment: str | None = None,
+    bulk: bool = False,
+    review: str = "two_people",
 ) -> Iterator[Change]:
     """Open a change. Commit it at the end, or roll all of it back if the block raises an error.
 
-    `bulk` means that the change loads many records into an empty database (see `Database.write`).
+    `bulk` means that the change loads many records into an empty database (see `Database.write`),
+    `review` whether the proposer of a record may decide on it (`vocabularies.REVIEW_MODES`).
     """
     with database.write(bulk=bulk) as connection:
         first = lock_serial(connection)
         # Database time is read along the serials, so a revision is never older than the one before
         # it, even if the clock was set back.
         at = max(now(), revision_time(connection, first))
-        change = Change(connection, actor, comment, at, first, first, flushed_serial=first)
+        change = Change(connection, actor, comment, at, first, first, review, flushed_serial=first)
         yield change
         flush(change)
 
@@ -376,8 +386,9 @@ def next_revision(
 ) -> Row:
     """Take the next serial. Return the revision to store under it."""
     change.serial += 1
+    record = f"{kind.name}/{kind.id_of(body)}"
     return {
-        "record": f"{kind.name}/{kind.id_of(body)}",
+        "record": record,
         "serial": change.serial,
         "kind": kind.name,
         "claim": kind.claim_of(body),
@@ -386,6 +397,7 @@ def next_revision(
         "at": change.at,
         "comment": comment or change.comment,
         "state": body["state"],
+        "review": None if action == "derive" else change.behind.get(record),
         "change": change.before + 1,
         "body": body,
     }

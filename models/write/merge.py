@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from models.access.api_keys import Key
-from models.access.proposal_ownership import refuse_own_proposals
 from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.types import REVIEW_FIELDS, SLUG_LENGTH
 from models.records import source_text
@@ -18,7 +17,12 @@ from models.records.retired import STANDING
 from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
-from models.write.review import find_visible, parts_of_claim, require_role
+from models.write.review import (
+    find_visible,
+    parts_of_claim,
+    require_role,
+    require_second_person,
+)
 
 # What a merger combines by itself, and what says nothing of the other record.
 _NOT_TAKEN = {
@@ -90,7 +94,7 @@ def merge(
                 f"The {kind.name} '{record_id}' is {body['state']};"
                 " only accepted ones can be merged."
             )
-        refuse_own_proposals(change.connection, caller, [(kind, record_id)], "merge")
+        require_second_person(change, caller, [(kind, record_id)], "merge")
     merged = _combine(kind, old_body, into_body, take)
     MERGERS[kind.name](change, caller, old_body, into_body, merged.taken)
     return merged
@@ -182,7 +186,7 @@ def _refuse_own(change: Change, caller: Key, kind: RecordType, body: Row) -> Non
     """Refuse to merge an accepted record that the caller proposed."""
     if body["state"] == "accepted":
         record = (kind, kind.id_of(body))
-        refuse_own_proposals(change.connection, caller, [record], "merge")
+        require_second_person(change, caller, [record], "merge")
 
 
 def _retired_as(new_id: str | None) -> Row:

@@ -1,6 +1,6 @@
 """Review: one person proposes a record, and a second person decides whether it is accepted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +13,10 @@ from models.access.api_keys import Forbidden, Key
 from models.access.proposal_ownership import (
     is_own_proposal,
     may_see,
+    people_behind,
     proposed_by,
     proposed_records,
     proposers,
-    refuse_own_proposals,
     visibility_condition,
 )
 from models.core import vocabularies as v
@@ -45,7 +45,7 @@ from models.records.record_types import (
     references_in,
 )
 from models.records.retired import last_revision, missing_error
-from models.records.revision import PUBLIC_STATES, Revision
+from models.records.revision import PEOPLE_BEHIND, PUBLIC_STATES, Revision
 from models.records.serializers import Row, table
 from models.records.source import dates_in_future
 from models.write import changes, notices
@@ -72,6 +72,7 @@ class RecordOut(Strict):
     actor: str
     at: Timestamp = Field(description="When it was made.")
     comment: str | None
+    review: v.ReviewMode | None = Field(description=PEOPLE_BEHIND)
     record: dict[str, Any] = Field(description="The record, as it is sent to be stored.")
 
 
@@ -193,7 +194,7 @@ def describe_record(
     return _record_out(last, body, proposer, number)
 
 
-_OF_REVISION = ("kind", "claim", "state", "serial", "action", "actor", "at", "comment")
+_OF_REVISION = ("kind", "claim", "state", "serial", "action", "actor", "at", "comment", "review")
 
 
 def _record_out(last: Any, body: Row, proposer: str | None, etag: int) -> RecordOut:
@@ -427,7 +428,7 @@ def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body:
             )
     elif old["state"] == "accepted":
         require_role(caller, "curator", "change what is accepted")
-        refuse_own_proposals(change.connection, caller, [(kind, record_id)], "change")
+        require_second_person(change, caller, [(kind, record_id)], "change")
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     review_fields = {name: old[name] for name in REVIEW_FIELDS}
@@ -488,7 +489,7 @@ def _require_decider(
     """Refuse a decision that the caller may not make on this record."""
     if not decision.by_proposer:
         require_role(caller, "curator", f"{decision.action} a record")
-        refuse_own_proposals(change.connection, caller, [(kind, record_id)], decision.action)
+        require_second_person(change, caller, [(kind, record_id)], decision.action)
     elif not is_own_proposal(change.connection, caller, kind, record_id):
         raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
 
@@ -496,7 +497,7 @@ def _require_decider(
 def _retract_parts(change: Change, caller: Key, claim: str) -> None:
     parts = parts_of_claim(change.connection, claim, "accepted")
     names = [(part, part.id_of(body)) for part, body in parts]
-    refuse_own_proposals(change.connection, caller, names, "retract")
+    require_second_person(change, caller, names, "retract")
     for part, body in parts:
         changes.put(change, part, {**body, "state": "retracted"}, "retract")
 
@@ -518,6 +519,7 @@ def close_dependent_proposals(
         if body is not None and body["state"] == "submitted":
             own = is_own_proposal(change.connection, caller, other, other_id)
             action = "withdraw" if own else "reject"
+            change.behind[f"{other.name}/{other_id}"] = None if own else "two_people"
             changes.put(change, other, {**body, "state": DECISIONS[action].after}, action)
 
 
@@ -598,6 +600,23 @@ def _require_review_fields(body: Row, expected: Row) -> None:
                 " see accept, reject, retract and merge."
             )
             raise InvalidRecord(detail, [Fault(at=name, code="fixed_field", detail=detail)])
+
+
+def require_second_person(
+    change: Change, caller: Key, records: Iterable[tuple[RecordType, str]], action: str
+) -> None:
+    """Refuse an action on records of which the caller proposed one, unless one person may decide;
+    note for their revisions who stands behind it.
+    """
+    for kind, record_id in records:
+        behind = people_behind(change.connection, caller, kind, record_id)
+        if behind == "one_person" != change.review:
+            raise Forbidden(
+                f"Nobody may {action} what they proposed ({kind.name}/{record_id});"
+                " ask another curator. Where one person curates alone, whoever runs the server"
+                " sets CLAIMBASE_REVIEW=one_person."
+            )
+        change.behind[f"{kind.name}/{record_id}"] = behind
 
 
 def require_comment(change: Change, action: str) -> None:

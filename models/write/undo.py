@@ -4,7 +4,6 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
 from models.access.api_keys import RESERVED_NAMES, Key
-from models.access.proposal_ownership import refuse_own_proposals
 from models.core.errors import Conflict, NotFound
 from models.records.record_types import RECORD_TYPES, RecordType, read_record
 from models.records.recorded_body import with_current_fields
@@ -13,7 +12,12 @@ from models.records.revision import Revision, latest_revision
 from models.records.serializers import Row, table
 from models.write import changes
 from models.write.changes import Change
-from models.write.review import close_dependent_proposals, require_comment, require_role
+from models.write.review import (
+    close_dependent_proposals,
+    require_comment,
+    require_role,
+    require_second_person,
+)
 
 
 def undo(change: Change, caller: Key, serial: int) -> list[str]:
@@ -143,4 +147,4 @@ def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
                 " that is its proposer's affair."
             )
     records = [_type_and_id(step["record"]) for step in steps]
-    refuse_own_proposals(change.connection, caller, records, "undo what was done to")
+    require_second_person(change, caller, records, "undo what was done to")

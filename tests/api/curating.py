@@ -244,9 +244,9 @@ def native(kind: str | RecordType, record: str) -> str:
 
 
 @contextmanager
-def at_desk(store: Store) -> Iterator[Desk]:
-    """Open a desk on a store, without limits on how often."""
-    settings = Settings(database_url=store.url, **UNLIMITED)
+def at_desk(store: Store, **more: Any) -> Iterator[Desk]:
+    """Open a desk on a store, without limits on how often and with more settings."""
+    settings = Settings(database_url=store.url, **UNLIMITED, **more)
     app = create_app(settings)
     app.state.limits.failed_keys = Limit(10**6)
     # A tag of an answer that is compressed names its coding; what is asked here is compared with

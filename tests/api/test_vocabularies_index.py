@@ -40,6 +40,7 @@ VOCABULARIES = [
     *(
         "extractions",
         "review-states",
+        "review-modes",
         "record-kinds",
         "actions",
         "roles",

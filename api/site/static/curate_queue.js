@@ -10,6 +10,8 @@ const UNDONE = ["accept", "reject", "update", "retract", "merge", "undo"];
 // Fields that say nothing of what is proposed.
 const LEFT_OUT = ["state", "replaced_by", "claim", "created", "updated"];
 let records = [];
+// Who decides here: `two_people`, or `one_person` who may decide on their own proposals.
+let review = "two_people";
 
 // The changes of a claim's records of a kind, asked for once.
 let asked = new Map();
@@ -130,7 +132,7 @@ async function decideOne(record, action, comment) {
 }
 
 async function cardOf(record, place) {
-  const own = isMe(record.proposed_by);
+  const own = review === "two_people" && isMe(record.proposed_by);
   const title = titleOf(record);
   const about = pageOf({ ...record, kind: record.kind === "source" ? "" : record.kind });
   const choice = make("input", { type: "checkbox", value: String(place), className: "choose" });
@@ -269,6 +271,10 @@ element("many").addEventListener("submit", (event) => {
   decideMany(action, area.value.trim());
 });
 
-start(() => {
-  if (may("curator")) load();
+start(async () => {
+  if (!may("curator")) return;
+  const answer = await ask("GET", "/v1");
+  if (answer.ok) review = answer.data.review;
+  for (const place of document.querySelectorAll("[data-review]")) place.hidden = place.dataset.review !== review;
+  load();
 });
