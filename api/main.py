@@ -133,6 +133,7 @@ ROUTERS = (
     review.reads,
     api_keys.reads,
     api_keys.own,
+    api_keys.declaring,
     check.pasted,
 )
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]

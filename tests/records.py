@@ -28,7 +28,7 @@ def put_part(change: changes.Change, claim: str, part: SQLModel, action: str | N
 # Who is allowed to do all that people do.
 CURATOR = Key(
     id="0" * 8, name="cura", role="curator", created="2026-01-01T00:00:00.000000Z",
-    expires=None, revoked=None,
+    expires=None, revoked=None, orcid=None, conflict_of_interest=None, conflict_declared=None,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import update
 from api.cli.serve import _content, _seed_if_empty
 from api.http import server
 from api.settings import ROOT, Settings, data_folder, installed_version
+from models.access import api_keys
 from models.database import schema_version
 from models.database.connections import file_url
 from models.projection import rebuild
@@ -300,9 +301,17 @@ def test_keys_are_created_listed_and_revoked(empty: Store) -> None:
         "curator",
         "--expires",
         "90d",
+        "--orcid",
+        "https://orcid.org/0000-0002-1825-0097",
+        "--conflict-of-interest",
+        "none",
         url=empty.url,
     )
     assert made.returncode == 0, made.stderr
+    with empty.database.read() as reader:
+        (stored,) = api_keys.list_keys(reader)
+    assert (stored.orcid, stored.conflict_of_interest) == ("0000-0002-1825-0097", "none")
+    assert not stored.conflict_of_interest_due
     # The key alone, so that a script can take it; the words go elsewhere, and do not tell it.
     key = made.stdout.removesuffix("\n")
     identity = re.fullmatch(r"claimbase_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})_[0-9A-Za-z]{6}", key)
@@ -354,6 +363,10 @@ def test_keys_are_created_listed_and_revoked(empty: Store) -> None:
         (
             ["create", "--name", "Anna", "--role", "admin", "--expires", "2001-01-01"],
             "expires: That is in the past.",
+        ),
+        (
+            ["create", "--name", "Anna", "--role", "admin", "--orcid", "0000-0002-1825-0098"],
+            "'0000-0002-1825-0098' is not an ORCID iD",
         ),
         (["revoke", "AAAAAAAA"], "There is no key with the id 'AAAAAAAA'."),
     ],

@@ -18,6 +18,11 @@ def create_key(
     expires: Annotated[
         str | None, typer.Option(help="2027-01-01, or in so many days: 90d.")
     ] = None,
+    orcid: Annotated[str | None, typer.Option(help="The person's ORCID iD.")] = None,
+    conflict_of_interest: Annotated[
+        str | None,
+        typer.Option(help="What the person declares of their interests; none is a declaration."),
+    ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Make a key and show it, this once.
@@ -25,7 +30,14 @@ def create_key(
     The key alone goes to standard output, what it is to standard error.
     """
     with open_database(database_url) as database:
-        key_input = api_keys.parse_key_request({"name": name, "role": role, "expires": expires})
+        given = {
+            "name": name,
+            "role": role,
+            "expires": expires,
+            "orcid": orcid,
+            "conflict_of_interest": conflict_of_interest,
+        }
+        key_input = api_keys.parse_key_request(given)
         migrate_if_needed(database)
         with database.write() as connection:
             key, plain_key = api_keys.create_key(connection, key_input)

@@ -14,7 +14,7 @@ from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
 from api.http.write_transaction import in_turn, taking
 from models.access import api_keys
-from models.access.api_keys import Key, KeyIn
+from models.access.api_keys import Declaration, Key, KeyIn
 from models.core.errors import Fault
 from models.core.types import Text
 
@@ -22,6 +22,7 @@ SHARED: dict[str, Any] = {"prefix": "/v1/keys", "tags": ["keys"], "dependencies"
 reads = APIRouter(**SHARED, route_class=ReadRoute)
 own = APIRouter(**{**SHARED, "prefix": "/v1/key"}, route_class=ReadRoute)
 router = APIRouter(**SHARED, route_class=ParsedRoute)
+declaring = APIRouter(**{**SHARED, "prefix": "/v1/key"}, route_class=ParsedRoute)
 
 Admin = Annotated[Key, needs("admin")]
 Contributor = Annotated[Key, needs("contributor")]
@@ -53,6 +54,29 @@ def _answer(
 def get_own_key(caller: Contributor) -> Response:
     """Return the key of the request: whose it is and its role, without the key itself."""
     return _answer(caller)
+
+
+@declaring.patch(
+    "",
+    response_model=Key,
+    responses={**KEY_ERRORS, **responses(408, 413, 415, 422, 507)},
+    openapi_extra=taking(body={"application/merge-patch+json": Declaration}, required=True),
+)
+async def declare_interests(request: Request, caller: Contributor) -> Response:
+    """Declare who pays you, and what else could bias you; `none` is a declaration, too.
+
+    It is shown beside what you propose. All your keys have it, with the present time as that of the
+    declaration; what you declared before is not kept.
+    """
+    declaration = api_keys.parse_declaration(await read_json(request))
+    return await in_turn(request, _declare, request, caller, declaration)
+
+
+def _declare(request: Request, caller: Key, declaration: Declaration) -> Response:
+    with database(request).write() as connection:
+        api_keys.declare_conflict(connection, caller.name, declaration.conflict_of_interest)
+        own = api_keys.get_key(connection, caller.id)
+    return _answer(own)
 
 
 @reads.get("", response_model=KeyList, responses=KEY_ERRORS)
@@ -98,7 +122,7 @@ async def create_key(request: Request, _admin: Admin) -> Response:
 def _create(request: Request, request_body: KeyIn) -> Response:
     with database(request).write() as connection:
         key, plain = api_keys.create_key(connection, request_body)
-    return _answer(NewKey(**key.model_dump(), key=plain), 201, {"Location": f"/v1/keys/{key.id}"})
+    return _answer(NewKey(**dict(key), key=plain), 201, {"Location": f"/v1/keys/{key.id}"})
 
 
 @router.delete("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404, 507)})

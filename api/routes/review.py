@@ -31,7 +31,7 @@ from api.http.write_transaction import (
     write,
 )
 from api.routes.curate import body_of_kind, cleaned, judged_new, told
-from models.access.api_keys import Key, redact_keys
+from models.access.api_keys import Declarations, Declared, Key, redact_keys
 from models.access.proposal_ownership import proposed_by
 from models.core import vocabularies as v
 from models.core.errors import Fault, NotFound
@@ -125,7 +125,16 @@ class RecordList(BaseModel):
     data: list[RecordOut]
 
 
-class Review(RecordOut):
+class RecordOfSomebody(RecordOut):
+    """A record with what its proposer declared."""
+
+    conflict_of_interest: Declared | None = Field(
+        description="What the proposer declared of their interests, as it is now; null where they "
+        "declared nothing."
+    )
+
+
+class Review(RecordOfSomebody):
     """A record that waits for review."""
 
     age_days: float = Field(
@@ -200,17 +209,22 @@ def list_reviews(
     listing = listings.with_conditions(listings.REVISIONS, *conditions)
 
     def lines(connection: Connection, rows: Any) -> list[bytes]:
-        return [to_json(_aged(connection, row)) for row in rows]
+        declared = Declarations(connection)
+        return [to_json(_reviewed(connection, row, declared)) for row in rows]
 
     return pagination.listing_response(request, connection, listing, statement, query, lines)
 
 
-def _aged(connection: Connection, row: Row) -> Review:
+def _reviewed(connection: Connection, row: Row, declared: Declarations) -> Review:
     told = review.describe_proposal(connection, row)
-    return Review(**told.model_dump(), age_days=review.age_days(row["at"]))
+    return Review(
+        **told.model_dump(),
+        conflict_of_interest=declared.of(told.proposed_by),
+        age_days=review.age_days(row["at"]),
+    )
 
 
-@reads.get("/records/{kind}/{record}", response_model=RecordOut, responses=RECORD_ERRORS)
+@reads.get("/records/{kind}/{record}", response_model=RecordOfSomebody, responses=RECORD_ERRORS)
 def get_record(connection: Reader, caller: Caller, kind: KindName, record: RecordId) -> Response:
     """Return a record of any kind in any state, as it is stored. Public records are visible to
     everybody, a proposal to its proposer, and all records to curators.
@@ -218,8 +232,10 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     found = _kind(kind)
     body = review.find_visible(connection, caller, found, record)
     told = review.describe_record(connection, found, record, body)
+    declared = Declarations(connection).of(told.proposed_by) if told.proposed_by else None
+    shown = RecordOfSomebody(**told.model_dump(), conflict_of_interest=declared)
     return Response(
-        to_json(told), media_type="application/json", headers={"ETag": f'"{told.revision}"'}
+        to_json(shown), media_type="application/json", headers={"ETag": f'"{told.revision}"'}
     )
 
 

@@ -13,21 +13,29 @@ import string
 import unicodedata
 import zlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from precis_i18n import get_profile
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError, computed_field
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlmodel import Field
 
 from models.core import vocabularies as v
-from models.core.dates import Timestamp, format_timestamp, now
-from models.core.errors import ClaimbaseError, Fault, NotFound, describe_faults, invalid_record
+from models.core.dates import Timestamp, format_timestamp, now, parse_timestamp
+from models.core.errors import (
+    ClaimbaseError,
+    Fault,
+    InvalidRecord,
+    NotFound,
+    describe_faults,
+    invalid_record,
+)
 from models.core.types import Strict, Text, is_blank
 from models.core.vocabulary import vocabulary_check
 from models.database.prepared_statements import fetch_first
 from models.records.serializers import Row, columns_of, table
+from models.records.source import Orcid
 
 PREFIX = "claimbase"
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -64,6 +72,10 @@ RESERVED_NAMES = frozenset(
     ]
 )
 NAME_LENGTH = 100
+# As long as the longest reason for a change.
+LONGEST_DECLARATION = 2000
+# Medical journals ask for a declaration with each paper; who curates is asked once a year.
+DECLARATION_DAYS = 365
 # RFC 8266: no controls, no invisible letters, joiners only where a script needs them, and each
 # letter in its common form.
 _NICKNAMES = get_profile("NicknameCasePreserved")
@@ -147,6 +159,27 @@ def _parse_expiry(value: str, current_time: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _check_declaration(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    if is_blank(text):
+        raise PydanticCustomError("blank", "Write none if there is nothing to declare.")
+    return text.strip()
+
+
+Interests = Annotated[Text, BeforeValidator(_check_declaration)]
+
+
+class Declaration(Strict):
+    """What a person declares of their interests."""
+
+    conflict_of_interest: Interests = Field(
+        max_length=LONGEST_DECLARATION,
+        description="Who pays the person, and what else could bias them; `none` if there is "
+        "nothing. It is shown beside what they propose.",
+    )
+
+
 class KeyIn(Strict):
     """What a new key is for."""
 
@@ -159,6 +192,15 @@ class KeyIn(Strict):
         default=None,
         description="A day from whose beginning (UTC) it is good for nothing, or a number of "
         "days: `90d`.",
+    )
+    orcid: Orcid | None = Field(
+        default=None,
+        description="The person's ORCID iD. It holds for all keys of this name, and for no other.",
+    )
+    conflict_of_interest: Interests | None = Field(
+        default=None,
+        max_length=LONGEST_DECLARATION,
+        description="What the person declares; they can do so by themselves, too.",
     )
 
 
@@ -189,6 +231,23 @@ class Key(Strict):
     created: Timestamp
     expires: Timestamp | None = Field(description="UTC; from then on it is good for nothing.")
     revoked: Timestamp | None = Field(description="UTC; since then it is good for nothing.")
+    orcid: str | None = Field(description="The person's ORCID iD.")
+    conflict_of_interest: str | None = Field(
+        description="What the person declared: who pays them, and what else could bias them."
+    )
+    conflict_declared: Timestamp | None = Field(description="When they declared it.")
+
+    @computed_field(  # type: ignore[prop-decorator]
+        description="Whether the person is to declare their interests: they never did, or more "
+        "than a year ago."
+    )
+    @property
+    def conflict_of_interest_due(self) -> bool:
+        """Return whether the person is to declare their interests."""
+        if self.conflict_declared is None:
+            return True
+        age = datetime.now(UTC) - parse_timestamp(self.conflict_declared)
+        return age > timedelta(days=DECLARATION_DAYS)
 
     def may(self, role: str) -> bool:
         """Return whether the key has this role or a higher one."""
@@ -246,10 +305,22 @@ def parse_key_request(request: object) -> KeyIn:
 
     Raises `InvalidRecord` with every fault, each located by a JSON Pointer.
     """
+    return _parsed(KeyIn, request)
+
+
+def parse_declaration(request: object) -> Declaration:
+    """Return what a person declares. Raises `InvalidRecord` as `parse_key_request` does."""
+    return _parsed(Declaration, request)
+
+
+_Input = TypeVar("_Input", bound=BaseModel)
+
+
+def _parsed(model: type[_Input], request: object) -> _Input:
     try:
-        return KeyIn.model_validate(request)
+        return model.model_validate(request)
     except ValidationError as error:
-        invalid = invalid_record(error, KeyIn.model_fields)
+        invalid = invalid_record(error, model.model_fields)
         invalid.detail = describe_faults(invalid.faults)
         invalid.faults = [
             fault.model_copy(update={"at": f"/{fault.at}"}) for fault in invalid.faults
@@ -258,14 +329,93 @@ def parse_key_request(request: object) -> KeyIn:
 
 
 def create_key(connection: Connection, request: KeyIn) -> tuple[Key, str]:
-    """Store a new key. Return what may be shown of it, and the key itself, which is not stored."""
+    """Store a new key. Return what may be shown of it, and the key itself, which is not stored.
+
+    Its ORCID iD and declaration become those of the person's other keys, and where it has none
+    theirs become its. Raises `InvalidRecord` if the ORCID iD is that of another name.
+    """
+    if request.orcid is not None:
+        _refuse_orcid_of_another(connection, request.orcid, request.name)
     identity = _random_text(_ID_LENGTH)
     beginning = f"{PREFIX}_{identity}_{_random_text(_SECRET_LENGTH)}"
     secret_key = f"{beginning}_{_checksum(beginning)}"
-    key = Key(id=identity, **request.model_dump(), created=now(), revoked=None)
-    row = {**key.model_dump(), "hash": _hash(secret_key)}
+    created = now()
+    row = {
+        "id": identity,
+        **request.model_dump(),
+        "created": created,
+        "hash": _hash(secret_key),
+        "revoked": None,
+        "conflict_declared": created if request.conflict_of_interest else None,
+    }
+    row = {**row, **_shared(row, _of_person(connection, request.name))}
     connection.execute(insert(table(ApiKey)).values(row))
-    return key, secret_key
+    _store_of_person(connection, request.name, {name: row[name] for name in _OF_PERSON})
+    return Key(**columns_of(row, Key)), secret_key
+
+
+# What is the person's, not the key's: it is the same in all keys of one name.
+_OF_PERSON = ("orcid", "conflict_of_interest", "conflict_declared")
+
+
+def _of_person(connection: Connection, name: str) -> list[Key]:
+    return [key for key in list_keys(connection) if same_person(key.name, name)]
+
+
+def _shared(row: Row, others: list[Key]) -> Row:
+    """Return what a new key, which lacks it, has from the person's other keys."""
+    newest: Row = others[-1].model_dump() if others else {}
+    lacking = {} if row["orcid"] else {"orcid": newest.get("orcid")}
+    if row["conflict_of_interest"] is None:
+        lacking |= {name: newest.get(name) for name in _OF_PERSON[1:]}
+    return lacking
+
+
+def _store_of_person(connection: Connection, name: str, values: dict[str, Any]) -> None:
+    keys = table(ApiKey)
+    own = keys.c.name.in_(spellings_of(connection, name))
+    connection.execute(update(keys).where(own).values(values))
+
+
+def _refuse_orcid_of_another(connection: Connection, orcid: str, name: str) -> None:
+    """Refuse an ORCID iD that stands for another person: one could decide on one's own proposals
+    by a second name.
+    """
+    for key in list_keys(connection):
+        if key.orcid == orcid and not same_person(key.name, name):
+            detail = f"{orcid} is the ORCID iD of '{key.name}': give this key the same name."
+            fault = Fault(at="/orcid", code="orcid_of_another", detail=detail, suggestion=key.name)
+            raise InvalidRecord(detail, [fault])
+
+
+def declare_conflict(connection: Connection, name: str, text: str) -> None:
+    """Store what a person declares, in all keys of theirs."""
+    declared = {"conflict_of_interest": text, "conflict_declared": now()}
+    _store_of_person(connection, name, declared)
+
+
+class Declared(Strict):
+    """What a person declared of their interests."""
+
+    text: str = Field(description="In their own words; `none` if there was nothing.")
+    declared: Timestamp = Field(description="When.")
+
+
+class Declarations:
+    """What everybody declared, read once for an answer that names many people."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._by_name = {
+            _without_spelling(key.name): Declared(
+                text=key.conflict_of_interest, declared=key.conflict_declared
+            )
+            for key in list_keys(connection)
+            if key.conflict_of_interest is not None and key.conflict_declared is not None
+        }
+
+    def of(self, name: str | None) -> Declared | None:
+        """Return what a person declared, or None."""
+        return None if name is None else self._by_name.get(_without_spelling(name))
 
 
 def list_keys(connection: Connection) -> list[Key]:

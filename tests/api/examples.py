@@ -55,6 +55,7 @@ KEY_EXAMPLES = {
     "list_keys": ("GET", "/v1/keys"),
     "get_key": ("GET", "/v1/keys/{key}"),
     "create_key": ("POST", "/v1/keys"),
+    "declare_interests": ("PATCH", "/v1/key"),
     "revoke_key": ("DELETE", "/v1/keys/{key}"),
     "list_reviews": ("GET", "/v1/reviews"),
 }
@@ -73,7 +74,9 @@ BODIES = {
     "preview_new_evidence": '{"key": "doe-2026", "source": "doepp-2010", "direction": "disputes",'
     ' "level": "4", "question": "diagnosis", "directness": "indirect",'
     ' "study_design": "case_control", "finding": "No difference.", "independence_group": "doe"}',
-    "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}',
+    "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01",'
+    ' "orcid": "0000-0002-1825-0097"}',
+    "declare_interests": '{"conflict_of_interest": "Employed by Example Hospital."}',
     "match_claims": '{"text": "CCSVI does not cause MS. The weather is fine."}',
     "lookup_sources": '{"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}',
     "lookup_claims": '{"ids": ["ccsvi-full-name", "no-such-claim"]}',

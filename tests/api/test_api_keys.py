@@ -321,7 +321,7 @@ def test_roles_are_in_the_openapi_document(desk: Desk) -> None:
     assert operations["list_vocabularies"]["security"] == []
 
 
-VARYING = ("id", "created", "revoked", "key")
+VARYING = ("id", "created", "revoked", "key", "conflict_declared")
 
 
 def steady(answer: Any, name: str = "") -> Any:
@@ -348,3 +348,57 @@ def test_an_example_is_what_the_api_answers(
         text = json.dumps(answer.json(), indent=2, ensure_ascii=False)
         (FOLDER / f"{operation}.json").write_text(text + "\n", encoding="utf-8")
     assert steady(example(operation)) == steady(answer.json())
+
+
+ORCID = "0000-0002-1825-0097"
+
+
+def test_a_person_declares_their_interests_once_a_year(desk: Desk) -> None:
+    own = desk.ask("GET", "/v1/key", "curator").json()
+    assert own["conflict_of_interest_due"]
+    answer = desk.ask("PATCH", "/v1/key", "curator", json={"conflict_of_interest": " none "})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["conflict_of_interest"], told["conflict_of_interest_due"]) == ("none", False)
+    assert desk.ask("GET", "/v1/key", "curator").json() == told
+    with desk.store.database.write() as connection:
+        rows = table(ApiKey)
+        long_ago = {"conflict_declared": "2020-01-01T00:00:00.000000Z"}
+        connection.execute(update(rows).where(rows.c.id == own["id"]).values(long_ago))
+    assert desk.ask("GET", "/v1/key", "curator").json()["conflict_of_interest_due"]
+    # Nobody else's key was touched.
+    assert desk.ask("GET", "/v1/key", "contributor").json()["conflict_of_interest"] is None
+
+
+def test_a_declaration_is_a_text_and_nothing_else_of_the_key_changes(desk: Desk) -> None:
+    for body, pointer in (
+        ({}, "/conflict_of_interest"),
+        ({"conflict_of_interest": None}, "/conflict_of_interest"),
+        ({"conflict_of_interest": " "}, "/conflict_of_interest"),
+        ({"conflict_of_interest": "x" * 2001}, "/conflict_of_interest"),
+        ({"conflict_of_interest": "none", "role": "admin"}, "/role"),
+    ):
+        answer = desk.ask("PATCH", "/v1/key", "contributor", json=body)
+        assert answer.status_code == 422, body
+        assert [error["pointer"] for error in problem(answer)["errors"]] == [pointer]
+    assert desk.ask("GET", "/v1/key", "contributor").json()["role"] == "contributor"
+
+
+def test_keys_of_one_name_hold_what_is_the_person_s(desk: Desk) -> None:
+    def made(**more: Any) -> Any:
+        return desk.ask("POST", "/v1/keys", json={"role": "curator", **more})
+
+    first = made(name="Ada Example", conflict_of_interest="Paid by Example Ltd.").json()
+    assert not first["conflict_of_interest_due"]
+    second = made(name="ada example", orcid=f"https://orcid.org/{ORCID}").json()
+    assert second["orcid"] == ORCID
+    assert second["conflict_of_interest"] == "Paid by Example Ltd."
+    assert second["conflict_declared"] == first["conflict_declared"]
+    assert desk.ask("GET", f"/v1/keys/{first['id']}").json()["orcid"] == ORCID
+    # By a second name, the same person could accept what they proposed.
+    refused = problem(made(name="A. Example", orcid=ORCID))
+    assert refused["status"] == 422
+    assert refused["errors"][0]["code"] == "orcid_of_another"
+    assert refused["errors"][0]["suggestion"] == "Ada Example"
+    wrong = problem(made(name="Bea", orcid="0000-0002-1825-0098"))
+    assert [error["pointer"] for error in wrong["errors"]] == ["/orcid"]

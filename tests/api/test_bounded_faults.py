@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from models.access.api_keys import Key
 from models.core.errors import MOST_FAULTS, InvalidRecord
 from models.database import prepared_statements
 from models.read import references
@@ -16,11 +15,9 @@ from models.write import review
 from tests.api.curating import CLAIM, EVIDENCE, Desk, a_record
 from tests.api.requests import problem
 from tests.growth import MOST_GROWTH, growth
+from tests.records import CURATOR
 
 UNKNOWN = {f"unknown-{number}": number for number in range(1000)}
-CURATOR = Key(
-    id="00000000", name="Judge", role="curator", created="2026-01-01", expires=None, revoked=None
-)
 
 
 def faulty(records: int, fields: int = 100) -> list[dict[str, Any]]:

@@ -172,7 +172,7 @@ def test_what_is_only_proposed_keeps_its_place_and_tells_nothing(empty: Store) -
         assert serials(hidden) == PROPOSED
         for row in hidden:
             assert {name for name, value in row.items() if value is None} == {
-                *("record", "claim", "actor", "comment", "body")
+                *("record", "claim", "actor", "comment", "review", "body")
             }
             assert (row["kind"], row["change"]) == (
                 "claim" if row["serial"] == 14 else "evidence",

@@ -51,7 +51,7 @@ def test_from_a_proposal_to_its_retraction(of: str, desk: Desk) -> None:
     assert {
         name: value for name, value in made["record"].items() if name in body and name != "authors"
     } == {name: value for name, value in body.items() if name != "authors"}
-    assert desk.record(of, record, "anna") == made
+    assert desk.record(of, record, "anna") == {**made, "conflict_of_interest": None}
     desk.must(404, None, "GET", path)
 
     # Its proposer changes it: some fields, one taken away, all of it.

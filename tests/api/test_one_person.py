@@ -98,3 +98,20 @@ def test_an_export_of_an_earlier_program_is_read_by_its_rule(desk: Desk, empty: 
     ]
     load(empty, as_lines(*earlier))
     assert exported(empty) == content
+
+
+def test_what_a_proposer_declared_stands_beside_what_they_propose(desk: Desk) -> None:
+    declared = {"conflict_of_interest": "Paid by Example Ltd."}
+    line = desk.propose("anna", "evidence")
+    path = f"/v1/records/evidence/{line}"
+    assert desk.must(200, "cleo", "GET", path)["conflict_of_interest"] is None
+    desk.must(200, "anna", "PATCH", "/v1/key", declared)
+    (waiting,) = desk.must(200, "cleo", "GET", "/v1/reviews")["data"]
+    assert waiting["conflict_of_interest"]["text"] == "Paid by Example Ltd."
+    # While it waits, nobody else learns of it.
+    desk.must(404, None, "GET", path)
+    desk.accept("evidence", line)
+    shown = desk.must(200, None, "GET", path)
+    assert shown["conflict_of_interest"] == waiting["conflict_of_interest"]
+    serial = shown["serial"]
+    assert "Example Ltd." not in desk.ask("dora", "GET", f"/v1/revisions/{serial}").text

@@ -139,6 +139,7 @@ TABLE: dict[str, dict[str, str]] = {
     "purge_record": {"rejected": ADMINS},
     "preview_new_evidence": {"": CONTRIBUTORS},
     "get_own_key": {"": CONTRIBUTORS},
+    "declare_interests": {"": CONTRIBUTORS},
     "list_keys": {"": ADMINS},
     "get_key": {"": ADMINS},
     "create_key": {"": ADMINS_CREATE},
@@ -356,6 +357,12 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     "import_sources": _import,
     "preview_evidence": _preview,
     "preview_new_evidence": _preview_of_new,
+    "declare_interests": lambda _bureau, _state, _by: (
+        "PATCH",
+        "/v1/key",
+        {"conflict_of_interest": "none"},
+        None,
+    ),
     "get_own_key": lambda _bureau, _state, _by: ("GET", "/v1/key", None, None),
     "get_record": _reading,
     # It has no end, so it is asked for its head.

@@ -171,9 +171,8 @@ WRITES: dict[str, Write] = {
         {"source": "doepp-2010", "comment": "Under another licence."},
         before=((ANOTHER, "replace_source_text"),),
     ),
-    "create_key": Write(
-        body={"name": "Anna Example", "role": "curator", "expires": "2099-01-01"}, who=ADMIN
-    ),
+    "create_key": Write(body=json.loads(BODIES["create_key"]), who=ADMIN),
+    "declare_interests": Write(body=json.loads(BODIES["declare_interests"])),
     "match_claims": Write(body={"text": "CCSVI does not cause MS. The weather is fine."}),
     "lookup_sources": Write(
         body={"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}

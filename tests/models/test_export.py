@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from models.access.api_keys import Key
-from models.core.dates import now
 from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
@@ -34,7 +32,7 @@ from tests.models.exports import (
     records,
     zipped,
 )
-from tests.records import a_claim, a_source, store_one_claim
+from tests.records import CURATOR, a_claim, a_source, store_one_claim
 
 
 def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) -> None:
@@ -132,7 +130,7 @@ def test_what_was_taken_back_is_named_and_loads_again(empty: Store, other: Store
                 table(Revision).c.state == "accepted",
             )
         )
-    cleo = Key(id="cleo", name="cleo", role="curator", created=now(), expires=None, revoked=None)
+    cleo = CURATOR.model_copy(update={"name": "cleo"})
     with changes.begin(empty.database, actor="cleo", comment="too early") as change:
         assert undo(change, cleo, accepted) == ["evidence/x-causes-y:later-accepted"]
     content = exported(empty)

@@ -114,7 +114,32 @@ async function showWaiting() {
   element("waiting").textContent = `${number}${answer.data.page.next ? " or more" : ""} waiting`;
 }
 
+// Who never declared their interests, or did so more than a year ago, is asked to.
+function showInterests() {
+  element("interests").hidden = !me.conflict_of_interest_due;
+  element("conflict").value = me.conflict_of_interest ?? "";
+  element("interests-why").textContent = me.conflict_declared
+    ? `You declared this on ${day(me.conflict_declared)}. Is it so today?`
+    : "Whoever decides on a proposal is told what could bias its proposer.";
+}
+
+element("interests").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const area = element("conflict");
+  const fault = element("conflict-error");
+  const said = area.value.trim();
+  const answer = said ? await ask("PATCH", "/v1/key", { conflict_of_interest: said }) : null;
+  const problem = answer === null ? "Write none if there is nothing." : answer.ok ? "" : refusal(answer);
+  area.setAttribute("aria-invalid", String(problem !== ""));
+  fault.hidden = problem === "";
+  fault.textContent = problem;
+  if (problem) return area.focus();
+  element("interests").hidden = true;
+  element("declared").textContent = `Declared: ${answer.data.conflict_of_interest}`;
+});
+
 start(() => {
+  showInterests();
   showDrafts();
   showMine();
   if (may("curator")) showWaiting();

@@ -142,6 +142,7 @@ async function cardOf(record, place) {
     make("h2", {}, own ? null : choice, own ? null : " ", title),
     make("p", { className: "soft" }, `${inWords(record.kind)} `, make("code", {}, record.id), ` · proposed by ${record.proposed_by}, ${days}`,
       about && record.kind !== "claim" ? " · about " : null, about && record.kind !== "claim" ? link(about, record.claim) : null),
+    record.conflict_of_interest ? make("p", { className: "soft" }, "The proposer's interests: ", make("q", {}, record.conflict_of_interest.text), `, declared on ${day(record.conflict_of_interest.declared)}`) : null,
     record.comment ? make("p", {}, "Comment: ", make("q", {}, record.comment)) : null);
   card.dataset.record = `${record.kind}/${record.id}`;
   const first = before(record);
