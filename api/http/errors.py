@@ -449,7 +449,7 @@ def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
     if isinstance(error, NotFound) and (address := _without_slash(request)) is not None:
         # The reference of a source may have slashes, also at its end.
         return _led_on(request, address)
-    errors = [_of_fault(fault) for fault in error.faults]
+    errors = [of_fault(fault) for fault in error.faults]
     headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
     return problem(request, error.code, error.detail, errors, headers, more_errors=error.more)
@@ -466,7 +466,8 @@ def _moved(request: Request, error: Moved) -> str:
     return quote(path, safe="/:@") + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _of_fault(fault: Fault) -> ProblemError:
+def of_fault(fault: Fault) -> ProblemError:
+    """Return a fault as an answer names it."""
     # A JSON Pointer begins with a slash, which no parameter's name does.
     place = {"pointer" if fault.at.startswith("/") else "parameter": _shortened(fault.at)}
     return ProblemError(
@@ -494,7 +495,7 @@ def on_validation_error(request: Request, error: RequestValidationError) -> Resp
     code = "unknown_parameter" if first.code == "unknown_parameter" else "invalid_parameter"
     detail = first.detail if code == "unknown_parameter" else f"{first.at}: {first.detail}"
     hint = f" Did you mean '{first.suggestion}'?" if first.suggestion else ""
-    told = [_of_fault(fault) for fault in faults]
+    told = [of_fault(fault) for fault in faults]
     return problem(request, code, detail + hint, told, more_errors=len(errors) - len(told))
 
 

@@ -1,7 +1,7 @@
 """Review: the queue of proposals, decisions, mergers, purges and undoing of changes."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -12,9 +12,16 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
 from api.http.auth import Caller, needs
-from api.http.errors import KEY_ERRORS, RECORD_ERRORS, responses
+from api.http.errors import (
+    KEY_ERRORS,
+    RECORD_ERRORS,
+    Code,
+    ProblemError,
+    of_fault,
+    responses,
+)
 from api.http.negotiation import JsonAccepted
-from api.http.pagination import Page, Paging
+from api.http.pagination import Page, Paging, choices
 from api.http.read_connection import Reader, ThreadReader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.write_transaction import (
@@ -24,6 +31,7 @@ from api.http.write_transaction import (
     WRITE_ERRORS,
     Answer,
     judged,
+    located_in_body,
     meant,
     read_input,
     rehearse,
@@ -34,15 +42,16 @@ from api.routes.curate import body_of_kind, cleaned, judged_new, told
 from models.access.api_keys import Declarations, Declared, Key, redact_keys
 from models.access.proposal_ownership import proposed_by
 from models.core import vocabularies as v
-from models.core.errors import Fault, NotFound
-from models.core.types import Strict, Text
+from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound
+from models.core.types import MAX_INTEGER, Strict, Text
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.serializers import Row
 from models.status.explanation import Explanation
-from models.write import changes, merge, purge, review, undo
+from models.write import changes, decide_many, merge, purge, review, undo
 from models.write.changes import Change
+from models.write.decide_many import Wanted
 from models.write.preview import PreviewWarning, preview
 from models.write.review import RecordOut
 
@@ -66,6 +75,9 @@ RecordId = Annotated[
     ),
 ]
 MOST_RECORDS = 1000
+MOST_DECISIONS = 500
+# Of one decision that was not made.
+MOST_ERRORS_EACH = 5
 # What the answer to a merger says of the merger, not of the record that stays.
 OF_CHANGE = ("serial", "action", "actor", "at", "comment", "review")
 log = logging.getLogger("claimbase.database")
@@ -117,6 +129,56 @@ class BatchIn(Strict):
     comment: Text | None = Field(
         default=None, max_length=2000, description="The reason; stored with each revision."
     )
+
+
+class OneDecision(DecisionIn):
+    """A decision on one record."""
+
+    kind: v.RecordKind
+    record: Text = Field(max_length=300, description="The record's id.")
+    action: Annotated[str, choices("action", ["accept", "reject"], "DecisionAction")]
+    revision: int = Field(
+        ge=1, le=MAX_INTEGER, description="Its `revision` when it was read: the version meant."
+    )
+
+
+class DecisionsIn(DecisionIn):
+    """Decisions to make together; their common reason is that of each that has none of its own."""
+
+    decisions: list[OneDecision] = Field(min_length=1, max_length=MOST_DECISIONS)
+    mode: Annotated[str, choices("mode", ["all_or_nothing", "each"], "DecisionMode")] = Field(
+        default="all_or_nothing",
+        description="Whether one that cannot be made leaves all of them undone, or itself alone.",
+    )
+
+
+class DecisionError(BaseModel):
+    """Why a decision was not made."""
+
+    code: Code
+    detail: str
+    errors: list[ProblemError]
+
+
+class DecisionOut(BaseModel):
+    """What became of one decision."""
+
+    kind: v.RecordKind
+    id: str
+    action: str
+    done: bool
+    state: v.ReviewState | None = Field(
+        description="Where the record stands now; null if there is no such record."
+    )
+    revision: int | None = Field(description="The number in its ETag now.")
+    error: DecisionError | None = Field(description="Why it was not made; null where it was.")
+
+
+class DecisionsOut(BaseModel):
+    """What became of the decisions, in the order in which they were sent."""
+
+    data: list[DecisionOut]
+    done: int = Field(description="How many were made.")
 
 
 class RecordList(BaseModel):
@@ -277,6 +339,83 @@ async def reject_record(
 ) -> Response:
     """Reject a proposal, of the same persons as `:accept`; the comment gives the reason."""
     return await _decide(request, caller, kind, record, "reject")
+
+
+@router.post(
+    "/reviews:decide",
+    response_model=DecisionsOut,
+    responses=NEW_ERRORS,
+    openapi_extra=_takes(DecisionsIn),
+)
+async def decide_reviews(request: Request, caller: Curator) -> Response:
+    """Accept or reject up to 500 proposals at once: all or nothing, as one change, or each by
+    itself.
+
+    They may come in any order: what a proposal refers to is accepted before it. Each decision
+    counts as one write.
+    """
+    given = await read_input(request, DecisionsIn)
+    request.app.state.limits.count_batch(request, caller.id, len(given.decisions))
+    wanted = [
+        Wanted(
+            RECORD_TYPES[each.kind],
+            each.record,
+            each.action,
+            each.revision,
+            each.comment or given.comment,
+        )
+        for each in given.decisions
+    ]
+    with located_in_body():
+        _refuse_twice(wanted)
+
+    def work(change: Change) -> Answer:
+        errors = decide_many.decide_all(change, caller, wanted, each=given.mode == "each")
+        return Answer(lambda change: _decided(change, wanted, errors))
+
+    return await write(request, caller, work, given.comment)
+
+
+def _refuse_twice(wanted: Sequence[Wanted]) -> None:
+    first: dict[str, int] = {}
+    faults = [
+        Fault(
+            at=f"decisions/{place}/record",
+            code="duplicate",
+            detail=f"{one.name} stands at {first[one.name]} already.",
+        )
+        for place, one in enumerate(wanted)
+        if first.setdefault(one.name, place) != place
+    ]
+    if faults:
+        raise InvalidRecord(faults[0].detail, faults)
+
+
+def _decided(
+    change: Change, wanted: Sequence[Wanted], errors: Sequence[ClaimbaseError | None]
+) -> DecisionsOut:
+    data = []
+    for one, error in zip(wanted, errors, strict=True):
+        state, revision = decide_many.where_it_stands(change, one) or (None, None)
+        decision = DecisionOut(
+            kind=one.kind.name,
+            id=one.record_id,
+            action=one.action,
+            done=error is None,
+            state=state,
+            revision=revision,
+            error=None if error is None else _why(error),
+        )
+        data.append(decision)
+    return DecisionsOut(data=data, done=errors.count(None))
+
+
+def _why(error: ClaimbaseError) -> DecisionError:
+    return DecisionError(
+        code=error.code,
+        detail=error.detail,
+        errors=[of_fault(fault) for fault in error.faults[:MOST_ERRORS_EACH]],
+    )
 
 
 @router.post(

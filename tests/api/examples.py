@@ -65,6 +65,7 @@ CURATING_EXAMPLES = {
     "get_collection": ("GET", "/v1/collections/civic"),
     "get_assessment": ("GET", "/v1/assessments/ccsvi-causes-ms:example"),
     "preview_evidence": ("POST", "/v1/evidence/ccsvi-causes-ms:example:preview"),
+    "decide_reviews": ("POST", "/v1/reviews:decide"),
     "preview_new_evidence": ("POST", "/v1/claims/ccsvi-causes-ms/evidence:preview"),
     "import_sources": ("POST", "/v1/sources:import"),
 }
@@ -74,6 +75,8 @@ BODIES = {
     "preview_new_evidence": '{"key": "doe-2026", "source": "doepp-2010", "direction": "disputes",'
     ' "level": "4", "question": "diagnosis", "directness": "indirect",'
     ' "study_design": "case_control", "finding": "No difference.", "independence_group": "doe"}',
+    "decide_reviews": '{"mode": "each", "comment": "Checked.", "decisions": [{"kind": "evidence",'
+    ' "record": "ccsvi-causes-ms:example", "action": "accept", "revision": 479}]}',
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01",'
     ' "orcid": "0000-0002-1825-0097"}',
     "declare_interests": '{"conflict_of_interest": "Employed by Example Hospital."}',

@@ -132,6 +132,7 @@ TABLE: dict[str, dict[str, str]] = {
     **{f"{verb}_assessment": {"accepted": CURATORS} for verb in ("replace", "change", "delete")},
     "preview_evidence": {"submitted": OF_PROPOSAL, "accepted": CONTRIBUTORS},
     "accept_record": {"submitted": NOT_ONES_OWN},
+    "decide_reviews": {"submitted": "401  403  403  409  200     200    401 401 401"},
     "reject_record": {"submitted": NOT_ONES_OWN},
     "merge_claim": {"accepted": NOT_ONES_OWN},
     "merge_source": {"accepted": NOT_ONES_OWN},
@@ -268,6 +269,17 @@ def _decision(action: str) -> Callable[[Bureau, str, str], Asked]:
     return decision
 
 
+def _decisions(bureau: Bureau, state: str, by: str) -> Asked:
+    record = bureau.record("evidence", state, by)
+    decision = {
+        "kind": "evidence",
+        "record": record,
+        "action": "accept",
+        "revision": bureau.desk.record("evidence", record)["revision"],
+    }
+    return "POST", "/v1/reviews:decide", {"decisions": [decision]}, None
+
+
 def _merger(kind: str) -> Callable[[Bureau, str, str], Asked]:
     into = {"claim": "ms-cause-unknown", "source": "doepp-2010"}[kind]
 
@@ -349,6 +361,7 @@ def _give_text(bureau: Bureau, record: str) -> None:
 OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     **{f"{action}_record": _decision(action) for action in ("accept", "reject", "purge")},
     **{f"merge_{kind}": _merger(kind) for kind in ("claim", "source")},
+    "decide_reviews": _decisions,
     "undo_revision": _undoing,
     "get_source_text": _text("GET"),
     "replace_source_text": _text("PUT"),

@@ -140,6 +140,15 @@ WRITES: dict[str, Write] = {
     ),
     "accept_record": accepted(**{"kind": "evidence", "name": NEW["evidence"]}),
     "reject_record": accepted(**{"kind": "evidence", "name": NEW["evidence"]}),
+    # The proposal is the first change since the seed.
+    "decide_reviews": Write(
+        body={
+            "mode": "each",
+            "comment": "Checked.",
+            "decisions": [{**LINE_RECORD, "action": "accept", "revision": SEEDED_RECORDS + 1}],
+        },
+        before=made("evidence", ANOTHER),
+    ),
     "purge_record": Write(
         LINE_RECORD,
         {"comment": "It must not be kept."},

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -354,3 +355,40 @@ def test_a_key_stays_in_its_tab_and_a_role_bounds_what_is_offered(office: Office
     page.get_by_role("button", name="Sign out").click()
     assert page.evaluate("Object.keys(sessionStorage)") == []
     expect(page.get_by_label("Your key")).to_be_focused()
+
+
+def test_who_curates_alone_accepts_their_own_and_declares_their_interests(
+    browser: Browser,
+    templates: Templates,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLAIMBASE_REVIEW", "one_person")
+    for store in store_of(templates, "sqlite", seeded=True):
+        with store.database.write() as connection:
+            key = api_keys.create_key(connection, api_keys.KeyIn(name="Cleo", role="curator"))[1]
+        with serving(store.url, tmp_path) as server:
+            pages = Pages(browser, f"http://127.0.0.1:{server.port}")
+            page = Office(pages, {"Cleo": key}).open("/curate", "Cleo")
+            page.get_by_role("button", name="Declare").click()
+            expect(page.locator("#conflict")).to_be_focused()
+            expect(page.locator("#conflict-error")).to_have_text("Write none if there is nothing.")
+            assert Axe().run(page).response["violations"] == []
+            page.locator("#conflict").fill("Paid by Example Ltd.")
+            page.get_by_role("button", name="Declare").click()
+            expect(page.locator("#declared")).to_have_text("Declared: Paid by Example Ltd.")
+            expect(page.locator("#interests")).to_be_hidden()
+            evidence = {**LINE, "independence_group": "example"}
+            assert page.evaluate(PROPOSE, ["/v1/claims/ccsvi-causes-ms/evidence", evidence]) == 201
+            page.goto("/curate/queue")
+            expect(page.locator("#queue")).to_contain_text("Paid by Example Ltd.")
+            expect(page.locator('[data-review="one_person"]')).to_be_visible()
+            page.get_by_label("Choose all that you may decide").check()
+            page.get_by_role("button", name="Accept the chosen").click()
+            expect(page.locator("#queue-state")).to_have_text("1 of 1 accepted.")
+            page.goto("/curate")
+            expect(page.locator("#mine .fate")).to_have_text(["accepted"])
+            # What was declared today is not asked again.
+            expect(page.locator("#interests")).to_be_hidden()
+            pages.close()
+            assert [fault for fault in pages.faults if not REFUSED.match(fault)] == []

@@ -105,7 +105,7 @@ export function restsOn(record, other) {
   const named = record.record;
   const tie = `${record.claim}:${named.relation_type}:${named.relation_target}`;
   return record !== other && {
-    source: [named.source, ...(named.pools ?? []), ...(named.cites ?? []), ...(named.versions ?? []).map((each) => each.source)],
+    source: [named.source, ...(named.pools ?? []), ...(named.cites ?? []).map((each) => each.source), ...(named.versions ?? []).map((each) => each.source)],
     claim: [record.kind === "claim" ? null : record.claim, named.target, named.main_claim],
     relation: [tie],
     topic: named.topics ?? [],

@@ -191,25 +191,20 @@ async function load() {
   await loadLately();
 }
 
+// Of one decision among many that was not made, as the answer to it alone would have it.
+function answerOf({ error }) {
+  return { status: { forbidden: 403, precondition_failed: 412 }[error.code], data: error };
+}
+
 async function decideMany(action, comment) {
   const chosen = [...document.querySelectorAll(".choose:checked")].map((box) => records[Number(box.value)]);
   if (!chosen.length) return say("Choose some proposals first.");
-  const failed = [];
-  const fallen = new Set();
-  let done = 0;
-  for (const record of chosen) {
-    if (fallen.has(record)) {
-      done += 1;
-      continue;
-    }
-    const answer = await decide(record, action, comment);
-    if (answer.ok) done += 1;
-    else failed.push([record, answer]);
-    if (answer.ok && action === "reject") for (const each of fallingWith(record, records)) fallen.add(each);
-    if (answer.status === 429 || answer.status === 0) break;
-  }
+  const decisions = chosen.map(({ kind, id, revision }) => ({ kind, record: id, action, revision }));
+  const answer = await ask("POST", "/v1/reviews:decide", { decisions, mode: "each", comment: comment || null });
   await load();
-  say(`${done} of ${chosen.length} ${action === "accept" ? "accepted" : "rejected"}. `, ...failed.flatMap(([record, answer]) => refused(record, answer)));
+  const done = `${answer.data.done} of ${chosen.length} ${action === "accept" ? "accepted" : "rejected"}. `;
+  if (!answer.ok) say(refusal(answer));
+  else say(done, ...answer.data.data.flatMap((each, place) => each.done ? [] : refused(chosen[place], answerOf(each))));
   element("queue-state").focus();
 }
 
