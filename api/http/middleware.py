@@ -223,7 +223,7 @@ def with_state(headers: Headers, state: dict[str, Any]) -> Headers:
     if state.get("keyed"):
         # No cache may store a response to a key, since the next request may have another key.
         changed["Cache-Control"] = "no-store"
-    if state.get("private"):
+    if state.get("private") and "private_mark" not in state:
         # The content differs from caller to caller, but the ETag would be the same.
         del changed["ETag"]
     return changed.raw

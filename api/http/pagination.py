@@ -129,17 +129,28 @@ def etag_matches(if_none_match: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def make_private(request: Request) -> None:
+def make_private(request: Request, *marks: object) -> None:
     """Mark the response as private to this client.
 
-    It is then never a 304, since another client's response may have the same tag.
+    Another client's response would have the same tag, so it has none and is never a 304. With
+    `marks`, which name the client and all that the response depends on beside the serial, its tag
+    holds a hash of them, so that it is no other client's.
     """
     request.state.private = True
+    if marks:
+        request.state.private_mark = hashlib.sha256(to_json(marks)).hexdigest()[:16]
+
+
+def tag_at(request: Request, serial: int) -> str:
+    """Return the ETag of a list at a serial, for this client alone where it is private."""
+    mark = request.scope.get("state", {}).get("private_mark")
+    return _tag(serial) if mark is None else f'W/"s{serial}-{mark}"'
 
 
 def not_modified(request: Request, etag: str, cache: Mapping[str, str] = CACHE) -> Response | None:
     """Return a 304 if the client has this version already, else None."""
-    if request.scope.get("state", {}).get("private"):
+    state = request.scope.get("state", {})
+    if state.get("private") and "private_mark" not in state:
         return None
     cached = header(request, "if-none-match")
     if cached is not None and etag_matches(cached, etag):
@@ -193,7 +204,7 @@ def listing_response(
     """
     asked = _asked(request.scope["path"], connection, listing, query)
     now = state(connection)
-    etag = _tag(now["serial"])
+    etag = tag_at(request, now["serial"])
     if unchanged := not_modified(request, etag):
         return unchanged
     rows, cursor = _read(connection, listing, statement, asked, query.limit, fit)

@@ -17,6 +17,7 @@ from api.http.negotiation import JsonAccepted, require_accepted
 from api.http.pagination import choices
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
+from models.access.api_keys import state_of_keys
 from models.access.proposal_ownership import visibility_condition
 from models.core.types import MAX_INTEGER
 from models.read import change_feed, listings
@@ -112,12 +113,12 @@ def list_changes(
     parameters, body = asked_for(query)
     may_see = visibility_condition(connection, caller)
     if caller is not None:
-        pagination.make_private(request)
+        pagination.make_private(request, caller.id, *state_of_keys(connection))
     change_feed.require_known(connection, parameters, may_see)
     batch = change_feed.changes_after(
         connection, query.since, query.limit, parameters, body=body, may_see=may_see
     )
-    etag = f'W/"s{batch.last}"'
+    etag = pagination.tag_at(request, batch.last)
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
     page = {

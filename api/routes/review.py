@@ -1,7 +1,9 @@
 """Review: the queue of proposals, decisions, mergers, purges and undoing of changes."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -39,7 +41,14 @@ from api.http.write_transaction import (
     write,
 )
 from api.routes.curate import body_of_kind, cleaned, judged_new, told
-from models.access.api_keys import Declarations, Declared, Key, redact_keys
+from models.access.api_keys import (
+    Declarations,
+    Declared,
+    Key,
+    redact_keys,
+    spellings_of,
+    state_of_keys,
+)
 from models.access.proposal_ownership import proposed_by
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound
@@ -211,12 +220,30 @@ class ReviewPage(BaseModel):
     page: Page
 
 
+REVIEWS = replace(listings.REVISIONS, sorts={"serial": listings.revision.c.serial})
+# `age_days` has one decimal.
+AGE_SECONDS = 8640
+
+
 class ReviewParameters(Filters, Paging):
     """Filters and page of the review queue."""
 
     kind: Many[v.RecordKind] = Field(NO_VALUES, description="Only records of these kinds.")
     claim: Text | None = Field(None, max_length=100, description="Only this claim and its parts.")
-    proposed_by: Text | None = Field(None, max_length=100, description="Only by this proposer.")
+    topic: Text | None = Field(
+        None, max_length=100, description="Only this topic, and claims under it with their parts."
+    )
+    proposed_by: Text | None = Field(
+        None, max_length=100, description="Only by this proposer, however the name is spelled."
+    )
+    actor: Text | None = Field(
+        None, max_length=100, description="Only what this person changed or decided last."
+    )
+    mine: bool | None = Field(None, description="Only your own proposals, or only those of others.")
+    sort: Many[Annotated[str, pagination.sorts(REVIEWS, "ReviewSort")]] = Field(
+        NO_VALUES,
+        description="`serial`, the oldest change first, is the default; `-serial` is the newest.",
+    )
     state: Many[v.ReviewState] = Field(
         NO_VALUES,
         description="What became of them: by default only those that wait (`submitted`).",
@@ -257,18 +284,29 @@ def list_reviews(
     query: Annotated[ReviewParameters, Query()],
 ) -> Response:
     """List the records that wait for review, oldest first; with `state` also what became of
-    others. Contributors see only their own proposals, curators see all.
+    others, by whose decision, when and why (`actor`, `at`, `comment`). Contributors see only their
+    own proposals, curators see all.
+
+    The ETag is this key's own: If-None-Match gives a 304 while nothing changed.
     """
-    pagination.make_private(request)
+    tenth_of_day = int(time.time() / AGE_SECONDS)
+    pagination.make_private(request, caller.id, tenth_of_day, *state_of_keys(connection))
     statement, conditions = review.pending_query(connection, caller, query.state or review.PENDING)
     revision = listings.revision
     if query.kind:
         conditions.append(revision.c.kind.in_(query.kind))
     if query.claim is not None:
         conditions.append(revision.c.claim == query.claim)
+    if query.topic is not None:
+        conditions.append(review.on_topic(query.topic))
     if query.proposed_by is not None:
-        conditions.append(proposed_by == query.proposed_by)
-    listing = listings.with_conditions(listings.REVISIONS, *conditions)
+        conditions.append(proposed_by.in_(spellings_of(connection, query.proposed_by)))
+    if query.actor is not None:
+        conditions.append(revision.c.actor.in_(spellings_of(connection, query.actor)))
+    if query.mine is not None:
+        own = proposed_by.in_(spellings_of(connection, caller.name))
+        conditions.append(own if query.mine else ~own)
+    listing = listings.with_conditions(REVIEWS, *conditions)
 
     def lines(connection: Connection, rows: Any) -> list[bytes]:
         declared = Declarations(connection)

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from precis_i18n import get_profile
 from pydantic import BaseModel, BeforeValidator, ValidationError, computed_field
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlmodel import Field
 
 from models.core import vocabularies as v
@@ -399,6 +399,16 @@ class Declared(Strict):
 
     text: str = Field(description="In their own words; `none` if there was nothing.")
     declared: Timestamp = Field(description="When.")
+
+
+def state_of_keys(connection: Connection) -> tuple[int, str | None]:
+    """Return how many keys there are, and when somebody last declared their interests: what may
+    change of an answer about people without a revision.
+    """
+    keys = table(ApiKey)
+    counted = select(func.count(), func.max(keys.c.conflict_declared))
+    number, declared = connection.execute(counted).one()
+    return number, declared
 
 
 class Declarations:

@@ -35,6 +35,7 @@ from models.core.errors import (
     validation_faults,
 )
 from models.core.types import REVIEW_FIELDS, Strict, is_blank, is_slug
+from models.records.claim import ClaimTopic
 from models.records.record_types import (
     PART_TYPES,
     RECORD_TYPES,
@@ -232,6 +233,15 @@ def pending_query(
         # What is public is seen by everybody, and most of it was never proposed.
         conditions.append(revision.c.record.in_(proposed_records(connection, caller)))
     return select(revision, proposed_by.label("proposed_by")), conditions
+
+
+def on_topic(slug: str) -> ColumnElement[bool]:
+    """Return the condition that a revision is of a topic, or of a claim that is filed under it now
+    or a part of one.
+    """
+    filed = table(ClaimTopic)
+    under = select(filed.c.claim).where(filed.c.topic == slug)
+    return or_(revision.c.record == f"topic/{slug}", revision.c.claim.in_(under))
 
 
 def describe_proposal(connection: Connection, row: Any) -> RecordOut:

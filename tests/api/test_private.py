@@ -298,6 +298,8 @@ SHOWN = [
         f"changes?kind=evidence&since={SEEDED - 10}",
     ),
     *("reviews?proposed_by=anna", "reviews?claim=hidden-claim", "reviews?count=exact"),
+    *("reviews?topic=hidden-topic", "reviews?actor=anna", "reviews?mine=false"),
+    *(f"changes?actor={name}&since={SEEDED}" for name in ("anna", "ben")),
 ]
 
 
