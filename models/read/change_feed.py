@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
 
+from models.access.api_keys import same_person
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault
 from models.core.types import Slug
-from models.read.filters import NO_VALUES, Filters, Many
+from models.read.filters import NO_VALUES, Filters, Many, Names
 from models.read.listings import current_serial, revision
 from models.read.references import refuse_unknown, unknown_value
 from models.records.revision import (
@@ -51,6 +52,11 @@ class ChangeFilters(Filters):
         description="The topic itself (slug), and claims with what hangs on them as they were "
         "filed at that change; "
         "also the change that took a claim out of it.",
+    )
+    actor: Names = Field(
+        NO_VALUES,
+        description="Who made the change, however the name is spelled (case, blanks); repeat the "
+        "parameter for several people.",
     )
 
 
@@ -95,6 +101,7 @@ def changes_after(
         select(*columns, may_see.label("may_see"), TOOK_BACK.label("took_back"))
         .where(revision.c.serial > since, revision.c.serial <= end)
         .where(*_conditions(parameters, or_(may_see, TOOK_BACK)))
+        .where(*_of_actors(connection, parameters, or_(may_see, TOOK_BACK), since, end))
         .order_by(revision.c.serial)
         .limit(limit)
     )
@@ -122,6 +129,7 @@ def changes_before(
         select(*columns, TOOK_BACK.label("took_back"))
         .where(revision.c.serial >= begin, revision.c.serial < end, NAMED_REVISIONS)
         .where(*_conditions(parameters, NAMED_REVISIONS))
+        .where(*_of_actors(connection, parameters, NAMED_REVISIONS, begin - 1, end - 1))
         .order_by(revision.c.serial.desc())
         .limit(limit)
     )
@@ -182,6 +190,28 @@ def _conditions(
     if topics := parameters.get("topic"):
         conditions.append(and_(may_see, _on_topics(topics)))
     return conditions
+
+
+def _of_actors(
+    connection: Connection,
+    parameters: Mapping[str, Sequence[str]],
+    may_see: ColumnElement[bool],
+    since: int,
+    end: int,
+) -> list[ColumnElement[bool]]:
+    """Return the condition that one of these people made a revision after `since`, up to `end`.
+
+    Their names are looked for there alone, since nothing lists all that were ever written.
+    """
+    people = parameters.get("actor")
+    if not people:
+        return []
+    within = [revision.c.serial > since, revision.c.serial <= end]
+    if claims := parameters.get("claim"):
+        within.append(revision.c.claim.in_(claims))
+    names = connection.scalars(select(revision.c.actor).where(*within).distinct())
+    spelled = [name for name in names if any(same_person(name, other) for other in people)]
+    return [and_(may_see, revision.c.actor.in_(spelled)) if spelled else false()]
 
 
 def _on_topics(topics: Sequence[str]) -> ColumnElement[bool]:

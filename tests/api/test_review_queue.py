@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.curating import NOW, Desk
+from tests.api.curating import CLAIM, NOW, Desk
 
 
 def queue(desk: Desk, who: str, query: str = "") -> list[str]:
@@ -86,3 +86,29 @@ def test_a_private_list_has_a_tag_of_the_key_alone(path: str, desk: Desk) -> Non
     # What is declared leaves no revision, and is shown in the queue all the same.
     desk.must(200, "anna", "PATCH", "/v1/key", {"conflict_of_interest": "none"})
     assert asked("ben", tag).status_code == 200
+
+
+def test_changes_are_followed_by_who_made_them(desk: Desk) -> None:
+    before = desk.must(200, None, "GET", "/v1")["serial"]
+    hidden = desk.propose("anna", "evidence")
+    shown = desk.accepted("evidence")
+
+    def made(actor: str, who: str | None = None, more: str = "") -> list[tuple[str, str]]:
+        path = f"/v1/changes?since={before}&actor={actor}{more}"
+        found = desk.must(200, who, "GET", path)["data"]
+        return [(each["action"], each["record"]) for each in found]
+
+    accepted = ("accept", f"evidence/{shown}")
+    for actor in ("cleo", "Cleo", " C LEO", "cleo&actor=nobody"):
+        assert made(actor) == [accepted]
+    assert made("cleo", more=f"&kind=evidence&claim={CLAIM}") == [accepted]
+    assert made("cleo", more="&kind=source") == made("nobody") == []
+    # What anna proposed is told to nobody else, not even by a filter that leaves it in its place.
+    assert made("anna") == made("anna", "emil") == []
+    proposed = [("create", f"evidence/{record}") for record in (hidden, shown)]
+    assert made("anna", "anna") == made("ANNA", "cleo") == proposed
+    feed = desk.ask(None, "GET", "/changes.atom?actor=cleo").text
+    assert feed.count("<entry>") == 1
+    page = desk.ask(None, "GET", "/changes?actor=cleo&kind=").text
+    assert "by cleo alone" in page
+    assert page.count("<li><strong>") == 1
