@@ -55,9 +55,10 @@ from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound
 from models.core.types import MAX_INTEGER, Strict, Text
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
-from models.records.record_types import RECORD_TYPES, RecordType
+from models.records.record_types import RECORD_TYPES, RecordType, order_by_references
 from models.records.serializers import Row
 from models.status.explanation import Explanation
+from models.transfer.line_records import Proposed, proposed_records
 from models.write import changes, decide_many, merge, purge, review, undo
 from models.write.changes import Change
 from models.write.decide_many import Wanted
@@ -131,7 +132,8 @@ class MergedOut(RecordOut):
 
 class BatchIn(Strict):
     """Records to propose together, each as in an export: `record` is its kind, and a part of a
-    claim has its `claim`.
+    claim has its `claim`, or stands in the list of its kind in the claim itself (`occurrences`,
+    `evidence`, `relations`, `assessments`).
     """
 
     records: list[dict[str, Any]] = Field(min_length=1, max_length=MOST_RECORDS)
@@ -582,20 +584,38 @@ def _listed(change: Change, names: list[str]) -> RecordList:
 )
 async def propose_batch(request: Request, caller: Contributor) -> Response:
     """Propose up to 1,000 records of any kind together, all or nothing. Each error names its place
-    in the batch.
+    in the batch. They may come in any order, and a claim may hold its parts, as an export has it.
 
     Each record counts as one write.
     """
     given = await read_input(request, BatchIn)
-    request.app.state.limits.count_batch(request, caller.id, len(given.records))
-    posted = [cleaned(str(record.get("record")), record) for record in given.records]
-    records = await judged(request, review.judge_all, caller, posted)
+    sent = await judged(request, _records_in, given.records)
+    request.app.state.limits.count_batch(request, caller.id, len(sent))
+    places = [each.place for each in sent]
+    posted = [each.record for each in sent]
+    records = await judged(request, review.judge_all, caller, posted, places)
+    order = order_by_references(records)
+    in_order = [records[place] for place in order]
+    their_places = [places[place] for place in order]
 
     def work(change: Change) -> Answer:
-        names = review.propose_all(change, caller, records)
-        return Answer(lambda change: _listed(change, names), 201)
+        names = review.propose_all(change, caller, in_order, their_places)
+        told = [name for _, name in sorted(zip(order, names, strict=True))]
+        return Answer(lambda change: _listed(change, told), 201)
 
     return await write(request, caller, work, given.comment)
+
+
+def _records_in(given: Sequence[Any]) -> list[Proposed]:
+    sent = [
+        replace(each, record=cleaned(str(each.record.get("record")), each.record))
+        for place, record in enumerate(given)
+        for each in proposed_records(f"records/{place}", record)
+    ]
+    if len(sent) > MOST_RECORDS:
+        detail = f"{len(sent):,} records with the parts of claims; at most {MOST_RECORDS:,} go."
+        raise InvalidRecord(detail, [Fault(at="records", code="too_long", detail=detail)])
+    return sent
 
 
 @reads.post("/evidence/{evidence}:preview", response_model=Preview, responses=NEW_ERRORS)

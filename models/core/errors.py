@@ -1,10 +1,10 @@
 """The errors of the domain, and `Fault`: what is wrong with an input, as data."""
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlmodel import SQLModel
 
 # Nobody mends more faults at once, and for each the nearest valid name is looked for. A request may
@@ -140,7 +140,45 @@ def validation_faults(
     `fields` are the fields that the record may have; they are suggested in place of an unknown one.
     """
     names = list(fields)
-    return [_validation_fault(error, names) for error in errors[:most]]
+    faults = [_validation_fault(error, names) for error in errors[:most]]
+    if not isinstance(fields, Mapping):
+        return faults
+    return [
+        fault.model_copy(update={"detail": _object_in_words(fault, fields) or fault.detail})
+        for fault in faults
+    ]
+
+
+# What Pydantic calls a value that should be an object, or a list of them.
+_NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
+_NO_LIST = "list_type"
+
+
+def _object_in_words(fault: Fault, fields: Mapping[str, Any]) -> str | None:
+    """Return in the field's words what belongs there, where a value is not an object, or no list of
+    them; None for all other faults.
+    """
+    name, _, place = fault.at.partition("/")
+    model = _item_of(getattr(fields.get(name), "annotation", None))
+    if model is None or fault.code not in (*_NO_OBJECT, _NO_LIST):
+        return None
+    if place and not place.isdecimal():
+        return None
+    is_alone = not place and fault.code != _NO_LIST
+    noun = (name if is_alone else name.removesuffix("s")).replace("_", " ")
+    *others, last = model.model_fields
+    parts = f"{', '.join(others)} and {last}" if others else last
+    article = "an" if noun[0] in "aeiou" else "a"
+    words = f"{article} {noun} is an object with {parts}."
+    return f"This is a list: {words}" if fault.code == _NO_LIST else words[0].upper() + words[1:]
+
+
+def _item_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the class of the objects in a list, or None where a field holds none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_item_of(each) for each in get_args(annotation))
+    return next((each for each in found if each is not None), None)
 
 
 def _validation_fault(error: Any, fields: list[str]) -> Fault:

@@ -205,6 +205,29 @@ def references_in(kind: RecordType, body: Row) -> Iterator[tuple[str, RecordType
             yield field, RECORD_TYPES[reference.to], other_id
 
 
+def order_by_references(records: Sequence[tuple[RecordType, Row]]) -> list[int]:
+    """Return the places of records in an order in which each comes after those among them that it
+    refers to, and otherwise as they are. In a circle some record comes before one of its own.
+    """
+    places: dict[tuple[str, str], int] = {}
+    for place, (kind, body) in enumerate(records):
+        places.setdefault((kind.name, kind.id_of(body)), place)
+    opened: set[int] = set()
+    ordered: dict[int, None] = {}
+    for first in range(len(records)):
+        waiting = [first]
+        while waiting:
+            place = waiting[-1]
+            if place in opened:
+                ordered.setdefault(waiting.pop())
+                continue
+            opened.add(place)
+            found = references_in(*records[place])
+            others = (places.get((kind.name, record_id)) for _, kind, record_id in found)
+            waiting += [other for other in others if other is not None and other not in opened]
+    return list(ordered)
+
+
 def read_states(
     connection: Connection, records: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.core.errors import Fault, join_path, record_faults
+from models.core.errors import Fault, InvalidRecord, join_path, record_faults
 from models.core.types import is_slug
 from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
@@ -87,6 +87,70 @@ class Problem:
 def _problem(location: str, pointer: str, fault: Fault) -> Problem:
     """Return a fault of the record at a path in a line as a problem of the line."""
     return Problem(location, fault.model_copy(update={"at": join_path(pointer, fault.at)}))
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """One of the records to be proposed, with its path in what was sent."""
+
+    place: str
+    record: Any
+
+
+def proposed_records(place: str, content: Any) -> Iterator[Proposed]:
+    """Yield the records in what is to be proposed: one, or a claim with its parts.
+
+    What an export adds is left out where it is one of an export, which its `revision` shows; so is
+    that it is accepted there. Raises InvalidRecord where the parts are no lists of objects.
+    """
+    name = content.get("record") if isinstance(content, dict) else None
+    if not isinstance(name, str) or name not in RECORD_TYPES:
+        yield Proposed(place, content)
+        return
+    exported = "revision" in content
+    plurals = PART_FIELDS if name == "claim" else {}
+    alone = {field: value for field, value in content.items() if field not in plurals}
+    yield Proposed(place, _as_proposed(name, alone, exported=exported))
+    for plural, part in plurals.items():
+        pointer = f"{place}/{plural}"
+        yield from _proposed_parts(pointer, part.name, content.get(plural, []), content, exported)
+
+
+def _proposed_parts(
+    pointer: str, name: str, parts: Any, claim: Row, exported: bool
+) -> Iterator[Proposed]:
+    """Yield the records of a list of a claim's parts, relations with the evidence on them."""
+    if not isinstance(parts, list):
+        raise _no_records(pointer, "not_a_list", "This is a list of records.")
+    slug = claim.get("id")
+    for number, part in enumerate(parts):
+        place = f"{pointer}/{number}"
+        if not isinstance(part, dict):
+            raise _no_records(place, "not_a_record", "A record is an object.")
+        if part.get("claim", slug) != slug:
+            raise _no_records(f"{place}/claim", "other_claim", f"It stands in '{slug}'.")
+        on_relation = part.get("evidence") if name == "relation" else None
+        record = {"record": name, **part, "claim": slug}
+        if on_relation is not None:
+            del record["evidence"]
+        yield Proposed(place, _as_proposed(name, record, exported=exported))
+        if on_relation is not None:
+            yield from _proposed_parts(
+                f"{place}/evidence", "evidence", on_relation, claim, exported
+            )
+
+
+def _as_proposed(name: str, record: Row, *, exported: bool) -> Row:
+    if not exported:
+        return record
+    ignored = IGNORED_FIELDS[name] - {"record", "claim"}
+    if record.get("state") == "accepted":
+        ignored |= {"state", "replaced_by"}
+    return {field: value for field, value in record.items() if field not in ignored}
+
+
+def _no_records(place: str, code: str, detail: str) -> InvalidRecord:
+    return InvalidRecord(detail, [Fault(at=place, code=code, detail=detail)])
 
 
 def parse_line(location: str, content: Any) -> Iterator[Record | list[Problem]]:

@@ -1,13 +1,12 @@
 """Many decisions in one transaction, in an order in which each finds what it needs."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 
 from models.access.api_keys import Key
 from models.core.errors import ClaimbaseError, Conflict, Fault
-from models.records.record_types import RecordType, references_in
+from models.records.record_types import RecordType, order_by_references
 from models.records.serializers import Row
 from models.write import changes, review
 from models.write.changes import Change
@@ -100,32 +99,10 @@ def _in_order(wanted: Sequence[Wanted], bodies: dict[str, Row]) -> list[Wanted]:
     """Return decisions in an order in which they can be made: what is referred to is accepted
     first, and rejected last, since what refers to it would be rejected with it.
     """
-    by_name = {one.name: one for one in wanted}
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for one in wanted:
-        others = (
-            f"{other.name}/{other_id}"
-            for _, other, other_id in references_in(one.kind, bodies[one.name])
-        )
-        sorter.add(one.name, *(name for name in others if name in by_name))
-    names = _sorted(sorter)
-    # Works that cite each other are in no order, and are refused with the reason.
-    names += [name for name in by_name if name not in set(names)]
-    ordered = [by_name[name] for name in names]
+    places = order_by_references([(one.kind, bodies[one.name]) for one in wanted])
+    ordered = [wanted[place] for place in places]
     accepted = [one for one in ordered if one.action == "accept"]
     return accepted + [one for one in reversed(ordered) if one.action != "accept"]
-
-
-def _sorted(sorter: TopologicalSorter[str]) -> list[str]:
-    """Return what is in no circle, in its order."""
-    names: list[str] = []
-    # A circle does not keep the sorter from going on as far as none is in the way.
-    with suppress(CycleError):
-        sorter.prepare()
-    while ready := sorter.get_ready():
-        names += ready
-        sorter.done(*ready)
-    return names
 
 
 def _refused(wanted: Sequence[Wanted], errors: dict[str, ClaimbaseError]) -> Conflict:

@@ -268,11 +268,11 @@ def describe_purged(connection: Connection, serial: int) -> RecordOut:
 Judged = tuple[RecordType, Row]
 
 
-def judge_all(caller: Key, records: Sequence[Any]) -> list[Judged]:
+def judge_all(caller: Key, records: Sequence[Any], places: Sequence[str]) -> list[Judged]:
     """Judge the form of records, without looking at what is stored.
 
     The field `record` of each says of which type it is. Raises `InvalidRecord` with the faults of
-    all records; where a fault is begins with `records/` and the record's position from 0.
+    all records; where a fault is begins with the record's place, such as `records/0`.
     """
     judged: list[Judged] = []
     faults: list[Fault] = []
@@ -283,7 +283,7 @@ def judge_all(caller: Key, records: Sequence[Any]) -> list[Judged]:
             fields = {name: value for name, value in record.items() if name != "record"}
             judged.append((kind, judge(caller, kind, fields, MOST_FAULTS - len(faults))))
         except InvalidRecord as error:
-            faults += _faults_in_record(error, position)
+            faults += _faults_in_record(error, places[position])
             more += error.more
     if faults:
         number = len(faults) + more
@@ -291,7 +291,9 @@ def judge_all(caller: Key, records: Sequence[Any]) -> list[Judged]:
     return judged
 
 
-def propose_all(change: Change, caller: Key, records: Sequence[Judged]) -> list[str]:
+def propose_all(
+    change: Change, caller: Key, records: Sequence[Judged], places: Sequence[str]
+) -> list[str]:
     """Propose records in their order. Return their names, such as `source/doepp-2010`.
 
     Raises `InvalidRecord` with the faults of all records, or of the first ones if there are many:
@@ -303,7 +305,7 @@ def propose_all(change: Change, caller: Key, records: Sequence[Judged]) -> list[
         try:
             names.append(f"{kind.name}/{propose(change, caller, kind, body)}")
         except (InvalidRecord, Conflict, NotFound) as error:
-            faults += _faults_in_record(error, position)
+            faults += _faults_in_record(error, places[position])
         if len(faults) >= MOST_FAULTS:
             number = f"{len(faults)} faults in the first {position + 1} records"
             raise InvalidRecord(_nothing_stored(number, faults), faults)
@@ -316,13 +318,13 @@ def _nothing_stored(number: str, faults: Sequence[Fault]) -> str:
     return f"{number}; nothing was stored. The first: {faults[0].detail}"
 
 
-def _faults_in_record(error: ClaimbaseError, position: int) -> list[Fault]:
-    """Return what is wrong with one of several records, located by its position."""
+def _faults_in_record(error: ClaimbaseError, place: str) -> list[Fault]:
+    """Return what is wrong with one of several records, located by its place."""
     faults = error.faults
     if not faults and not error.more:
         faults = [Fault(at="", code=error.code, detail=error.detail)]
     return [
-        fault.model_copy(update={"at": f"records/{position}/{fault.at.strip('/')}".rstrip("/")})
+        fault.model_copy(update={"at": f"{place}/{fault.at.strip('/')}".rstrip("/")})
         for fault in faults
     ]
 

@@ -79,7 +79,7 @@ def test_unknown_references_of_a_batch_are_looked_up_until_a_hundred_are_found(d
 
 def refuse_batch(records: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidRecord):
-        review.judge_all(CURATOR, records)
+        review.judge_all(CURATOR, records, [f"records/{place}" for place in range(len(records))])
 
 
 def refuse_record(record: dict[str, Any]) -> None:
