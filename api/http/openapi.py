@@ -117,15 +117,20 @@ def requests() -> dict[str, Any]:
 def example_of_answer(operation: str, schema: dict[str, Any]) -> Any:
     """Return the example of a response: one for all records, or the operation's own."""
     name = schema.get("$ref", "").rpartition("/")[2]
-    if name == "AnyRecord":
-        return example("get_record")
-    if name == "NewRecord":
-        return {**example("get_record"), "possible_duplicates": []}
-    if name == "Merged":
-        return {**example("get_record"), "filled": [], "differences": []}
-    if name == "RecordList":
-        return {"data": [example("get_record")]}
-    return example(operation)
+    record = _record_example()
+    return {
+        "AnyRecord": record,
+        "NewRecord": {**record, "possible_duplicates": []},
+        "Merged": {**record, "filled": [], "differences": []},
+        "RecordList": {"data": [record]},
+        "Batch": {"data": [{**record, "possible_duplicates": None}]},
+    }.get(name) or example(operation)
+
+
+def _record_example() -> dict[str, Any]:
+    """Return the example of a record after a write, which does not tell of its proposer."""
+    record: dict[str, Any] = example("get_record")
+    return {name: value for name, value in record.items() if name != "conflict_of_interest"}
 
 
 def install(app: FastAPI) -> None:

@@ -1,7 +1,7 @@
 """Propose, replace, change, withdraw and retract records, by the same methods for every kind."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -45,6 +45,8 @@ router = APIRouter(
 
 Contributor = Annotated[Key, needs("contributor")]
 MERGE_PATCH = "application/merge-patch+json"
+# Of the claims and sources in a batch; each takes some milliseconds.
+MOST_COMPARED = 100
 
 
 class PossibleDuplicate(BaseModel):
@@ -124,7 +126,7 @@ def _propose(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         record = await judged_new(request, caller, kind, path)
-        alike = await _like(request, kind, record)
+        (alike,) = await look_for_alike(request, [(kind, record)])
 
         def work(change: Change) -> Answer:
             answer = told(kind, review.propose(change, caller, kind, record), 201)
@@ -142,19 +144,32 @@ def _propose(kind: RecordType) -> Any:
     return propose
 
 
-async def _like(request: Request, kind: RecordType, record: Row) -> list[Row] | None:
-    """Return stored records that may be the same, or None if the kind is not compared.
+async def look_for_alike(
+    request: Request, records: Sequence[tuple[RecordType, Row]]
+) -> list[list[Row] | None]:
+    """Return for each of these new records those stored that may be the same, or None if its kind
+    is not compared, or more than `MOST_COMPARED` come before it.
 
     They are looked for before the write, which others would have to wait for.
     """
-    if kind.name not in LIKE:
-        return None
+    compared = [place for place, (kind, _) in enumerate(records) if kind.name in LIKE]
+    compared = compared[:MOST_COMPARED]
+    alike: list[list[Row] | None] = [None] * len(records)
+    if not compared:
+        return alike
     state = request.app.state
 
-    def work(connection: Connection) -> list[Row]:
-        return LIKE[kind.name](connection, record, state.synonyms, state.text_model.model)
+    def work(connection: Connection) -> list[list[Row]]:
+        return [
+            LIKE[kind.name](connection, record, state.synonyms, state.text_model.model)
+            for kind, record in (records[place] for place in compared)
+        ]
 
-    return await read_connection.read(request, work, in_thread=True)
+    for place, found in zip(
+        compared, await read_connection.read(request, work, in_thread=True), strict=True
+    ):
+        alike[place] = found
+    return alike
 
 
 def _claim_of(kind: RecordType, given: Row, path: dict[str, str]) -> Row:

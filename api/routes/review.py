@@ -40,7 +40,15 @@ from api.http.write_transaction import (
     taking,
     write,
 )
-from api.routes.curate import body_of_kind, cleaned, judged_new, told
+from api.routes.curate import (
+    MOST_COMPARED,
+    PossibleDuplicate,
+    body_of_kind,
+    cleaned,
+    judged_new,
+    look_for_alike,
+    told,
+)
 from models.access.api_keys import (
     Declarations,
     Declared,
@@ -198,7 +206,7 @@ class RecordList(BaseModel):
     data: list[RecordOut]
 
 
-class RecordOfSomebody(RecordOut):
+class RecordWithInterests(RecordOut):
     """A record with what its proposer declared."""
 
     conflict_of_interest: Declared | None = Field(
@@ -207,7 +215,22 @@ class RecordOfSomebody(RecordOut):
     )
 
 
-class Review(RecordOfSomebody):
+class BatchRecordOut(RecordOut):
+    """A record of a batch, with what is stored already and may be the same."""
+
+    possible_duplicates: list[PossibleDuplicate] | None = Field(
+        description="Accepted records to compare it with, the most alike first; null where it is "
+        f"not compared: only the first {MOST_COMPARED} claims and sources are."
+    )
+
+
+class BatchOut(BaseModel):
+    """The records of a batch, each with its state of review, in the order sent."""
+
+    data: list[BatchRecordOut]
+
+
+class Review(RecordWithInterests):
     """A record that waits for review."""
 
     age_days: float = Field(
@@ -326,7 +349,7 @@ def _reviewed(connection: Connection, row: Row, declared: Declarations) -> Revie
     )
 
 
-@reads.get("/records/{kind}/{record}", response_model=RecordOfSomebody, responses=RECORD_ERRORS)
+@reads.get("/records/{kind}/{record}", response_model=RecordWithInterests, responses=RECORD_ERRORS)
 def get_record(connection: Reader, caller: Caller, kind: KindName, record: RecordId) -> Response:
     """Return a record of any kind in any state, as it is stored. Public records are visible to
     everybody, a proposal to its proposer, and all records to curators.
@@ -335,7 +358,7 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     body = review.find_visible(connection, caller, found, record)
     told = review.describe_record(connection, found, record, body)
     declared = Declarations(connection).of(told.proposed_by) if told.proposed_by else None
-    shown = RecordOfSomebody(**told.model_dump(), conflict_of_interest=declared)
+    shown = RecordWithInterests(**told.model_dump(), conflict_of_interest=declared)
     return Response(
         to_json(shown), media_type="application/json", headers={"ETag": f'"{told.revision}"'}
     )
@@ -578,7 +601,7 @@ def _listed(change: Change, names: list[str]) -> RecordList:
 @router.post(
     "/claims:batch",
     status_code=201,
-    response_model=RecordList,
+    response_model=BatchOut,
     responses=NEW_ERRORS,
     openapi_extra=_takes(BatchIn),
 )
@@ -597,13 +620,22 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
     order = order_by_references(records)
     in_order = [records[place] for place in order]
     their_places = [places[place] for place in order]
+    alike = await look_for_alike(request, records)
 
     def work(change: Change) -> Answer:
         names = review.propose_all(change, caller, in_order, their_places)
         told = [name for _, name in sorted(zip(order, names, strict=True))]
-        return Answer(lambda change: _listed(change, told), 201)
+        return Answer(lambda change: _with_alike(_listed(change, told), alike), 201)
 
     return await write(request, caller, work, given.comment)
+
+
+def _with_alike(listed: RecordList, alike: Sequence[list[Row] | None]) -> BatchOut:
+    data = [
+        BatchRecordOut.model_validate({**record.model_dump(), "possible_duplicates": found})
+        for record, found in zip(listed.data, alike, strict=True)
+    ]
+    return BatchOut(data=data)
 
 
 def _records_in(given: Sequence[Any]) -> list[Proposed]:

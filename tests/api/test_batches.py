@@ -163,3 +163,21 @@ def test_what_should_be_an_object_is_told_in_the_words_of_the_field(
     (fault,) = propose(desk, record, status=422)["errors"]
     assert fault["pointer"] == f"/records/0/{place}"
     assert fault["detail"].startswith(words)
+
+
+def test_a_batch_is_told_what_may_be_the_same(desk: Desk) -> None:
+    stored = desk.must(200, None, "GET", f"/v1/claims/{CLAIM}")["statement"]
+    title = desk.must(200, None, "GET", "/v1/sources/doepp-2010")["title"]
+    sent = [
+        {"record": "topic", **a_record("topic", "new")},
+        {"record": "claim", **a_record("claim", "again", statement=stored)},
+        {"record": "source", **a_record("source", "again", title=title)},
+        *({"record": "claim", **a_record("claim", f"c-{number}")} for number in range(100)),
+    ]
+    found = [each["possible_duplicates"] for each in propose(desk, *sent)["data"]]
+    assert found[0] is None
+    assert found[1][0]["id"] == CLAIM
+    assert found[2][0]["id"] == "doepp-2010"
+    assert found[3] == []
+    # The first hundred of those that are compared.
+    assert found[100:] == [[], None, None]
