@@ -650,6 +650,12 @@ Read from the claim to its target: claim «leads to» target.
 """
 
 
+ReviewMode: TypeAlias = Literal["two_people", "one_person"]
+"""
+Whether who decided on a record is another person than who proposed it.
+"""
+
+
 ReviewState: TypeAlias = Literal[
     "submitted", "accepted", "rejected", "withdrawn", "retracted", "merged"
 ]
@@ -941,6 +947,10 @@ class AnyRecord(TypedDict):
     When it was made.
     """
     comment: str | None
+    review: ReviewMode | None
+    """
+    Whether another person than the record's proposer made this change (`two_people`), or its proposer (`one_person`); null where nobody proposed the record, or the change decides nothing.
+    """
     record: dict[str, Any]
     """
     The record, as it is sent to be stored.
@@ -981,6 +991,10 @@ class ChangesQuery(TypedDict):
     topic: NotRequired[Slug | list[Slug]]
     """
     The topic itself (slug), and claims with what hangs on them as they were filed at that change; also the change that took a claim out of it.
+    """
+    actor: NotRequired[str | list[str]]
+    """
+    Who made the change, however the name is spelled (case, blanks); repeat the parameter for several people.
     """
     limit: NotRequired[int]
     """
@@ -1849,6 +1863,10 @@ class Revision(TypedDict):
     """
     Where the record stands after the change.
     """
+    review: ReviewMode | None
+    """
+    Whether another person than the record's proposer made this change (`two_people`), or its proposer (`one_person`); null where nobody proposed the record, or the change decides nothing.
+    """
     change: int
     """
     Serial of the first change that was made together with this one.
@@ -1880,6 +1898,10 @@ class RevisionWhole(TypedDict):
     state: ReviewState
     """
     Where the record stands after the change.
+    """
+    review: ReviewMode | None
+    """
+    Whether another person than the record's proposer made this change (`two_people`), or its proposer (`one_person`); null where nobody proposed the record, or the change decides nothing.
     """
     change: int
     """
