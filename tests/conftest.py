@@ -3,6 +3,7 @@ test really commits.
 """
 
 import gc
+import logging
 import os
 import shutil
 import zlib
@@ -102,9 +103,23 @@ def client(shared: Store) -> Iterator[TestClient]:
         yield client
 
 
-def pytest_sessionstart() -> None:
-    """Leave out the search for garbage while tests are collected: nothing of them ever is."""
+class _WithCause(logging.Formatter):
+    """Adds the cause that the program logs beside a message, which is not in the answer."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        cause = getattr(record, "cause", None)
+        return super().format(record) + (f": {cause}" if cause else "")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Leave out the search for garbage while tests are collected: nothing of them ever is.
+
+    Where a test fails, show why the database did.
+    """
     gc.disable()
+    own = session.config.pluginmanager.get_plugin("logging-plugin")
+    assert own is not None
+    own.report_handler.setFormatter(_WithCause(own.formatter._fmt, own.formatter.datefmt))
 
 
 def pytest_collection_finish() -> None:
