@@ -49,6 +49,7 @@ from api.routes import (
     collections,
     curate,
     data_package,
+    discussion,
     evidence,
     export,
     health,
@@ -103,6 +104,7 @@ MODULES = (
     export,
     data_package,
     review,
+    discussion,
     curate,
     api_keys,
 )
@@ -131,6 +133,7 @@ ROUTERS = (
     changes.streamed,
     source_text.writes,
     review.reads,
+    discussion.reads,
     api_keys.reads,
     api_keys.own,
     api_keys.declaring,

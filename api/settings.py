@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         description="Who decides on a proposal: a second person, or, where one person curates"
         " alone, its proposer too.",
     )
+    discussion: Literal["private", "public"] = Field(
+        default="private",
+        description="Whether everybody may read suggestions and comments before a curator accepts"
+        " them (`public`); else only their authors, who proposed the record, and curators.",
+    )
     match_model: bool = Field(
         default=True,
         description="Whether texts are matched by the model, too, where the extra `match` is"

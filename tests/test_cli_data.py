@@ -27,7 +27,8 @@ def test_export_and_import_by_file_by_folder_and_by_pipe(
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith(
         f": serial {SEEDED}, 0 collections, {SEEDED_TOPICS} topics, {SEEDED_CLAIMS} claims,"
-        f" {SEEDED_SOURCES} sources, 0 retired, {SEEDED} revisions, 0 texts.\n"
+        f" {SEEDED_SOURCES} sources, 0 suggestions, 0 comments, 0 retired, {SEEDED} revisions,"
+        " 0 texts.\n"
     )
     again = run("export", str(folder), url=seeded.url)
     assert (again.returncode, "a release is never altered" in again.stderr) == (1, True)

@@ -28,8 +28,10 @@ from api.http.write_transaction import (
     taking,
     write,
 )
+from api.settings import Settings
 from models.access.api_keys import Key
 from models.core.errors import Conflict, Fault, InvalidRecord
+from models.core.merge_patch import merged
 from models.core.types import REVIEW_FIELDS, Text
 from models.read.filters import Filters
 from models.read.possible_duplicates import LIKE
@@ -38,6 +40,7 @@ from models.records.serializers import Row
 from models.write import review
 from models.write.changes import Change
 from models.write.review import RecordOut
+from models.write.suggestions import SET_BY_SERVER
 
 router = APIRouter(
     prefix="/v1", tags=["curating"], dependencies=[JsonAccepted], route_class=ParsedRoute
@@ -90,20 +93,10 @@ def _object(given: Any) -> Row:
 
 def cleaned(kind: str, record: Row) -> Row:
     """Return a posted record as it is judged: the texts of a source without mark-up."""
+    if kind == "suggestion" and str(record.get("about")).startswith("source/"):
+        patch = record.get("patch")
+        return {**record, "patch": clean_source(patch)} if isinstance(patch, dict) else record
     return clean_source(record) if kind == "source" else record
-
-
-def merged(old: Any, patch: Any) -> Any:
-    """Return a JSON value with a merge patch applied: null removes a field (RFC 7396)."""
-    if not isinstance(patch, dict):
-        return patch
-    base = dict(old) if isinstance(old, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            base.pop(name, None)
-        else:
-            base[name] = merged(base.get(name), value)
-    return base
 
 
 def told(kind: RecordType, record_id: str, status: int = 200) -> Answer:
@@ -118,7 +111,13 @@ async def judged_new(request: Request, caller: Key, kind: RecordType, path: dict
     """Return the record that is the body of a request, as it would be proposed."""
     given = _object(await body_of(request))
     body = cleaned(kind.name, {**given, **_claim_of(kind, given, path)})
-    return await judged(request, review.judge, caller, kind, body)
+    return await judged(request, review.judge, caller, kind, body, public=_is_public(request))
+
+
+def _is_public(request: Request) -> bool:
+    """Return whether what is said of records is for everybody at once."""
+    settings: Settings = request.app.state.settings
+    return settings.discussion == "public"
 
 
 def _propose(kind: RecordType) -> Any:
@@ -185,7 +184,7 @@ def _replace(kind: RecordType) -> Any:
     async def replace(
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
-        given, record_id = _object(await body_of(request)), path[kind.name]
+        given, record_id = _object(await body_of(request)), path[kind.parameter]
         body = cleaned(kind.name, {**kind.key_of(record_id), **given})
         await judged(request, review.judge_version, kind, body)
 
@@ -194,7 +193,7 @@ def _replace(kind: RecordType) -> Any:
             if request.headers.get("if-none-match") == "*":
                 review.require_same_key(kind, record_id, body)
                 try:
-                    record = review.judge(caller, kind, body)
+                    record = review.judge(caller, kind, body, public=_is_public(request))
                     return told(kind, review.propose(change, caller, kind, record), 201)
                 except Conflict as error:
                     if error.code != "already_exists":
@@ -214,7 +213,7 @@ def _change(kind: RecordType) -> Any:
         request: Request, caller: Contributor, query: Annotated[Comment, Query()], **path: str
     ) -> Response:
         patch = cleaned(kind.name, _object(await body_of(request)))
-        record_id = path[kind.name]
+        record_id = path[kind.parameter]
         await judged(request, review.judge_version, kind, merged({}, patch))
 
         def work(change: Change) -> Answer:
@@ -233,7 +232,7 @@ def _take_back(kind: RecordType) -> Any:
     async def take_back(
         request: Request, caller: Contributor, query: Annotated[TakingBack, Query()], **path: str
     ) -> Response:
-        record_id = path[kind.name]
+        record_id = path[kind.parameter]
 
         def work(change: Change) -> Answer:
             old = meant(request, change, caller, kind, record_id)
@@ -256,10 +255,13 @@ def body_of_kind(kind: RecordType, some: bool = False) -> Row:
 def _schema_of(kind: RecordType, some: bool) -> Row:
     """Return the JSON schema of a body: the input class without the fields that a review sets."""
     schema = kind.fields.model_json_schema()
+    hidden = (*REVIEW_FIELDS, *(SET_BY_SERVER if kind.discussion else ()))
     schema["properties"] = {
-        name: field for name, field in schema["properties"].items() if name not in REVIEW_FIELDS
+        name: field for name, field in schema["properties"].items() if name not in hidden
     }
     if not some:
+        if kind.discussion:
+            schema["required"].remove("id")
         return dict(schema)
     required = schema.pop("required", [])
     for name in schema["properties"].keys() - required:
@@ -269,6 +271,8 @@ def _schema_of(kind: RecordType, some: bool) -> Row:
 
 
 def _sentence(verb: str, kind: RecordType) -> str:
+    if kind.discussion:
+        return _SAID[verb].format(kind.name)
     article = "an" if kind.name[0] in "aeo" else "a"
     return {
         "create": f"Propose {article} {kind.name}. It becomes public once a second person"
@@ -282,6 +286,15 @@ def _sentence(verb: str, kind: RecordType) -> str:
     }[verb]
 
 
+_SAID = {
+    "create": "Say something of a record: a {}. Its author, who proposed the record, and curators"
+    " see it; everybody does once a curator has accepted it, or where CLAIMBASE_DISCUSSION is"
+    " `public`.",
+    "replace": "Replace a {} of one's own that waits for a decision.",
+    "change": "Change some fields of a {} of one's own that waits for a decision (RFC 7396).",
+    "delete": "Withdraw or retract a {}: its author withdraws it while it waits, a curator retracts"
+    " it with a reason once it is accepted.",
+}
 # The method, the function that creates the endpoint, the media type of the body, and the headers.
 METHODS: dict[str, tuple[str, Any, str | None, tuple[Mapping[str, Any], ...]]] = {
     "create": ("POST", _propose, "application/json", (ONCE,)),
@@ -293,13 +306,13 @@ METHODS: dict[str, tuple[str, Any, str | None, tuple[Mapping[str, Any], ...]]] =
 
 def _add(kind: RecordType, verb: str) -> None:
     method, make, media_type, headers = METHODS[verb]
-    record = f"/{kind.plural}/{{{kind.name}}}"
+    record = f"/{kind.plural}/{{{kind.parameter}}}"
     path = (
         (f"/claims/{{claim}}/{kind.plural}" if kind.part else f"/{kind.plural}")
         if verb == "create"
         else record
     )
-    names = [name for name in ("claim", kind.name) if f"{{{name}}}" in path]
+    names = [name for name in ("claim", kind.parameter) if f"{{{name}}}" in path]
     endpoint = make(kind)
     # FastAPI reads the path parameters from the signature, and their names depend on the kind.
     own = [each for each in inspect.signature(endpoint).parameters.values() if each.name != "path"]

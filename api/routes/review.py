@@ -70,7 +70,7 @@ from models.transfer.line_records import Proposed, proposed_records
 from models.write import changes, decide_many, merge, purge, review, undo
 from models.write.changes import Change
 from models.write.decide_many import Wanted
-from models.write.preview import PreviewWarning, preview
+from models.write.preview import PreviewWarning, preview, status_differs
 from models.write.review import RecordOut
 
 SHARED: dict[str, Any] = {"prefix": "/v1", "tags": ["curating"], "dependencies": [JsonAccepted]}
@@ -106,6 +106,16 @@ class DecisionIn(Strict):
 
     comment: Text | None = Field(
         default=None, max_length=2000, description="The reason; stored with the revision."
+    )
+
+
+class AcceptIn(DecisionIn):
+    """The reason for an acceptance; of a suggestion also what of it is accepted."""
+
+    fields: list[Text] | None = Field(
+        default=None,
+        max_length=50,
+        description="Of a suggestion: the fields to accept; all where it is left out.",
     )
 
 
@@ -364,31 +374,40 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     )
 
 
-async def _decide(request: Request, caller: Key, kind: str, record: str, action: str) -> Response:
-    given = await read_input(request, DecisionIn)
+async def _decide(
+    request: Request,
+    caller: Key,
+    kind: str,
+    record: str,
+    action: str,
+    comment: str | None,
+    fields: Sequence[str] | None = None,
+) -> Response:
     found = _kind(kind)
 
     def work(change: Change) -> Answer:
         meant(request, change, caller, found, record)
-        review.decide(change, caller, found, record, action)
+        review.decide(change, caller, found, record, action, fields=fields)
         return told(found, record)
 
-    return await write(request, caller, work, given.comment)
+    return await write(request, caller, work, comment)
 
 
 @router.post(
     "/records/{kind}/{record}:accept",
     response_model=RecordOut,
     responses=WRITE_ERRORS,
-    openapi_extra=_takes(DecisionIn, IF_MATCH),
+    openapi_extra=_takes(AcceptIn, IF_MATCH),
 )
 async def accept_record(
     request: Request, caller: Curator, kind: KindName, record: RecordId
 ) -> Response:
     """Accept a proposal of another person, or where one person curates alone (`review` of `/v1`)
-    one's own. It becomes public, and evidence counts from now on.
+    one's own. It becomes public, and evidence counts from now on. What a suggestion changes is
+    changed, all of it or the named fields.
     """
-    return await _decide(request, caller, kind, record, "accept")
+    given = await read_input(request, AcceptIn)
+    return await _decide(request, caller, kind, record, "accept", given.comment, given.fields)
 
 
 @router.post(
@@ -401,7 +420,8 @@ async def reject_record(
     request: Request, caller: Curator, kind: KindName, record: RecordId
 ) -> Response:
     """Reject a proposal, of the same persons as `:accept`; the comment gives the reason."""
-    return await _decide(request, caller, kind, record, "reject")
+    given = await read_input(request, DecisionIn)
+    return await _decide(request, caller, kind, record, "reject", given.comment)
 
 
 @router.post(
@@ -672,12 +692,12 @@ def _previewed(connection: Connection, caller: Key, evidence: str) -> Preview:
         evidence,
         lambda claim: relation_graph.predictions_of(connection, [claim]),
     )
-    differs = any(
-        getattr(before, name) != getattr(after, name)
-        for name in ("status", "status_rule", "certainty")
-    )
     return Preview(
-        evidence=evidence, changes_status=differs, warnings=warnings, before=before, after=after
+        evidence=evidence,
+        changes_status=status_differs(before, after),
+        warnings=warnings,
+        before=before,
+        after=after,
     )
 
 

@@ -4,12 +4,12 @@ accepted, and may not decide on it.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, true
 
 from models.access.api_keys import Key, same_person, spellings_of
 from models.core.types import MAX_INTEGER
 from models.database.prepared_statements import fetch
-from models.records.record_types import RecordType
+from models.records.record_types import RecordType, read_record
 from models.records.revision import PUBLIC_STATES, Revision
 from models.records.serializers import table
 
@@ -138,13 +138,44 @@ def may_see(
 ) -> bool:
     """Return whether the caller may see a record in this state.
 
-    Everybody may see public states, proposers their own proposals, and curators everything.
+    Everybody may see public states, proposers their own proposals, and curators everything. What is
+    said of a record its proposer may see, too, and everybody while it waits, if it is public.
     """
-    if state in PUBLIC_STATES:
+    if state in PUBLIC_STATES or (kind.discussion and _is_open(connection, kind, record_id)):
         return True
     if caller is None:
         return False
-    return caller.may("curator") or is_own_proposal(connection, caller, kind, record_id)
+    if caller.may("curator") or is_own_proposal(connection, caller, kind, record_id):
+        return True
+    return kind.discussion and _is_addressed(connection, caller, kind, record_id)
+
+
+def _is_open(connection: Connection, kind: RecordType, record_id: str) -> bool:
+    body = read_record(connection, kind, record_id)
+    return body is not None and body["public"] and body["state"] == "submitted"
+
+
+def _is_addressed(connection: Connection, caller: Key, kind: RecordType, record_id: str) -> bool:
+    body = read_record(connection, kind, record_id)
+    return bool(body and body["addressee"] and same_person(body["addressee"], caller.name))
+
+
+def sees_what_is_said(
+    connection: Connection, caller: Key | None, kind: RecordType
+) -> ColumnElement[bool]:
+    """Return the condition that the caller may see the last revision of a suggestion or a comment:
+    the rule of `may_see`, for lists.
+    """
+    rows = table(kind.model)
+    is_open = and_(rows.c.public, rows.c.state == "submitted")
+    public = revision.c.state.in_(PUBLIC_STATES)
+    if caller is None:
+        return or_(public, revision.c.serial.in_(select(rows.c.revision).where(is_open)))
+    if caller.may("curator"):
+        return true()
+    names = spellings_of(connection, caller.name)
+    shown = select(rows.c.revision).where(or_(is_open, rows.c.addressee.in_(names)))
+    return or_(public, revision.c.serial.in_(shown), proposed_by.in_(names))
 
 
 def visibility_condition(connection: Connection, caller: Key | None) -> ColumnElement[bool]:

@@ -737,6 +737,36 @@ RECORD_KINDS = Vocabulary(
         ("evidence", "evidence", "What one source says about one claim."),
         ("relation", "relation", "A tie from one claim to another."),
         ("assessment", "assessment", "A named person's or body's decision on a claim's status."),
+        ("suggestion", "suggestion", "A change of an accepted record that somebody suggests."),
+        ("comment", "comment", "What somebody says of a record."),
+    ),
+)
+
+SUGGESTED_ACTIONS = Vocabulary(
+    "suggested-actions",
+    "What is suggested",
+    "What a suggestion would do to its record.",
+    _terms(
+        ("change", "change", "Some of its fields get other values."),
+        ("retract", "retract", "It is taken back."),
+    ),
+)
+
+FLAGS = Vocabulary(
+    "flags",
+    "Flags",
+    "What a comment says is wrong with a record.",
+    _terms(
+        ("error", "error", "Something in it is wrong."),
+        ("misquoted", "misquoted", "The source does not say so."),
+        ("incomplete", "incomplete", "Something that is known is not recorded."),
+        ("outdated", "outdated", "It was right once; something newer says otherwise."),
+        ("duplicate", "duplicate", "Another record says the same."),
+        (
+            "inappropriate",
+            "inappropriate",
+            "It should not stand here, such as advertising or private data.",
+        ),
     ),
 )
 
@@ -814,5 +844,7 @@ TitleStatus = Annotated[str, OneOf(TITLE_STATUSES, "TitleStatus")]
 ReviewState = Annotated[str, OneOf(REVIEW_STATES, "ReviewState")]
 ReviewMode = Annotated[str, OneOf(REVIEW_MODES, "ReviewMode")]
 RecordKind = Annotated[str, OneOf(RECORD_KINDS, "RecordKind")]
+SuggestedAction = Annotated[str, OneOf(SUGGESTED_ACTIONS, "SuggestedAction")]
+Flag = Annotated[str, OneOf(FLAGS, "Flag")]
 Action = Annotated[str, OneOf(ACTIONS, "Action")]
 Role = Annotated[str, OneOf(ROLES, "Role")]

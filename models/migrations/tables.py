@@ -11,6 +11,7 @@ from models.projection.tables import (
 from models.records.assessment import Assessment
 from models.records.claim import Claim, ClaimTopic, Occurrence, Topic
 from models.records.collection import Collection
+from models.records.discussion import Comment, Suggestion
 from models.records.evidence import Evidence, PooledSource
 from models.records.relation import Relation
 from models.records.revision import Revision, Serial
@@ -49,6 +50,8 @@ tables = (
     PooledSource,
     Relation,
     Assessment,
+    Suggestion,
+    Comment,
     Revision,
     Serial,
     Idempotency,

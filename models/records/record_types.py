@@ -21,6 +21,7 @@ from models.records.claim import (
     TopicIn,
 )
 from models.records.collection import Collection, CollectionIn
+from models.records.discussion import Comment, CommentIn, Suggestion, SuggestionIn
 from models.records.evidence import Evidence, EvidenceIn, PooledSource
 from models.records.relation import Relation, RelationIn
 from models.records.serializers import Row, columns_of, sources_by_id, table
@@ -90,7 +91,7 @@ class RecordType:
 
     `model` is its table class, `fields` its input class, `key` the columns of its key. A part of a
     claim has the claim's slug before its own key, in the table as in its id:
-    `ccsvi-causes-ms:cochrane-2019`.
+    `ccsvi-causes-ms:cochrane-2019`. What belongs to the `discussion` is about another record.
     """
 
     name: str
@@ -99,6 +100,12 @@ class RecordType:
     fields: Any
     key: tuple[str, ...]
     part: bool = False
+    discussion: bool = False
+
+    @property
+    def parameter(self) -> str:
+        """The name of its id in an address: not `comment`, which is the reason of a change."""
+        return "comment_id" if self.name == "comment" else self.name
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -110,9 +117,13 @@ class RecordType:
         return ":".join(body[name] for name in self.columns)
 
     def claim_of(self, body: Any) -> str | None:
-        """Return the slug of the claim that a record is, or is part of; None for other records."""
+        """Return the slug of the claim that a record is, or is part of, or that it is about such a
+        record of; None for other records.
+        """
         if self.part:
             return str(body["claim"])
+        if self.discussion:
+            return _claim_named(body["about"])
         return str(body["id"]) if self.name == "claim" else None
 
     def validated(self, fields: Row) -> Row:
@@ -146,6 +157,25 @@ class RecordType:
         return dict(zip(self.columns, values, strict=True))
 
 
+def split_name(name: str) -> tuple[RecordType, str]:
+    """Return the type and the id in a record's name, such as `source/doepp-2010`.
+
+    Raises `NotFound` if there is no such type.
+    """
+    kind, _, record_id = name.partition("/")
+    if kind not in RECORD_TYPES:
+        raise NotFound(f"'{kind}' is not a kind of record.")
+    return RECORD_TYPES[kind], record_id
+
+
+def _claim_named(name: str) -> str | None:
+    """Return the claim in the name of a claim or of a part of one, None for other records."""
+    kind, record_id = split_name(name)
+    if kind.part or kind.name == "claim":
+        return record_id.partition(":")[0]
+    return None
+
+
 def _plain(value: Any) -> Any:
     """Return an object, or a list of them, as it is stored."""
     if isinstance(value, list):
@@ -163,10 +193,15 @@ _IN_ORDER = (
     RecordType("relation", "relations", Relation, RelationIn, ("type", "target"), part=True),
     RecordType("evidence", "evidence", Evidence, EvidenceIn, ("key",), part=True),
     RecordType("assessment", "assessments", Assessment, AssessmentIn, ("key",), part=True),
+    RecordType("suggestion", "suggestions", Suggestion, SuggestionIn, ("id",), discussion=True),
+    RecordType("comment", "comments", Comment, CommentIn, ("id",), discussion=True),
 )
 RECORD_TYPES = {kind.name: kind for kind in _IN_ORDER}
+DISCUSSION_TYPES = tuple(kind for kind in _IN_ORDER if kind.discussion)
+# What a knowledge base is about; the rest is said of these records.
+CONTENT_TYPES = tuple(kind for kind in _IN_ORDER if not kind.discussion)
 # The types of records that may come from a collection.
-IN_COLLECTIONS = tuple(kind for kind in _IN_ORDER if kind.name != "collection")
+IN_COLLECTIONS = tuple(kind for kind in CONTENT_TYPES if kind.name != "collection")
 PART_TYPES = tuple(kind for kind in _IN_ORDER if kind.part)
 # The references by one field; those by lists follow.
 REFERENCES = (

@@ -28,7 +28,13 @@ from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
 from models.records.collection import Collection
-from models.records.record_types import RECORD_TYPES, RecordType, batches, record_bodies
+from models.records.record_types import (
+    DISCUSSION_TYPES,
+    RECORD_TYPES,
+    RecordType,
+    batches,
+    record_bodies,
+)
 from models.records.revision import (
     TOOK_BACK,
     Revision,
@@ -336,6 +342,7 @@ SECTIONS: Mapping[str, Section] = {
     "texts": partial(_texts, _OF_EXPORTED_SOURCES),
     "sources": partial(_all_accepted, RECORD_TYPES["source"]),
     "claims": _claims,
+    **{kind.plural: partial(_all_accepted, kind) for kind in DISCUSSION_TYPES},
     "retired": _retired,
     "revisions": _revisions,
 }

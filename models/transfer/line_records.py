@@ -18,7 +18,7 @@ from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
 from models.records.collection import CollectionOut
 from models.records.evidence import EvidenceOut
-from models.records.record_types import RECORD_TYPES, RecordType
+from models.records.record_types import DISCUSSION_TYPES, RECORD_TYPES, RecordType
 from models.records.relation import RelationOut
 from models.records.serializers import Row
 from models.records.source import SourceOut
@@ -36,6 +36,7 @@ OUTPUT_CLASSES: dict[str, Any] = {
     "relation": RelationOut,
     "evidence": EvidenceOut,
     "assessment": AssessmentOut,
+    **{kind.name: kind.fields for kind in DISCUSSION_TYPES},
 }
 
 

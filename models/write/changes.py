@@ -228,12 +228,12 @@ def put(
     Raises Pydantic's ValidationError if the body breaks a rule, unless it is said to be `valid`,
     that is validated just now and with every default in it.
     """
-    if not kind.part:
+    if kind.name in PUT_BY_TYPE:
         return PUT_BY_TYPE[kind.name](change, kind.fields.model_validate(body), action)
-    fields = {name: value for name, value in body.items() if name != "claim"}
+    own = {name: value for name, value in body.items() if name != "claim"}
     if not valid:
-        fields = kind.validated(fields)
-    body = {"claim": body["claim"], **fields}
+        own = kind.validated(own)
+    body = {"claim": body["claim"], **own} if kind.part else own
     if kind.name == "relation":
         _not_to_itself(body)
     return _put(change, kind, body, action)

@@ -1,7 +1,7 @@
 """Previews what accepting a proposal would change."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 from sqlmodel import Field
@@ -11,11 +11,15 @@ from models.core.rating_schemes import RATING_SCHEMES
 from models.core.types import Strict
 from models.projection import claim_loader
 from models.records.claim import Occurrence
-from models.records.record_types import RECORD_TYPES
+from models.records.record_types import RECORD_TYPES, RecordType, split_name
 from models.records.retired import STANDING
 from models.records.serializers import Row, table
 from models.status.explanation import Explanation, explain
-from models.write.review import find_visible
+from models.write.changes import Change, find_dependents
+from models.write.review import carry_out, find_visible
+
+# A source may stand under very many claims.
+MOST_CLAIMS_PREVIEWED = 20
 
 
 class PreviewWarning(Strict):
@@ -69,6 +73,56 @@ def preview(
     predicted = [] if line["relation_type"] else list(predictions_of(claim["id"]))
     explained = (explain(each, None, predictions=predicted) for each in (before, after))
     return next(explained), next(explained), warnings
+
+
+def preview_suggestion(
+    change: Change,
+    caller: Key,
+    suggestion_id: str,
+    predictions_of: Callable[[str], Iterable[Row]],
+) -> list[tuple[str, Explanation, Explanation | None]]:
+    """Carry a suggestion out, within a change that is taken back. Return the claims that rest on
+    its record, each with the explanation of its status before and after; None where it is gone.
+
+    Raises what accepting the suggestion would raise, but for who may accept it.
+    """
+    suggestion = find_visible(change.connection, caller, RECORD_TYPES["suggestion"], suggestion_id)
+    kind, record_id = split_name(suggestion["about"])
+    claims = _claims_resting_on(change.connection, kind, record_id)
+    predicted = {claim: list(predictions_of(claim)) for claim in claims}
+    before = _explained(change.connection, predicted)
+    carry_out(change, caller, suggestion)
+    after = _explained(change.connection, predicted)
+    return [(claim, explained, after.get(claim)) for claim, explained in before.items()]
+
+
+def _claims_resting_on(connection: Connection, kind: RecordType, record_id: str) -> list[str]:
+    if kind.part or kind.name == "claim":
+        return [record_id.partition(":")[0]]
+    dependents = find_dependents(
+        connection, kind, record_id, ("accepted",), limit=MOST_CLAIMS_PREVIEWED
+    )
+    found = {other_id.partition(":")[0] for other, other_id in dependents if other.part}
+    return sorted(found)
+
+
+def _explained(
+    connection: Connection, predicted: Mapping[str, Sequence[Row]]
+) -> dict[str, Explanation]:
+    """Return the explanation of each of these claims that is accepted. They are given with their
+    predictions.
+    """
+    return {
+        each.claim["id"]: explain(each, None, predictions=predicted[each.claim["id"]])
+        for each in claim_loader.load(connection, list(predicted))
+        if each.claim["state"] == "accepted"
+    }
+
+
+def status_differs(before: Explanation, after: Explanation) -> bool:
+    """Return whether status, rule or certainty differ."""
+    names = ("status", "status_rule", "certainty")
+    return any(getattr(before, name) != getattr(after, name) for name in names)
 
 
 def _pooled_works(row: Row) -> set[str]:

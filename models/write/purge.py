@@ -5,10 +5,10 @@ from sqlalchemy import Connection, select
 from models.access.api_keys import Key
 from models.core import vocabularies as v
 from models.core.errors import Conflict
-from models.records.record_types import RecordType
+from models.records.record_types import RecordType, read_record
 from models.records.retired import STANDING
 from models.records.serializers import table
-from models.write import changes
+from models.write import changes, suggestions
 from models.write.changes import Change
 from models.write.review import find_visible, require_comment, require_role
 
@@ -16,7 +16,8 @@ from models.write.review import find_visible, require_comment, require_role
 def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:
     """Delete the content of a record from everything that is stored; an admin's last resort.
 
-    The record must have been taken back before, and nothing may refer to it any more.
+    The record must have been taken back before, and nothing may refer to it any more. What was
+    said of it goes with it, since that quotes it.
     """
     require_role(caller, "admin", "purge a record")
     old = find_visible(change.connection, caller, kind, record_id)
@@ -32,6 +33,18 @@ def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None
             f"The {kind.name} '{record_id}' is still named by {names}; purge those first."
         )
     changes.purge(change, kind, record_id, old)
+    _purge_what_was_said(change, f"{kind.name}/{record_id}")
+
+
+def _purge_what_was_said(change: Change, about: str) -> None:
+    for kind, record_id in suggestions.all_about(change.connection, about):
+        body = read_record(change.connection, kind, record_id)
+        assert body is not None, "it was found by a query"
+        if body["state"] == "accepted":
+            body = {**body, "state": "retracted"}
+            changes.put(change, kind, body, "retract")
+        changes.purge(change, kind, record_id, body)
+        _purge_what_was_said(change, f"{kind.name}/{record_id}")
 
 
 def _merged_into(

@@ -17,6 +17,7 @@ from models.access.proposal_ownership import (
     proposed_by,
     proposed_records,
     proposers,
+    sees_what_is_said,
     visibility_condition,
 )
 from models.core import vocabularies as v
@@ -34,22 +35,26 @@ from models.core.errors import (
     listed_errors,
     validation_faults,
 )
+from models.core.merge_patch import merged
 from models.core.types import REVIEW_FIELDS, Strict, is_blank, is_slug
 from models.records.claim import ClaimTopic
 from models.records.record_types import (
+    CONTENT_TYPES,
     PART_TYPES,
     RECORD_TYPES,
     RecordType,
+    current_id,
     read_column,
     read_record,
     read_records,
     references_in,
+    split_name,
 )
 from models.records.retired import last_revision, missing_error
 from models.records.revision import PEOPLE_BEHIND, PUBLIC_STATES, Revision
 from models.records.serializers import Row, table
 from models.records.source import dates_in_future
-from models.write import changes, notices
+from models.write import changes, notices, suggestions
 from models.write.changes import Change
 
 revision = table(Revision)
@@ -244,6 +249,26 @@ def on_topic(slug: str) -> ColumnElement[bool]:
     return or_(revision.c.record == f"topic/{slug}", revision.c.claim.in_(under))
 
 
+def said_query(
+    connection: Connection,
+    caller: Key | None,
+    kind: RecordType,
+    *which: ColumnElement[bool],
+) -> tuple[Select[Any], list[ColumnElement[bool]]]:
+    """Return how to read the suggestions or the comments that the caller may see, of those rows
+    that meet these conditions.
+
+    The statement reads revisions with the proposer of their record; the conditions restrict it to
+    the last one of each record.
+    """
+    rows = table(kind.model)
+    conditions = [
+        revision.c.serial.in_(select(rows.c.revision).where(*which)),
+        sees_what_is_said(connection, caller, kind),
+    ]
+    return select(revision, proposed_by.label("proposed_by")), conditions
+
+
 def describe_proposal(connection: Connection, row: Any) -> RecordOut:
     """Return the proposal in a row of `pending_query`."""
     if row["state"] != "submitted":
@@ -338,16 +363,21 @@ def _type_of(record: Any) -> RecordType:
     raise InvalidRecord(detail, [fault])
 
 
-def judge(caller: Key, kind: RecordType, body: Row, most: int = MOST_FAULTS) -> Row:
+def judge(
+    caller: Key, kind: RecordType, body: Row, most: int = MOST_FAULTS, *, public: bool = False
+) -> Row:
     """Return a record to be proposed as it would be stored.
 
     This needs no database, so nobody waits for it. An assessment is itself a decision, so it is
-    stored as accepted. Raises `InvalidRecord` with at most so many faults.
+    stored as accepted. `public` says whether everybody may read at once what is said of a record.
+    Raises `InvalidRecord` with at most so many faults.
     """
     state = "submitted"
     if kind.name == "assessment":
         state = "accepted"
         require_role(caller, "curator", "record an assessment")
+    if kind.discussion:
+        body = {"id": suggestions.new_id(kind), **_as_sent(body), "public": public}
     review_fields = {
         "state": body.get("state", state),
         "replaced_by": body.get("replaced_by"),
@@ -355,7 +385,35 @@ def judge(caller: Key, kind: RecordType, body: Row, most: int = MOST_FAULTS) -> 
     body = validate_record(kind, {**body, **review_fields}, most)
     _refuse_future_dates(kind, body)
     _require_review_fields(body, {"state": state, "replaced_by": None})
+    if kind.name == "suggestion":
+        _judge_patch(body)
     return body
+
+
+def _as_sent(body: Row) -> Row:
+    """Return what is said of a record without what only the server sets."""
+    hidden = suggestions.SET_BY_SERVER
+    return {name: value for name, value in body.items() if name not in hidden}
+
+
+def _judge_patch(suggestion: Row) -> None:
+    """Judge the form of what a suggestion changes, and whether it may change it."""
+    kind, _ = split_name(suggestion["about"])
+    if kind not in CONTENT_TYPES:
+        detail = f"Suggest changes of what is accepted, such as evidence; not of a {kind.name}."
+        raise InvalidRecord(detail, [Fault(at="about", code="unknown_term", detail=detail)])
+    patch = suggestion["patch"]
+    if (suggestion["action"] == "change") != bool(patch):
+        detail = "A change has a patch, which names the fields to change; a retraction has none."
+        raise InvalidRecord(detail, [Fault(at="patch", code="bad_patch", detail=detail)])
+    fixed = [name for name in patch if name in (*kind.columns, *REVIEW_FIELDS)]
+    if fixed:
+        detail = f"'{fixed[0]}' cannot be changed."
+        raise InvalidRecord(
+            detail, [Fault(at=f"patch/{fixed[0]}", code="fixed_field", detail=detail)]
+        )
+    with suggestions.located_in_patch():
+        judge_version(kind, merged({}, patch))
 
 
 def judge_version(kind: RecordType, body: Row) -> None:
@@ -398,12 +456,61 @@ def propose(change: Change, caller: Key, kind: RecordType, body: Row) -> str:
     `InvalidRecord` with every fault.
     """
     _require_visible_references(change, caller, kind, body)
+    if kind.discussion:
+        body = _with_what_it_is_about(change, caller, kind, body)
     record_id = kind.id_of(body)
     old = changes.cached_record(change, kind, record_id)
     if old is not None and not _may_propose_again(change, caller, kind, record_id, old):
         raise _already_exists(change, caller, kind, record_id, old)
     changes.put(change, kind, body, "create", valid=True)
     return record_id
+
+
+def _with_what_it_is_about(change: Change, caller: Key, kind: RecordType, body: Row) -> Row:
+    """Return a suggestion or a comment with what follows from the record that it is about.
+
+    Raises `NotFound` where the caller may not see that record, `Conflict` where nothing can be
+    suggested of it, and `InvalidRecord` where the suggestion would change nothing, or to something
+    that is no record.
+    """
+    about, about_id = split_name(body["about"])
+    current = find_visible(change.connection, caller, about, about_id)
+    body = {**body, "addressee": suggestions.addressee_of(change.connection, body["about"])}
+    if kind.name != "suggestion":
+        return body
+    suggestions.accepted_target(change, body)
+    if body["source"] is not None:
+        find_visible(change.connection, caller, RECORD_TYPES["source"], body["source"])
+    patch: Row = {}
+    if body["action"] == "change":
+        with suggestions.located_in_patch():
+            version = validate_record(about, {**current, **merged(current, body["patch"])})
+            _require_visible_references(change, caller, about, version)
+        patch = {name: value for name, value in version.items() if value != current[name]}
+        suggestions.require_difference(patch)
+    return {
+        **body,
+        "patch": patch,
+        "before": {name: current[name] for name in patch},
+        "based_on": suggestions.last_own_change(change.connection, body["about"]),
+        "taken": None,
+    }
+
+
+def carry_over(change: Change, caller: Key, record_id: str) -> None:
+    """Base a suggestion on its record as it is now, or on the one that this was merged into.
+
+    Allowed for its proposer and for curators. Raises `Conflict` where it is decided already.
+    """
+    kind = RECORD_TYPES["suggestion"]
+    old = find_visible(change.connection, caller, kind, record_id)
+    if not is_own_proposal(change.connection, caller, kind, record_id):
+        require_role(caller, "curator", "carry over what another person suggested")
+    _require_state(kind, record_id, old, "submitted", "carried over")
+    about, about_id = split_name(old["about"])
+    name = f"{about.name}/{current_id(change.connection, about, about_id)}"
+    body = _with_what_it_is_about(change, caller, kind, {**old, "about": name})
+    changes.put(change, kind, body, valid=True)
 
 
 def _may_propose_again(
@@ -438,16 +545,22 @@ def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body:
             raise Forbidden(
                 "Only its proposer changes a proposal; reject it and say what should change."
             )
-    elif old["state"] == "accepted":
+    elif old["state"] == "accepted" and not kind.discussion:
         require_role(caller, "curator", "change what is accepted")
         require_second_person(change, caller, [(kind, record_id)], "change")
     else:
         raise Conflict(f"The {kind.name} '{record_id}' is {old['state']}; it cannot be changed.")
     review_fields = {name: old[name] for name in REVIEW_FIELDS}
+    if kind.discussion:
+        body = {**_as_sent(body), "public": old["public"]}
     body = validate_record(kind, {**review_fields, **body})
     require_same_key(kind, record_id, body)
     _require_review_fields(body, review_fields)
     _require_visible_references(change, caller, kind, body)
+    if kind.name == "suggestion":
+        _judge_patch(body)
+    if kind.discussion:
+        body = _with_what_it_is_about(change, caller, kind, body)
     return changes.put(change, kind, body, valid=True)
 
 
@@ -466,33 +579,81 @@ def decide(
     record_id: str,
     action: str,
     replaced_by: str | None = None,
+    fields: Sequence[str] | None = None,
 ) -> None:
     """Accept, reject, withdraw or retract a record.
 
     Proposals that refer to a record that is no longer accepted are closed, and a retracted claim's
     accepted parts are retracted with it. What an accepted notice announces is marked on the source
-    that it is about.
+    that it is about, and what an accepted suggestion changes is changed: all of it, or the given
+    `fields`.
     """
     decision = DECISIONS[action]
     old = find_visible(change.connection, caller, kind, record_id)
     _require_decider(change, caller, decision, kind, record_id)
-    if old["state"] != decision.before:
-        raise Conflict(
-            f"The {kind.name} '{record_id}' is {old['state']};"
-            f" only a {decision.before} one can be {decision.after}."
-        )
+    _require_state(kind, record_id, old, decision.before, decision.after)
     if decision.needs_comment:
         require_comment(change, action)
     if replaced_by is not None:
         _require_replacement(change, kind, record_id, replaced_by)
+    if kind.name == "suggestion" and decision.after == "accepted":
+        old = carry_out(change, caller, old, fields)
+    elif fields is not None:
+        detail = "Only a suggestion is accepted field by field."
+        raise InvalidRecord(detail, [Fault(at="fields", code="bad_combination", detail=detail)])
+    _set_state(change, caller, decision, kind, {**old, "replaced_by": replaced_by})
+
+
+def _require_state(kind: RecordType, record_id: str, body: Row, state: str, to_be: str) -> None:
+    if body["state"] != state:
+        raise Conflict(
+            f"The {kind.name} '{record_id}' is {body['state']}; only a {state} one can be {to_be}."
+        )
+
+
+def _set_state(change: Change, caller: Key, decision: Decision, kind: RecordType, old: Row) -> None:
+    """Store what was decided on a record, and what follows from it for others."""
+    record_id = kind.id_of(old)
     if decision.after != "accepted":
         close_dependent_proposals(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
         _retract_parts(change, caller, record_id)
-    decided = {**old, "state": decision.after, "replaced_by": replaced_by}
-    changes.put(change, kind, decided, action)
+    decided = {**old, "state": decision.after}
+    changes.put(change, kind, decided, decision.action)
     if kind.name == "source" and decision.after == "accepted":
         notices.mark_what_is_announced(change, decided)
+
+
+def carry_out(
+    change: Change, caller: Key, suggestion: Row, fields: Sequence[str] | None = None
+) -> Row:
+    """Do to a record what a suggestion says; return the suggestion with the fields that were taken.
+
+    Two people stand behind it, who suggests and who accepts, so that the caller may have proposed
+    the record. Raises `Conflict` where somebody changed since what is to be changed.
+    """
+    kind, current = suggestions.accepted_target(change, suggestion)
+    names = suggestions.chosen_fields(suggestion, fields)
+    own_comment, change.comment = change.comment, _reason(change.connection, suggestion)
+    change.behind[suggestion["about"]] = change.behind.get(f"suggestion/{suggestion['id']}")
+    if suggestion["action"] == "retract":
+        suggestions.require_unchanged(change.connection, suggestion)
+        _set_state(change, caller, DECISIONS["retract"], kind, current)
+    else:
+        suggestions.require_up_to_date(suggestion, current, names)
+        version = {**current, **{name: suggestion["patch"][name] for name in names}}
+        body = validate_record(kind, version)
+        _require_visible_references(change, caller, kind, body)
+        changes.put(change, kind, body, valid=True)
+    change.comment = own_comment
+    return {**suggestion, "taken": names}
+
+
+def _reason(connection: Connection, suggestion: Row) -> str:
+    """Return the reason of a change that was suggested, with who suggested it."""
+    kind = RECORD_TYPES["suggestion"]
+    name = next(iter(proposers(connection, kind, suggestion["id"])), "somebody")
+    return f"{suggestion['reason']} (suggested by {name}: suggestion/{suggestion['id']})"
 
 
 def _require_decider(
@@ -526,13 +687,21 @@ def close_dependent_proposals(
     )
     for other, other_id in dependents:
         close_dependent_proposals(change, caller, other, other_id)
-        body = read_record(change.connection, other, other_id)
-        # The recursion may have closed it already.
-        if body is not None and body["state"] == "submitted":
-            own = is_own_proposal(change.connection, caller, other, other_id)
-            action = "withdraw" if own else "reject"
-            change.behind[f"{other.name}/{other_id}"] = None if own else "two_people"
-            changes.put(change, other, {**body, "state": DECISIONS[action].after}, action)
+        _close(change, caller, other, other_id)
+    suggestion = RECORD_TYPES["suggestion"]
+    for waiting in suggestions.waiting_about(change.connection, f"{kind.name}/{record_id}"):
+        _close(change, caller, suggestion, waiting)
+
+
+def _close(change: Change, caller: Key, kind: RecordType, record_id: str) -> None:
+    body = read_record(change.connection, kind, record_id)
+    # The recursion may have closed it already.
+    if body is None or body["state"] != "submitted":
+        return
+    own = is_own_proposal(change.connection, caller, kind, record_id)
+    action = "withdraw" if own else "reject"
+    change.behind[f"{kind.name}/{record_id}"] = None if own else "two_people"
+    changes.put(change, kind, {**body, "state": DECISIONS[action].after}, action)
 
 
 def parts_of_claim(

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, select
 
 from models.access.api_keys import RESERVED_NAMES, Key
 from models.core.errors import Conflict, NotFound
-from models.records.record_types import RECORD_TYPES, RecordType, read_record
+from models.records.record_types import RecordType, read_record, split_name
 from models.records.recorded_body import with_current_fields
 from models.records.retired import STANDING
 from models.records.revision import Revision, latest_revision
@@ -55,7 +55,7 @@ def _steps_of_change(connection: Connection, serial: int) -> tuple[int, list[Row
 
 def _restore(change: Change, caller: Key, name: str, old: Row | None, action: str) -> None:
     """Store a record as it was before an action, or take it back if it did not exist."""
-    kind, record_id = _type_and_id(name)
+    kind, record_id = split_name(name)
     if old is None:
         current = read_record(change.connection, kind, record_id)
         assert current is not None, "undoing what was purged has been refused"
@@ -74,12 +74,6 @@ def _restore(change: Change, caller: Key, name: str, old: Row | None, action: st
         raise Conflict(
             f"{name} was, before the change, what a rule forbids today: {message}"
         ) from None
-
-
-def _type_and_id(name: str) -> tuple[RecordType, str]:
-    """Split a record's name, such as `source/doepp-2010`."""
-    kind, _, record_id = name.partition("/")
-    return RECORD_TYPES[kind], record_id
 
 
 def _body_before(connection: Connection, name: str, change_number: int) -> Row | None:
@@ -105,7 +99,7 @@ def _without_change(connection: Connection, number: int, step: Row) -> Row | Non
     if later is None:
         return before
     since = f"{step['record']} was changed since, by revision {later['serial']}"
-    kind, record_id = _type_and_id(step["record"])
+    kind, record_id = split_name(step["record"])
     current, after = read_record(connection, kind, record_id), step["body"]
     if before is None or current is None or before["state"] != after["state"]:
         raise Conflict(f"{since}; undo that first.")
@@ -146,5 +140,5 @@ def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
                 f"{step['record']} was only proposed, or withdrawn, by this change:"
                 " that is its proposer's affair."
             )
-    records = [_type_and_id(step["record"]) for step in steps]
+    records = [split_name(step["record"]) for step in steps]
     require_second_person(change, caller, records, "undo what was done to")

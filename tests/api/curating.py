@@ -57,6 +57,8 @@ PATCHES: dict[str, dict[str, Any]] = {
     "relation": {"note": "Changed"},
     "evidence": {"finding": "Changed."},
     "assessment": {"rationale": "Changed."},
+    "suggestion": {"reason": "Changed."},
+    "comment": {"text": "Changed."},
 }
 # In If-Match: the tag of what is stored when it is asked, whoever asks.
 NOW = "now"
@@ -90,6 +92,14 @@ def a_record(kind: str, key: str, **more: Any) -> dict[str, Any]:
         "relation": {"type": "comments_on", "target": key},
         "evidence": {**LINE, "key": key},
         "assessment": {**ASSESSMENT, "key": key},
+        "suggestion": {
+            "id": key,
+            "about": "source/doepp-2010",
+            "action": "change",
+            "patch": {"note": f"Noted by {key}."},
+            "reason": "It says so.",
+        },
+        "comment": {"id": key, "about": "source/doepp-2010", "text": "Is this the right year?"},
     }
     return {**bodies[kind], **more}
 
@@ -132,7 +142,7 @@ class Desk:
         """
         parts = path.partition("?")[0].removeprefix("/v1/").removeprefix("records/").split("/", 1)
         (kind,) = (kind for kind in RECORD_TYPES.values() if parts[0] in (kind.name, kind.plural))
-        record = re.sub(":(accept|reject|purge|merge)$", "", parts[1])
+        record = re.sub(":(accept|reject|purge|merge|carry_over)$", "", parts[1])
         with self.store.database.read() as connection:
             body = (
                 read_record(connection, kind, record)

@@ -68,6 +68,10 @@ CURATING_EXAMPLES = {
     "decide_reviews": ("POST", "/v1/reviews:decide"),
     "preview_new_evidence": ("POST", "/v1/claims/ccsvi-causes-ms/evidence:preview"),
     "import_sources": ("POST", "/v1/sources:import"),
+    "list_suggestions": ("GET", "/v1/suggestions"),
+    "get_suggestion": ("GET", "/v1/suggestions/read-again"),
+    "preview_suggestion": ("POST", "/v1/suggestions/read-again:preview"),
+    "list_comments": ("GET", "/v1/comments"),
 }
 # The body of a request that has one.
 BODIES = {

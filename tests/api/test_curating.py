@@ -8,6 +8,7 @@ import pytest
 from api.http.openapi import FOLDER, example
 from tests.api.curating import ASSESSMENT, CLAIM, EVIDENCE, LINE, Desk
 from tests.api.examples import BODIES, CURATING_EXAMPLES
+from tests.api.write_examples import WRITES
 
 CIVIC = {
     "name": "CIViC",
@@ -26,6 +27,8 @@ def test_an_example_is_what_the_api_answers(
     desk.must(201, "anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
     desk.must(201, "ben", "POST", f"/v1/claims/{CLAIM}/assessments", ASSESSMENT)
     desk.accepted("collection", "civic", **CIVIC)
+    for name in ("create_suggestion", "create_comment"):
+        desk.must(201, "anna", "POST", f"/v1/{name[7:]}s", WRITES[name].body)
     method, path = CURATING_EXAMPLES[operation]
     body = BODIES.get(operation)
     created = 201 if operation == "import_sources" else 200

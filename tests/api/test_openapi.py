@@ -29,6 +29,7 @@ TELLING = {
     "create",
     "replace",
     "change",
+    "carry",
     "delete",
     "accept",
     "reject",
@@ -83,6 +84,7 @@ def test_each_operation_has_an_example_and_declares_its_errors(client: TestClien
         "export",
     }  # And what else is not JSON.
     telling = {name for name in operations if name.partition("_")[0] in TELLING} - set(KEY_EXAMPLES)
+    telling.add("get_comment")
     assert (
         set(operations)
         == set(EXAMPLES) | set(KEY_EXAMPLES) | set(CURATING_EXAMPLES) | pictures | telling

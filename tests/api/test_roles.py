@@ -18,7 +18,7 @@ from sqlalchemy import update
 from models.access import api_keys
 from models.access.api_keys import ApiKey
 from models.core import vocabularies as v
-from models.records.record_types import RECORD_TYPES
+from models.records.record_types import CONTENT_TYPES, DISCUSSION_TYPES, RECORD_TYPES
 from models.records.serializers import table
 from tests.api.curating import ASSESSMENT, CLAIM, PATCHES, PEOPLE, Desk, a_record, at_desk, native
 from tests.api.examples import BODIES, EXAMPLES
@@ -36,9 +36,15 @@ PROPOSER = "         401  200  404  200  403     403    401 401 401"
 OF_PROPOSAL = "      401  200  404  200  200     200    401 401 401"
 CONTRIBUTORS = "     401  200  200  200  200     200    401 401 401"
 CURATORS = "         401  403  403  200  200     200    401 401 401"
+# What is said of a record stays as it was accepted.
+FINAL = "            401  409  409  409  409     409    401 401 401"
 NOT_ONES_OWN = "     401  403  403  403  200     200    401 401 401"
 ADMINS = "           401  403  403  403  403     200    401 401 401"
 ADMINS_CREATE = "    401  403  403  403  403     201    401 401 401"
+
+# Nobody else learns that it is there.
+OF_PROPOSAL_READ = " 404  200  404  200  200     200    401 401 401"
+CONTENT = [kind.name for kind in CONTENT_TYPES if kind.name != "assessment"]
 
 SHOWN_TO_ALL = (
     *(
@@ -89,7 +95,7 @@ SHOWN_TO_ALL = (
 )
 MORE_WITH_A_KEY = (
     *("list_claims", "get_claim", "list_claim_evidence", "list_evidence", "list_sources"),
-    *("get_revision", "list_changes"),
+    *("get_revision", "list_changes", "list_suggestions", "list_comments"),
 )
 # Every operation with the states in which its record is tried.
 TABLE: dict[str, dict[str, str]] = {
@@ -120,14 +126,23 @@ TABLE: dict[str, dict[str, str]] = {
     **{
         f"{verb}_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
         for verb in ("replace", "change")
-        for kind in RECORD_TYPES
-        if kind != "assessment"
+        for kind in CONTENT
     },
     **{
-        f"delete_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
-        for kind in RECORD_TYPES
-        if kind != "assessment"
+        f"{verb}_{kind.name}": {"submitted": PROPOSER, "accepted": FINAL}
+        for verb in ("replace", "change")
+        for kind in DISCUSSION_TYPES
     },
+    **{f"create_{kind.name}": {"": CREATE} for kind in DISCUSSION_TYPES},
+    **{
+        f"delete_{kind.name}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN}
+        for kind in DISCUSSION_TYPES
+    },
+    "get_suggestion": {"submitted": OF_PROPOSAL_READ},
+    "get_comment": {"submitted": OF_PROPOSAL_READ},
+    "carry_over_suggestion": {"submitted": OF_PROPOSAL},
+    "preview_suggestion": {"submitted": OF_PROPOSAL},
+    **{f"delete_{kind}": {"submitted": PROPOSER, "accepted": NOT_ONES_OWN} for kind in CONTENT},
     # A decision itself: accepted at once, so it is nobody's proposal.
     **{f"{verb}_assessment": {"accepted": CURATORS} for verb in ("replace", "change", "delete")},
     "preview_evidence": {"submitted": OF_PROPOSAL, "accepted": CONTRIBUTORS},
@@ -157,6 +172,8 @@ READS = {
     "list_collections": "/v1/collections",
     "get_collection": "/v1/collections/civic",
     "list_reviews": "/v1/reviews",
+    "list_suggestions": "/v1/suggestions",
+    "list_comments": "/v1/comments",
 }
 # Method, path, body, and the record whose tag goes with it.
 Asked = tuple[str, str, Any, str | None]
@@ -336,6 +353,15 @@ def _a_key(method: str) -> Callable[[Bureau, str, str], Asked]:
     return a_key
 
 
+def _suggestion(method: str, ending: str = "") -> Callable[[Bureau, str, str], Asked]:
+    def suggestion(bureau: Bureau, state: str, by: str) -> Asked:
+        record = bureau.record("suggestion", state, by)
+        about = f"suggestion/{record}" if ending == ":carry_over" else None
+        return method, f"/v1/suggestions/{record}{ending}", None, about
+
+    return suggestion
+
+
 def _text(method: str) -> Callable[[Bureau, str, str], Asked]:
     def text(bureau: Bureau, state: str, by: str) -> Asked:
         record = bureau.record("source", state, by)
@@ -378,6 +404,13 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     ),
     "get_own_key": lambda _bureau, _state, _by: ("GET", "/v1/key", None, None),
     "get_record": _reading,
+    "get_suggestion": _suggestion("GET"),
+    "get_comment": lambda bureau, state, by: (
+        *("GET", f"/v1/comments/{bureau.record('comment', state, by)}"),
+        *(None, None),
+    ),
+    "carry_over_suggestion": _suggestion("POST", ":carry_over"),
+    "preview_suggestion": _suggestion("POST", ":preview"),
     # It has no end, so it is asked for its head.
     "stream_changes": lambda _bureau, _state, _by: ("HEAD", "/v1/changes/stream", None, None),
     "get_key": _a_key("GET"),

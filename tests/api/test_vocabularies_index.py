@@ -42,6 +42,8 @@ VOCABULARIES = [
         "review-states",
         "review-modes",
         "record-kinds",
+        "suggested-actions",
+        "flags",
         "actions",
         "roles",
         "status-rules",

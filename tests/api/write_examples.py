@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.core.types import REVIEW_FIELDS
+from models.records.record_types import RECORD_TYPES
+from models.write.suggestions import SET_BY_SERVER
 from tests.api.curating import ASSESSMENT, CLAIM, Desk
 from tests.api.examples import BODIES
 from tests.databases import SEEDED as SEEDED_RECORDS
@@ -73,9 +75,16 @@ NEW = {
     "relation": f"{CLAIM}:comments_on:ccsvi-is-vein-narrowing",
     "evidence": f"{CLAIM}:doe-2026",
     "assessment": f"{CLAIM}:example",
+    "suggestion": "read-again",
+    "comment": "which-year",
 }
-# What the address says already, and what a review sets.
-LEFT_OUT = ("claim", *REVIEW_FIELDS)
+# What is changed in a suggestion and in a comment, while they wait.
+SAID = {
+    "suggestion": {"reason": "That figure and its legend say it."},
+    "comment": {"text": "Is 2010 the year of the print?"},
+}
+# What the address says already, and what the server or a review sets.
+LEFT_OUT = ("claim", *REVIEW_FIELDS, *SET_BY_SERVER)
 OF_CLAIM = {"claim": CLAIM}
 
 
@@ -118,6 +127,33 @@ WRITES: dict[str, Write] = {
     "create_evidence": Write(OF_CLAIM, LINE),
     "preview_new_evidence": Write(OF_CLAIM, LINE),
     "create_assessment": Write(OF_CLAIM, ASSESSMENT),
+    "create_suggestion": Write(
+        body={
+            "id": "read-again",
+            "about": "evidence/swelling-from-slow-venous-flow:zamboni-2006",
+            "action": "change",
+            "patch": {"locator": "Figure 2"},
+            "reason": "That figure says it.",
+        }
+    ),
+    "create_comment": Write(
+        body={
+            "id": "which-year",
+            "about": "source/doepp-2010",
+            "text": "Is the year that of the print?",
+            "flag": "incomplete",
+        }
+    ),
+    "carry_over_suggestion": Write({"suggestion": "read-again"}, before=made("suggestion")),
+    "preview_suggestion": Write({"suggestion": "read-again"}, before=made("suggestion")),
+    **{
+        f"replace_{kind}": Write({RECORD_TYPES[kind].parameter: NEW[kind]}, change, made(kind))
+        for kind, change in SAID.items()
+    },
+    **{
+        f"change_{kind}": Write({RECORD_TYPES[kind].parameter: NEW[kind]}, change, made(kind))
+        for kind, change in SAID.items()
+    },
     **{f"replace_{kind}": Write({kind: name}, change) for kind, (name, change) in SEEDED.items()},
     **{f"change_{kind}": Write({kind: name}, change) for kind, (name, change) in SEEDED.items()},
     "replace_collection": Write(
@@ -130,7 +166,9 @@ WRITES: dict[str, Write] = {
     ),
     # One's own proposal, which is withdrawn.
     **{
-        f"delete_{kind}": Write({kind: name, "comment": "A mistake."}, before=made(kind))
+        f"delete_{kind}": Write(
+            {RECORD_TYPES[kind].parameter: name, "comment": "A mistake."}, before=made(kind)
+        )
         for kind, name in NEW.items()
     },
     # A decision on an assessment is the curator's own, which stands at once.
@@ -212,9 +250,9 @@ def shown(desk: Desk, document: dict[str, Any], operation: str) -> dict[str, Any
     if "record" in parameters:
         record = desk.record(parameters["kind"], parameters["record"])
     elif "If-Match" in names:
-        kind = kind.removesuffix("_text")
-        record = desk.record(kind, parameters[kind])
-    if verb == "replace" and kind in SEEDED and operation != "replace_source_text":
+        kind = kind.removesuffix("_text").removeprefix("over_")
+        record = desk.record(kind, parameters[RECORD_TYPES[kind].parameter])
+    if verb == "replace" and kind in (*SEEDED, *SAID) and operation != "replace_source_text":
         stored = {name: value for name, value in record["record"].items() if value}
         body = {name: stored[name] for name in stored if name not in LEFT_OUT} | body
     if "If-Match" in names:

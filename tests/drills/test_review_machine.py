@@ -9,12 +9,14 @@ follows from it, is told in plain Python beside the code.
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from pydantic_core import to_json
 from sqlalchemy import select
 
 from models.access.api_keys import Key, KeyIn, create_key
@@ -26,6 +28,9 @@ from models.records.record_types import RECORD_TYPES, references_in
 from models.records.serializers import Row, table
 from models.status import rules
 from models.status.body_of_evidence import Line
+from models.transfer.changed_here import LOADERS
+from models.transfer.jsonl_reader import open_input
+from models.transfer.load import load
 from models.write import changes, review
 from models.write import merge as merging
 from models.write import undo as undo_module
@@ -51,7 +56,11 @@ WORDS = {
     "relation": "note",
     "evidence": "finding",
     "assessment": "rationale",
+    "suggestion": "reason",
+    "comment": "text",
 }
+# What is suggested of, and commented on.
+TARGETS = ("evidence", "evidence", "claim", "source")
 SLUGS = {
     "collection": ("v", "w"),
     "topic": ("p", "q"),
@@ -101,6 +110,10 @@ def a_body(pick: Callable[..., Any], kind: str, words: str) -> Row:
         ]
     if kind == "claim":
         body["topics"] = sorted({pick("topic") for _ in range(pick(st.integers(0, 2)))})
+    if kind in ("source", "claim"):
+        body["note"] = pick(st.sampled_from((None, "11", "12")))
+    if RECORD_TYPES[kind].discussion:
+        body |= _about(pick, kind)
     if kind == "relation":
         body |= {"type": pick(st.sampled_from(TIES)), "target": pick("claim")}
     if kind == "evidence":
@@ -110,6 +123,18 @@ def a_body(pick: Callable[..., Any], kind: str, words: str) -> Row:
         if tie := pick("relation"):
             body["claim"], body["relation_type"], body["relation_target"] = tie.split(":")
     return body
+
+
+def _about(pick: Callable[..., Any], kind: str) -> Row:
+    """Return what a suggestion or a comment is about, and what it suggests."""
+    target = pick(st.sampled_from(TARGETS))
+    about = {"about": f"{target}/{pick(target)}"}
+    if kind == "comment":
+        return about
+    if pick(st.booleans()):
+        return {**about, "action": "retract", "patch": {}}
+    patch = pick(sides) if target == "evidence" else {"note": pick(twins)}
+    return {**about, "action": "change", "patch": patch}
 
 
 def person(name: str) -> str:
@@ -238,6 +263,9 @@ class Reviewing(RuleBasedStateMachine):
                 self.records[f"{to.name}/{each}"]["state"] == "accepted"
                 for _, to, each in references_in(RECORD_TYPES[kind], body)
             )
+        if (kind, action) == ("suggestion", "accept") and may:
+            self.accept_suggestion(who, body)
+            return
         if action == "retract":
             may &= all(
                 # A claim takes its parts along.
@@ -252,6 +280,39 @@ class Reviewing(RuleBasedStateMachine):
             lambda change, key: review.decide(change, key, RECORD_TYPES[kind], record, action),
             may,
         )
+
+    def accept_suggestion(self, who: str, suggestion: Row, some: int = 3) -> None:
+        """Accept what another person suggested: so many of its fields."""
+        about, before = suggestion["about"], dict(self.records)
+        fields = list(suggestion["patch"])[:some]
+        named = fields if 0 < len(fields) < len(suggestion["patch"]) else None
+        target = before[about]
+        stands = target["state"] == "accepted" and all(
+            target[name] in (suggestion["before"][name], suggestion["patch"][name])
+            for name in fields
+        )
+
+        def taking(change: Change, key: Key) -> bool:
+            kind = RECORD_TYPES["suggestion"]
+            review.decide(change, key, kind, suggestion["id"], "accept", fields=named)
+            return True
+
+        done = self.attempt(
+            who,
+            "accept a part" if named else "accept a suggestion",
+            taking,
+            # Whether it may be retracted is a matter of what rests on it.
+            None if stands and suggestion["action"] == "retract" else stands,
+        )
+        if done is None:
+            return
+        now = self.records
+        assert now[f"suggestion/{suggestion['id']}"]["taken"] == fields
+        if suggestion["action"] == "retract":
+            assert now[about]["state"] == "retracted"
+        else:
+            changed = {name: suggestion["patch"][name] for name in fields}
+            assert now[about] == {**target, **changed}
 
     def resting_on(self, name: str) -> list[tuple[str, Row]]:
         """Return what is accepted and refers to a record."""
@@ -302,6 +363,56 @@ class Reviewing(RuleBasedStateMachine):
     def propose_a_tie(self, data: st.DataObject, who: str, twin: str, by: str | None) -> None:
         self.propose(data, who, "relation", twin, by)
 
+    @rule(data=st.data(), who=people, twin=twins, by=curators, some=st.integers(1, 2))
+    def suggest(self, data: st.DataObject, who: str, twin: str, by: str, some: int) -> None:
+        """Suggest something, and let a curator take some of it."""
+        known = set(self.records)
+        self.propose(data, who, "suggestion", twin, None)
+        for name in set(self.records) - known:
+            if person(who) != person(by):
+                self.accept_suggestion(by, self.records[name], some)
+
+    @rule(data=st.data(), who=deciders)
+    def carry_over(self, data: st.DataObject, who: str) -> None:
+        waiting = [
+            body["id"]
+            for name, body in self.records.items()
+            if name.startswith("suggestion/") and body["state"] == "submitted"
+        ]
+        if waiting:
+            record = data.draw(st.sampled_from(waiting))
+            self.attempt(
+                who, "carry over", lambda change, key: review.carry_over(change, key, record)
+            )
+
+    @rule(data=st.data(), twin=twins, overwrite=st.booleans())
+    def import_again(self, data: st.DataObject, twin: str, overwrite: bool) -> None:
+        """Load what there was at first once more, in other words."""
+        some = data.draw(st.sets(st.sampled_from(FIRST), min_size=1))
+        lines = b"".join(
+            to_json({**a_record(kind, slug), WORDS[kind]: f"By nobody, {twin}.", "record": kind})
+            + b"\n"
+            for kind, slug in FIRST
+            if (kind, slug) in some
+        )
+        before = self.records
+        try:
+            with open_input(BytesIO(lines)) as opened:
+                load(self.database, opened, report=lambda _: None, overwrite=overwrite)
+        except ClaimbaseError:
+            self.tally["import refused"] += 1
+            assert self.dump() == self.stored
+            return
+        self.tally["import"] += 1
+        decided = {
+            row["record"]
+            for row in self.revisions
+            if row["actor"] not in LOADERS and row["action"] != "derive"
+        }
+        self.look("import")
+        left = [name for name in decided if before.get(name) != self.records[name]]
+        assert overwrite or not left, f"an import changed {left}"
+
     @rule(
         data=st.data(),
         who=deciders,
@@ -338,14 +449,20 @@ class Reviewing(RuleBasedStateMachine):
         who=deciders,
         kind=st.sampled_from(("claim", "claim", "source")),
         pair=st.permutations(range(3)),
+        take=st.sampled_from(((), ("note",))),
     )
-    def merge(self, who: str, kind: str, pair: list[int]) -> None:
+    def merge(self, who: str, kind: str, pair: list[int], take: tuple[str, ...]) -> None:
         old, into = (SLUGS[kind][place] for place in pair[:2])
-        self.attempt(
+        before = self.records
+        merged = self.attempt(
             who,
             f"merge {kind}",
-            lambda change, key: merging.merge(change, key, RECORD_TYPES[kind], old, into),
+            lambda change, key: merging.merge(change, key, RECORD_TYPES[kind], old, into, take),
         )
+        if merged is not None:
+            notes = [before[f"{kind}/{each}"]["note"] for each in (into, old)]
+            first, other = reversed(notes) if take else notes
+            assert self.records[f"{kind}/{into}"]["note"] == (first or other)
 
     @rule(data=st.data(), who=deciders)
     def undo(self, data: st.DataObject, who: str) -> None:
@@ -383,7 +500,13 @@ class Reviewing(RuleBasedStateMachine):
                     for each in (was, body)
                     if each is not None and each["state"] == "accepted"
                 }
-                assert person(who) not in owners, (
+                suggested = any(
+                    each["kind"] == "suggestion"
+                    and each["action"] == "accept"
+                    and (each["body"]["about"] == row["record"] or row["action"] != "update")
+                    for each in new
+                )
+                assert person(who) not in owners or suggested, (
                     f"{who} decided ({row['action']}) on their own {row['record']}"
                 )
         if not seen:
@@ -454,6 +577,10 @@ DEEDS = (
     "accept",
     "change",
     "undo",
+    "accept a suggestion",
+    "accept a part",
+    "carry over",
+    "import",
     "reject",
     "withdraw",
     "retract",

@@ -53,6 +53,8 @@ def test_an_export_loads_in_its_order_and_holds_each_record_once(seeded: Store) 
         "texts": 0,
         "sources": SEEDED_SOURCES,
         "claims": SEEDED_CLAIMS,
+        "suggestions": 0,
+        "comments": 0,
         "retired": 0,
         "revisions": SEEDED,
     }
@@ -211,6 +213,8 @@ def test_the_same_state_makes_the_same_release_and_none_is_altered(
         "texts.jsonl",
         "sources.jsonl",
         "claims.jsonl",
+        "suggestions.jsonl",
+        "comments.jsonl",
         "retired.jsonl",
         "revisions.jsonl",
         "manifest.json",

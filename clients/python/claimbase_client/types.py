@@ -626,6 +626,8 @@ RecordKind: TypeAlias = Literal[
     "evidence",
     "relation",
     "assessment",
+    "suggestion",
+    "comment",
 ]
 """
 What a revision is a revision of.

@@ -33,4 +33,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in OF_KEYS:
         op.drop_column("api_key", name)
-    op.drop_column("revision", "review")
+    with op.batch_alter_table("revision") as batch:
+        batch.drop_constraint(op.f("ck_revision_review"), type_="check")
+        batch.drop_column("review")
