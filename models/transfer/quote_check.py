@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -253,8 +254,9 @@ def check_quote(text: str, quote: Quote, folded: Callable[[], Folded] | None = N
     """Return whether a quote is in a text at its offsets (`exact`), clearly elsewhere (`moved`), …
 
     A quote without offsets is `exact` if it is in one place. What is there but for blanks, line
-    breaks, hyphens and marks is `typographic`, wherever it is. If it is not clear which place is
-    meant, it is `ambiguous`; if there is none, it is an `orphan`.
+    breaks, hyphens and marks, or with something left out at a `[…]`, is `typographic`, wherever it
+    is. If it is not clear which place is meant, it is `ambiguous`; if there is none, it is an
+    `orphan`.
 
     `folded` returns the text as `fold` does, for whoever checks several quotes.
     """
@@ -263,6 +265,7 @@ def check_quote(text: str, quote: Quote, folded: Callable[[], Folded] | None = N
     if not is_verbatim:
         as_compared = folded() if folded is not None else fold(text)
         places = list(as_compared.places(fold(quote.quote).text))
+        places = places or places_with_omissions(as_compared, quote.quote)
     if not places:
         return Verdict(quote.id, "orphan", f"not found.{similar_passage(text, quote.quote)}")
     place = _intended_place(text, quote, places)
@@ -278,6 +281,42 @@ def check_quote(text: str, quote: Quote, folded: Callable[[], Folded] | None = N
     recorded = f"{quote.start}-{quote.end}"
     detail = f"from {recorded} to {_offsets(place)}{context}."
     return Verdict(quote.id, "moved", detail, *place)
+
+
+# How quotes show that something was left out.
+_OMISSION = re.compile(
+    r"\s*(?:\[\s*(?:\u2026|\.{3})\s*\]|\(\s*(?:\u2026|\.{3})\s*\)|\u2026|\.{3})\s*"
+)
+# So many characters at most are left out in one place.
+MOST_LEFT_OUT = 2000
+
+
+def places_with_omissions(text: Folded, quote: str) -> list[Span]:
+    """Return the places of a quote that leaves something out where it has `…`, `[…]` or `...`.
+
+    Its pieces follow each other there, each within 2,000 characters of the one before. The shortest
+    place for each beginning is returned.
+    """
+    pieces = [fold(piece).text for piece in _OMISSION.split(quote) if piece]
+    if len(pieces) < 2:
+        return []
+    first, *others = ([*text.places(piece)] for piece in pieces)
+    found = []
+    for start, end in first:
+        last: int | None = end
+        for places in others:
+            last = _end_of_next(places, last) if last is not None else None
+        if last is not None:
+            found.append((start, last))
+    return found
+
+
+def _end_of_next(places: Sequence[Span], after: int) -> int | None:
+    """Return where the first of these places ends that is near enough after another one."""
+    at = bisect_left(places, (after, 0))
+    if at == len(places) or places[at][0] - after > MOST_LEFT_OUT:
+        return None
+    return places[at][1]
 
 
 def _why_ambiguous(quote: Quote, places: Sequence[Span]) -> str:

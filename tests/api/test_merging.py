@@ -525,3 +525,16 @@ def test_a_change_is_taken_back_from_under_a_later_one_of_other_fields(desk: Des
         desk.ask("cleo", "POST", f"/v1/revisions/{second}:undo", {"comment": "wrong"})
     )
     assert "in the same fields (note)" in refused["detail"]
+
+
+def test_a_change_of_what_was_merged_away_since_is_not_undone(desk: Desk) -> None:
+    old, into = desk.accepted("source", "old"), desk.accepted("source", "into")
+    path = native("source", old)
+    changed = desk.must(200, "ben", "PATCH", path, {"note": "Seen."}, If_Match=NOW)["serial"]
+    merger = desk.merge("source", old, into)["serial"]
+    body = {"comment": "wrong"}
+    refused = desk.must(409, "cleo", "POST", f"/v1/revisions/{changed}:undo", body)
+    assert "undo that first" in refused["detail"]
+    desk.undo(merger)
+    desk.undo(changed)
+    assert desk.record("source", old)["record"]["note"] is None

@@ -127,6 +127,18 @@ def verdict(text: str, **quote: Any) -> Verdict:
         ("a short-\nterm gain", Quote("x", "short\u2010term gain"), "typographic", 2),
         ("years 1990\u20131995", Quote("x", "1990-1995"), "typographic", 6),
         ("seen \u2014 once", Quote("x", "seen--once"), "typographic", 0),
+        (
+            "Flow was slow, in some of them, and iron lay around the veins.",
+            Quote("x", "Flow was slow […] iron lay around the veins."),
+            "typographic",
+            0,
+        ),
+        (
+            "It was slow, so it was old.",
+            Quote("x", "so it was ... slow"),
+            "orphan",
+            None,
+        ),
         ('Patients\' "flow" was', Quote("x", "Patients’ “flow”"), "typographic", 0),
         ("the \ufb02ow\u2026 stops", Quote("x", "flow... stops"), "typographic", 4),
         ("Les “cafe\u0301s”", Quote("x", '"cafés"'), "typographic", 4),
