@@ -111,10 +111,12 @@ async def judged_new(request: Request, caller: Key, kind: RecordType, path: dict
     """Return the record that is the body of a request, as it would be proposed."""
     given = _object(await body_of(request))
     body = cleaned(kind.name, {**given, **_claim_of(kind, given, path)})
-    return await judged(request, review.judge, caller, kind, body, public=_is_public(request))
+    return await judged(
+        request, review.judge, caller, kind, body, public=discussed_in_public(request)
+    )
 
 
-def _is_public(request: Request) -> bool:
+def discussed_in_public(request: Request) -> bool:
     """Return whether what is said of records is for everybody at once."""
     settings: Settings = request.app.state.settings
     return settings.discussion == "public"
@@ -193,7 +195,7 @@ def _replace(kind: RecordType) -> Any:
             if request.headers.get("if-none-match") == "*":
                 review.require_same_key(kind, record_id, body)
                 try:
-                    record = review.judge(caller, kind, body, public=_is_public(request))
+                    record = review.judge(caller, kind, body, public=discussed_in_public(request))
                     return told(kind, review.propose(change, caller, kind, record), 201)
                 except Conflict as error:
                     if error.code != "already_exists":

@@ -54,6 +54,8 @@ LINKS = {
     "collections": "/v1/collections",
     "suggest": "/v1/suggest",
     "changes": "/v1/changes",
+    "suggestions": "/v1/suggestions",
+    "comments": "/v1/comments",
     "vocabularies": "/v1/vocabularies",
     "export": "/v1/export",
     "datapackage": "/v1/datapackage.json",

@@ -45,6 +45,7 @@ from api.routes.curate import (
     PossibleDuplicate,
     body_of_kind,
     cleaned,
+    discussed_in_public,
     judged_new,
     look_for_alike,
     told,
@@ -636,7 +637,8 @@ async def propose_batch(request: Request, caller: Contributor) -> Response:
     request.app.state.limits.count_batch(request, caller.id, len(sent))
     places = [each.place for each in sent]
     posted = [each.record for each in sent]
-    records = await judged(request, review.judge_all, caller, posted, places)
+    public = discussed_in_public(request)
+    records = await judged(request, review.judge_all, caller, posted, places, public=public)
     order = order_by_references(records)
     in_order = [records[place] for place in order]
     their_places = [places[place] for place in order]

@@ -293,8 +293,10 @@ def describe_purged(connection: Connection, serial: int) -> RecordOut:
 Judged = tuple[RecordType, Row]
 
 
-def judge_all(caller: Key, records: Sequence[Any], places: Sequence[str]) -> list[Judged]:
-    """Judge the form of records, without looking at what is stored.
+def judge_all(
+    caller: Key, records: Sequence[Any], places: Sequence[str], *, public: bool = False
+) -> list[Judged]:
+    """Judge the form of records, without looking at what is stored; `public` is as in `judge`.
 
     The field `record` of each says of which type it is. Raises `InvalidRecord` with the faults of
     all records; where a fault is begins with the record's place, such as `records/0`.
@@ -306,7 +308,8 @@ def judge_all(caller: Key, records: Sequence[Any], places: Sequence[str]) -> lis
         try:
             kind = _type_of(record)
             fields = {name: value for name, value in record.items() if name != "record"}
-            judged.append((kind, judge(caller, kind, fields, MOST_FAULTS - len(faults))))
+            most = MOST_FAULTS - len(faults)
+            judged.append((kind, judge(caller, kind, fields, most, public=public)))
         except InvalidRecord as error:
             faults += _faults_in_record(error, places[position])
             more += error.more

@@ -290,6 +290,9 @@ def test_a_base_may_discuss_in_public(desk: Desk) -> None:
         assert get(open_desk, made, None)["record"]["public"] is True
         (found,) = open_desk.must(200, None, "GET", "/v1/suggestions")["data"]
         assert found["id"] == made
+        batch = {"records": [{"record": "comment", "about": LINE, "text": "Which table?"}]}
+        (said,) = open_desk.must(201, "emil", "POST", "/v1/claims:batch", batch)["data"]
+        assert said["record"]["public"] is True
         open_desk.decide("reject", "suggestion", made, comment="No.")
         assert open_desk.ask(None, "GET", f"/v1/suggestions/{made}").status_code == 404
         assert open_desk.must(200, None, "GET", "/v1/suggestions?state=rejected")["data"] == []
