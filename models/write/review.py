@@ -487,7 +487,7 @@ def _with_what_it_is_about(change: Change, caller: Key, kind: RecordType, body: 
     patch: Row = {}
     if body["action"] == "change":
         with suggestions.located_in_patch():
-            version = validate_record(about, {**current, **merged(current, body["patch"])})
+            version = validate_record(about, merged(current, body["patch"]))
             _require_visible_references(change, caller, about, version)
         patch = {name: value for name, value in version.items() if value != current[name]}
         suggestions.require_difference(patch)

@@ -98,6 +98,19 @@ def test_it_may_be_accepted_field_by_field(desk: Desk) -> None:
     assert told["errors"][0]["code"] == "bad_combination"
 
 
+def test_null_takes_a_field_away(desk: Desk) -> None:
+    people = line(desk)["sample_size"]
+    made = suggest(desk, patch={"sample_size": None})
+    assert get(desk, made)["changes"] == [
+        {"field": "sample_size", "now": people, "suggested": None, "outdated": False}
+    ]
+    accept(desk, made)
+    assert line(desk)["sample_size"] is None
+    path = "/v1/suggestions"
+    told = desk.must(422, "anna", "POST", path, {**CHANGE, "patch": {"finding": None}})
+    assert [each["pointer"] for each in told["errors"]] == ["/patch/finding"]
+
+
 @pytest.mark.parametrize(("who", "status"), [("anna", 403), ("emil", 403), (None, 401)])
 def test_only_another_curator_accepts(desk: Desk, who: str | None, status: int) -> None:
     made = suggest(desk)
