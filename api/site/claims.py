@@ -21,7 +21,7 @@ from api.site.pages import (
 )
 from models.core import vocabularies as v
 from models.core.dates import last_day_of, now
-from models.read import listings, relation_graph
+from models.read import discussion, listings, relation_graph
 from models.read.predictions import predictions
 from models.read.stated_in import Standing, standings
 from models.records.serializers import Row
@@ -56,6 +56,9 @@ def show_claim(
     run = standings(connection, [claim])[claim]
     relations = _relations(connection, parts["relations"], query.as_of)
     positions = _positions(parts["assessments"], run, core["status"])
+    # Comments are those of today, which a claim as it was recorded then did not have.
+    said = [] if query.known_at else discussion.comments_on(connection, f"claim/{claim}")
+    comments, line_comments = _comments(said, lines)
     present = int(now()[:4])
     return page(
         request,
@@ -84,6 +87,8 @@ def show_claim(
         occurrences=parts["occurrences"],
         positions=positions,
         relations=relations,
+        comments=comments,
+        line_comments=line_comments,
         has_chain=relation_graph.has_chain(connection, claim, query.as_of),
         names=names_in(connection, _notes(core, lines, relations, positions)),
         groups=sorted({line["independence_group"] for line in lines}),
@@ -148,6 +153,17 @@ def _positions(assessments: Sequence[Row], run: Sequence[Standing], status: str)
         changed = assessment["outdated"] and before not in (None, status)
         positions.append({**assessment, "status_before": before if changed else None})
     return positions
+
+
+def _comments(said: Sequence[Row], lines: Sequence[Row]) -> tuple[list[Row], dict[str, list[Row]]]:
+    """Return the comments that the page shows: those on the claim and on such parts of it as have
+    no place for them, and those on each line of evidence by its id.
+    """
+    on_lines: dict[str, list[Row]] = {line["id"]: [] for line in lines}
+    others: list[Row] = []
+    for comment in said:
+        on_lines.get(comment["about"].removeprefix("evidence/"), others).append(comment)
+    return others, on_lines
 
 
 def _notes(

@@ -11,9 +11,12 @@ from pydantic import Field as Parameter
 from api.http.read_connection import ThreadReader
 from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
+from models.core.errors import NotFound
 from models.core.types import Text
 from models.core.vocabulary import Vocabulary
 from models.read.filters import Filters
+from models.records.discussion import RecordName
+from models.records.record_types import CONTENT_TYPES, RECORD_TYPES, split_name
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -43,6 +46,7 @@ def _texts(*rows: tuple[str, str]) -> tuple[Input, ...]:
 
 SLUG = "Small letters, digits and hyphens, such as doepp-2010."
 DATE = "Year, month or day: 2010, 2010-08 or 2010-08-15."
+MORE = Input("more", "All other fields", "json", help="As JSON; the page /docs names the fields.")
 # Each form: its parts, each a heading with its fields. The later ones are folded away.
 Form = tuple[tuple[str, tuple[Input, ...]], ...]
 
@@ -89,9 +93,7 @@ SOURCE: Form = (
             Input("epub_date", "Published online", help=DATE),
             *_texts(("publisher", "Publisher"), ("url", "Address on the web")),
             Input("language", "Language", help="Such as en or de."),
-            Input(
-                "more", "All other fields", "json", help="As JSON; the page /docs names the fields."
-            ),
+            MORE,
         ),
     ),
 )
@@ -252,6 +254,99 @@ CLAIM: Form = (
     ),
 )
 
+ASSESSMENT: Form = (
+    (
+        "The position",
+        (
+            Input("assessor", "Body", required=True),
+            Input("assessed", "When it was taken", required=True, help=DATE),
+            Input("status", "Status that fits its words", "select", terms=v.STATUSES),
+            Input("verdict", "Its own words", "area"),
+            Input("jurisdiction", "Where it holds"),
+            Input("source", "Source", suggest="source", help="Its short name."),
+            Input("rationale", "Why, in short", "area"),
+        ),
+    ),
+)
+TOPIC = (
+    Input("label", "Name", required=True),
+    Input("definition", "Definition", "area"),
+)
+COLLECTION = (
+    Input("name", "Name", required=True),
+    *_texts(("url", "Address on the web"), ("licence", "Licence"), ("version", "Version")),
+    Input("retrieved", "When it was fetched", help=DATE),
+    Input("description", "Description", "area"),
+)
+# What goes with what is suggested of a record, whatever its kind.
+SAID: Form = (
+    (
+        "Why",
+        (
+            Input(
+                "reason",
+                "Reason",
+                "area",
+                required=True,
+                part="said",
+                help="What a curator should know to decide, and where it can be looked up.",
+            ),
+            Input("flag", "What is wrong with it", "select", terms=v.FLAGS, part="said"),
+            Input(
+                "borne_by",
+                "A stored source that bears it out",
+                suggest="source",
+                part="said",
+                help="Its short name, if there is one.",
+            ),
+        ),
+    ),
+)
+
+
+def _fields_of(form: Form, part: str) -> Form:
+    """Return the fields of one part of a form."""
+    return tuple(
+        (heading, tuple(field for field in fields if field.part == part))
+        for heading, fields in form
+    )
+
+
+def _own_forms() -> dict[str, Form]:
+    """Return the fields that a person may suggest to change, by the kind of record: those of its
+    form but for its key, and all others as JSON.
+    """
+    forms: dict[str, Form] = {
+        "source": SOURCE,
+        "evidence": EVIDENCE,
+        "claim": _fields_of(CLAIM, ""),
+        "occurrence": _fields_of(CLAIM, "occurrence"),
+        "relation": (("The relation", (Input("note", "Remark", "area"),)),),
+        "assessment": ASSESSMENT,
+        "topic": (("The topic", TOPIC),),
+        "collection": (("The collection", COLLECTION),),
+    }
+    own: dict[str, Form] = {}
+    for name, form in forms.items():
+        fixed = {*RECORD_TYPES[name].columns, MORE.name}
+        parts = [
+            (heading, tuple(field for field in fields if field.name not in fixed))
+            for heading, fields in form
+        ]
+        own[name] = (*(part for part in parts if part[1]), (MORE.label, (MORE,)))
+    return own
+
+
+SUGGESTED = _own_forms()
+
+
+class SuggestionFormParameters(Filters):
+    """What the suggestion is about."""
+
+    record: RecordName = Parameter(
+        max_length=320, description="Kind and id of a record that is accepted."
+    )
+
 
 class SourceFormParameters(Filters):
     """What is known of the source beforehand."""
@@ -335,4 +430,28 @@ def show_claim_form(
         "Propose a claim",
         CLAIM,
         source=query.document,
+    )
+
+
+@router.get("/curate/suggest")
+def show_suggestion_form(
+    request: Request,
+    _connection: ThreadReader,
+    query: Annotated[SuggestionFormParameters, Query()],
+) -> Response:
+    """Show the form of a suggestion about a record, or of a comment on it. The script fills in what
+    the record has.
+    """
+    kind, _ = split_name(query.record)
+    if kind not in CONTENT_TYPES:
+        raise NotFound(f"Suggest changes of what is accepted, not of a {kind.name}.")
+    return page(
+        request,
+        "curate_suggest.html",
+        title="Suggest a change",
+        form=SUGGESTED[kind.name],
+        said=SAID,
+        about=query.record,
+        key=" ".join(kind.columns),
+        given={},
     )

@@ -17,7 +17,7 @@ from api.site import forest_plot
 from api.site.notes import names_in
 from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
-from models.read import facets, listings
+from models.read import discussion, facets, listings
 from models.read.listings import assessment
 from models.read.stated_in import MOST_STATEMENTS, statements_in
 from models.records.identifiers import RESOLVERS, address_of
@@ -93,6 +93,7 @@ def show_source(request: Request, connection: ThreadReader, source: SourceRefere
         statements=len(stated),
         most=MOST_STATEMENTS,
         positions=positions,
+        comments=discussion.comments_on(connection, f"source/{slug}"),
         cites=len(found["cites"]),
         cited_by=facets.count(connection, listings.SOURCES, {"cites": [slug]}),
     )

@@ -11,10 +11,11 @@ from api.site.curating import Form, Input
 from models.core.types import Strict
 from models.records.claim import ClaimIn, OccurrenceIn
 from models.records.evidence import EvidenceIn
+from models.records.record_types import CONTENT_TYPES, RecordType
 from models.records.source import SourceIn
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-PAGES = ("", "/queue", "/source", "/evidence", "/claim")
+PAGES = ("", "/queue", "/source", "/evidence", "/claim", "/suggest?record=claim/ccsvi-causes-ms")
 
 
 def inputs(form: Form) -> list[Input]:
@@ -72,6 +73,31 @@ def test_a_form_has_fields_of_its_record_and_all_that_are_needed(
         if declared.is_required()
     }
     assert needed <= {each.name for each in inputs(form) if each.required}
+
+
+@pytest.mark.parametrize("kind", CONTENT_TYPES, ids=lambda kind: kind.name)
+def test_each_field_of_a_record_may_be_suggested_but_for_its_key(
+    client: TestClient, kind: RecordType
+) -> None:
+    names = [each.name for each in inputs(curating.SUGGESTED[kind.name])]
+    assert len(names) == len(set(names))
+    # What has no field of its own is changed as JSON.
+    assert set(names) - {"more"} <= set(kind.fields.model_fields) - set(kind.columns)
+    assert "more" in names
+    page = client.get(f"/curate/suggest?record={kind.name}/x", headers=HTML)
+    for name in (*names, "reason", "flag", "borne_by"):
+        assert page.text.count(f'data-field="{name}"') == 1
+
+
+@pytest.mark.parametrize(
+    ("record", "status"),
+    [("comment/x", 404), ("nothing/x", 404), ("claim", 400), ("evidence/<b>", 400), (None, 400)],
+)
+def test_a_suggestion_is_about_a_record(
+    client: TestClient, record: str | None, status: int
+) -> None:
+    query = {} if record is None else {"record": record}
+    assert client.get("/curate/suggest", params=query, headers=HTML).status_code == status
 
 
 @pytest.mark.parametrize(

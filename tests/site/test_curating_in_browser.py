@@ -18,7 +18,7 @@ from models.records.record_types import RECORD_TYPES
 from tests.api.curating import LINE, a_record
 from tests.databases import Templates, store_of
 from tests.drills.serving import serving
-from tests.site.browser import MILLISECONDS, Pages
+from tests.site.browser import MILLISECONDS, NARROW, Pages
 
 expect.set_options(timeout=MILLISECONDS)
 CITATION = """@article{marder, title = {No difference in the veins}, author = {Marder, Ellen},
@@ -46,6 +46,13 @@ CHANGE = """async ([address, patch]) => {
   await answer.json();
   return answer.status;
 }"""
+
+# Changes an accepted line with the key of the page.
+CHANGE_LINE = CHANGE.replace(
+    'address.replace("/v1/claims/", "/v1/records/claim/")',
+    'address.replace("/v1/evidence/", "/v1/records/evidence/")',
+)
+READ = "async (address) => await (await fetch(address)).json()"
 
 
 @dataclass
@@ -392,3 +399,124 @@ def test_who_curates_alone_accepts_their_own_and_declares_their_interests(
             expect(page.locator("#interests")).to_be_hidden()
             pages.close()
             assert [fault for fault in pages.faults if not REFUSED.match(fault)] == []
+
+
+SUGGESTED_OF = "ccsvi-causes-ms:doepp-2010"
+
+
+def suggest_change(office: Office) -> Page:
+    """Suggest to change some fields of a line of evidence."""
+    anna = office.open("/claims/ccsvi-causes-ms")
+    anna.locator("#doepp-2010").get_by_role("link", name="Suggest a change").click()
+    sign_in(anna, office.keys["Anna"])
+    finding = anna.get_by_label("Finding")
+    expect(finding).not_to_have_value("")
+    was = finding.input_value()
+    send = anna.get_by_role("button", name="Send the suggestion")
+    send.click()
+    expect(anna.locator("#e-differs")).to_contain_text("Change a field first")
+    finding.fill("Read anew.")
+    anna.locator("#f-level").select_option("3")
+    anna.get_by_text("In numbers").click()
+    anna.get_by_label("People in all").fill("many")
+    # Only what was changed differs, and what it was stands beside it.
+    rows = anna.locator("#differs tbody th")
+    expect(rows).to_have_text(["finding", "level", "sample size"])
+    expect(anna.locator("#differs")).to_contain_text(was[:40])
+    send.click()
+    expect(anna.get_by_label("Reason", exact=False)).to_be_focused()
+    anna.get_by_label("Reason", exact=False).fill("Table 2 says so.")
+    anna.get_by_label("A stored source").fill("nobody-2000")
+    send.click()
+    expect(anna.get_by_label("People in all")).to_be_focused()
+    expect(anna.locator("#e-sample_size")).to_have_text("Write a whole number, such as 20. ")
+    assert Axe().run(anna).response["violations"] == []
+    # An empty field is one that is to be taken away.
+    anna.get_by_label("People in all").fill("")
+    expect(anna.locator("#differs")).to_contain_text("–")
+    anna.wait_for_function(
+        """() => Object.values(localStorage).some(each => each.includes('"sample_size":null'))"""
+    )
+    anna.reload()
+    expect(finding).to_have_value("Read anew.")
+    expect(anna.get_by_label("People in all", exact=False)).to_have_value("")
+    anna.get_by_label("A stored source").fill("cochrane-2019")
+    send.click()
+    expect(anna.locator("#effect .chip")).to_have_text(["refuted", "refuted"])
+    return anna
+
+
+def test_a_change_is_suggested_and_taken_by_field(office: Office) -> None:
+    line = SUGGESTED_OF
+    anna = suggest_change(office)
+    cleo = office.open("/curate/queue", "Cleo")
+    card = cleo.locator(".proposal", has_text=f"Change evidence {line}")
+    about = card.get_by_role("link", name=f"evidence {line}")
+    expect(about).to_have_attribute("href", "/claims/ccsvi-causes-ms#doepp-2010")
+    expect(card).to_contain_text("Table 2 says so.")
+    expect(card.get_by_role("link", name="source cochrane-2019")).to_be_visible()
+    expect(card.locator("tbody th")).to_have_text([" level", " sample size", " finding"])
+    # Somebody changes one of its fields meanwhile.
+    patch = {"finding": "Cleo's words."}
+    assert cleo.evaluate(CHANGE_LINE, [f"/v1/evidence/{line}", patch]) == 200
+    cleo.reload()
+    expect(card).to_contain_text("Outdated")
+    expect(card.get_by_label("finding")).to_be_disabled()
+    cleo.set_viewport_size(NARROW)
+    assert Axe().run(cleo).response["violations"] == []
+    card.get_by_role("button", name="Carry over").click()
+    expect(cleo.locator("#queue-state")).to_contain_text("is carried over.")
+    expect(card.locator("tbody tr", has_text="finding")).to_contain_text("Cleo's words.")
+    card.get_by_role("button", name="Show its effect").click()
+    expect(card.locator(".told .chip")).to_have_text(["refuted", "refuted"])
+    card.get_by_label("finding").uncheck()
+    card.get_by_role("button", name="Accept").click()
+    expect(cleo.locator("#queue-state")).to_contain_text("is accepted")
+    stored = cleo.evaluate(READ, f"/v1/records/evidence/{line}")["record"]
+    assert (stored["level"], stored["sample_size"]) == ("3", None)
+    assert stored["finding"] == "Cleo's words."
+
+    anna.goto("/curate")
+    mine = anna.locator("#said > li", has_text=line)
+    expect(mine.locator(".fate")).to_have_text("accepted")
+    expect(mine).to_contain_text("Taken: level, sample size. Not taken: finding.")
+    assert Axe().run(anna).response["violations"] == []
+
+
+def test_a_comment_with_a_flag_is_shown_to_all_once_it_is_accepted(office: Office) -> None:
+    about = "/curate/suggest?record=source/doepp-2010"
+    anna = office.open(about, "Anna")
+    anna.get_by_label("Nothing of this").check()
+    expect(anna.get_by_label("Finding")).to_be_hidden()
+    anna.locator("#f-reason").fill("The volume is another one.")
+    anna.locator("#f-flag").select_option("error")
+    anna.get_by_role("button", name="Send the comment").click()
+    expect(anna.locator("#done")).to_contain_text("Your comment is sent")
+    reader = office.open("/sources/doepp-2010")
+    expect(reader.locator(".comments")).to_have_count(0)
+
+    cleo = office.open("/curate/queue", "Cleo")
+    card = cleo.locator(".proposal", has_text="Comment on source doepp-2010")
+    expect(card.locator(".flag")).to_have_text("error")
+    expect(card).to_contain_text("The volume is another one.")
+    card.get_by_role("button", name="Accept").click()
+    expect(cleo.locator("#queue-state")).to_contain_text("is accepted")
+    reader.reload()
+    reader.get_by_text("Comments (1)").click()
+    expect(reader.locator(".comments li")).to_contain_text("error The volume is another one.")
+    expect(reader.locator(".comments li")).to_contain_text("Anna, ")
+    assert Axe().run(reader).response["violations"] == []
+
+
+def test_a_retraction_is_suggested_and_withdrawn(office: Office) -> None:
+    anna = office.open("/curate/suggest?record=evidence/ccsvi-causes-ms:auriel-2011", "Anna")
+    anna.get_by_label("It should be retracted").check()
+    anna.locator("#f-reason").fill("It is about something else.")
+    anna.get_by_role("button", name="Send the suggestion").click()
+    expect(anna.locator("#effect .chip")).to_have_count(2)
+    anna.locator("#done").get_by_role("link", name="suggestion-").click()
+    mine = anna.locator("#said > li", has_text="It should be retracted.")
+    expect(mine.locator(".fate")).to_have_text("waits")
+    mine.get_by_role("button", name="Withdraw").click()
+    expect(anna.locator("#said-state")).to_contain_text("Withdrawn: suggestion")
+    expect(mine.locator(".fate")).to_have_text("withdrawn")

@@ -38,6 +38,7 @@ PATHS = (
     "/curate/source",
     "/curate/evidence?claim=ccsvi-causes-ms",
     "/curate/claim",
+    "/curate/suggest?record=evidence/ccsvi-causes-ms:doepp-2010",
     "/embed/claims/ccsvi-causes-ms?theme=dark",
 )
 # Statuses of the sentences, in the order of the text.

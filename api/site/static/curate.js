@@ -5,7 +5,9 @@ const ROLES = ["contributor", "curator", "admin"];
 const PLURALS = {
   collection: "collections", topic: "topics", source: "sources", claim: "claims",
   occurrence: "occurrences", relation: "relations", evidence: "evidence", assessment: "assessments",
+  suggestion: "suggestions", comment: "comments",
 };
+const DISCUSSION = ["suggestion", "comment"];
 // Whose key it is: `name` and `role`; null before anybody signed in.
 export let me = null;
 
@@ -106,7 +108,7 @@ export function restsOn(record, other) {
   const tie = `${record.claim}:${named.relation_type}:${named.relation_target}`;
   return record !== other && {
     source: [named.source, ...(named.pools ?? []), ...(named.cites ?? []).map((each) => each.source), ...(named.versions ?? []).map((each) => each.source)],
-    claim: [record.kind === "claim" ? null : record.claim, named.target, named.main_claim],
+    claim: [["claim", ...DISCUSSION].includes(record.kind) ? null : record.claim, named.target, named.main_claim],
     relation: [tie],
     topic: named.topics ?? [],
     collection: [named.collection],
@@ -146,6 +148,28 @@ export function ownAddress(kind, id) {
   return `/v1/${PLURALS[kind]}/${encodeURIComponent(id)}`;
 }
 
+// Whether a record says something of another one.
+export function isSaid(record) {
+  return DISCUSSION.includes(record.kind);
+}
+
+// A record by its name, such as `evidence/ccsvi-causes-ms:doepp-2010`: its kind, id and claim.
+export function named(name) {
+  const [kind, ...rest] = name.split("/");
+  const id = rest.join("/");
+  const key = id.split(":");
+  return { kind, id, claim: kind === "claim" || key.length > 1 ? key[0] : null, key: key.slice(1).join(":") };
+}
+
+// A record by its name, with a link to where people read it.
+export function linkTo(name) {
+  const record = named(name);
+  const place = record.kind === "evidence" ? `#${encodeURIComponent(record.key)}` : "";
+  const page = pageOf(record);
+  const words = nameOf(record);
+  return page === null ? words : link(`${page}${place}`, words);
+}
+
 // Where people read about a record that is accepted.
 export function pageOf(record) {
   if (record.kind === "source") return `/sources/${encodeURIComponent(record.id)}`;
@@ -154,8 +178,8 @@ export function pageOf(record) {
 }
 
 export function titleOf(record) {
-  const { statement, title, finding, quote, label, name, verdict } = record.record;
-  return statement ?? title ?? finding ?? quote ?? label ?? name ?? verdict ?? record.id;
+  const { statement, title, finding, quote, label, name, verdict, reason, text } = record.record;
+  return statement ?? title ?? finding ?? quote ?? label ?? name ?? verdict ?? reason ?? text ?? record.id;
 }
 
 // A value of a field as people read it.
@@ -189,6 +213,48 @@ export function effectOf(preview) {
       make("li", {}, each.detail, each.lines.length ? ` (${each.lines.join(", ")})` : ""));
     parts.push(make("p", {}, "Mind:"), make("ul", { className: "warning-list" }, ...told));
   }
+  return parts;
+}
+
+// What accepting a suggestion does to the status of each claim that rests on its record.
+export function effectOfSuggestion(preview) {
+  if (!preview.claims.length) return [make("p", {}, "No claim rests on it, so no status would change.")];
+  return [make("ul", {}, ...preview.claims.map(({ claim, changes_status: changes, before, after }) => make("li", {},
+    link(`/claims/${encodeURIComponent(claim)}`, claim), ": ", chip(before.status), " → ",
+    after ? chip(after.status) : make("strong", {}, "retracted"), " ",
+    changes ? (after?.sentence ?? "") : "Neither the status, nor its rule, nor its certainty changes.")))];
+}
+
+// A table that scrolls by itself where it is too wide; on a phone its cells stand below each other.
+export function tableOf(name, heads, rows) {
+  const head = make("tr", {}, ...heads.map((each) => make("th", { scope: "col" }, each)));
+  const body = rows.map(([first, ...rest]) => make("tr", {}, make("th", { scope: "row" }, ...[first].flat()),
+    ...rest.map((cell, place) => {
+      const made = make("td", {}, cell);
+      made.dataset.head = heads[place + 1];
+      return made;
+    })));
+  const table = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
+  const around = make("div", { className: "table comparison", tabIndex: 0 }, table);
+  around.setAttribute("role", "group");
+  around.setAttribute("aria-label", name);
+  return around;
+}
+
+// What is said of a record: a change of fields, a retraction, or a comment with its flag. `first` makes
+// what stands first in the row of a field, if not its name alone.
+export function saidOf(record, changes = [], first = (change) => inWords(change.field)) {
+  const { action, reason, source, text, flag } = record.record;
+  const parts = [];
+  if (action === "retract") parts.push(make("p", {}, make("strong", {}, "It should be retracted.")));
+  if (changes.length) {
+    const heads = ["Field", record.state === "submitted" ? "Now" : "Before", "Suggested"];
+    parts.push(tableOf("What it changes", heads, changes.map((each) =>
+      [first(each), shown(each.now), shown(each.suggested)])));
+  }
+  if (flag) parts.push(make("p", {}, make("span", { className: "flag" }, inWords(flag))));
+  parts.push(make("p", {}, reason ? "Reason: " : "Comment: ", make("q", {}, reason ?? text)));
+  if (source) parts.push(make("p", {}, "It is borne out by ", linkTo(`source/${source}`), "."));
   return parts;
 }
 

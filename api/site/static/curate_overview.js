@@ -1,12 +1,14 @@
 // My proposals and what became of them, drafts, and how many proposals wait.
 import {
-  ask, day, deleteDraft, drafts, effectOf, element, fallingWith, inWords, link, make, may, me, nameOf,
-  ownAddress, pageOf, refusal, start, titleOf,
+  ask, day, deleteDraft, drafts, effectOf, effectOfSuggestion, element, fallingWith, inWords, isSaid, link, linkTo,
+  make, may, me, nameOf, ownAddress, pageOf, refusal, saidOf, start, titleOf,
 } from "./curate.js";
 
 // More pages than this of one's own proposals are not looked through.
 const MOST_PAGES = 10;
-const FATES = { submitted: "waits", accepted: "accepted", rejected: "rejected", withdrawn: "withdrawn" };
+const FATES = {
+  submitted: "waits", accepted: "accepted", rejected: "rejected", withdrawn: "withdrawn", retracted: "retracted",
+};
 const DECIDED = ["accept", "reject"];
 
 async function mine() {
@@ -47,28 +49,63 @@ async function withdrawAll(record, row, falling) {
   }
   await showMine();
   const also = falling.length ? `, and with it ${falling.map(nameOf).join(", ")}` : "";
-  element("mine-state").textContent = `Withdrawn: ${nameOf(record)}${also}.`;
+  element(isSaid(record) ? "said-state" : "mine-state").textContent = `Withdrawn: ${nameOf(record)}${also}.`;
 }
 
 async function showEffect(record, row) {
-  const answer = await ask("POST", `${ownAddress("evidence", record.id)}:preview`);
+  const answer = await ask("POST", `${ownAddress(record.kind, record.id)}:preview`);
   const told = row.querySelector(".told");
-  if (answer.ok) told.replaceChildren(...effectOf(answer.data));
+  const inWordsOf = { evidence: effectOf, suggestion: effectOfSuggestion }[record.kind];
+  if (answer.ok) told.replaceChildren(...inWordsOf(answer.data));
   else told.textContent = refusal(answer);
 }
 
-function rowOf(record, _place, proposals) {
+// One's own suggestions that wait, by their ids: with what they change of their records as those are now.
+async function waitingSuggestions() {
+  const query = new URLSearchParams({ proposed_by: me.name, limit: "200" });
+  const answer = await ask("GET", `/v1/suggestions?${query}`);
+  return new Map(answer.ok ? answer.data.data.map((each) => [each.id, each]) : []);
+}
+
+async function carryOver(record, row) {
+  const answer = await ask("POST", `${ownAddress("suggestion", record.id)}:carry_over`, undefined, {
+    "If-Match": `"${record.revision}"`,
+  });
+  if (!answer.ok) {
+    row.querySelector(".told").textContent = refusal(answer);
+    return;
+  }
+  await showMine();
+  element("said-state").textContent = `Carried over to the record as it is now: ${record.id}.`;
+}
+
+// What was said of a record, and what of it was taken.
+function whatWasSaid(record, waiting) {
+  const { about, patch = {}, before = {}, taken } = record.record;
+  const changes = waiting?.changes
+    ?? Object.entries(patch).map(([field, suggested]) => ({ field, now: before[field], suggested }));
+  const parts = [make("p", {}, "About ", linkTo(about), "."), ...saidOf(record, changes)];
+  const left = Object.keys(patch).filter((field) => !taken?.includes(field));
+  if (taken && left.length) parts.push(make("p", {}, `Taken: ${taken.map(inWords).join(", ")}. Not taken: ${left.map(inWords).join(", ")}.`));
+  if (waiting?.outdated) parts.push(make("p", { className: "outdated" }, "Outdated: somebody changed since what it changes, or its record is not there any more."));
+  return parts;
+}
+
+function rowOf(record, proposals, waiting) {
   const text = titleOf(record);
+  const said = isSaid(record);
   const address = record.state === "accepted" ? pageOf(record) : null;
   const undone = record.action === "undo" ? `; a decision was undone by ${record.actor}` : "";
   const by = DECIDED.includes(record.action) ? ` by ${record.actor}` : undone;
   const row = make("li", { className: "row" },
     make("span", {}, make("span", { className: `fate fate-${record.state}` }, FATES[record.state])),
     make("div", {},
-      make("p", { className: "first" }, address ? link(address, text) : text),
+      said ? null : make("p", { className: "first" }, address ? link(address, text) : text),
       make("p", { className: "soft" }, `${inWords(record.kind)} ${record.id} · ${FATES[record.state]}${by}, ${day(record.at)}`),
+      ...(said ? whatWasSaid(record, waiting) : []),
       record.comment && record.action !== "derive" ? make("p", {}, "Comment: ", make("q", {}, record.comment)) : null,
       make("div", { className: "told", role: "status" })));
+  if (said) row.id = record.id;
   if (record.state === "submitted") {
     const actions = make("p", { className: "actions" });
     const add = (words, work) => {
@@ -77,7 +114,8 @@ function rowOf(record, _place, proposals) {
       button.addEventListener("click", () => work(record, row, proposals));
       actions.append(button);
     };
-    if (record.kind === "evidence") add("Show its effect", showEffect);
+    if (["evidence", "suggestion"].includes(record.kind)) add("Show its effect", showEffect);
+    if (waiting?.outdated) add("Carry over", carryOver);
     add("Withdraw", withdraw);
     row.lastElementChild.append(actions);
   }
@@ -86,8 +124,13 @@ function rowOf(record, _place, proposals) {
 
 async function showMine() {
   const { found, problem } = await mine();
-  element("mine").replaceChildren(...found.map(rowOf));
-  element("mine-state").textContent = problem || (found.length ? "" : "You have proposed nothing yet.");
+  const said = found.filter(isSaid);
+  const proposed = found.filter((record) => !isSaid(record));
+  const waiting = said.some((record) => record.state === "submitted") ? await waitingSuggestions() : new Map();
+  element("mine").replaceChildren(...proposed.map((record) => rowOf(record, proposed)));
+  element("mine-state").textContent = problem || (proposed.length ? "" : "You have proposed nothing yet.");
+  element("said").replaceChildren(...said.map((record) => rowOf(record, found, waiting.get(record.id))));
+  element("said-state").textContent = said.length || problem ? "" : "None yet: follow “Suggest a change” on the page of a claim or a source.";
 }
 
 function showDrafts() {
@@ -101,7 +144,8 @@ function showDrafts() {
       deleteDraft(draft.address);
       showDrafts();
     });
-    const told = draft.values.statement ?? draft.values.title ?? draft.values.finding ?? values[0] ?? "";
+    const about = new URLSearchParams(draft.address.split("?")[1]).get("record");
+    const told = about ?? draft.values.statement ?? draft.values.title ?? draft.values.finding ?? values[0] ?? "";
     return make("li", {}, link(draft.address, `${draft.address.split(/[/?]/)[2]}: ${told.slice(0, 80) || "empty"}`),
       make("span", { className: "soft" }, ` of ${day(draft.at)} `), button);
   }));

@@ -1,7 +1,7 @@
 // The queue: each proposal with what it changes, and decisions on one or many.
 import {
-  ask, counted, day, effectOf, element, fallingWith, inWords, isMe, link, make, may, nameOf, ownAddress,
-  pageOf, recordAddress, refusal, restsOn, shown, start, titleOf,
+  ask, counted, day, effectOf, effectOfSuggestion, element, fallingWith, inWords, isMe, isSaid, link, linkTo, make,
+  may, named, nameOf, ownAddress, pageOf, recordAddress, refusal, restsOn, saidOf, shown, start, tableOf, titleOf,
 } from "./curate.js";
 
 // The last changes that are looked at for what may be undone.
@@ -50,17 +50,11 @@ export function comparison(before, after) {
   const names = [...new Set([...Object.keys(after), ...Object.keys(before ?? {})])];
   const rows = names
     .filter((name) => !LEFT_OUT.includes(name) && !same(before?.[name], after[name]))
-    .map((name) => make("tr", {}, make("th", { scope: "row" }, inWords(name)),
-      before ? make("td", {}, shown(before[name])) : null, make("td", {}, shown(after[name]))));
+    .map((name) => [inWords(name), ...(before ? [shown(before[name])] : []), shown(after[name])]);
   // A decision that was undone leaves what there was before it: then the whole is shown.
   if (before && !rows.length) return comparison(null, after);
   const heads = before ? ["Field", "Before", "After"] : ["Field", "Proposed"];
-  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
-    make("tbody", {}, ...rows));
-  const around = make("div", { className: "table", tabIndex: 0 }, table);
-  around.setAttribute("role", "group");
-  around.setAttribute("aria-label", "What differs");
-  return around;
+  return tableOf("What differs", heads, rows);
 }
 
 function button(words, about, work, primary = false) {
@@ -93,8 +87,8 @@ function hasComment(area, fault, what) {
   return given;
 }
 
-async function decide(record, action, comment) {
-  const body = comment ? { comment } : {};
+async function decide(record, action, comment, fields) {
+  const body = { ...(comment ? { comment } : {}), ...(fields ? { fields } : {}) };
   return ask("POST", `${recordAddress(record.kind, record.id)}:${action}`, body, {
     "If-Match": `"${record.revision}"`,
   });
@@ -121,9 +115,9 @@ function refused(record, answer) {
   return [`${record.id} rests on what waits, too. Accept first: `, ...cardLinks(first), ". "];
 }
 
-async function decideOne(record, action, comment) {
+async function decideOne(record, action, comment, fields) {
   const falling = action === "reject" ? fallingWith(record, records) : [];
-  const answer = await decide(record, action, comment);
+  const answer = await decide(record, action, comment, fields);
   await load();
   const also = falling.length ? ` So is what rests on it: ${falling.map(nameOf).join(", ")}.` : "";
   if (answer.ok) say(`${record.id} is ${answer.data.state}.${also}`);
@@ -131,9 +125,61 @@ async function decideOne(record, action, comment) {
   element("queue-state").focus();
 }
 
+function titleOfSaid(record) {
+  const said = { change: "Change", retract: "Retract", undefined: "Comment on" };
+  return `${said[record.record.action]} ${nameOf(named(record.record.about))}`;
+}
+
+// What a record is about: its card where it waits, too, else its page. What is said of others has none.
+function aboutOf(record) {
+  const waits = records.find((each) => `${each.kind}/${each.id}` === record.record.about);
+  const target = named(record.record.about);
+  const shownAs = isSaid(target) ? nameOf(target) : linkTo(record.record.about);
+  return make("p", {}, "About ", ...(waits ? cardLinks([waits]) : [shownAs]), ".");
+}
+
+// The fields of a suggestion, each with a box to take it; those that somebody else changed are left out.
+function choiceOf(change) {
+  const box = make("input", { type: "checkbox", className: "take", value: change.field, checked: !change.outdated, disabled: change.outdated });
+  const name = make("label", {}, box, ` ${inWords(change.field)}`);
+  return change.outdated ? [name, make("p", { className: "soft" }, "changed since")] : [name];
+}
+
+// A card of what is said of a record, with what it would change of that as it is now.
+async function describeSaid(record, card, told, actions) {
+  card.append(aboutOf(record));
+  if (record.kind === "comment") return card.append(...saidOf(record));
+  const address = ownAddress("suggestion", record.id);
+  const answer = await ask("GET", address);
+  if (!answer.ok) return card.append(make("p", {}, refusal(answer)));
+  const { changes, outdated } = answer.data;
+  card.append(...saidOf(record, changes, changes.length > 1 || outdated ? choiceOf : undefined));
+  if (outdated) {
+    card.append(make("p", { className: "outdated" }, "Outdated: somebody changed since what it changes, or its record is not there any more."));
+    actions.append(button("Carry over to the record as it is now", record.id, async () => {
+      const carried = await ask("POST", `${address}:carry_over`, undefined, { "If-Match": `"${record.revision}"` });
+      await load();
+      say(carried.ok ? `${record.id} is carried over.` : `${record.id}: ${refusal(carried)}`);
+      element("queue-state").focus();
+    }));
+  }
+  return actions.append(button("Show its effect", record.id, async () => {
+    const preview = await ask("POST", `${address}:preview`);
+    told.replaceChildren(...(preview.ok ? effectOfSuggestion(preview.data) : [make("p", {}, refusal(preview))]));
+  }));
+}
+
+// The fields of a suggestion that are chosen; undefined where all of them are, or it has no choice: what
+// cannot be taken the answer then says.
+function takenIn(card) {
+  const boxes = [...card.querySelectorAll(".take")];
+  const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+  return chosen.length === boxes.length || boxes.every((box) => box.disabled) ? undefined : chosen;
+}
+
 async function cardOf(record, place) {
   const own = review === "two_people" && isMe(record.proposed_by);
-  const title = titleOf(record);
+  const title = isSaid(record) ? titleOfSaid(record) : titleOf(record);
   const about = pageOf({ ...record, kind: record.kind === "source" ? "" : record.kind });
   const choice = make("input", { type: "checkbox", value: String(place), className: "choose" });
   choice.setAttribute("aria-label", `Choose ${record.id}`);
@@ -141,7 +187,7 @@ async function cardOf(record, place) {
   const card = make("li", { className: "panel proposal", id: `queue-${place}` },
     make("h2", {}, own ? null : choice, own ? null : " ", title),
     make("p", { className: "soft" }, `${inWords(record.kind)} `, make("code", {}, record.id), ` · proposed by ${record.proposed_by}, ${days}`,
-      about && record.kind !== "claim" ? " · about " : null, about && record.kind !== "claim" ? link(about, record.claim) : null),
+      ...(about && record.kind !== "claim" && !isSaid(record) ? [" · about ", link(about, record.claim)] : [])),
     record.conflict_of_interest ? make("p", { className: "soft" }, "The proposer's interests: ", make("q", {}, record.conflict_of_interest.text), `, declared on ${day(record.conflict_of_interest.declared)}`) : null,
     record.comment ? make("p", {}, "Comment: ", make("q", {}, record.comment)) : null);
   card.dataset.record = `${record.kind}/${record.id}`;
@@ -149,9 +195,10 @@ async function cardOf(record, place) {
   if (first.length) card.append(make("p", { className: "soft" }, "It rests on what waits, too: ", ...cardLinks(first), "."));
   const falling = fallingWith(record, records);
   if (falling.length) card.append(make("p", { className: "soft" }, "If it is rejected, so is what rests on it: ", ...cardLinks(falling), "."));
-  card.append(comparison(await versionBefore(record), record.record));
   const told = make("div", { className: "told", role: "status" });
   const actions = make("p", { className: "actions" });
+  if (isSaid(record)) await describeSaid(record, card, told, actions);
+  else card.append(comparison(await versionBefore(record), record.record));
   if (record.kind === "evidence") {
     actions.append(button("Show its effect", record.id, async () => {
       const answer = await ask("POST", `${ownAddress("evidence", record.id)}:preview`);
@@ -165,7 +212,7 @@ async function cardOf(record, place) {
   }
   const { field, area, fault } = commentField(`p${place}`, "Comment (needed to reject)");
   actions.append(
-    button("Accept", record.id, () => decideOne(record, "accept", area.value.trim()), true),
+    button("Accept", record.id, () => decideOne(record, "accept", area.value.trim(), takenIn(card)), true),
     button("Reject", record.id, () => hasComment(area, fault, "reject") && decideOne(record, "reject", area.value.trim())));
   card.append(field, actions, told);
   return card;
