@@ -229,7 +229,8 @@ async def rehearse(request: Request, caller: Key, work: Callable[[Change], Any])
 
 def _rehearse(request: Request, caller: Key, work: Callable[[Change], Any]) -> Response:
     body = b""
-    begun = changes.begin(database(request), actor=caller.name)
+    review_mode = request.app.state.settings.review
+    begun = changes.begin(database(request), actor=caller.name, review=review_mode)
     with suppress(_TakenBack), located_in_body(), begun as change:
         body = to_json(work(change))
         raise _TakenBack

@@ -27,8 +27,8 @@ from api.http.write_transaction import (
 )
 from api.routes.curate import Comment as Reason
 from api.routes.curate import told
-from models.access.api_keys import Key
-from models.access.proposal_ownership import proposed_by
+from models.access.api_keys import Key, spellings_of
+from models.access.proposal_ownership import may_see, proposed_by
 from models.core import vocabularies as v
 from models.core.types import Strict, Text
 from models.read import listings, relation_graph
@@ -117,9 +117,7 @@ class SuggestionPreview(Strict):
     """What accepting a suggestion would do."""
 
     suggestion: str
-    claims: list[StatusChange] = Field(
-        description="The claims that rest on the record, at most 20 of them."
-    )
+    claims: list[StatusChange] = Field(description="The first 20 claims that rest on the record.")
 
 
 def _said(
@@ -143,7 +141,7 @@ def _said(
     if query.claim is not None:
         conditions.append(listings.revision.c.claim == query.claim)
     if query.proposed_by is not None:
-        conditions.append(proposed_by == query.proposed_by)
+        conditions.append(proposed_by.in_(spellings_of(connection, query.proposed_by)))
     listing = listings.with_conditions(listings.REVISIONS, *conditions)
     return pagination.listing_response(
         request,
@@ -155,14 +153,12 @@ def _said(
     )
 
 
-def _suggested(connection: Connection, row: Row) -> SuggestedOut:
-    told = review.describe_proposal(connection, row)
-    return _with_changes(connection, told)
-
-
-def _with_changes(connection: Connection, told: RecordOut) -> SuggestedOut:
+def _with_changes(connection: Connection, caller: Key | None, told: RecordOut) -> SuggestedOut:
     kind, record_id = split_name(told.record["about"])
     current = read_record(connection, kind, record_id)
+    if current and not may_see(connection, caller, kind, record_id, current["state"]):
+        # An acceptance that was undone has hidden the record again.
+        current = None
     return SuggestedOut(
         **told.model_dump(),
         outdated=suggestions.is_outdated(connection, told.record),
@@ -180,7 +176,11 @@ def list_suggestions(
     """List suggestions, oldest first: by default those that wait. Curators see all; others see what
     was accepted, their own, what is suggested of their own records, and what is public.
     """
-    return _said(request, connection, caller, SUGGESTION, query, ("submitted",), _suggested)
+
+    def describe(connection: Connection, row: Row) -> SuggestedOut:
+        return _with_changes(connection, caller, review.describe_proposal(connection, row))
+
+    return _said(request, connection, caller, SUGGESTION, query, ("submitted",), describe)
 
 
 @reads.get("/comments", response_model=CommentPage, responses=LIST_ERRORS)
@@ -198,27 +198,18 @@ def list_comments(
 
 
 @reads.get("/suggestions/{suggestion}", response_model=SuggestedOut, responses=RECORD_ERRORS)
-def get_suggestion(
-    request: Request, connection: ThreadReader, caller: Caller, suggestion: SuggestionId
-) -> Response:
+def get_suggestion(connection: ThreadReader, caller: Caller, suggestion: SuggestionId) -> Response:
     """Return a suggestion with what it changes of the record as that is now."""
-    if caller is not None:
-        pagination.make_private(request)
     body = review.find_visible(connection, caller, SUGGESTION, suggestion)
-    told = _with_changes(
-        connection, review.describe_record(connection, SUGGESTION, suggestion, body)
-    )
+    described = review.describe_record(connection, SUGGESTION, suggestion, body)
+    told = _with_changes(connection, caller, described)
     headers = {"ETag": f'"{told.revision}"'}
     return Response(to_json(told), media_type="application/json", headers=headers)
 
 
 @reads.get("/comments/{comment_id}", response_model=RecordOut, responses=RECORD_ERRORS)
-def get_comment(
-    request: Request, connection: ThreadReader, caller: Caller, comment_id: CommentId
-) -> Response:
+def get_comment(connection: ThreadReader, caller: Caller, comment_id: CommentId) -> Response:
     """Return a comment."""
-    if caller is not None:
-        pagination.make_private(request)
     body = review.find_visible(connection, caller, COMMENT, comment_id)
     told = review.describe_record(connection, COMMENT, comment_id, body)
     headers = {"ETag": f'"{told.revision}"'}

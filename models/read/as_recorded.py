@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, and_, func, or_, select, tuple_
 
 from models.core.errors import NotFound
-from models.records.record_types import RECORD_TYPES
+from models.records.record_types import DISCUSSION_TYPES, RECORD_TYPES
 from models.records.recorded_body import with_current_fields
 from models.records.retired import require_body_not_retired
 from models.records.revision import PUBLIC_STATES, Revision
@@ -17,6 +17,7 @@ from models.records.works import versions_of, works_by
 from models.status.claim_aggregate import ClaimAggregate, named_sources
 
 # Shown for a source whose content was purged since.
+SAID = [kind.name for kind in DISCUSSION_TYPES]
 PURGED = {
     "type": "document",
     "title": "[purged]",
@@ -144,7 +145,9 @@ def _steps_of(claim: str, moment: str) -> Select[Any]:
     columns = [revision.c[name] for name in ("serial", "at", "state")]
     # A «~» sorts after whatever may follow the beginning of a time.
     by_then = revision.c.at <= f"{moment}~"
-    return select(*columns, before.label("before")).where(revision.c.claim == claim, by_then)
+    # What is said of a claim is not in its document.
+    of_it = and_(revision.c.claim == claim, revision.c.kind.not_in(SAID), by_then)
+    return select(*columns, before.label("before")).where(of_it)
 
 
 def _last(connection: Connection, moment: str, which: Any) -> list[Row]:

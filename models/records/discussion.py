@@ -12,7 +12,7 @@ from models.core import vocabularies as v
 from models.core.types import REPLACED_BY_DESCRIPTION, Slug, Strict, Text, VisibleText
 from models.core.vocabulary import vocabulary_check
 
-RECORD_NAME = re.compile(r"([a-z]+)/([a-z0-9:_-]+)")
+RECORD_NAME = re.compile(rf"({'|'.join(v.RECORD_KINDS.ids)})/([a-z0-9:_-]+)")
 
 
 def _check_record_name(value: str) -> str:

@@ -242,7 +242,8 @@ def references_in(kind: RecordType, body: Row) -> Iterator[tuple[str, RecordType
 
 def order_by_references(records: Sequence[tuple[RecordType, Row]]) -> list[int]:
     """Return the places of records in an order in which each comes after those among them that it
-    refers to, and otherwise as they are. In a circle some record comes before one of its own.
+    refers to, and otherwise as they are. In a circle some record comes before one of its own. What
+    is said of records comes last.
     """
     places: dict[tuple[str, str], int] = {}
     for place, (kind, body) in enumerate(records):
@@ -260,7 +261,7 @@ def order_by_references(records: Sequence[tuple[RecordType, Row]]) -> list[int]:
             found = references_in(*records[place])
             others = (places.get((kind.name, record_id)) for _, kind, record_id in found)
             waiting += [other for other in others if other is not None and other not in opened]
-    return list(ordered)
+    return sorted(ordered, key=lambda place: records[place][0].discussion)
 
 
 def read_states(

@@ -331,7 +331,7 @@ def _insert(
             stamps = {"revision": serial, "created": at, "updated": at}
         rows.append(_row(kind, record.body, stamps))
         claim = kind.claim_of(record.body)
-        if claim is not None and record.body["state"] == "accepted":
+        if claim is not None and record.body["state"] == "accepted" and not kind.discussion:
             touched[claim] = stamps.get("revision", 0)
         batch.states[kind.name, record.id] = record.body["state"]
     run.stored[kind.name] += len(records)

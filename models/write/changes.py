@@ -375,7 +375,9 @@ def _revise(
     insert_row(change.connection, table(Revision), revision)
     _cache(change, revision["record"], revision)
     claim = revision["claim"]
-    if claim is not None and "accepted" in (body["state"], old["state"] if old else None):
+    seen = "accepted" in (body["state"], old["state"] if old else None)
+    # What is said of a claim is not in its document.
+    if claim is not None and seen and not kind.discussion:
         change.touched[claim] = change.serial
     created = change.at if old is None else _created(change, kind, kind.id_of(body))
     return {"revision": change.serial, "created": created, "updated": change.at}

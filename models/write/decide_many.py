@@ -97,12 +97,15 @@ def _body_meant(change: Change, caller: Key, one: Wanted) -> Row:
 
 def _in_order(wanted: Sequence[Wanted], bodies: dict[str, Row]) -> list[Wanted]:
     """Return decisions in an order in which they can be made: what is referred to is accepted
-    first, and rejected last, since what refers to it would be rejected with it.
+    first, and rejected last, since what refers to it would be rejected with it. Suggestions are
+    rejected before all, since one that is accepted may close others.
     """
     places = order_by_references([(one.kind, bodies[one.name]) for one in wanted])
     ordered = [wanted[place] for place in places]
     accepted = [one for one in ordered if one.action == "accept"]
-    return accepted + [one for one in reversed(ordered) if one.action != "accept"]
+    others = [one for one in reversed(ordered) if one.action != "accept"]
+    said = [one for one in others if one.kind.discussion]
+    return said + accepted + [one for one in others if not one.kind.discussion]
 
 
 def _refused(wanted: Sequence[Wanted], errors: dict[str, ClaimbaseError]) -> Conflict:

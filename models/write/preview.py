@@ -91,7 +91,7 @@ def preview_suggestion(
     claims = _claims_resting_on(change.connection, kind, record_id)
     predicted = {claim: list(predictions_of(claim)) for claim in claims}
     before = _explained(change.connection, predicted)
-    carry_out(change, caller, suggestion)
+    carry_out(change, caller, suggestion, list(suggestion["patch"]))
     after = _explained(change.connection, predicted)
     return [(claim, explained, after.get(claim)) for claim, explained in before.items()]
 
@@ -99,11 +99,9 @@ def preview_suggestion(
 def _claims_resting_on(connection: Connection, kind: RecordType, record_id: str) -> list[str]:
     if kind.part or kind.name == "claim":
         return [record_id.partition(":")[0]]
-    dependents = find_dependents(
-        connection, kind, record_id, ("accepted",), limit=MOST_CLAIMS_PREVIEWED
-    )
+    dependents = find_dependents(connection, kind, record_id, ("accepted",), limit=None)
     found = {other_id.partition(":")[0] for other, other_id in dependents if other.part}
-    return sorted(found)
+    return sorted(found)[:MOST_CLAIMS_PREVIEWED]
 
 
 def _explained(

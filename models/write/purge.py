@@ -1,12 +1,13 @@
 """Takes the content of a record out of the tables and out of every revision."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from models.access.api_keys import Key
 from models.core import vocabularies as v
 from models.core.errors import Conflict
 from models.records.record_types import RecordType, read_record
 from models.records.retired import STANDING
+from models.records.revision import Revision
 from models.records.serializers import table
 from models.write import changes, suggestions
 from models.write.changes import Change
@@ -32,19 +33,34 @@ def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None
         raise Conflict(
             f"The {kind.name} '{record_id}' is still named by {names}; purge those first."
         )
+    # The record comes last: the change is known by its revision.
+    for said, said_id in suggestions.ever_about(change.connection, f"{kind.name}/{record_id}"):
+        _purge_what_was_said(change, said, said_id)
     changes.purge(change, kind, record_id, old)
-    _purge_what_was_said(change, f"{kind.name}/{record_id}")
+    if kind.name == "suggestion":
+        _forget_reason(change, record_id)
 
 
-def _purge_what_was_said(change: Change, about: str) -> None:
-    for kind, record_id in suggestions.all_about(change.connection, about):
-        body = read_record(change.connection, kind, record_id)
-        assert body is not None, "it was found by a query"
-        if body["state"] == "accepted":
-            body = {**body, "state": "retracted"}
-            changes.put(change, kind, body, "retract")
-        changes.purge(change, kind, record_id, body)
-        _purge_what_was_said(change, f"{kind.name}/{record_id}")
+def _purge_what_was_said(change: Change, kind: RecordType, record_id: str) -> None:
+    body = read_record(change.connection, kind, record_id)
+    if body is None:
+        # It was purged by itself before.
+        return
+    if body["state"] == "accepted":
+        body = {**body, "state": "retracted"}
+        changes.put(change, kind, body, "retract")
+    changes.purge(change, kind, record_id, body)
+    if kind.name == "suggestion":
+        _forget_reason(change, record_id)
+
+
+def _forget_reason(change: Change, suggestion: str) -> None:
+    """Take the reason of a suggestion out of the revisions of what it changed."""
+    revision = table(Revision)
+    quotes = revision.c.comment.endswith(f": suggestion/{suggestion})", autoescape=True)
+    change.connection.execute(
+        update(revision).where(quotes).values(comment="What was said of it was purged.")
+    )
 
 
 def _merged_into(

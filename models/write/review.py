@@ -105,6 +105,8 @@ _DECISIONS = (
 DECISIONS = {decision.action: decision for decision in _DECISIONS}
 # A refusal because of later changes names so many of them.
 MOST_CHANGES_TOLD = 20
+# By which fields of a suggestion it is told whether it suggests something else.
+SUGGESTED = ("about", "action", "patch", "source")
 # A record in one of these states may be proposed again under its id.
 _FREE_STATES = ("rejected", "withdrawn")
 
@@ -478,7 +480,12 @@ def _with_what_it_is_about(change: Change, caller: Key, kind: RecordType, body: 
     """
     about, about_id = split_name(body["about"])
     current = find_visible(change.connection, caller, about, about_id)
-    body = {**body, "addressee": suggestions.addressee_of(change.connection, body["about"])}
+    body = {
+        **body,
+        "addressee": suggestions.addressee_of(change.connection, body["about"]),
+        # What is said of a record shows that there is one.
+        "public": body["public"] and current["state"] in PUBLIC_STATES,
+    }
     if kind.name != "suggestion":
         return body
     suggestions.accepted_target(change, body)
@@ -562,8 +569,11 @@ def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body:
     _require_visible_references(change, caller, kind, body)
     if kind.name == "suggestion":
         _judge_patch(body)
-    if kind.discussion:
+    if kind.discussion and any(body.get(name) != old.get(name) for name in SUGGESTED):
         body = _with_what_it_is_about(change, caller, kind, body)
+    elif kind.discussion:
+        # To say it in other words leaves it as old as it is.
+        body |= {name: old[name] for name in suggestions.SET_BY_SERVER if name in old}
     return changes.put(change, kind, body, valid=True)
 
 
@@ -599,12 +609,29 @@ def decide(
         require_comment(change, action)
     if replaced_by is not None:
         _require_replacement(change, kind, record_id, replaced_by)
+    decided = {**old, "replaced_by": replaced_by}
+    if kind.discussion and decision.after == "accepted":
+        _require_public(change, decided)
     if kind.name == "suggestion" and decision.after == "accepted":
-        old = carry_out(change, caller, old, fields)
+        decided["taken"] = suggestions.chosen_fields(old, fields)
     elif fields is not None:
         detail = "Only a suggestion is accepted field by field."
         raise InvalidRecord(detail, [Fault(at="fields", code="bad_combination", detail=detail)])
-    _set_state(change, caller, decision, kind, {**old, "replaced_by": replaced_by})
+    # A suggestion is decided on first, since what waits about a record that it retracts is closed.
+    _set_state(change, caller, decision, kind, decided)
+    if kind.name == "suggestion" and decision.after == "accepted":
+        carry_out(change, caller, decided, decided["taken"])
+
+
+def _require_public(change: Change, said: Row) -> None:
+    """Refuse to make public what is said of a record that is not."""
+    named = [said["about"], *([f"source/{said['source']}"] if said.get("source") else [])]
+    for name in named:
+        kind, record_id = split_name(name)
+        state = changes.cached_state(change, kind, record_id)
+        if state not in PUBLIC_STATES:
+            detail = f"{name} is not public: accept that first."
+            raise Conflict(detail, [Fault(at="about", code="not_accepted", detail=detail)])
 
 
 def _require_state(kind: RecordType, record_id: str, body: Row, state: str, to_be: str) -> None:
@@ -614,34 +641,41 @@ def _require_state(kind: RecordType, record_id: str, body: Row, state: str, to_b
         )
 
 
-def _set_state(change: Change, caller: Key, decision: Decision, kind: RecordType, old: Row) -> None:
-    """Store what was decided on a record, and what follows from it for others."""
+def _set_state(
+    change: Change,
+    caller: Key,
+    decision: Decision,
+    kind: RecordType,
+    old: Row,
+    behind: str | None = None,
+) -> None:
+    """Store what was decided on a record, and what follows from it for others. `behind` is given
+    where it is known who stands behind the decision, for the parts of a claim too.
+    """
     record_id = kind.id_of(old)
     if decision.after != "accepted":
         close_dependent_proposals(change, caller, kind, record_id)
     if kind.name == "claim" and decision.after == "retracted":
-        _retract_parts(change, caller, record_id)
+        _retract_parts(change, caller, record_id, behind)
     decided = {**old, "state": decision.after}
     changes.put(change, kind, decided, decision.action)
     if kind.name == "source" and decision.after == "accepted":
         notices.mark_what_is_announced(change, decided)
 
 
-def carry_out(
-    change: Change, caller: Key, suggestion: Row, fields: Sequence[str] | None = None
-) -> Row:
-    """Do to a record what a suggestion says; return the suggestion with the fields that were taken.
+def carry_out(change: Change, caller: Key, suggestion: Row, names: Sequence[str]) -> None:
+    """Do to a record what a suggestion says, as far as these fields.
 
     Two people stand behind it, who suggests and who accepts, so that the caller may have proposed
     the record. Raises `Conflict` where somebody changed since what is to be changed.
     """
     kind, current = suggestions.accepted_target(change, suggestion)
-    names = suggestions.chosen_fields(suggestion, fields)
     own_comment, change.comment = change.comment, _reason(change.connection, suggestion)
-    change.behind[suggestion["about"]] = change.behind.get(f"suggestion/{suggestion['id']}")
+    behind = change.behind.get(f"suggestion/{suggestion['id']}")
+    change.behind[suggestion["about"]] = behind
     if suggestion["action"] == "retract":
         suggestions.require_unchanged(change.connection, suggestion)
-        _set_state(change, caller, DECISIONS["retract"], kind, current)
+        _set_state(change, caller, DECISIONS["retract"], kind, current, behind or "two_people")
     else:
         suggestions.require_up_to_date(suggestion, current, names)
         version = {**current, **{name: suggestion["patch"][name] for name in names}}
@@ -649,7 +683,6 @@ def carry_out(
         _require_visible_references(change, caller, kind, body)
         changes.put(change, kind, body, valid=True)
     change.comment = own_comment
-    return {**suggestion, "taken": names}
 
 
 def _reason(connection: Connection, suggestion: Row) -> str:
@@ -670,11 +703,15 @@ def _require_decider(
         raise Forbidden("Only its proposer withdraws a proposal; a curator rejects it.")
 
 
-def _retract_parts(change: Change, caller: Key, claim: str) -> None:
+def _retract_parts(change: Change, caller: Key, claim: str, behind: str | None) -> None:
     parts = parts_of_claim(change.connection, claim, "accepted")
     names = [(part, part.id_of(body)) for part, body in parts]
-    require_second_person(change, caller, names, "retract")
+    if behind is None:
+        require_second_person(change, caller, names, "retract")
+    else:
+        change.behind |= {f"{part.name}/{record_id}": behind for part, record_id in names}
     for part, body in parts:
+        close_dependent_proposals(change, caller, part, part.id_of(body))
         changes.put(change, part, {**body, "state": "retracted"}, "retract")
 
 

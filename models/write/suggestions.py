@@ -50,13 +50,16 @@ def addressee_of(connection: Connection, about: str) -> str | None:
 
 
 def field_changes(suggestion: Row, current: Row | None) -> list[FieldChange]:
-    """Return what a suggestion changes of its record as it is now."""
+    """Return what a suggestion changes of its record as it is now. A field that one of them lacks,
+    since it was written by another version of the program, is as if it were null.
+    """
     return [
         FieldChange(
             field=name,
-            now=None if current is None else current[name],
+            now=None if current is None else current.get(name),
             suggested=value,
-            outdated=current is None or current[name] not in (suggestion["before"][name], value),
+            outdated=current is None
+            or current.get(name) not in (suggestion["before"].get(name), value),
         )
         for name, value in suggestion["patch"].items()
     ]
@@ -176,11 +179,19 @@ def waiting_about(connection: Connection, about: str) -> list[str]:
     return list(connection.scalars(waiting.order_by(rows.c.id)))
 
 
-def all_about(connection: Connection, about: str) -> list[tuple[RecordType, str]]:
-    """Return the type and id of all that was ever said of a record."""
-    found: list[tuple[RecordType, str]] = []
-    for kind in DISCUSSION_TYPES:
-        rows = table(kind.model)
-        ids = connection.scalars(select(rows.c.id).where(rows.c.about == about).order_by(rows.c.id))
-        found += [(kind, each) for each in ids]
-    return found
+def ever_about(connection: Connection, about: str) -> list[tuple[RecordType, str]]:
+    """Return the type and id of all that was ever said of a record, whatever it is about now, and
+    of what was said of that, and so on.
+    """
+    revision = table(Revision)
+    kinds = [kind.name for kind in DISCUSSION_TYPES]
+    names: dict[str, None] = {}
+    ahead = [about]
+    while ahead:
+        said = select(revision.c.record).where(
+            revision.c.kind.in_(kinds), revision.c.body["about"].as_string() == ahead.pop()
+        )
+        new = [name for name in connection.scalars(said.distinct()) if name not in names]
+        names |= dict.fromkeys(new)
+        ahead += new
+    return [split_name(name) for name in names]

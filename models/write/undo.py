@@ -116,7 +116,7 @@ def _without_change(connection: Connection, number: int, step: Row) -> Row | Non
 def _refuse_if_merged_into(connection: Connection, kind: RecordType, record_id: str) -> None:
     """Refuse to take back a record that others were merged into: they would lead to nothing."""
     rows = table(kind.model)
-    if "id" not in rows.c:
+    if "id" not in rows.c or kind.discussion:
         return
     merged = select(rows.c.id).where(rows.c.state == "merged", rows.c.replaced_by == record_id)
     first = connection.scalar(merged.order_by(rows.c.id).limit(1))
@@ -132,12 +132,14 @@ def _refuse_if_merged_into(connection: Connection, kind: RecordType, record_id: 
 def _require_undoable(change: Change, caller: Key, steps: list[Row]) -> None:
     if any(step["actor"].casefold() in RESERVED_NAMES for step in steps):
         require_role(caller, "admin", "undo what a program loaded")
+    # The decider's own proposals that rested on a record are withdrawn with it.
+    decided = any(step["action"] in ("retract", "merge", "undo") for step in steps)
     for step in steps:
         if step["action"] == "purge":
             raise Conflict(f"{step['record']} was purged; its content is gone.")
         # A merger may move proposals too, but that is not their proposer's doing.
         proposed = step["state"] == "submitted" and step["action"] in ("create", "update")
-        if proposed or step["action"] == "withdraw":
+        if proposed or (step["action"] == "withdraw" and not decided):
             raise Conflict(
                 f"{step['record']} was only proposed, or withdrawn, by this change:"
                 " that is its proposer's affair."

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from api.main import create_app
 from api.settings import Settings
+from models.records.revision import Revision
+from models.records.serializers import table
 from tests.api.curating import CLAIM, NOW, UNLIMITED, Desk, native, serial
 
 LINE = f"evidence/{CLAIM}:doepp-2010"
@@ -73,7 +76,7 @@ def test_a_change_is_suggested_shown_previewed_and_accepted(desk: Desk) -> None:
     assert line(desk) == {**before, "finding": "Read anew.", "level": "3"}
     accepted = get(desk, made, None)
     assert (accepted["state"], accepted["record"]["taken"]) == ("accepted", ["level", "finding"])
-    last = desk.must(200, None, "GET", f"/v1/revisions/{serial(desk) - 1}")
+    last = desk.must(200, None, "GET", f"/v1/revisions/{serial(desk)}")
     assert (last["record"], last["actor"]) == (LINE, "cleo")
     assert last["comment"] == f"Table 2 says so. (suggested by anna: suggestion/{made})"
     assert desk.disagreements() == []
@@ -309,3 +312,146 @@ def test_a_base_may_discuss_in_public(desk: Desk) -> None:
         open_desk.decide("reject", "suggestion", made, comment="No.")
         assert open_desk.ask(None, "GET", f"/v1/suggestions/{made}").status_code == 404
         assert open_desk.must(200, None, "GET", "/v1/suggestions?state=rejected")["data"] == []
+
+
+def undone(desk: Desk, record: str) -> None:
+    """Take back the acceptance of a line."""
+    desk.undo(desk.record("evidence", record)["serial"], "cleo")
+
+
+def test_what_is_hidden_again_is_not_shown_beside_a_suggestion(desk: Desk) -> None:
+    mine = desk.accepted("evidence", by="emil")
+    made = suggest(desk, about=f"evidence/{mine}", patch={"finding": "Better."})
+    undone(desk, mine)
+    path = native("evidence", mine)
+    desk.must(200, "emil", "PATCH", path, {"finding": "Not for anna."}, If_Match=NOW)
+    assert desk.ask("anna", "GET", f"/v1/records/evidence/{mine}").status_code == 404
+    assert "Not for anna." not in desk.ask("anna", "GET", f"/v1/suggestions/{made}").text
+    assert get(desk, made, "cleo")["changes"][0]["now"] == "Not for anna."
+
+
+def test_what_is_said_of_a_proposal_is_public_no_sooner_than_it(desk: Desk) -> None:
+    hidden = desk.propose("emil", "source")
+    body = {"about": f"source/{hidden}", "text": "Which year?"}
+    settings = Settings(database_url=desk.store.url, discussion="public", **UNLIMITED)
+    with TestClient(create_app(settings)) as client:
+        open_desk = Desk.__new__(Desk)
+        open_desk.__dict__.update({**desk.__dict__, "client": client})
+        said = open_desk.must(201, "ben", "POST", "/v1/comments", body)["id"]
+        assert open_desk.must(200, None, "GET", "/v1/comments")["data"] == []
+    tag = desk.tag(f"/v1/records/source/{hidden}")
+    refused = desk.must(409, "cleo", "POST", f"/v1/records/comment/{said}:accept", {}, If_Match=NOW)
+    assert refused["errors"][0]["code"] == "not_accepted"
+    assert desk.tag(f"/v1/records/source/{hidden}") == tag
+    desk.accept("source", hidden)
+    desk.accept("comment", said)
+    assert desk.must(200, None, "GET", f"/v1/comments/{said}")["state"] == "accepted"
+
+
+def test_a_comment_leaves_the_version_of_its_claim(desk: Desk) -> None:
+    before = desk.tag(f"/v1/claims/{CLAIM}", None)
+    body = {"about": f"claim/{CLAIM}", "text": "Well said."}
+    desk.accept("comment", desk.must(201, "anna", "POST", "/v1/comments", body)["id"])
+    assert desk.tag(f"/v1/claims/{CLAIM}", None) == before
+    assert desk.disagreements() == []
+
+
+def test_a_purge_finds_what_was_once_said_of_a_record(desk: Desk) -> None:
+    old, into = (
+        desk.accepted("source", "old", title="Secret words"),
+        desk.accepted("source", "into"),
+    )
+    carried = suggest(desk, about=f"source/{old}", patch={"title": "Plain"})
+    moved = suggest(desk, about=f"source/{old}", patch={"title": "Plainer"})
+    path = native("suggestion", moved)
+    desk.must(200, "anna", "PATCH", path, {"about": f"source/{into}"}, If_Match=NOW)
+    desk.merge("source", old, into)
+    desk.must(200, "ben", "POST", f"/v1/suggestions/{carried}:carry_over", If_Match=NOW)
+    told = desk.decide("purge", "source", old, "dora", "private")
+    assert (told["kind"], told["id"]) == ("source", old)
+    reason = suggest(desk, reason="Secret words of a patient.", patch={"finding": "Read anew."})
+    accept(desk, reason)
+    desk.retract("suggestion", reason)
+    desk.decide("purge", "suggestion", reason, "dora", "private")
+    with desk.store.database.read() as connection:
+        kept = [*connection.scalars(select(table(Revision).c.body))]
+        kept += connection.scalars(select(table(Revision).c.comment))
+    assert "Secret words" not in str(kept)
+    assert desk.disagreements() == []
+
+
+def test_a_long_chain_of_comments_is_purged(desk: Desk) -> None:
+    about = f"source/{desk.accepted('source', 'of-many')}"
+    records = []
+    for number in range(400):
+        records.append({"record": "comment", "id": f"c-{number}", "about": about, "text": "So."})
+        about = f"comment/c-{number}"
+    # Each is about the one before.
+    desk.must(201, "anna", "POST", "/v1/claims:batch", {"records": records})
+    desk.retract("source", "of-many")
+    desk.decide("purge", "source", "of-many", "dora", "private")
+    assert [name for name in desk.bodies() if name.startswith("comment/")] == []
+
+
+def test_a_retraction_with_ones_own_suggestion_is_undone(desk: Desk) -> None:
+    mine = desk.accepted("evidence", by="ben")
+    waiting = suggest(desk, "cleo", about=f"evidence/{mine}", patch={"finding": "Better."})
+    gone = desk.retract("evidence", mine, "cleo")
+    assert get(desk, waiting)["state"] == "withdrawn"
+    desk.undo(gone["serial"], "dora")
+    assert get(desk, waiting)["state"] == "submitted"
+    assert desk.record("evidence", mine)["state"] == "accepted"
+
+
+def test_an_accepted_retraction_is_not_rejected_first(desk: Desk) -> None:
+    made = str(desk.must(201, "anna", "POST", "/v1/suggestions", RETRACTION)["id"])
+    accept(desk, made)
+    path = f"/v1/changes?since={serial(desk) - 2}"
+    steps = desk.must(200, "cleo", "GET", path)["data"]
+    assert [(each["record"], each["action"]) for each in steps] == [
+        (f"suggestion/{made}", "accept"),
+        (LINE, "retract"),
+    ]
+
+
+def test_what_waits_about_a_part_falls_with_the_claim(desk: Desk) -> None:
+    claim = desk.accepted("claim", "short-lived")
+    line = desk.accepted("evidence", claim=claim)
+    about = f"evidence/{line}"
+    waiting = suggest(desk, about=about, patch={"finding": "Better."})
+    # A curator may accept what another suggests, also where parts of it are the curator's own.
+    desk.accepted("evidence", by="cleo", claim=claim)
+    body = {**RETRACTION, "about": f"claim/{claim}"}
+    made = str(desk.must(201, "emil", "POST", "/v1/suggestions", body)["id"])
+    (told,) = desk.must(200, "emil", "POST", f"/v1/suggestions/{made}:preview")["claims"]
+    assert (told["claim"], told["after"]) == (claim, None)
+    accept(desk, made, "cleo")
+    assert get(desk, waiting)["state"] == "rejected"
+
+
+def test_other_words_leave_a_suggestion_outdated(desk: Desk) -> None:
+    made = suggest(desk)
+    desk.must(200, "ben", "PATCH", f"/v1/{LINE}", {"finding": "Ben's words."}, If_Match=NOW)
+    path = native("suggestion", made)
+    desk.must(200, "anna", "PATCH", path, {"reason": "Table 3 says so."}, If_Match=NOW)
+    assert get(desk, made)["outdated"]
+
+
+def test_many_decisions_on_suggestions_come_in_any_order(desk: Desk) -> None:
+    source = desk.propose("anna", "source")
+    retraction = str(desk.must(201, "anna", "POST", "/v1/suggestions", RETRACTION)["id"])
+    other = suggest(desk)
+    named = suggest(desk, about=f"claim/{CLAIM}", patch={"note": "Noted."}, source=source)
+    decisions = [
+        {"kind": kind, "record": record, "action": action, "comment": "So.", "revision": revision}
+        for kind, record, action in (
+            ("suggestion", named, "accept"),
+            ("suggestion", retraction, "accept"),
+            ("suggestion", other, "reject"),
+            ("source", source, "accept"),
+        )
+        for revision in [desk.record(kind, record)["revision"]]
+    ]
+    told = desk.must(200, "cleo", "POST", "/v1/reviews:decide", {"decisions": decisions})
+    assert told["done"] == 4
+    assert desk.disagreements() == []
