@@ -18,6 +18,7 @@ from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.write_transaction import (
     IF_MATCH,
     NEW_ERRORS,
+    ONCE,
     WRITE_ERRORS,
     Answer,
     meant,
@@ -220,7 +221,7 @@ def get_comment(connection: ThreadReader, caller: Caller, comment_id: CommentId)
     "/suggestions/{suggestion}:carry_over",
     response_model=RecordOut,
     responses=WRITE_ERRORS,
-    openapi_extra=taking(IF_MATCH),
+    openapi_extra=taking(IF_MATCH, ONCE),
 )
 async def carry_over_suggestion(
     request: Request,

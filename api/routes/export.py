@@ -31,10 +31,11 @@ AT_ONCE = 2
 LEAST_RATE = 250_000
 # The first two records of an export.
 EXAMPLE = (
-    '{"record":"export","format":1,"schema":"0018","derivation":"2026-11-29.8","serial":478,"licence":"CC0-1.0",'
+    '{"record":"export","format":1,"schema":"0021","derivation":"2026-11-29.8","serial":478,"licence":"CC0-1.0",'
     '"licences":["CC0-1.0"],"collection":null,'
     '"notice":"This is a record of published evidence, not medical advice. …",'
-    '"counts":{"collections":0,"topics":12,"claims":34,"sources":102,"retired":0,"revisions":478,"texts":0}}\n'
+    '"counts":{"collections":0,"topics":12,"claims":34,"sources":102,'
+    '"suggestions":0,"comments":0,"retired":0,"revisions":478,"texts":0}}\n'
     '{"record":"topic","id":"autoimmunity","label":"Autoimmunity","definition":"Immune'
     " activity against the body's own "
     'tissue.","crosswalk":{"mesh":"Autoimmunity"},"external_ids":[],"collection":null,"state":"accepted","replaced_by":null,"revision":7,'

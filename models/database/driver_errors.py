@@ -35,8 +35,14 @@ def is_timeout(error: DBAPIError) -> bool:
 
 
 def needs_waiting(error: DBAPIError) -> bool:
-    """Return whether work in `read_inline` failed that may succeed on a connection that waits."""
-    return is_timeout(error) or getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    """Return whether work on a connection for what is short failed that may succeed on one that
+    waits.
+
+    The connection is lost where the server did not answer soon, or this process was so busy that it
+    seemed so.
+    """
+    is_busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    return is_timeout(error) or is_busy or error.connection_invalidated
 
 
 def is_unavailable(error: DBAPIError) -> bool:

@@ -101,7 +101,7 @@ def _without_change(connection: Connection, number: int, step: Row) -> Row | Non
     since = f"{step['record']} was changed since, by revision {later['serial']}"
     kind, record_id = split_name(step["record"])
     current, after = read_record(connection, kind, record_id), step["body"]
-    states = {None if body is None else body["state"] for body in (before, after, current)}
+    states = {body["state"] if body else None for body in (before, after, current)}
     if before is None or current is None or len(states) > 1:
         # Also where a later change, such as a merger, decided where the record stands.
         raise Conflict(f"{since}; undo that first.")

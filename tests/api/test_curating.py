@@ -41,9 +41,16 @@ def test_an_example_is_what_the_api_answers(
     assert _without_time(example(operation)) == _without_time(answer)
 
 
-def _without_time(answer: dict[str, Any]) -> dict[str, Any]:
-    page = {name: value for name, value in answer.get("page", {}).items() if name != "updated"}
-    return {**answer, "page": page}
+def _without_time(answer: Any) -> Any:
+    if isinstance(answer, list):
+        return [_without_time(item) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        name: _without_time(value)
+        for name, value in answer.items()
+        if name not in ("at", "updated")
+    }
 
 
 def test_a_line_is_previewed_before_it_is_proposed(desk: Desk) -> None:

@@ -8,13 +8,13 @@ from typing import Any, NoReturn
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from api.main import create_app
 from api.settings import Settings
 from models.read import facets, listings, relation_graph
 from tests.api.requests import problem
-from tests.databases import Store, Templates
+from tests.databases import Store, Templates, store_of
 
 ORIGIN = {"Origin": "https://app.example"}
 
@@ -110,3 +110,24 @@ def test_a_postgresql_server_that_ends_a_connection_is_asked_again(templates: Te
         engine.dispose()
         assert client.get("/v1/claims").status_code == 200
     templates.drop(url)
+
+
+def test_a_short_read_whose_connection_is_lost_begins_anew(
+    templates: Templates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where this process is so busy that the database seems to hang."""
+    read = listings.read_claim
+    lost: list[bool] = []
+
+    def losing(connection: Connection, *given: Any, **named: Any) -> Any:
+        if not lost:
+            lost.append(True)
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return read(connection, *given, **named)
+
+    monkeypatch.setattr(listings, "read_claim", losing)
+    for store in store_of(templates, "postgresql", seeded=True):
+        app = create_app(Settings(database_url=store.url, cache_mb=0))
+        with TestClient(app, raise_server_exceptions=False) as client:
+            assert client.get("/v1/claims/ccsvi-causes-ms").status_code == 200
+    assert lost

@@ -97,6 +97,8 @@ REFUSED = {
     "compare_days": 400,
     "get_assessment": 404,
     "get_collection": 404,
+    "get_suggestion": 404,
+    "get_comment": 404,
 }
 # The answer that would never end is asked for by HEAD.
 ENDLESS = "stream_changes"
@@ -148,6 +150,8 @@ def parts_of(client: TestClient) -> dict[str, str]:
         "relation": f"venous-reflux-in-ms:{tied['type']}:{tied['target']}",
         "assessment": f"{claim['id']}:none",
         "collection": "none",
+        "suggestion": "none",
+        "comment_id": "none",
         "topic": topics[0]["id"],
         "serial": "1",
         "kind": "evidence",

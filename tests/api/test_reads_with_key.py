@@ -16,6 +16,8 @@ PLACES = {
     "record": f"{CLAIM}:doepp-2010",
     "serial": "7",
     "key": "none",
+    "suggestion": "none",
+    "comment_id": "none",
 }
 
 

@@ -189,8 +189,10 @@ STORED: dict[str, list[Any]] = {
 }
 # What a good request may get instead of an answer with 200, by the end of the path.
 OTHER_ANSWERS = {
-    # The seed has neither.
+    # The seed has none of these.
     "/{collection}": (404, 414),
+    "/{suggestion}": (404, 414),
+    "/{comment_id}": (404, 414),
     "/text": (404, 414),
     # Whether a body is a file of citations is more than a schema can tell.
     ":parse": (200, 400, 414),

@@ -29,6 +29,7 @@ REVISION = {
     "comment": "why: ½ %s ? :x",
     "state": "accepted",
     "change": 10**6,
+    "review": None,
     "body": {"list": [1, None, True], "text": "½"},
 }
 ANSWER = {
