@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, LargeBinary, MetaData, Table, delete, func, select
+from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, delete, func, select
 from sqlmodel import SQLModel
 
 from models import migrations
@@ -205,6 +205,10 @@ def _load(connection: Connection, path: Path, total: int, report: Report) -> Non
     """Insert the rows of a backup. The tables may be of an older schema than this program's."""
     schema = MetaData()
     schema.reflect(connection)
+    for column in (each for target in schema.tables.values() for each in target.c):
+        if isinstance(column.type, JSON):
+            # A null of the backup is none of JSON, also where a row is inserted by itself.
+            column.type = JSON(none_as_null=True)
     connection.execute(delete(table(Serial)))  # The first migration inserted its row.
     current: _TableRows | None = None
     with closing(_lines(path)) as text_lines:

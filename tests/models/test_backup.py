@@ -23,7 +23,7 @@ from models.write.idempotency import Idempotency
 from tests.databases import SEEDED, SEEDED_CLAIMS, Store, Templates
 from tests.models.exports import a_key, disagreements, exported, in_every_state
 from tests.models.next_migration import NEXT, next_program
-from tests.records import a_claim
+from tests.records import a_claim, a_source
 
 ANSWER = {
     "actor": "ada",
@@ -53,6 +53,14 @@ def fill(store: Store) -> None:
     a_key(store)
     with store.database.write() as connection:
         connection.execute(insert(table(Idempotency)), ANSWER)
+
+
+def test_a_table_of_one_row_keeps_its_nulls(empty: Store, other: Store, tmp_path: Path) -> None:
+    with changes.begin(empty.database, actor="ada") as change:
+        changes.put_source(change, a_source("alone"))
+    backup.write_backup(empty.database, tmp_path / "a.backup")
+    backup.restore_backup(other.database, tmp_path / "a.backup")
+    assert content(other) == content(empty)
 
 
 def test_a_backup_is_restored_into_either_kind_of_database(
