@@ -39,6 +39,7 @@ from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
 from api.http.text_model import TextModel
+from api.http.webhooks import Deliveries
 from api.mcp import door
 from api.routes import (
     api_keys,
@@ -68,6 +69,7 @@ from api.routes import (
     suggest,
     topics,
     vocabularies,
+    webhooks,
 )
 from api.settings import Settings, installed_version
 from api.site import about, articles, check, curating, embed, feeds, home, lists, pages, search
@@ -107,6 +109,7 @@ MODULES = (
     discussion,
     curate,
     api_keys,
+    webhooks,
 )
 # Pages for people, which no document of the API names.
 SITE = (
@@ -137,6 +140,7 @@ ROUTERS = (
     api_keys.reads,
     api_keys.own,
     api_keys.declaring,
+    webhooks.reads,
     check.pasted,
 )
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -204,6 +208,7 @@ def create_app(settings: Settings) -> Application:
     """Return the application; its database must be migrated (see `claimbase serve`)."""
     database = connect(settings.database_url, settings.read_seconds)
     streams = Streams(database, settings.stream_limit)
+    deliveries = Deliveries(database, private=settings.webhook_private)
     work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)
     files = FileReaders(work)
     abbreviations = read_abbreviations(settings.seed_dir)
@@ -218,7 +223,8 @@ def create_app(settings: Settings) -> Application:
         app.state.readers.stopping = False
         metrics = app.state.metrics
         app.state.door = door.Door()
-        async with streams.polling(), metrics.watching(app) if metrics else nullcontext():
+        watching = metrics.watching(app) if metrics else nullcontext()
+        async with streams.polling(), deliveries.delivering(), watching:
             yield
         await app.state.door.close()
         await to_thread.run_sync(text_model.stop)
@@ -269,6 +275,7 @@ def create_app(settings: Settings) -> Application:
     # The clients to which an export is being sent.
     app.state.exports = set()
     app.state.streams = streams
+    app.state.webhooks = deliveries
     app.state.files = files
     app.state.text_model = text_model
     app.state.error_page = pages.error_page

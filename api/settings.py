@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     stream_limit: int = Field(
         default=100, ge=0, description="Streams of changes at once; beyond it 503."
     )
+    webhook_private: bool = Field(
+        default=False,
+        description="Whether webhooks may go to private addresses, such as those of one's own"
+        " network, and without TLS.",
+    )
     metrics_port: int | None = Field(
         default=None,
         ge=0,

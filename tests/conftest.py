@@ -23,6 +23,8 @@ from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
 os.environ["CLAIMBASE_MATCH_MODEL"] = "false"
 # A busy machine must not decide whether a question is answered. Tests of this limit set it.
 os.environ["CLAIMBASE_READ_SECONDS"] = "60"
+# Receivers of webhooks listen here; those of examples have names that nobody has.
+os.environ["CLAIMBASE_WEBHOOK_PRIVATE"] = "true"
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from api.http.errors import KEY_ERRORS, responses
+from api.http.errors import KEY_ERRORS, ParameterError, responses
 from api.http.fair_share import run_in_thread
 from api.http.openapi_schemas import class_body
 from api.http.pagination import header
@@ -328,6 +328,15 @@ def _idempotency_key(request: Request) -> str | None:
     )
     fault = Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)
     raise ClaimbaseError(detail, [fault], code="invalid_parameter")
+
+
+def refuse_idempotency_key(request: Request, holds: str) -> None:
+    """Refuse an Idempotency-Key where the answer holds what nobody keeps. Raises ParameterError."""
+    if "idempotency-key" in request.headers:
+        detail = f"Idempotency-Key does not hold here: the answer holds {holds}."
+        raise ParameterError(
+            detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)]
+        )
 
 
 def _fault_of_key(keys: list[str]) -> str | None:

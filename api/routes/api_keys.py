@@ -7,15 +7,14 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from api.http.auth import needs
-from api.http.errors import KEY_ERRORS, ParameterError, responses
+from api.http.errors import KEY_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_connection import Reader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
-from api.http.write_transaction import in_turn, taking
+from api.http.write_transaction import in_turn, refuse_idempotency_key, taking
 from models.access import api_keys
 from models.access.api_keys import Declaration, Key, KeyIn
-from models.core.errors import Fault
 from models.core.types import Text
 
 SHARED: dict[str, Any] = {"prefix": "/v1/keys", "tags": ["keys"], "dependencies": [JsonAccepted]}
@@ -107,14 +106,7 @@ async def create_key(request: Request, _admin: Admin) -> Response:
     The response shows it this once; a repetition cannot show it again, so `Idempotency-Key` is
     refused.
     """
-    if "idempotency-key" in request.headers:
-        detail = (
-            "Idempotency-Key does not hold here: the answer holds the key itself, which"
-            " nobody keeps."
-        )
-        raise ParameterError(
-            detail, [Fault(at="Idempotency-Key", code="invalid_parameter", detail=detail)]
-        )
+    refuse_idempotency_key(request, "the key itself, which nobody keeps")
     request_body = api_keys.parse_key_request(await read_json(request))
     return await in_turn(request, _create, request, request_body)
 

@@ -305,18 +305,22 @@ def parse_key_request(request: object) -> KeyIn:
 
     Raises `InvalidRecord` with every fault, each located by a JSON Pointer.
     """
-    return _parsed(KeyIn, request)
+    return parse_input(KeyIn, request)
 
 
 def parse_declaration(request: object) -> Declaration:
     """Return what a person declares. Raises `InvalidRecord` as `parse_key_request` does."""
-    return _parsed(Declaration, request)
+    return parse_input(Declaration, request)
 
 
 _Input = TypeVar("_Input", bound=BaseModel)
 
 
-def _parsed(model: type[_Input], request: object) -> _Input:
+def parse_input(model: type[_Input], request: object) -> _Input:
+    """Return a request's body as an input class reads it.
+
+    Raises `InvalidRecord` with every fault, each located by a JSON Pointer.
+    """
     try:
         return model.model_validate(request)
     except ValidationError as error:

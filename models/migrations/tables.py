@@ -1,6 +1,7 @@
 """All table classes. Importing this module completes the metadata."""
 
 from models.access.api_keys import ApiKey
+from models.access.webhooks import Webhook
 from models.projection.tables import (
     ClaimDocument,
     ClaimTerm,
@@ -56,6 +57,7 @@ tables = (
     Serial,
     Idempotency,
     ApiKey,
+    Webhook,
     ClaimDocument,
     ClaimTerm,
     StatusPeriod,

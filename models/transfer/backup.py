@@ -20,6 +20,7 @@ from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, delete, f
 from sqlmodel import SQLModel
 
 from models import migrations
+from models.access import webhooks
 from models.core.errors import ClaimbaseError
 from models.core.progress import Counts, Report, no_counts, no_report
 from models.database import schema_version
@@ -37,6 +38,7 @@ from models.transfer.export import sync_folder
 FORMAT = 1
 BATCH_SIZE = 1000
 CLAIMS_DERIVED = "Claims derived"
+RESTORED = "It was restored from a backup: enable it where it is to deliver."
 
 
 class BadBackup(ClaimbaseError):
@@ -88,7 +90,8 @@ def restore_backup(database: Database, path: Path, counts: Counts = no_counts) -
 
     The file's checksum is verified before anything is stored, and the database is checked
     afterwards. A backup of an older program is migrated to the newest schema. `counts` begins a
-    count for each step. Raises `BadBackup`.
+    count for each step. Webhooks are disabled: the copy may stand beside what it was made of, and
+    both would deliver. Raises `BadBackup`.
     """
     with counts("Rows verified") as report:
         header = _verify(path, report)
@@ -109,6 +112,8 @@ def restore_backup(database: Database, path: Path, counts: Counts = no_counts) -
             migrations.migrate(database, report=report)
         with database.read() as connection:
             _require_consistent(connection, counts)
+    with database.write() as connection:
+        webhooks.disable_all(connection, RESTORED)
     return header
 
 

@@ -49,7 +49,7 @@ EXAMPLES = {
     "healthz": "/healthz",
     "readyz": "/readyz",
 }
-# Requests with the key of an admin: method and path, in which `{key}` is the id of that key.
+# Requests with the key of an admin: method and path, in which `{key}` and `{webhook}` are ids.
 KEY_EXAMPLES = {
     "get_own_key": ("GET", "/v1/key"),
     "list_keys": ("GET", "/v1/keys"),
@@ -58,6 +58,12 @@ KEY_EXAMPLES = {
     "declare_interests": ("PATCH", "/v1/key"),
     "revoke_key": ("DELETE", "/v1/keys/{key}"),
     "list_reviews": ("GET", "/v1/reviews"),
+    "list_webhooks": ("GET", "/v1/webhooks"),
+    "get_webhook": ("GET", "/v1/webhooks/{webhook}"),
+    "create_webhook": ("POST", "/v1/webhooks"),
+    "change_webhook": ("PATCH", "/v1/webhooks/{webhook}"),
+    "delete_webhook": ("DELETE", "/v1/webhooks/{webhook}"),
+    "test_webhook": ("POST", "/v1/webhooks/{webhook}:test"),
 }
 # Requests that need a proposal, which `test_curating` makes.
 CURATING_EXAMPLES = {
@@ -83,6 +89,9 @@ BODIES = {
     ' "record": "ccsvi-causes-ms:example", "action": "accept", "revision": 479}]}',
     "create_key": '{"name": "Anna Example", "role": "curator", "expires": "2099-01-01",'
     ' "orcid": "0000-0002-1825-0097"}',
+    # A name that nobody has.
+    "create_webhook": '{"url": "https://tools.example/changes"}',
+    "change_webhook": '{"since": 0}',
     "declare_interests": '{"conflict_of_interest": "Employed by Example Hospital."}',
     "match_claims": '{"text": "CCSVI does not cause MS. The weather is fine."}',
     "lookup_sources": '{"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}',

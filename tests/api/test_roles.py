@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from models.access import api_keys
+from models.access import api_keys, webhooks
 from models.access.api_keys import ApiKey
+from models.access.webhooks import WebhookIn
 from models.core import vocabularies as v
 from models.records.record_types import CONTENT_TYPES, DISCUSSION_TYPES, RECORD_TYPES
 from models.records.serializers import table
@@ -41,6 +42,7 @@ FINAL = "            401  409  409  409  409     409    401 401 401"
 NOT_ONES_OWN = "     401  403  403  403  200     200    401 401 401"
 ADMINS = "           401  403  403  403  403     200    401 401 401"
 ADMINS_CREATE = "    401  403  403  403  403     201    401 401 401"
+OWN_WEBHOOK = "      401  403  403  200  404     200    401 401 401"
 
 # Nobody else learns that it is there.
 OF_PROPOSAL_READ = " 404  200  404  200  200     200    401 401 401"
@@ -160,6 +162,9 @@ TABLE: dict[str, dict[str, str]] = {
     "get_key": {"": ADMINS},
     "create_key": {"": ADMINS_CREATE},
     "revoke_key": {"": ADMINS},
+    "list_webhooks": {"": CURATORS},
+    "create_webhook": {"": CURATORS_CREATE},
+    **{f"{verb}_webhook": {"": OWN_WEBHOOK} for verb in ("get", "change", "delete", "test")},
 }
 PICTURES = {
     f"draw_{name}": f"/v1/claims/{CLAIM}/{name}.svg" for name in ("timeline", "chain", "badge")
@@ -353,6 +358,19 @@ def _a_key(method: str) -> Callable[[Bureau, str, str], Asked]:
     return a_key
 
 
+def _a_webhook(method: str, ending: str = "") -> Callable[[Bureau, str, str], Asked]:
+    def a_webhook(bureau: Bureau, _state: str, by: str) -> Asked:
+        url = "http://127.0.0.1:1/"
+        with bureau.desk.store.database.write() as connection:
+            made, _ = webhooks.create_webhook(connection, by, WebhookIn(url=url), 0)
+            # Nothing is delivered there while others are asked.
+            webhooks.disable_all(connection, "a test")
+        body = {"url": url} if method == "PATCH" else None
+        return method, f"/v1/webhooks/{made.id}{ending}", body, None
+
+    return a_webhook
+
+
 def _suggestion(method: str, ending: str = "") -> Callable[[Bureau, str, str], Asked]:
     def suggestion(bureau: Bureau, state: str, by: str) -> Asked:
         record = bureau.record("suggestion", state, by)
@@ -416,6 +434,15 @@ OTHERS: dict[str, Callable[[Bureau, str, str], Asked]] = {
     "get_key": _a_key("GET"),
     "revoke_key": _a_key("DELETE"),
     "create_key": _a_key("POST"),
+    "create_webhook": lambda _bureau, _state, _by: (
+        *("POST", "/v1/webhooks", {"url": "http://127.0.0.1:1/"}),
+        None,
+    ),
+    "list_webhooks": lambda _bureau, _state, _by: ("GET", "/v1/webhooks", None, None),
+    "get_webhook": _a_webhook("GET"),
+    "change_webhook": _a_webhook("PATCH"),
+    "delete_webhook": _a_webhook("DELETE"),
+    "test_webhook": _a_webhook("POST", ":test"),
     "list_keys": lambda _bureau, _state, _by: ("GET", "/v1/keys", None, None),
 }
 

@@ -220,6 +220,7 @@ WRITES: dict[str, Write] = {
     ),
     "create_key": Write(body=json.loads(BODIES["create_key"]), who=ADMIN),
     "declare_interests": Write(body=json.loads(BODIES["declare_interests"])),
+    "create_webhook": Write(body={"url": "https://tools.example/changes", "topic": ["iron"]}),
     "match_claims": Write(body={"text": "CCSVI does not cause MS. The weather is fine."}),
     "lookup_sources": Write(
         body={"identifiers": ["https://doi.org/10.1002/ana.22085", "PMC1", "?"]}
