@@ -31,7 +31,7 @@ from models.core.errors import (
     describe_faults,
     invalid_record,
 )
-from models.core.types import Strict, Text, is_blank
+from models.core.types import EMPTY_SIGNS, Strict, Text, is_blank
 from models.core.vocabulary import vocabulary_check
 from models.database.prepared_statements import fetch_first
 from models.records.serializers import Row, columns_of, table
@@ -95,7 +95,7 @@ def check_name(value: object) -> object:
         plain = _NICKNAMES.enforce(name)
     except UnicodeEncodeError:
         plain = None
-    if plain is None or is_blank(name):
+    if plain is None or is_blank(name) or not EMPTY_SIGNS.isdisjoint(name):
         raise PydanticCustomError(
             "bad_name", "A name has no control characters and no invisible ones."
         )
@@ -127,9 +127,13 @@ def spellings_of(connection: Connection, name: str) -> list[str]:
 
 
 def _without_spelling(name: str) -> str:
-    """Return a name without case, blanks, wide forms and joiners, which cannot be seen."""
+    """Return a name without case, blanks, wide forms, and what cannot be seen, such as joiners."""
     plain = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(letter for letter in plain if unicodedata.category(letter) not in ("Cf", "Zs"))
+    return "".join(
+        letter
+        for letter in plain
+        if unicodedata.category(letter) not in ("Cf", "Zs") and letter not in EMPTY_SIGNS
+    )
 
 
 def check_expiry(value: object) -> object:

@@ -175,7 +175,8 @@ def sees_what_is_said(
         return true()
     names = spellings_of(connection, caller.name)
     shown = select(rows.c.revision).where(or_(is_open, rows.c.addressee.in_(names)))
-    return or_(public, revision.c.serial.in_(shown), proposed_by.in_(names))
+    own = _proposed_by_caller(connection, caller)
+    return or_(public, revision.c.serial.in_(shown), own)
 
 
 def visibility_condition(connection: Connection, caller: Key | None) -> ColumnElement[bool]:
@@ -185,4 +186,13 @@ def visibility_condition(connection: Connection, caller: Key | None) -> ColumnEl
         return public
     if caller.may("curator"):
         return true()
-    return or_(public, proposed_by.in_(spellings_of(connection, caller.name)))
+    return or_(public, _proposed_by_caller(connection, caller))
+
+
+def _proposed_by_caller(connection: Connection, caller: Key) -> ColumnElement[bool]:
+    """Return the condition that the caller was the last to propose the record of a revision.
+
+    Who that was is looked up only of what the caller ever proposed, not of all that is hidden.
+    """
+    ever = revision.c.record.in_(proposed_records(connection, caller))
+    return and_(ever, proposed_by.in_(spellings_of(connection, caller.name)))

@@ -103,7 +103,7 @@ def _in_canonical_order(text: str) -> Iterator[Iterable[str]]:
 Text = Annotated[str, BeforeValidator(clean_text)]
 
 # Letters and symbols that leave nothing on the page: fillers of Hangul, and the empty Braille cell.
-_EMPTY_SIGNS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+EMPTY_SIGNS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def is_blank(text: str) -> bool:
@@ -113,7 +113,7 @@ def is_blank(text: str) -> bool:
 
 def _is_visible(character: str) -> bool:
     # Letters, numbers, punctuation and symbols; not marks, separators and controls.
-    return unicodedata.category(character)[0] in "LNPS" and character not in _EMPTY_SIGNS
+    return unicodedata.category(character)[0] in "LNPS" and character not in EMPTY_SIGNS
 
 
 def refuse_blank(value: str) -> str:

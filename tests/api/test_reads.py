@@ -22,7 +22,7 @@ from fastapi.testclient import TestClient
 from api.main import create_app
 from api.settings import Settings
 from api.site import pages
-from models.access import api_keys
+from models.access import api_keys, webhooks
 from models.database.connections import connect
 from tests.databases import DATABASES, Templates
 
@@ -94,6 +94,8 @@ REFUSED = {
     "list_keys": 401,
     "get_key": 401,
     "list_reviews": 401,
+    "list_webhooks": 401,
+    "get_webhook": 401,
     "compare_days": 400,
     "get_assessment": 404,
     "get_collection": 404,
@@ -122,11 +124,16 @@ def reader(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Rea
     database = connect(url)
     with database.write() as connection:
         made, plain = api_keys.create_key(connection, api_keys.KeyIn(name=ADMIN, role="admin"))
+        # It begins after all that there is, so nothing is sent.
+        webhook, _ = webhooks.create_webhook(
+            connection, ADMIN, webhooks.WebhookIn(url="https://example.org/"), since=10**6
+        )
     app = create_app(Settings(database_url=url, cache_mb=0))
     with TestClient(
         app, raise_server_exceptions=False, follow_redirects=False, headers=PLAIN
     ) as client:
-        yield Reader(client, {**parts_of(client), "key": made.id, "plain": plain}, size)
+        own = {"key": made.id, "plain": plain, "webhook": webhook.id}
+        yield Reader(client, {**parts_of(client), **own}, size)
     database.close()
     templates.drop(url)
 

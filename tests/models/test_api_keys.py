@@ -143,6 +143,8 @@ def test_valid_names_are_accepted(name: str) -> None:
             "a\nb",
             "a\x00b",
             "a\u200bb",
+            "a\u2800b",
+            "ab\u2800",
             "\u202eanna",
             "an\u2066na",
             "an\xadna",

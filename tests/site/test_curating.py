@@ -91,7 +91,7 @@ def test_each_field_of_a_record_may_be_suggested_but_for_its_key(
 
 @pytest.mark.parametrize(
     ("record", "status"),
-    [("comment/x", 404), ("nothing/x", 404), ("claim", 400), ("evidence/<b>", 400), (None, 400)],
+    [("comment/x", 404), ("nothing/x", 400), ("claim", 400), ("evidence/<b>", 400), (None, 400)],
 )
 def test_a_suggestion_is_about_a_record(
     client: TestClient, record: str | None, status: int
