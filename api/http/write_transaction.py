@@ -297,6 +297,18 @@ def _write(
     return _response(body, answer.status, answer.headers)
 
 
+def answer_with(
+    content: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a response with the JSON of a model."""
+    return _response(to_json(content), status, headers or {})
+
+
+def record_response(record: review.RecordOut) -> Response:
+    """Return a response with a record in review, with the ETag of its version."""
+    return answer_with(record, headers={"ETag": f'"{record.revision}"'})
+
+
 def _response(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     return Response(body, status, dict(headers), "application/json")
 

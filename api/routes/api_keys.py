@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
 
 from api.http.auth import needs
 from api.http.errors import KEY_ERRORS, responses
@@ -12,7 +11,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.read_connection import Reader, database
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
-from api.http.write_transaction import in_turn, refuse_idempotency_key, taking
+from api.http.write_transaction import answer_with, in_turn, refuse_idempotency_key, taking
 from models.access import api_keys
 from models.access.api_keys import Declaration, Key, KeyIn
 from models.core.types import Text
@@ -43,16 +42,10 @@ class NewKey(Key):
     key: str = Field(description="The key itself. It is shown this once.")
 
 
-def _answer(
-    content: BaseModel, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    return Response(to_json(content), status, headers, "application/json")
-
-
 @own.get("", response_model=Key, responses=KEY_ERRORS)
 def get_own_key(caller: Contributor) -> Response:
     """Return the key of the request: whose it is and its role, without the key itself."""
-    return _answer(caller)
+    return answer_with(caller)
 
 
 @declaring.patch(
@@ -75,7 +68,7 @@ def _declare(request: Request, caller: Key, declaration: Declaration) -> Respons
     with database(request).write() as connection:
         api_keys.declare_conflict(connection, caller.name, declaration.conflict_of_interest)
         own = api_keys.get_key(connection, caller.id)
-    return _answer(own)
+    return answer_with(own)
 
 
 @reads.get("", response_model=KeyList, responses=KEY_ERRORS)
@@ -84,13 +77,13 @@ def list_keys(connection: Reader, _admin: Admin) -> Response:
 
     The keys themselves are not stored, so not shown.
     """
-    return _answer(KeyList(data=api_keys.list_keys(connection)))
+    return answer_with(KeyList(data=api_keys.list_keys(connection)))
 
 
 @reads.get("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404)})
 def get_key(connection: Reader, _admin: Admin, key: KeyId) -> Response:
     """Return one key, without the key itself."""
-    return _answer(api_keys.get_key(connection, key))
+    return answer_with(api_keys.get_key(connection, key))
 
 
 @router.post(
@@ -114,7 +107,7 @@ async def create_key(request: Request, _admin: Admin) -> Response:
 def _create(request: Request, request_body: KeyIn) -> Response:
     with database(request).write() as connection:
         key, plain = api_keys.create_key(connection, request_body)
-    return _answer(NewKey(**dict(key), key=plain), 201, {"Location": f"/v1/keys/{key.id}"})
+    return answer_with(NewKey(**dict(key), key=plain), 201, {"Location": f"/v1/keys/{key.id}"})
 
 
 @router.delete("/{key}", response_model=Key, responses={**KEY_ERRORS, **responses(404, 507)})
@@ -126,4 +119,4 @@ async def revoke_key(request: Request, _admin: Admin, key: KeyId) -> Response:
 def _revoke(request: Request, key: str) -> Response:
     with database(request).write() as connection:
         revoked = api_keys.revoke_key(connection, key)
-    return _answer(revoked)
+    return answer_with(revoked)

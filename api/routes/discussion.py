@@ -22,6 +22,7 @@ from api.http.write_transaction import (
     WRITE_ERRORS,
     Answer,
     meant,
+    record_response,
     rehearse,
     taking,
     write,
@@ -162,7 +163,7 @@ def _with_changes(connection: Connection, caller: Key | None, told: RecordOut) -
         current = None
     return SuggestedOut(
         **told.model_dump(),
-        outdated=suggestions.is_outdated(connection, told.record),
+        outdated=suggestions.is_outdated(connection, told.record, current),
         changes=suggestions.field_changes(told.record, current),
     )
 
@@ -203,18 +204,14 @@ def get_suggestion(connection: ThreadReader, caller: Caller, suggestion: Suggest
     """Return a suggestion with what it changes of the record as that is now."""
     body = review.find_visible(connection, caller, SUGGESTION, suggestion)
     described = review.describe_record(connection, SUGGESTION, suggestion, body)
-    told = _with_changes(connection, caller, described)
-    headers = {"ETag": f'"{told.revision}"'}
-    return Response(to_json(told), media_type="application/json", headers=headers)
+    return record_response(_with_changes(connection, caller, described))
 
 
 @reads.get("/comments/{comment_id}", response_model=RecordOut, responses=RECORD_ERRORS)
 def get_comment(connection: ThreadReader, caller: Caller, comment_id: CommentId) -> Response:
     """Return a comment."""
     body = review.find_visible(connection, caller, COMMENT, comment_id)
-    told = review.describe_record(connection, COMMENT, comment_id, body)
-    headers = {"ETag": f'"{told.revision}"'}
-    return Response(to_json(told), media_type="application/json", headers=headers)
+    return record_response(review.describe_record(connection, COMMENT, comment_id, body))
 
 
 @router.post(

@@ -36,6 +36,7 @@ from api.http.write_transaction import (
     located_in_body,
     meant,
     read_input,
+    record_response,
     rehearse,
     taking,
     write,
@@ -370,9 +371,7 @@ def get_record(connection: Reader, caller: Caller, kind: KindName, record: Recor
     told = review.describe_record(connection, found, record, body)
     declared = Declarations(connection).of(told.proposed_by) if told.proposed_by else None
     shown = RecordWithInterests(**told.model_dump(), conflict_of_interest=declared)
-    return Response(
-        to_json(shown), media_type="application/json", headers={"ETag": f'"{told.revision}"'}
-    )
+    return record_response(shown)
 
 
 async def _decide(

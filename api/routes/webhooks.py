@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
 from sqlalchemy import Connection
 
 from api.http.auth import needs
@@ -14,7 +13,7 @@ from api.http.read_connection import Reader, database, read
 from api.http.read_route import ParsedRoute, ReadRoute
 from api.http.request_body import read_json
 from api.http.webhooks import Deliveries, write_ping
-from api.http.write_transaction import in_turn, refuse_idempotency_key, taking
+from api.http.write_transaction import answer_with, in_turn, refuse_idempotency_key, taking
 from models.access import webhooks
 from models.access.api_keys import Key
 from models.access.webhooks import WebhookChange, WebhookIn, WebhookOut
@@ -56,12 +55,6 @@ class Attempt(BaseModel):
     error: str | None = Field(description="Why it counts as not delivered; else null.")
 
 
-def _answer(
-    content: BaseModel, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    return Response(to_json(content), status, headers, "application/json")
-
-
 def _deliveries(request: Request) -> Deliveries:
     deliveries: Deliveries = request.app.state.webhooks
     return deliveries
@@ -70,13 +63,13 @@ def _deliveries(request: Request) -> Deliveries:
 @reads.get("", response_model=WebhookList, responses=KEY_ERRORS)
 def list_webhooks(connection: Reader, caller: Curator) -> Response:
     """List your webhooks; an admin sees those of everybody. Their secrets are not shown."""
-    return _answer(WebhookList(data=webhooks.list_webhooks(connection, caller)))
+    return answer_with(WebhookList(data=webhooks.list_webhooks(connection, caller)))
 
 
 @reads.get("/{webhook}", response_model=WebhookOut, responses={**KEY_ERRORS, **responses(404)})
 def get_webhook(connection: Reader, caller: Curator, webhook: WebhookId) -> Response:
     """Return one webhook: how far it came, and what is wrong with it. Its secret is not shown."""
-    return _answer(webhooks.get_webhook(connection, caller, webhook))
+    return answer_with(webhooks.get_webhook(connection, caller, webhook))
 
 
 @router.post(
@@ -107,7 +100,7 @@ def _create(request: Request, caller: Key, given: WebhookIn) -> Response:
         since = listings.current_serial(connection) if given.since is None else given.since
         webhook, secret = webhooks.create_webhook(connection, caller.name, given, since)
     created = NewWebhook(**dict(webhook), secret=secret)
-    return _answer(created, 201, {"Location": f"/v1/webhooks/{webhook.id}"})
+    return answer_with(created, 201, {"Location": f"/v1/webhooks/{webhook.id}"})
 
 
 def _require_known(
@@ -149,7 +142,7 @@ def _change(request: Request, caller: Key, webhook: str, given: WebhookChange) -
     with database(request).write() as connection:
         _require_known(connection, given, since)
         changed = webhooks.change_webhook(connection, caller, webhook, given)
-    return _answer(changed)
+    return answer_with(changed)
 
 
 @router.delete(
@@ -163,7 +156,7 @@ async def delete_webhook(request: Request, caller: Curator, webhook: WebhookId) 
 def _delete(request: Request, caller: Key, webhook: str) -> Response:
     with database(request).write() as connection:
         was = webhooks.delete_webhook(connection, caller, webhook)
-    return _answer(was)
+    return answer_with(was)
 
 
 @router.post("/{webhook}:test", response_model=Attempt, responses={**KEY_ERRORS, **responses(404)})
@@ -176,4 +169,4 @@ async def test_webhook(request: Request, caller: Curator, webhook: WebhookId) ->
     )
     message, body = write_ping(stored)
     sent = await _deliveries(request).sender.send(stored["url"], stored["secret"], message, body)
-    return _answer(Attempt(status=sent.status, error=sent.error))
+    return answer_with(Attempt(status=sent.status, error=sent.error))

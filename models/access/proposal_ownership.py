@@ -64,6 +64,13 @@ def proposers(
     return list(dict.fromkeys(names))
 
 
+def proposer(connection: Connection, kind: RecordType, record_id: str) -> str | None:
+    """Return who last proposed a record, the first of them where it is a copy of several; None
+    where nobody did.
+    """
+    return next(iter(proposers(connection, kind, record_id)), None)
+
+
 class _Origin(NamedTuple):
     """How a record last came to be: by a proposal (`create`) or by a merger (`merge`)."""
 
@@ -141,23 +148,24 @@ def may_see(
     Everybody may see public states, proposers their own proposals, and curators everything. What is
     said of a record its proposer may see, too, and everybody while it waits, if it is public.
     """
-    if state in PUBLIC_STATES or (kind.discussion and _is_open(connection, kind, record_id)):
+    if state in PUBLIC_STATES or (caller is not None and caller.may("curator")):
         return True
-    if caller is None:
+    if kind.discussion and _is_let_see(connection, caller, kind, record_id):
+        return True
+    return is_own_proposal(connection, caller, kind, record_id)
+
+
+def _is_let_see(
+    connection: Connection, caller: Key | None, kind: RecordType, record_id: str
+) -> bool:
+    """Return whether what is said of a record waits in public, or is for the caller to read."""
+    body = read_record(connection, kind, record_id)
+    if body is None:
         return False
-    if caller.may("curator") or is_own_proposal(connection, caller, kind, record_id):
+    if body["public"] and body["state"] == "submitted":
         return True
-    return kind.discussion and _is_addressed(connection, caller, kind, record_id)
-
-
-def _is_open(connection: Connection, kind: RecordType, record_id: str) -> bool:
-    body = read_record(connection, kind, record_id)
-    return body is not None and body["public"] and body["state"] == "submitted"
-
-
-def _is_addressed(connection: Connection, caller: Key, kind: RecordType, record_id: str) -> bool:
-    body = read_record(connection, kind, record_id)
-    return bool(body and body["addressee"] and same_person(body["addressee"], caller.name))
+    addressee = body["addressee"]
+    return caller is not None and addressee is not None and same_person(addressee, caller.name)
 
 
 def sees_what_is_said(

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
-from models.access.proposal_ownership import proposers
+from models.access.proposal_ownership import proposer
 from models.database.prepared_statements import fetch
 from models.records.discussion import Comment
 from models.records.record_types import PART_TYPES, RECORD_TYPES
@@ -57,8 +57,5 @@ def comments_on(connection: Connection, name: str) -> list[Row]:
     names, rows = fetch(connection, ("comments on", kind == "claim"), build, values)
     found = [dict(zip(names, row, strict=True)) for row in rows]
     # Few pages have any: one statement for all of them reads every proposal on some databases.
-    return [{**each, "by": _author(connection, each["id"])} for each in found]
-
-
-def _author(connection: Connection, comment_id: str) -> str | None:
-    return next(iter(proposers(connection, RECORD_TYPES["comment"], comment_id)), None)
+    said = RECORD_TYPES["comment"]
+    return [{**each, "by": proposer(connection, said, each["id"])} for each in found]

@@ -336,11 +336,7 @@ def _touch_claims_resting_on(
     """
     claims: set[str] = set()
     for slug in touched:
-        dependents = find_dependents(
-            change.connection, RECORD_TYPES["source"], slug, ("accepted",), limit=None
-        )
-        # The id of a part begins with its claim's id.
-        claims |= {record_id.partition(":")[0] for kind, record_id in dependents if kind.part}
+        claims |= claims_resting_on(change.connection, RECORD_TYPES["source"], slug)
     claim = RECORD_TYPES["claim"]
     for _, body in read_records(change.connection, claim, sorted(claims)):
         _revise(change, claim, body, body, "derive", _describe_source_change(source, old))
@@ -504,6 +500,13 @@ def _unknown_reference(
         given=record_id,
     )
     return InvalidRecord(fault.detail, [fault])
+
+
+def claims_resting_on(connection: Connection, kind: RecordType, record_id: str) -> set[str]:
+    """Return the claims of which an accepted part refers to a record."""
+    dependents = find_dependents(connection, kind, record_id, ("accepted",), limit=None)
+    # The id of a part begins with its claim's id.
+    return {other_id.partition(":")[0] for other, other_id in dependents if other.part}
 
 
 def find_dependents(

@@ -15,7 +15,7 @@ from models.records.record_types import RECORD_TYPES, RecordType, split_name
 from models.records.retired import STANDING
 from models.records.serializers import Row, table
 from models.status.explanation import Explanation, explain
-from models.write.changes import Change, find_dependents
+from models.write.changes import Change, claims_resting_on
 from models.write.review import carry_out, find_visible
 
 # A source may stand under very many claims.
@@ -99,9 +99,7 @@ def preview_suggestion(
 def _claims_resting_on(connection: Connection, kind: RecordType, record_id: str) -> list[str]:
     if kind.part or kind.name == "claim":
         return [record_id.partition(":")[0]]
-    dependents = find_dependents(connection, kind, record_id, ("accepted",), limit=None)
-    found = {other_id.partition(":")[0] for other, other_id in dependents if other.part}
-    return sorted(found)[:MOST_CLAIMS_PREVIEWED]
+    return sorted(claims_resting_on(connection, kind, record_id))[:MOST_CLAIMS_PREVIEWED]
 
 
 def _explained(

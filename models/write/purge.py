@@ -8,7 +8,7 @@ from models.core.errors import Conflict
 from models.records.record_types import RecordType, read_record
 from models.records.retired import STANDING
 from models.records.revision import Revision
-from models.records.serializers import table
+from models.records.serializers import Row, table
 from models.write import changes, suggestions
 from models.write.changes import Change
 from models.write.review import find_visible, require_comment, require_role
@@ -36,9 +36,7 @@ def purge(change: Change, caller: Key, kind: RecordType, record_id: str) -> None
     # The record comes last: the change is known by its revision.
     for said, said_id in suggestions.ever_about(change.connection, f"{kind.name}/{record_id}"):
         _purge_what_was_said(change, said, said_id)
-    changes.purge(change, kind, record_id, old)
-    if kind.name == "suggestion":
-        _forget_reason(change, record_id)
+    _erase(change, kind, record_id, old)
 
 
 def _purge_what_was_said(change: Change, kind: RecordType, record_id: str) -> None:
@@ -49,15 +47,16 @@ def _purge_what_was_said(change: Change, kind: RecordType, record_id: str) -> No
     if body["state"] == "accepted":
         body = {**body, "state": "retracted"}
         changes.put(change, kind, body, "retract")
+    _erase(change, kind, record_id, body)
+
+
+def _erase(change: Change, kind: RecordType, record_id: str, body: Row) -> None:
+    """Delete a record's content; of a suggestion also its reason from what it changed."""
     changes.purge(change, kind, record_id, body)
-    if kind.name == "suggestion":
-        _forget_reason(change, record_id)
-
-
-def _forget_reason(change: Change, suggestion: str) -> None:
-    """Take the reason of a suggestion out of the revisions of what it changed."""
+    if kind.name != "suggestion":
+        return
     revision = table(Revision)
-    quotes = revision.c.comment.endswith(f": suggestion/{suggestion})", autoescape=True)
+    quotes = revision.c.comment.endswith(f": suggestion/{record_id})", autoescape=True)
     change.connection.execute(
         update(revision).where(quotes).values(comment="What was said of it was purged.")
     )

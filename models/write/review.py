@@ -16,6 +16,7 @@ from models.access.proposal_ownership import (
     people_behind,
     proposed_by,
     proposed_records,
+    proposer,
     proposers,
     sees_what_is_said,
     visibility_condition,
@@ -192,14 +193,14 @@ def describe_record(
     """Return a record with its state in review. `last` is its last revision, if already read."""
     last = last or last_revision(connection, kind, record_id)
     if last["action"] == "create" and last["state"] == "submitted":
-        proposer = last["actor"]
+        by = last["actor"]
     else:
-        proposer = next(iter(proposers(connection, kind, record_id)), None)
+        by = proposer(connection, kind, record_id)
     if _is_in_document(kind, body):
         number = _claim_revision(connection, kind, body)
     else:
         number = int(last["serial"])
-    return _record_out(last, body, proposer, number)
+    return _record_out(last, body, by, number)
 
 
 _OF_REVISION = ("kind", "claim", "state", "serial", "action", "actor", "at", "comment", "review")
@@ -610,16 +611,17 @@ def decide(
     if replaced_by is not None:
         _require_replacement(change, kind, record_id, replaced_by)
     decided = {**old, "replaced_by": replaced_by}
+    carries_out = kind.name == "suggestion" and decision.after == "accepted"
     if kind.discussion and decision.after == "accepted":
         _require_public(change, decided)
-    if kind.name == "suggestion" and decision.after == "accepted":
+    if carries_out:
         decided["taken"] = suggestions.chosen_fields(old, fields)
     elif fields is not None:
         detail = "Only a suggestion is accepted field by field."
         raise InvalidRecord(detail, [Fault(at="fields", code="bad_combination", detail=detail)])
     # A suggestion is decided on first, since what waits about a record that it retracts is closed.
     _set_state(change, caller, decision, kind, decided)
-    if kind.name == "suggestion" and decision.after == "accepted":
+    if carries_out:
         carry_out(change, caller, decided, decided["taken"])
 
 
@@ -688,7 +690,7 @@ def carry_out(change: Change, caller: Key, suggestion: Row, names: Sequence[str]
 def _reason(connection: Connection, suggestion: Row) -> str:
     """Return the reason of a change that was suggested, with who suggested it."""
     kind = RECORD_TYPES["suggestion"]
-    name = next(iter(proposers(connection, kind, suggestion["id"])), "somebody")
+    name = proposer(connection, kind, suggestion["id"]) or "somebody"
     return f"{suggestion['reason']} (suggested by {name}: suggestion/{suggestion['id']})"
 
 

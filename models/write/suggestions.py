@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlmodel import Field
 
-from models.access.proposal_ownership import proposers
+from models.access.proposal_ownership import proposer
 from models.core.errors import Conflict, Fault, InvalidRecord, join_path
 from models.core.types import Strict
 from models.records.record_types import (
@@ -16,7 +16,6 @@ from models.records.record_types import (
     RECORD_TYPES,
     RecordType,
     current_id,
-    read_record,
     split_name,
 )
 from models.records.revision import Revision, latest_revision
@@ -46,7 +45,7 @@ def new_id(kind: RecordType) -> str:
 def addressee_of(connection: Connection, about: str) -> str | None:
     """Return who proposed a record, if somebody did."""
     kind, record_id = split_name(about)
-    return next(iter(proposers(connection, kind, record_id)), None)
+    return proposer(connection, kind, record_id)
 
 
 def field_changes(suggestion: Row, current: Row | None) -> list[FieldChange]:
@@ -65,16 +64,14 @@ def field_changes(suggestion: Row, current: Row | None) -> list[FieldChange]:
     ]
 
 
-def is_outdated(connection: Connection, suggestion: Row) -> bool:
-    """Return whether somebody changed since what a suggestion changes, or its record is not there
-    any more.
+def is_outdated(connection: Connection, suggestion: Row, current: Row | None) -> bool:
+    """Return whether somebody changed since what a suggestion changes of its record, which is
+    `current` now, or that is not there any more.
 
     A record that is to be retracted is another one after any change of it.
     """
     if suggestion["state"] != "submitted":
         return False
-    kind, record_id = split_name(suggestion["about"])
-    current = read_record(connection, kind, record_id)
     if current is None or current["state"] != "accepted":
         return True
     if suggestion["action"] == "retract":
