@@ -145,7 +145,7 @@ class Database:
 
     def _answering(
         self, connection: Connection, seconds: float | None
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[object]:
         """Return a context in which the server must answer within a time limit, or just answer."""
         if connection.dialect.name == "sqlite":
             return nullcontext()
@@ -386,10 +386,12 @@ def _listen_for_lost_server(engine: Engine, hang_watch: HangWatch) -> None:
     @event.listens_for(engine, "checkout")
     def _ping(driver: Any, _record: Any, _proxy: Any) -> None:
         try:
-            with hang_watch.limited(driver, PING_SECONDS):
+            with hang_watch.limited(driver, PING_SECONDS) as watched:
                 engine.dialect.do_ping(driver)
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError("the connection to the server is lost") from error
+        if watched.broken_off:
+            raise InvalidatePoolError("the server answered too late")
 
 
 def _postgresql_reader(url: URL, pool_size: int, seconds: float | None) -> Engine:

@@ -42,15 +42,11 @@ def insert_words(connection: Connection, table: Table, rows: Sequence[Mapping[st
         return
     name = table.name
     last = connection.exec_driver_sql(f"SELECT max(number) FROM {name}").scalar() or 0  # noqa: S608
-    insert_rows(
-        connection,
-        table,
-        [{**row, "number": number} for number, row in enumerate(rows, start=last + 1)],
-    )
+    numbered = [{**row, "number": number} for number, row in enumerate(rows, start=last + 1)]
+    insert_rows(connection, table, numbered)
     connection.exec_driver_sql(
-        f"INSERT INTO {name}_index (rowid, title, words)"  # noqa: S608
-        f" SELECT number, title, words FROM {name} WHERE number > ?",
-        (last,),
+        f"INSERT INTO {name}_index (rowid, title, words) VALUES (?, ?, ?)",  # noqa: S608
+        [(row["number"], row["title"], row["words"]) for row in numbered],
     )
 
 
@@ -170,7 +166,8 @@ def _unscored_matches(
     names = ", ".join(f"texts.{column}" for column in columns)
     statements = _MATCHES_IN_LABELS if labels_only else _MATCHES
     statement = statements[dialect].format(name=table.name, columns=names)
-    return text(statement).columns(**dict.fromkeys(columns, String)).subquery("found")
+    types = {column: table.c[column].type for column in columns}
+    return text(statement).columns(**types).subquery("found")
 
 
 def query_values(

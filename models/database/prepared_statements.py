@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from models.database.compressed import Packed
+
 MAX_PREPARED = 1000
 WriteStatement = Insert | Update | Delete
 BULK_CACHE_KB = 64 * 1024
@@ -77,9 +79,18 @@ def fetch(
     statement = get_prepared(connection, key, build, values)
     arguments = statement.arguments(values)
     rows = _execute(connection, statement.text, arguments, fetch=True)
-    for index, decode in statement.decoders:
-        rows = [(*row[:index], decode(row[index]), *row[index + 1 :]) for row in rows]
+    if statement.decoders:
+        rows = [_converted(row, statement.decoders) for row in rows]
     return statement.columns, rows
+
+
+def _converted(
+    row: Sequence[Any], converters: Iterable[tuple[int, Callable[[Any], Any]]]
+) -> tuple[Any, ...]:
+    values = list(row)
+    for index, convert in converters:
+        values[index] = convert(values[index])
+    return tuple(values)
 
 
 def fetch_first(
@@ -317,27 +328,46 @@ def _prepare(
     return Prepared(state.statement, order, constants, encoders, columns, decoders)
 
 
+@dataclass(frozen=True)
+class ReadyRows:
+    """Rows of a table as the driver takes them, with the names of their columns."""
+
+    table: str
+    names: tuple[str, ...]
+    values: list[tuple[Any, ...]]
+
+
+def ready_rows(dialect: Dialect, table: Table, rows: Sequence[Mapping[str, Any]]) -> ReadyRows:
+    """Return rows with the same columns as the driver of a database takes them."""
+    names = tuple(rows[0]) if rows else ()
+    encoders = [
+        (index, encode)
+        for index, name in enumerate(names)
+        if (encode := _encoder(table.c[name], dialect)) is not None
+    ]
+    values = [_converted([row[name] for name in names], encoders) for row in rows]
+    return ReadyRows(table.name, names, values)
+
+
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert many rows with the same columns, in the fastest way of the driver."""
     if len(rows) < 2:
         for row in rows:
             insert_row(connection, table, row)
         return
-    names = list(rows[0])
-    texts = {name for name in names if isinstance(table.c[name].type, JSON)}
-    values: Any = (
-        [
-            to_json(row[name]).decode() if name in texts and row[name] is not None else row[name]
-            for name in names
-        ]
-        for row in rows
-    )
+    insert_ready(connection, ready_rows(connection.dialect, table, rows))
+
+
+def insert_ready(connection: Connection, rows: ReadyRows) -> None:
+    """Insert rows that are ready for the driver, in its fastest way."""
+    if not rows.values:
+        return
     quoted = connection.dialect.identifier_preparer.quote
-    into = f"{quoted(table.name)} ({', '.join(map(quoted, names))})"
+    into = f"{quoted(rows.table)} ({', '.join(map(quoted, rows.names))})"
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(names))
+        marks = ", ".join("?" * len(rows.names))
         statement = f"INSERT INTO {into} VALUES ({marks})"  # noqa: S608
-        connection.exec_driver_sql(statement, [tuple(row) for row in values])
+        connection.exec_driver_sql(statement, rows.values)
         return
     driver: Any = connection.connection.driver_connection
     statement = f"COPY {into} FROM STDIN"
@@ -346,8 +376,21 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         driver.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
-        for row in values:
+        for row in rows.values:
             copy.write_row(row)
+
+
+def _encoder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes a value ready for COPY or SQLite, or None if it is ready as it is."""
+    if isinstance(column.type, JSON):
+        return _json_text
+    if isinstance(column.type, Packed):
+        return column.type.bind_processor(dialect)
+    return None
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else to_json(value).decode()
 
 
 def prepare_for_bulk_write(connection: Connection) -> None:

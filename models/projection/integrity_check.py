@@ -21,7 +21,7 @@ from models.records.record_types import (
 )
 from models.records.recorded_body import with_current_fields
 from models.records.retired import may_refer
-from models.records.revision import WITHHELD, Revision, Serial
+from models.records.revision import WITHHELD, Revision, Serial, about
 from models.records.serializers import Row, table
 from models.records.source import SourceVersion
 from models.records.source_text import wrong_texts
@@ -93,7 +93,7 @@ def _revisions(connection: Connection, report: Report) -> Iterator[str]:
         last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial)
     )
     bodies = (
-        select(revision.c.record, revision.c.body)
+        select(revision.c.record, revision.c.about, revision.c.body)
         .select_from(joined)
         .where(revision.c.action != "purge")
     )
@@ -103,8 +103,10 @@ def _revisions(connection: Connection, report: Report) -> Iterator[str]:
     )
     for rows in result.partitions():
         recorded: dict[str, dict[str, Row]] = {name: {} for name in RECORD_TYPES}
-        for record, body in rows:
+        for record, filed, body in rows:
             name, _, record_id = record.partition("/")
+            if filed != about(name, body):
+                yield f"The last revision of {record} is not filed under what it is about."
             # It is empty in a restore where the record had been taken back before the export.
             if body:
                 recorded[name][record_id] = body

@@ -20,14 +20,14 @@ from models.projection.store import in_batches, refresh
 from models.projection.tables import DERIVED, ClaimDocument
 from models.records import serializers
 from models.records.claim import Claim, ClaimIn
-from models.records.revision import Revision, Serial, lock_serial
+from models.records.revision import Revision, Serial, about, lock_serial
 from models.search import index
 from models.search.vectors import ClaimVector
 from models.status import claim_aggregate
 
 # The version of the rules and shapes of the read model. It is raised by hand if the same evidence
 # gives another result, or is stored otherwise.
-DERIVATION = "2026-11-29.8"
+DERIVATION = "2026-11-29.9"
 
 
 def rebuild(connection: Connection, report: Report = no_report) -> int:
@@ -77,6 +77,7 @@ def _revise_what_differs(
         if before.get(slug, core) == core:
             continue
         serial += 1
+        body = {name: found.claim[name] for name in ClaimIn.model_fields}
         revision = {
             "record": f"claim/{slug}",
             "serial": serial,
@@ -89,7 +90,8 @@ def _revise_what_differs(
             "state": "accepted",
             "review": None,
             "change": first + 1,
-            "body": {name: found.claim[name] for name in ClaimIn.model_fields},
+            "about": about("claim", body),
+            "body": body,
         }
         connection.execute(insert(serializers.table(Revision)), revision)
         stamp = {"revision": serial, "updated": at}

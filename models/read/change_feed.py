@@ -233,13 +233,12 @@ def _filed_under(topics: Sequence[str], *, before: bool) -> ColumnElement[bool]:
     serial_column = claim_revision.c.serial
     by_then = serial_column < revision.c.serial if before else serial_column <= revision.c.serial
     topics_of_claim = (
-        select(claim_revision.c.body["topics"].as_string())
+        select(claim_revision.c.about)
         .where(claim_revision.c.record == "claim/" + revision.c.claim, by_then)
         .order_by(claim_revision.c.serial.desc())
         .limit(1)
         .correlate(revision)
         .scalar_subquery()
     )
-    # This is a JSON array of slugs as text; no slug contains a quotation mark.
     filed = func.coalesce(topics_of_claim, "")
-    return or_(*(filed.contains(f'"{slug}"') for slug in topics))
+    return or_(*(filed.contains(f",{slug},") for slug in topics))

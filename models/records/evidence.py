@@ -379,9 +379,6 @@ class Evidence(EvidenceIn, PartOfClaim, table=True):
             ["relation.claim", "relation.type", "relation.target"],
         ),
         Index(None, "source", "claim"),
-        Index(None, "level", "claim"),
-        Index(None, "direction", "claim"),
-        Index(None, "study_design", "claim"),
         Index(None, "collection", "claim"),
     )
 

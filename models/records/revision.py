@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     CheckConstraint,
     ColumnElement,
     Connection,
@@ -20,6 +19,7 @@ from models.core import vocabularies as v
 from models.core.dates import Timestamp
 from models.core.types import Strict
 from models.core.vocabulary import vocabulary_check
+from models.database.compressed import CompressedJson
 from models.database.prepared_statements import fetch_first
 
 
@@ -57,7 +57,12 @@ class Revision(Strict, table=True):
     change: int = Field(
         description="Serial of the first revision that was made together with this one."
     )
-    body: dict[str, Any] = Field(sa_type=JSON)
+    about: str | None = Field(
+        default=None,
+        description="The topics of a claim, such as `,veins,iron,`, or the record that a suggestion"
+        " or comment is about: what changes are asked by, which no statement finds in `body`.",
+    )
+    body: dict[str, Any] = Field(sa_type=CompressedJson)
 
 
 class Serial(Strict, table=True):
@@ -70,6 +75,13 @@ class Serial(Strict, table=True):
     derivation: str | None = Field(
         default=None, description="By which rules and shapes the read model was derived."
     )
+
+
+def about(kind: str, body: Mapping[str, Any]) -> str | None:
+    """Return what `Revision.about` says of a record of a type, none of one that was purged."""
+    if kind == "claim" and body:
+        return f",{','.join(body['topics'])},"
+    return body.get("about")
 
 
 _revision = Revision.__table__  # type: ignore[attr-defined]

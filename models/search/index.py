@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from models.core.types import PartOfClaim, Strict
 from models.database import full_text
+from models.database.compressed import CompressedWords
 from models.database.prepared_statements import insert_rows, replace_rows, rows_of, select_rows
 from models.records import serializers
 from models.records.claim import Topic
@@ -33,8 +34,8 @@ class Words(Strict):
     """
 
     number: int | None = None
-    title: str
-    words: str
+    title: str = Field(sa_type=CompressedWords)
+    words: str = Field(sa_type=CompressedWords)
 
 
 class ClaimSearch(Words, PartOfClaim, table=True):
@@ -45,7 +46,7 @@ class ClaimSearch(Words, PartOfClaim, table=True):
 
     __tablename__ = "claim_search"
 
-    quotes: str
+    quotes: str = Field(sa_type=CompressedWords)
 
 
 class EvidenceSearch(Words, PartOfClaim, table=True):

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from threading import Lock
 from typing import Any
@@ -25,6 +25,9 @@ MAX_TOKENS = 15_000
 MAX_POSITIONS = 250
 MAX_TOKEN_LENGTH = 60
 MAX_CACHED = 2**16
+# So many texts of at most so many characters are remembered with their tokens.
+MAX_TEXTS = 2**13
+LONGEST_REMEMBERED = 400
 
 # Words that carry a sentence or a question and say nothing of its subject. A search for other words
 # leaves them out, unless they are in quotes.
@@ -122,14 +125,33 @@ def tokenize(text: str) -> list[str]:
     return [_TOKENS[word] for word in folded_words(text)]
 
 
+@lru_cache(maxsize=MAX_TEXTS)
+def _tokens_and_joined(text: str) -> tuple[Sequence[str], Sequence[str]]:
+    return tokenize(text), joined_tokens(text)
+
+
+def _read(text: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what `tokenize` and `joined_tokens` return.
+
+    The title of a source stands in the index of each claim that rests on it, and a claim's
+    statement in several tables, so short texts are remembered.
+    """
+    if len(text) <= LONGEST_REMEMBERED:
+        return _tokens_and_joined(text)
+    return tokenize(text), joined_tokens(text)
+
+
 def joined_tokens(text: str) -> list[str]:
     """Return the tokens of words that are joined in a text, as if written without the hyphens.
 
     IL-6 gives `il6`; so a search for IL6 finds it. A longer chain also gives each pair of its
     words. Numbers alone, such as dates and pages, are not joined.
     """
+    folded = fold(text)
     joined: list[str] = []
-    for compound in _COMPOUND.findall(fold(text)):
+    if "-" not in folded and "'" not in folded:
+        return joined
+    for compound in _COMPOUND.findall(folded):
         words = _JOINS.split(compound.removesuffix("'s"))
         if 1 < len(words) <= LONGEST_COMPOUND:
             pairs = [words[start : start + 2] for start in range(len(words) - 1)]
@@ -200,12 +222,12 @@ def index_text(labels: Sequence[str], texts: Iterable[str]) -> tuple[str, str]:
     title_tokens = _tokens_of(labels, MAX_TOKENS + 1)[1:]
     limit = MAX_TOKENS - len(title_tokens)
     texts = list(texts)
-    spellings = dict.fromkeys(chain.from_iterable(map(joined_tokens, chain(labels, texts))))
+    spellings = dict.fromkeys(joined for text in chain(labels, texts) for joined in _read(text)[1])
     tokens = _tokens_of(texts, limit)
     for spelling in spellings:
         tokens += [BREAK, spelling]
     del tokens[limit:]
-    if len(title_tokens) + len(tokens) > MAX_POSITIONS:
+    if max(Counter(chain(title_tokens, tokens)).values(), default=0) > MAX_POSITIONS:
         counts: Counter[str] = Counter()
         title_tokens = _limit_repeats(title_tokens, counts)
         tokens = _limit_repeats(tokens, counts)
@@ -224,7 +246,7 @@ def label_words(labels: Iterable[str]) -> set[str]:
     """
     words: set[str] = set()
     for label in labels:
-        words.update(tokenize(label), joined_tokens(label))
+        words.update(*_read(label))
     return words - STOP_TOKENS
 
 
@@ -235,7 +257,7 @@ def _tokens_of(texts: Iterable[str], limit: int) -> list[str]:
         if len(tokens) >= limit:
             break
         tokens.append(BREAK)
-        tokens += tokenize(text)
+        tokens += _read(text)[0]
     return tokens[:limit]
 
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, type_coerce
 
 from models.core.errors import ClaimbaseError
 from models.core.notice import NOTICE
 from models.core.progress import Report, no_report
 from models.database import schema_version
+from models.database.compressed import CompressedBytes
 from models.database.connections import Database
 from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
@@ -277,7 +278,7 @@ def _revisions(connection: Connection) -> Iterator[bytes]:
     revision = table(Revision)
     columns = [revision.c[name] for name in RevisionOut.model_fields]
     # The body is exported as its column has it, without an object made of it.
-    body = cast(revision.c.body, Text).label("body")
+    body = type_coerce(revision.c.body, CompressedBytes).label("body")
     statement = select(*columns, body, TOOK_BACK.label("took_back"))
     for rows in _batches(connection, statement.order_by(revision.c.serial)):
         yield b"".join(map(_revision_line, rows))
@@ -293,10 +294,9 @@ def _revision_line(row: Row) -> bytes:
     return jsonl_line("revision", head[:-1] + b',"body":' + body + b"}")
 
 
-def canonical_json(body: str) -> bytes:
+def canonical_json(body: bytes) -> bytes:
     """Return compact JSON; earlier programs wrote a blank after each colon, and escapes."""
-    content = body.encode()
-    return to_json(from_json(content)) if b'": ' in content[:MAX_NAME_LENGTH] else content
+    return to_json(from_json(body)) if b'": ' in body[:MAX_NAME_LENGTH] else body
 
 
 _LICENCE_OF_TEXT = table(Source).c.text["licence"].as_string()

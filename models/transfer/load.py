@@ -30,6 +30,7 @@ from models.records.revision import (
     Revision,
     RevisionWhole,
     Serial,
+    about,
     lock_serial,
 )
 from models.records.serializers import Row, table
@@ -376,6 +377,7 @@ def _revision_row(content: Row, serial: int) -> Row:
         if row["action"] != "undo" or row["record"] is None:
             row["record"] = f"{row['kind']}/{WITHHELD}"
             row |= {"claim": None, "actor": WITHHELD, "comment": None}
+    row["about"] = about(row["kind"], row["body"] or {})
     faults = [
         Fault(at=name, code="bad_revision", detail=detail)
         for name, valid, detail in _revision_checks(row, serial)

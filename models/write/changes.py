@@ -37,7 +37,14 @@ from models.records.record_types import (
     references_in,
 )
 from models.records.retired import STANDING, may_refer
-from models.records.revision import Revision, Serial, latest_revision, lock_serial, revision_time
+from models.records.revision import (
+    Revision,
+    Serial,
+    about,
+    latest_revision,
+    lock_serial,
+    revision_time,
+)
 from models.records.serializers import Row, columns_in, columns_of, table
 from models.records.source import (
     IdentifierIn,
@@ -257,7 +264,7 @@ def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
     index.purge_deleted_words(change.connection)
     revision = table(Revision)
     of_record = revision.c.record == f"{kind.name}/{record_id}"
-    emptied: Row = {"body": {}, "comment": change.comment}
+    emptied: Row = {"body": {}, "about": None, "comment": change.comment}
     change.connection.execute(update(revision).where(of_record).values(emptied))
     if kind.name == "source":
         _purge_notices(change.connection, record_id)
@@ -397,6 +404,7 @@ def next_revision(
         "state": body["state"],
         "review": None if action == "derive" else change.behind.get(record),
         "change": change.before + 1,
+        "about": about(kind.name, body),
         "body": body,
     }
 

@@ -186,7 +186,7 @@ def ever_about(connection: Connection, about: str) -> list[tuple[RecordType, str
     ahead = [about]
     while ahead:
         said = select(revision.c.record).where(
-            revision.c.kind.in_(kinds), revision.c.body["about"].as_string() == ahead.pop()
+            revision.c.kind.in_(kinds), revision.c.about == ahead.pop()
         )
         new = [name for name in connection.scalars(said.distinct()) if name not in names]
         names |= dict.fromkeys(new)

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import LargeBinary, select, type_coerce, update
 
+from models.database.compressed import CompressedBytes
 from models.projection.documents import claim_json
 from models.projection.rebuild import DERIVATION
 from models.projection.tables import ClaimDocument
@@ -377,11 +378,9 @@ def test_a_body_that_an_earlier_program_wrote_is_exported_alike(empty: Store) ->
     with empty.database.write() as connection:
         # As the standard library writes it, with a blank after each colon.
         for body, serial in connection.execute(select(revision.c.body, revision.c.serial)).all():
-            old = json.dumps(body)
-            quoted = old.replace("'", "''")
-            connection.exec_driver_sql(
-                f"UPDATE revision SET body = '{quoted}' WHERE serial = {serial}"  # noqa: S608
-            )
+            old = type_coerce(json.dumps(body).encode(), LargeBinary)
+            of_body = update(revision).where(revision.c.serial == serial)
+            connection.execute(of_body.values(body=type_coerce(old, CompressedBytes)))
     assert exported(empty) == content
 
 

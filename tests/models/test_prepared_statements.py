@@ -30,6 +30,7 @@ REVISION = {
     "state": "accepted",
     "change": 10**6,
     "review": None,
+    "about": "topic/½",
     "body": {"list": [1, None, True], "text": "½"},
 }
 ANSWER = {
