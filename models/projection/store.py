@@ -4,13 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from models.database.prepared_statements import insert_rows, replace_rows
+from models.database.prepared_statements import ReadyRows, insert_ready, replace_rows
 from models.projection.derive import Rows, derive
 from models.projection.tables import DERIVED
 from models.records import serializers
 from models.search import index, vectors
 
 BATCH = 500
+# The tables of the read model, without those that have a full-text index.
+PLAIN_TABLES = (
+    *(serializers.table(model) for model in DERIVED),
+    *index.plain_tables("claim"),
+)
 
 
 def refresh(connection: Connection, claims: Iterable[str]) -> None:
@@ -24,12 +29,14 @@ def refresh(connection: Connection, claims: Iterable[str]) -> None:
         vectors.delete_outdated(connection, batch)
 
 
-def store(connection: Connection, derived: Rows) -> None:
-    """Store the rows from `derive` for claims that have no rows in the read model yet."""
-    for model in DERIVED:
-        table = serializers.table(model)
-        insert_rows(connection, table, derived[table.name])
-    index.insert_search_rows(connection, "claim", [derived])
+def store_ready(connection: Connection, rows: Iterable[ReadyRows], words: Rows) -> None:
+    """Store what was derived of claims that have no rows in the read model yet.
+
+    `rows` are those of `PLAIN_TABLES`, and `words` those of the tables with a full-text index.
+    """
+    for of_table in rows:
+        insert_ready(connection, of_table)
+    index.insert_words(connection, "claim", words)
 
 
 def in_batches(claims: Sequence[str]) -> Iterator[Sequence[str]]:

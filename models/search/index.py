@@ -110,6 +110,11 @@ SEARCH_TABLES = (
 )
 # The tables that are derived together with a claim's document.
 CLAIM_TABLES = (ClaimSearch, EvidenceSearch, ClaimWord, Beginning)
+# The indexes by the numbers that the full-text index gives to rows.
+NUMBER_INDEXES = tuple(
+    f"ix_{table.name}_number_{'_'.join(table.primary_key.columns.keys())}"
+    for table in WORD_TABLES.values()
+)
 # The tables, columns and indexes of the full-text index. They have no table class, since they
 # differ by database.
 INDEX_OBJECTS = re.compile(
@@ -193,13 +198,18 @@ def insert_search_rows(connection: Connection, kind: str, records: Iterable[Sear
     for rows in records:
         for name, of_table in rows.items():
             together.setdefault(name, []).extend(of_table)
-    for table in INDEXED[kind]:
-        full_text.insert_words(connection, table, together.get(table.name, ()))
-    for table in _plain_tables(kind):
+    insert_words(connection, kind, together)
+    for table in plain_tables(kind):
         insert_rows(connection, table, together.get(table.name, ()))
 
 
-def _plain_tables(kind: str) -> list[Table]:
+def insert_words(connection: Connection, kind: str, rows: SearchRows) -> None:
+    """Insert the rows of records that have none yet into the tables with a full-text index."""
+    for table in INDEXED[kind]:
+        full_text.insert_words(connection, table, rows.get(table.name, ()))
+
+
+def plain_tables(kind: str) -> list[Table]:
     """Return the tables of a record type that have no full-text index."""
     return [LABEL_WORDS[kind], beginning] if kind in LABEL_WORDS else [beginning]
 
@@ -287,7 +297,7 @@ def read_search_rows(
 ) -> dict[str, SearchRows]:
     """Return the stored rows of records of one type, by record. Records without rows are absent."""
     by_record: dict[str, SearchRows] = {}
-    for table in (*INDEXED[kind], *_plain_tables(kind)):
+    for table in (*INDEXED[kind], *plain_tables(kind)):
         record, *others = table.primary_key.columns
         stored = select(table).where(record.in_(ids)).order_by(record, *others)
         if table is beginning:
@@ -325,7 +335,7 @@ def claim_differences(
     """Yield a message for each claim whose stored rows are not those that were just derived."""
     stored = read_search_rows(connection, "claim", claims)
     expected: dict[str, SearchRows] = {claim: {} for claim in claims}
-    for table in (*INDEXED["claim"], *_plain_tables("claim")):
+    for table in (*INDEXED["claim"], *plain_tables("claim")):
         (record, *_), rows = table.primary_key.columns.keys(), derived[table.name]
         for row in rows:
             expected[row[record]].setdefault(table.name, []).append(row)
@@ -342,7 +352,7 @@ def stray_rows(connection: Connection, kind: str, accepted: set[str]) -> Iterato
     Also yields a message if the full-text index does not hold what its table does.
     """
     record_ids = [select(beginning.c.record).where(beginning.c.kind == kind)]
-    for table in (*INDEXED[kind], *_plain_tables(kind)[:-1]):
+    for table in (*INDEXED[kind], *plain_tables(kind)[:-1]):
         record_ids.append(select(table.c[kind]))
     for table in INDEXED[kind]:
         if full_text.index_differs(connection, table):

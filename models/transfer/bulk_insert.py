@@ -8,6 +8,7 @@ same effect in a fraction of the time.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 
 from pydantic_core import from_json
@@ -15,8 +16,10 @@ from sqlalchemy import Connection, select, tuple_
 
 from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
 from models.database.prepared_statements import insert_rows
-from models.projection import claim_loader, derive
+from models.projection import claim_loader
 from models.projection import store as projection
+from models.projection.derive import Rows
+from models.projection.deriving import Deriving
 from models.records.record_types import (
     LISTS_OF,
     PART_TYPES,
@@ -27,6 +30,7 @@ from models.records.record_types import (
     read_states,
     references_in,
 )
+from models.records.relation import Relation
 from models.records.retired import STANDING, may_refer
 from models.records.revision import Revision
 from models.records.serializers import Row, source_out, table
@@ -39,6 +43,7 @@ from models.records.source import (
 )
 from models.records.works import in_order_of_ties, ties_of
 from models.search import index
+from models.status.claim_aggregate import ClaimAggregate
 from models.transfer.changed_here import ChangedHere, changed_here
 from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
@@ -65,6 +70,7 @@ class LoadRun:
 
     connection: Connection
     change: Change | None
+    deriving: Deriving
     report: Callable[[Problem], None]
     later: Callable[[Record], None] | None = None
     leave: Callable[[ChangedHere], None] | None = None
@@ -128,7 +134,9 @@ def store_batch(
             touched |= _store_type(run, RECORD_TYPES[name], records_of_type, batch)
     if run.change is not None:
         _stamp_touched(run.change, batch, touched)
-    projection.refresh(run.connection, touched.keys() - batch.new_claims)
+    if others := touched.keys() - batch.new_claims:
+        run.deriving.finish()
+        projection.refresh(run.connection, others)
     _derive_new(run, batch, claim_lines)
 
 
@@ -434,39 +442,51 @@ def _reason_not_restorable(record: Record, is_stored: bool, states: KnownStates)
     return f"There is no {', no '.join(missing) or 'place for it'}."
 
 
-def derive_new_claims(connection: Connection, batch: Batch) -> derive.Rows:
-    """Return the read model of a batch's new claims, derived from the rows just inserted."""
+def new_claims(run: LoadRun, batch: Batch) -> list[ClaimAggregate]:
+    """Return a batch's new claims with the rows just inserted."""
     parts = {
         kind.model: [row for row in batch.rows[kind.name] if row["claim"] in batch.new_claims]
         for kind in PART_TYPES
     }
+    if parts[Relation]:
+        # How old a relation is depends on its target.
+        run.deriving.finish()
     claims = [row for row in batch.rows["claim"] if row["id"] in batch.new_claims]
     claims.sort(key=itemgetter("id"))
-    return derive.derive_from(claim_loader.assemble(connection, claims, parts, batch.sources))
+    return claim_loader.assemble(run.connection, claims, parts, batch.sources)
 
 
 def _derive_new(run: LoadRun, batch: Batch, claim_lines: dict[str, tuple[str, bytes]]) -> None:
     """Derive and store the read model of new claims, and compare restored ones with their lines."""
     if not batch.new_claims:
         return
-    derived = derive_new_claims(run.connection, batch)
-    projection.store(run.connection, derived)
-    if run.change is not None:
-        return
+
+    def complain(differences: list[tuple[str, Fault]]) -> None:
+        run.differing += len(differences)
+        for where, fault in differences if run.expect_same else ():
+            run.complain(where, fault)
+
+    compare = None if run.change else partial(differences_from_lines, claim_lines)
+    run.deriving.put(new_claims(run, batch), compare, complain if compare else _heed_nothing)
+
+
+def _heed_nothing(_answer: None) -> None:
+    """Take no answer."""
+
+
+def differences_from_lines(
+    claim_lines: dict[str, tuple[str, bytes]], derived: Rows
+) -> list[tuple[str, Fault]]:
+    """Return where what was derived of a claim differs from its line, and how."""
+    differences = []
     for row in derived["claim_document"]:
-        if row["claim"] in claim_lines:
-            where, line = claim_lines[row["claim"]]
-            _compare_with_line(run, where, line, claim_line(row))
-
-
-def _compare_with_line(run: LoadRun, location: str, line: bytes, derived_line: bytes) -> None:
-    if line == derived_line:
-        return
-    fault = _difference(from_json(line), from_json(derived_line))
-    if fault is not None:
-        run.differing += 1
-        if run.expect_same:
-            run.complain(location, fault)
+        where, line = claim_lines.get(row["claim"], ("", b""))
+        derived_line = claim_line(row)
+        if line and line != derived_line:
+            fault = _difference(from_json(line), from_json(derived_line))
+            if fault is not None:
+                differences.append((where, fault))
+    return differences
 
 
 def _difference(line: Row, derived: Row) -> Fault | None:

@@ -7,7 +7,7 @@ the database, and records that must wait for later lines wait in a temporary fil
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -17,8 +17,11 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, select, update
 
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, record_faults
+from models.database.bulk_indexes import without_indexes
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
+from models.projection import store as projection
+from models.projection.deriving import deriving
 from models.projection.integrity_check import check_records
 from models.projection.rebuild import DERIVATION
 from models.records.claim import Claim
@@ -35,6 +38,7 @@ from models.records.revision import (
 )
 from models.records.serializers import Row, table
 from models.records.source_text import SourceTextIn, store_text
+from models.search import index
 from models.transfer.bulk_insert import LoadRun, store_batch
 from models.transfer.changed_here import IMPORT_ACTOR, ChangedHere
 from models.transfer.export import TEXT_RECORD
@@ -49,6 +53,16 @@ TEXTS_OF_BATCH = 50
 PROGRESS_EVERY = 500
 # Nobody reads more of them before fixing the first ones.
 MAX_PROBLEMS = 1000
+
+
+# The tables that a load only writes to, or reads by their key and by these indexes.
+WRITTEN_TABLES = [
+    *projection.PLAIN_TABLES,
+    *index.WORD_TABLES.values(),
+    *index.LABEL_WORDS.values(),
+    table(Revision),
+]
+READ_INDEXES = ["ix_claim_term_claim", *index.NUMBER_INDEXES]
 
 
 class BadImport(ClaimbaseError):
@@ -127,6 +141,7 @@ def load(
             database, actor=IMPORT_ACTOR, comment=f"Imported from {source.name}.", bulk=empty
         ) as change,
         ExitStack() as files,
+        _indexed_later(change.connection) if empty else nullcontext(),
     ):
         prepare_for_bulk_write(change.connection)
         waiting = {
@@ -135,6 +150,7 @@ def load(
         run = LoadRun(
             change.connection,
             change,
+            files.enter_context(deriving(change.connection)),
             report if skip_bad else _limited(report),
             later=lambda record: waiting[record.kind.name].add(record),
             leave=None if empty or overwrite else report_left,
@@ -153,6 +169,7 @@ def load(
         for records in waiting.values():
             for waiting_batch in records.batches():
                 store_batch(run, waiting_batch, {})
+        run.deriving.finish()
         _count(result, run)
         result.missing = held.missing(change.connection)
         if result.reported and not skip_bad:
@@ -174,18 +191,20 @@ def _restore(
     """
     header = source.header or {}
     result.restored = True
-    with database.write(bulk=True) as connection:
+    with database.write(bulk=True) as connection, deriving(connection) as derived:
         if lock_serial(connection):
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
         prepare_for_bulk_write(connection)
         same_rules = header.get("derivation") == DERIVATION
-        run = LoadRun(connection, None, _limited(report), expect_same=same_rules)
-        for batch in _batches(lines, result, run):
-            _store_texts(run, batch.texts)
-            store_batch(run, list(batch.records.values()), batch.claim_lines)
-            _store_revisions(run, batch.revisions, result.revisions)
-            result.revisions += len(batch.revisions)
-            gc.collect()
+        run = LoadRun(connection, None, derived, _limited(report), expect_same=same_rules)
+        with _indexed_later(connection):
+            for batch in _batches(lines, result, run):
+                _store_texts(run, batch.texts)
+                store_batch(run, list(batch.records.values()), batch.claim_lines)
+                _store_revisions(run, batch.revisions, result.revisions)
+                result.revisions += len(batch.revisions)
+                gc.collect()
+            derived.finish()
         _count(result, run)
         _check_completeness(header, result, run)
         _check_relations(run)
@@ -197,6 +216,11 @@ def _restore(
         if result.reported or run.wrong:
             raise BadImport("The export cannot be restored as it was; nothing was stored.")
     return result
+
+
+def _indexed_later(connection: Connection) -> AbstractContextManager[None]:
+    """Return a block in which the indexes of an empty database are left out."""
+    return without_indexes(connection, WRITTEN_TABLES, READ_INDEXES)
 
 
 def _count(result: LoadResult, run: LoadRun) -> None:

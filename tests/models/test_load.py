@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from benchmarks import data
 from models.projection import claim_loader, derive
@@ -412,16 +412,19 @@ def test_new_claims_are_derived_the_same_as_from_the_tables(
     empty: Store, seeded: Store, other: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch's own rows give the same documents as the tables, also in a restored export."""
-    ours = bulk_insert.derive_new_claims
+    ours = bulk_insert.new_claims
     seen: list[str] = []
 
-    def both(connection: Any, batch: bulk_insert.Batch) -> derive.Rows:
-        derived = ours(connection, batch)
-        assert derived == derive.derive(connection, sorted(batch.new_claims))
+    def both(
+        run: bulk_insert.LoadRun, batch: bulk_insert.Batch
+    ) -> list[claim_aggregate.ClaimAggregate]:
+        claims = ours(run, batch)
+        derived = derive.derive_from(claims)
+        assert derived == derive.derive(run.connection, sorted(batch.new_claims))
         seen.extend(row["claim"] for row in derived["claim_document"])
-        return derived
+        return claims
 
-    monkeypatch.setattr(bulk_insert, "derive_new_claims", both)
+    monkeypatch.setattr(bulk_insert, "new_claims", both)
     monkeypatch.setattr(loading, "BATCH_SIZE", 50)
     given = list(data.records(30, data.sentences(None)))
     claims = [record for record in given if record["record"] == "claim"]
@@ -448,3 +451,25 @@ def test_new_claims_are_derived_the_same_as_from_the_tables(
             if each.get("state") == "accepted" and each["record"] == "claim"
         ]
     )
+
+
+def indexes(store: Store) -> set[tuple[str, str | None]]:
+    """Return the name and columns of all indexes."""
+    with store.database.read() as connection:
+        seen = inspect(connection)
+        return {
+            (str(each["name"]), str(each["column_names"]))
+            for name in seen.get_table_names()
+            for each in seen.get_indexes(name)
+        }
+
+
+def test_a_load_into_an_empty_database_leaves_all_indexes(empty: Store) -> None:
+    before = indexes(empty)
+    with pytest.raises(BadImport):
+        load(empty, as_lines(TOPIC, {**CLAIM, "kind": "no such"}))
+    assert indexes(empty) == before
+    _, reported = load(empty, as_lines(TOPIC, CLAIM))
+    assert reported == []
+    assert indexes(empty) == before
+    assert len(before) > 50

@@ -1,0 +1,164 @@
+"""Derives claims in other processes, while this one goes on reading and writing.
+
+What follows from a claim's records is computed without a database, and takes most of the time of a
+load. So many claims at once go to processes of their own, and come back as rows that are ready for
+the driver.
+"""
+
+import gc
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any
+
+from sqlalchemy import Connection, Dialect
+from sqlalchemy.engine import make_url
+
+from models.core.errors import ClaimbaseError
+from models.database.prepared_statements import ReadyRows, ready_rows
+from models.projection import store
+from models.projection.derive import Rows, derive_from
+from models.search import index
+from models.status.claim_aggregate import ClaimAggregate
+
+# This process reads and writes, and is busy with that for as long as two others derive.
+MOST_PROCESSES = 2
+# A process takes a second to start, so the first claims are derived here.
+FIRST_CLAIMS = 2000
+# What is made of the derived rows of claims, where they were derived.
+Look = Callable[[Rows], Any]
+
+
+class ProcessEnded(ClaimbaseError):
+    """A process that derived claims was killed."""
+
+    code = "process_ended"
+
+
+@dataclass
+class Deriving:
+    """Claims that are being derived for one connection, and stored in the order they came in.
+
+    `taken` counts them. `tasks` are under way in other processes, each with what is to be done with
+    the answer of its `look`.
+    """
+
+    connection: Connection
+    processes: int
+    pool: ProcessPoolExecutor | None = None
+    taken: int = 0
+    tasks: deque[tuple[Future[Any], Callable[[Any], None]]] = field(default_factory=deque)
+
+    def put(
+        self, claims: Sequence[ClaimAggregate], look: Look | None, then: Callable[[Any], None]
+    ) -> None:
+        """Derive claims that have no rows in the read model yet, and store them now or soon.
+
+        `look` is asked about the derived rows, wherever that is (so it must be one that can be sent
+        to another process), and `then` is called here with its answer.
+        """
+        driver = self.connection.engine.url.drivername
+        self.taken += len(claims)
+        if not self.processes or self.taken <= FIRST_CLAIMS:
+            self.finish()
+            self._store(derive_ready(driver, claims, look), then)
+            return
+        if self.pool is None:
+            self.pool = ProcessPoolExecutor(
+                self.processes, mp_context=get_context("spawn"), initializer=_begin_process
+            )
+        while len(self.tasks) > self.processes:
+            self._take_next()
+        task = self.pool.submit(derive_ready, driver, claims, look)
+        self.tasks.append((task, then))
+
+    def finish(self) -> None:
+        """Wait for all that is under way, and store it. Whoever reads the read model needs that."""
+        while self.tasks:
+            self._take_next()
+
+    def _take_next(self) -> None:
+        task, then = self.tasks.popleft()
+        self._store(task.result(), then)
+
+    def _store(self, derived: "DerivedClaims", then: Callable[[Any], None]) -> None:
+        store.store_ready(self.connection, derived.rows, derived.words)
+        then(derived.answer)
+
+
+@contextmanager
+def deriving(connection: Connection) -> Iterator[Deriving]:
+    """Yield what derives claims for a connection; at the end of the block all are stored.
+
+    Raises `ProcessEnded`.
+    """
+    under_way = Deriving(connection, min(MOST_PROCESSES, _processors() - 1))
+    try:
+        yield under_way
+        under_way.finish()
+    except BrokenProcessPool:
+        raise ProcessEnded(
+            "A process that derived claims was killed, as a system does that runs out of memory;"
+            " nothing was stored."
+        ) from None
+    finally:
+        if under_way.pool is not None:
+            under_way.pool.shutdown(cancel_futures=True)
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class DerivedClaims:
+    """What was derived of some claims: rows for the driver, words for the index, an answer."""
+
+    rows: list[ReadyRows]
+    words: Rows
+    answer: Any
+
+
+def derive_ready(driver: str, claims: Sequence[ClaimAggregate], look: Look | None) -> DerivedClaims:
+    """Return the read model of claims, as the driver with a name takes it.
+
+    The name is that of a URL, such as `postgresql+psycopg`.
+    """
+    derived = derive_from(claims)
+    answer = None if look is None else look(derived)
+    rows = [
+        ready_rows(_dialect(driver), table, derived[table.name]) for table in store.PLAIN_TABLES
+    ]
+    words = {table.name: derived[table.name] for table in index.INDEXED["claim"]}
+    return DerivedClaims(rows, words, answer)
+
+
+@cache
+def _dialect(driver: str) -> Dialect:
+    dialect: Dialect = make_url(f"{driver}://").get_dialect()()
+    return dialect
+
+
+def _begin_process() -> None:
+    """Let this process end with the one that started it, and leave an interruption to that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
+    parent = parent_process()
+    assert parent is not None
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,81 @@
+"""Claims of a large load are derived in other processes, with the same effect as in this one."""
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from benchmarks import data
+from models.projection import deriving
+from models.records.claim import Claim
+from models.records.serializers import table
+from models.transfer import load as loading
+from tests.databases import Store
+from tests.models.exports import as_lines, disagreements, exported, load
+
+CLAIMS = 60
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all claims be derived in one other process, in batches of about ten."""
+    monkeypatch.setattr(deriving, "FIRST_CLAIMS", 0)
+    monkeypatch.setattr(deriving, "_processors", lambda: 2)
+    monkeypatch.setattr(loading, "BATCH_SIZE", 50)
+
+
+def given() -> bytes:
+    """Return records of which some claims refer to others, before and after them."""
+    records = list(data.records(CLAIMS, data.sentences(None)))
+    claims = [record for record in records if record["record"] == "claim"]
+    for record, target in zip(claims[:10], reversed(claims), strict=False):
+        record["relations"] = [{"type": "rivals", "target": target["id"]}]
+    return as_lines(*records)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_it_makes_no_difference_where_claims_are_derived(
+    empty: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, reported = load(empty, given())
+    assert reported == []
+    assert disagreements(empty) == []
+    content = exported(empty)
+    told, _ = load(other, content)
+    assert told.restored
+    assert disagreements(other) == []
+    assert exported(other) == content
+    monkeypatch.setattr(deriving, "_processors", lambda: 1)
+    with other.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(table(Claim))) == CLAIMS
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_an_export_that_says_otherwise_is_refused_by_the_other_process_too(
+    empty: Store, other: Store
+) -> None:
+    load(empty, given())
+    changed = exported(empty).replace(b'"status":"unconfirmed"', b'"status":"established"', 1)
+    with pytest.raises(loading.BadImport, match="status is"):
+        load(other, changed)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_nothing_is_stored_if_the_other_process_dies(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = deriving.Deriving.put
+
+    def killing(under_way: deriving.Deriving, *arguments: Any) -> None:
+        put(under_way, *arguments)
+        assert under_way.pool is not None
+        for process in under_way.pool._processes:
+            os.kill(process, signal.SIGKILL)
+
+    monkeypatch.setattr(deriving.Deriving, "put", killing)
+    with pytest.raises(deriving.ProcessEnded):
+        load(empty, given())
+    with empty.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(table(Claim))) == 0
