@@ -48,6 +48,7 @@ from models.transfer.missing_records import HeldRecords, MissingRecords
 from models.write import changes
 
 BATCH_SIZE = 4000
+BATCHES_A_SEARCH = 20
 # Texts are long, so fewer of them are held at once.
 TEXTS_OF_BATCH = 50
 PROGRESS_EVERY = 500
@@ -163,7 +164,6 @@ def load(
                 for record in batch.records.values():
                     held.add(change.connection, record.kind, record.body)
             store_batch(run, list(batch.records.values()), batch.claim_lines)
-            gc.collect()
         run.later = None
         # What others refer to comes first, such as relations before the evidence on them.
         for records in waiting.values():
@@ -203,7 +203,6 @@ def _restore(
                 store_batch(run, list(batch.records.values()), batch.claim_lines)
                 _store_revisions(run, batch.revisions, result.revisions)
                 result.revisions += len(batch.revisions)
-                gc.collect()
             derived.finish()
         _count(result, run)
         _check_completeness(header, result, run)
@@ -302,6 +301,16 @@ class InputBatch:
 
 
 def _batches(lines: Iterator[TextLine], result: LoadResult, run: LoadRun) -> Iterator[InputBatch]:
+    """Yield the input in batches, and search for garbage now and then, of which there is little."""
+    for number, batch in enumerate(_each_batch(lines, result, run), start=1):
+        yield batch
+        if number % BATCHES_A_SEARCH == 0:
+            gc.collect()
+
+
+def _each_batch(
+    lines: Iterator[TextLine], result: LoadResult, run: LoadRun
+) -> Iterator[InputBatch]:
     batch = InputBatch()
     for line in lines:
         where = location(line)
