@@ -321,13 +321,16 @@ class Tally:
         self.inconclusive = NONE
         # Why the lines that take no side take none: terms of the vocabulary unassessed-reasons.
         self.reasons: set[str] = set()
+        self._case: Case | None = None
 
     def set_day(self, day: str) -> None:
         """Let the tally be that of a later day, by which no notice was announced."""
         self.day = self.bodies.day = day
+        self._case = None
 
     def add(self, line: Line) -> None:
         """Count a line that is accepted and not retracted."""
+        self._case = None
         if line.is_review and not line.standing_studies(self.day, self.gone):
             return
         if line.direction == "inconclusive":
@@ -337,6 +340,11 @@ class Tally:
             return
         self.counted.append(line)
         self.bodies.add(line)
+
+    def add_silently(self, line: Line) -> None:
+        """Heed of a line that is set aside only which work and group belong together."""
+        self._case = None
+        self.bodies.add(line, silent=True)
 
     @property
     def searched_found_none(self) -> bool:
@@ -353,7 +361,9 @@ class Tally:
     @property
     def case(self) -> Case:
         """What the rules judge."""
-        return Case(self.kind, *self.bodies.sides(), self.inconclusive)
+        if self._case is None:
+            self._case = Case(self.kind, *self.bodies.sides(), self.inconclusive)
+        return self._case
 
     @property
     def judged(self) -> "Judgement":
@@ -399,7 +409,7 @@ def decide(
         if reason in (None, "takes_no_side"):
             if line.key in without:
                 if reason is None:
-                    tally.bodies.add(line, silent=True)
+                    tally.add_silently(line)
                 reason = "set_aside"
             elif line.is_review and not line.standing_studies(as_of, tally.gone):
                 reason = "pools_nothing"
