@@ -6,14 +6,30 @@ reads what somebody searches for.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Index, Table, delete, select
+from sqlalchemy import (
+    Connection,
+    PrimaryKeyConstraint,
+    Select,
+    Table,
+    delete,
+    func,
+    select,
+    tuple_,
+)
 from sqlmodel import Field, SQLModel
 
 from models.core.types import PartOfClaim, Strict
 from models.database import full_text
-from models.database.compressed import CompressedWords
-from models.database.prepared_statements import insert_rows, replace_rows, rows_of, select_rows
+from models.database.compressed import CompressedJson, CompressedWords
+from models.database.prepared_statements import (
+    delete_rows,
+    insert_rows,
+    replace_rows,
+    rows_of,
+    select_rows,
+)
 from models.records import serializers
 from models.records.claim import Topic
 from models.records.serializers import Row
@@ -25,6 +41,8 @@ from models.search.tokenizer import index_text, label_tokens, label_words
 from models.search.vectors import ClaimVector
 
 BATCH_SIZE = 500
+# The rows stand in the order of their key, which is all that they have.
+_BY_KEY = {"sqlite_with_rowid": False}
 
 
 class Words(Strict):
@@ -38,7 +56,18 @@ class Words(Strict):
     words: str = Field(sa_type=CompressedWords)
 
 
-class ClaimSearch(Words, PartOfClaim, table=True):
+class Labelled(Words):
+    """Words with those of the record's labels, each once, and the beginnings of its labels.
+
+    These are rows of other tables, in the order in which they are looked up. What a record has
+    there is repeated here, so that no second tree has to hold those rows by record.
+    """
+
+    label_words: list[str] = Field(sa_type=CompressedJson)
+    beginnings: list[str] = Field(sa_type=CompressedJson)
+
+
+class ClaimSearch(Labelled, PartOfClaim, table=True):
     """The words of a claim.
 
     `quotes` are those of its quotes alone, which a text is compared with, from `label_tokens`.
@@ -57,7 +86,7 @@ class EvidenceSearch(Words, PartOfClaim, table=True):
     key: str = Field(primary_key=True)
 
 
-class SourceSearch(Words, table=True):
+class SourceSearch(Labelled, table=True):
     """The words of a source."""
 
     __tablename__ = "source_search"
@@ -69,7 +98,7 @@ class ClaimWord(PartOfClaim, table=True):
     """A word of a claim's labels or quotes, by which the claim is a candidate for a text."""
 
     __tablename__ = "claim_word"
-    __table_args__ = (Index(None, "word", "claim"),)
+    __table_args__ = (PrimaryKeyConstraint("word", "claim"), _BY_KEY)
 
     word: str = Field(primary_key=True)
 
@@ -78,20 +107,20 @@ class SourceWord(Strict, table=True):
     """A word of a source's labels, likewise."""
 
     __tablename__ = "source_word"
-    __table_args__ = (Index(None, "word", "source"),)
+    __table_args__ = (_BY_KEY,)
 
-    source: str = Field(primary_key=True, foreign_key="source.id")
     word: str = Field(primary_key=True)
+    source: str = Field(primary_key=True, foreign_key="source.id")
 
 
 class Beginning(Strict, table=True):
     """A beginning of a label, by which a claim, source or topic is found while it is typed."""
 
-    __table_args__ = (Index(None, "kind", "text", "record"),)
+    __table_args__ = (_BY_KEY,)
 
-    record: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     text: str = Field(primary_key=True)
+    record: str = Field(primary_key=True)
 
 
 claim_search, source_search = serializers.table(ClaimSearch), serializers.table(SourceSearch)
@@ -139,15 +168,27 @@ def claim_rows(fields: Row, parts: Mapping[str, Sequence[Row]], lines: Iterable[
     labels = _texts(record_texts.claim_labels(fields))
     quotes = list(dict.fromkeys(occurrence["quote"] for occurrence in parts["occurrences"]))
     title, words = index_text(labels, _texts(record_texts.claim_texts(parts)))
+    row = {
+        "claim": claim,
+        "title": title,
+        "words": words,
+        "label_words": sorted(label_words([*labels, *quotes])),
+        "beginnings": sorted(label_prefixes(labels)),
+        "quotes": label_tokens(quotes),
+    }
     return {
-        claim_search.name: [
-            {"claim": claim, "title": title, "words": words, "quotes": label_tokens(quotes)}
-        ],
+        claim_search.name: [row],
         evidence_search.name: [_line_row(line) for line in lines],
-        claim_word.name: [
-            {"claim": claim, "word": word} for word in sorted(label_words([*labels, *quotes]))
-        ],
-        beginning.name: _beginnings("claim", claim, labels),
+        **_label_rows("claim", row),
+    }
+
+
+def _label_rows(kind: str, row: Row) -> SearchRows:
+    """Return what a row of words repeats of the other tables, as their rows."""
+    record = row[kind]
+    return {
+        LABEL_WORDS[kind].name: [{kind: record, "word": word} for word in row["label_words"]],
+        beginning.name: _beginnings(kind, record, row["beginnings"]),
     }
 
 
@@ -164,24 +205,27 @@ def _source_rows(source: Row) -> SearchRows:
     labels = _texts(record_texts.source_labels(source))
     title, words = index_text(labels, _texts(record_texts.source_texts(source)))
     families = [author["family"] or author["literal"] for author in source["authors"]]
-    return {
-        source_search.name: [{"source": slug, "title": title, "words": words}],
-        source_word.name: [{"source": slug, "word": word} for word in sorted(label_words(labels))],
-        beginning.name: _beginnings("source", slug, [*labels, *families]),
+    row = {
+        "source": slug,
+        "title": title,
+        "words": words,
+        "label_words": sorted(label_words(labels)),
+        "beginnings": sorted(label_prefixes([*labels, *families])),
     }
+    return {source_search.name: [row], **_label_rows("source", row)}
 
 
 def _topic_rows(topic: Row) -> SearchRows:
-    return {beginning.name: _beginnings("topic", topic["id"], [topic["label"]])}
+    texts = sorted(label_prefixes([topic["label"]]))
+    return {beginning.name: _beginnings("topic", topic["id"], texts)}
 
 
 def _texts(located: Iterable[LocatedText]) -> list[str]:
     return [text for _, text in located]
 
 
-def _beginnings(kind: str, record: str, labels: Iterable[str]) -> list[Row]:
-    prefixes = sorted(label_prefixes(labels))
-    return [{"record": record, "kind": kind, "text": text} for text in prefixes]
+def _beginnings(kind: str, record: str, texts: Iterable[str]) -> list[Row]:
+    return [{"record": record, "kind": kind, "text": text} for text in texts]
 
 
 # The record types that are not derived with a claim: their table class, and the function that makes
@@ -219,17 +263,37 @@ def update_search_rows(
 ) -> None:
     """Replace the rows of records of one type, writing only those that differ."""
     for table in INDEXED[kind]:
-        _update_words(connection, table, kind, ids, rows.get(table.name, ()))
-    if kind in LABEL_WORDS:
-        table = LABEL_WORDS[kind]
-        replace_rows(connection, table, kind, ids, rows.get(table.name, ()))
-    prefixes = rows.get(beginning.name, ())
-    replace_rows(connection, beginning, "record", ids, prefixes, kind=kind)
+        old, new = _update_words(connection, table, kind, ids, rows.get(table.name, ()))
+        if "label_words" in table.c:
+            _update_labels(connection, kind, old, new)
+    if kind not in LABEL_WORDS:
+        # There are few of them, so they are all read.
+        prefixes = rows.get(beginning.name, ())
+        replace_rows(connection, beginning, "record", ids, prefixes, kind=kind)
+
+
+def _update_labels(
+    connection: Connection, kind: str, old: Iterable[Row], new: Iterable[Row]
+) -> None:
+    """Bring the words and beginnings of labels up to date with rows of words that were replaced."""
+    for table in plain_tables(kind):
+        keys = table.primary_key.columns.keys()
+        before, after = (
+            {
+                tuple(each[key] for key in keys): each
+                for row in rows
+                for each in _label_rows(kind, row)[table.name]
+            }
+            for rows in (old, new)
+        )
+        delete_rows(connection, table, *(before[key] for key in before.keys() - after.keys()))
+        insert_rows(connection, table, [after[key] for key in sorted(after.keys() - before.keys())])
 
 
 def _update_words(
     connection: Connection, table: Table, kind: str, ids: Sequence[str], rows: Iterable[Row]
-) -> None:
+) -> tuple[list[Row], list[Row]]:
+    """Replace rows of words; return those that were deleted, and those that were inserted."""
     keys = table.primary_key.columns.keys()
 
     def by_key(of_table: Iterable[Row]) -> dict[tuple[str, ...], Row]:
@@ -237,8 +301,11 @@ def _update_words(
 
     new, old = by_key(rows), by_key(select_rows(connection, table, kind, ids))
     differing = [key for key in {**old, **new} if new.get(key) != _without_number(old.get(key))]
-    full_text.delete_words(connection, table, [old[key] for key in differing if key in old])
-    full_text.insert_words(connection, table, [new[key] for key in differing if key in new])
+    deleted = [old[key] for key in differing if key in old]
+    inserted = [new[key] for key in differing if key in new]
+    full_text.delete_words(connection, table, deleted)
+    full_text.insert_words(connection, table, inserted)
+    return deleted, inserted
 
 
 def _without_number(row: Row | None) -> Row | None:
@@ -295,13 +362,13 @@ def _accepted_bodies(connection: Connection, kind: str) -> Iterator[list[Row]]:
 def read_search_rows(
     connection: Connection, kind: str, ids: Sequence[str]
 ) -> dict[str, SearchRows]:
-    """Return the stored rows of records of one type, by record. Records without rows are absent."""
+    """Return the stored rows of words of records of one type, by record, those without any left
+    out.
+    """
     by_record: dict[str, SearchRows] = {}
-    for table in (*INDEXED[kind], *plain_tables(kind)):
+    for table in INDEXED[kind]:
         record, *others = table.primary_key.columns
         stored = select(table).where(record.in_(ids)).order_by(record, *others)
-        if table is beginning:
-            stored = stored.where(table.c.kind == kind)
         for row in rows_of(connection, stored):
             row.pop("number", None)
             by_record.setdefault(row[record.name], {}).setdefault(table.name, []).append(row)
@@ -315,49 +382,93 @@ def differences(connection: Connection) -> Iterator[str]:
         for bodies in _accepted_bodies(connection, kind):
             ids = [body["id"] for body in bodies]
             accepted.update(ids)
-            stored = read_search_rows(connection, kind, ids)
-            for body in bodies:
-                if stored.get(body["id"], {}) != _without_empty(_rows_of(kind, body)):
-                    yield (
-                        f"the search of {kind} {body['id']} does not agree with it;"
-                        " run claimbase rebuild"
-                    )
+            expected = {body["id"]: _rows_of(kind, body) for body in bodies}
+            for record in _differing(connection, kind, expected):
+                yield (
+                    f"the search of {kind} {record} does not agree with it; run claimbase rebuild"
+                )
         yield from stray_rows(connection, kind, accepted)
-
-
-def _without_empty(rows: SearchRows) -> SearchRows:
-    return {name: rows_of_table for name, rows_of_table in rows.items() if rows_of_table}
 
 
 def claim_differences(
     connection: Connection, claims: Sequence[str], derived: SearchRows
 ) -> Iterator[str]:
     """Yield a message for each claim whose stored rows are not those that were just derived."""
-    stored = read_search_rows(connection, "claim", claims)
     expected: dict[str, SearchRows] = {claim: {} for claim in claims}
     for table in (*INDEXED["claim"], *plain_tables("claim")):
-        (record, *_), rows = table.primary_key.columns.keys(), derived[table.name]
-        for row in rows:
+        record = "record" if table is beginning else "claim"
+        for row in derived[table.name]:
             expected[row[record]].setdefault(table.name, []).append(row)
-    for claim in claims:
-        if stored.get(claim, {}) != expected[claim]:
-            yield (
-                f"the search of claim {claim} does not agree with the tables; run claimbase rebuild"
-            )
+    for claim in _differing(connection, "claim", expected):
+        yield f"the search of claim {claim} does not agree with the tables; run claimbase rebuild"
+
+
+def _differing(
+    connection: Connection, kind: str, expected: Mapping[str, SearchRows]
+) -> Iterator[str]:
+    """Yield the records whose stored rows of words, of labels or of beginnings are others."""
+    stored = read_search_rows(connection, kind, list(expected))
+    absent: set[str] = set()
+    for table in plain_tables(kind):
+        record = "record" if table is beginning else kind
+        wanted = [row for rows in expected.values() for row in rows.get(table.name, ())]
+        absent |= {row[record] for row in _absent(connection, table, wanted)}
+    in_words = [table.name for table in INDEXED[kind]]
+    for slug, rows in expected.items():
+        words = {name: rows[name] for name in in_words if rows.get(name)}
+        if slug in absent or stored.get(slug, {}) != words:
+            yield slug
+
+
+def _absent(connection: Connection, table: Table, rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield those of the rows that a table does not have."""
+    key = list(table.primary_key.columns)
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = {
+            tuple(row[column.name] for column in key): row
+            for row in rows[start : start + BATCH_SIZE]
+        }
+        there = select(*key).where(tuple_(*key).in_(list(batch)))
+        for found in connection.execute(there):
+            batch.pop(tuple(found))
+        yield from batch.values()
 
 
 def stray_rows(connection: Connection, kind: str, accepted: set[str]) -> Iterator[str]:
     """Yield a message for each record that has rows but is not an accepted one of its type.
 
-    Also yields a message if the full-text index does not hold what its table does.
+    Also yields a message if the full-text index does not hold what its table does, or the tables of
+    words and beginnings hold more than the records have.
     """
-    record_ids = [select(beginning.c.record).where(beginning.c.kind == kind)]
-    for table in (*INDEXED[kind], *plain_tables(kind)[:-1]):
-        record_ids.append(select(table.c[kind]))
     for table in INDEXED[kind]:
         if full_text.index_differs(connection, table):
             yield f"the index of {table.name} does not hold its rows; run claimbase rebuild"
-    for statement in record_ids:
-        (column,) = statement.selected_columns
-        for record in sorted(set(connection.scalars(statement.distinct())) - accepted):
-            yield f"{column.table.name} has rows of {record}, not an accepted {kind}"
+        yield from _strays(connection, table.name, select(table.c[kind]), kind, accepted)
+        if "label_words" in table.c:
+            yield from _surplus(connection, kind, table)
+    if kind not in LABEL_WORDS:
+        records = select(beginning.c.record).where(beginning.c.kind == kind)
+        yield from _strays(connection, beginning.name, records, kind, accepted)
+
+
+def _strays(
+    connection: Connection, name: str, records: Select[Any], kind: str, accepted: set[str]
+) -> Iterator[str]:
+    for record in sorted(set(connection.scalars(records.distinct())) - accepted):
+        yield f"{name} has rows of {record}, not an accepted {kind}"
+
+
+def _surplus(connection: Connection, kind: str, table: Table) -> Iterator[str]:
+    """Yield a message for each table that has more rows of a type of record than its words say."""
+    words = beginnings = 0
+    for row in connection.execute(select(table.c.label_words, table.c.beginnings)):
+        words += len(row.label_words)
+        beginnings += len(row.beginnings)
+    of_kind = select(func.count()).select_from(beginning).where(beginning.c.kind == kind)
+    in_all = select(func.count()).select_from(LABEL_WORDS[kind])
+    for name, number, expected in (
+        (LABEL_WORDS[kind].name, connection.scalar(in_all) or 0, words),
+        (beginning.name, connection.scalar(of_kind) or 0, beginnings),
+    ):
+        if number > expected:
+            yield f"{name} has {number - expected} rows too many; run claimbase rebuild"

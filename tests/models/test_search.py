@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from models.database import full_text
 from models.database.full_text import Query
@@ -114,7 +114,8 @@ def fill_with(connection: Connection, records: Sequence[tuple[str, Sequence[str]
     rows = []
     for slug, (title, texts) in zip(SLUGS, records, strict=True):
         head, body = tokenizer.index_text([title], texts)
-        rows.append({"claim": slug, "title": head, "words": body, "quotes": ""})
+        words = {"title": head, "words": body, "quotes": "", "label_words": [], "beginnings": []}
+        rows.append({"claim": slug, **words})
     search.update_search_rows(connection, "claim", SLUGS, {claim_search.name: rows})
 
 
@@ -312,6 +313,22 @@ SPOILED: list[tuple[Any, str]] = [
             update(search.beginning).where(search.beginning.c.record == "iron").values(record="no")
         ),
         "rows of no, not",
+    ),
+    (
+        lambda: delete(search.claim_word).where(search.claim_word.c.claim == "ccsvi-causes-ms"),
+        "claim ccsvi-causes-ms",
+    ),
+    (
+        lambda: delete(search.source_word).where(search.source_word.c.source == "doepp-2010"),
+        "source doepp-2010",
+    ),
+    (
+        lambda: insert(search.claim_word).values(claim="ccsvi-causes-ms", word="astray"),
+        "claim_word has 1 rows too many",
+    ),
+    (
+        lambda: insert(search.beginning).values(kind="source", record="doepp-2010", text="astray"),
+        "beginning has 1 rows too many",
     ),
 ]
 

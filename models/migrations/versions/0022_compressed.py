@@ -1,4 +1,4 @@
-"""Documents, revisions and words compressed, and no index that is written for nobody.
+"""Documents, revisions and words compressed, rows once, and no index that is written for nobody.
 
 What is derived is filled anew when the program starts. The revisions are rewritten here.
 """
@@ -22,10 +22,35 @@ UNUSED = ("level", "direction", "study_design")
 # The columns of `claim_term` besides its key.
 SUMMARY = ("status", "kind", "certainty", "levels", "directions")
 COVERING = "ix_claim_term_covering"
+# The tables whose rows are found in the order of their key: the key before and after.
 KEYS = {
     "claim_term": (("claim", "field", "value"), ("field", "value", "claim")),
     "evidence_term": (("claim", "key", "field", "value"),) * 2,
+    "claim_word": (("claim", "word"), ("word", "claim")),
+    "source_word": (("source", "word"), ("word", "source")),
+    "beginning": (("record", "kind", "text"), ("kind", "text", "record")),
 }
+# Their indexes, before and after.
+WHOLE = ("field", "value", "claim", *SUMMARY)
+INDEXES = (
+    {
+        "ix_claim_term_field_value_claim": ("claim_term", WHOLE),
+        "ix_claim_word_word_claim": ("claim_word", ("word", "claim")),
+        "ix_source_word_word_source": ("source_word", ("word", "source")),
+        "ix_beginning_kind_text_record": ("beginning", ("kind", "text", "record")),
+    },
+    {"ix_claim_term_claim": ("claim_term", ("claim",))},
+)
+ALWAYS = {
+    "ix_evidence_term_field_value_claim_key": (
+        "evidence_term",
+        ("field", "value", "claim", "key"),
+    )
+}
+# The tables of words, and those of them that repeat the rows of labels.
+SEARCH_TABLES = ("claim_search", "evidence_search", "source_search")
+LABELLED = ("claim_search", "source_search")
+REPEATED = ("label_words", "beginnings")
 
 
 def text() -> sa.String:
@@ -50,7 +75,26 @@ def upgrade() -> None:
     _rewrite(lambda kind, body: {"about": _about(kind, body), "body": pack(body)})
     for name in UNUSED:
         op.drop_index(f"ix_evidence_{name}_claim", "evidence")
-    _create_terms(older=False)
+    _create_keyed(older=False)
+    _empty_words()
+    for name in LABELLED:
+        with _altering(name) as batch:
+            for column in REPEATED:
+                batch.add_column(sa.Column(column, sa.LargeBinary(), nullable=False))
+
+
+def _altering(name: str) -> Any:
+    """Return a block that alters a table; a column without a default needs a new one on SQLite."""
+    return op.batch_alter_table(name, recreate="always" if on_sqlite() else "never")
+
+
+def _empty_words() -> None:
+    """Delete what is derived, so that nothing half derived is left."""
+    for name in SEARCH_TABLES:
+        op.execute(f"DELETE FROM {name}")  # noqa: S608
+        if on_sqlite():
+            emptied = f"INSERT INTO {name}_index ({name}_index) VALUES ('delete-all')"  # noqa: S608
+            op.execute(emptied)
 
 
 def _about(kind: str, body: bytes) -> str | None:
@@ -91,12 +135,10 @@ def _batches(rows: sa.TableClause) -> Iterator[list[Any]]:
         last = batch[-1].serial
 
 
-def _create_terms(*, older: bool) -> None:
-    """Create the tables of terms anew, without rows."""
+def _create_keyed(*, older: bool) -> None:
+    """Create the tables of rows that are found by their key anew, without rows."""
     checks = sa.inspect(op.get_bind()).get_check_constraints("claim_term")
-    for name in KEYS:
-        op.drop_table(name)
-    own = {
+    own: dict[str, list[Any]] = {
         "claim_term": [
             sa.Column("since", text(), nullable=False),
             *(sa.Column(each, text(), nullable=each == "certainty") for each in SUMMARY),
@@ -105,34 +147,38 @@ def _create_terms(*, older: bool) -> None:
                 for check in sorted(checks, key=lambda check: str(check["name"]))
             ),
         ],
-        "evidence_term": [],
     }
-    for name, (before, after) in KEYS.items():
+    for name, keys in KEYS.items():
+        key = keys[0 if older else 1]
+        op.drop_table(name)
+        owner = next((each for each in ("claim", "source") if each in key), None)
         op.create_table(
             name,
-            *(sa.Column(each, text(), nullable=False) for each in before),
-            *own[name],
-            sa.ForeignKeyConstraint(["claim"], ["claim.id"], name=f"fk_{name}_claim"),
-            sa.PrimaryKeyConstraint(*(before if older else after), name=f"pk_{name}"),
+            # In the order of the key: SQLite 3.40 takes rows for damaged whose columns stand otherwise.
+            *(sa.Column(each, text(), nullable=False) for each in key),
+            *own.get(name, []),
+            *(
+                [sa.ForeignKeyConstraint([owner], [f"{owner}.id"], name=f"fk_{name}_{owner}")]
+                if owner
+                else []
+            ),
+            sa.PrimaryKeyConstraint(*key, name=f"pk_{name}"),
             # The rows stand in the order of their key, so that they are written once.
-            sqlite_with_rowid=older,
+            sqlite_with_rowid=older and name in ("claim_term", "evidence_term"),
         )
-    op.create_index(
-        "ix_evidence_term_field_value_claim_key",
-        "evidence_term",
-        ["field", "value", "claim", "key"],
-    )
-    whole = ["field", "value", "claim", *SUMMARY]
-    if older:
-        op.create_index("ix_claim_term_field_value_claim", "claim_term", whole)
-        return
-    op.create_index("ix_claim_term_claim", "claim_term", ["claim"])
-    if not on_sqlite():
-        op.create_index(COVERING, "claim_term", whole)
+    for index, (name, columns) in {**ALWAYS, **INDEXES[0 if older else 1]}.items():
+        op.create_index(index, name, list(columns))
+    if not older and not on_sqlite():
+        op.create_index(COVERING, "claim_term", list(WHOLE))
 
 
 def downgrade() -> None:
-    _create_terms(older=True)
+    _empty_words()
+    for name in LABELLED:
+        with _altering(name) as batch:
+            for column in REPEATED:
+                batch.drop_column(column)
+    _create_keyed(older=True)
     for name in UNUSED:
         op.create_index(f"ix_evidence_{name}_claim", "evidence", [name, "claim"])
     _rewrite(lambda _kind, body: {"body": unpack(body)})
