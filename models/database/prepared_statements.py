@@ -6,6 +6,7 @@ kept.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from models.database.compressed import Packed
@@ -337,8 +339,20 @@ class ReadyRows:
     values: list[tuple[Any, ...]]
 
 
-def ready_rows(dialect: Dialect, table: Table, rows: Sequence[Mapping[str, Any]]) -> ReadyRows:
-    """Return rows with the same columns as the driver of a database takes them."""
+def driver_of(connection: Connection) -> str:
+    """Return the name of the database and its driver as in a URL, such as `postgresql+psycopg`."""
+    return connection.engine.url.drivername
+
+
+@cache
+def _dialect_of(driver: str) -> Dialect:
+    dialect: Dialect = make_url(f"{driver}://").get_dialect()()
+    return dialect
+
+
+def ready_rows(driver: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> ReadyRows:
+    """Return rows with the same columns as a driver takes them; no connection is needed."""
+    dialect = _dialect_of(driver)
     names = tuple(rows[0]) if rows else ()
     encoders = [
         (index, encode)
@@ -355,7 +369,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
         for row in rows:
             insert_row(connection, table, row)
         return
-    insert_ready(connection, ready_rows(connection.dialect, table, rows))
+    insert_ready(connection, ready_rows(driver_of(connection), table, rows))
 
 
 def insert_ready(connection: Connection, rows: ReadyRows) -> None:

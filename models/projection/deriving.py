@@ -14,23 +14,21 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection
 
 from models.core.errors import ClaimbaseError
-from models.database.prepared_statements import ReadyRows, ready_rows
+from models.database.prepared_statements import ReadyRows, driver_of, ready_rows
 from models.projection import store
 from models.projection.derive import Rows, derive_from
 from models.search import index
 from models.status.claim_aggregate import ClaimAggregate
 
 # This process reads and writes, and is busy with that for as long as two others derive.
-MOST_PROCESSES = 2
+PROCESSES = 2
 # A process takes a second to start, so the first claims are derived here.
 FIRST_CLAIMS = 2000
 # What is made of the derived rows of claims, where they were derived.
@@ -65,7 +63,7 @@ class Deriving:
         `look` is asked about the derived rows, wherever that is (so it must be one that can be sent
         to another process), and `then` is called here with its answer.
         """
-        driver = self.connection.engine.url.drivername
+        driver = driver_of(self.connection)
         self.taken += len(claims)
         if not self.processes or self.taken <= FIRST_CLAIMS:
             self.finish()
@@ -100,7 +98,7 @@ def deriving(connection: Connection) -> Iterator[Deriving]:
 
     Raises `ProcessEnded`.
     """
-    under_way = Deriving(connection, min(MOST_PROCESSES, _processors() - 1))
+    under_way = Deriving(connection, min(PROCESSES, _processors() - 1))
     try:
         yield under_way
         under_way.finish()
@@ -131,23 +129,12 @@ class DerivedClaims:
 
 
 def derive_ready(driver: str, claims: Sequence[ClaimAggregate], look: Look | None) -> DerivedClaims:
-    """Return the read model of claims, as the driver with a name takes it.
-
-    The name is that of a URL, such as `postgresql+psycopg`.
-    """
+    """Return the read model of claims, as the driver with a name takes it; see `driver_of`."""
     derived = derive_from(claims)
     answer = None if look is None else look(derived)
-    rows = [
-        ready_rows(_dialect(driver), table, derived[table.name]) for table in store.PLAIN_TABLES
-    ]
+    rows = [ready_rows(driver, table, derived[table.name]) for table in store.PLAIN_TABLES]
     words = {table.name: derived[table.name] for table in index.INDEXED["claim"]}
     return DerivedClaims(rows, words, answer)
-
-
-@cache
-def _dialect(driver: str) -> Dialect:
-    dialect: Dialect = make_url(f"{driver}://").get_dialect()()
-    return dialect
 
 
 def _begin_process() -> None:
