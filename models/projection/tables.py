@@ -116,7 +116,6 @@ class ClaimTerm(PartOfClaim, table=True):
         # their key has an index of whole rows beside it, which the migrations make.
         PrimaryKeyConstraint("field", "value", "claim"),
         Index(None, "claim"),
-        {"sqlite_with_rowid": False},
     )
 
     field: str = Field(primary_key=True)
@@ -188,10 +187,7 @@ class EvidenceTerm(PartOfClaim, table=True):
     """
 
     __tablename__ = "evidence_term"
-    __table_args__ = (
-        Index(None, "field", "value", "claim", "key"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = (Index(None, "field", "value", "claim", "key"),)
 
     key: str = Field(primary_key=True)
     field: str = Field(primary_key=True)

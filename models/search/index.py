@@ -41,8 +41,6 @@ from models.search.tokenizer import index_text, label_tokens, label_words
 from models.search.vectors import ClaimVector
 
 BATCH_SIZE = 500
-# The rows stand in the order of their key, which is all that they have.
-_BY_KEY = {"sqlite_with_rowid": False}
 
 
 class Words(Strict):
@@ -98,7 +96,7 @@ class ClaimWord(PartOfClaim, table=True):
     """A word of a claim's labels or quotes, by which the claim is a candidate for a text."""
 
     __tablename__ = "claim_word"
-    __table_args__ = (PrimaryKeyConstraint("word", "claim"), _BY_KEY)
+    __table_args__ = (PrimaryKeyConstraint("word", "claim"),)
 
     word: str = Field(primary_key=True)
 
@@ -107,16 +105,12 @@ class SourceWord(Strict, table=True):
     """A word of a source's labels, likewise."""
 
     __tablename__ = "source_word"
-    __table_args__ = (_BY_KEY,)
-
     word: str = Field(primary_key=True)
     source: str = Field(primary_key=True, foreign_key="source.id")
 
 
 class Beginning(Strict, table=True):
     """A beginning of a label, by which a claim, source or topic is found while it is typed."""
-
-    __table_args__ = (_BY_KEY,)
 
     kind: str = Field(primary_key=True)
     text: str = Field(primary_key=True)

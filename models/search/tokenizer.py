@@ -26,7 +26,7 @@ MAX_POSITIONS = 250
 MAX_TOKEN_LENGTH = 60
 MAX_CACHED = 2**16
 # So many texts of at most so many characters are remembered with their tokens.
-MAX_TEXTS = 2**13
+REMEMBERED_TEXTS = 2**13
 LONGEST_REMEMBERED = 400
 
 # Words that carry a sentence or a question and say nothing of its subject. A search for other words
@@ -125,7 +125,7 @@ def tokenize(text: str) -> list[str]:
     return [_TOKENS[word] for word in folded_words(text)]
 
 
-@lru_cache(maxsize=MAX_TEXTS)
+@lru_cache(maxsize=REMEMBERED_TEXTS)
 def _tokens_and_joined(text: str) -> tuple[Sequence[str], Sequence[str]]:
     return tokenize(text), joined_tokens(text)
 
