@@ -71,7 +71,7 @@ styles: $(VENV)/dev.stamp
 
 # Programs of Debian that tests need, each with its packages: they read what is written, and show the pages. They are
 # installed where that is allowed; the tests of one that is missing are left out.
-PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium
+PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium wrk:wrk
 test-programs:
 	@missing() { for each in $(PROGRAMS); do which $${each%%:*} > /dev/null || echo $$each; done; }; \
 	packages=$$(missing | cut -d: -f2 | tr ',' ' '); \

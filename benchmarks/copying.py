@@ -1,19 +1,20 @@
 """Copies the rows of our SQLite file into PostgreSQL, where loading again would take an hour."""
 
-import sqlite3
 from pathlib import Path
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table, select
 from sqlmodel import SQLModel
 
 from models import migrations
-from models.database.connections import connect
+from models.database.connections import connect, file_url
+from models.database.prepared_statements import ReadyRows, ready_rows
 
 BATCH = 2000
 # Only SQLite's index of words has this column.
 SQLITE_ONLY = "number"
+DRIVER = "postgresql+psycopg"
 SECONDARY_INDEXES = (
     "SELECT indexname, indexdef FROM pg_indexes"
     " WHERE schemaname = 'public' AND indexname LIKE 'ix\\_%'"
@@ -28,33 +29,33 @@ def copy(file: Path, url: str) -> None:
     database = connect(url)
     migrations.migrate(database)
     database.close()
-    with psycopg.connect(url) as connection:
+    ours = connect(file_url(file))
+    with psycopg.connect(url) as connection, ours.read(unlimited=True) as source:
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
         indexes = connection.execute(SECONDARY_INDEXES).fetchall()
         for name, _ in indexes:
             connection.execute(SQL("DROP INDEX {}").format(Identifier(name)))
         for table in SQLModel.metadata.sorted_tables:
-            _copy_table(file, connection, table)
+            _copy_table(source, connection, table)
         for _, definition in indexes:
             connection.execute(definition)
+    ours.close()
 
 
-def _copy_table(file: Path, connection: psycopg.Connection, table: Table) -> None:
-    names = [column.name for column in table.columns if column.name != SQLITE_ONLY]
-    name = Identifier(table.name)
-    columns = SQL(", ").join(map(Identifier, names))
-    connection.execute(SQL("DELETE FROM {}").format(name))
+def _copy_table(source: Connection, connection: psycopg.Connection, table: Table) -> None:
+    connection.execute(SQL("DELETE FROM {}").format(Identifier(table.name)))
+    columns = [column for column in table.columns if column.name != SQLITE_ONLY]
     # In the order of the key, so that the key's index fills from its beginning to its end.
-    order = ", ".join(column.name for column in table.primary_key)
-    select = f'SELECT {", ".join(names)} FROM "{table.name}" ORDER BY {order}'  # noqa: S608
-    source = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-    try:
-        rows = source.execute(select)
-        copy_in = SQL("COPY {} ({}) FROM STDIN").format(name, columns)
-        with connection.cursor() as cursor, cursor.copy(copy_in) as target:
-            while batch := rows.fetchmany(BATCH):
-                for row in batch:
-                    target.write_row(row)
-    finally:
-        source.close()
+    rows = select(*columns).order_by(*table.primary_key)
+    result = source.execution_options(yield_per=BATCH).execute(rows).mappings()
+    for batch in result.partitions():
+        _write(connection, ready_rows(DRIVER, table, [dict(row) for row in batch]))
+
+
+def _write(connection: psycopg.Connection, rows: ReadyRows) -> None:
+    names = SQL(", ").join(map(Identifier, rows.names))
+    statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(rows.table), names)
+    with connection.cursor() as cursor, cursor.copy(statement) as target:
+        for row in rows.values:
+            target.write_row(row)

@@ -17,6 +17,7 @@ from benchmarks import copying, data, machine
 from benchmarks.contestants import tutorial
 from benchmarks.servers import PROGRAM
 from models.database import schema_version
+from models.database.compressed import unpack
 from models.database.connections import file_url
 from models.projection import rebuild
 
@@ -179,7 +180,7 @@ def _documents(stores: Stores) -> Iterator[dict[str, Any]]:
     columns = "fields, derived, stamps, evidence, sources"
     rows = connection.execute(f"SELECT {columns} FROM claim_document ORDER BY claim")  # noqa: S608
     for row in rows:
-        fields, derived, stamps, evidence, sources = map(json.loads, row)
+        fields, derived, stamps, evidence, sources = (json.loads(unpack(part)) for part in row)
         yield fields | derived | stamps | {"evidence": evidence, "sources": sources}
     connection.close()
 

@@ -9,6 +9,7 @@ from benchmarks.bench import Bench, Contender, Contenders, rates
 from benchmarks.figures import STORES, Figure, at_least, ratios
 from benchmarks.load import LocalLoad
 from benchmarks.stores import Stores
+from models.database.compressed import unpack
 from models.database.connections import Database, connect
 from models.records.serializers import sources_by_id
 
@@ -83,7 +84,7 @@ def source_groups(stores: Stores) -> Groups:
 def _source_ids(stores: Stores, topic: str, status: str) -> list[str]:
     ids: set[str] = set()
     for (content,) in stores.query(GROUP_SOURCES, topic, status):
-        ids.update(source["id"] for source in json.loads(content))
+        ids.update(source["id"] for source in json.loads(unpack(content)))
     return list(ids)
 
 
