@@ -35,7 +35,7 @@ REPLACED_BY_DESCRIPTION = "Id of the record that stands in its place, once it is
 
 
 class PartOfClaim(Strict):
-    """The base of a claim's parts: the claim's slug comes first in the key, to shard by claim."""
+    """The base of a claim's parts: the claim's slug is in the key, to shard by claim."""
 
     claim: str = Field(primary_key=True, foreign_key="claim.id")
 

@@ -24,6 +24,7 @@ from models.access import webhooks
 from models.core.errors import ClaimbaseError
 from models.core.progress import Counts, Report, no_counts, no_report
 from models.database import schema_version
+from models.database.compressed import pack
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
 from models.migrations.tables import tables
@@ -244,7 +245,7 @@ class _TableRows:
     def add(self, connection: Connection, values: list[Any]) -> None:
         row = dict(zip(self.names, values, strict=True))
         for name in self.binary:
-            row[name] = base64.urlsafe_b64decode(row[name])
+            row[name] = _as_bytes(row[name])
         self.rows.append(row)
         if len(self.rows) >= BATCH_SIZE:
             self.flush(connection)
@@ -253,6 +254,11 @@ class _TableRows:
         insert_rows(connection, self.target, self.rows)
         self.report(len(self.rows), self.total)
         self.rows = []
+
+
+def _as_bytes(value: Any) -> bytes:
+    """Return what is stored in a binary column: bytes, or an object of JSON compressed."""
+    return base64.urlsafe_b64decode(value) if isinstance(value, str) else pack(to_json(value))
 
 
 def _lines(path: Path) -> Generator[bytes, None, None]:
