@@ -2,11 +2,17 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from api.settings import ROOT
 from benchmarks import data
 from models.projection import deriving
 from models.records.claim import Claim
@@ -79,3 +85,34 @@ def test_nothing_is_stored_if_the_other_process_dies(
         load(empty, given())
     with empty.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(table(Claim))) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_killed_load_leaves_nothing_and_nobody(empty: Store, tmp_path: Path) -> None:
+    """The process that derives ends with the one that reads, however that ends."""
+    lines = tmp_path / "claims.jsonl"
+    lines.write_bytes(b"".join(data.lines(deriving.FIRST_CLAIMS * 4, None)))
+    command = [sys.executable, "-m", "api", "import", str(lines), "--database-url", empty.url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        until(lambda: children(process.pid, "spawn_main"))
+        helpers = children(process.pid, "spawn_main")
+        process.kill()
+    until(lambda: not any(Path(f"/proc/{helper}").exists() for helper in helpers))
+    with empty.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(table(Claim))) == 0
+    assert disagreements(empty) == []
+
+
+def children(pid: int, named: str) -> list[int]:
+    """Return the processes that a process started and whose command has a name in it."""
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for each in started if named in Path(f"/proc/{each}/cmdline").read_text()]
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for a state, however slow the machine is, but not for ever."""
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.05)
