@@ -7,7 +7,9 @@ import logging
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,8 @@ from fastapi.testclient import TestClient
 from api.http.rate_limits import Limit
 from api.main import create_app
 from api.settings import Settings
-from tests.api.curating import Desk, at_desk
+from models.search.synonyms import read_abbreviations, read_synonyms
+from tests.api.curating import Desk, at_desk, serial
 from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
 
 # The model takes a second to load, and would write beside the tests. Those of the model ask for it.
@@ -25,6 +28,8 @@ os.environ["CLAIMBASE_MATCH_MODEL"] = "false"
 os.environ["CLAIMBASE_READ_SECONDS"] = "60"
 # Receivers of webhooks listen here; those of examples have names that nobody has.
 os.environ["CLAIMBASE_WEBHOOK_PRIVATE"] = "true"
+# So many more objects than were freed make a search for garbage.
+GARBAGE = 50_000
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +40,17 @@ def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.http.response_cache.POLL_SECONDS", -1.0)
     # A busy machine must not decide whether an answer comes from the cache.
     monkeypatch.setattr("api.http.response_cache.POLL_PATIENCE", 60.0)
+
+
+# Read once for the thousand applications of all tests.
+SYNONYMS, ABBREVIATIONS = cache(read_synonyms), cache(read_abbreviations)
+
+
+@pytest.fixture(autouse=True)
+def synonyms_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all applications share the synonyms of a folder, whose file no test changes."""
+    monkeypatch.setattr("api.main.read_synonyms", SYNONYMS)
+    monkeypatch.setattr("api.main.read_abbreviations", ABBREVIATIONS)
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +105,30 @@ def desk(seeded: Store, kind: str, request: pytest.FixtureRequest) -> Iterator[D
             assert desk.disagreements() == []
 
 
+@contextmanager
+def _lasting_desk(templates: Templates, kind: str) -> Iterator[Desk]:
+    for store in store_of(templates, kind, seeded=True):
+        with at_desk(store) as desk:
+            yield desk
+            assert desk.disagreements() == []
+
+
+@pytest.fixture(scope="session")
+def lasting_desks(templates: Templates) -> Iterator[Callable[[str], Desk]]:
+    """Give a desk on each kind of database, opened once whatever the order of the tests."""
+    with ExitStack() as opened:
+        yield cache(lambda kind: opened.enter_context(_lasting_desk(templates, kind)))
+
+
+@pytest.fixture
+def untouched_desk(lasting_desks: Callable[[str], Desk], kind: str) -> Iterator[Desk]:
+    """Give a desk on the seed content, for tests of what is refused whole."""
+    desk = lasting_desks(kind)
+    before = serial(desk)
+    yield desk
+    assert serial(desk) == before
+
+
 @pytest.fixture(scope="session", params=DATABASES)
 def shared(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Store]:
     """Give a seeded database that many tests read and none writes."""
@@ -125,9 +165,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let no later search for garbage go through the millions of objects of collected tests."""
+    """Let no later search for garbage go through the millions of objects of collected tests.
+
+    At the usual threshold, the searches take a seventh of the time of all tests.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE)
     gc.enable()
 
 

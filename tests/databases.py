@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 from api.settings import ROOT
@@ -22,6 +23,8 @@ DATABASES = ("sqlite", "postgresql")
 # What the seed files hold: each record is loaded with one revision.
 SEEDED_SOURCES, SEEDED_CLAIMS, SEEDED_OCCURRENCES, SEEDED_TOPICS = 102, 34, 31, 12
 SEEDED = 478
+# For tests of a client that would ask the database nothing that others do not ask on both.
+on_one_database = pytest.mark.parametrize("shared", ["sqlite"], indirect=True, scope="session")
 # No test stops the machine, so nothing need be on the disk; what is killed has a server of its own.
 UNSAFE = ("fsync", "full_page_writes")
 # A folder in memory, where the hundreds of files of each copy take a tenth of the time.

@@ -102,14 +102,14 @@ FAULTY: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("more", "pointer", "code"), FAULTY)
 def test_a_fault_names_its_place_in_the_claim(
-    more: dict[str, Any], pointer: str, code: str, desk: Desk
+    more: dict[str, Any], pointer: str, code: str, untouched_desk: Desk
 ) -> None:
     first = {"record": "topic", **a_record("topic", "first")}
     told = propose(
-        desk, first, {"record": "claim", **a_record("claim", "whole"), **more}, status=422
+        untouched_desk, first, {"record": "claim", **a_record("claim", "whole"), **more}, status=422
     )
     assert [(each["pointer"], each["code"]) for each in told["errors"]] == [(pointer, code)]
-    desk.must(404, "cleo", "GET", "/v1/records/topic/first")
+    untouched_desk.must(404, "cleo", "GET", "/v1/records/topic/first")
 
 
 @pytest.mark.parametrize("path", ["/v1/sources", BATCH])
@@ -155,12 +155,12 @@ WORDS = [
 
 @pytest.mark.parametrize(("kind", "more", "place", "words"), WORDS)
 def test_what_should_be_an_object_is_told_in_the_words_of_the_field(
-    kind: str, more: dict[str, Any], place: str, words: str, desk: Desk
+    kind: str, more: dict[str, Any], place: str, words: str, untouched_desk: Desk
 ) -> None:
     record = {"record": kind, **a_record(kind, "a", **more)}
     if kind == "evidence":
         record["claim"] = CLAIM
-    (fault,) = propose(desk, record, status=422)["errors"]
+    (fault,) = propose(untouched_desk, record, status=422)["errors"]
     assert fault["pointer"] == f"/records/0/{place}"
     assert fault["detail"].startswith(words)
 

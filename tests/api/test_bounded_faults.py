@@ -49,10 +49,10 @@ def test_a_batch_is_judged_while_somebody_writes_and_tells_a_hundred_faults(desk
     ],
 )
 def test_a_record_is_judged_while_somebody_writes_and_tells_a_hundred_faults(
-    method: str, path: str, body: dict[str, Any], desk: Desk
+    method: str, path: str, body: dict[str, Any], untouched_desk: Desk
 ) -> None:
-    with desk.store.database.write():
-        answer = desk.ask("cleo", method, path, body, If_Match='"1"')
+    with untouched_desk.store.database.write():
+        answer = untouched_desk.ask("cleo", method, path, body, If_Match='"1"')
     assert answer.status_code == 422
     told = problem(answer)
     assert (len(told["errors"]), told["more_errors"]) == (MOST_FAULTS, 900)

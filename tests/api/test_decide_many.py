@@ -149,10 +149,10 @@ def test_works_that_cite_each_other_do_not_stop_the_others(desk: Desk) -> None:
     ],
 )
 def test_a_decision_of_a_wrong_form_is_refused_in_either_mode(
-    change: dict[str, Any], pointer: str, desk: Desk
+    change: dict[str, Any], pointer: str, untouched_desk: Desk
 ) -> None:
     wanted = {"kind": "evidence", "record": f"{CLAIM}:x", "action": "accept", "revision": 1}
-    told = decide(desk, [{**wanted, **change}], 422, mode="each")
+    told = decide(untouched_desk, [{**wanted, **change}], 422, mode="each")
     assert [each["pointer"] for each in told["errors"]] == [pointer]
 
 

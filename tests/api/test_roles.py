@@ -9,7 +9,9 @@ import itertools
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -224,9 +226,9 @@ class Bureau:
         return record
 
 
-@pytest.fixture(scope="module", params=DATABASES)
-def bureau(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Bureau]:
-    for store in store_of(templates, request.param, seeded=True):
+@contextmanager
+def _bureau(templates: Templates, kind: str) -> Iterator[Bureau]:
+    for store in store_of(templates, kind, seeded=True):
         with at_desk(store) as desk:
             desk.propose("ben", "assessment", "example")
             desk.accepted("collection", "civic")
@@ -244,6 +246,18 @@ def bureau(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Bur
                     bureau.old_keys[why] = plain
             yield bureau
             assert desk.disagreements() == []
+
+
+@pytest.fixture(scope="module")
+def bureaus(templates: Templates) -> Iterator[Callable[[str], Bureau]]:
+    """Give the bureau on each kind of database, opened once whatever the order of the tests."""
+    with ExitStack() as opened:
+        yield cache(lambda kind: opened.enter_context(_bureau(templates, kind)))
+
+
+@pytest.fixture
+def bureau(bureaus: Callable[[str], Bureau], kind: str) -> Bureau:
+    return bureaus(kind)
 
 
 def _targets(desk: Desk) -> list[str]:
@@ -462,9 +476,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("bureau", "operation", "state"), CASES, indirect=["bureau"], scope="module"
-)
+@pytest.mark.parametrize(("kind", "operation", "state"), CASES)
 def test_everybody_may_what_the_table_says(operation: str, state: str, bureau: Bureau) -> None:
     row = [int(status) for status in TABLE[operation][state].split()]
     prepared: dict[str, Asked] = {}

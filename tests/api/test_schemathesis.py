@@ -18,6 +18,7 @@ from api.main import create_app
 from api.settings import Settings
 from models.core.dates import now
 from models.database.connections import file_url
+from tests.databases import on_one_database
 
 # Files of citations are sent as they are.
 for media_type in ("application/x-bibtex", "application/x-research-info-systems"):
@@ -73,7 +74,6 @@ def needs_key(context: Any) -> bool:
     return {} not in (context.operation.definition.raw["security"] or [{}])
 
 
-on_one_database = pytest.mark.parametrize("shared", ["sqlite"], indirect=True, scope="session")
 any_request = load(**ANY_REQUEST, phases=NO_EDGES)
 with_edges = load(**ANY_REQUEST).include(operation_id=WITH_EDGES)
 

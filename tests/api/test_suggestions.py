@@ -249,9 +249,9 @@ WRONG: list[tuple[dict[str, Any], str, int]] = [
 
 @pytest.mark.parametrize(("more", "code", "status"), WRONG)
 def test_what_cannot_be_suggested_is_told(
-    desk: Desk, more: dict[str, Any], code: str, status: int
+    untouched_desk: Desk, more: dict[str, Any], code: str, status: int
 ) -> None:
-    told = desk.must(status, "anna", "POST", "/v1/suggestions", {**CHANGE, **more})
+    told = untouched_desk.must(status, "anna", "POST", "/v1/suggestions", {**CHANGE, **more})
     assert code in (told["code"], *(each["code"] for each in told.get("errors", [])), "")
 
 

@@ -8,7 +8,10 @@ from rdflib.compare import isomorphic
 
 from api.settings import ROOT
 from tests.api.requests import all_claims, get_json
+from tests.databases import on_one_database
 
+# What is written as RDF is a document, whose bytes are the same on either database.
+pytestmark = on_one_database
 CLAIM = "/v1/claims/iron-from-slow-venous-flow"
 MEDIA_TYPES = {
     "turtle": "text/turtle",
