@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from threading import Thread
 
 import fastapi_offline
 from anyio import to_thread
@@ -217,8 +218,8 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
-        # Here, since no request should wait for it.
-        style_catalogue.prepare()
+        # Beside the first requests, since none of them should wait for it.
+        Thread(target=style_catalogue.prepare, daemon=True).start()
         text_model.start()
         app.state.readers.stopping = False
         metrics = app.state.metrics

@@ -28,6 +28,8 @@ os.environ["CLAIMBASE_MATCH_MODEL"] = "false"
 os.environ["CLAIMBASE_READ_SECONDS"] = "60"
 # Receivers of webhooks listen here; those of examples have names that nobody has.
 os.environ["CLAIMBASE_WEBHOOK_PRIVATE"] = "true"
+# What tests start again and again is compiled once, also where Python is told not to.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 # So many more objects than were freed make a search for garbage.
 GARBAGE = 50_000
 

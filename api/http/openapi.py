@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http import openapi_schemas, pagination
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, Problem, responses
 from api.http.openapi_headers import HEADERS, headers_of
-from api.http.read_route import ReadRoute
+from api.http.read_route import ParsedRoute, ReadRoute
 
 # The responses that are shown as examples: `make examples` writes them, and a test compares them
 # with the API.
@@ -168,7 +168,9 @@ def _make(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         summary=app.summary,
         description=app.description,
-        routes=app.routes,
+        routes=[
+            route.documented if isinstance(route, ParsedRoute) else route for route in app.routes
+        ],
         license_info=app.license_info,
         contact=app.contact,
         servers=app.servers,

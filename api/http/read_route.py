@@ -6,7 +6,7 @@ claims. FastAPI still reads the functions' signatures and writes the OpenAPI doc
 
 import inspect
 from collections.abc import Callable, Coroutine
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
@@ -35,10 +35,19 @@ class ParsedRoute(APIRoute):
     """A route that parses its path and query, and looks up the key that its function asks for."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **{**named, "generate_unique_id_function": attrgetter("name")})
+        named["generate_unique_id_function"] = attrgetter("name")
+        self._declared = args, named
+        # Of the models of all answers a start would make validators, which nothing uses.
+        super().__init__(*args, **{**named, "response_model": None})
         # Starlette's own wrapper, since FastAPI's opens two exit stacks for dependencies, and no
         # route has any.
         self.app = request_response(self.answer)
+
+    @cached_property
+    def documented(self) -> APIRoute:
+        """The route with the model of its answer, as the OpenAPI document tells of it."""
+        args, named = self._declared
+        return APIRoute(*args, **named)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, after reading from the signature what the function asks for."""
