@@ -7,17 +7,21 @@ import logging
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Dialect
 
 from api.http.rate_limits import Limit
 from api.main import create_app
 from api.settings import Settings
+from models.database import prepared_statements
+from models.database.prepared_statements import Prepared
 from models.search.synonyms import read_abbreviations, read_synonyms
 from tests.api.curating import Desk, at_desk, serial
 from tests.databases import DATABASES, Store, Templates, quick_folder, store_of
@@ -44,6 +48,17 @@ def asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.http.response_cache.POLL_PATIENCE", 60.0)
 
 
+class _PreparedByKind:
+    """Compiled statements that all databases of a kind share: each test has one of its own."""
+
+    def __init__(self) -> None:
+        self.of_kind: dict[str, dict[Hashable, Prepared]] = defaultdict(dict)
+
+    def get(self, dialect: Dialect) -> dict[Hashable, Prepared]:
+        return self.of_kind[dialect.name]
+
+
+prepared_statements._prepared = _PreparedByKind()  # type: ignore[assignment]
 # Read once for the thousand applications of all tests.
 SYNONYMS, ABBREVIATIONS = cache(read_synonyms), cache(read_abbreviations)
 
