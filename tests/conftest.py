@@ -130,7 +130,8 @@ def _lasting_desk(templates: Templates, kind: str) -> Iterator[Desk]:
             assert desk.disagreements() == []
 
 
-@pytest.fixture(scope="session")
+# Of a module alone: what an application asks beside the requests is no business of other tests.
+@pytest.fixture(scope="module")
 def lasting_desks(templates: Templates) -> Iterator[Callable[[str], Desk]]:
     """Give a desk on each kind of database, opened once whatever the order of the tests."""
     with ExitStack() as opened:
