@@ -27,8 +27,6 @@ from models.database.connections import connect
 from tests.databases import DATABASES, Templates
 
 SIZES = (21, 1000, 5000)
-# What is between them is tried in the slow suite.
-ENDS = (SIZES[0], SIZES[-1])
 ADMIN = "an admin who reads"
 # How each question is asked, beside plainly; `{key}` is the key of an admin.
 WAYS = {
@@ -118,13 +116,7 @@ class Reader:
 
 
 @pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param((kind, size), marks=[] if size in ENDS else pytest.mark.slow)
-        for size in SIZES
-        for kind in DATABASES
-    ],
-    ids=str,
+    scope="session", params=[(kind, size) for size in SIZES for kind in DATABASES], ids=str
 )
 def reader(request: pytest.FixtureRequest, templates: Templates) -> Iterator[Reader]:
     kind, size = request.param
