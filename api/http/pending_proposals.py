@@ -67,7 +67,7 @@ def proposals(
     if kind is not None:
         conditions.append(review.revision.c.kind == kind)
     if claim is not None:
-        conditions.append(review.revision.c.claim == claim)
+        conditions.append(review.revision.c.root == claim)
     statement = statement.where(*conditions).order_by(review.revision.c.serial).limit(MOST + 1)
     return [
         review.describe_proposal(connection, row)

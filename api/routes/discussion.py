@@ -141,7 +141,7 @@ def _said(
         which.append(rows.c.flag.in_(flags))
     statement, conditions = review.said_query(connection, caller, kind, *which)
     if query.claim is not None:
-        conditions.append(listings.revision.c.claim == query.claim)
+        conditions.append(listings.revision.c.root == query.claim)
     if query.proposed_by is not None:
         conditions.append(proposed_by.in_(spellings_of(connection, query.proposed_by)))
     listing = listings.with_conditions(listings.REVISIONS, *conditions)

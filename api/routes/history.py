@@ -288,7 +288,7 @@ def list_claim_revisions(
     # Private revisions are left out completely. Even an entry of nulls in this list would
     # disclose that somebody has proposed something about this claim.
     listing = listings.with_conditions(
-        listings.REVISIONS, listings.revision.c.claim == claim, change_feed.NAMED_REVISIONS
+        listings.REVISIONS, listings.revision.c.root == claim, change_feed.NAMED_REVISIONS
     )
     if chosen is not None:
         etag, database = pagination.list_tag(connection), request.app.state.database

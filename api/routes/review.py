@@ -333,7 +333,7 @@ def list_reviews(
     if query.kind:
         conditions.append(revision.c.kind.in_(query.kind))
     if query.claim is not None:
-        conditions.append(revision.c.claim == query.claim)
+        conditions.append(revision.c.root == query.claim)
     if query.topic is not None:
         conditions.append(review.on_topic(query.topic))
     if query.proposed_by is not None:

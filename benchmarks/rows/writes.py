@@ -142,7 +142,8 @@ def storing(execute: Execute, driver: Driver, claims: list[str]) -> Callable[[in
         row = evidence | {"claim": claim, "key": key}
         execute(insert_evidence, tuple(row.values()))
         record = f"evidence/{claim}:{key}"
-        row = revision | {"record": record, "claim": claim, "serial": serial, "change": serial}
+        own = {"record": record, "root": claim, "claim": claim}
+        row = revision | own | {"serial": serial, "change": serial}
         execute(insert_revision, tuple(row.values()))
         execute(update_serial, (serial,))
         execute("COMMIT")

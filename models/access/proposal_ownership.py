@@ -10,24 +10,24 @@ from models.access.api_keys import Key, same_person, spellings_of
 from models.core.types import MAX_INTEGER
 from models.database.prepared_statements import fetch
 from models.records.record_types import RecordType, read_record
-from models.records.revision import PUBLIC_STATES, Revision
+from models.records.revision import PUBLIC_STATES, Revision, is_of_same, root_in_name
 from models.records.serializers import table
 
 revision = table(Revision)
 
 
-def _last_proposal(record: Any) -> Select[Any]:
+def _last_proposal() -> Select[Any]:
     proposal = revision.alias("made")
     return (
         select(proposal.c.actor)
-        .where(proposal.c.record == record)
+        .where(is_of_same(proposal, revision))
         .where(proposal.c.action == "create", proposal.c.state == "submitted")
         .order_by(proposal.c.serial.desc())
         .limit(1)
     )
 
 
-proposed_by = _last_proposal(revision.c.record).correlate(revision).scalar_subquery()
+proposed_by = _last_proposal().correlate(revision).scalar_subquery()
 """The last proposer of the record of a revision, for lists of pending proposals."""
 
 
@@ -82,19 +82,24 @@ class _Origin(NamedTuple):
 def _origin(
     connection: Connection, kind: RecordType, record_id: str, before: int
 ) -> _Origin | None:
+    root = root_in_name(f"{kind.name}/{record_id}")
+    by_root = {} if root is None else {"below": root}
+
     def build() -> Select[Any]:
         columns = (revision.c[name] for name in ("action", "state", "actor", "change"))
         return (
             select(*columns)
             .where(revision.c.record == bindparam("of"), revision.c.action != "derive")
             .where(revision.c.change < bindparam("before"))
+            .where(*(revision.c.root == bindparam(name) for name in by_root))
             .order_by(revision.c.serial)
         )
 
     origin = None
     last_action, last_state = "", ""
-    values = {"of": f"{kind.name}/{record_id}", "before": before}
-    for action, state, actor, change in fetch(connection, "proposals", build, values)[1]:
+    values = {"of": f"{kind.name}/{record_id}", "before": before, **by_root}
+    key = ("proposals", *by_root)
+    for action, state, actor, change in fetch(connection, key, build, values)[1]:
         copied = action == "merge" and state == "accepted" != last_state
         proposed = action == "create" and state == "submitted"
         last_action, last_state = action, state

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, and_, func, literal, select
 
 from models.core.progress import Counts, Report, no_counts, no_report
 from models.database import schema_version
@@ -21,7 +21,14 @@ from models.records.record_types import (
 )
 from models.records.recorded_body import with_current_fields
 from models.records.retired import may_refer
-from models.records.revision import WITHHELD, Revision, Serial, about
+from models.records.revision import (
+    WITHHELD,
+    Revision,
+    about,
+    is_of_same,
+    last_change,
+    revision_time,
+)
 from models.records.serializers import Row, table
 from models.records.source import SourceVersion
 from models.records.source_text import wrong_texts
@@ -69,7 +76,7 @@ def _serials(connection: Connection) -> Iterator[str]:
     )
     total, distinct, first, last = connection.execute(select(*numbers)).one()
     last = last or 0
-    value = connection.scalar(select(table(Serial).c.value))
+    value, at = last_change(connection)
     if total and (total != distinct or first != 1 or last != total):
         yield (
             f"The serials of {total} revisions run from {first} to {last} with {distinct} distinct"
@@ -77,6 +84,8 @@ def _serials(connection: Connection) -> Iterator[str]:
         )
     if last != value:
         yield f"The serial stands at {value}, the last revision at {last}."
+    elif at != revision_time(connection, value):
+        yield f"The serial says that the last revision was made at {at}, which it was not."
 
 
 def _revisions(connection: Connection, report: Report) -> Iterator[str]:
@@ -84,13 +93,13 @@ def _revisions(connection: Connection, report: Report) -> Iterator[str]:
     revision = table(Revision)
     nameless = [f"{name}/{WITHHELD}" for name in RECORD_TYPES]
     last = (
-        select(revision.c.record, func.max(revision.c.serial).label("serial"))
+        select(revision.c.root, revision.c.record, func.max(revision.c.serial).label("serial"))
         .where(revision.c.record.not_in(nameless))
-        .group_by(revision.c.record)
+        .group_by(revision.c.root, revision.c.record)
         .subquery()
     )
     joined = revision.join(
-        last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial)
+        last, and_(is_of_same(last, revision), last.c.serial == revision.c.serial)
     )
     bodies = (
         select(revision.c.record, revision.c.about, revision.c.body)
@@ -131,8 +140,12 @@ def _unrecorded(connection: Connection) -> Iterator[str]:
         record = literal(f"{kind.name}/") + key[0]
         for column in key[1:]:
             record = record + ":" + column
-        without = ~select(revision.c.serial).where(revision.c.record == record).exists()
-        for values in connection.execute(select(*key).where(without).order_by(*key)):
+        # The revisions stand in the join's own subquery, so that a sharded store asks them once.
+        names = select(revision.c.record).where(revision.c.kind == kind.name).distinct()
+        known = names.subquery("known")
+        joined = table(kind.model).outerjoin(known, known.c.record == record)
+        without = select(*key).select_from(joined).where(known.c.record.is_(None))
+        for values in connection.execute(without.order_by(*key)):
             yield f"{kind.name}/{':'.join(values)} is in the tables without a revision."
 
 

@@ -54,7 +54,7 @@ def rebuild(connection: Connection, report: Report = no_report) -> int:
         connection.execute(delete(table).where(table.c.claim.not_in(accepted)))
     values: dict[str, Any] = {"derivation": DERIVATION}
     if serial > first:
-        values["value"] = serial
+        values |= {"value": serial, "at": at}
     connection.execute(update(serializers.table(Serial)).values(values))
     return len(claims)
 
@@ -81,6 +81,7 @@ def _revise_what_differs(
         revision = {
             "record": f"claim/{slug}",
             "serial": serial,
+            "root": slug,
             "kind": "claim",
             "claim": slug,
             "action": "derive",

@@ -10,7 +10,7 @@ from models.core.errors import NotFound
 from models.records.record_types import DISCUSSION_TYPES, RECORD_TYPES
 from models.records.recorded_body import with_current_fields
 from models.records.retired import require_body_not_retired
-from models.records.revision import PUBLIC_STATES, Revision
+from models.records.revision import PUBLIC_STATES, Revision, is_of, is_of_any, is_of_same
 from models.records.serializers import Row, line_out, source_out, table
 from models.records.source import SourceIn, publication_date
 from models.records.works import versions_of, works_by
@@ -32,7 +32,7 @@ def load_as_recorded(connection: Connection, claim: str, moment: str) -> ClaimAg
     Raises `Moved` or `Gone` if it was merged or retracted by then, and `NotFound` if it was not
     recorded by then.
     """
-    records = _last(connection, moment, table(Revision).c.record == f"claim/{claim}")
+    records = _last(connection, moment, is_of(f"claim/{claim}"))
     if not records or records[0]["state"] not in PUBLIC_STATES:
         raise NotFound(f"'{claim}' was not recorded here by {moment}.", code="not_yet_recorded")
     require_body_not_retired(
@@ -53,7 +53,8 @@ def claims_as_recorded(
     by_claim: dict[str, dict[str, list[Row]]] = {
         slug: {kind: [] for kind in RECORD_TYPES} for slug in claims
     }
-    for record in _last(connection, moment, table(Revision).c.claim.in_(claims)):
+    of_claims = table(Revision).c.root.in_(sorted(claims))
+    for record in _last(connection, moment, of_claims):
         # Other states were not public; the explanation needs evidence in every state.
         if record["state"] == "accepted" or record["kind"] == "evidence":
             body = {**record["body"], "created": record["created"], "updated": record["at"]}
@@ -110,7 +111,7 @@ def _sources(connection: Connection, slugs: Collection[str], moment: str) -> dic
     if not slugs:
         return {}
     revision = table(Revision)
-    named = revision.c.record.in_([f"source/{slug}" for slug in sorted(slugs)])
+    named = is_of_any([f"source/{slug}" for slug in sorted(slugs)])
     found = {record["body"]["id"]: _source(record) for record in _last(connection, moment, named)}
     times = func.max(revision.c.serial).label("serial"), func.max(revision.c.at).label("at")
     every = select(revision.c.record, *times, func.min(revision.c.at).label("created"))
@@ -146,7 +147,7 @@ def _steps_of(claim: str, moment: str) -> Select[Any]:
     # A «~» sorts after whatever may follow the beginning of a time.
     by_then = revision.c.at <= f"{moment}~"
     # What is said of a claim is not in its document.
-    of_it = and_(revision.c.claim == claim, revision.c.kind.not_in(SAID), by_then)
+    of_it = and_(revision.c.root == claim, revision.c.kind.not_in(SAID), by_then)
     return select(*columns, before.label("before")).where(of_it)
 
 
@@ -156,6 +157,7 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
     """
     revision = table(Revision)
     known = select(
+        revision.c.root,
         revision.c.record,
         func.max(revision.c.serial).label("serial"),
         func.min(revision.c.at).label("created"),
@@ -163,17 +165,17 @@ def _last(connection: Connection, moment: str, which: Any) -> list[Row]:
     # Purged revisions are gone at every moment; later ones under the same id begin anew.
     purge = revision.alias("purge")
     purged = select(func.max(purge.c.serial)).where(
-        purge.c.record == revision.c.record, purge.c.action == "purge"
+        is_of_same(purge, revision), purge.c.action == "purge"
     )
     after = revision.c.serial > func.coalesce(purged.correlate(revision).scalar_subquery(), 0)
     # «~» sorts after whatever may follow the beginning of a time.
     last = (
         known.where(which, after, revision.c.at <= f"{moment}~")
-        .group_by(revision.c.record)
+        .group_by(revision.c.root, revision.c.record)
         .subquery()
     )
     joined = revision.join(
-        last, (last.c.record == revision.c.record) & (last.c.serial == revision.c.serial)
+        last, and_(is_of_same(last, revision), last.c.serial == revision.c.serial)
     )
     rows = connection.execute(select(revision, last.c.created).select_from(joined)).mappings().all()
     created = _first_made(connection, rows)

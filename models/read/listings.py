@@ -44,7 +44,7 @@ from models.records.identifiers import as_reference
 from models.records.near_matches import nearest
 from models.records.record_types import RECORD_TYPES, RecordType
 from models.records.retired import Moved, not_found, require_not_retired
-from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision
+from models.records.revision import PUBLIC_STATES, TOOK_BACK, Revision, is_of
 from models.records.revision import current_serial as current_serial
 from models.records.revision import last_change as last_change
 from models.records.serializers import Row, sources_by_id, table
@@ -73,7 +73,8 @@ class Listing:
     `default` is the default sort. `absent` has, by the name of a sort, the value of rows without
     one, and whether it sorts last upwards: such rows come last, upwards or downwards. `summary` is
     the table with the columns of `tables.SUMMARY`, if they are of the requested time. `rank`
-    reads a page of it by relevance, as `read_page` does.
+    reads a page of it by relevance, as `read_page` does. `beside` are columns that are the same in
+    a row of the page: with them a sharded store knows where it is.
     """
 
     rows: FromClause
@@ -87,6 +88,7 @@ class Listing:
     extra_values: Mapping[str, Any] = field(default_factory=dict)
     summary: FromClause | None = None
     rank: "RankedPages | None" = None
+    beside: tuple[ColumnElement[Any], ...] = ()
 
 
 # A page of rows, and the sort values of the last one, or None if no page follows.
@@ -165,7 +167,9 @@ SOURCES = Listing(
 )
 
 
-REVISIONS = Listing(revision, lambda _parameters: [], {}, (revision.c.serial,))
+REVISIONS = Listing(
+    revision, lambda _parameters: [], {}, (revision.c.serial,), beside=(revision.c.root,)
+)
 TOPICS = Listing(topic, f.topic_conditions, {}, (topic.c.id,))
 collection = table(Collection)
 COLLECTIONS = Listing(collection, f.collection_conditions, {}, (collection.c.id,))
@@ -204,7 +208,8 @@ def read_page(
 
     def build(places: Mapping[str, Any]) -> Select[Any]:
         chosen, keys, marks = _chosen(listing, places, sort, goes_on=after is not None)
-        same = [part == chosen.c[key] for part, key in zip(listing.id, keys, strict=True)]
+        parts = (*listing.id, *listing.beside)
+        same = [part == chosen.c[key] for part, key in zip(parts, keys, strict=True)]
         return statement.join(chosen, and_(*same)).add_columns(*(chosen.c[mark] for mark in marks))
 
     more_values = {
@@ -238,7 +243,8 @@ def _chosen(
     by_id = all(name.removeprefix("-") == "id" for name in sort)
     walked = walk_by_term(listing, places, by_id=by_id)
     columns = sort_columns(walked, sort)
-    keys = [part.label(f"id_{place}") for place, part in enumerate(walked.id)]
+    parts = (*walked.id, *walked.beside)
+    keys = [part.label(f"id_{place}") for place, part in enumerate(parts)]
     marks = [part.label(f"mark_{place}") for place, (part, _) in enumerate(columns)]
     found = select(*keys, *marks).select_from(walked.rows).where(*walked.conditions(places))
     if goes_on:
@@ -467,7 +473,7 @@ def load_claim(
     """
     told = (
         select(revision.c.serial)
-        .where(revision.c.record == f"claim/{slug}", revision.c.state.in_(PUBLIC_STATES))
+        .where(is_of(f"claim/{slug}"), revision.c.state.in_(PUBLIC_STATES))
         .limit(1)
     )
     if moment is None or connection.scalar(told) is None:

@@ -127,6 +127,8 @@ def _with_status(
     """Return relations with the status that follows from the evidence on them, today or on a
     day.
     """
+    if not relations:
+        return []
     starts = {edge["claim"] for edge in relations}
     served: Iterable[tuple[str, list[Row]]]
     if day is None:

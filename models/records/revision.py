@@ -1,6 +1,6 @@
 """Revisions, each of which records one change, and the serial that orders them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -37,13 +37,14 @@ class Revision(Strict, table=True):
         vocabulary_check("state", v.REVIEW_STATES),
         vocabulary_check("review", v.REVIEW_MODES),
         Index(None, "serial"),
-        Index(None, "claim", "serial"),
+        Index(None, "root", "serial"),
         Index(None, "change"),
         Index(None, "state", "serial"),
     )
 
     record: str = Field(primary_key=True)
     serial: int = Field(primary_key=True)
+    root: str = Field(primary_key=True, description="What `root_of` returns for it.")
     kind: str
     claim: str | None = Field(
         default=None, description="The claim that the record is, or is a part of."
@@ -66,12 +67,13 @@ class Revision(Strict, table=True):
 
 
 class Serial(Strict, table=True):
-    """The one row that holds the number of the last revision."""
+    """The one row that holds the number of the last revision, and when that was made."""
 
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     value: int
+    at: str | None = None
     derivation: str | None = Field(
         default=None, description="By which rules and shapes the read model was derived."
     )
@@ -84,8 +86,29 @@ def about(kind: str, body: Mapping[str, Any]) -> str | None:
     return body.get("about")
 
 
+# The kinds of records that are a claim or a part of one, whose id begins with the claim's.
+_OF_CLAIM = frozenset({"claim", "occurrence", "relation", "evidence", "assessment"})
 _revision = Revision.__table__  # type: ignore[attr-defined]
 _serial = Serial.__table__  # type: ignore[attr-defined]
+
+
+def root_of(record: str, claim: str | None) -> str:
+    """Return what a revision of this record stands with: its claim, or else the record alone.
+
+    All that was ever recorded of a claim has the same root, so that a sharded store holds it in one
+    place.
+    """
+    return record if claim is None else claim
+
+
+def root_in_name(record: str) -> str | None:
+    """Return the root of the revisions of a record, by its name; None where the name does not say
+    it, as that of a comment does not.
+    """
+    kind, _, record_id = record.partition("/")
+    if kind in _OF_CLAIM:
+        return record_id.partition(":")[0]
+    return None if kind in ("suggestion", "comment") else record
 
 
 def current_serial(connection: Connection) -> int:
@@ -96,13 +119,8 @@ def current_serial(connection: Connection) -> int:
 
 def last_change(connection: Connection) -> tuple[int, str | None]:
     """Return the number of the last revision, 0 if there is none, and when it was made."""
-    row = fetch_first(connection, "last change", _last_change, {})
+    row = fetch_first(connection, "last change", lambda: select(_serial.c.value, _serial.c.at), {})
     return (int(row["value"]), row["at"]) if row else (0, None)
-
-
-def _last_change() -> Select[Any]:
-    newest = _revision.c.serial == _serial.c.value
-    return select(_serial.c.value, _revision.c.at).select_from(_serial.outerjoin(_revision, newest))
 
 
 def lock_serial(connection: Connection) -> int:
@@ -116,18 +134,35 @@ def lock_serial(connection: Connection) -> int:
     return int(row["value"])
 
 
-def revision_time(connection: Connection, serial: int) -> str:
-    """Return when a revision was made, or an empty text if there is no such revision."""
-
-    def build() -> Select[Any]:
-        return select(_revision.c.at).where(_revision.c.serial == bindparam("number")).limit(1)
-
-    row = fetch_first(connection, "made at", build, {"number": serial})
-    return "" if row is None else str(row["at"])
+def revision_time(connection: Connection, serial: int) -> str | None:
+    """Return when a revision was made, or None if there is no such revision."""
+    made: str | None = connection.scalar(select(_revision.c.at).where(_revision.c.serial == serial))
+    return made
 
 
-def _latest_of_record(*conditions: ColumnElement[bool]) -> Select[Any]:
+def is_of(record: str, rows: Any = _revision) -> ColumnElement[bool]:
+    """Return the condition that a revision is of a record, also by its root where that is known."""
+    root = root_in_name(record)
+    same = rows.c.record == record
+    return same if root is None else and_(same, rows.c.root == root)
+
+
+def is_of_any(records: Sequence[str], rows: Any = _revision) -> ColumnElement[bool]:
+    """Return the condition that a revision is of one of these records; see `is_of`."""
+    roots = {root_in_name(record) for record in records}
+    among = rows.c.record.in_(records)
+    return among if None in roots else and_(among, rows.c.root.in_(sorted(roots, key=str)))
+
+
+def is_of_same(rows: Any, other: Any) -> ColumnElement[bool]:
+    """Return the condition that two revisions are of the same record."""
+    return and_(rows.c.record == other.c.record, rows.c.root == other.c.root)
+
+
+def _latest_of_record(*conditions: ColumnElement[bool], by_root: bool) -> Select[Any]:
     revisions = select(_revision).where(_revision.c.record == bindparam("of"), *conditions)
+    if by_root:
+        revisions = revisions.where(_revision.c.root == bindparam("below"))
     return revisions.order_by(_revision.c.serial.desc()).limit(1)
 
 
@@ -138,9 +173,17 @@ def latest_revision(
 
     `record` is the record's type and id, as in `Revision.record`.
     """
+    root = root_in_name(record)
+    by_root = root is not None
+    values = {"of": record, **({"below": root} if by_root else {})}
     if not conditions:
-        return fetch_first(connection, "latest revision", _latest_of_record, {"of": record})
-    row = connection.execute(_latest_of_record(*conditions), {"of": record}).mappings().first()
+
+        def build() -> Select[Any]:
+            return _latest_of_record(by_root=by_root)
+
+        return fetch_first(connection, ("latest revision", by_root), build, values)
+    statement = _latest_of_record(*conditions, by_root=by_root)
+    row = connection.execute(statement, values).mappings().first()
     return None if row is None else dict(row)
 
 
@@ -154,7 +197,7 @@ def _took_back() -> ColumnElement[bool]:
     earlier = _revision.alias("earlier")
     state_before = (
         select(earlier.c.state)
-        .where(earlier.c.record == _revision.c.record, earlier.c.serial < _revision.c.serial)
+        .where(is_of_same(earlier, _revision), earlier.c.serial < _revision.c.serial)
         .order_by(earlier.c.serial.desc())
         .limit(1)
         .correlate(_revision)

@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import JSON, Connection, LargeBinary, MetaData, Table, delete, func, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    MetaData,
+    Table,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlmodel import SQLModel
 
 from models import migrations
@@ -31,7 +42,7 @@ from models.migrations.tables import tables
 from models.projection import rebuild
 from models.projection import tables as tables_module
 from models.projection.integrity_check import check
-from models.records.revision import Serial
+from models.records.revision import Revision, Serial, current_serial, revision_time, root_of
 from models.records.serializers import Row, table
 from models.search import index
 from models.transfer.export import sync_folder
@@ -39,6 +50,8 @@ from models.transfer.export import sync_folder
 FORMAT = 1
 BATCH_SIZE = 1000
 CLAIMS_DERIVED = "Claims derived"
+# The root of a revision, and the time of the last one.
+FOLLOWING = {table(Revision).name: "root", table(Serial).name: "at"}
 RESTORED = "It was restored from a backup: enable it where it is to deliver."
 
 
@@ -125,6 +138,12 @@ def _kept() -> list[Table]:
     return [kept for kept in SQLModel.metadata.sorted_tables if kept.name in names]
 
 
+def _columns(kept: Table) -> dict[str, ColumnElement[Any]]:
+    """Return the columns of a table that a backup holds: not those that follow from others."""
+    left_out = FOLLOWING.get(kept.name)
+    return {name: column for name, column in kept.c.items() if name != left_out}
+
+
 def _write(connection: Connection, file: gzip.GzipFile, report: Report) -> Row:
     """Write a backup: its header, then each table's columns and rows, then a checksum."""
     revision = schema_version.current(connection)
@@ -146,7 +165,7 @@ def _write(connection: Connection, file: gzip.GzipFile, report: Report) -> Row:
 
     put(header)
     for kept in _kept():
-        put({"table": kept.name, "columns": kept.c.keys()})
+        put({"table": kept.name, "columns": list(_columns(kept))})
         for rows in _batches_of_rows(connection, kept):
             for row in rows:
                 put(list(row))
@@ -158,7 +177,7 @@ def _write(connection: Connection, file: gzip.GzipFile, report: Report) -> Row:
 
 def _batches_of_rows(connection: Connection, kept: Table) -> Iterator[Sequence[Any]]:
     """Yield all rows of a table in the order of its key, without holding all of them in memory."""
-    statement = select(kept).order_by(*kept.primary_key.columns)
+    statement = select(*_columns(kept).values()).order_by(*kept.primary_key.columns)
     streamed = connection.execution_options(yield_per=BATCH_SIZE)
     yield from streamed.execute(statement).partitions()
 
@@ -230,6 +249,9 @@ def _load(connection: Connection, path: Path, total: int, report: Report) -> Non
             if "table" in content:
                 columns = content["columns"]
                 current = _TableRows(schema.tables[content["table"]], columns, total, report)
+    if "at" in schema.tables[table(Serial).name].c:
+        at = revision_time(connection, current_serial(connection))
+        connection.execute(update(table(Serial)).values(at=at))
 
 
 class _TableRows:
@@ -239,6 +261,8 @@ class _TableRows:
         self.target = target
         self.total, self.report = total, report
         self.names = names
+        # An older schema has none, and a migration computes it.
+        self.has_root = target.name == table(Revision).name and "root" in target.c
         self.binary = [name for name in names if isinstance(target.c[name].type, LargeBinary)]
         self.rows: list[Row] = []
 
@@ -246,6 +270,8 @@ class _TableRows:
         row = dict(zip(self.names, values, strict=True))
         for name in self.binary:
             row[name] = _as_bytes(row[name])
+        if self.has_root:
+            row["root"] = root_of(row["record"], row["claim"])
         self.rows.append(row)
         if len(self.rows) >= BATCH_SIZE:
             self.flush(connection)

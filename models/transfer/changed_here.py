@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, tuple_
 
 from models.records.record_types import RecordType
-from models.records.revision import Revision
+from models.records.revision import Revision, is_of_any
 from models.records.serializers import table
 
 # Under these names files are loaded; see `access.api_keys.RESERVED_NAMES`.
@@ -72,13 +72,13 @@ def changed_here(
     found: dict[str, ChangedHere] = {}
     for start in range(0, len(records), _READ_AT_ONCE):
         last = (
-            select(revision.c.record, func.max(revision.c.serial))
-            .where(revision.c.record.in_(records[start : start + _READ_AT_ONCE]))
+            select(revision.c.root, revision.c.record, func.max(revision.c.serial))
+            .where(is_of_any(records[start : start + _READ_AT_ONCE]))
             # What follows from another record's change is nobody's decision on this one.
             .where(revision.c.action != "derive")
-            .group_by(revision.c.record)
+            .group_by(revision.c.root, revision.c.record)
         )
-        of_last = tuple_(revision.c.record, revision.c.serial).in_(last)
+        of_last = tuple_(revision.c.root, revision.c.record, revision.c.serial).in_(last)
         columns = (revision.c[name] for name in ChangedHere.__dataclass_fields__)
         for row in connection.execute(select(*columns).where(of_last)):
             change = ChangedHere(*row)

@@ -375,8 +375,9 @@ def _accepted(kind: RecordType) -> ColumnElement[bool]:
 def _is_retired(kind: RecordType) -> ColumnElement[bool]:
     """Return the condition for retired records, by the few revisions that retired any."""
     rows, revision = table(kind.model), table(Revision)
+    of_claim = kind.part or kind.name == "claim"
     owner = (
-        revision.c.claim if kind.part else func.substr(revision.c.record, len(f"{kind.name}/") + 1)
+        revision.c.root if of_claim else func.substr(revision.c.record, len(f"{kind.name}/") + 1)
     )
     retired = select(owner).where(
         revision.c.state.in_(RETIRED_STATES), revision.c.kind == kind.name

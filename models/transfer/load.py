@@ -35,6 +35,9 @@ from models.records.revision import (
     Serial,
     about,
     lock_serial,
+    revision_time,
+    root_in_name,
+    root_of,
 )
 from models.records.serializers import Row, table
 from models.records.source_text import SourceTextIn, store_text
@@ -207,7 +210,8 @@ def _restore(
         _count(result, run)
         _check_completeness(header, result, run)
         _check_relations(run)
-        connection.execute(update(table(Serial)).values(value=result.revisions))
+        stand = {"value": result.revisions, "at": revision_time(connection, result.revisions)}
+        connection.execute(update(table(Serial)).values(stand))
         # The read model was compared with the lines already.
         for disagreement in (*check_records(connection), *_revisions_to_come(connection)):
             fault = Fault(at="", code="contradiction", detail=disagreement)
@@ -264,10 +268,14 @@ def _revisions_to_come(connection: Connection) -> Iterator[str]:
 def _check_relations(run: LoadRun) -> None:
     """Report accepted relations whose target is not in the export."""
     relation, claim = table(Relation), table(Claim)
-    target_exists = select(claim.c.id).where(claim.c.id == relation.c.target).exists()
+    # The claims stand in the join's own subquery: a target may be on another shard.
+    known = select(claim.c.id).subquery("known")
+    joined = relation.outerjoin(known, known.c.id == relation.c.target)
     key = (relation.c.claim, relation.c.type, relation.c.target)
-    dangling = select(*key).where(relation.c.state == "accepted", ~target_exists)
-    for start, kind, target in run.connection.execute(dangling):
+    dangling = select(*key).select_from(joined).where(known.c.id.is_(None))
+    for start, kind, target in run.connection.execute(
+        dangling.where(relation.c.state == "accepted")
+    ):
         detail = f"{start} {kind} {target}, which is not a claim."
         run.complain("at the end", Fault(at="target", code="unknown_reference", detail=detail))
 
@@ -418,7 +426,7 @@ def _revision_row(content: Row, serial: int) -> Row:
     ]
     if faults:
         raise InvalidRecord(faults[0].detail, faults)
-    return row
+    return {**row, "root": root_of(row["record"], row["claim"])}
 
 
 def _revision_checks(row: Row, serial: int) -> Iterator[tuple[str, bool, str]]:
@@ -443,6 +451,10 @@ def _revision_checks(row: Row, serial: int) -> Iterator[tuple[str, bool, str]]:
         str(row["record"]).startswith(f"{row['kind']}/"),
         f"It names a {row['kind']}, as {row['kind']}/…",
     )
+    in_name, claim = root_in_name(str(row["record"])), row["claim"]
+    if row["actor"] != WITHHELD and in_name is not None:
+        is_so = root_of(str(row["record"]), claim) == in_name
+        yield "claim", is_so, "The claim is the one that the record is, or is a part of."
     yield "actor", row["actor"] is not None, "Only what is withheld has no actor."
     yield "body", row["body"] is not None, "Only what is withheld has no body."
 

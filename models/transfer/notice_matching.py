@@ -22,7 +22,7 @@ from models.projection.tables import ClaimDocument
 from models.records.identifiers import RESOLVERS, address_of, identifiers_in
 from models.records.record_types import RECORD_TYPES, batches, current_id, read_states
 from models.records.retired import STANDING
-from models.records.revision import Revision
+from models.records.revision import Revision, is_of_any
 from models.records.serializers import Row, sources_by_id, table
 from models.records.source import SourceIdentifier, SourceIn, SourceVersion
 from models.write import changes
@@ -284,7 +284,7 @@ def _earlier_identifiers(
     found: dict[str, frozenset[Identifier]] = {}
     for batch in batches(slugs):
         names = [f"source/{slug}" for slug in batch]
-        statement = select(revision.c.record, revision.c.body).where(revision.c.record.in_(names))
+        statement = select(revision.c.record, revision.c.body).where(is_of_any(names))
         for name, body in connection.execute(statement):
             slug = name.removeprefix("source/")
             found[slug] = found.get(slug, frozenset()) | _own_identifiers(body)

@@ -41,9 +41,11 @@ from models.records.revision import (
     Revision,
     Serial,
     about,
+    is_of,
+    last_change,
     latest_revision,
     lock_serial,
-    revision_time,
+    root_of,
 )
 from models.records.serializers import Row, columns_in, columns_of, table
 from models.records.source import (
@@ -108,7 +110,7 @@ def begin(
         first = lock_serial(connection)
         # Database time is read along the serials, so a revision is never older than the one before
         # it, even if the clock was set back.
-        at = max(now(), revision_time(connection, first))
+        at = max(now(), last_change(connection)[1] or "")
         change = Change(connection, actor, comment, at, first, first, review, flushed_serial=first)
         yield change
         flush(change)
@@ -120,7 +122,8 @@ def flush(change: Change) -> None:
     `begin` calls it at the end. Call it earlier to read the result within the same transaction.
     """
     if change.serial > change.flushed_serial:
-        update_rows(change.connection, table(Serial), ({}, {"value": change.serial}))
+        stand = {"value": change.serial, "at": change.at}
+        update_rows(change.connection, table(Serial), ({}, stand))
         change.flushed_serial = change.serial
     stamp_claims(change, change.touched)
     store.refresh(change.connection, change.touched)
@@ -262,10 +265,9 @@ def purge(change: Change, kind: RecordType, record_id: str, old: Row) -> None:
     _revise(change, kind, old, old, "purge")
     idempotency.forget_answers_about(change.connection, record_id)
     index.purge_deleted_words(change.connection)
-    revision = table(Revision)
-    of_record = revision.c.record == f"{kind.name}/{record_id}"
     emptied: Row = {"body": {}, "about": None, "comment": change.comment}
-    change.connection.execute(update(revision).where(of_record).values(emptied))
+    of_record = is_of(f"{kind.name}/{record_id}")
+    change.connection.execute(update(table(Revision)).where(of_record).values(emptied))
     if kind.name == "source":
         _purge_notices(change.connection, record_id)
     change.cache.clear()
@@ -392,11 +394,13 @@ def next_revision(
     """Take the next serial. Return the revision to store under it."""
     change.serial += 1
     record = f"{kind.name}/{kind.id_of(body)}"
+    claim = kind.claim_of(body)
     return {
         "record": record,
         "serial": change.serial,
+        "root": root_of(record, claim),
         "kind": kind.name,
-        "claim": kind.claim_of(body),
+        "claim": claim,
         "action": action,
         "actor": change.actor,
         "at": change.at,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
 from sqlmodel import Field
 
 from models.access.api_keys import Forbidden, Key
@@ -52,7 +52,7 @@ from models.records.record_types import (
     split_name,
 )
 from models.records.retired import last_revision, missing_error
-from models.records.revision import PEOPLE_BEHIND, PUBLIC_STATES, Revision
+from models.records.revision import PEOPLE_BEHIND, PUBLIC_STATES, Revision, is_of, is_of_same
 from models.records.serializers import Row, table
 from models.records.source import dates_in_future
 from models.write import changes, notices, suggestions
@@ -143,14 +143,15 @@ def changes_since(
 
     That is the record itself, and what else is in its claim's document; not what is proposed.
     """
-    revision = table(Revision)
-    concerned = revision.c.record == f"{kind.name}/{record_id}"
+    name = f"{kind.name}/{record_id}"
+    concerned = [is_of(name)]
     if _is_in_document(kind, body):
-        of_claim = revision.c.claim == kind.claim_of(body)
-        concerned = or_(concerned, and_(of_claim, revision.c.state.in_(PUBLIC_STATES)))
+        # The record has the same root, so that one place is asked.
+        is_it = or_(revision.c.record == name, revision.c.state.in_(PUBLIC_STATES))
+        concerned = [revision.c.root == kind.claim_of(body), is_it]
     later = (
         select(revision)
-        .where(concerned, revision.c.serial > number)
+        .where(*concerned, revision.c.serial > number)
         .order_by(revision.c.serial.desc())
         .limit(MOST_CHANGES_TOLD)
     )
@@ -230,7 +231,7 @@ def pending_query(
     """
     later = revision.alias()
     newer = select(later.c.serial).where(
-        later.c.record == revision.c.record, later.c.serial > revision.c.serial
+        is_of_same(later, revision), later.c.serial > revision.c.serial
     )
     conditions = [
         revision.c.state.in_(states),
@@ -249,7 +250,7 @@ def on_topic(slug: str) -> ColumnElement[bool]:
     """
     filed = table(ClaimTopic)
     under = select(filed.c.claim).where(filed.c.topic == slug)
-    return or_(revision.c.record == f"topic/{slug}", revision.c.claim.in_(under))
+    return or_(revision.c.record == f"topic/{slug}", revision.c.root.in_(under))
 
 
 def said_query(

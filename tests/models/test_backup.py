@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 from sqlalchemy import insert, inspect, select
 
 from models import migrations
@@ -53,6 +54,15 @@ def fill(store: Store) -> None:
     a_key(store)
     with store.database.write() as connection:
         connection.execute(insert(table(Idempotency)), ANSWER)
+
+
+def test_a_backup_holds_nothing_that_follows_from_the_rest(seeded: Store, tmp_path: Path) -> None:
+    backup.write_backup(seeded.database, tmp_path / "a.backup")
+    lines = map(from_json, gzip.decompress((tmp_path / "a.backup").read_bytes()).splitlines())
+    tables_in_it = [line for line in lines if isinstance(line, dict) and "table" in line]
+    columns = {line["table"]: line["columns"] for line in tables_in_it}
+    assert "root" not in columns["revision"]
+    assert columns["serial"] == ["id", "value", "derivation"]
 
 
 def test_a_table_of_one_row_keeps_its_nulls(empty: Store, other: Store, tmp_path: Path) -> None:

@@ -394,6 +394,7 @@ SPOILED = [
         "claim/ccsvi-causes-ms differs from its last revision",
     ),
     ("serial", lambda: update(table(Serial)).values(value=999), "The serial stands at 999"),
+    ("time", lambda: update(table(Serial)).values(at="2020"), "last revision was made at 2020"),
     (
         "gap",
         lambda: update(table(Revision)).where(table(Revision).c.serial == 7).values(serial=8),

@@ -281,6 +281,11 @@ def test_a_damaged_release_is_refused(seeded: Store, other: Store, tmp_path: Pat
         ),
         (b'"serial":100,', b'"serial":101,', "The serial 101 stands where 100 should"),
         (b'"actor":"seed"', b'"actor":null', "actor: Only what is withheld has no actor"),
+        (
+            b'"claim":"ccsvi-causes-ms","action"',
+            b'"claim":"ccsvi-full-name","action"',
+            "claim: The claim is the one that the record is, or is a part of",
+        ),
         (b'"updated":"2', b'"updated":"x2', "updated: An exported record has its 'updated'"),
     ],
 )

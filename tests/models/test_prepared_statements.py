@@ -20,6 +20,7 @@ from tests.endless_statement import endless
 CLAIM = "ccsvi-causes-ms"
 REVISION = {
     "record": "topic/a",
+    "root": "topic/a",
     "serial": 10**6,
     "kind": "topic",
     "claim": None,
