@@ -18,6 +18,7 @@ from api.cli.common import (
 )
 from api.cli.progress import count_bar, working
 from api.tables import data_package
+from models import migrations
 from models.core.types import clean_text
 from models.database import schema_version
 from models.database.connections import Database
@@ -41,6 +42,10 @@ def migrate(
     yes: Annotated[
         bool, typer.Option("--yes", help="Lose what an older schema has no place for.")
     ] = False,
+    distributed: Annotated[
+        bool,
+        typer.Option("--distributed", help="Spread the tables over the servers of Citus."),
+    ] = False,
 ) -> None:
     """Bring the database to the newest migration, or to another one.
 
@@ -48,13 +53,19 @@ def migrate(
 
     One to an older schema asks before it loses anything, or refuses where nobody can be asked.
     """
+    if distributed and to != "head":
+        raise typer.BadParameter("Only the newest schema is distributed.", param_hint="--to")
     with open_database(database_url) as database:
+        if distributed:
+            migrations.require_citus(database)
         if not yes:
             _ask_before_losing(database, to)
         migrate_if_needed(database, to)
         with database.read() as connection:
             revision = schema_version.current(connection) or "base"
         typer.echo(f"{database.display_url} is at migration {revision}.")
+        if distributed:
+            typer.echo(f"{len(migrations.distribute(database))} tables distributed.")
 
 
 def _ask_before_losing(database: Database, to: str) -> None:

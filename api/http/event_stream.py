@@ -124,6 +124,9 @@ class Streams:
             news = self.news
             batch = await to_thread.run_sync(self._batch, read, since, limiter=self.readers)
             if batch is not None:
+                if batch.next == since < batch.last:
+                    # A revision that has a serial is not seen yet, on a distributed store.
+                    await asyncio.sleep(POLL_SECONDS)
                 since = batch.next
                 if batch.rows:
                     last_sent = batch.rows[-1]["serial"]

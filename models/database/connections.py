@@ -30,6 +30,7 @@ from models.core.errors import ClaimbaseError
 from models.database.damage import DamageRecord
 from models.database.hung_connections import HangWatch
 from models.database.prepared_statements import TranslatedErrors, translate_error
+from models.database.sharding import WRITER_SETTINGS, Sharding
 from models.database.writer_queue import WriterQueue
 
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
@@ -108,6 +109,7 @@ class Database:
     _opened: int = 0
     queue: WriterQueue = field(default_factory=WriterQueue)
     hang_watch: HangWatch = field(default_factory=HangWatch)
+    sharding: Sharding = field(default_factory=Sharding)
     damage: DamageRecord = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +119,11 @@ class Database:
     def display_url(self) -> str:
         """The URL of the database without its password."""
         return self.writer.url.render_as_string(hide_password=True)
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether its tables are spread over several servers, as its first connection found."""
+        return self.sharding.is_on is True
 
     @contextmanager
     def read(self, *, unlimited: bool = False) -> Iterator[Connection]:
@@ -369,7 +376,6 @@ def _postgresql_database(url: URL, read_seconds: float | None) -> Database:
     prober = create_engine(url, connect_args=_KEEPALIVE, **_NO_POOL).execution_options(
         postgresql_readonly=True
     )
-    event.listen(writer, "begin", _bound_wait)
     reader = _postgresql_reader(url, POOL_SIZE, read_seconds)
     short_reader = _postgresql_reader(url, SHORT_POOL_SIZE, SHORT_MILLISECONDS / 1000)
     database = Database(
@@ -377,7 +383,19 @@ def _postgresql_database(url: URL, read_seconds: float | None) -> Database:
     )
     for engine in (writer, reader, short_reader):
         _listen_for_lost_server(engine, database.hang_watch)
+    database.sharding.listen(writer, reader, short_reader, prober)
+    _listen_for_writers(writer, database)
     return database
+
+
+def _listen_for_writers(writer: Engine, database: Database) -> None:
+    """Begin each transaction of a writer with what it sets."""
+
+    @event.listens_for(writer, "begin")
+    def _begin(connection: Connection) -> None:
+        for statement in WRITER_SETTINGS if database.is_distributed else ():
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_patience(connection)}")
 
 
 def _listen_for_lost_server(engine: Engine, hang_watch: HangWatch) -> None:
@@ -413,10 +431,6 @@ _KEEPALIVE = {
     "keepalives_count": 4,
     "tcp_user_timeout": 40_000,
 }
-
-
-def _bound_wait(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_patience(connection)}")
 
 
 def _patience(connection: Connection) -> int:

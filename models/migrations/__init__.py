@@ -11,6 +11,8 @@ from models.core.progress import Report, no_report
 from models.database import schema_version
 from models.database.connections import Database
 from models.database.schema_version import current
+from models.database.sharding import distributed_tables
+from models.migrations import distribution
 from models.projection import rebuild
 from models.projection import tables as projection_tables
 from models.records.revision import Serial
@@ -48,6 +50,9 @@ def migrate(
                 )
             _step(connection, at, target)
             reached = current(connection)
+            if reached == schema_version.HEAD and distributed_tables(connection):
+                # New tables, before anything is derived into them.
+                distribution.distribute(connection)
             is_derived = reached == at and rebuild.is_current(connection)
             if reached == schema_version.HEAD and not is_derived:
                 rebuild.rebuild(connection, report)
@@ -58,6 +63,22 @@ def migrate(
         with database.read() as connection:
             if current(connection) != schema_version.HEAD:
                 raise
+
+
+def distribute(database: Database) -> list[str]:
+    """Spread the tables of a migrated database over its servers; return the names of those that
+    were not yet. Servers that are running must be started anew. Raises `distribution.NoCitus`.
+    """
+    with database.write_schema() as connection:
+        names = distribution.distribute(connection)
+    database.sharding.is_on = True
+    return names
+
+
+def require_citus(database: Database) -> None:
+    """Raise `distribution.NoCitus` unless the database can be distributed."""
+    with database.read() as connection:
+        distribution.require_citus(connection)
 
 
 def _step(connection: Connection, at: str | None, target: str) -> None:

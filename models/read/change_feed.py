@@ -16,6 +16,7 @@ from models.access.api_keys import same_person
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault
 from models.core.types import Slug
+from models.database.sharding import is_distributed
 from models.read.filters import NO_VALUES, Filters, Many, Names
 from models.read.listings import current_serial, revision
 from models.read.references import refuse_unknown, unknown_value
@@ -25,6 +26,7 @@ from models.records.revision import (
     Revision,
     RevisionOut,
     RevisionWhole,
+    is_of_any,
     withhold_private,
 )
 from models.records.serializers import Row, table
@@ -95,6 +97,8 @@ def changes_after(
     """
     last = require_serial(connection, since, "since")
     end = min(since + WINDOW, last)
+    if is_distributed(connection):
+        end = _complete_until(connection, since, end)
     names = (*RevisionOut.model_fields, *(("body",) if body else ()))
     columns = [revision.c[name] for name in names]
     statement = (
@@ -107,6 +111,16 @@ def changes_after(
     )
     rows = [_visible(dict(row)) for row in connection.execute(statement).mappings()]
     return Batch(rows, rows[-1]["serial"] if len(rows) == limit else end, last)
+
+
+def _complete_until(connection: Connection, since: int, end: int) -> int:
+    """Return the serial up to which all revisions after `since` are seen.
+
+    On a distributed store the serial may be seen before them. Who went on from it would miss them.
+    """
+    within = revision.c.serial > since, revision.c.serial <= end
+    seen = set(connection.scalars(select(revision.c.serial).where(*within)))
+    return next((number - 1 for number in range(since + 1, end + 1) if number not in seen), end)
 
 
 def changes_before(
@@ -163,7 +177,7 @@ def require_known(
         if not slugs:
             continue
         records = [f"{name}/{slug}" for slug in slugs]
-        visible = select(revision.c.record).where(revision.c.record.in_(records), may_see)
+        visible = select(revision.c.record).where(is_of_any(records), may_see)
         known = set(connection.scalars(visible.distinct()))
         faults += [unknown_value(name, slug) for slug in slugs if f"{name}/{slug}" not in known]
     refuse_unknown(connection, faults)
@@ -186,7 +200,7 @@ def _conditions(
     if kinds := parameters.get("kind"):
         conditions.append(revision.c.kind.in_(kinds))
     if claims := parameters.get("claim"):
-        conditions.append(and_(may_see, revision.c.claim.in_(claims)))
+        conditions.append(and_(may_see, revision.c.root.in_(claims)))
     if topics := parameters.get("topic"):
         conditions.append(and_(may_see, _on_topics(topics)))
     return conditions
@@ -208,7 +222,7 @@ def _of_actors(
         return []
     within = [revision.c.serial > since, revision.c.serial <= end]
     if claims := parameters.get("claim"):
-        within.append(revision.c.claim.in_(claims))
+        within.append(revision.c.root.in_(claims))
     names = connection.scalars(select(revision.c.actor).where(*within).distinct())
     spelled = [name for name in names if any(same_person(name, other) for other in people)]
     return [and_(may_see, revision.c.actor.in_(spelled)) if spelled else false()]
@@ -234,7 +248,8 @@ def _filed_under(topics: Sequence[str], *, before: bool) -> ColumnElement[bool]:
     by_then = serial_column < revision.c.serial if before else serial_column <= revision.c.serial
     topics_of_claim = (
         select(claim_revision.c.about)
-        .where(claim_revision.c.record == "claim/" + revision.c.claim, by_then)
+        .where(claim_revision.c.record == "claim/" + revision.c.claim)
+        .where(claim_revision.c.root == revision.c.root, by_then)
         .order_by(claim_revision.c.serial.desc())
         .limit(1)
         .correlate(revision)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, literal, select
 
+from models.database.sharding import is_distributed
 from models.records.collection import OWN_LICENCE, Collection
 from models.records.record_types import IN_COLLECTIONS, RecordType
 from models.records.revision import Revision
@@ -38,16 +39,30 @@ def licences_of(connection: Connection, records: Iterable[Some]) -> list[str | N
         named = select(rows.c.collection).where(condition, rows.c.collection.is_not(None))
         collections.update(connection.scalars(named.distinct()))
         alone = select(rows.c.collection).where(condition, rows.c.collection.is_(None))
-        imported = select(revision.c.serial).where(revision.c.record == _name(kind), _is_import)
-        if _any(connection, alone.where(~imported.exists())):
+        imported = _is_imported(connection, kind)
+        if _any(connection, alone.where(~imported)):
             found.add(OWN_LICENCE)
-        if anything_imported and _any(connection, alone.where(imported.exists())):
+        if anything_imported and _any(connection, alone.where(imported)):
             found.add(None)
     stored = table(Collection)
     for slug, licence in connection.execute(select(stored.c.id, stored.c.licence)):
         if slug in collections:
             found.add(licence)
     return sorted(found, key=lambda licence: (licence is None, licence or ""))
+
+
+def _is_imported(connection: Connection, kind: RecordType) -> ColumnElement[bool]:
+    """Return the condition that a record of a type was imported."""
+    rows, name = table(kind.model), _name(kind)
+    if kind.part or kind.name == "claim":
+        same = and_(revision.c.record == name, revision.c.root == rows.c[kind.columns[0]])
+    elif is_distributed(connection):
+        # A table that is whole on every node cannot be asked of each row whether a shard has one.
+        made = select(revision.c.record).where(_is_import, revision.c.kind == kind.name)
+        return name.in_(made)
+    else:
+        same = revision.c.record == name
+    return select(revision.c.serial).where(same, _is_import).exists()
 
 
 def _any(connection: Connection, statement: Select[tuple[object]]) -> bool:
