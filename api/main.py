@@ -39,6 +39,7 @@ from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
+from api.http.settling import SettlingMiddleware
 from api.http.text_model import TextModel
 from api.http.webhooks import Deliveries
 from api.mcp import door
@@ -186,6 +187,7 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(RequestIdMiddleware),
         Middleware(AccessLogMiddleware),
         Middleware(StateHeadersMiddleware),
+        Middleware(SettlingMiddleware),
         Middleware(HeadMiddleware),
         Middleware(ServerErrorMiddleware),
         Middleware(AddressMiddleware),

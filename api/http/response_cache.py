@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import middleware
 from api.http.compression import Headers, preferred_coding
+from api.http.settling import SettledSerials
 from models.database.connections import Database
 from models.read import listings
 
@@ -56,14 +57,16 @@ class Cache:
 
     It stores each public 200 or 304 that has an ETag, and drops all of them after any commit. A
     commit of another process shows at once in a file; otherwise in the serial, which is
-    read once a second, beside the requests: while it is unknown, requests pass the cache by. The
-    least recently used response is dropped first.
+    read once a second, beside the requests: while it is unknown, requests pass the cache by; of a
+    distributed database also while it is young. The least recently used response is dropped first.
     """
 
     def __init__(self, app: ASGIApp, database: Database, room: int) -> None:
         self.app = app
         self.database = database
         self.room = room
+        # The application in front of which it stands asks them, too.
+        self.serials = SettledSerials()
         self.kept: OrderedDict[Hashable, Kept] = OrderedDict()
         self.size = 0
         # The state of the database now, None while it is unknown, and that of all that is kept.
@@ -156,13 +159,15 @@ class Cache:
     async def _commits_and_serial(self) -> Hashable:
         """Return the number of this process's commits and the serial, at most a second old.
 
-        It is None while the serial cannot be read.
+        It is None while the serial cannot be read, and while it is not settled.
         """
         if time.monotonic() - self._polled > POLL_SECONDS:
             poll = self._poll = self._poll or asyncio.create_task(self._read_serial_beside())
             done, _ = await asyncio.wait([poll], timeout=POLL_PATIENCE)
             if not done or not poll.result():
                 return None
+        if self.database.is_distributed and not self.serials.see(self._serial):
+            return None
         return self.database.commits, self._serial
 
     async def _read_serial_beside(self) -> bool:
