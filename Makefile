@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make check-clients · make client-types · make notebooks
+# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make drill-citus · make check-clients · make client-types · make notebooks
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ CLAIMS ?= 100000
 CORPUS ?=
 SCIFACT ?=
 
-.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons check-clients client-types notebooks clean
+.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons drill-citus check-clients client-types notebooks clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -23,6 +23,10 @@ test-slow: $(VENV)/dev.stamp
 # Installs the wheel by each Python from 3.11 to 3.14 that is here, serves, and asks; says which are missing.
 test-pythons: $(VENV)/dev.stamp
 	$(BIN)/pytest -m slow tests/drills/test_install.py
+
+# Holds a Citus cluster to what one PostgreSQL answers; URL is an empty database of its coordinator. PLAIN=1 tries the drill without Citus.
+drill-citus: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.drills.citus "$(URL)" $(if $(PLAIN),--plain)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
