@@ -169,6 +169,7 @@ SHOWN_HEADERS = [
     "RateLimit-Policy",
     "Retry-After",
     "X-Request-ID",
+    "X-Serial",
 ]
 
 
@@ -209,7 +210,7 @@ class Application(FastAPI):
 
 def create_app(settings: Settings) -> Application:
     """Return the application; its database must be migrated (see `claimbase serve`)."""
-    database = connect(settings.database_url, settings.read_seconds)
+    database = connect(settings.database_url, settings.read_seconds, settings.read_database_url)
     streams = Streams(database, settings.stream_limit)
     deliveries = Deliveries(database, private=settings.webhook_private)
     work = Limit(rate_limits.WORK_SECONDS_PER_MINUTE)

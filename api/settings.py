@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.core.errors import close_matches
-from models.database.connections import URL_FORMS, file_url
+from models.database.connections import HOSTS_FORM, URL_FORMS, file_url
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -65,6 +65,15 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default=file_url(DATA / "claimbase.db"),
         description=f"Where the data is: {URL_FORMS}",
+    )
+    read_database_url: str | None = Field(
+        default=None,
+        description=f"Replicas that reads go to, with commas between several hosts: {HOSTS_FORM}",
+    )
+    write_url: str | None = Field(
+        default=None,
+        description="Address of the server that takes writes, which a server on a standby names to"
+        " those who write to it.",
     )
     seed_dir: Path = Field(
         default=ROOT / "seed_data", description="Folder that an empty database is filled from."

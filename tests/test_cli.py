@@ -114,7 +114,7 @@ def test_a_setting_that_cannot_be_is_one_line(
 
 
 def test_every_setting_that_can_be_wrong_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = (str, Path)
+    texts = (str, str | None, Path)
     wrong = {
         name: field
         for name, field in Settings.model_fields.items()

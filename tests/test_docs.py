@@ -51,7 +51,7 @@ LONGEST_README = 700
 # The lists in the table of filters, and the parameters that it leaves to the text around it.
 LISTS = {"claims": "/v1/claims", "evidence": "/v1/evidence", "sources": "/v1/sources"}
 NO_FILTERS = {
-    *("limit", "cursor", "count", "sort", "fields", "include"),
+    *("limit", "cursor", "count", "sort", "fields", "include", "min_serial"),
     *("format", "style", "locale", "remarks", "highlight", "bom"),
 }
 

@@ -45,14 +45,16 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def open_database(url: str | None, read_seconds: float | None = None) -> Iterator[Database]:
-    """Open the database at a URL, or at the one of the settings.
+def open_database(
+    url: str | None, read_seconds: float | None = None, read_url: str | None = None
+) -> Iterator[Database]:
+    """Open the database at a URL, or at the one of the settings; reads may go to replicas, too.
 
     Statements that only read are cancelled after `read_seconds`. Where it cannot be used, or the
     command raises an error of the domain, print one line and exit 1.
     """
     try:
-        database = connect(url or read_settings().database_url, read_seconds)
+        database = connect(url or read_settings().database_url, read_seconds, read_url)
         try:
             yield database
         finally:

@@ -63,7 +63,7 @@ def serve(
     settings = read_settings().model_copy(update=overrides)
     listening = _listen(settings)
     settings.port = listening[0].getsockname()[1]
-    with open_database(settings.database_url) as database:
+    with open_database(settings.database_url, read_url=settings.read_database_url) as database:
         if not settings.seed_empty and not empty:
             _require_tables(database)
         _warn_of_damage(database)

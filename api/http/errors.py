@@ -22,8 +22,10 @@ from models.access.api_keys import redact_keys
 from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, NotFound, validation_faults
 from models.core.schema_names import NULL_OR_ABSENT, named, sometimes
 from models.core.vocabulary import Term, Vocabulary
+from models.database.connections import READ_ONLY, ReadOnly
 from models.database.driver_errors import (
     is_damaged,
+    is_read_only,
     is_storage_full,
     is_timeout,
     is_unavailable,
@@ -54,6 +56,7 @@ class ProblemType:
 
 # Caches may keep a 308 or a 410 for ever by default, but a merger or a retraction can be undone.
 _NOT_FOR_EVER = {"Cache-Control": "no-cache"}
+_AFTER_A_SECOND = {"Retry-After": "1"}
 _AFTER_SECONDS = {"Retry-After": "5"}
 _AFTER_A_MINUTE = {"Retry-After": "60"}
 
@@ -285,6 +288,20 @@ PROBLEM_TYPES = {
             _AFTER_SECONDS,
         ),
         ProblemType(
+            "read_only",
+            503,
+            "read only",
+            "The database here takes no writes; `detail` says where to write. Reading goes on.",
+            _AFTER_SECONDS,
+        ),
+        ProblemType(
+            "behind",
+            503,
+            "behind",
+            "No server has reached the serial that was asked for, or was seen before; try again.",
+            _AFTER_A_SECOND,
+        ),
+        ProblemType(
             "damaged",
             503,
             "damaged",
@@ -452,7 +469,18 @@ def on_domain_error(request: Request, error: ClaimbaseError) -> Response:
     errors = [of_fault(fault) for fault in error.faults]
     headers = {"Location": _moved(request, error)} if isinstance(error, Moved) else {}
     request.state.denied = getattr(error, "reason", error.code)
-    return problem(request, error.code, error.detail, errors, headers, more_errors=error.more)
+    detail = error.detail
+    if isinstance(error, ReadOnly):
+        detail = read_only_detail(request)
+    return problem(request, error.code, detail, errors, headers, more_errors=error.more)
+
+
+def read_only_detail(request: Request) -> str:
+    """Return what the client is told whose write meets a database that takes none."""
+    address = request.app.state.settings.write_url
+    if address is None:
+        return f"{READ_ONLY} Send it to the server of the primary, or try again later."
+    return f"{READ_ONLY} Send it to {address}."
 
 
 def _moved(request: Request, error: Moved) -> str:
@@ -463,7 +491,15 @@ def _moved(request: Request, error: Moved) -> str:
     path = request.scope["route"].path_format.format(
         **{**request.path_params, error.kind.name: error.new}
     )
-    return quote(path, safe="/:@") + (f"?{request.url.query}" if request.url.query else "")
+    query = _query(request)
+    return quote(path, safe="/:@") + (f"?{query}" if query else "")
+
+
+def _query(request: Request) -> str:
+    """Return the query of a request as it was sent, for the address to which it is led on."""
+    query: str = request.scope["query_string"].decode("latin-1")
+    taken = request.scope.get("state", {}).get("min_serial")
+    return query if taken is None else "&".join(filter(None, (query, f"min_serial={taken}")))
 
 
 def of_fault(fault: Fault) -> ProblemError:
@@ -553,7 +589,7 @@ def _without_slash(request: Request) -> str | None:
     routes = request.app.router.routes
     if not any(route.path_regex.match(shorter) for route in routes if hasattr(route, "path_regex")):
         return None
-    query = request.scope["query_string"].decode("latin-1")
+    query = _query(request)
     return quote(shorter, safe="/:@") + (f"?{query}" if query else "")
 
 
@@ -593,6 +629,8 @@ def on_database_error(request: Request, error: DBAPIError | PoolTimeout) -> Resp
     Any other error of the database is a bug of ours.
     """
     code, detail = database_problem(error, request.state.request_id)
+    if code == ReadOnly.code:
+        detail = read_only_detail(request)
     return problem(request, code, detail)
 
 
@@ -613,6 +651,8 @@ def database_problem(error: DBAPIError | PoolTimeout, request_id: str) -> tuple[
                 "storage_full",
                 "There is no room left to write; reading goes on. Try again later.",
             )
+        elif is_read_only(error):
+            code, detail = ReadOnly.code, READ_ONLY
         elif is_damaged(error):
             code, detail = (
                 "damaged",

@@ -19,6 +19,7 @@ from models.database.connections import Database
 from models.database.driver_errors import is_unavailable
 from models.read import listings
 from models.read.change_feed import Batch
+from models.read.marks import Behind, Mark, connection_at
 
 RETRY_MILLISECONDS = 3000
 # How often to look for changes, and after how much silence to send a heartbeat.
@@ -148,10 +149,17 @@ class Streams:
                         break
 
     def _batch(self, read: Read, since: int) -> Batch | None:
-        """Return the changes after a serial, or None if the database is unavailable."""
+        """Return the changes after a serial, or None if the database is unavailable, or is a
+        replica that has not reached that serial yet.
+        """
         try:
-            with self.database.read() as connection:
+            # From the primary, since the poller has seen there that there is something to read.
+            with connection_at(
+                self.database, self.database.read, Mark(since), newest=True
+            ) as connection:
                 return read(connection, since)
+        except Behind:
+            return None
         except (DBAPIError, PoolTimeout) as error:
             if isinstance(error, DBAPIError) and not is_unavailable(error):
                 raise

@@ -17,13 +17,13 @@ from api.http import pagination
 from api.http.body_chunks import pieces, streamed
 from api.http.errors import ParameterError, not_acceptable
 from api.http.negotiation import LINES_TYPES, negotiate, parameters_of
+from api.http.read_connection import reading_by_itself
 from api.tables import formats as table_formats
 from api.tables.columns import Table
 from api.tables.formats import TableFormat
 from models.core.errors import Fault
 from models.core.extras import require_library
 from models.core.vocabularies import SOURCE_TYPES
-from models.database.connections import Database
 from models.read import listings, references
 from models.read.filters import requested_parameters
 from models.records.identifiers import address_of
@@ -34,7 +34,7 @@ JSON = "application/json"
 BATCH = 200
 
 Item = TypeVar("Item")
-Read = Callable[[Database, listings.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
+Read = Callable[[Request, listings.Listing, Mapping[str, Any], Sequence[str]], Iterator[Row]]
 
 TABLES = table_formats.FORMATS
 FORMATS: Mapping[str, WrittenFormat] = {**formats.WRITTEN, **TABLES}
@@ -275,7 +275,7 @@ def listing_response(
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
     parameters, sort = _parameters_and_sort(connection, listing, query)
-    sources = read(request.app.state.database, listing, parameters, sort)
+    sources = read(request, listing, parameters, sort)
     return sources_response(request, chosen, sources, etag, "sources")
 
 
@@ -342,8 +342,7 @@ def _whole_response(
     if unchanged := not_modified(request, chosen, etag):
         return unchanged
     parameters, sort = _parameters_and_sort(connection, listing, query)
-    database: Database = request.app.state.database
-    content = pieces(write(read_all(database, listing, statement, parameters, sort, read)))
+    content = pieces(write(read_all(request, listing, statement, parameters, sort, read)))
     headers = file_headers(chosen, etag, name, {})
     return streamed(request, content, headers, chosen.media_types[0])
 
@@ -519,17 +518,17 @@ def not_modified(request: Request, chosen: Format, etag: str) -> Response | None
 
 
 def sources_of_list(
-    database: Database,
+    request: Request,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
     sort: Sequence[str],
 ) -> Iterator[Row]:
     """Yield the sources of a list of sources, in its order."""
-    return read_all(database, listing, listings.sources_statement(), parameters, sort, sources_out)
+    return read_all(request, listing, listings.sources_statement(), parameters, sort, sources_out)
 
 
 def cited_sources(
-    database: Database,
+    request: Request,
     listing: listings.Listing,
     parameters: Mapping[str, Any],
     sort: Sequence[str],
@@ -541,7 +540,7 @@ def cited_sources(
     seen: set[str] = set()
     statement = listings.claims_statement(("sources",))
     day = parameters.get("as_of", "9999")
-    for source in read_all(database, listing, statement, parameters, sort, _sources_of):
+    for source in read_all(request, listing, statement, parameters, sort, _sources_of):
         if source["id"] not in seen and source["published"] <= day:
             seen.add(source["id"])
             yield source
@@ -552,7 +551,7 @@ def _sources_of(_connection: Connection, documents: Sequence[Row]) -> list[Row]:
 
 
 def read_all(
-    database: Database,
+    request: Request,
     listing: listings.Listing,
     statement: Any,
     parameters: Mapping[str, Any],
@@ -563,5 +562,5 @@ def read_all(
 
     Each page is read on its own connection, so that a slow client does not keep one occupied.
     """
-    reading = partial(database.read, unlimited=True)
+    reading = partial(reading_by_itself, request.scope, request.app.state.database, unlimited=True)
     return listings.read_all(reading, listing, statement, parameters, sort, read, BATCH)

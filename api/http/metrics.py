@@ -12,6 +12,7 @@ import asyncio
 import multiprocessing
 import tempfile
 import time
+from collections import Counter as Counts
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -61,6 +62,12 @@ def _cached_bytes(app: Any) -> Values:
 def _pool_connections(app: Any) -> Values:
     in_use: Values = app.state.database.connections_in_use()
     return in_use
+
+
+def _servers(app: Any) -> Values:
+    replicas = app.state.database.replicas
+    states = Counts(each.state for each in replicas.servers) if replicas else Counts()
+    return {state: states[state] for state in ("answering", "behind", "lost")}
 
 
 def _waiting(app: Any) -> Values:
@@ -135,6 +142,13 @@ METRICS = (
         "Connections to the database that are in use, by pool.",
         ("pool",),
         _pool_connections,
+    ),
+    Declared(
+        "database_servers",
+        Gauge,
+        "Servers of one database that are read from, by what is known of them.",
+        ("state",),
+        _servers,
     ),
     Declared("database_commits_total", Counter, "Transactions that were committed."),
     Declared("queue_waiting", Gauge, "Requests that wait for their turn.", ("queue",), _waiting),

@@ -195,8 +195,8 @@ def loggable(query: str) -> str:
 class StateHeadersMiddleware:
     """Adds the headers that follow from the request's state, as its route has set it.
 
-    The state holds `headers`, and whether the response depends on a key (`keyed`) or is for one
-    client only (`private`).
+    The state holds `headers`, the `serial` that the response shows, and whether the response
+    depends on a key (`keyed`) or is for one client only (`private`).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -214,6 +214,8 @@ class StateHeadersMiddleware:
 
 def with_state(headers: Headers, state: dict[str, Any]) -> Headers:
     """Return the headers, with those of the state and the cache rules for keys added."""
+    if "serial" in state:
+        headers = [*headers, (b"x-serial", b"%d" % state["serial"])]
     if "keyed" in state:
         headers = varied(headers, b"Authorization")
     if not (state.get("keyed") or state.get("private") or "headers" in state):

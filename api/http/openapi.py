@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
-from api.http import openapi_schemas, pagination
+from api.http import openapi_schemas, pagination, serial_marks
 from api.http.errors import MEDIA_TYPE, PROBLEM_TYPES, Problem, responses
 from api.http.openapi_headers import HEADERS, headers_of
 from api.http.read_route import ParsedRoute, ReadRoute
@@ -189,8 +190,10 @@ def _make(app: FastAPI) -> dict[str, Any]:
     names = openapi_schemas.Names(components["schemas"])
     for name, schema in list(components["schemas"].items()):
         names.move(schema, name)
-    for path in document["paths"].values():
+    for address, path in document["paths"].items():
         for method, operation in path.items():
+            if method == "get" and address.startswith("/v1"):
+                operation.setdefault("parameters", []).append(deepcopy(serial_marks.DECLARED))
             _complete_operation(operation)
             _name_schemas(operation, names)
             _declare_headers(operation, method)

@@ -56,6 +56,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "The request's id: its own, or a new one. Tell it when you report a fault.",
         "schema": _TEXT,
     },
+    "X-Serial": {
+        "description": "The serial of the newest change that the answer shows, or of the write."
+        " Whoever sends it as `min_serial` next gets nothing older.",
+        "schema": {"type": "integer", "minimum": 0},
+        "example": 478,
+    },
 }
 
 
@@ -100,6 +106,8 @@ SENT: dict[str, Callable[[str, str, dict[str, Any]], bool]] = {
     "Retry-After": lambda status, *_: status in ("429", "503", "507"),
     "WWW-Authenticate": lambda status, *_: status in ("401", "403"),
     "X-Request-ID": lambda *_: True,
+    # An error that was found in the database has it, too.
+    "X-Serial": lambda status, *_: _is_done(status) or status == "304",
 }
 
 

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from starlette.routing import request_response
 
-from api.http import auth, negotiation, read_connection
+from api.http import auth, negotiation, read_connection, serial_marks
 from api.http.errors import ParameterError
 from api.http.pagination import split_cursor
 from models.core.errors import Fault
@@ -59,6 +59,7 @@ class ParsedRoute(APIRoute):
         self.role: str | None = None
         self.connection_name: str | None = None
         self.in_thread = False
+        self.takes_min_serial = takes_min_serial(self)
         for marker in self.dependant.dependencies:
             if marker.call is negotiation.json_accepted:
                 self.needs_json = True
@@ -75,6 +76,9 @@ class ParsedRoute(APIRoute):
 
     async def answer(self, request: Request) -> Response:
         """Return the response. An error of the key is raised before one of the parameters."""
+        if self.takes_min_serial:
+            serial_marks.take_min_serial(request.scope)
+            serial_marks.refuse_bad_min_serial(request)
         if self.parse_query is None:
             refuse_query(request.scope["query_string"])
         if self.needs_json:
@@ -143,6 +147,14 @@ class ReadRoute(ParsedRoute):
         """Return the response of the function, which reads on this connection."""
         response: Response = self.endpoint(**values, **{str(self.connection_name): connection})
         return response
+
+
+def takes_min_serial(route: APIRoute) -> bool:
+    """Return whether requests to a route may say what the client has seen."""
+    declared = (route.openapi_extra or {}).get("parameters", ())
+    return route.path.startswith("/v1") and (
+        "GET" in (route.methods or ()) or serial_marks.DECLARED in declared
+    )
 
 
 def takes_long(query: Any) -> bool:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import middleware
 from api.http.compression import Headers, preferred_coding
+from api.http.serial_marks import mark_of, take_min_serial
 from api.http.settling import SettledSerials
 from models.database.connections import Database
 from models.read import listings
@@ -50,6 +51,8 @@ class Kept:
     size: int
     # That of the request, which a later one does not look for.
     route: Any
+    # The serial that it shows, unless it does not depend on the database.
+    serial: int | None
 
 
 class Cache:
@@ -58,7 +61,9 @@ class Cache:
     It stores each public 200 or 304 that has an ETag, and drops all of them after any commit. A
     commit of another process shows at once in a file; otherwise in the serial, which is
     read once a second, beside the requests: while it is unknown, requests pass the cache by; of a
-    distributed database also while it is young. The least recently used response is dropped first.
+    distributed database also while it is young. Of several servers the highest serial counts, so
+    what a replica answers that is behind is not stored. The least recently used response is dropped
+    first.
     """
 
     def __init__(self, app: ASGIApp, database: Database, room: int) -> None:
@@ -87,6 +92,7 @@ class Cache:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
+        take_min_serial(scope)
         if not self._looked:
             await self._look()
         varying: list[Any] = []
@@ -112,7 +118,7 @@ class Cache:
         )
         token = self.token
         # The metrics read it.
-        cached = scope["kept"] = None if token is None else self.kept.get(key)
+        cached = scope["kept"] = self._kept_for(key, scope)
         if cached is None:
             key_size = sum(len(part) for header in varying for part in header)
             if token is not None and key_size <= MOST_VARYING:
@@ -127,9 +133,20 @@ class Cache:
         await send({"type": "http.response.body", "body": cached.body})
         middleware.log_request(scope, request_id, cached.status, began)
 
+    def _kept_for(self, key: Hashable, scope: Scope) -> Kept | None:
+        """Return the response to a request that shows nothing older than its client has seen."""
+        cached = None if self.token is None else self.kept.get(key)
+        if cached is None or cached.serial is None or cached.serial >= mark_of(scope).seen:
+            return cached
+        return None
+
     def keep(self, token: Hashable, key: Hashable, answer: Kept) -> None:
-        """Store a response unless a commit has changed the token since the request began."""
+        """Store a response unless a commit has changed the token since the request began, or a
+        replica gave it that has not reached that commit.
+        """
         if token != self.token or key in self.kept:
+            return
+        if answer.serial is not None and answer.serial < self._serial:
             return
         self.kept[key] = answer
         self.size += answer.size
@@ -161,7 +178,13 @@ class Cache:
 
         It is None while the serial cannot be read, and while it is not settled.
         """
-        if time.monotonic() - self._polled > POLL_SECONDS:
+        if self.database.replicas is not None:
+            # They are asked all the time, and one that hangs keeps nobody waiting.
+            serial = self.database.replicas.known_serial()
+            if serial is None:
+                return None
+            self._serial = serial
+        elif time.monotonic() - self._polled > POLL_SECONDS:
             poll = self._poll = self._poll or asyncio.create_task(self._read_serial_beside())
             done, _ = await asyncio.wait([poll], timeout=POLL_PATIENCE)
             if not done or not poll.result():
@@ -223,7 +246,8 @@ class _Keeping:
                     if header[0].lower() not in OF_ONE_REQUEST
                 ]
                 body, route = b"".join(self.pieces), self.scope.get("route")
-                answer = Kept(self.start["status"], headers, body, self.size, route)
+                serial = self.scope["state"].get("serial")
+                answer = Kept(self.start["status"], headers, body, self.size, route, serial)
                 self.cache.keep(self.token, self.key, answer)
         await self.send(message)
 

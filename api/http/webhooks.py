@@ -25,6 +25,7 @@ from models.access import webhooks
 from models.core.dates import format_timestamp, now, parse_timestamp
 from models.core.errors import ClaimbaseError
 from models.database.connections import Database
+from models.database.readiness import is_standby
 from models.read import change_feed
 from models.read.change_feed import WINDOW, Batch
 from models.read.listings import current_serial
@@ -138,7 +139,8 @@ class Deliveries:
         """Return whether there is any webhook, and those that may have something to send."""
         at = now()
         with self.database.read() as connection:
-            active = webhooks.active_webhooks(connection)
+            # What is delivered is noted, so it takes a database that can be written to.
+            active = [] if is_standby(connection) else webhooks.active_webhooks(connection)
             newest = current_serial(connection) if active else 0
         known = {webhook["id"] for webhook in active}
         self._passed = {key: each for key, each in self._passed.items() if key in known}

@@ -279,6 +279,7 @@ def _write(
             return _response(first.body, first.status, replayed)
         answer = work(change)
         changes.flush(change)
+        request.scope["state"]["serial"] = change.serial
         result = answer.tell(change)
         if isinstance(result, review.RecordOut):
             answer.headers["ETag"] = f'"{result.revision}"'

@@ -1,13 +1,14 @@
 """Export of everything public, as JSON Lines."""
 
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pagination
@@ -15,10 +16,9 @@ from api.http.body_chunks import ahead, pieces, streamed, to_fast_clients
 from api.http.clients import client_of
 from api.http.errors import LIST_ERRORS, Unavailable
 from api.http.negotiation import LINES_TYPES, require_accepted
-from api.http.read_connection import database
+from api.http.read_connection import database, reading_by_itself
 from api.http.read_route import ReadRoute
 from models.core.types import Slug
-from models.database.connections import Database
 from models.read import references
 from models.read.filters import Filters
 from models.transfer import export as exporting
@@ -77,7 +77,8 @@ async def export(request: Request, query: Annotated[ExportParameters, Query()]) 
     if len(exports) >= AT_ONCE:
         raise Unavailable(f"{AT_ONCE} exports are being sent already. Try again later.")
     exports.add(client)
-    content = _content(database(request), query.collection, partial(exports.discard, client))
+    reading = reading_by_itself(request.scope, database(request), unlimited=True)
+    content = _content(reading, query.collection, partial(exports.discard, client))
     # The generator reads the ETag from the same snapshot as the content. Once started, it releases
     # its connection and its slot when it ends or is closed.
     etag = (await run_in_threadpool(next, content)).decode()
@@ -108,14 +109,16 @@ def _again(first: bytes, rest: Generator[bytes]) -> Generator[bytes]:
 
 
 def _content(
-    database: Database, collection: str | None, release: Callable[[], None]
+    reading: AbstractContextManager[Connection],
+    collection: str | None,
+    release: Callable[[], None],
 ) -> Generator[bytes, None, None]:
     """Yield the ETag, then the export in pieces.
 
     Each export holds a snapshot as long as its client reads, so only a few may run at once.
     """
     try:
-        with database.read(unlimited=True) as connection:
+        with reading as connection:
             if collection is not None:
                 # An unknown one is told before anything else, also to HEAD.
                 references.resolve_references(connection, {"collection": [collection]})

@@ -291,11 +291,11 @@ def list_claim_revisions(
         listings.REVISIONS, listings.revision.c.root == claim, change_feed.NAMED_REVISIONS
     )
     if chosen is not None:
-        etag, database = pagination.list_tag(connection), request.app.state.database
+        etag = pagination.list_tag(connection)
 
         def history(base: str) -> Row:
             found = list_formats.read_all(
-                database, listing, statement, {}, listing.default, _as_read
+                request, listing, statement, {}, listing.default, _as_read
             )
             return provenance.history(found, base)
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection, tuple_
 
-from api.http import read_connection
+from api.http import read_connection, serial_marks
 from api.http.errors import LIST_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
@@ -50,7 +50,7 @@ class LookedUpEvidence(BaseModel):
     not_found: list[str]
 
 
-TAKING = taking(body={"application/json": IdsIn}, required=True)
+TAKING = taking(serial_marks.DECLARED, body={"application/json": IdsIn}, required=True)
 
 
 @router.post(

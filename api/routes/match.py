@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError, to_json
 from sqlalchemy import Connection
 
-from api.http import read_connection
+from api.http import read_connection, serial_marks
 from api.http.errors import LIST_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
@@ -120,7 +120,7 @@ class Matched(BaseModel):
         **{status: said for status, said in LIST_ERRORS.items() if status != 304},
         **responses(408, 413, 415, 422),
     },
-    openapi_extra=taking(body={"application/json": MatchIn}, required=True),
+    openapi_extra=taking(serial_marks.DECLARED, body={"application/json": MatchIn}, required=True),
 )
 async def match_claims(request: Request) -> Response:
     """Say of each sentence of a text which claims it may state, with their status as of a day.

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from api.http import read_connection
+from api.http import read_connection, serial_marks
 from api.http.errors import LIST_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
@@ -66,7 +66,7 @@ class Lookup(BaseModel):
         **{status: said for status, said in LIST_ERRORS.items() if status != 304},
         **responses(408, 413, 415, 422),
     },
-    openapi_extra=taking(body={"application/json": LookupIn}, required=True),
+    openapi_extra=taking(serial_marks.DECLARED, body={"application/json": LookupIn}, required=True),
 )
 async def lookup_sources(request: Request) -> Response:
     """Look up to 1,000 sources up by their identifiers. The answer says which it did not find, and

@@ -7,8 +7,8 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -27,13 +27,29 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool, QueuePool
 
 from models.core.errors import ClaimbaseError
+from models.database import several_hosts
 from models.database.damage import DamageRecord
+from models.database.driver_errors import is_lost, is_read_only, is_recovery_conflict
 from models.database.hung_connections import HangWatch
 from models.database.prepared_statements import TranslatedErrors, translate_error
+from models.database.replicas import Replicas, Server
+from models.database.several_hosts import (
+    DEFAULT_PORT,
+    SEVERAL,
+    Host,
+    url_of_host,
+    url_of_primary,
+)
+from models.database.several_hosts import BadDatabaseUrl as BadDatabaseUrl
 from models.database.sharding import WRITER_SETTINGS, Sharding
 from models.database.writer_queue import WriterQueue
 
+READ_ONLY = (
+    "The database takes no writes here now: it is a standby, or its new primary is not elected yet."
+    " Reading goes on."
+)
 URL_FORMS = "sqlite:///path/to/file.db or postgresql://user:password@host/name"
+HOSTS_FORM = "postgresql://user:password@host1:5432,host2:5432/name"
 POOL_SIZE = 5
 # Of a server some connections are for short reads alone, so that long ones never hold them all. A
 # statement there is cut off after these milliseconds, and begins anew among the long ones.
@@ -65,10 +81,13 @@ PAGE_BYTES = 8192
 NO_BUSY_TIMEOUT = "busy_timeout = 0"
 
 
-class BadDatabaseUrl(ClaimbaseError):
-    """The address of the database cannot be used."""
+class ReadOnly(ClaimbaseError):
+    """The database takes no writes: it is a standby."""
 
-    code = "bad_database_url"
+    code = "read_only"
+
+    def __init__(self) -> None:
+        super().__init__(READ_ONLY)
 
 
 @dataclass
@@ -101,6 +120,8 @@ class Database:
     inline: Engine | None = None
     short_reader: Engine | None = None
     read_seconds: float | None = None
+    # Of several servers, which of them is read from.
+    replicas: Replicas | None = None
     # The number of commits by this object.
     commits: int = 0
     # The connection of `inline`, the identity of its file, and how many connections were opened.
@@ -125,20 +146,78 @@ class Database:
         """Whether its tables are spread over several servers, as its first connection found."""
         return self.sharding.is_on is True
 
+    def reading_order(self, *, newest: bool = False) -> Sequence[Server | None]:
+        """Return the servers to read from, the best one first; None is the only one there is.
+
+        With `newest` that is the primary; else the nearest replica that is not behind.
+        """
+        return (None,) if self.replicas is None else self.replicas.order(newest=newest)
+
     @contextmanager
-    def read(self, *, unlimited: bool = False) -> Iterator[Connection]:
-        """Yield a connection in a read-only transaction, with no time limit if `unlimited`."""
+    def read(
+        self, server: Server | None = None, *, unlimited: bool = False
+    ) -> Iterator[Connection]:
+        """Yield a connection in a read-only transaction, with no time limit if `unlimited`.
+
+        It leads to the server, by default to the primary, or to a replica while that one does not
+        answer.
+        """
         seconds = None if unlimited else self.read_seconds
-        with self._reading(self.reader, seconds) as connection:
+        with self._connected(server, self._reader_of, seconds) as connection:
             _limit_duration(connection, seconds)
             yield connection
 
+    def _reader_of(self, server: Server | None) -> Engine:
+        return self.reader if server is None else server.reader
+
+    def _short_reader_of(self, server: Server | None) -> Engine:
+        engine = self.short_reader if server is None else server.short_reader
+        assert engine is not None
+        return engine
+
     @contextmanager
-    def read_shortly(self) -> Iterator[Connection]:
-        """Yield a connection of `short_reader`, whose statements are cancelled soon."""
-        assert self.short_reader is not None
-        with self._reading(self.short_reader, SHORT_MILLISECONDS / 1000) as connection:
+    def read_shortly(self, server: Server | None = None) -> Iterator[Connection]:
+        """Yield a connection like `read`, whose statements are cancelled soon."""
+        seconds = SHORT_MILLISECONDS / 1000
+        with self._connected(server, self._short_reader_of, seconds) as connection:
             yield connection
+
+    @contextmanager
+    def _connected(
+        self,
+        server: Server | None,
+        engine_of: Callable[[Server | None], Engine],
+        seconds: float | None,
+    ) -> Iterator[Connection]:
+        """Yield a connection to the server, or to the first that answers if none is named."""
+        servers = self.reading_order(newest=True) if server is None else (server,)
+        with ExitStack() as stack:
+            for each in servers:
+                try:
+                    connection = stack.enter_context(self._reading(engine_of(each), seconds))
+                except DBAPIError as error:
+                    if not self.is_lost(each, error) or each is servers[-1]:
+                        raise
+                else:
+                    break
+            yield connection
+
+    def is_lost(self, server: Server | None, error: DBAPIError) -> bool:
+        """Return whether an error means that another server should be asked.
+
+        One that does not answer is left alone until it does again.
+        """
+        if server is None or self.replicas is None:
+            return False
+        if is_lost(error):
+            self.replicas.note_lost(server, error)
+            return True
+        return is_recovery_conflict(error)
+
+    def note_serial(self, server: Server | None, serial: int) -> None:
+        """Remember which serial a server showed."""
+        if server is not None and self.replicas is not None:
+            self.replicas.note_serial(server, serial)
 
     @contextmanager
     def _reading(self, engine: Engine, seconds: float | None) -> Iterator[Connection]:
@@ -165,8 +244,11 @@ class Database:
 
         It does not wait for a connection of the pool.
         """
-        with self._reading(self.prober, self.read_seconds) as connection:
+        with self._connected(None, self._prober_of, self.read_seconds) as connection:
             yield connection
+
+    def _prober_of(self, server: Server | None) -> Engine:
+        return self.prober if server is None else server.prober
 
     @contextmanager
     def read_inline(self, thousand_steps: int) -> Iterator[Connection]:
@@ -293,30 +375,47 @@ class Database:
             self._answering(connection, None),
         ):
             connection.info["patience"] = max(1, round(patience * 1000))
-            yield connection
+            try:
+                yield connection
+            except DBAPIError as error:
+                if is_read_only(error):
+                    # It was the primary's when it was opened, so the next one may lead there.
+                    connection.invalidate()
+                    raise ReadOnly from error
+                raise
 
     def connections_in_use(self) -> dict[str, int]:
         """Return how many connections are in use, by the name of their pool."""
-        engines = {"reader": self.reader, "short_reader": self.short_reader, "writer": self.writer}
+        servers = self.replicas.servers[1:] if self.replicas else ()
+        engines: dict[str, list[Engine | None]] = {
+            "reader": [self.reader, *(server.reader for server in servers)],
+            "short_reader": [self.short_reader, *(server.short_reader for server in servers)],
+            "writer": [self.writer],
+        }
+        pools = {
+            name: [each.pool for each in named if each and isinstance(each.pool, QueuePool)]
+            for name, named in engines.items()
+        }
         return {
-            name: engine.pool.checkedout()
-            for name, engine in engines.items()
-            if engine is not None and isinstance(engine.pool, QueuePool)
+            name: sum(pool.checkedout() for pool in named) for name, named in pools.items() if named
         }
 
     def close(self) -> None:
         """Close what is open."""
         self._unwatch()
         self.hang_watch.close()
+        if self.replicas is not None:
+            self.replicas.close()
         for engine in (self.reader, self.writer, self.inline, self.short_reader):
             if engine is not None:
                 engine.dispose()
 
 
-def _url(address: str) -> URL:
+def _url(address: str) -> tuple[URL, list[Host]]:
+    """Return the URL of a database, and its hosts if there are several."""
     try:
-        url = make_url(address)
-    except ArgumentError:
+        url, hosts = several_hosts.parse(address)
+    except (ArgumentError, ValueError):
         raise BadDatabaseUrl(f"'{address}' is not a database URL; write {URL_FORMS}.") from None
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
@@ -328,7 +427,7 @@ def _url(address: str) -> URL:
             "SQLite in memory cannot be shared by threads; give it a file:"
             " sqlite:///path/to/file.db."
         )
-    return url
+    return url, hosts
 
 
 def file_url(path: Path) -> str:
@@ -336,17 +435,25 @@ def file_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def connect(address: str, read_seconds: float | None = None) -> Database:
+def connect(
+    address: str, read_seconds: float | None = None, read_address: str | None = None
+) -> Database:
     """Return the database at a URL without opening it.
 
     A missing folder of a SQLite file is created. Read-only statements are cancelled after
-    `read_seconds`. Raises BadDatabaseUrl.
+    `read_seconds`. Reads go to the hosts of `read_address`, which are replicas of that database.
+    Raises BadDatabaseUrl.
     """
-    url = _url(address)
+    url, hosts = _url(address)
     try:
         if url.drivername.startswith("sqlite"):
+            if read_address:
+                raise BadDatabaseUrl(
+                    "CLAIMBASE_READ_DATABASE_URL names replicas of a PostgreSQL, and"
+                    " CLAIMBASE_DATABASE_URL is a SQLite file, which has none."
+                )
             return _sqlite_database(url, read_seconds)
-        return _postgresql_database(url, read_seconds)
+        return _postgresql_database(url, hosts, read_seconds, read_address)
     except (NoSuchModuleError, ModuleNotFoundError):
         raise BadDatabaseUrl(
             "PostgreSQL needs its driver: pip install 'claimbase[postgres]'."
@@ -371,19 +478,34 @@ def _sqlite_database(url: URL, read_seconds: float | None) -> Database:
     return Database(reader, writer, prober, inline, read_seconds=read_seconds)
 
 
-def _postgresql_database(url: URL, read_seconds: float | None) -> Database:
-    writer = create_engine(url, connect_args=_KEEPALIVE, pool_size=POOL_SIZE, **JSON_TEXT)
-    prober = create_engine(url, connect_args=_KEEPALIVE, **_NO_POOL).execution_options(
-        postgresql_readonly=True
-    )
-    reader = _postgresql_reader(url, POOL_SIZE, read_seconds)
-    short_reader = _postgresql_reader(url, SHORT_POOL_SIZE, SHORT_MILLISECONDS / 1000)
+def _postgresql_database(
+    url: URL, hosts: Sequence[Host], read_seconds: float | None, read_address: str | None
+) -> Database:
+    """Return the database on a server, or on several, which are read from while they answer."""
+    replicas = _replica_urls(url, hosts, read_address)
+    if hosts:
+        url = url_of_primary(url, hosts)
+    connecting = {**_KEEPALIVE, **(_PROMPT if replicas else {})}
+    writer = create_engine(url, connect_args=connecting, pool_size=POOL_SIZE, **JSON_TEXT)
+    main = _server("primary", url, read_seconds, connecting)
     database = Database(
-        reader, writer, prober, short_reader=short_reader, read_seconds=read_seconds
+        main.reader,
+        writer,
+        main.prober,
+        short_reader=main.short_reader,
+        read_seconds=read_seconds,
     )
-    for engine in (writer, reader, short_reader):
+    servers = [main]
+    if replicas:
+        main.is_main = True
+        servers += [_server(name, each, read_seconds, connecting) for name, each in replicas]
+        database.replicas = Replicas(servers, database.hang_watch, main_first=not read_address)
+    readers = [each for server in servers for each in (server.reader, server.short_reader)]
+    for engine in readers:
         _listen_for_lost_server(engine, database.hang_watch)
-    database.sharding.listen(writer, reader, short_reader, prober)
+    _listen_for_lost_server(writer, database.hang_watch, writes=True)
+    probers = (server.prober for server in servers)
+    database.sharding.listen(writer, *readers, *probers)
     _listen_for_writers(writer, database)
     return database
 
@@ -398,22 +520,91 @@ def _listen_for_writers(writer: Engine, database: Database) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_patience(connection)}")
 
 
-def _listen_for_lost_server(engine: Engine, hang_watch: HangWatch) -> None:
-    """Replace connections that are lost; SQLAlchemy's own ping waits for ever if a server hangs."""
+def _replica_urls(
+    url: URL, hosts: Sequence[Host], read_address: str | None
+) -> list[tuple[str, URL]]:
+    """Return the name and the URL of each server that is read from beside the primary.
+
+    Without a `read_address` they are the hosts of the database itself.
+    """
+    if read_address:
+        url, hosts = _url(read_address)
+        if not url.drivername.startswith("postgresql"):
+            raise BadDatabaseUrl(
+                "CLAIMBASE_READ_DATABASE_URL names replicas of a PostgreSQL, not a SQLite file."
+            )
+        if SEVERAL in url.query:
+            raise BadDatabaseUrl(
+                f"CLAIMBASE_READ_DATABASE_URL takes no {SEVERAL}, since each of its hosts is read"
+                " from."
+            )
+        if not hosts:
+            return [(f"{url.host or 'socket'}:{url.port or DEFAULT_PORT}", url)]
+    return [(str(host), url_of_host(url, host)) for host in hosts]
+
+
+def _server(
+    name: str, url: URL, read_seconds: float | None, connecting: Mapping[str, Any]
+) -> Server:
+    """Return what reads from a server."""
+    return Server(
+        name,
+        _postgresql_reader(url, POOL_SIZE, read_seconds, connecting),
+        _postgresql_reader(url, SHORT_POOL_SIZE, SHORT_MILLISECONDS / 1000, connecting),
+        create_engine(url, connect_args=dict(connecting), **_NO_POOL).execution_options(
+            postgresql_readonly=True
+        ),
+    )
+
+
+def _listen_for_lost_server(engine: Engine, hang_watch: HangWatch, *, writes: bool = False) -> None:
+    """Replace connections that are lost; SQLAlchemy's own ping waits for ever if a server hangs.
+
+    One that writes is replaced, too, if its server is a standby by now, and refused with `ReadOnly`
+    if a new one also leads to a standby.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _note(_driver: Any, record: Any) -> None:
+        record.info["new"] = True
 
     @event.listens_for(engine, "checkout")
-    def _ping(driver: Any, _record: Any, _proxy: Any) -> None:
+    def _ping(driver: Any, record: Any, _proxy: Any) -> None:
+        is_new = record.info.pop("new", False)
         try:
             with hang_watch.limited(driver, PING_SECONDS) as watched:
-                engine.dialect.do_ping(driver)
+                if writes:
+                    _refuse_standby(driver, is_new=is_new)
+                else:
+                    engine.dialect.do_ping(driver)
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError("the connection to the server is lost") from error
         if watched.broken_off:
             raise InvalidatePoolError("the server answered too late")
 
 
-def _postgresql_reader(url: URL, pool_size: int, seconds: float | None) -> Engine:
-    connect_args: dict[str, Any] = dict(_KEEPALIVE)
+def _refuse_standby(driver: Any, *, is_new: bool) -> None:
+    """Raise ReadOnly if a connection leads to a standby, InvalidatePoolError if it is not new."""
+    if _is_standby(driver):
+        if is_new:
+            raise ReadOnly
+        raise InvalidatePoolError("the server is a standby by now")
+
+
+def _is_standby(driver: Any) -> bool:
+    """Return whether a connection of the driver leads to a standby, and leave it as it was."""
+    before, driver.autocommit = driver.autocommit, True
+    try:
+        return bool(driver.execute("SELECT pg_is_in_recovery()").fetchone()[0])
+    finally:
+        if not driver.closed:
+            driver.autocommit = before
+
+
+def _postgresql_reader(
+    url: URL, pool_size: int, seconds: float | None, connecting: Mapping[str, Any]
+) -> Engine:
+    connect_args: dict[str, Any] = dict(connecting)
     if seconds is not None:
         connect_args["options"] = f"-c statement_timeout={round(seconds * 1000)}"
     # One snapshot per request, as in SQLite: an answer of several statements shows one state,
@@ -423,6 +614,8 @@ def _postgresql_reader(url: URL, pool_size: int, seconds: float | None) -> Engin
     ).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+# Where other servers can be asked, none is waited for long.
+_PROMPT = {"connect_timeout": 2, "tcp_user_timeout": 5_000}
 # A connection to a server that does not answer is closed, while connecting and later.
 _KEEPALIVE = {
     "connect_timeout": 5,

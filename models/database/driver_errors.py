@@ -1,5 +1,6 @@
 """Classifies the errors of both databases."""
 
+import re
 import sqlite3
 
 from sqlalchemy import Connection
@@ -7,6 +8,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 UNDEFINED_TABLE = "42P01"
 CANCELLED = "57014"
+READ_ONLY = "25006"
+# What a host of several answers that the driver may write to none of.
+NO_PRIMARY = "session is read-only"
+# Broken connections, those that a server ends or refuses, and too many of them.
+LOST = re.compile("08...|57P..|53300")
+RECOVERY_CONFLICT = "40001"
 DISK_FULL = "53100"
 # A page with a bad checksum or header, and an index that disagrees with its table.
 CORRUPTED = ("XX001", "XX002")
@@ -32,6 +39,25 @@ def is_timeout(error: DBAPIError) -> bool:
     """Return whether an error means that a statement exceeded its time limit."""
     states = getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorcode", None)
     return states[0] == CANCELLED or states[1] == sqlite3.SQLITE_INTERRUPT
+
+
+def is_read_only(error: DBAPIError) -> bool:
+    """Return whether an error means that the database takes no writes, since it is a standby."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state == READ_ONLY or (state is None and NO_PRIMARY in str(error.orig))
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Return whether an error means that a server does not answer any more, or not yet."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return isinstance(error, OperationalError | InterfaceError)
+    return error.connection_invalidated or LOST.fullmatch(state) is not None
+
+
+def is_recovery_conflict(error: DBAPIError) -> bool:
+    """Return whether a standby ended a statement, since a change that it replays must not wait."""
+    return getattr(error.orig, "sqlstate", None) == RECOVERY_CONFLICT
 
 
 def needs_waiting(error: DBAPIError) -> bool:

@@ -23,6 +23,13 @@ def replica_lag(connection: Connection) -> float | None:
     return None if lag is None else float(lag)
 
 
+def is_standby(connection: Connection) -> bool:
+    """Return whether a connection leads to a replica, which takes no writes."""
+    if connection.dialect.name == "sqlite":
+        return False
+    return bool(connection.scalar(text("SELECT pg_is_in_recovery()")))
+
+
 def free_bytes(database: Database) -> int | None:
     """Return how much room there is for the file, or None if it is on a server of its own."""
     url = database.writer.url

@@ -102,7 +102,8 @@ def test_each_place_is_given_back(own: TestClient, seeded: Store) -> None:
         assert own.head("/v1/export").status_code == 200
         assert exports == set()
     exports.add("somebody")
-    content = export._content(seeded.database, None, partial(exports.discard, "somebody"))
+    reading = seeded.database.read(unlimited=True)
+    content = export._content(reading, None, partial(exports.discard, "somebody"))
     next(content)
     content.close()
     assert exports == set()

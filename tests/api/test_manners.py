@@ -264,6 +264,7 @@ def test_a_page_of_any_origin_may_read_answers_and_errors(path: str, client: Tes
         "Citation-Style",
         "Retry-After",
         "X-Request-ID",
+        "X-Serial",
     }
     assert shown == set(headers["access-control-expose-headers"].split(", "))
     assert "access-control-allow-credentials" not in headers

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from models.database import hung_connections
+from models.database import connections, hung_connections
 from models.database.hung_connections import HangWatch
 from tests.databases import Store
 
@@ -38,15 +38,15 @@ def test_a_connection_whose_ping_was_answered_too_late_is_replaced(
     database = empty.database
     with database.write() as connection:
         first = connection.connection.driver_connection
-    ping = type(database.writer.dialect).do_ping
+    ping = connections._is_standby
 
-    def answered_too_late(dialect: Any, driver: Any) -> bool:
-        answer = ping(dialect, driver)
+    def answered_too_late(driver: Any) -> bool:
+        answer = ping(driver)
         if driver is first:
             database.hang_watch.check(float("inf"))
         return answer
 
-    monkeypatch.setattr(type(database.writer.dialect), "do_ping", answered_too_late)
+    monkeypatch.setattr(connections, "_is_standby", answered_too_late)
     with database.write() as connection:
         assert connection.connection.driver_connection is not first
         assert connection.scalar(text("SELECT 1")) == 1

@@ -134,6 +134,10 @@ class CitationQuery(TypedDict):
     """
     With `true` a bibliography also says which identifiers nobody has verified, and that a work was corrected or is under concern. A retraction is always said.
     """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
+    """
 
 
 ClaimKind: TypeAlias = Literal[
@@ -568,6 +572,8 @@ ProblemCode: TypeAlias = Literal[
     "not_acceptable",
     "storage_full",
     "unavailable",
+    "read_only",
+    "behind",
     "damaged",
     "too_slow",
     "internal_error",
@@ -1002,6 +1008,10 @@ class ChangesQuery(TypedDict):
     """
     Changes per page.
     """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
+    """
 
 
 class CitedSource(TypedDict):
@@ -1177,6 +1187,10 @@ class ClaimFilters(TypedDict):
     """
     Evidence time: with what had been published by this day; YYYY, YYYY-MM or YYYY-MM-DD, counted from its end.
     """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
+    """
 
 
 class ClaimQuery(TypedDict):
@@ -1191,6 +1205,10 @@ class ClaimQuery(TypedDict):
     include: NotRequired[ClaimPartOrSubmitted | list[ClaimPartOrSubmitted]]
     """
     Add these parts to the chosen fields; without `fields` all of them are there. `submitted` adds what waits for review (at most 200, the oldest first; `submitted_more` says whether there is more, which `/v1/reviews` lists): needs a key.
+    """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
     """
 
 
@@ -1427,6 +1445,10 @@ class EvidenceFilters(TypedDict):
     """
     On claims that are filed under this topic (slug).
     """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
+    """
 
 
 class EvidenceQuery(EvidenceFilters):
@@ -1505,6 +1527,10 @@ class ExplanationQuery(TypedDict):
     design: NotRequired[StudyDesign | list[StudyDesign]]
     """
     From lines of these study designs alone.
+    """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
     """
 
 
@@ -2070,6 +2096,10 @@ class SourcesQuery(TypedDict):
     sort: NotRequired[SourceSort | list[SourceSort]]
     """
     Such as `-published`; the id decides what is equal.
+    """
+    min_serial: NotRequired[int]
+    """
+    The least serial that the answer may show: the highest `X-Serial` that was seen before, so that an answer by another server shows nothing older. 503 `behind` if none has reached it.
     """
 
 
