@@ -49,6 +49,7 @@ lock:
 	uv pip compile pyproject.toml --all-extras --group build -c requirements/match.txt $(LOCK) -o requirements/all.txt
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements/all.txt $(LOCK) -o requirements/dev.txt
 	uv pip compile tests/clients/requirements.in $(LOCK) -o tests/clients/requirements.txt
+	uv pip compile tests/drills/requirements.in $(LOCK) -o tests/drills/requirements.txt
 	cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -73,11 +74,11 @@ examples: $(VENV)/dev.stamp
 styles: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.citations.style_survey
 
-# Programs of Debian that tests need, each with its packages: they read what is written, and show the pages. They are
+# Programs of Debian that tests need, each with its packages: they read what is written, show the pages, and choose a primary. They are
 # installed where that is allowed; the tests of one that is missing are left out.
-PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium wrk:wrk
+PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium wrk:wrk etcd:etcd-server haproxy:haproxy
 test-programs:
-	@missing() { for each in $(PROGRAMS); do which $${each%%:*} > /dev/null || echo $$each; done; }; \
+	@missing() { for each in $(PROGRAMS); do PATH=$$PATH:/usr/sbin which $${each%%:*} > /dev/null || echo $$each; done; }; \
 	packages=$$(missing | cut -d: -f2 | tr ',' ' '); \
 	test -z "$$packages" || timeout 900 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends '"$$packages" \
 	    < /dev/null > /dev/null 2>&1 || true; \

@@ -21,10 +21,13 @@ from api.cli.app import app as commands
 from api.http import server
 from api.main import ROUTERS
 from api.settings import ROOT, Settings
+from models.database import several_hosts
 from models.database.connections import connect
+from tests.drills.test_patroni import DCS, HAPROXY
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+CLUSTER = yaml.safe_load((ROOT / "compose.patroni.yaml").read_text(encoding="utf-8"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -231,3 +234,22 @@ def test_every_package_and_every_data_file_is_installed() -> None:
         for path in (ROOT / room).glob(each)
     }
     assert [path for path in shipped if path.suffix != ".py" and ROOT / path not in data] == []
+
+
+def test_the_cluster_that_is_offered_is_the_one_that_is_drilled() -> None:
+    contents = {
+        name: each["content"].replace("$$", "$") for name, each in CLUSTER["configs"].items()
+    }
+    offered = yaml.safe_load(contents["patroni"])["bootstrap"]["dcs"]
+    drilled = {**DCS, "postgresql": {"use_pg_rewind": True}}
+    assert offered == drilled
+    for line in HAPROXY.splitlines():
+        # What is long, or counted, may differ; by which the primary is found may not.
+        if any(word in line for word in ("httpchk", "http-check", "default-server")):
+            assert line in contents["haproxy"]
+    urls = CLUSTER["services"]["claimbase1"]["environment"]
+    hosts = several_hosts.parse(urls["CLAIMBASE_READ_DATABASE_URL"])[1]
+    nodes = [name for name in CLUSTER["services"] if name.startswith("patroni")]
+    assert [host.name for host in hosts] == nodes
+    known = {f"CLAIMBASE_{name.upper()}" for name in Settings.model_fields}
+    assert urls.keys() <= known
