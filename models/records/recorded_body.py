@@ -1,7 +1,19 @@
 """The bodies of old revisions, brought to the fields that their class has today."""
 
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
+from models.records.source import AuthorIn, IdentifierIn
+
+# The parts of a record that are rows of their own, which have all fields of today, too.
+PARTS: dict[tuple[str, str], type[BaseModel]] = {
+    ("source", "authors"): AuthorIn,
+    ("source", "identifiers"): IdentifierIn,
+}
 
 
 def with_current_fields(kind: str, body: Row) -> Row:
@@ -11,8 +23,19 @@ def with_current_fields(kind: str, body: Row) -> Row:
     """
     current: Row = {"claim": body["claim"]} if "claim" in body else {}
     for name, field in RECORD_TYPES[kind].fields.model_fields.items():
-        if name in body:
-            current[name] = body[name]
+        if name not in body:
+            current[name] = _default(field)
+        elif part := PARTS.get((kind, name)):
+            current[name] = [_with_fields_of(part, each) for each in body[name]]
         else:
-            current[name] = field.get_default(call_default_factory=True)
+            current[name] = body[name]
     return current
+
+
+def _with_fields_of(part: type[BaseModel], value: Row) -> Row:
+    fields = part.model_fields.items()
+    return value | {name: _default(field) for name, field in fields if name not in value}
+
+
+def _default(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True)

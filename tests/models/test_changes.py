@@ -413,6 +413,17 @@ def test_check_reports_every_disagreement(seeded: Store, spoil: Any, told: str) 
     assert any(told in line for line in disagreements(seeded)), disagreements(seeded)
 
 
+def test_a_revision_from_before_authors_had_an_orcid_agrees_with_its_record(seeded: Store) -> None:
+    revision = table(Revision)
+    mine = revision.c.record == "source/doepp-2010"
+    with seeded.database.write() as connection:
+        body = connection.execute(select(revision.c.body).where(mine)).scalar_one()
+        for author in body["authors"]:
+            assert author.pop("orcid") is None
+        connection.execute(update(revision).where(mine).values(body=body))
+    assert disagreements(seeded) == []
+
+
 def test_rebuild_repairs_the_read_model(seeded: Store) -> None:
     before = whole(seeded, "ccsvi-causes-ms")
     with seeded.database.write() as connection:
