@@ -1,4 +1,4 @@
-# make run · make test · make check · make test-slow · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make drill-citus · make check-clients · make client-types · make notebooks
+# make run · make test · make check · make test-slow · make drills · make bench · make bench-match · make lock · make examples · make styles · make test-programs · make test-pythons · make drill-citus · make check-clients · make client-types · make notebooks
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,8 +7,10 @@ PORT ?= 8000
 CLAIMS ?= 100000
 CORPUS ?=
 SCIFACT ?=
+DRILL ?=
+ROUNDS ?=
 
-.PHONY: run test test-slow bench bench-match check lock examples styles test-programs test-pythons drill-citus check-clients client-types notebooks clean
+.PHONY: run test test-slow drills bench bench-match check lock examples styles test-programs test-pythons drill-citus check-clients client-types notebooks clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/claimbase serve --host $(HOST) --port $(PORT)
@@ -19,6 +21,11 @@ test: $(VENV)/dev.stamp test-programs
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/pytest -m slow
+
+# Kills, fills, cuts off and crowds it, for an hour, and writes what came of it to docs/reliability.md. DRILL=name takes one
+# drill (DRILL=? tells their names), ROUNDS=10 fewer rounds.
+drills: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.drills $(if $(DRILL),--drill '$(DRILL)') $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # Installs the wheel by each Python from 3.11 to 3.14 that is here, serves, and asks; says which are missing.
 test-pythons: $(VENV)/dev.stamp

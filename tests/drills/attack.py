@@ -68,21 +68,37 @@ def read_response(connection: socket.socket, buffer: bytearray, *, head: bool = 
 
 
 def repeat(
-    target: Target, number: int, make: Callable[[], bytes], *, head: bool = False
+    target: Target,
+    number: int,
+    make: Callable[[], bytes],
+    *,
+    head: bool = False,
+    patient: bool = False,
 ) -> dict[int, int]:
-    """Send requests on so many connections at once until the target stops; count the statuses."""
+    """Send requests on so many connections at once until the target stops; count the statuses.
+
+    They are of one address, or each patiently of its own: it comes again a second after a 503,
+    and 0 counts how often it got no answer.
+    """
     statuses: dict[int, int] = {}
 
-    def run() -> None:
+    def run(n: int) -> None:
+        source = f"127.0.3.{n + 1}" if patient else ATTACKER
         while not target.stop.is_set():
-            with suppress(OSError), target.connect(ATTACKER) as connection:
-                buffer = bytearray()
-                while not target.stop.is_set():
-                    connection.sendall(make())
-                    status = read_response(connection, buffer, head=head)
-                    statuses[status] = statuses.get(status, 0) + 1
+            try:
+                with target.connect(source) as connection:
+                    buffer = bytearray()
+                    while not target.stop.is_set():
+                        connection.sendall(make())
+                        status = read_response(connection, buffer, head=head)
+                        statuses[status] = statuses.get(status, 0) + 1
+                        if patient and status == 503:
+                            target.stop.wait(1)
+            except OSError:
+                if patient:  # An attacker is cut off as a rule.
+                    statuses[0] = statuses.get(0, 0) + 1
 
-    threads = [threading.Thread(target=run) for _ in range(number)]
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -91,13 +107,15 @@ def repeat(
 
 
 @contextmanager
-def attacking(target: Target, name: str) -> Iterator[list[Any]]:
-    """Run an attack in a process as long as the context lasts; its result follows in the list."""
+def attacking(target: Target, name: str, number: int | None = None) -> Iterator[list[Any]]:
+    """Run an attack, or a crowd of so many, in a process as long as the context lasts; its result
+    follows in the list.
+    """
     results: list[Any] = []
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     target.stop.clear()
-    process = context.Process(target=_attack, args=(name, target, sender))
+    process = context.Process(target=_attack, args=(name, number, target, sender))
     process.start()
     assert receiver.recv() == "ready"
     try:
@@ -111,9 +129,10 @@ def attacking(target: Target, name: str) -> Iterator[list[Any]]:
         sender.close()
 
 
-def _attack(name: str, target: Target, sender: Any) -> None:
+def _attack(name: str, number: int | None, target: Target, sender: Any) -> None:
+    run = ATTACKS[name] if number is None else CROWDS[name](number)
     sender.send("ready")
-    sender.send(ATTACKS[name](target))
+    sender.send(run(target))
 
 
 def a_slug() -> str:
@@ -189,6 +208,97 @@ def large_head(start: bytes, piece: bytes) -> Callable[[Target], int]:
     return run
 
 
+# How slow clients begin: in silence, with headers or a body that have no end, with an answer that
+# they hardly take.
+BEGINNINGS = (
+    b"",
+    b"GET / HTTP/1.1\r\nHost: a\r\nX-A: ",
+    b"POST /v1/sources:parse HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-bibtex\r\n"
+    b"Content-Length: 100000\r\n\r\n",
+    request("GET /v1/claims?limit=200&include=evidence,sources"),
+)
+# How long a slow client waits that was cut off, until it comes again.
+PAUSE_SECONDS = 2.0
+
+
+@dataclass
+class SlowClient:
+    """A client that sends or takes a few bytes a second."""
+
+    beginning: bytes
+    address: str
+    connection: socket.socket | None = None
+    received: bytes = b""
+    rests_until: float = 0.0
+
+    def go_on(self, target: Target) -> int | None:
+        """Connect, or send and take a little; return the status with which it was cut off, 0 if it
+        got none, or None if it was not.
+        """
+        if self.connection is None:
+            if time.monotonic() > self.rests_until:
+                with suppress(OSError):
+                    self._begin(target)
+            return None
+        with suppress(BlockingIOError):
+            try:
+                if self.beginning and not self.beginning.startswith(b"GET /v1"):
+                    self.connection.send(b"a")
+                if piece := self.connection.recv(100):
+                    self.received = (self.received + piece)[:100]
+                    return None
+            except BlockingIOError:
+                raise
+            except OSError:
+                pass  # It was cut off, as by an empty piece.
+            return self._end()
+        return None
+
+    def _begin(self, target: Target) -> None:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.bind((self.address, 0))
+        connection.connect(("127.0.0.1", target.port))
+        connection.sendall(self.beginning)
+        connection.setblocking(False)
+        self.connection, self.received = connection, b""
+
+    def _end(self) -> int:
+        assert self.connection is not None
+        self.connection.close()
+        self.connection = None
+        self.rests_until = time.monotonic() + PAUSE_SECONDS
+        words = self.received.split()
+        return int(words[1]) if len(words) > 1 else 0
+
+
+def crawling(number: int, addresses: int) -> Callable[[Target], tuple[Any, int]]:
+    """Return an attack by so many slow clients of so many addresses.
+
+    It counts the statuses with which they were cut off, and how many were connected at once.
+    """
+
+    def run(target: Target) -> tuple[dict[int, int], int]:
+        statuses: dict[int, int] = {}
+        most = 0
+        clients = [
+            SlowClient(BEGINNINGS[n % len(BEGINNINGS)], f"127.0.2.{1 + n % addresses}")
+            for n in range(number)
+        ]
+        while not target.stop.wait(0.2):
+            for client in clients:
+                status = client.go_on(target)
+                if status is not None:
+                    statuses[status] = statuses.get(status, 0) + 1
+            most = max(most, sum(client.connection is not None for client in clients))
+        for client in clients:
+            if client.connection is not None:
+                client.connection.close()
+        return statuses, most
+
+    return run
+
+
 def a_word() -> str:
     return random.choice(("vein", "blood", "cause", "ms", "study", "patients")) + "+or+the"
 
@@ -196,6 +306,24 @@ def a_word() -> str:
 def facet_of(topic: str) -> str:
     return f"GET /v1/claims/facets?as_of={random.randrange(1990, 2026)}&q={topic}"
 
+
+def a_long_read() -> bytes:
+    """Return one of many requests that the database takes long for, and no cache has."""
+    day = f"{random.randrange(1990, 2026)}-{random.randrange(1, 13):02}"
+    paths = (
+        f"/v1/claims/facets?by=status,kind&as_of={day}",
+        f"/v1/claims?include=evidence&limit=50&as_of={day}",
+        f"/v1/evidence?sort=-published&limit=100&level={random.randrange(1, 6)}&as_of={day}",
+    )
+    return request(f"GET {random.choice(paths)}")
+
+
+# Clients in crowds, by their number; they are no attack, or one that nothing is but slow.
+CROWDS: dict[str, Callable[[int], Callable[[Target], Any]]] = {
+    "slow, one address": lambda number: crawling(number, 1),
+    "slow, four addresses": lambda number: crawling(number, 4),
+    "readers": lambda number: lambda target: repeat(target, number, a_long_read, patient=True),
+}
 
 ATTACKS: dict[str, Callable[[Target], Any]] = {
     "V1-motif": lambda target: repeat(

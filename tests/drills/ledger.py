@@ -29,6 +29,8 @@ class Ledger:
     promised: dict[int, dict[str, Any]] = field(default_factory=dict)
     # Of each follower, what the feed told them.
     seen: list[dict[str, Any]] = field(default_factory=list)
+    # Fields of evidence that the program, an earlier one, does not have yet.
+    lacking: set[str] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,6 +54,7 @@ class Ledger:
         rows = revisions(database, 0)
         assert [row["serial"] for row in rows] == list(range(1, len(rows) + 1))
         for serial, promise in self.promised.items():
+            assert serial <= len(rows), "a promise was not kept: it is gone"
             row = rows[serial - 1]
             name = f"{promise['kind']}/{promise['id']}"
             told = name, promise["action"], promise["actor"], promise["record"]
@@ -99,10 +102,11 @@ def read(client: Client, path: str) -> Answer:
 
 def propose(client: Client, ledger: Ledger, key: str) -> Answer:
     """Propose a claim, a source and a line of evidence on them, all in one request."""
+    line = a_record("evidence", key, claim=key, source=key)
     records = [
         {"record": "claim", **a_record("claim", key)},
         {"record": "source", **a_record("source", key)},
-        {"record": "evidence", **a_record("evidence", key, claim=key, source=key)},
+        {"record": "evidence", **{name: line[name] for name in line.keys() - ledger.lacking}},
     ]
     ledger.asked.setdefault(key, (client.plain or "", records))
     answer = sent(
@@ -138,10 +142,16 @@ def write(
     for number in itertools.count():
         if until.is_set():
             return
-        key = f"{name}-{number}"
-        propose(proposer, ledger, key)
-        edit(curator, ledger, EDITED[number % 2], f"Edit {key}.")
-        accept(curator, ledger, key)
+        write_once(proposer, curator, ledger, f"{name}-{number}", number)
+
+
+def write_once(
+    proposer: Client, curator: Client, ledger: Ledger, key: str, number: int = 0
+) -> None:
+    """Propose as one person, edit and accept as another."""
+    propose(proposer, ledger, key)
+    edit(curator, ledger, EDITED[number % 2], f"Edit {key}.")
+    accept(curator, ledger, key)
 
 
 def follow(server: Server, ledger: Ledger, until: threading.Event) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,14 +64,23 @@ class Server:
 
 
 @contextmanager
-def serving(url: str, folder: Path, *options: str) -> Iterator[Server]:
-    """Run `claimbase serve` on a database, with these options, and kill it at the end."""
+def serving(
+    url: str,
+    folder: Path,
+    *options: str,
+    program: Path = ROOT,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run `claimbase serve` on a database, with these options and environment variables, and kill
+    it at the end; `program` is the folder of another version.
+    """
     log = folder / f"serve-{time.monotonic_ns()}.log"
-    environment = {**os.environ, **{f"CLAIMBASE_{name}": value for name, value in SETTINGS.items()}}
+    settings = {f"CLAIMBASE_{name}": value for name, value in SETTINGS.items()}
+    environment = {**os.environ, **settings, **(variables or {})}
     command = [sys.executable, "-c", PROGRAM, "serve", "--database-url", url, *options]
     with log.open("wb") as written:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=written
+            command, cwd=program, env=environment, stdout=subprocess.DEVNULL, stderr=written
         )
     server = Server(0, process, log)
     try:

@@ -5,6 +5,7 @@ told so.
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import pytest
 from models.read import listings
 from models.records import revision
 from tests.databases import Store
+from tests.drills.figures import Figures, progress
 from tests.drills.serving import (
     Answer,
     Client,
@@ -51,27 +53,22 @@ def patient(client: Client, path: str, note: str, tag: str, told: list[int]) -> 
         time.sleep(0.05)
 
 
-FULL = (pytest.param(32, 200, n, marks=pytest.mark.slow, id=f"full-{n}") for n in (1, 2))
-
-
-@pytest.mark.parametrize(
-    ("clients", "edits", "processes"), [pytest.param(6, 8, 2, id="small"), *FULL]
-)
-def test_of_many_edits_at_once_none_is_lost(
-    seeded: Store, tmp_path: Path, clients: int, edits: int, processes: int
-) -> None:
+def edit_at_once(
+    store: Store, folder: Path, clients: int, edits: int, processes: int = 2
+) -> Figures:
+    """Let so many clients edit the same claims at once, by way of so many servers."""
     told: list[int] = []
     done: list[Edit] = []
     longest = [0.0] * clients
     with ExitStack() as stack:
-        servers = [stack.enter_context(serving(seeded.url, tmp_path)) for _ in range(processes)]
+        servers = [stack.enter_context(serving(store.url, folder)) for _ in range(processes)]
         server = servers[0]
-        plain = people(seeded.database, clients)
+        plain = people(store.database, clients)
         claims = [
             row["id"]
             for row in server.client().ask("GET", f"/v1/claims?limit={CLAIMS}").body["data"]
         ]
-        with seeded.database.read() as connection:
+        with store.database.read() as connection:
             first = listings.current_serial(connection)
 
         def work(n: int) -> None:
@@ -89,14 +86,12 @@ def test_of_many_edits_at_once_none_is_lost(
                     assert answer.status == 412, answer.body
                 if number % 10 == 0:
                     assert client.ask("PATCH", path, {"note": "Whatever it says."}).status == 428
+                if n == 0:
+                    progress(number + 1, edits)
 
-        begun = time.monotonic()
         together(work, clients)
-        seconds = time.monotonic() - begun
         changes = feed(server.client(), first)
-    outcome = f"{dict(Counter(told))} in {seconds:.1f} s, the longest wait {max(longest):.2f} s"
-    tell(f"{clients} clients x {edits} edits, {processes} processes: {outcome}")
-    made = revisions(seeded.database, first)
+    made = revisions(store.database, first)
     assert len(done) == told.count(200) >= edits, "hardly anybody got through"
     assert told.count(200) + told.count(412) == clients * edits
     # One revision a success, each with what its writer wrote, and nobody else's.
@@ -111,32 +106,65 @@ def test_of_many_edits_at_once_none_is_lost(
         chains[edit.claim].append(edit)
     for chain in chains.values():
         assert [edit.before for edit in chain[1:]] == [edit.after for edit in chain[:-1]]
-    must_agree(seeded.database)
+    must_agree(store.database)
+    figures = Figures(rounds=clients * edits, kept=len(done), answers=Counter(told))
+    figures.longest(seconds_of_the_longest_wait=max(longest))
+    return figures
+
+
+FULL = (pytest.param(32, 200, n, marks=pytest.mark.slow, id=f"full-{n}") for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("clients", "edits", "processes"), [pytest.param(6, 8, 2, id="small"), *FULL]
+)
+def test_of_many_edits_at_once_none_is_lost(
+    seeded: Store, tmp_path: Path, clients: int, edits: int, processes: int
+) -> None:
+    tell(str(edit_at_once(seeded, tmp_path, clients, edits, processes)))
+
+
+def send_again(store: Store, folder: Path, rounds: int, posts: int = 50) -> Figures:
+    """Send so many requests, each so many times at once: each is carried out once."""
+    figures = Figures(rounds=rounds)
+    with serving(store.url, folder) as server:
+        (plain,) = people(store.database, 1)
+        with store.database.read() as connection:
+            first = listings.current_serial(connection)
+        clients = [server.client(plain) for _ in range(posts)]
+        for number in range(rounds):
+            slug = f"sent-again-{number}"
+            body = {"id": slug, "statement": f"It is sent again, as {number}.", "kind": "mechanism"}
+            answers: list[Answer] = []
+            post_at_once(clients, body, slug, answers)
+            assert [answer.status for answer in answers] == [201] * posts
+            assert all(answer == answers[0] for answer in answers)
+            figures.answers[201] += posts
+            progress(number + 1, rounds)
+    assert [(row["serial"], row["record"]) for row in revisions(store.database, first)] == [
+        (first + 1 + number, f"claim/sent-again-{number}") for number in range(rounds)
+    ]
+    must_agree(store.database)
+    figures.kept = rounds
+    return figures
+
+
+def post_at_once(
+    clients: Sequence[Client], body: dict[str, str], key: str, answers: list[Answer]
+) -> None:
+    """Have each of these clients send the same request under the same key."""
+
+    def work(n: int) -> None:
+        answers.append(clients[n].ask("POST", "/v1/claims", body, Idempotency_Key=key))
+
+    together(work, len(clients))
 
 
 @pytest.mark.parametrize("posts", [20, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_request_that_is_sent_many_times_at_once_is_carried_out_once(
     seeded: Store, tmp_path: Path, posts: int
 ) -> None:
-    with serving(seeded.url, tmp_path) as server:
-        (plain,) = people(seeded.database, 1)
-        with seeded.database.read() as connection:
-            first = listings.current_serial(connection)
-        body = {"id": "sent-again", "statement": "It is sent again and again.", "kind": "mechanism"}
-        answers: list[Answer] = []
-
-        def work(_n: int) -> None:
-            answers.append(
-                server.client(plain).ask("POST", "/v1/claims", body, Idempotency_Key="the-same")
-            )
-
-        together(work, posts)
-    assert [answer.status for answer in answers] == [201] * posts
-    assert all(answer == answers[0] for answer in answers)
-    assert [(row["serial"], row["record"]) for row in revisions(seeded.database, first)] == [
-        (first + 1, "claim/sent-again")
-    ]
-    must_agree(seeded.database)
+    tell(str(send_again(seeded, tmp_path, 1 if posts == 20 else 3, posts)))
 
 
 def test_writers_who_wait_do_not_keep_readers_waiting(seeded: Store, tmp_path: Path) -> None:

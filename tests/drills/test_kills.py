@@ -5,11 +5,12 @@ feed has no gap.
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,15 @@ from api.settings import ROOT
 from models import migrations
 from models.database.connections import Database, connect
 from models.transfer.seed import seed
-from tests.databases import Store
+from tests.databases import Store, Templates
+from tests.drills.figures import Figures, fresh_store, progress
 from tests.drills.ledger import NOBODY_ANSWERS, Ledger, follow, propose, write
 from tests.drills.serving import Server, people, serving, tell
 
 WRITERS = 4
 ROUNDS = {"sqlite": 50, "postgresql": 20}
+# To prove that all of a store agrees takes longer the more was written to it.
+ROUNDS_OF_ONE_STORE = 50
 
 
 def crowd(
@@ -79,17 +83,29 @@ def ask_again(server: Server, ledger: Ledger) -> int:
     return len(unanswered)
 
 
-@pytest.mark.parametrize(
-    "full", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["small", "full"]
-)
-def test_a_server_that_is_killed_keeps_its_promises(
-    seeded: Store, kind: str, tmp_path: Path, *, full: bool
-) -> None:
-    ledger, again, plain = Ledger(), 0, persons(seeded.database)
+def kill_servers(templates: Templates, kind: str, folder: Path, rounds: int) -> Figures:
+    """Kill a server so many times, and hold the database to what was promised after each."""
+    figures = Figures(rounds=rounds)
     when = random.Random(7)
-    rounds = ROUNDS[kind] if full else 1
-    for number in range(rounds):
-        with serving(seeded.url, tmp_path) as server:
+    for first in range(0, rounds, ROUNDS_OF_ONE_STORE):
+        bundle = range(first, min(rounds, first + ROUNDS_OF_ONE_STORE))
+        with fresh_store(templates, kind) as store:
+            ledger = Ledger()
+            again = kill_rounds(store, folder, bundle, ledger, when)
+        figures.add(ledger)
+        figures.count(requests_sent_again=again)
+    return figures
+
+
+def kill_rounds(
+    store: Store, folder: Path, rounds: range, ledger: Ledger, when: random.Random
+) -> int:
+    """Kill a server on one store in each of these rounds; return how many requests were sent again
+    since nobody had answered them.
+    """
+    again, plain = 0, persons(store.database)
+    for number in rounds:
+        with serving(store.url, folder) as server:
             again += ask_again(server, ledger)
             before = len(ledger.promised)
             threads, errors = crowd(server, ledger, number, plain, threading.Event())
@@ -100,14 +116,25 @@ def test_a_server_that_is_killed_keeps_its_promises(
             for thread in threads:
                 thread.join()
             assert errors == []
-        ledger.must_hold(seeded.database)
-    with serving(seeded.url, tmp_path) as server:
+        ledger.must_hold(store.database)
+        progress(number + 1, rounds.stop)
+    with serving(store.url, folder) as server:
         again += ask_again(server, ledger)
-        ledger.must_hold(seeded.database)
-    tell(
-        f"{rounds} rounds: {len(ledger.promised)} promises kept,"
-        f" {again} of {len(ledger.asked)} requests sent again"
-    )
+        ledger.must_hold(store.database)
+    return again
+
+
+@pytest.mark.parametrize(
+    "full", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["small", "full"]
+)
+def test_a_server_that_is_killed_keeps_its_promises(
+    templates: Templates, kind: str, tmp_path: Path, *, full: bool
+) -> None:
+    tell(str(kill_servers(templates, kind, tmp_path, ROUNDS[kind] if full else 1)))
+
+
+# As `pg_ctl stop -m` does.
+STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 @dataclass
@@ -138,6 +165,15 @@ class Postgres:
                 assert self.process.poll() is None, "it does not start"
                 time.sleep(0.05)
         database.close()
+
+    def stop(self, way: str) -> None:
+        """Stop it: killed, or as `pg_ctl stop` does, which waits for nobody in these modes."""
+        if way == "kill":
+            self.kill()
+            return
+        assert self.process is not None
+        self.process.send_signal(STOPS[way])
+        self.process.wait(timeout=30)
 
     def kill(self) -> None:
         """Kill the postmaster and all of its children; none of them can write or say anything any
@@ -180,36 +216,49 @@ def own_postgres() -> Iterator[tuple[Postgres, str]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_database_server_that_is_killed_keeps_the_promises(tmp_path: Path, rounds: int) -> None:
-    """The server of the API goes on meanwhile, tells its clients to come again, and needs no
-    restart.
+def stop_database(folder: Path, rounds: int, ways: Sequence[str] = ("kill",)) -> Figures:
+    """Stop PostgreSQL so many times under a server that goes on, in these ways by turns.
+
+    The server tells its clients to come again, and needs no restart.
     """
-    when = random.Random(7)
+    figures, when = Figures(rounds=rounds), random.Random(7)
     with own_postgres() as (postgres, url):
         database = connect(url)
         migrations.migrate(database)
         seed(database, ROOT / "seed_data")
         ledger, plain = Ledger(), persons(database)
-        with serving(url, tmp_path) as server:
+        with serving(url, folder) as server:
             for number in range(rounds):
                 done, before = threading.Event(), len(ledger.promised)
                 threads, errors = crowd(server, ledger, number, plain, done)
                 while len(ledger.promised) < before + 5 and not errors:
                     time.sleep(0.01)
                 time.sleep(when.uniform(0.05, 0.7))
-                postgres.kill()
+                postgres.stop(ways[number % len(ways)])
                 time.sleep(when.uniform(0, 0.3))
                 postgres.start(url)
-                again = len(ledger.promised)
+                again, begun = len(ledger.promised), time.monotonic()
                 while len(ledger.promised) < again + 5 and not errors:
                     time.sleep(0.01)
+                figures.longest(seconds_until_writes_go_on=time.monotonic() - begun)
                 done.set()
                 for thread in threads:
                     thread.join()
                 assert errors == []
                 assert list(ledger.unanswered()) == []
                 ledger.must_hold(database)
+                progress(number + 1, rounds)
         assert ledger.statuses[503] > 0, "nobody noticed that it was gone"
         database.close()
-    tell(f"{rounds} rounds: {len(ledger.promised)} promises kept, answers {dict(ledger.statuses)}")
+    figures.add(ledger)
+    return figures
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_database_server_that_is_killed_keeps_the_promises(tmp_path: Path, rounds: int) -> None:
+    tell(str(stop_database(tmp_path, rounds)))
+
+
+@pytest.mark.slow
+def test_a_database_server_that_is_restarted_keeps_the_promises(tmp_path: Path) -> None:
+    tell(str(stop_database(tmp_path, len(STOPS), list(STOPS))))
