@@ -57,6 +57,7 @@ lock:
 	uv pip compile pyproject.toml --all-extras --group build --group dev -c requirements/all.txt $(LOCK) -o requirements/dev.txt
 	uv pip compile tests/clients/requirements.in $(LOCK) -o tests/clients/requirements.txt
 	uv pip compile tests/drills/requirements.in $(LOCK) -o tests/drills/requirements.txt
+	uv pip compile tests/drills/litestream.in $(LOCK) -o tests/drills/litestream.txt
 	cd tests/clients && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 

@@ -28,6 +28,7 @@ from tests.drills import (
     test_concurrency,
     test_crowds,
     test_kills,
+    test_litestream,
     test_power_loss,
     test_upgrades,
 )
@@ -133,6 +134,7 @@ DRILLS: dict[str, Drill] = {
         ),
     ),
     "data of earlier schemas migrated": Drill(1000, 40, test_upgrades.upgrade_all),
+    "Litestream, then all killed": Drill(10, 20, test_litestream.replicate),
 }
 
 
