@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +19,8 @@ from tests.drills.serving import Server, people, serving, tell
 
 CLAIMS = 5000
 LEAST_PACE = 0.5
-# What needs no connection to the database is answered meanwhile within these seconds.
+# What has an answer in memory, or needs no connection to the database, is answered within these
+# seconds.
 LONGEST_WAIT = 2.0
 
 
@@ -30,6 +32,18 @@ def target_of(url: str, server: Server) -> Target:
         claims = list(connection.execute(text("SELECT claim FROM claim_document")).scalars())
     database.close()
     return Target(server.port, key, claims)
+
+
+def reads(server: Server, target: Target, seconds: float) -> tuple[float, float]:
+    """Return how many claims readers get for a second of the server's processor, and the longest
+    wait; what others do on the machine changes the first one little.
+    """
+    process = psutil.Process(server.process.pid)
+    begun = process.cpu_times()
+    claims, longest = pace(target, seconds)
+    ended = process.cpu_times()
+    used = ended.user + ended.system - begun.user - begun.system
+    return claims * seconds / used, longest
 
 
 def stop(server: Server) -> float:
@@ -51,10 +65,10 @@ def crawl(
     with serving(url, folder, variables=more) as server:
         target = target_of(url, server)
         warm(target)
-        before, _ = pace(target, 6)
+        before, _ = reads(server, target, 6)
         with attacking(target, crowd, clients) as results:
             time.sleep(3)  # They come one after another.
-            during, longest = pace(target, seconds)
+            during, longest = reads(server, target, seconds)
             progress(clients, clients)
             stopped = stop(server)
         cut_off, most = results[0]
@@ -63,12 +77,14 @@ def crawl(
     figures.count(
         slow_at_once=most,
         cut_off_without_an_answer=cut_off.get(0, 0),
-        pace_of_readers_in_parts_of_that_before=during / before,
+        reads_a_second_of_the_processor=during,
+        without_slow_clients=before,
         seconds_of_their_longest_wait=longest,
         seconds_of_the_stop=stopped,
     )
     assert not any(500 <= status != 503 for status in cut_off)
     assert during > LEAST_PACE * before, figures
+    assert longest < LONGEST_WAIT, figures
     assert stopped < 12, figures
     return figures
 
