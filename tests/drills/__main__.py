@@ -60,11 +60,9 @@ def on_store(kind: str, work: Callable[..., Figures]) -> Work:
     return run
 
 
-def edits(processes: int) -> Callable[..., Figures]:
-    """Return the drill of 32 clients who edit at once by way of so many servers."""
-    return lambda store, folder, rounds: test_concurrency.edit_at_once(
-        store, folder, 32, rounds, processes
-    )
+def edit(store: Store, folder: Path, edits: int) -> Figures:
+    """Let 32 clients edit at once, so many times each."""
+    return test_concurrency.edit_at_once(store, folder, 32, edits)
 
 
 def make_requests(store: Store, _folder: Path, calls: int) -> Figures:
@@ -81,28 +79,22 @@ def crawl(crowd: str) -> Work:
     )
 
 
+def kill(kind: str) -> Work:
+    """Return the drill of servers that are killed."""
+    return lambda templates, folder, rounds: test_kills.kill_servers(
+        templates, kind, folder, rounds
+    )
+
+
+def stop(_templates: Templates, folder: Path, rounds: int) -> Figures:
+    """Kill and stop PostgreSQL by turns."""
+    return test_kills.stop_database(folder, rounds, ["kill", *test_kills.STOPS])
+
+
 DRILLS: dict[str, Drill] = {
-    "kill -9 of the server, SQLite": Drill(
-        200,
-        40,
-        lambda templates, folder, rounds: test_kills.kill_servers(
-            templates, "sqlite", folder, rounds
-        ),
-    ),
-    "kill -9 of the server, PostgreSQL": Drill(
-        100,
-        30,
-        lambda templates, folder, rounds: test_kills.kill_servers(
-            templates, "postgresql", folder, rounds
-        ),
-    ),
-    "PostgreSQL killed or stopped under load": Drill(
-        50,
-        30,
-        lambda _, folder, rounds: test_kills.stop_database(
-            folder, rounds, ["kill", *test_kills.STOPS]
-        ),
-    ),
+    "kill -9 of the server, SQLite": Drill(200, 40, kill("sqlite")),
+    "kill -9 of the server, PostgreSQL": Drill(100, 30, kill("postgresql")),
+    "PostgreSQL killed or stopped under load": Drill(50, 30, stop),
     "loss of power, SQLite": Drill(500, 40, test_power_loss.lose_power),
     "full disk, SQLite": Drill(
         50, 15, lambda _templates, _folder, rounds: test_outages.fill_disk_under_file(rounds)
@@ -112,8 +104,8 @@ DRILLS: dict[str, Drill] = {
         15,
         lambda templates, _, rounds: test_outages.fill_disk_under_server(templates, rounds),
     ),
-    "32 clients edit the same claims, SQLite": Drill(200, 20, on_store("sqlite", edits(2))),
-    "32 clients edit the same claims, PostgreSQL": Drill(200, 20, on_store("postgresql", edits(2))),
+    "32 clients edit the same claims, SQLite": Drill(200, 20, on_store("sqlite", edit)),
+    "32 clients edit the same claims, PostgreSQL": Drill(200, 20, on_store("postgresql", edit)),
     "a request sent 50 times at once, SQLite": Drill(
         200, 20, on_store("sqlite", test_concurrency.send_again)
     ),

@@ -208,6 +208,7 @@ def large_head(start: bytes, piece: bytes) -> Callable[[Target], int]:
     return run
 
 
+LARGE = request("GET /v1/claims?limit=200&include=evidence,sources")
 # How slow clients begin: in silence, with headers or a body that have no end, with an answer that
 # they hardly take.
 BEGINNINGS = (
@@ -215,7 +216,7 @@ BEGINNINGS = (
     b"GET / HTTP/1.1\r\nHost: a\r\nX-A: ",
     b"POST /v1/sources:parse HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-bibtex\r\n"
     b"Content-Length: 100000\r\n\r\n",
-    request("GET /v1/claims?limit=200&include=evidence,sources"),
+    LARGE,
 )
 # How long a slow client waits that was cut off, until it comes again.
 PAUSE_SECONDS = 2.0
@@ -237,29 +238,37 @@ class SlowClient:
         """
         if self.connection is None:
             if time.monotonic() > self.rests_until:
-                with suppress(OSError):
-                    self._begin(target)
+                self._begin(target)
             return None
-        with suppress(BlockingIOError):
-            try:
-                if self.beginning and not self.beginning.startswith(b"GET /v1"):
-                    self.connection.send(b"a")
-                if piece := self.connection.recv(100):
-                    self.received = (self.received + piece)[:100]
-                    return None
-            except BlockingIOError:
-                raise
-            except OSError:
-                pass  # It was cut off, as by an empty piece.
+        try:
+            if self.sends:
+                self.connection.send(b"a")
+            piece = self.connection.recv(100)
+        except BlockingIOError:
+            return None
+        except OSError:
+            piece = b""  # It was cut off.
+        if not piece:
             return self._end()
+        self.received = (self.received + piece)[:100]
         return None
+
+    @property
+    def sends(self) -> bool:
+        """Whether it goes on sending, since its request has no end."""
+        return self.beginning != b"" and self.beginning != LARGE
 
     def _begin(self, target: Target) -> None:
         connection = socket.socket()
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.bind((self.address, 0))
-        connection.connect(("127.0.0.1", target.port))
-        connection.sendall(self.beginning)
+        try:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.bind((self.address, 0))
+            connection.connect(("127.0.0.1", target.port))
+            connection.sendall(self.beginning)
+        except OSError:
+            connection.close()
+            self.rests_until = time.monotonic() + PAUSE_SECONDS
+            return
         connection.setblocking(False)
         self.connection, self.received = connection, b""
 
@@ -282,7 +291,7 @@ def crawling(number: int, addresses: int) -> Callable[[Target], tuple[Any, int]]
         statuses: dict[int, int] = {}
         most = 0
         clients = [
-            SlowClient(BEGINNINGS[n % len(BEGINNINGS)], f"127.0.2.{1 + n % addresses}")
+            SlowClient(BEGINNINGS[n % len(BEGINNINGS)], f"127.0.2.{1 + n // 4 % addresses}")
             for n in range(number)
         ]
         while not target.stop.wait(0.2):
@@ -318,7 +327,7 @@ def a_long_read() -> bytes:
     return request(f"GET {random.choice(paths)}")
 
 
-# Clients in crowds, by their number; they are no attack, or one that nothing is but slow.
+# Clients in crowds, by their number: nothing that they send is bad.
 CROWDS: dict[str, Callable[[int], Callable[[Target], Any]]] = {
     "slow, one address": lambda number: crawling(number, 1),
     "slow, four addresses": lambda number: crawling(number, 4),
