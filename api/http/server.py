@@ -157,6 +157,10 @@ class Impatient(HttpToolsProtocol):
         host = self.client[0] if self.client else ""
         self.from_proxy, self.address = host in self.config.proxies, address_of_host(host)
         self.config.connections[self.address] += 1
+        if not self.from_proxy and self.config.is_flooded(self.address):
+            # It would hold a place until its first request, which may never come.
+            self.transport.abort()
+            return
         self.reading.set(HEADER_SECONDS, self._headers_too_late)
 
     def data_received(self, data: bytes) -> None:
@@ -409,6 +413,12 @@ class Config(uvicorn.Config):
     def is_crowded(self, address: str) -> bool:
         """Return whether an address has more than half of all connections that may be open."""
         return self.connections[address] > max(1, self.settings.limit_concurrency // 2)
+
+    def is_flooded(self, address: str) -> bool:
+        """Return whether an address has more than three quarters of them, so that others would
+        soon find no place.
+        """
+        return self.connections[address] > max(2, self.settings.limit_concurrency * 3 // 4)
 
     def load(self) -> None:
         """Create the application if it does not exist yet, and load the configuration."""

@@ -372,6 +372,20 @@ def test_one_address_leaves_half_of_the_connections_to_others(tmp_path: Path) ->
             each.close()
 
 
+def test_one_address_that_says_nothing_leaves_a_quarter_of_the_connections_to_others(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, limit_concurrency=8, HEADER_SECONDS=20) as server:
+        held = [server.open("127.0.0.2") for _ in range(12)]
+        for each in held[6:]:
+            assert rest(each) == b""
+        with server.open("127.0.0.3") as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert rest(connection).startswith(b"HTTP/1.1 200 ")
+        for each in held:
+            each.close()
+
+
 def test_few_requests_of_a_connection_wait_for_a_response(server: Running) -> None:
     first = b"GET /heeding HTTP/1.1\r\nHost: a\r\n\r\n"
     following = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -2,9 +2,11 @@
 the database.
 """
 
+import random
 import signal
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -13,9 +15,9 @@ from sqlalchemy import text
 
 from models.database.connections import POOL_SIZE, connect
 from tests.databases import Templates
-from tests.drills.attack import Target, attacking, pace, warm
+from tests.drills.attack import Target, attacking, read_response, request, warm
 from tests.drills.figures import Figures, progress
-from tests.drills.serving import Server, people, serving, tell
+from tests.drills.serving import Server, people, serving, tell, together
 
 CLAIMS = 5000
 LEAST_PACE = 0.5
@@ -34,16 +36,43 @@ def target_of(url: str, server: Server) -> Target:
     return Target(server.port, key, claims)
 
 
-def reads(server: Server, target: Target, seconds: float) -> tuple[float, float]:
-    """Return how many claims readers get for a second of the server's processor, and the longest
-    wait; what others do on the machine changes the first one little.
+@dataclass
+class Readers:
+    """What readers of addresses of their own got: statuses, and for a second of the server's
+    processor, which what others do on the machine changes little.
     """
+
+    statuses: Counter[int]
+    pace: float
+    longest: float
+
+
+def read(server: Server, target: Target, seconds: float, number: int = 8) -> Readers:
+    """Have so many read claims for so long; who gets a 503 comes again in a moment."""
+    found = Readers(Counter(), 0, 0)
+    until = time.monotonic() + seconds
+
+    def work(reader: int) -> None:
+        dice = random.Random(reader)
+        while time.monotonic() < until:
+            with target.connect(f"127.0.1.{reader + 1}") as connection:
+                status = 200
+                while status == 200 and time.monotonic() < until:
+                    begun = time.monotonic()
+                    connection.sendall(request(f"GET /v1/claims/{dice.choice(target.claims)}"))
+                    status = read_response(connection, bytearray())
+                    found.statuses[status] += 1
+                    found.longest = max(found.longest, time.monotonic() - begun)
+            if status != 200:
+                time.sleep(0.1)
+
     process = psutil.Process(server.process.pid)
     begun = process.cpu_times()
-    claims, longest = pace(target, seconds)
+    together(work, number)
     ended = process.cpu_times()
     used = ended.user + ended.system - begun.user - begun.system
-    return claims * seconds / used, longest
+    found.pace = found.statuses[200] / used
+    return found
 
 
 def stop(server: Server) -> float:
@@ -65,10 +94,10 @@ def crawl(
     with serving(url, folder, variables=more) as server:
         target = target_of(url, server)
         warm(target)
-        before, _ = reads(server, target, 6)
+        before = read(server, target, 6)
         with attacking(target, crowd, clients) as results:
             time.sleep(3)  # They come one after another.
-            during, longest = reads(server, target, seconds)
+            during = read(server, target, seconds)
             progress(clients, clients)
             stopped = stop(server)
         cut_off, most = results[0]
@@ -77,14 +106,16 @@ def crawl(
     figures.count(
         slow_at_once=most,
         cut_off_without_an_answer=cut_off.get(0, 0),
-        reads_a_second_of_the_processor=during,
-        without_slow_clients=before,
-        seconds_of_their_longest_wait=longest,
+        reads_of_others=during.statuses[200],
+        reads_a_second_of_the_processor=during.pace,
+        without_slow_clients=before.pace,
+        seconds_of_their_longest_wait=during.longest,
         seconds_of_the_stop=stopped,
     )
     assert not any(500 <= status != 503 for status in cut_off)
-    assert during > LEAST_PACE * before, figures
-    assert longest < LONGEST_WAIT, figures
+    assert set(during.statuses) <= {200}, during
+    assert during.pace > LEAST_PACE * before.pace, figures
+    assert during.longest < LONGEST_WAIT, figures
     assert stopped < 12, figures
     return figures
 
