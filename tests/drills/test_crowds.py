@@ -112,7 +112,7 @@ def crawl(
         seconds_of_their_longest_wait=during.longest,
         seconds_of_the_stop=stopped,
     )
-    assert not any(500 <= status != 503 for status in cut_off)
+    assert not any(500 <= status != 503 for status in cut_off), cut_off
     assert set(during.statuses) <= {200}, during
     assert during.pace > LEAST_PACE * before.pace, figures
     assert during.longest < LONGEST_WAIT, figures
