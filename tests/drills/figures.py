@@ -49,7 +49,10 @@ class Figures:
         answers = ", ".join(
             f"{status} × {number:,}" for status, number in sorted(self.answers.items())
         )
-        seen = "; ".join(f"{name}: {number:,.4g}" for name, number in self.seen.items())
+        seen = "; ".join(
+            f"{name}: {number:,.0f}" if number >= 1000 else f"{name}: {number:.4g}"
+            for name, number in self.seen.items()
+        )
         return f"{self.kept:,}" if self.kept else "", answers, seen
 
     def __str__(self) -> str:
