@@ -178,15 +178,19 @@ def fields_unknown_to(proposer: Client) -> set[str]:
     }
 
 
-def stored(database: Database) -> dict[str, Rows]:
-    """Return the rows of all tables that are not derived, by table and key."""
+def stored(database: Database, keys: dict[str, list[str]]) -> dict[str, Rows]:
+    """Return the rows of all tables that are not derived, by table and key.
+
+    The columns of the keys are those of `keys`, to which others are added: a migration may give a
+    table another key.
+    """
     found: dict[str, Rows] = {}
     tables = MetaData()
     with database.read(unlimited=True) as connection:
         tables.reflect(connection)
         for name, each in tables.tables.items():
             if not name.startswith(DERIVED):
-                key = [column.name for column in each.primary_key]
+                key = keys.setdefault(name, [column.name for column in each.primary_key])
                 rows = connection.execute(select(each)).mappings()
                 found[name] = {tuple(row[part] for part in key): dict(row) for row in rows}
     for revision in found["revision"].values():
@@ -227,9 +231,10 @@ def upgrade(program: Program, url: str, folder: Path) -> Figures:
     if program.by_way_of is not None:
         claimbase(check_out(program.by_way_of, folder), url, "migrate")
     database = connect(url)
-    before = stored(database)
+    keys: dict[str, list[str]] = {}
+    before = stored(database, keys)
     migrations.migrate(database)
-    after = stored(database)
+    after = stored(database, keys)
     lost = list(losses(without_stamps(before), after, "database"))
     assert not lost, f"{program.name}: {len(lost)} values, such as {lost[:5]}"
     with database.read(unlimited=True) as connection:
