@@ -75,7 +75,11 @@ async def key_of(request: Request) -> Key | None:
     limits: Limits = request.app.state.limits
     limits.admit_key(request, api_keys.key_id(presented))
     try:
-        key = await read(request, lambda connection: api_keys.authenticate(connection, presented))
+        key = await read(
+            request,
+            lambda connection: api_keys.authenticate(connection, presented),
+            marked=False,
+        )
     except BadKey as error:
         request.state.caller = error.key
         limits.count_failed_key(request, error.key.id if error.key else None)

@@ -54,14 +54,19 @@ def database(request: Request) -> Database:
 
 
 async def read(
-    request: Request, work: Callable[[Connection], Result], *, in_thread: bool = False
+    request: Request,
+    work: Callable[[Connection], Result],
+    *,
+    in_thread: bool = False,
+    marked: bool = True,
 ) -> Result:
     """Return the result of work that only reads.
 
     Unless `in_thread` says that the work takes long, it begins where short reads are done: of a
     file in the event loop, up to a number of steps of the database; of a server on a connection
     that is kept for them, up to a time. If that is not enough, it starts again in a thread for long
-    reads, once. The state of the request has the serial that it saw.
+    reads, once. The state of the request has the serial that it saw, if the work is `marked`: part
+    of what the client is told, rather than what is looked up about the request.
 
     Raises Behind if no server has reached what the client has seen, and waits for that shortly.
     """
@@ -69,7 +74,7 @@ async def read(
     while True:
         patient = waited < BEHIND_SECONDS
         try:
-            return await _read(request, work, in_thread=in_thread, patient=patient)
+            return await _read(request, work, in_thread=in_thread, marked=marked, patient=patient)
         except Behind as error:
             if error.is_final or not patient:
                 raise
@@ -80,7 +85,12 @@ async def read(
 
 
 async def _read(
-    request: Request, work: Callable[[Connection], Result], *, in_thread: bool, patient: bool
+    request: Request,
+    work: Callable[[Connection], Result],
+    *,
+    in_thread: bool,
+    marked: bool,
+    patient: bool,
 ) -> Result:
     client = client_of(request)
     store = database(request)
@@ -91,7 +101,7 @@ async def _read(
             store,
             connect,
             work,
-            mark_of(request.scope),
+            mark_of(request.scope) if marked else None,
             lambda serial: state.update(serial=serial),
             # A key that was revoked is refused at once, and who writes sees what they wrote.
             newest=bool(state.get("keyed")),

@@ -377,6 +377,7 @@ class Config(uvicorn.Config):
         self.settings = settings
         # The number of open connections of each address.
         self.connections = Held()
+        self.cuts_off_floods = True
         super().__init__(
             app,
             host=settings.host,
@@ -418,7 +419,8 @@ class Config(uvicorn.Config):
         """Return whether an address has more than three quarters of them, so that others would
         soon find no place.
         """
-        return self.connections[address] > max(2, self.settings.limit_concurrency * 3 // 4)
+        most = max(2, self.settings.limit_concurrency * 3 // 4)
+        return self.cuts_off_floods and self.connections[address] > most
 
     def load(self) -> None:
         """Create the application if it does not exist yet, and load the configuration."""
@@ -537,6 +539,8 @@ class ExporterConfig(Config):
         own = {"workers": 1, "trusted_proxies": [], "limit_concurrency": MOST_SCRAPES}
         super().__init__(exporter, settings.model_copy(update=own), logged=False)
         self.lifespan = "off"
+        # Who asks for the metrics is told why there is no place.
+        self.cuts_off_floods = False
         self.timeout_graceful_shutdown = EXPORTER_SHUTDOWN_SECONDS
 
     def load(self) -> None:

@@ -63,7 +63,9 @@ class SettlingMiddleware:
 
 
 def _settled(headers: Headers, app: Any) -> Headers:
-    if not app.state.database.is_distributed:
+    # An application of its own, such as that of the metrics, has no database.
+    database = getattr(app.state, "database", None)
+    if database is None or not database.is_distributed:
         return headers
     return without_unsettled(headers, app.cache.serials)
 

@@ -58,13 +58,14 @@ def read_at(
     database: Database,
     connect: Connect,
     work: Callable[[Connection], Result],
-    mark: Mark = NO_MARK,
+    mark: Mark | None = NO_MARK,
     note: Callable[[int], None] = lambda _serial: None,
     *,
     newest: bool = False,
     patient: bool = False,
 ) -> Result:
-    """Return the result of work that only reads, on the first server that has reached a mark.
+    """Return the result of work that only reads, on the first server that has reached a mark, or
+    on the first one that answers without a mark.
 
     `note` is called with the serial that the work sees. Where a server is lost meanwhile, the work
     begins anew on the next one. With `newest` the primary comes first. Raises Behind if none has
@@ -76,6 +77,8 @@ def read_at(
     for server in database.reading_order(newest=newest):
         try:
             with connect(server) as connection:
+                if mark is None:
+                    return work(connection)
                 looks.append(look := _look(database, server, connection, mark, patient=patient))
                 if look.will_do:
                     note(look.serial)
@@ -84,7 +87,7 @@ def read_at(
             if not database.is_lost(server, error):
                 raise
             lost = error
-    raise _nothing(mark, looks, lost)
+    raise _nothing(mark or NO_MARK, looks, lost)
 
 
 @contextmanager

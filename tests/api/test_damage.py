@@ -129,7 +129,7 @@ def test_an_undamaged_database_stays_so_after_other_errors(seeded: Store) -> Non
 
 def test_a_backup_of_a_damaged_file_is_refused(file: Path, tmp_path: Path) -> None:
     # Only an index is damaged, which a backup would not read.
-    overwrite(file, "ix_evidence_level_claim")
+    overwrite(file, "ix_evidence_source_claim")
     database = connect(file_url(file))
     with pytest.raises(Damaged):
         backup.write_backup(database, tmp_path / "a.backup")
