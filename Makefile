@@ -19,7 +19,9 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp test-programs
 	$(BIN)/pytest -n auto --dist worksteal
 
-test-slow: $(VENV)/dev.stamp
+# Debian may start the last two as services where they are installed, so the usual suite does without.
+test-slow: PROGRAMS += etcd:etcd-server haproxy:haproxy
+test-slow: $(VENV)/dev.stamp test-programs
 	$(BIN)/pytest -m slow
 
 # Kills, fills, cuts off and crowds it, for an hour, and writes what came of it to docs/reliability.md. DRILL=name takes one
@@ -84,7 +86,7 @@ styles: $(VENV)/dev.stamp
 
 # Programs of Debian that tests need, each with its packages: they read what is written, show the pages, and choose a primary. They are
 # installed where that is allowed; the tests of one that is missing are left out.
-PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium wrk:wrk etcd:etcd-server haproxy:haproxy
+PROGRAMS := bibtex:texlive-binaries,texlive-base biber:biber pandoc:pandoc chromium:chromium wrk:wrk
 test-programs:
 	@missing() { for each in $(PROGRAMS); do PATH=$$PATH:/usr/sbin which $${each%%:*} > /dev/null || echo $$each; done; }; \
 	packages=$$(missing | cut -d: -f2 | tr ',' ' '); \
