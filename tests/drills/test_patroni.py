@@ -1,7 +1,7 @@
 """The leader of a PostgreSQL under Patroni is killed again and again while others write and read:
 no acknowledged write is lost, no read is refused, and the feed has no gap.
 
-All of it comes from packages: etcd and HAProxy from Debian (`make test-programs`), Patroni from
+All of it comes from packages: etcd and HAProxy from Debian (`make test-slow`), Patroni from
 PyPI (requirements.txt beside this file), PostgreSQL from the wheel of the development dependencies.
 """
 
@@ -237,7 +237,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     found = {name: shutil.which(name, path=PATHS) for name in ("etcd", "haproxy")}
     for name, place in found.items():
         if place is None:
-            pytest.skip(f"{name} is not installed; make test-programs does it")
+            pytest.skip(f"{name} is not installed; make test-slow does it")
     python = python_of_account()
     cluster = Cluster(folder, python, folder / "packages")
     install(cluster.packages, python)
