@@ -56,16 +56,17 @@ class SettlingMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
-            # The application, whose cache knows the serials, and whose database may have no
-            # connection yet.
-            send = changing_headers(send, lambda headers: _settled(headers, scope["app"]))
+            app = scope["app"]
+            # An application of its own, such as that of a test, has no database.
+            database = getattr(app.state, "database", None)
+            # What is not known yet, a connection finds out before there is an answer.
+            if database is not None and database.sharding.is_on is not False:
+                send = changing_headers(send, lambda headers: _settled(headers, app))
         await self.app(scope, receive, send)
 
 
 def _settled(headers: Headers, app: Any) -> Headers:
-    # An application of its own, such as that of the metrics, has no database.
-    database = getattr(app.state, "database", None)
-    if database is None or not database.is_distributed:
+    if not app.state.database.is_distributed:
         return headers
     return without_unsettled(headers, app.cache.serials)
 

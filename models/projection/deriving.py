@@ -56,7 +56,7 @@ class Deriving:
     tasks: deque[tuple[Future[Any], Callable[[Any], None]]] = field(default_factory=deque)
 
     def put(
-        self, claims: Sequence[ClaimAggregate], look: Look | None, then: Callable[[Any], None]
+        self, claims: Sequence[ClaimAggregate], look: Look, then: Callable[[Any], None]
     ) -> None:
         """Derive claims that have no rows in the read model yet, and store them now or soon.
 
@@ -66,7 +66,6 @@ class Deriving:
         driver = driver_of(self.connection)
         self.taken += len(claims)
         if not self.processes or self.taken <= FIRST_CLAIMS:
-            self.finish()
             self._store(derive_ready(driver, claims, look), then)
             return
         if self.pool is None:
@@ -128,13 +127,12 @@ class DerivedClaims:
     answer: Any
 
 
-def derive_ready(driver: str, claims: Sequence[ClaimAggregate], look: Look | None) -> DerivedClaims:
+def derive_ready(driver: str, claims: Sequence[ClaimAggregate], look: Look) -> DerivedClaims:
     """Return the read model of claims, as the driver with a name takes it; see `driver_of`."""
     derived = derive_from(claims)
-    answer = None if look is None else look(derived)
     rows = [ready_rows(driver, table, derived[table.name]) for table in store.PLAIN_TABLES]
     words = {table.name: derived[table.name] for table in index.INDEXED["claim"]}
-    return DerivedClaims(rows, words, answer)
+    return DerivedClaims(rows, words, look(derived))
 
 
 def _begin_process() -> None:

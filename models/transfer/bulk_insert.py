@@ -466,12 +466,10 @@ def _derive_new(run: LoadRun, batch: Batch, claim_lines: dict[str, tuple[str, by
         for where, fault in differences if run.expect_same else ():
             run.complain(where, fault)
 
-    compare = None if run.change else partial(differences_from_lines, claim_lines)
-    run.deriving.put(new_claims(run, batch), compare, complain if compare else _heed_nothing)
-
-
-def _heed_nothing(_answer: None) -> None:
-    """Take no answer."""
+    # Only what is restored must be what its line says.
+    compared = {} if run.change else claim_lines
+    look = partial(differences_from_lines, compared)
+    run.deriving.put(new_claims(run, batch), look, complain)
 
 
 def differences_from_lines(
@@ -480,12 +478,15 @@ def differences_from_lines(
     """Return where what was derived of a claim differs from its line, and how."""
     differences = []
     for row in derived["claim_document"]:
-        where, line = claim_lines.get(row["claim"], ("", b""))
+        if row["claim"] not in claim_lines:
+            continue
+        where, line = claim_lines[row["claim"]]
         derived_line = claim_line(row)
-        if line and line != derived_line:
-            fault = _difference(from_json(line), from_json(derived_line))
-            if fault is not None:
-                differences.append((where, fault))
+        if line == derived_line:
+            continue
+        fault = _difference(from_json(line), from_json(derived_line))
+        if fault is not None:
+            differences.append((where, fault))
     return differences
 
 

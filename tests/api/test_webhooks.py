@@ -119,6 +119,15 @@ def shown(desk: Desk, webhook: dict[str, Any], who: str = CURATOR) -> dict[str, 
     return answer
 
 
+def create_failing(desk: Desk, receiver: Receiver, status: int, since: int) -> dict[str, Any]:
+    """Create a webhook whose first message fails; nothing more is sent for long after that."""
+    desk.client.app.state.webhooks.backoff = LONG  # type: ignore[attr-defined]
+    receiver.answers = [status]
+    webhook = create(desk, receiver.url, since=since)
+    until(lambda: shown(desk, webhook)["attempts"] == 1)
+    return webhook
+
+
 def delivered(desk: Desk, webhook: dict[str, Any], serial: int) -> None:
     """Wait until everything up to a serial was delivered."""
     until(lambda: shown(desk, webhook)["delivered"] == serial)
@@ -170,10 +179,7 @@ def test_a_failure_is_told_and_waits_until_somebody_changes_the_webhook(
     filled: Store, receiver: Receiver
 ) -> None:
     with at_desk(filled) as desk:
-        desk.client.app.state.webhooks.backoff = LONG  # type: ignore[attr-defined]
-        receiver.answers = [503]
-        webhook = create(desk, receiver.url, since=4)
-        until(lambda: shown(desk, webhook)["attempts"] == 1)
+        webhook = create_failing(desk, receiver, 503, since=4)
         told = shown(desk, webhook)
         assert told["last_error"] == "The answer was 503."
         assert told["next_attempt"] > told["failing_since"]
@@ -406,10 +412,7 @@ def test_a_restored_copy_delivers_nothing_by_itself(
     filled: Store, other: Store, receiver: Receiver, tmp_path: Path
 ) -> None:
     with at_desk(filled) as desk:
-        desk.client.app.state.webhooks.backoff = LONG  # type: ignore[attr-defined]
-        receiver.answers = [500]
-        webhook = create(desk, receiver.url, since=0)
-        until(lambda: shown(desk, webhook)["attempts"] == 1)
+        webhook = create_failing(desk, receiver, 500, since=0)
     write_backup(filled.database, tmp_path / "backup")
     restore_backup(other.database, tmp_path / "backup")
     with at_desk(other) as desk:

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +16,13 @@ from models.projection import deriving
 from models.records.claim import Claim
 from models.records.serializers import table
 from models.transfer import load as loading
+from tests.api.streaming import until
 from tests.databases import Store
 from tests.models.exports import as_lines, disagreements, exported, load
 
 CLAIMS = 60
+# How many seconds a process may take to start, or to end, on a busy machine.
+PATIENCE = 300
 
 
 @pytest.fixture
@@ -95,10 +96,10 @@ def test_a_killed_load_leaves_nothing_and_nobody(empty: Store, tmp_path: Path) -
     lines.write_bytes(b"".join(data.lines(deriving.FIRST_CLAIMS * 4, None)))
     command = [sys.executable, "-m", "api", "import", str(lines), "--database-url", empty.url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        until(lambda: children(process.pid, "spawn_main"))
+        until(lambda: children(process.pid, "spawn_main"), PATIENCE)
         helpers = children(process.pid, "spawn_main")
         process.kill()
-    until(lambda: not any(Path(f"/proc/{helper}").exists() for helper in helpers))
+    until(lambda: not any(Path(f"/proc/{helper}").exists() for helper in helpers), PATIENCE)
     with empty.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(table(Claim))) == 0
     assert disagreements(empty) == []
@@ -108,11 +109,3 @@ def children(pid: int, named: str) -> list[int]:
     """Return the processes that a process started and whose command has a name in it."""
     started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(each) for each in started if named in Path(f"/proc/{each}/cmdline").read_text()]
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for a state, however slow the machine is, but not for ever."""
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
