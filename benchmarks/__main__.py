@@ -21,7 +21,10 @@ def main(
     keep_stores: Annotated[bool, typer.Option("--kept", help=KEPT_HELP)] = False,
     seconds: Annotated[int, typer.Option(min=1, help="The length of a drive.")] = 2,
 ) -> None:
-    """Measure Claimbase beside the ways that people would use instead."""
+    """Measure Claimbase beside the ways that people would use instead.
+
+    A row that gets a wrong answer breaks off; the others go on, and the command fails at the end.
+    """
     if not load.has_wrk():
         typer.echo(load.WRK_MISSING, err=True)
         raise typer.Exit(1)
@@ -42,6 +45,9 @@ def main(
     path = run.save(name, bench, corpus, time.perf_counter() - start)
     missed = [figure for figure in bench.figures if figure.verdict == "MISSED"]
     typer.echo(f"{path}: {len(missed)} missed.")
+    if bench.broken:
+        typer.echo(f"Broke off, see the notes there: rows {bench.broken}.", err=True)
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

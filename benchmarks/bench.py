@@ -45,6 +45,8 @@ class Bench:
     stack: ExitStack
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    # Rows that ended with a LoadFailed.
+    broken: list[int] = field(default_factory=list)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
     running: dict[tuple[str, ...], Server] = field(default_factory=dict)
 

@@ -189,7 +189,8 @@ def _with_wrk(load: HttpLoad, seconds: float) -> Sample:
     summary = _run_wrk(load, seconds)
     cpu = _difference(before, cpu_seconds(load.processes()))
     requests, failed = summary["requests"], summary["failed"]
-    message = f"{load.base}{load.paths[0]} and so on: {failed} failed, {requests} answered"
+    path = load.paths[load.position % len(load.paths)]
+    message = f"{load.base}{path} and so on: failed {failed}, {requests} answered"
     if failed:
         raise LoadFailed(message)
     if not requests:

@@ -37,16 +37,20 @@ end
 
 function done(summary, latency, _)
   local errors = summary.errors
-  local failed = errors.connect + errors.read + errors.write + errors.timeout
-  if threads[1]:get("expected_status") == 200 then
-    failed = failed + errors.status
-  else
+  if threads[1]:get("expected_status") ~= 200 then
+    errors.status = 0
     for _, thread in ipairs(threads) do
-      failed = failed + thread:get("unexpected")
+      errors.status = errors.status + thread:get("unexpected")
     end
   end
-  local line = '\nSUMMARY {"requests": %d, "seconds": %f, "bytes": %d, "failed": %d, '
+  local failed = {}
+  for kind, count in pairs(errors) do
+    if count > 0 then
+      failed[#failed + 1] = string.format('"%s": %d', kind, count)
+    end
+  end
+  local line = '\nSUMMARY {"requests": %d, "seconds": %f, "bytes": %d, "failed": {%s}, '
     .. '"p50": %f, "p99": %f}\n'
-  io.write(string.format(line, summary.requests, summary.duration / 1e6, summary.bytes, failed,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+  io.write(string.format(line, summary.requests, summary.duration / 1e6, summary.bytes,
+    table.concat(failed, ", "), latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, func, select
 from sqlmodel import SQLModel
 
 from benchmarks import asks, figures, load, machine, run, stores
+from benchmarks.bench import Bench
 from benchmarks.figures import Figure, at_least, at_most
 from benchmarks.load import COMPRESSED_FROM, HttpLoad, LoadFailed
 from benchmarks.rows import reads
@@ -55,6 +56,7 @@ def test_rows_work(templates: Templates, tmp_path: Path, rows: list[int]) -> Non
     row_messages = [message for message in messages if message.startswith("row ")]
     assert [message.split(",")[0] for message in row_messages] == [f"row {row}" for row in rows]
     assert {figure.row for figure in bench.figures} == set(rows)
+    assert not bench.broken
     assert all(value > 0 for figure in bench.figures for value in figure.values)
     bounded = {(figure.row, figure.store) for figure in bench.figures if figure.bound}
     growing = {(row, "PostgreSQL") for row in rows if row == 8}
@@ -198,7 +200,7 @@ def test_paths_are_requested_in_turn_and_on_from_where_the_last_drive_ended(
 @both_clients
 def test_an_error_ends_the_run(base: str, tmp_path: Path, with_wrk: bool) -> None:
     driven = HttpLoad(base, ["/bad"], tmp_path / "paths.txt", with_wrk)
-    with pytest.raises(LoadFailed, match="bad"):
+    with pytest.raises(LoadFailed, match="bad.*status" if with_wrk else "bad"):
         driven.drive(0.1)
     with pytest.raises(LoadFailed, match="500"):
         driven.first_answer()
@@ -245,6 +247,32 @@ def test_a_first_answer_is_compressed_exactly_for_clients_that_take_it_so(
         first_answer("/large", reads.COMPRESSED)
     with pytest.raises(LoadFailed, match="/gzip is compressed as gzip"):
         first_answer("/gzip", "")
+
+
+def test_a_row_that_breaks_off_leaves_the_others_and_is_told(
+    templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Bench) -> None:
+        raise LoadFailed("/v1/claims: failed {'status': 1}, 94 answered")
+
+    def good(bench: Bench) -> None:
+        bench.add(Figure(2, "good", "SQLite", "×", [1]))
+
+    monkeypatch.setattr(run, "ROWS", {1: broken, 2: good})
+    monkeypatch.setattr(stores, "built", lambda *_, **__: None)
+    bench = run.run(
+        CLAIMS,
+        [1, 2],
+        lambda _: None,
+        cache=tmp_path,
+        postgres=Postgres(templates.server()),
+        rounds=1,
+        seconds=0.2,
+    )
+    assert bench.broken == [1]
+    assert [figure.row for figure in bench.figures] == [2]
+    _, page = run.results(bench, None, 60)
+    assert "- Row 1 broke off: /v1/claims: failed {'status': 1}, 94 answered" in page
 
 
 def test_the_processor_time_of_a_process_is_counted() -> None:
