@@ -6,12 +6,13 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from models.core.schema_names import sometimes
+from models.core.types import Shape
 from models.read.id_lookup import look_up_ids
 
 Query = TypeVar("Query", bound=BaseModel)
 
 
-class WithNotFound(BaseModel):
+class WithNotFound(Shape):
     """A list that says which ids it did not find."""
 
     not_found: list[str] | None = sometimes("With `id`: those that name no record.")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from models.access.api_keys import redact_keys
 from models.core.errors import MOST_FAULTS, ClaimbaseError, Fault, NotFound, validation_faults
 from models.core.schema_names import NULL_OR_ABSENT, named, sometimes
+from models.core.types import Shape
 from models.core.vocabulary import Term, Vocabulary
 from models.database.connections import READ_ONLY, ReadOnly
 from models.database.driver_errors import (
@@ -330,7 +331,7 @@ PROBLEMS = Vocabulary(
 )
 
 
-class ProblemError(BaseModel):
+class ProblemError(Shape):
     """One thing that is wrong."""
 
     parameter: str | None = Field(
@@ -354,7 +355,7 @@ class ProblemError(BaseModel):
 Code = Annotated[str, named("ProblemCode", PROBLEMS.definition, enum=[*PROBLEM_TYPES])]
 
 
-class Problem(BaseModel):
+class Problem(Shape):
     """What went wrong and what to do (RFC 9457)."""
 
     type: str = Field(description="Where the code is explained.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, Select
 
@@ -23,6 +23,7 @@ from api.tables.columns import Table
 from api.tables.formats import TableFormat
 from models.core.errors import Fault
 from models.core.extras import require_library
+from models.core.types import Shape
 from models.core.vocabularies import SOURCE_TYPES
 from models.read import listings, references
 from models.read.filters import requested_parameters
@@ -44,7 +45,7 @@ IN_LINES = {LINES.name: LINES}
 STYLING = ("style", "locale", "remarks")
 
 
-class MarkParameters(BaseModel):
+class MarkParameters(Shape):
     """Whether a table begins with a byte order mark."""
 
     bom: bool | None = Field(
@@ -84,7 +85,7 @@ class FormatParameters(MarkParameters):
     )
 
 
-class LinesParameters(BaseModel):
+class LinesParameters(Shape):
     """The format of the response; overrides the Accept header."""
 
     offered: ClassVar[Mapping[str, Format]] = IN_LINES

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
@@ -164,19 +166,22 @@ def install(app: FastAPI) -> None:
 
 
 def _make(app: FastAPI) -> dict[str, Any]:
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        summary=app.summary,
-        description=app.description,
-        routes=[
-            route.documented if isinstance(route, ParsedRoute) else route for route in app.routes
-        ],
-        license_info=app.license_info,
-        contact=app.contact,
-        servers=app.servers,
-        tags=TAGS,
-    )
+    routes = [route.documented if isinstance(route, ParsedRoute) else route for route in app.routes]
+    with warnings.catch_warnings():
+        # FastAPI makes fields of types with an alias, and keeps the warning of it back where
+        # Pydantic reads them at once: ours are read here.
+        warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=routes,
+            license_info=app.license_info,
+            contact=app.contact,
+            servers=app.servers,
+            tags=TAGS,
+        )
     components = document["components"]
     answers = components["schemas"]
     problem = Problem.model_json_schema(mode="serialization")

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Integer, Select
 
@@ -21,7 +21,7 @@ from api.http.errors import ParameterError
 from api.settings import installed_version
 from models.core.errors import Fault
 from models.core.schema_names import sometimes
-from models.core.types import clean_text
+from models.core.types import Shape, clean_text
 from models.core.vocabulary import OneOf, Term, Vocabulary
 from models.read import facets, listings, references
 from models.read.filters import MatchMode, requested_parameters
@@ -53,7 +53,7 @@ def sorts(listing: listings.Listing, schema: str, *more: str) -> OneOf:
     return choices("sort", [sign + name for name in names for sign in ("", "-")], schema)
 
 
-class Paging(BaseModel):
+class Paging(Shape):
     """The parameters of every list."""
 
     limit: int = Field(25, ge=1, le=200, description="Records a page.")
@@ -67,7 +67,7 @@ class Paging(BaseModel):
     )
 
 
-class SearchOut(BaseModel):
+class SearchOut(Shape):
     """How `q` was understood."""
 
     match: MatchMode = Field(description="Whether all of its words are there, or any of them.")
@@ -94,7 +94,7 @@ def search_out(search: Search) -> dict[str, Any]:
     }
 
 
-class State(BaseModel):
+class State(Shape):
     """Which state of the database a list shows; a citation of the list names it."""
 
     version: str = Field(description="Version of the program.")

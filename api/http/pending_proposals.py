@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
@@ -15,6 +14,7 @@ from api.http.list_formats import FormatParameters, LinesParameters, requested_f
 from models.access.api_keys import Key
 from models.core.errors import Fault
 from models.core.schema_names import sometimes
+from models.core.types import Shape
 from models.write import review
 
 SUBMITTED = "submitted"
@@ -27,7 +27,7 @@ INCLUDE = (
 )
 
 
-class WithProposals(BaseModel):
+class WithProposals(Shape):
     """What `include=submitted` adds to an answer."""
 
     submitted: list[review.RecordOut] | None = sometimes(

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from sqlalchemy import Connection
 from starlette.routing import request_response
 
@@ -170,10 +171,10 @@ class QueryParser:
     """Reads query strings into the one class of parameters that a function takes."""
 
     def __init__(self, field: Any) -> None:
-        fields = field.field_info.annotation.model_fields
-        self.field = field
+        self.model = field.field_info.annotation
         self.is_list = {
-            info.alias or name: get_origin(info.annotation) is list for name, info in fields.items()
+            info.alias or name: get_origin(info.annotation) is list
+            for name, info in self.model.model_fields.items()
         }
         # Many requests share a cached object, so no route may change it.
         self.parse = lru_cache(MOST_PARSED)(self._parse)
@@ -195,10 +196,13 @@ class QueryParser:
             name: values if self.is_list.get(name) else values[0]
             for name, values in values_of.items()
         }
-        parameters, errors = self.field.validate(members, {}, loc=("query",))
-        if errors:
-            raise RequestValidationError(errors)
-        return parameters
+        try:
+            return self.model.model_validate(members)
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+            raise RequestValidationError(
+                [{**fault, "loc": ("query", *fault["loc"])} for fault in faults]
+            ) from None
 
     def _without_empty(self, values_of: dict[str, list[str]]) -> dict[str, list[str]]:
         """Return the parameters without those that are blank, which are as if they were not given:

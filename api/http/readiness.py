@@ -7,9 +7,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Thread
 
-from pydantic import BaseModel
-
 from models.core.errors import ClaimbaseError
+from models.core.types import Shape
 from models.database import schema_version
 from models.database.connections import Database
 from models.database.readiness import free_bytes, replica_lag
@@ -24,7 +23,7 @@ MOST_LAG_SECONDS = 60.0
 log = logging.getLogger("claimbase.database")
 
 
-class Check(BaseModel):
+class Check(Shape):
     """What came out of one check."""
 
     name: str

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection
 
 from api.http.errors import ParameterError
 from api.http.pagination import Lines
 from models.core.errors import Fault
+from models.core.types import Shape
 from models.database.full_text import Query
 from models.read import listings, search_results
 from models.read.search_results import Search
@@ -23,7 +24,7 @@ HIGHLIGHT = (
 )
 
 
-class HighlightParameters(BaseModel):
+class HighlightParameters(Shape):
     """Whether to mark matches."""
 
     highlight: bool | None = Field(

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.http.auth import needs
 from api.http.errors import KEY_ERRORS, responses
@@ -14,7 +14,7 @@ from api.http.request_body import read_json
 from api.http.write_transaction import answer_with, in_turn, refuse_idempotency_key, taking
 from models.access import api_keys
 from models.access.api_keys import Declaration, Key, KeyIn
-from models.core.types import Text
+from models.core.types import Shape, Text
 
 SHARED: dict[str, Any] = {"prefix": "/v1/keys", "tags": ["keys"], "dependencies": [JsonAccepted]}
 reads = APIRouter(**SHARED, route_class=ReadRoute)
@@ -30,7 +30,7 @@ KeyId = Annotated[
 ]
 
 
-class KeyList(BaseModel):
+class KeyList(Shape):
     """All keys, the oldest first."""
 
     data: list[Key]

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
@@ -19,7 +19,7 @@ from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from models.access.api_keys import state_of_keys
 from models.access.proposal_ownership import visibility_condition
-from models.core.types import MAX_INTEGER
+from models.core.types import MAX_INTEGER, Shape
 from models.read import change_feed, listings
 from models.read.change_feed import Batch, ChangeFilters
 from models.read.filters import NO_VALUES, Many, requested_parameters
@@ -79,7 +79,7 @@ class ChangePlace(pagination.State):
     last: int = Field(description="Serial of the newest change.")
 
 
-class ChangePage(BaseModel):
+class ChangePage(Shape):
     """A page of changes. It may be empty although more follow, if the filters exclude every change
     that was examined.
     """

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 
 from api.citations import style_catalogue
@@ -15,6 +15,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
+from models.core.types import Shape
 from models.read.filters import Filters
 
 router = APIRouter(
@@ -39,7 +40,7 @@ class StyleParameters(Paging, Filters):
     )
 
 
-class StyleOut(BaseModel):
+class StyleOut(Shape):
     """A citation style."""
 
     id: str = Field(description="What `style=` takes.")
@@ -53,7 +54,7 @@ class StyleOut(BaseModel):
     )
 
 
-class StylePage(BaseModel):
+class StylePage(Shape):
     """A page of styles, and all languages that `locale=` takes."""
 
     data: list[StyleOut]

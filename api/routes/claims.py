@@ -32,7 +32,7 @@ from api.tables.formats import TableFormat
 from models.core.errors import Fault
 from models.core.notice import GENERAL, NOTICE, with_general
 from models.core.schema_names import partial_of, sometimes
-from models.core.types import Text
+from models.core.types import Shape, Text
 from models.projection import documents
 from models.read import facets, listings, references
 from models.read.filters import (
@@ -127,7 +127,7 @@ class Claim(pending_proposals.WithProposals, ClaimOut):
     )
 
 
-class PartialClaim(BaseModel):
+class PartialClaim(Shape):
     """What `fields` chose of a claim."""
 
     model_config = partial_of("Claim")
@@ -166,7 +166,7 @@ class EvidenceParameters(
     fields: Many[EvidenceField] = Field(NO_VALUES, description=CHOSEN)
 
 
-class SubmittedParameters(BaseModel):
+class SubmittedParameters(Shape):
     """What waits for review."""
 
     include: Many[Submitted] = Field(NO_VALUES, description=pending_proposals.INCLUDE)
@@ -184,7 +184,7 @@ class FoundEvidence(EvidenceOut):
     highlight: search_parameters.Highlight = sometimes(search_parameters.HIGHLIGHT)
 
 
-class PartialEvidence(BaseModel):
+class PartialEvidence(Shape):
     """What `fields` chose of a line of evidence."""
 
     model_config = partial_of("FoundEvidence")
@@ -230,14 +230,14 @@ class FacetParameters(ClaimFilters):
         return self.q is not None or self.as_of is not None or not self.model_fields_set & FEW
 
 
-class TermCount(BaseModel):
+class TermCount(Shape):
     """How many records have a term."""
 
     term: str
     count: int
 
 
-class Facet(BaseModel):
+class Facet(Shape):
     """The 100 commonest terms, the records counted under all others, and those without any."""
 
     terms: list[TermCount]
@@ -245,7 +245,7 @@ class Facet(BaseModel):
     missing: int
 
 
-class Facets(BaseModel):
+class Facets(Shape):
     """How the records found are spread."""
 
     total: int = Field(description="Records found.")
@@ -538,7 +538,7 @@ class ClaimSourcesParameters(Filters, FormatParameters):
     """In which representation."""
 
 
-class ClaimSources(BaseModel):
+class ClaimSources(Shape):
     """The sources of a claim."""
 
     data: list[SourceOut]

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import select
 
@@ -13,7 +12,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
 from api.http.read_connection import Reader
 from api.http.read_route import ReadRoute
-from models.core.types import Text
+from models.core.types import Shape, Text
 from models.read import listings
 from models.read.filters import CollectionFilters
 from models.records.collection import CollectionOut
@@ -31,7 +30,7 @@ class CollectionParameters(CollectionFilters, Paging):
     """Which collections, and how much of the list."""
 
 
-class CollectionPage(BaseModel):
+class CollectionPage(Shape):
     """A page of collections."""
 
     data: list[CollectionOut]

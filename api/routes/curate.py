@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Connection
 
 from api.citations.clean import clean_source
@@ -32,7 +32,7 @@ from api.settings import Settings
 from models.access.api_keys import Key
 from models.core.errors import Conflict, Fault, InvalidRecord
 from models.core.merge_patch import merged
-from models.core.types import REVIEW_FIELDS, Text
+from models.core.types import REVIEW_FIELDS, Shape, Text
 from models.read.filters import Filters
 from models.read.possible_duplicates import LIKE
 from models.records.record_types import RECORD_TYPES, RecordType
@@ -52,7 +52,7 @@ MERGE_PATCH = "application/merge-patch+json"
 MOST_COMPARED = 100
 
 
-class PossibleDuplicate(BaseModel):
+class PossibleDuplicate(Shape):
     """A stored record that may be the same as the new one."""
 
     id: str

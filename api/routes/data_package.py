@@ -1,7 +1,7 @@
 """What the tables are that the API serves as CSV: their addresses, and what each column means."""
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
@@ -12,20 +12,21 @@ from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.tables import data_package
 from models.core.schema_names import sometimes
+from models.core.types import Shape
 
 router = APIRouter(
     prefix="/v1", tags=["export"], dependencies=[JsonAccepted], route_class=ReadRoute
 )
 
 
-class Constraints(BaseModel):
+class Constraints(Shape):
     """What holds for each value of a column."""
 
     required: bool = sometimes("True where no value is missing.")
     enum: list[str] = sometimes("The terms that are valid.")
 
 
-class TableField(BaseModel):
+class TableField(Shape):
     """A column."""
 
     name: str
@@ -34,21 +35,21 @@ class TableField(BaseModel):
     constraints: Constraints = sometimes("What holds for each value.")
 
 
-class Referred(BaseModel):
+class Referred(Shape):
     """The columns of another table to which columns refer."""
 
     resource: str
     fields: list[str]
 
 
-class ForeignKey(BaseModel):
+class ForeignKey(Shape):
     """Columns that name a row of another table."""
 
     fields: list[str]
     reference: Referred
 
 
-class TableSchema(BaseModel):
+class TableSchema(Shape):
     """The columns of a table (https://datapackage.org/standard/table-schema/)."""
 
     model_config = ConfigDict(alias_generator=to_camel)
@@ -58,7 +59,7 @@ class TableSchema(BaseModel):
     foreign_keys: list[ForeignKey] = sometimes("Which columns name rows of other tables.")
 
 
-class DataResource(BaseModel):
+class DataResource(Shape):
     """A table: where it is, and what is in it."""
 
     name: str
@@ -70,13 +71,13 @@ class DataResource(BaseModel):
     table_schema: TableSchema = Field(alias="schema")
 
 
-class PackageLicence(BaseModel):
+class PackageLicence(Shape):
     """A licence under which some of the content is."""
 
     name: str = Field(description="Its SPDX identifier.")
 
 
-class DataPackage(BaseModel):
+class DataPackage(Shape):
     """A data package (https://datapackage.org/standard/data-package/)."""
 
     profile: str = Field(alias="$schema", description="The address of the schema of this.")

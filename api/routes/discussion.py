@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import ColumnElement, Connection
 
@@ -32,7 +32,7 @@ from api.routes.curate import told
 from models.access.api_keys import Key, spellings_of
 from models.access.proposal_ownership import may_see, proposed_by
 from models.core import vocabularies as v
-from models.core.types import Strict, Text
+from models.core.types import Shape, Strict, Text
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType, read_record, split_name
@@ -64,14 +64,14 @@ class SuggestedOut(RecordOut):
     changes: list[FieldChange]
 
 
-class SuggestionPage(BaseModel):
+class SuggestionPage(Shape):
     """A page of suggestions, oldest first."""
 
     data: list[SuggestedOut]
     page: Page
 
 
-class CommentPage(BaseModel):
+class CommentPage(Shape):
     """A page of comments, oldest first."""
 
     data: list[RecordOut]

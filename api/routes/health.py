@@ -3,17 +3,17 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 from pydantic_core import to_json
 
 from api.http.errors import PLAIN_ERRORS, ProblemError, problem
 from api.http.read_route import ReadRoute
 from api.http.readiness import Check
+from models.core.types import Shape
 
 router = APIRouter(tags=["health"], route_class=ReadRoute)
 
 
-class Health(BaseModel):
+class Health(Shape):
     """All is well; anything else is not a 200."""
 
     status: Literal["ok"] = "ok"

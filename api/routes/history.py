@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection, select
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -24,7 +24,7 @@ from models.access.proposal_ownership import may_see
 from models.core import vocabularies as v
 from models.core.dates import now
 from models.core.errors import Fault
-from models.core.types import Slug
+from models.core.types import Shape, Slug
 from models.read import change_feed, facets, listings, references
 from models.read.filters import NO_VALUES, Day, Filters, Many, requested_parameters
 from models.read.predictions import predictions
@@ -95,14 +95,14 @@ class HistoryParameters(Filters):
     )
 
 
-class YearCount(BaseModel):
+class YearCount(Shape):
     """How many claims had each status at the end of a year."""
 
     year: int
     counts: dict[str, int] = Field(description="By status, each term of the vocabulary.")
 
 
-class History(BaseModel):
+class History(Shape):
     """The statuses over the years, from the year of the first claim to the current one."""
 
     data: list[YearCount]
@@ -116,7 +116,7 @@ class RevisionParameters(Filters, Paging, LinkedParameters):
     )
 
 
-class RevisionPage(BaseModel):
+class RevisionPage(Shape):
     """A page of revisions."""
 
     data: list[RevisionOut]

@@ -4,7 +4,7 @@ from functools import partial
 from itertools import chain
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection, tuple_
 
@@ -14,7 +14,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
 from api.http.write_transaction import read_input, taking
 from api.routes.claims import Claim
-from models.core.types import Strict, Text
+from models.core.types import Shape, Strict, Text
 from models.projection import documents
 from models.read import listings
 from models.read.id_lookup import look_up_ids
@@ -36,14 +36,14 @@ class IdsIn(Strict):
     ids: list[Text] = Field(min_length=1, max_length=MOST_LOOKED_UP)
 
 
-class LookedUpClaims(BaseModel):
+class LookedUpClaims(Shape):
     """The claims that ids name, in the order of the ids, and the ids that name none."""
 
     data: list[Claim]
     not_found: list[str]
 
 
-class LookedUpEvidence(BaseModel):
+class LookedUpEvidence(Shape):
     """The lines of evidence that ids name, in the order of the ids, and the ids that name none."""
 
     data: list[EvidenceOut]

@@ -1,7 +1,7 @@
 """Where to begin, and the notice."""
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 
 from api.http import pagination
@@ -12,13 +12,14 @@ from api.http.read_route import ReadRoute
 from api.settings import installed_version
 from models.core import vocabularies as v
 from models.core.notice import NOTICE
+from models.core.types import Shape
 from models.read import listings
 from models.records.collection import OWN_LICENCE
 
 router = APIRouter(tags=["index"], dependencies=[JsonAccepted], route_class=ReadRoute)
 
 
-class Licences(BaseModel):
+class Licences(Shape):
     """SPDX identifiers."""
 
     code: str = "MIT"
@@ -29,7 +30,7 @@ class Licences(BaseModel):
     )
 
 
-class EntryPoint(BaseModel):
+class EntryPoint(Shape):
     """What this is and where things are."""
 
     name: str = "Claimbase"
@@ -83,7 +84,7 @@ def index(request: Request, connection: Reader) -> Response:
     return pagination.json_response(to_json(answer), etag)
 
 
-class Notice(BaseModel):
+class Notice(Shape):
     """What every reader of a claim must be told."""
 
     notice: str = NOTICE

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError, to_json
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ from api.http.write_transaction import read_input, taking
 from models.core import vocabularies as v
 from models.core.notice import GENERAL, NOTICE
 from models.core.schema_names import named
-from models.core.types import Strict, Text
+from models.core.types import Shape, Strict, Text
 from models.read import matching
 from models.read.filters import AS_OF, Day
 from models.search.sentences import split_sentences
@@ -74,7 +74,7 @@ MatchMethod = Annotated[
 ]
 
 
-class MatchedClaim(BaseModel):
+class MatchedClaim(Shape):
     """A claim that a sentence may state."""
 
     id: str
@@ -95,7 +95,7 @@ class MatchedClaim(BaseModel):
     web_page: str = Field(description="Path of the claim's page.")
 
 
-class MatchedSentence(BaseModel):
+class MatchedSentence(Shape):
     """A sentence, where it stands in the text, and the claims that it may state."""
 
     sentence: str
@@ -104,7 +104,7 @@ class MatchedSentence(BaseModel):
     claims: list[MatchedClaim] = Field(description="Exact quotes first, then the most alike.")
 
 
-class Matched(BaseModel):
+class Matched(Shape):
     """The sentences in their order."""
 
     data: list[MatchedSentence]

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -49,6 +49,7 @@ from api.routes.review import MOST_RECORDS
 from models.access.api_keys import Key
 from models.core.errors import ClaimbaseError, Conflict, Fault, InvalidRecord
 from models.core.schema_names import named
+from models.core.types import Shape
 from models.read.filters import Filters
 from models.records.record_types import RECORD_TYPES
 from models.records.serializers import Row
@@ -75,7 +76,7 @@ class ParseParameters(Filters):
     )
 
 
-class ParsedRecord(BaseModel):
+class ParsedRecord(Shape):
     """The result for one entry of the file."""
 
     line: int = Field(description="Line number in the file where the entry begins, from 1.")
@@ -98,7 +99,7 @@ class ParsedRecord(BaseModel):
     )
 
 
-class Parsed(BaseModel):
+class Parsed(Shape):
     """The result for a file; always found = new + matched + reported."""
 
     format: str
@@ -301,7 +302,7 @@ class EntryLine(ParsedRecord):
     kind: Literal["entry"] = "entry"
 
 
-class ProgressLine(BaseModel):
+class ProgressLine(Shape):
     """A line of a stream: what was read until now, and what of it is stored for good.
 
     `stored` is null where nothing is to be stored.

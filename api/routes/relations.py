@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 
 from api.http import pagination
@@ -15,6 +15,7 @@ from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug, notice_of
 from models.core import vocabularies as v
 from models.core.notice import WITH_OWN
+from models.core.types import Shape
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.relation import RelationIn
@@ -39,7 +40,7 @@ class WalkParameters(Filters):
     type: Many[v.RelationType] = Field(NO_VALUES, description="Only relations of these types.")
 
 
-class ClaimBrief(BaseModel):
+class ClaimBrief(Shape):
     """The short form of a claim."""
 
     id: str
@@ -64,7 +65,7 @@ class WalkedRelation(RelationIn):
     )
 
 
-class Walk(BaseModel):
+class Walk(Shape):
     """The claims connected to the start, including the start, and the relations followed."""
 
     claims: list[WalkedClaim]
@@ -91,7 +92,7 @@ class TouchedClaim(WalkedClaim):
     )
 
 
-class Link(BaseModel):
+class Link(Shape):
     """A claim in a chain, or the relation between two claims if `target` is set."""
 
     claim: str
@@ -99,7 +100,7 @@ class Link(BaseModel):
     status: v.Status
 
 
-class Chain(BaseModel):
+class Chain(Shape):
     """A causal chain through the claim, from its first cause to its last effect."""
 
     claims: list[str]
@@ -111,7 +112,7 @@ class Chain(BaseModel):
     )
 
 
-class Impact(BaseModel):
+class Impact(Shape):
     """The claims that depend on a claim, and the causal chains through it."""
 
     claim: str

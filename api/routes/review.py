@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
@@ -62,7 +62,7 @@ from models.access.api_keys import (
 from models.access.proposal_ownership import proposed_by
 from models.core import vocabularies as v
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, NotFound
-from models.core.types import MAX_INTEGER, Strict, Text
+from models.core.types import MAX_INTEGER, Shape, Strict, Text
 from models.read import listings, relation_graph
 from models.read.filters import NO_VALUES, Filters, Many
 from models.records.record_types import RECORD_TYPES, RecordType, order_by_references
@@ -183,7 +183,7 @@ class DecisionsIn(DecisionIn):
     )
 
 
-class DecisionError(BaseModel):
+class DecisionError(Shape):
     """Why a decision was not made."""
 
     code: Code
@@ -191,7 +191,7 @@ class DecisionError(BaseModel):
     errors: list[ProblemError]
 
 
-class DecisionOut(BaseModel):
+class DecisionOut(Shape):
     """What became of one decision."""
 
     kind: v.RecordKind
@@ -205,14 +205,14 @@ class DecisionOut(BaseModel):
     error: DecisionError | None = Field(description="Why it was not made; null where it was.")
 
 
-class DecisionsOut(BaseModel):
+class DecisionsOut(Shape):
     """What became of the decisions, in the order in which they were sent."""
 
     data: list[DecisionOut]
     done: int = Field(description="How many were made.")
 
 
-class RecordList(BaseModel):
+class RecordList(Shape):
     """Records, each with its state of review."""
 
     data: list[RecordOut]
@@ -236,7 +236,7 @@ class BatchRecordOut(RecordOut):
     )
 
 
-class BatchOut(BaseModel):
+class BatchOut(Shape):
     """The records of a batch, each with its state of review, in the order sent."""
 
     data: list[BatchRecordOut]
@@ -250,7 +250,7 @@ class Review(RecordWithInterests):
     )
 
 
-class ReviewPage(BaseModel):
+class ReviewPage(Shape):
     """A page of the records that wait for review, oldest first."""
 
     data: list[Review]

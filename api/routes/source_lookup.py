@@ -4,7 +4,7 @@ from functools import partial
 from itertools import chain
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
@@ -13,7 +13,7 @@ from api.http.errors import LIST_ERRORS, responses
 from api.http.negotiation import JsonAccepted
 from api.http.read_route import ParsedRoute
 from api.http.write_transaction import read_input, taking
-from models.core.types import Strict, Text
+from models.core.types import Shape, Strict, Text
 from models.read.source_lookup import LookedUp, look_up
 from models.records.record_types import batches
 from models.records.serializers import sources_by_id
@@ -34,21 +34,21 @@ class LookupIn(Strict):
     identifiers: list[Text] = Field(min_length=1, max_length=MOST_IDENTIFIERS)
 
 
-class LookedUpSource(BaseModel):
+class LookedUpSource(Shape):
     """A source, and the identifiers of the request that name it."""
 
     given: list[str]
     source: SourceOut
 
 
-class UnreadableOut(BaseModel):
+class UnreadableOut(Shape):
     """What is no identifier, and why."""
 
     given: str
     detail: str
 
 
-class Lookup(BaseModel):
+class Lookup(Shape):
     """What became of each identifier: it is named once in all of this."""
 
     data: list[LookedUpSource]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy import Connection
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -27,7 +27,7 @@ from api.routes.claims import (
 )
 from api.routes.source_lookup import UnreadableOut, told
 from models.core.schema_names import partial_of, sometimes
-from models.core.types import Text
+from models.core.types import Shape, Text
 from models.read import listings
 from models.read.filters import (
     NO_VALUES,
@@ -74,7 +74,7 @@ SourceReference = Annotated[
 ]
 
 
-class SourceFieldParameters(BaseModel):
+class SourceFieldParameters(Shape):
     """How much of each source."""
 
     fields: Many[SourceField] = Field(NO_VALUES, description=CHOSEN)
@@ -119,7 +119,7 @@ class SourceWithPage(SourceOut):
     web_page: str = Field(description="Path of the page that shows the same to people.")
 
 
-class PartialSource(BaseModel):
+class PartialSource(Shape):
     """What `fields` chose of a source."""
 
     model_config = partial_of("FoundSource")

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import to_json
 
 from api.http import pagination
@@ -12,6 +12,7 @@ from api.http.negotiation import JsonAccepted
 from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from models.core.schema_names import sometimes
+from models.core.types import Shape
 from models.read import search_results
 from models.read.filters import NO_VALUES, Filters, Many, SearchText
 
@@ -36,7 +37,7 @@ class SuggestParameters(Filters):
     kind: Many[SuggestionKind] = Field(NO_VALUES, description="Only these kinds of record.")
 
 
-class Suggestion(BaseModel):
+class Suggestion(Shape):
     """A record that may be meant."""
 
     kind: SuggestionKind
@@ -48,7 +49,7 @@ class Suggestion(BaseModel):
     citation: str | None = sometimes("A source in short form, such as 'Doepp et al. 2010'.")
 
 
-class Suggestions(BaseModel):
+class Suggestions(Shape):
     """At most ten, the kinds by turns; within a kind in the order of what was found."""
 
     data: list[Suggestion]

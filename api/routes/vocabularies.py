@@ -19,7 +19,7 @@ from api.http.read_route import ReadRoute
 from models.core import vocabularies as v
 from models.core.errors import Fault, NotFound, close_matches
 from models.core.rating_schemes import RATING_SCHEMES
-from models.core.types import Text
+from models.core.types import Shape, Text
 from models.core.vocabulary import Term, Vocabulary
 from models.read.filters import Filters
 from models.status import explanation, rules
@@ -66,7 +66,7 @@ VOCABULARIES = {
 }
 
 
-class TermOut(BaseModel):
+class TermOut(Shape):
     """One term."""
 
     id: str
@@ -75,7 +75,7 @@ class TermOut(BaseModel):
     crosswalk: dict[str, str] = Field(description="The same term in other schemes.")
 
 
-class VocabularySummary(BaseModel):
+class VocabularySummary(Shape):
     """What a vocabulary is about."""
 
     name: str
@@ -90,7 +90,7 @@ class VocabularyOut(VocabularySummary):
     terms: list[TermOut]
 
 
-class VocabularyList(BaseModel):
+class VocabularyList(Shape):
     """All vocabularies."""
 
     data: list[VocabularySummary]

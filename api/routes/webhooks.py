@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Connection
 
 from api.http.auth import needs
@@ -18,7 +18,7 @@ from models.access import webhooks
 from models.access.api_keys import Key
 from models.access.webhooks import WebhookChange, WebhookIn, WebhookOut
 from models.core.errors import InvalidRecord
-from models.core.types import Text
+from models.core.types import Shape, Text
 from models.read import change_feed, listings
 from models.read.change_feed import Ahead
 
@@ -34,7 +34,7 @@ Curator = Annotated[Key, needs("curator")]
 WebhookId = Annotated[Text, Path(max_length=100, examples=["9f86d081884c7d65"])]
 
 
-class WebhookList(BaseModel):
+class WebhookList(Shape):
     """Webhooks, the oldest first."""
 
     data: list[WebhookOut]
@@ -48,7 +48,7 @@ class NewWebhook(WebhookOut):
     )
 
 
-class Attempt(BaseModel):
+class Attempt(Shape):
     """What came of a message."""
 
     status: int | None = Field(description="The status of the answer; null without one.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_core import from_json
 from sqlalchemy import Connection, select
 
@@ -21,6 +21,7 @@ from api.site import forest_plot
 from api.site.notes import names_in
 from api.site.pages import PageRoute, page
 from models.core import vocabularies as v
+from models.core.types import Shape
 from models.read import facets, listings
 from models.read.filters import (
     NO_VALUES,
@@ -37,7 +38,7 @@ from models.records.serializers import Row, sources_by_id, sources_out
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-class Choice(BaseModel):
+class Choice(Shape):
     """A choice of a filter that stands for several terms."""
 
     id: str
@@ -89,7 +90,7 @@ class SourceListParameters(SourceFilters, Paging):
     sort: Many[SourceSort] = Field(NO_VALUES, description="The id decides what is equal.")
 
 
-class Filter(BaseModel):
+class Filter(Shape):
     """A filter that is set, and the address without it."""
 
     name: str

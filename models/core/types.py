@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 from sqlmodel import Field, SQLModel
 
@@ -22,10 +22,18 @@ SQLModel.metadata.naming_convention = {
 }
 
 
+# Both bases have `defer_build`: there are hundreds of classes, of which a start uses a few, so each
+# gets its validator at its first use. Pydantic holds a lock meanwhile.
 class Strict(SQLModel):
-    """The base of every input and output class. An unknown field is an error."""
+    """The base of every input and output class of records. An unknown field is an error."""
 
-    model_config = ConfigDict(extra="forbid", validate_default=True)  # type: ignore[assignment]
+    model_config = ConfigDict(  # type: ignore[assignment]
+        extra="forbid", validate_default=True, defer_build=True
+    )
+
+
+class Shape(BaseModel, defer_build=True):
+    """The base of classes that are no records: parameters, and answers of their own."""
 
 
 # The last fields of every input class: the state in review and the replacement. They say nothing of

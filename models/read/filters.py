@@ -33,7 +33,7 @@ from sqlalchemy import cast as cast_to
 from models.core import vocabularies as v
 from models.core.dates import PARTIAL_DATE, check_partial_date, last_day_of, now
 from models.core.schema_names import named
-from models.core.types import MAX_INTEGER, SLUG, Slug, Text, is_slug
+from models.core.types import MAX_INTEGER, SLUG, Shape, Slug, Text, is_slug
 from models.projection.tables import (
     ClaimDocument,
     ClaimTerm,
@@ -216,7 +216,7 @@ PastMoment = Annotated[
 NO_VALUES: Any = ()
 
 
-class Filters(BaseModel):
+class Filters(Shape):
     """The base of every class of parameters; an unknown one is an error."""
 
     model_config = ConfigDict(extra="forbid")

@@ -8,14 +8,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from models.core import vocabularies as v
 from models.core.dates import Timestamp, WholeDate, last_day_of
 from models.core.errors import NotFound
 from models.core.notice import WITH_OWN
 from models.core.schema_names import DEPRECATED
-from models.core.types import Strict
+from models.core.types import Shape, Strict
 from models.records import serializers
 from models.records.assessment import AssessmentOut
 from models.records.claim import ClaimIn, OccurrenceOut, RoleOfTopic, with_id
@@ -27,7 +27,7 @@ from models.records.source import SourceOut
 from models.status import body_of_evidence, periods, rules
 
 
-class Counts(BaseModel, frozen=True, extra="forbid"):
+class Counts(Shape, frozen=True, extra="forbid"):
     """How many records hang on a claim; lines of retracted sources are not counted, but told in
     `notices`.
 
@@ -45,7 +45,7 @@ class Counts(BaseModel, frozen=True, extra="forbid"):
     sources: int
 
 
-class Notices(BaseModel, frozen=True, extra="forbid"):
+class Notices(Shape, frozen=True, extra="forbid"):
     """How many lines of evidence rest on a source about which something was announced."""
 
     retracted: int
@@ -53,7 +53,7 @@ class Notices(BaseModel, frozen=True, extra="forbid"):
     corrected: int
 
 
-class Derived(BaseModel, frozen=True, extra="forbid"):
+class Derived(Shape, frozen=True, extra="forbid"):
     """All that follows from a claim's evidence on a day; `derived_on` computes it.
 
     A field that is declared here is stored for each day on which it changes, and served in this
@@ -107,7 +107,7 @@ class Derived(BaseModel, frozen=True, extra="forbid"):
     notices: Notices
 
 
-class ClaimStamps(BaseModel):
+class ClaimStamps(Shape):
     """When a claim was last changed, and by which change."""
 
     revision: int = Field(
