@@ -5,18 +5,21 @@ claims. FastAPI still reads the functions' signatures and writes the OpenAPI doc
 """
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from operator import attrgetter
 from typing import Any, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant, get_parameterless_sub_dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from sqlalchemy import Connection
-from starlette.routing import request_response
+from starlette.routing import Route, request_response
 
 from api.http import auth, negotiation, read_connection, serial_marks
 from api.http.errors import ParameterError
@@ -32,14 +35,41 @@ MOST_PARSED = 1024
 Values = dict[str, Any]
 
 
-class ParsedRoute(APIRoute):
-    """A route that parses its path and query, and looks up the key that its function asks for."""
+@dataclass(frozen=True)
+class Asked:
+    """What a route's function asks for by its signature, beside the parts of the path."""
 
-    def __init__(self, *args: Any, **named: Any) -> None:
+    query_name: str = ""
+    parse_query: "QueryParser | None" = None
+    needs_json: bool = False
+    key_name: str | None = None
+    role: str | None = None
+    connection_name: str | None = None
+    in_thread: bool = False
+
+
+class ParsedRoute(APIRoute):
+    """A route that parses its path and query, and looks up the key that its function asks for.
+
+    A start makes what tells routes apart. The function's signature is read at the first request.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **named: Any) -> None:
         named["generate_unique_id_function"] = attrgetter("name")
-        self._declared = args, named
-        # Of the models of all answers a start would make validators, which nothing uses.
-        super().__init__(*args, **{**named, "response_model": None})
+        self._declared = path, endpoint, named
+        # Not that of FastAPI, which reads signatures, and makes validators of answers that nothing
+        # uses.
+        Route.__init__(
+            self,
+            path,
+            endpoint,
+            methods=named.get("methods"),
+            name=named.get("name"),
+            include_in_schema=named.get("include_in_schema", True),
+        )
+        # Those that are declared: Starlette adds HEAD, which `HeadMiddleware` answers.
+        self.methods = {*(named.get("methods") or ["GET"])}
+        self.takes_min_serial = takes_min_serial(path, self.methods, named.get("openapi_extra"))
         # Starlette's own wrapper, since FastAPI's opens two exit stacks for dependencies, and no
         # route has any.
         self.app = request_response(self.answer)
@@ -47,49 +77,57 @@ class ParsedRoute(APIRoute):
     @cached_property
     def documented(self) -> APIRoute:
         """The route with the model of its answer, as the OpenAPI document tells of it."""
-        args, named = self._declared
-        return APIRoute(*args, **named)
+        path, endpoint, named = self._declared
+        return APIRoute(path, endpoint, **named)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler, after reading from the signature what the function asks for."""
+    @cached_property
+    def dependant(self) -> Dependant:  # type: ignore[override]
+        """What the function asks for, as FastAPI reads it."""
+        path = self.path_format
+        found = get_dependant(path=path, call=self.endpoint, scope="function")
+        markers = self._declared[2].get("dependencies") or ()
+        found.dependencies[:0] = [
+            get_parameterless_sub_dependant(depends=marker, path=path) for marker in markers
+        ]
+        return found
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What the function asks for. Raises TypeError if it is none of what routes have."""
         queries = self.dependant.query_params
-        self.query_name = queries[0].name if queries else ""
-        self.parse_query = QueryParser(queries[0]) if queries else None
-        self.needs_json = False
-        self.key_name: str | None = None
-        self.role: str | None = None
-        self.connection_name: str | None = None
-        self.in_thread = False
-        self.takes_min_serial = takes_min_serial(self)
+        asked: dict[str, Any] = {}
+        if queries:
+            asked |= {"query_name": queries[0].name, "parse_query": QueryParser(queries[0])}
         for marker in self.dependant.dependencies:
             if marker.call is negotiation.json_accepted:
-                self.needs_json = True
+                asked["needs_json"] = True
             elif marker.call is auth.bearer:
-                self.key_name = marker.name
-                self.role = marker.own_oauth_scopes[0] if marker.own_oauth_scopes else None
+                scopes = marker.own_oauth_scopes
+                asked |= {"key_name": marker.name, "role": scopes[0] if scopes else None}
             elif isinstance(marker.call, read_connection.Lent):
-                self.connection_name, self.in_thread = marker.name, marker.call.in_thread
+                asked |= {"connection_name": marker.name, "in_thread": marker.call.in_thread}
             else:
                 raise TypeError(
                     f"{self.name} asks for {marker.call}, which this class of routes does not know"
                 )
-        return self.answer
+        return Asked(**asked)
 
     async def answer(self, request: Request) -> Response:
         """Return the response. An error of the key is raised before one of the parameters."""
         if self.takes_min_serial:
             serial_marks.take_min_serial(request.scope)
             serial_marks.refuse_bad_min_serial(request)
-        if self.parse_query is None:
+        asked = self.asked
+        if asked.parse_query is None:
             refuse_query(request.scope["query_string"])
-        if self.needs_json:
+        if asked.needs_json:
             negotiation.json_accepted(request)
         values: Values = {}
-        if self.key_name is not None:
-            if self.role is None:
-                values[self.key_name] = await auth.key_of(request)
+        if asked.key_name is not None:
+            if asked.role is None:
+                values[asked.key_name] = await auth.key_of(request)
             else:
-                values[self.key_name] = await auth.permitted_key(request, self.role)
+                values[asked.key_name] = await auth.permitted_key(request, asked.role)
         values |= self.parameters(request)
         return await self.respond(request, values)
 
@@ -115,9 +153,10 @@ class ParsedRoute(APIRoute):
                 continue
             values[field.name], faults = field.validate(header, {}, loc=("header", name))
             errors += faults
-        if self.parse_query is not None:
+        asked = self.asked
+        if asked.parse_query is not None:
             try:
-                values[self.query_name] = self.parse_query(request.scope["query_string"])
+                values[asked.query_name] = asked.parse_query(request.scope["query_string"])
             except RequestValidationError as error:
                 errors += error.errors()
         if errors:
@@ -135,27 +174,27 @@ class ReadRoute(ParsedRoute):
 
     async def respond(self, request: Request, values: Values) -> Response:
         """Return the response of the function, which gets a connection if it asks for one."""
-        if self.connection_name is None:
+        asked = self.asked
+        if asked.connection_name is None:
             answer = self.endpoint(**values)
             response: Response = await answer if inspect.isawaitable(answer) else answer
             return response
 
         work = partial(self.work, request, values)
-        in_thread = self.in_thread or takes_long(values.get(self.query_name))
+        in_thread = asked.in_thread or takes_long(values.get(asked.query_name))
         return await read_connection.read(request, work, in_thread=in_thread)
 
     def work(self, _request: Request, values: Values, connection: Connection) -> Response:
         """Return the response of the function, which reads on this connection."""
-        response: Response = self.endpoint(**values, **{str(self.connection_name): connection})
+        lent = {str(self.asked.connection_name): connection}
+        response: Response = self.endpoint(**values, **lent)
         return response
 
 
-def takes_min_serial(route: APIRoute) -> bool:
+def takes_min_serial(path: str, methods: set[str], extra: Mapping[str, Any] | None) -> bool:
     """Return whether requests to a route may say what the client has seen."""
-    declared = (route.openapi_extra or {}).get("parameters", ())
-    return route.path.startswith("/v1") and (
-        "GET" in (route.methods or ()) or serial_marks.DECLARED in declared
-    )
+    declared = (extra or {}).get("parameters", ())
+    return path.startswith("/v1") and ("GET" in methods or serial_marks.DECLARED in declared)
 
 
 def takes_long(query: Any) -> bool:
