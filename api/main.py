@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from threading import Thread
 
 import fastapi_offline
 from anyio import to_thread
@@ -16,7 +15,6 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.citations import style_catalogue
 from api.http import errors, fair_queue, openapi, rate_limits, write_transaction
 from api.http.clients import Held
 from api.http.compression import CompressionMiddleware
@@ -221,8 +219,6 @@ def create_app(settings: Settings) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         files.open()
-        # Beside the first requests, since none of them should wait for it.
-        Thread(target=style_catalogue.prepare, daemon=True).start()
         text_model.start()
         app.state.readers.stopping = False
         metrics = app.state.metrics

@@ -97,11 +97,6 @@ def installed() -> dict[str, ListedStyle]:
     return {name: found[name] for name in sorted(found)}
 
 
-def prepare() -> None:
-    """Read all that is known of styles, which takes a tenth of a second, once in a process."""
-    _names(), _texts(), _locale_names()
-
-
 def find(style: str | None = None, locale: str | None = None) -> Choice:
     """Return a style and a locale by their names, or by what people write for them.
 

@@ -1,5 +1,6 @@
 """Cards: what the evidence says of a claim, small enough to stand in any page."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +12,7 @@ from api.http.read_route import ReadRoute
 from api.routes.claims import ClaimSlug
 from api.routes.pictures import ThemeParameters
 from api.site.claim_summary import STATUSES
-from api.site.pages import HTML, not_modified, page_tag, templates
+from api.site.pages import HTML, not_modified, page_tag, rendered
 from models.core.errors import Gone, NotFound
 from models.core.notice import SHORT_NOTICE, with_general
 from models.read import listings
@@ -54,15 +55,15 @@ def show_card(
     etag = page_tag(connection)
     if unchanged := not_modified(request, etag, HEADERS):
         return unchanged
-    card = templates.get_template("card.html")
+    card = partial(rendered, "card.html")
     shared = {"theme": query.theme, "as_of": query.as_of, "base": pagination.base_of(request)}
     try:
         found = listings.load_claim(connection, claim, query.as_of, None)
     except (Gone, NotFound) as error:
-        content = card.render(claim=None, said=error.detail, notice=SHORT_NOTICE, **shared)
+        content = card(claim=None, said=error.detail, notice=SHORT_NOTICE, **shared)
         status = 410 if isinstance(error, Gone) else 404
         return Response(content, status_code=status, media_type=HTML, headers=HEADERS)
     core = claim_aggregate.core(found).model_dump()
     said, notice = STATUSES[core["status"]], with_general(core["notice"], SHORT_NOTICE)
-    content = card.render(claim=core, said=said, notice=notice, **shared)
+    content = card(claim=core, said=said, notice=notice, **shared)
     return Response(content, media_type=HTML, headers={"ETag": etag, **HEADERS})

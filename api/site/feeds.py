@@ -15,7 +15,7 @@ from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from api.pictures.svg import clean
 from api.site.about import in_words
-from api.site.pages import VERSION, not_modified, templates
+from api.site.pages import VERSION, not_modified, rendered
 from api.site.words import segment
 from models.core.errors import Fault
 from models.core.types import Text
@@ -165,7 +165,7 @@ def show_rules_for_robots(request: Request) -> Response:
 @router.get("/llms.txt")
 def show_guide_for_models(request: Request) -> Response:
     """Return what this is and where its JSON is, for language models (llmstxt.org)."""
-    return _text(templates.get_template("llms.txt").render(base=pagination.base_of(request)))
+    return _text(rendered("llms.txt", base=pagination.base_of(request)))
 
 
 def _text(content: str) -> Response:

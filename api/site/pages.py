@@ -3,12 +3,12 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic_core import to_json
 from sqlalchemy import Connection
@@ -25,6 +25,9 @@ from models.core.notice import NOTICE
 from models.core.types import Text
 from models.read import listings
 from models.records.serializers import Row
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 HTML = "text/html"
@@ -66,15 +69,27 @@ VERSION = hashlib.sha256(
     b"".join([*STATIC.values(), *(path.read_bytes() for path in TEMPLATES)])
 ).hexdigest()[:10]
 
-templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-templates.filters.update(FILTERS, linked=linked)
-templates.globals.update(notice=NOTICE, version=VERSION)
+
+@cache
+def _templates() -> "Environment":
+    # Imported here, since a server that only answers programs needs no templates.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    templates = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(FILTERS, linked=linked)
+    templates.globals.update(notice=NOTICE, version=VERSION)
+    return templates
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a template as text, with these values in it."""
+    return _templates().get_template(template).render(**values)
 
 
 # What others append to a link when it is shared, to follow who opens it.
@@ -163,7 +178,8 @@ def page(
     it has several; the values go to the template.
     """
     day = request.query_params.get("as_of", "").strip()
-    content = templates.get_template(template).render(
+    content = rendered(
+        template,
         # Links to claims lead on to the same day.
         on_day=f"?{urlencode({'as_of': day})}" if day else "",
         title=title,
@@ -207,7 +223,8 @@ def error_page(
         }
         return Response(status_code=MOVED, headers=moved)
     body = Problem.model_validate_json(problem)
-    content = templates.get_template("error.html").render(
+    content = rendered(
+        "error.html",
         title=body.title.capitalize(),
         description="",
         json_address=None,
