@@ -479,7 +479,8 @@ def _claim(
     etag = f'"{row["revision"]}"'
     if unchanged := pagination.not_modified(request, etag):
         return unchanged
-    told = {**row, "fields": to_json({**from_json(row["fields"]), "notice": notice_of(row)})}
+    stored = from_json(row["fields"])
+    told = {**row, "fields": to_json({**stored, "notice": with_general(stored["notice"])})}
     content = _with_page(claim_bytes(told, fields, parts), claim, query)
     return pagination.json_response(content, etag, links)
 
