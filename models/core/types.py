@@ -90,6 +90,8 @@ def nfc(text: str) -> str:
 
 
 def _has_long_run(text: str) -> bool:
+    if not any(map(unicodedata.combining, text)):
+        return False
     run = 0
     for letter in text:
         run = run + 1 if unicodedata.combining(letter) else 0

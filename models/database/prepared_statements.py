@@ -7,6 +7,7 @@ kept.
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -35,6 +36,8 @@ from models.database.compressed import Packed
 
 MAX_PREPARED = 1000
 WriteStatement = Insert | Update | Delete
+# The names of columns, and the values of each row.
+TableRows = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 BULK_CACHE_KB = 64 * 1024
 
 
@@ -72,7 +75,7 @@ def fetch(
     key: Hashable,
     build: Callable[[], Select[Any]],
     values: Mapping[str, Any],
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+) -> TableRows:
     """Return the names of the columns and the rows of a statement.
 
     `build` is called once for each `key`, and returns the statement with a `bindparam` for each of
@@ -157,16 +160,23 @@ def select_rows(
     connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
 ) -> list[dict[str, Any]]:
     """Return the rows with one of these values in a column, and those of `also` in others."""
+    names, found = fetch_rows(connection, table, column, values, **also)
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def fetch_rows(
+    connection: Connection, table: Table, column: str, values: Sequence[Any], **also: Any
+) -> TableRows:
+    """Return what `select_rows` does as the names of the columns and the values of each row."""
     if not values:
-        return []
+        return (), []
     wanted = padded(values)
 
     def build() -> Select[Any]:
         return select(table).where(is_one_of(table.c[column], wanted), *_equals(table, also))
 
     key = ("rows", table.name, column, len(wanted), *also)
-    names, found = fetch(connection, key, build, {**wanted, **_prefixed("at", also)})
-    return [dict(zip(names, row, strict=True)) for row in found]
+    return fetch(connection, key, build, {**wanted, **_prefixed("at", also)})
 
 
 def padded(values: Sequence[Any]) -> dict[str, Any]:
@@ -354,13 +364,12 @@ def ready_rows(driver: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> 
     """Return rows with the same columns as a driver takes them; no connection is needed."""
     dialect = _dialect_of(driver)
     names = tuple(rows[0]) if rows else ()
-    encoders = [
-        (index, encode)
-        for index, name in enumerate(names)
-        if (encode := _encoder(table.c[name], dialect)) is not None
-    ]
-    values = [_converted([row[name] for name in names], encoders) for row in rows]
-    return ReadyRows(table.name, names, values)
+    columns: list[Iterable[Any]] = []
+    for name in names:
+        column: Iterable[Any] = map(itemgetter(name), rows)
+        encode = _encoder(table.c[name], dialect)
+        columns.append(column if encode is None else map(encode, column))
+    return ReadyRows(table.name, names, list(zip(*columns, strict=True)))
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -399,11 +408,13 @@ def _encoder(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | No
     if isinstance(column.type, JSON):
         return _json_text
     if isinstance(column.type, Packed):
-        return column.type.bind_processor(dialect)
+        return column.type.encoder(dialect)
     return None
 
 
 def _json_text(value: Any) -> str | None:
+    if value == []:
+        return "[]"
     return None if value is None else to_json(value).decode()
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -37,39 +38,62 @@ def load(connection: Connection, claims: Sequence[str]) -> list[ClaimAggregate]:
     found = select_rows(connection, serializers.table(Claim), "id", claims)
     found.sort(key=itemgetter("id"))
     filed = [{**claim, "topics": [row["topic"] for row in topics[claim["id"]]]} for claim in found]
-    return assemble(connection, filed, rows, {})
+    return assemble(with_related(connection, filed, rows, {}))
 
 
-def assemble(
+@dataclass(frozen=True)
+class ClaimRows:
+    """Rows of claims (with their topics) and of their parts, with all that was read about them.
+
+    `known` are cited sources as they are shown, and `read` the rows of the other ones; `works` has
+    the work of each source, `targets` the first day of each claim that a relation points to.
+    """
+
+    claims: Sequence[Row]
+    parts: Mapping[type[SQLModel], Sequence[Row]]
+    known: Mapping[str, Row]
+    read: serializers.SourceRows
+    works: Mapping[str, str]
+    targets: Mapping[str, str]
+
+
+def with_related(
     connection: Connection,
-    claims: Iterable[Row],
+    claims: Sequence[Row],
     rows: Mapping[type[SQLModel], Sequence[Row]],
     sources: Mapping[str, Row],
-) -> list[ClaimAggregate]:
-    """Return claims (rows with their topics) with the rows of their parts.
-
-    Sources that are missing in `sources` are read.
-    """
+) -> ClaimRows:
+    """Read what belongs to these rows of claims and parts, but for the sources in `sources`."""
     cited = {row["source"] for model in CITING_MODELS for row in rows[model] if row["source"]}
     of_lines = {slug for row in rows[Evidence] for slug in (row["source"], *row["pools"])}
     cited |= of_lines
     works = works_of(connection, of_lines)
-    known = {**sources, **serializers.sources_by_id(connection, cited - sources.keys())}
-    of = {model: group_by_claim(sorted(rows[model], key=_KEYS[model])) for model in PART_MODELS}
+    read = serializers.read_sources(connection, cited - sources.keys())
     targets = first_days(
         connection, {row["target"] for row in rows[Relation] if row["state"] == "accepted"}
     )
+    known = {slug: sources[slug] for slug in cited & sources.keys()}
+    return ClaimRows(claims, rows, known, read, works, targets)
+
+
+def assemble(found: ClaimRows) -> list[ClaimAggregate]:
+    """Return claims with their parts; no connection is needed."""
+    sources = {**found.known, **serializers.sources_in(found.read)}
+    of = {
+        model: group_by_claim(sorted(found.parts[model], key=_KEYS[model])) for model in PART_MODELS
+    }
+    targets = dict(found.targets)
     return [
         ClaimAggregate(
             claim,
             _accepted(of[Occurrence][claim["id"]]),
-            [serializers.line_out(row, known, works) for row in of[Evidence][claim["id"]]],
+            [serializers.line_out(row, sources, found.works) for row in of[Evidence][claim["id"]]],
             _accepted(of[Relation][claim["id"]]),
             _accepted(of[Assessment][claim["id"]]),
-            known,
+            sources,
             targets,
         )
-        for claim in claims
+        for claim in found.claims
     ]
 
 

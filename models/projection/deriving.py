@@ -9,28 +9,32 @@ import gc
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from models.core.errors import ClaimbaseError
 from models.database.prepared_statements import ReadyRows, driver_of, ready_rows
 from models.projection import store
+from models.projection.claim_loader import ClaimRows, assemble
 from models.projection.derive import Rows, derive_from
 from models.search import index
-from models.status.claim_aggregate import ClaimAggregate
 
 # This process reads and writes, and is busy with that for as long as two others derive.
 PROCESSES = 2
 # A process takes a second to start, so the first claims are derived here.
-FIRST_CLAIMS = 2000
+FIRST_CLAIMS = 1000
+# So many items are worked on ahead: about as long as it takes to derive a batch of claims.
+AHEAD = 8
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 # What is made of the derived rows of claims, where they were derived.
 Look = Callable[[Rows], Any]
 
@@ -55,18 +59,16 @@ class Deriving:
     taken: int = 0
     tasks: deque[tuple[Future[Any], Callable[[Any], None]]] = field(default_factory=deque)
 
-    def put(
-        self, claims: Sequence[ClaimAggregate], look: Look, then: Callable[[Any], None]
-    ) -> None:
+    def put(self, found: ClaimRows, look: Look, then: Callable[[Any], None]) -> None:
         """Derive claims that have no rows in the read model yet, and store them now or soon.
 
         `look` is asked about the derived rows, wherever that is (so it must be one that can be sent
         to another process), and `then` is called here with its answer.
         """
         driver = driver_of(self.connection)
-        self.taken += len(claims)
+        self.taken += len(found.claims)
         if not self.processes or self.taken <= FIRST_CLAIMS:
-            self._store(derive_ready(driver, claims, look), then)
+            self._store(derive_ready(driver, found, look), then)
             return
         if self.pool is None:
             self.pool = ProcessPoolExecutor(
@@ -74,8 +76,35 @@ class Deriving:
             )
         while len(self.tasks) > self.processes:
             self._take_next()
-        task = self.pool.submit(derive_ready, driver, claims, look)
+        task = self.pool.submit(derive_ready, driver, found, look)
         self.tasks.append((task, then))
+
+    def ahead(
+        self, work: Callable[[Given], Made], items: Iterable[Given]
+    ) -> Iterator[tuple[Given, Made]]:
+        """Yield each item with what work makes of it, in their order.
+
+        Once there are other processes they do the work, some items ahead. Where the items end in an
+        error, it is raised after what is made of those before it.
+        """
+        under_way: deque[tuple[Given, Future[Made]]] = deque()
+
+        def finished(most: int) -> Iterator[tuple[Given, Made]]:
+            while len(under_way) > most:
+                item, task = under_way.popleft()
+                yield item, task.result()
+
+        try:
+            for item in items:
+                if self.pool is None:
+                    yield item, work(item)
+                else:
+                    under_way.append((item, self.pool.submit(work, item)))
+                    yield from finished(AHEAD)
+        except Exception:
+            yield from finished(0)
+            raise
+        yield from finished(0)
 
     def finish(self) -> None:
         """Wait for all that is under way, and store it. Whoever reads the read model needs that."""
@@ -127,9 +156,9 @@ class DerivedClaims:
     answer: Any
 
 
-def derive_ready(driver: str, claims: Sequence[ClaimAggregate], look: Look) -> DerivedClaims:
+def derive_ready(driver: str, found: ClaimRows, look: Look) -> DerivedClaims:
     """Return the read model of claims, as the driver with a name takes it; see `driver_of`."""
-    derived = derive_from(claims)
+    derived = derive_from(assemble(found))
     rows = [ready_rows(driver, table, derived[table.name]) for table in store.PLAIN_TABLES]
     words = {table.name: derived[table.name] for table in index.INDEXED["claim"]}
     return DerivedClaims(rows, words, look(derived))

@@ -145,6 +145,8 @@ class PooledStudy(Strict):
 
 def _repeated(items: Sequence[str], most: int = 1) -> str | None:
     """Return an item that occurs more often than `most` times, or None."""
+    if len(items) <= most:
+        return None
     return next((item for item, times in Counter(items).items() if times > most), None)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tuple_
@@ -102,6 +103,10 @@ class RecordType:
     part: bool = False
     discussion: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process has the same types, so a record is sent there with the name of its own.
+        return _type_named, (self.name,)
+
     @property
     def parameter(self) -> str:
         """The name of its id in an address: not `comment`, which is the reason of a change."""
@@ -135,7 +140,8 @@ class RecordType:
         # This calls Pydantic's validator directly: SQLModel's wrapper takes longer than the
         # validation itself.
         record = self.fields.__new__(self.fields)
-        self.fields.__pydantic_validator__.validate_python(fields, self_instance=record)
+        given = {**_empty_lists(self.fields), **fields}
+        self.fields.__pydantic_validator__.validate_python(given, self_instance=record)
         if self.name == "source":
             record.identifiers.sort(key=lambda identifier: identifier.scheme)
             body: Row = record.model_dump()
@@ -155,6 +161,19 @@ class RecordType:
                 f"There is no {self.name} '{record_id}'; an id is {':'.join(self.columns)}."
             )
         return dict(zip(self.columns, values, strict=True))
+
+
+@cache
+def _empty_lists(fields: Any) -> Row:
+    """Return the fields of a class that are empty lists by default, with an empty list.
+
+    Pydantic makes a deep copy of such a default, which takes longer than to validate an empty list.
+    """
+    return {name: [] for name, each in fields.model_fields.items() if each.default == []}
+
+
+def _type_named(name: str) -> RecordType:
+    return RECORD_TYPES[name]
 
 
 def split_name(name: str) -> tuple[RecordType, str]:

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
-from models.database.prepared_statements import select_rows
+from models.database.prepared_statements import TableRows, fetch_rows
 from models.records.claim import part_id
 from models.records.elsewhere import compared
 from models.records.evidence import EvidenceIn
@@ -49,34 +49,54 @@ def names_of(model: type[SQLModel]) -> tuple[str, ...]:
     return tuple(model.model_fields)
 
 
+class SourceRows(NamedTuple):
+    """The rows of sources, of their authors and of their identifiers."""
+
+    sources: TableRows = ((), [])
+    authors: TableRows = ((), [])
+    identifiers: TableRows = ((), [])
+
+
 def sources_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Row]:
     """Return sources as `SourceOut` gives them, by slug; a slug that is not stored is absent."""
+    return sources_in(read_sources(connection, ids))
+
+
+def read_sources(connection: Connection, ids: Iterable[str]) -> SourceRows:
+    """Return the rows of the sources with these slugs, of those that are stored."""
     wanted = sorted(set(ids))
-    if not wanted:
-        return {}
-    authors = _of_sources(connection, SourceAuthor, AuthorIn, wanted, "position")
-    identifiers = _of_sources(connection, SourceIdentifier, IdentifierIn, wanted, "scheme")
+    return SourceRows(
+        fetch_rows(connection, table(Source), "id", wanted),
+        fetch_rows(connection, table(SourceAuthor), "source", wanted),
+        fetch_rows(connection, table(SourceIdentifier), "source", wanted),
+    )
+
+
+def sources_in(rows: SourceRows) -> dict[str, Row]:
+    """Return the sources in these rows as `SourceOut` gives them, by slug."""
+    authors = _of_sources(rows.authors, AuthorIn, "position")
+    identifiers = _of_sources(rows.identifiers, IdentifierIn, "scheme")
     found = {}
-    for row in select_rows(connection, table(Source), "id", wanted):
+    names, values = rows.sources
+    for each in values:
+        row = dict(zip(names, each, strict=True))
         slug = row["id"]
         parts = {"authors": authors[slug], "identifiers": identifiers[slug]}
         found[slug] = source_out({**columns_of(row, SourceFields), **parts}, row)
     return found
 
 
-def _of_sources(
-    connection: Connection,
-    model: type[SQLModel],
-    fields: type[SQLModel],
-    slugs: Sequence[str],
-    order: str,
-) -> dict[str, list[Row]]:
-    """Return the fields of the rows of each of these sources, in the order of a column."""
-    rows = select_rows(connection, table(model), "source", slugs)
-    rows.sort(key=itemgetter(order))
-    found = defaultdict(list)
-    for row in rows:
-        found[row["source"]].append(columns_of(row, fields))
+def _of_sources(rows: TableRows, fields: type[SQLModel], order: str) -> defaultdict[str, list[Row]]:
+    """Return the fields of the rows of each source, in the order of a column."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    names, values = rows
+    if not values:
+        return found
+    shown = names_of(fields)
+    of_row = itemgetter(*map(names.index, shown))
+    place, source = names.index(order), names.index("source")
+    for row in sorted(values, key=itemgetter(place)):
+        found[row[source]].append(dict(zip(shown, of_row(row), strict=True)))
     return found
 
 

@@ -222,12 +222,14 @@ def index_text(labels: Sequence[str], texts: Iterable[str]) -> tuple[str, str]:
     title_tokens = _tokens_of(labels, MAX_TOKENS + 1)[1:]
     limit = MAX_TOKENS - len(title_tokens)
     texts = list(texts)
-    spellings = dict.fromkeys(joined for text in chain(labels, texts) for joined in _read(text)[1])
+    joined = [_read(text)[1] for text in chain(labels, texts)]
     tokens = _tokens_of(texts, limit)
-    for spelling in spellings:
+    for spelling in dict.fromkeys(chain.from_iterable(joined)):
         tokens += [BREAK, spelling]
     del tokens[limit:]
-    if max(Counter(chain(title_tokens, tokens)).values(), default=0) > MAX_POSITIONS:
+    # To count each token takes several times as long as to see that there are too few of them.
+    repeats = len(title_tokens) + len(tokens) - len({*title_tokens, *tokens})
+    if repeats >= MAX_POSITIONS:
         counts: Counter[str] = Counter()
         title_tokens = _limit_repeats(title_tokens, counts)
         tokens = _limit_repeats(tokens, counts)

@@ -330,9 +330,10 @@ class Bodies:
         return body
 
     def _count(self, body: Body, number: int) -> None:
-        if body.side is not None and body.own is not None:
-            counts = self.standing[body.side]
-            counts[body.own] = counts.get(body.own, 0) + number
+        side = body.side
+        if side is not None and (own := body.stances[side].own) is not None:
+            counts = self.standing[side]
+            counts[own] = counts.get(own, 0) + number
 
     def all(self) -> list[Body]:
         """Return the bodies that take a side."""

@@ -234,6 +234,8 @@ def as_of(aggregate: ClaimAggregate, day: str) -> ClaimAggregate:
 
 def _then(line: Row, day: str) -> Row:
     """Return a line as it stood on a day, before what was announced about its source later."""
+    if line["integrity_date"] is None and not line["pooled"]:
+        return line
     line = {**line, "pooled": [_before_notice(study, day) for study in line["pooled"]]}
     return _before_notice(line, day)
 
@@ -248,24 +250,32 @@ def _before_notice(source: Row, day: str) -> Row:
 def parts(aggregate: ClaimAggregate) -> dict[str, list[Row]]:
     """Return the parts as served, with accepted evidence only and the status of each relation."""
     accepted = [row for row in aggregate.evidence if row["state"] == "accepted"]
-    newest = max((line.published for line in aggregate.decision.counted), default="")
-    ours = {"certainties": aggregate.decision.certainty}
     served: dict[str, list[Row]] = {
         "occurrences": [with_id(row) for row in aggregate.occurrences],
         "evidence": [row for row in accepted if row["relation_type"] is None],
         "relations": [_relation(row, accepted) for row in aggregate.relations],
-        "assessments": [
-            {
-                **with_id(row),
-                "ratings_compared": compared(row["ratings"], ours),
-                "outdated": newest > last_day_of(row["assessed"]),
-            }
-            for row in aggregate.assessments
-        ],
+        "assessments": _assessments(aggregate),
     }
     rows = [*served["occurrences"], *accepted, *served["assessments"]]
     named = named_sources(rows)
     return {**served, "sources": [aggregate.sources[source] for source in sorted(named)]}
+
+
+def _assessments(aggregate: ClaimAggregate) -> list[Row]:
+    """Return the assessments as served, each beside what follows from the evidence."""
+    if not aggregate.assessments:
+        # Most claims have none, and the decision takes long.
+        return []
+    newest = max((line.published for line in aggregate.decision.counted), default="")
+    ours = {"certainties": aggregate.decision.certainty}
+    return [
+        {
+            **with_id(row),
+            "ratings_compared": compared(row["ratings"], ours),
+            "outdated": newest > last_day_of(row["assessed"]),
+        }
+        for row in aggregate.assessments
+    ]
 
 
 def named_sources(rows: Iterable[Row]) -> set[str]:

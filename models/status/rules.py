@@ -322,15 +322,16 @@ class Tally:
         # Why the lines that take no side take none: terms of the vocabulary unassessed-reasons.
         self.reasons: set[str] = set()
         self._case: Case | None = None
+        self._judged: Judgement | None = None
 
     def set_day(self, day: str) -> None:
         """Let the tally be that of a later day, by which no notice was announced."""
         self.day = self.bodies.day = day
-        self._case = None
+        self._case = self._judged = None
 
     def add(self, line: Line) -> None:
         """Count a line that is accepted and not retracted."""
-        self._case = None
+        self._case = self._judged = None
         if line.is_review and not line.standing_studies(self.day, self.gone):
             return
         if line.direction == "inconclusive":
@@ -343,7 +344,7 @@ class Tally:
 
     def add_silently(self, line: Line) -> None:
         """Heed of a line that is set aside only which work and group belong together."""
-        self._case = None
+        self._case = self._judged = None
         self.bodies.add(line, silent=True)
 
     @property
@@ -368,7 +369,9 @@ class Tally:
     @property
     def judged(self) -> "Judgement":
         """What the lines amount to."""
-        return judge(RULES, self.case)
+        if self._judged is None:
+            self._judged = judge(RULES, self.case)
+        return self._judged
 
 
 @dataclass(frozen=True)

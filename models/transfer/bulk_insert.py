@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select, tuple_
 
 from models.core.errors import Conflict, Fault, InvalidRecord, NotFound
 from models.database.prepared_statements import insert_rows
-from models.projection import claim_loader
 from models.projection import store as projection
+from models.projection.claim_loader import ClaimRows, with_related
 from models.projection.derive import Rows
 from models.projection.deriving import Deriving
 from models.records.record_types import (
@@ -43,7 +43,6 @@ from models.records.source import (
 )
 from models.records.works import in_order_of_ties, ties_of
 from models.search import index
-from models.status.claim_aggregate import ClaimAggregate
 from models.transfer.changed_here import ChangedHere, changed_here
 from models.transfer.export import claim_line
 from models.transfer.line_records import Problem, Record, check_stamps
@@ -334,7 +333,8 @@ def _insert(
         if run.change is None:
             stamps = record.stamps
         else:
-            revisions.append(next_revision(run.change, kind, record.body, "create"))
+            revision = next_revision(run.change, kind, record.body, "create")
+            revisions.append({**revision, "body": record.packed or record.body})
             serial, at = run.change.serial, run.change.at
             stamps = {"revision": serial, "created": at, "updated": at}
         rows.append(_row(kind, record.body, stamps))
@@ -442,7 +442,7 @@ def _reason_not_restorable(record: Record, is_stored: bool, states: KnownStates)
     return f"There is no {', no '.join(missing) or 'place for it'}."
 
 
-def new_claims(run: LoadRun, batch: Batch) -> list[ClaimAggregate]:
+def new_claims(run: LoadRun, batch: Batch) -> ClaimRows:
     """Return a batch's new claims with the rows just inserted."""
     parts = {
         kind.model: [row for row in batch.rows[kind.name] if row["claim"] in batch.new_claims]
@@ -453,7 +453,7 @@ def new_claims(run: LoadRun, batch: Batch) -> list[ClaimAggregate]:
         run.deriving.finish()
     claims = [row for row in batch.rows["claim"] if row["id"] in batch.new_claims]
     claims.sort(key=itemgetter("id"))
-    return claim_loader.assemble(run.connection, claims, parts, batch.sources)
+    return with_related(run.connection, claims, parts, batch.sources)
 
 
 def _derive_new(run: LoadRun, batch: Batch, claim_lines: dict[str, tuple[str, bytes]]) -> None:

@@ -6,7 +6,7 @@ too and is ignored, since it follows from the rest.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from models.core.errors import Fault, InvalidRecord, join_path, record_faults
 from models.core.types import is_slug
+from models.database.compressed import pack_json
 from models.records.assessment import AssessmentOut
 from models.records.claim import OccurrenceOut, TopicOut
 from models.records.collection import CollectionOut
@@ -24,6 +25,7 @@ from models.records.serializers import Row
 from models.records.source import SourceOut
 from models.status.claim_aggregate import ClaimWhole
 from models.transfer.export import STAMPS, TEXT_RECORD
+from models.transfer.jsonl_reader import TextLine, location, parse_json
 
 # The lists of parts in a claim's line, in the order in which they are stored.
 PART_FIELDS = {kind.plural: kind for kind in RECORD_TYPES.values() if kind.part}
@@ -62,7 +64,8 @@ class Record:
     """A record that was read from a line.
 
     `location` is the file and line, `pointer` the path of the record in the line, `body` what a
-    revision of it holds, and `stamps` its revision and times, if the line has them.
+    revision of it holds, `packed` that as it is stored, if it is known already, and `stamps` its
+    revision and times, if the line has them.
     """
 
     location: str
@@ -71,6 +74,7 @@ class Record:
     id: str
     body: Row
     stamps: Row
+    packed: bytes | None = None
 
     def problem(self, fault: Fault) -> "Problem":
         """Return a fault of this record as a problem of its line."""
@@ -152,6 +156,45 @@ def _as_proposed(name: str, record: Row, *, exported: bool) -> Row:
 
 def _no_records(place: str, code: str, detail: str) -> InvalidRecord:
     return InvalidRecord(detail, [Fault(at=place, code=code, detail=detail)])
+
+
+@dataclass(slots=True)
+class ParsedLine:
+    """What a line holds: the type of its record, and its records, each with what is wrong if it is
+    not valid. Of a line that makes no records here, such as a revision, it is the content.
+    """
+
+    name: Any
+    records: Sequence[Record | list[Problem]] = ()
+    content: Any = None
+
+    @property
+    def claim(self) -> str | None:
+        """The slug of the claim that is here with all its parts, if it is one and is valid."""
+        first = self.records[0] if self.name == "claim" else None
+        return first.id if isinstance(first, Record) else None
+
+
+def parse_lines(lines: Sequence[TextLine], *, pack: bool) -> list[ParsedLine]:
+    """Return what each of these lines holds; with `pack` revisions will be made of the records."""
+    return [_parsed(line, pack) for line in lines]
+
+
+def _parsed(line: TextLine, pack: bool) -> ParsedLine:
+    where = location(line)
+    try:
+        content = parse_json(line[2])
+    except ValueError as error:
+        fault = Fault(at="", code="not_json", detail=f"This is not JSON: {error}.")
+        return ParsedLine(None, [[Problem(where, fault)]])
+    name = content.get("record") if isinstance(content, dict) else None
+    if name in ("revision", TEXT_RECORD):
+        return ParsedLine(name, content=content)
+    records = list(parse_line(where, content))
+    for record in records if pack else ():
+        if isinstance(record, Record):
+            record.packed = pack_json(record.body)
+    return ParsedLine(name, records)
 
 
 def parse_line(location: str, content: Any) -> Iterator[Record | list[Problem]]:

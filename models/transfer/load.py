@@ -7,8 +7,9 @@ the database, and records that must wait for later lines wait in a temporary fil
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -17,7 +18,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, select, update
 
 from models.core.errors import ClaimbaseError, Fault, InvalidRecord, record_faults
-from models.database.bulk_indexes import without_indexes
+from models.database.bulk_indexes import without_foreign_keys, without_indexes
 from models.database.connections import Database
 from models.database.prepared_statements import insert_rows, prepare_for_bulk_write
 from models.projection import store as projection
@@ -46,12 +47,14 @@ from models.transfer.bulk_insert import LoadRun, store_batch
 from models.transfer.changed_here import IMPORT_ACTOR, ChangedHere
 from models.transfer.export import TEXT_RECORD
 from models.transfer.jsonl_reader import Input, TextLine, location, parse_json
-from models.transfer.line_records import Problem, Record, is_timestamp, parse_line
+from models.transfer.line_records import Problem, Record, is_timestamp, parse_lines
 from models.transfer.missing_records import HeldRecords, MissingRecords
 from models.write import changes
 
 BATCH_SIZE = 4000
 BATCHES_A_SEARCH = 20
+# So many bytes of lines are parsed at once.
+PIECE_BYTES = 256 * 1024
 # Texts are long, so fewer of them are held at once.
 TEXTS_OF_BATCH = 50
 PROGRESS_EVERY = 500
@@ -221,9 +224,14 @@ def _restore(
     return result
 
 
-def _indexed_later(connection: Connection) -> AbstractContextManager[None]:
-    """Return a block in which the indexes of an empty database are left out."""
-    return without_indexes(connection, WRITTEN_TABLES, READ_INDEXES)
+@contextmanager
+def _indexed_later(connection: Connection) -> Iterator[None]:
+    """Leave the indexes and foreign keys of an empty database out in a block."""
+    with (
+        without_foreign_keys(connection),
+        without_indexes(connection, WRITTEN_TABLES, READ_INDEXES),
+    ):
+        yield
 
 
 def _count(result: LoadResult, run: LoadRun) -> None:
@@ -320,34 +328,44 @@ def _each_batch(
     lines: Iterator[TextLine], result: LoadResult, run: LoadRun
 ) -> Iterator[InputBatch]:
     batch = InputBatch()
-    for line in lines:
-        where = location(line)
-        try:
-            content = parse_json(line[2])
-        except ValueError as error:
-            result.records += 1
-            fault = Fault(at="", code="not_json", detail=f"This is not JSON: {error}.")
-            run.refuse([Problem(where, fault)])
-            continue
-        name = content.get("record") if isinstance(content, dict) else None
-        if name == "revision":
-            batch.revisions.append((where, content))
-        elif name == TEXT_RECORD:
-            batch.texts.append((where, content))
-            result.records += 1
-        else:
-            records = list(parse_line(where, content))
-            if batch.has_any(records):
+    parse = partial(parse_lines, pack=run.change is not None)
+    for read, parsed_lines in run.deriving.ahead(parse, _pieces(lines)):
+        for line, parsed in zip(read, parsed_lines, strict=True):
+            where = location(line)
+            if parsed.name == "revision":
+                batch.revisions.append((where, parsed.content))
+            elif parsed.name == TEXT_RECORD:
+                batch.texts.append((where, parsed.content))
+                result.records += 1
+            else:
+                if batch.has_any(parsed.records):
+                    yield batch
+                    batch = InputBatch()
+                result.records += len(parsed.records)
+                _add_records(batch, parsed.records, run)
+                if parsed.claim is not None:
+                    batch.claim_lines[parsed.claim] = (where, line[2])
+            if batch.is_full:
                 yield batch
                 batch = InputBatch()
-            result.records += len(records)
-            _add_records(batch, records, run)
-            if name == "claim":
-                batch.claim_lines[str(content.get("id"))] = (where, line[2])
-        if batch.is_full:
-            yield batch
-            batch = InputBatch()
     yield batch
+
+
+def _pieces(lines: Iterator[TextLine]) -> Iterator[list[TextLine]]:
+    """Yield the lines in pieces to be parsed at once, and those before an error before it."""
+    piece: list[TextLine] = []
+    size = 0
+    try:
+        for line in lines:
+            piece.append(line)
+            size += len(line[2])
+            if size >= PIECE_BYTES:
+                yield piece
+                piece, size = [], 0
+    except Exception:
+        yield piece
+        raise
+    yield piece
 
 
 def _add_records(

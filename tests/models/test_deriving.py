@@ -4,6 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,11 @@ PATIENCE = 300
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all claims be derived in one other process, in batches of about ten."""
+    """Let all claims, and the lines after the first ones, be the work of one other process, in
+    batches of about ten.
+    """
     monkeypatch.setattr(deriving, "FIRST_CLAIMS", 0)
+    monkeypatch.setattr(loading, "PIECE_BYTES", 2000)
     monkeypatch.setattr(deriving, "_processors", lambda: 2)
     monkeypatch.setattr(loading, "BATCH_SIZE", 50)
 
@@ -67,6 +73,53 @@ def test_an_export_that_says_otherwise_is_refused_by_the_other_process_too(
     changed = exported(empty).replace(b'"status":"unconfirmed"', b'"status":"established"', 1)
     with pytest.raises(loading.BadImport, match="status is"):
         load(other, changed)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_what_is_wrong_is_told_alike_wherever_lines_are_parsed(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = given().splitlines(keepends=True)
+    claims = [number for number, line in enumerate(lines) if b'"record":"claim"' in line]
+    for number in claims[-20::5]:
+        lines[number] = b"{no json\n"
+    for number in claims[-19::5]:
+        lines[number] = lines[number].replace(b'"direction":"', b'"direction":"no such ', 1)
+    for number in claims[-18::5]:
+        lines[number] = lines[number].replace(b'"occurrences":[{', b'"occurrences":[{"extra":1,', 1)
+    places: set[str] = set()
+    ahead = deriving.Deriving.ahead
+
+    def noting(under_way: deriving.Deriving, *arguments: Any) -> Any:
+        for item in ahead(under_way, *arguments):
+            places.add("here" if under_way.pool is None else "there")
+            yield item
+
+    monkeypatch.setattr(deriving.Deriving, "ahead", noting)
+    with pytest.raises(loading.BadImport) as there:
+        load(empty, b"".join(lines))
+    assert places == {"here", "there"}
+    monkeypatch.setattr(deriving, "_processors", lambda: 1)
+    with pytest.raises(loading.BadImport) as here:
+        load(empty, b"".join(lines))
+    assert str(there.value) == str(here.value)
+    assert str(here.value).count("line ") >= 12
+
+
+def test_an_error_among_items_comes_after_what_is_made_of_those_before(empty: Store) -> None:
+    def items() -> Iterator[int]:
+        yield from (-1, -2, -3)
+        raise ValueError("damaged")
+
+    made: list[int] = []
+    with (
+        empty.database.read() as connection,
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        pytest.raises(ValueError, match="damaged"),
+    ):
+        for _, each in deriving.Deriving(connection, 1, pool).ahead(abs, items()):
+            made.append(each)
+    assert made == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("elsewhere")

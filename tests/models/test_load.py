@@ -1,23 +1,28 @@
 """Loading JSON Lines: as changes, all or nothing, each fault with its line."""
 
+import io
 import json
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import IntegrityError
 
 from benchmarks import data
+from models.database.bulk_indexes import without_foreign_keys
+from models.database.prepared_statements import insert_rows
 from models.projection import claim_loader, derive
 from models.projection import documents as documents_module
 from models.projection import tables as tables_module
 from models.records.record_types import RECORD_TYPES, read_record, read_records
 from models.records.revision import Revision, Serial
 from models.records.serializers import table
+from models.search.index import claim_word
 from models.status import claim_aggregate
 from models.transfer import bulk_insert
 from models.transfer import load as loading
-from models.transfer.jsonl_reader import BadFile
+from models.transfer.jsonl_reader import BadFile, open_input
 from models.transfer.load import BadImport
 from models.write import changes
 from tests.databases import Store
@@ -415,11 +420,9 @@ def test_new_claims_are_derived_the_same_as_from_the_tables(
     ours = bulk_insert.new_claims
     seen: list[str] = []
 
-    def both(
-        run: bulk_insert.LoadRun, batch: bulk_insert.Batch
-    ) -> list[claim_aggregate.ClaimAggregate]:
+    def both(run: bulk_insert.LoadRun, batch: bulk_insert.Batch) -> claim_loader.ClaimRows:
         claims = ours(run, batch)
-        derived = derive.derive_from(claims)
+        derived = derive.derive_from(claim_loader.assemble(claims))
         assert derived == derive.derive(run.connection, sorted(batch.new_claims))
         seen.extend(row["claim"] for row in derived["claim_document"])
         return claims
@@ -464,12 +467,48 @@ def indexes(store: Store) -> set[tuple[str, str | None]]:
         }
 
 
-def test_a_load_into_an_empty_database_leaves_all_indexes(empty: Store) -> None:
-    before = indexes(empty)
+def foreign_keys(store: Store) -> set[tuple[str, str]]:
+    """Return the table of all foreign keys, and all else of them."""
+    with store.database.read() as connection:
+        seen = inspect(connection)
+        return {
+            (name, str(sorted(each.items(), key=str)))
+            for name in seen.get_table_names()
+            for each in seen.get_foreign_keys(name)
+        }
+
+
+def test_a_load_into_an_empty_database_leaves_all_indexes_and_foreign_keys(empty: Store) -> None:
+    before = indexes(empty), foreign_keys(empty)
     with pytest.raises(BadImport):
         load(empty, as_lines(TOPIC, {**CLAIM, "kind": "no such"}))
-    assert indexes(empty) == before
+    assert (indexes(empty), foreign_keys(empty)) == before
     _, reported = load(empty, as_lines(TOPIC, CLAIM))
     assert reported == []
-    assert indexes(empty) == before
-    assert len(before) > 40
+    assert (indexes(empty), foreign_keys(empty)) == before
+    assert all(len(each) > 20 for each in before)
+
+
+def test_foreign_keys_that_were_left_out_are_checked_at_the_end(empty: Store) -> None:
+    """On SQLite they are checked at once, with the same outcome."""
+    strays = [{"claim": "no-such-claim", "word": word} for word in ("one", "other")]
+    with (
+        pytest.raises(IntegrityError, match=r"(?i)foreign key"),
+        empty.database.write() as connection,
+        without_foreign_keys(connection),
+    ):
+        insert_rows(connection, claim_word, strays)
+    with empty.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(claim_word)) == 0
+
+
+def test_what_is_wrong_before_the_damaged_end_of_a_file_is_reported_first(empty: Store) -> None:
+    topics = [{**TOPIC, "id": f"t-{number}"} for number in range(50)]
+    damaged = zipped(as_lines(*([{**TOPIC, "label": ""}] * 3), *topics))[:-20]
+    reported: list[str] = []
+    source: Any = io.BufferedReader(io.BytesIO(damaged))
+    with pytest.raises(BadFile, match="damaged"), open_input(source) as opened:
+        loading.load(
+            empty.database, opened, report=lambda problem: reported.append(problem.location)
+        )
+    assert reported == ["line 1", "line 2", "line 3"]
