@@ -37,7 +37,8 @@ def rebuild(connection: Connection, report: Report = no_report) -> int:
     and with it a new ETag.
     """
     refined = not is_current(connection)
-    serial = first = lock_serial(connection)
+    first, _ = lock_serial(connection)
+    serial = first
     at = now()
     claim = serializers.table(Claim)
     accepted = select(claim.c.id).where(claim.c.state == "accepted")

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, select, tup
 from sqlmodel import SQLModel
 
 from models.core.errors import NotFound
-from models.database.prepared_statements import fetch_first
+from models.database.prepared_statements import fetch_first, select_rows
 from models.records.assessment import Assessment, AssessmentIn
 from models.records.claim import (
     Claim,
@@ -420,13 +420,7 @@ def _claim_bodies(connection: Connection, rows: Sequence[Any]) -> Iterator[Row]:
 
 def topics_by_claim(connection: Connection, claims: Sequence[str]) -> dict[str, list[str]]:
     """Return the topics that each of these claims is filed under, in order."""
-    filed = table(ClaimTopic)
-    statement = (
-        select(filed.c.claim, filed.c.topic)
-        .where(filed.c.claim.in_(claims))
-        .order_by(filed.c.topic)
-    )
     topics: dict[str, list[str]] = {claim: [] for claim in claims}
-    for claim, topic in connection.execute(statement):
-        topics[claim].append(topic)
-    return topics
+    for row in select_rows(connection, table(ClaimTopic), "claim", claims):
+        topics[row["claim"]].append(row["topic"])
+    return {claim: sorted(of_claim) for claim, of_claim in topics.items()}

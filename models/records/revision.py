@@ -123,15 +123,20 @@ def last_change(connection: Connection) -> tuple[int, str | None]:
     return (int(row["value"]), row["at"]) if row else (0, None)
 
 
-def lock_serial(connection: Connection) -> int:
-    """Lock the row of the serial and return its value.
+def lock_serial(connection: Connection) -> tuple[int, str | None]:
+    """Lock the row of the serial, and return what `last_change` does.
 
     The holder of the lock is the only writer until it commits. So serials have no gap and run in
     commit order, and no documents are derived while somebody else writes.
     """
-    row = fetch_first(connection, "hold", lambda: select(_serial.c.value).with_for_update(), {})
+    row = fetch_first(
+        connection,
+        "hold",
+        lambda: select(_serial.c.value, _serial.c.at).with_for_update(),
+        {},
+    )
     assert row is not None, "the row of the serial is made by the first migration"
-    return int(row["value"])
+    return int(row["value"]), row["at"]
 
 
 def revision_time(connection: Connection, serial: int) -> str | None:

@@ -171,7 +171,7 @@ def fill(
 
 def _store(database: Database, claims: Sequence[str], vectors: Mapping[Key, bytes]) -> int:
     with database.write() as connection:
-        serial = lock_serial(connection)
+        serial, _ = lock_serial(connection)
         missing = _missing(connection, claims)
         last = connection.scalar(select(func.max(claim_vector.c.position))) or 0
         first = max(last + 1, serial * POSITIONS_OF_SERIAL)

@@ -198,7 +198,7 @@ def _restore(
     header = source.header or {}
     result.restored = True
     with database.write(bulk=True) as connection, deriving(connection) as derived:
-        if lock_serial(connection):
+        if lock_serial(connection)[0]:
             raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
         prepare_for_bulk_write(connection)
         same_rules = header.get("derivation") == DERIVATION

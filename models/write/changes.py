@@ -42,7 +42,6 @@ from models.records.revision import (
     Serial,
     about,
     is_of,
-    last_change,
     latest_revision,
     lock_serial,
     root_of,
@@ -107,10 +106,10 @@ def begin(
     `review` whether the proposer of a record may decide on it (`vocabularies.REVIEW_MODES`).
     """
     with database.write(bulk=bulk) as connection:
-        first = lock_serial(connection)
+        first, latest = lock_serial(connection)
         # Database time is read along the serials, so a revision is never older than the one before
         # it, even if the clock was set back.
-        at = max(now(), last_change(connection)[1] or "")
+        at = max(now(), latest or "")
         change = Change(connection, actor, comment, at, first, first, review, flushed_serial=first)
         yield change
         flush(change)
@@ -431,11 +430,17 @@ def _require_fitting_question(change: Change, line: Row, old: Row | None) -> Non
     names = ("directness", "question", "relation_type")
     if old is not None and all(line[name] == old[name] for name in names):
         return
-    claim = cached_record(change, RECORD_TYPES["claim"], line["claim"])
-    assert claim is not None, "a line refers to its claim"
-    fault = misfit(claim["kind"], line)
+    fault = misfit(_kind_of_claim(change, line["claim"]), line)
     if fault is not None:
         raise InvalidRecord(fault.detail, [fault])
+
+
+def _kind_of_claim(change: Change, slug: str) -> str:
+    claim = RECORD_TYPES["claim"]
+    body: Row | None = change.cache.get((claim.name, slug))
+    kind = body["kind"] if body else read_column(change.connection, claim, slug, "kind")
+    assert kind is not None, "a line refers to its claim"
+    return str(kind)
 
 
 def misfit(claim_kind: str, line: Row) -> Fault | None:
