@@ -37,6 +37,7 @@ from api.http.rate_limits import Limit, Limits
 from api.http.read_route import ReadRoute
 from api.http.readiness import Checks
 from api.http.response_cache import Cache
+from api.http.route_index import RouteIndex
 from api.http.settling import SettlingMiddleware
 from api.http.text_model import TextModel
 from api.http.webhooks import Deliveries
@@ -290,6 +291,7 @@ def create_app(settings: Settings) -> Application:
     errors.install(app)
     _offline_docs(app)
     openapi.install(app)
+    app.router.middleware_stack = RouteIndex(app.router)
     app.cache = Cache(super(Application, app).__call__, database, settings.cache_mb * 2**20)
     app.entry = app.state.fair_share = FairShare(app.cache)
     app.state.metrics = None
