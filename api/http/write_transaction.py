@@ -371,7 +371,7 @@ def meant(request: Request, change: Change, caller: Key, kind: RecordType, recor
 
     Raises PreconditionRequired or PreconditionFailed if If-Match does not name its version.
     """
-    body = review.find_visible(change.connection, caller, kind, record_id)
+    body = review.visible_record(change, caller, kind, record_id)
     _must_match(request, change.connection, kind, record_id, body)
     return body
 

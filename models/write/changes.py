@@ -305,7 +305,8 @@ def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> boo
     stamp = _revise(change, kind, body, old, action)
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
-        stamp["published"], stamp["year"] = publication_date(source, stamp["created"])
+        created = change.at if old is None else _created(change, kind, record_id)
+        stamp["published"], stamp["year"] = publication_date(source, created)
     _write_row(change.connection, kind, body, old, stamp)
     for listed in LISTS_OF[kind.name]:
         before = [] if old is None else old[listed.field]
@@ -383,8 +384,8 @@ def _revise(
     # What is said of a claim is not in its document.
     if claim is not None and seen and not kind.discussion:
         change.touched[claim] = change.serial
-    created = change.at if old is None else _created(change, kind, kind.id_of(body))
-    return {"revision": change.serial, "created": created, "updated": change.at}
+    created = {"created": change.at} if old is None else {}
+    return {"revision": change.serial, "updated": change.at, **created}
 
 
 def next_revision(

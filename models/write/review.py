@@ -119,7 +119,20 @@ def find_visible(
 
     Raises `NotFound` if there is none, and in the same words if the caller may not see it.
     """
-    body = read_record(connection, kind, record_id)
+    return _if_visible(
+        connection, caller, kind, record_id, read_record(connection, kind, record_id)
+    )
+
+
+def visible_record(change: Change, caller: Key | None, kind: RecordType, record_id: str) -> Row:
+    """Return a record as `find_visible` does, reading it at most once in a change."""
+    body = changes.cached_record(change, kind, record_id)
+    return _if_visible(change.connection, caller, kind, record_id, body)
+
+
+def _if_visible(
+    connection: Connection, caller: Key | None, kind: RecordType, record_id: str, body: Row | None
+) -> Row:
     if body is None or not may_see(connection, caller, kind, record_id, body["state"]):
         raise missing_error(connection, kind, record_id)
     return body
@@ -481,7 +494,7 @@ def _with_what_it_is_about(change: Change, caller: Key, kind: RecordType, body: 
     that is no record.
     """
     about, about_id = split_name(body["about"])
-    current = find_visible(change.connection, caller, about, about_id)
+    current = visible_record(change, caller, about, about_id)
     body = {
         **body,
         "addressee": suggestions.addressee_of(change.connection, body["about"]),
@@ -492,7 +505,7 @@ def _with_what_it_is_about(change: Change, caller: Key, kind: RecordType, body: 
         return body
     suggestions.accepted_target(change, body)
     if body["source"] is not None:
-        find_visible(change.connection, caller, RECORD_TYPES["source"], body["source"])
+        visible_record(change, caller, RECORD_TYPES["source"], body["source"])
     patch: Row = {}
     if body["action"] == "change":
         with suggestions.located_in_patch():
@@ -515,7 +528,7 @@ def carry_over(change: Change, caller: Key, record_id: str) -> None:
     Allowed for its proposer and for curators. Raises `Conflict` where it is decided already.
     """
     kind = RECORD_TYPES["suggestion"]
-    old = find_visible(change.connection, caller, kind, record_id)
+    old = visible_record(change, caller, kind, record_id)
     if not is_own_proposal(change.connection, caller, kind, record_id):
         require_role(caller, "curator", "carry over what another person suggested")
     _require_state(kind, record_id, old, "submitted", "carried over")
@@ -551,7 +564,7 @@ def replace(change: Change, caller: Key, kind: RecordType, record_id: str, body:
 
     A proposal is changed by its proposer, an accepted record by a curator.
     """
-    old = find_visible(change.connection, caller, kind, record_id)
+    old = visible_record(change, caller, kind, record_id)
     if old["state"] == "submitted":
         if not is_own_proposal(change.connection, caller, kind, record_id):
             raise Forbidden(
@@ -604,7 +617,7 @@ def decide(
     `fields`.
     """
     decision = DECISIONS[action]
-    old = find_visible(change.connection, caller, kind, record_id)
+    old = visible_record(change, caller, kind, record_id)
     _require_decider(change, caller, decision, kind, record_id)
     _require_state(kind, record_id, old, decision.before, decision.after)
     if decision.needs_comment:
