@@ -66,7 +66,7 @@ async def read(
     file in the event loop, up to a number of steps of the database; of a server on a connection
     that is kept for them, up to a time. If that is not enough, it starts again in a thread for long
     reads, once. The state of the request has the serial that it saw, if the work is `marked`: part
-    of what the client is told, rather than what is looked up about the request.
+    of what the client is told, rather than what one statement looks up about the request.
 
     Raises Behind if no server has reached what the client has seen, and waits for that shortly.
     """
@@ -110,7 +110,7 @@ async def _read(
 
     if not in_thread:
         try:
-            return await _read_shortly(request, client, reading)
+            return await _read_shortly(request, client, reading, marked=marked)
         except TooSlowForEventLoop:
             pass
         except DBAPIError as error:
@@ -126,14 +126,16 @@ async def _read(
 
 
 async def _read_shortly(
-    request: Request, client: str, reading: Callable[[Connect], Result]
+    request: Request, client: str, reading: Callable[[Connect], Result], *, marked: bool
 ) -> Result:
     store = database(request)
     if store.inline is not None:
         return reading(lambda _server: store.read_inline(THOUSAND_STEPS))
     readers: FairQueue = request.app.state.short_readers
     return await run_in_thread(
-        request, partial(reading, store.read_shortly), partial(readers.run, client)
+        request,
+        partial(reading, store.read_shortly if marked else store.look_up),
+        partial(readers.run, client),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -183,18 +184,30 @@ class Database:
             yield connection
 
     @contextmanager
+    def look_up(self, server: Server | None = None) -> Iterator[Connection]:
+        """Yield a connection like `read_shortly` for one statement, which needs no transaction:
+        to begin and end one takes longer than the statement.
+        """
+        seconds = SHORT_MILLISECONDS / 1000
+        with self._connected(server, self._short_reader_of, seconds, "AUTOCOMMIT") as connection:
+            yield connection
+
+    @contextmanager
     def _connected(
         self,
         server: Server | None,
         engine_of: Callable[[Server | None], Engine],
         seconds: float | None,
+        isolation: IsolationLevel | None = None,
     ) -> Iterator[Connection]:
         """Yield a connection to the server, or to the first that answers if none is named."""
         servers = self.reading_order(newest=True) if server is None else (server,)
         with ExitStack() as stack:
             for each in servers:
                 try:
-                    connection = stack.enter_context(self._reading(engine_of(each), seconds))
+                    connection = stack.enter_context(
+                        self._reading(engine_of(each), seconds, isolation)
+                    )
                 except DBAPIError as error:
                     if not self.is_lost(each, error) or each is servers[-1]:
                         raise
@@ -220,14 +233,18 @@ class Database:
             self.replicas.note_serial(server, serial)
 
     @contextmanager
-    def _reading(self, engine: Engine, seconds: float | None) -> Iterator[Connection]:
+    def _reading(
+        self, engine: Engine, seconds: float | None, isolation: IsolationLevel | None = None
+    ) -> Iterator[Connection]:
         with (
             self.damage.noted(),
             engine.connect() as connection,
             self._answering(connection, seconds),
-            connection.begin(),
         ):
-            yield connection
+            if isolation is not None:
+                connection.execution_options(isolation_level=isolation)
+            with connection.begin():
+                yield connection
 
     def _answering(
         self, connection: Connection, seconds: float | None
