@@ -362,13 +362,20 @@ def read_state(connection: Connection, kind: RecordType, record_id: str) -> str 
 
 def read_column(connection: Connection, kind: RecordType, record_id: str, name: str) -> Any:
     """Return one column of a record, or None if there is no such record."""
-    row = fetch_first(
+    row = read_columns(connection, kind, record_id, name)
+    return None if row is None else row[name]
+
+
+def read_columns(
+    connection: Connection, kind: RecordType, record_id: str, *names: str
+) -> Row | None:
+    """Return some columns of a record, or None if there is no such record."""
+    return fetch_first(
         connection,
-        ("column", name, kind.name),
-        lambda: _select_by_key(kind, name),
+        ("columns", kind.name, *names),
+        lambda: _select_by_key(kind, *names),
         kind.key_of(record_id),
     )
-    return None if row is None else row[name]
 
 
 def _select_by_key(kind: RecordType, *names: str) -> Select[Any]:

@@ -31,9 +31,9 @@ from models.records.record_types import (
     RecordType,
     Reference,
     read_column,
+    read_columns,
     read_record,
     read_records,
-    read_state,
     references_in,
 )
 from models.records.retired import STANDING, may_refer
@@ -64,6 +64,8 @@ from models.write import idempotency
 
 # A change caches this many values that it read; then it starts over with an empty cache.
 MAX_CACHED = 1000
+# The columns by which it is judged what may refer to a claim.
+JUDGED_BY = {"claim": ("state", "kind")}
 
 
 @dataclass
@@ -149,13 +151,20 @@ def cached_record(change: Change, kind: RecordType, record_id: str) -> Row | Non
 
 
 def cached_state(change: Change, kind: RecordType, record_id: str) -> str | None:
-    """Return the state of a record as `read_state` does, reading it at most once in a change."""
-    state: str | None = _cached(
+    """Return the state of a record, reading it at most once in a change."""
+    judged = _cached_judged(change, kind, record_id)
+    return None if judged is None else str(judged["state"])
+
+
+def _cached_judged(change: Change, kind: RecordType, record_id: str) -> Row | None:
+    """Return at least the columns of a record by which it is judged what may refer to it."""
+    names = JUDGED_BY.get(kind.name, ("state",))
+    row: Row | None = _cached(
         change,
-        (kind.name, record_id, "state"),
-        lambda: read_state(change.connection, kind, record_id),
+        (kind.name, record_id, "judged"),
+        lambda: read_columns(change.connection, kind, record_id, *names),
     )
-    return state
+    return row
 
 
 def last_revision(change: Change, kind: RecordType, record_id: str) -> Row | None:
@@ -317,7 +326,7 @@ def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> boo
             delete_rows(change.connection, rows, listed.key(body))
         insert_rows(change.connection, rows, listed.rows(body))
     _cache(change, (kind.name, record_id), body)
-    _cache(change, (kind.name, record_id, "state"), body["state"])
+    _cache(change, (kind.name, record_id, "judged"), body)
     return True
 
 
@@ -431,17 +440,11 @@ def _require_fitting_question(change: Change, line: Row, old: Row | None) -> Non
     names = ("directness", "question", "relation_type")
     if old is not None and all(line[name] == old[name] for name in names):
         return
-    fault = misfit(_kind_of_claim(change, line["claim"]), line)
+    claim = _cached_judged(change, RECORD_TYPES["claim"], line["claim"])
+    assert claim is not None, "a line refers to its claim"
+    fault = misfit(claim["kind"], line)
     if fault is not None:
         raise InvalidRecord(fault.detail, [fault])
-
-
-def _kind_of_claim(change: Change, slug: str) -> str:
-    claim = RECORD_TYPES["claim"]
-    body: Row | None = change.cache.get((claim.name, slug))
-    kind = body["kind"] if body else read_column(change.connection, claim, slug, "kind")
-    assert kind is not None, "a line refers to its claim"
-    return str(kind)
 
 
 def misfit(claim_kind: str, line: Row) -> Fault | None:
