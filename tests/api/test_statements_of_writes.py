@@ -21,8 +21,8 @@ FOR_A_PROPOSED_LINE = [
     "INSERT INTO evidence",
     "UPDATE serial",
 ]
-# What is asked beside the requests, and set for a transaction.
-BESIDE = ("SET ", "SELECT to_regproc", "PRAGMA ")
+# What is set for a transaction, and asked beside the requests: of webhooks each second.
+BESIDE = ("SET ", "SELECT to_regproc", "PRAGMA ", "SELECT webhook")
 
 
 @contextmanager
