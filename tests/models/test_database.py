@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -197,3 +198,22 @@ def test_a_writer_killed_while_filling_leaves_nothing_behind(empty: Store) -> No
         assert journal(connection) in (None, "wal")
         if connection.dialect.name == "sqlite":
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+
+
+def test_what_is_looked_up_opens_no_transaction(empty: Store) -> None:
+    database = empty.database
+    if database.short_reader is None:
+        pytest.skip("a file is read in the event loop")
+
+    def way(connection: Connection) -> tuple[bool, bool]:
+        """Return whether a statement is a transaction, and whether one is open after it."""
+        listings.current_serial(connection)
+        driver: Any = connection.connection.driver_connection
+        return driver.autocommit, driver.info.transaction_status.name != "IDLE"
+
+    for _ in range(2):
+        with database.look_up() as connection:
+            assert way(connection) == (True, False)
+        with database.read_shortly() as connection:
+            assert way(connection) == (False, True)
+            assert connection.get_isolation_level() == "REPEATABLE READ"
