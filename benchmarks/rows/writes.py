@@ -95,7 +95,7 @@ def _compare_writes(bench: Bench, store: str, url: str) -> None:
         }
         loads = bench.compare(f"12 one line posted, {store}", contenders)
     values = ratios(medians(loads[store]), medians(loads[f"{store}, bare"]))
-    bound = at_most(3) if store == "SQLite" else None
+    bound = at_most(2.5) if store == "SQLite" else None
     bench.add(Figure(12, "one line of evidence posted: bare SQL, p50", store, "×", values, bound))
 
 
