@@ -27,9 +27,9 @@ from api.http.pagination import split_cursor
 from models.core.errors import Fault
 
 # With these parameters Python itself has much to do, which no bound interrupts: it searches an
-# index of text, or derives a claim anew. A class of parameters may decide otherwise by
-# `takes_long`.
-LONG_WORK = frozenset({"as_of", "count", "known_at", "q"})
+# index of text, derives a claim anew, or reads the names of all styles. A class of parameters may
+# decide otherwise by `takes_long`.
+LONG_WORK = frozenset({"as_of", "count", "known_at", "locale", "q", "style"})
 MOST_PARSED = 1024
 
 Values = dict[str, Any]

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 # Methods and paths are as a client sends them, so not all there may be are kept.
-MOST_SHAPES = 256
+MOST_REMEMBERED = 256
 
 
 class RouteIndex:
@@ -23,7 +23,7 @@ class RouteIndex:
     def __init__(self, router: APIRouter) -> None:
         self.router = router
         # All routes are there by the first request.
-        self.candidates = lru_cache(MOST_SHAPES)(self._candidates)
+        self.candidates = lru_cache(MOST_REMEMBERED)(self._candidates)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope.get("root_path"):

@@ -13,7 +13,7 @@ from api.http import pagination
 from api.http.errors import LIST_ERRORS
 from api.http.negotiation import JsonAccepted
 from api.http.pagination import Page, Paging
-from api.http.read_connection import Reader
+from api.http.read_connection import ThreadReader
 from api.http.read_route import ReadRoute
 from models.core.types import Shape
 from models.read.filters import Filters
@@ -64,7 +64,7 @@ class StylePage(Shape):
 
 @router.get("", response_model=StylePage, responses=LIST_ERRORS)
 def list_citation_styles(
-    request: Request, connection: Reader, query: Annotated[StyleParameters, Query()]
+    request: Request, connection: ThreadReader, query: Annotated[StyleParameters, Query()]
 ) -> Response:
     """List the styles of `format=bibliography`, by name."""
     found = {style.name: style for style in style_catalogue.search(query.q, tested=query.tested)}

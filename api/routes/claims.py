@@ -90,11 +90,12 @@ class ClaimParameters(
 
     @property
     def takes_long(self) -> bool:
-        """Return whether this searches text, counts, or derives parts of claims as of a day.
+        """Return whether this searches text, counts, looks for a style of citations, or derives
+        parts of claims as of a day.
 
         The fields of a claim are stored for each day, its parts are not.
         """
-        return not {"q", "count"}.isdisjoint(self.model_fields_set) or (
+        return not {"q", "count", "style", "locale"}.isdisjoint(self.model_fields_set) or (
             self.as_of is not None and bool(parts_of(self.fields, self.include))
         )
 

@@ -62,7 +62,8 @@ _FOREIGN_KEYS = {
     "postgresql": (
         "SELECT CAST(CAST(conrelid AS regclass) AS text), conname, pg_get_constraintdef(oid)"
         " FROM pg_constraint WHERE contype = 'f'"
-        " AND connamespace = CAST(current_schema() AS regnamespace) ORDER BY 1, 2"
+        " AND connamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+        " ORDER BY 1, 2"
     ),
 }
 
@@ -71,8 +72,9 @@ _FOREIGN_KEYS = {
 def without_foreign_keys(connection: Connection) -> Iterator[None]:
     """Let no row be held against foreign keys in a block, but all rows at its end.
 
-    The keys come back as they were, or with a rollback. They stay on a distributed database, and
-    where they cost nothing. Raises IntegrityError at the end if a row refers to none.
+    The keys come back as they were, or with a rollback; until then nobody else can read these
+    tables. They stay on a distributed database, and where they cost nothing. Raises IntegrityError
+    at the end if a row refers to none.
     """
     statement = _FOREIGN_KEYS[connection.dialect.name]
     if statement is None or distributed_tables(connection):

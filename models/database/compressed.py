@@ -88,7 +88,7 @@ class Packed(TypeDecorator[Any]):
     plain_on: tuple[str, ...] = ()
 
     def encoder(self, dialect: Dialect) -> Callable[[Any], bytes] | None:
-        """Return what makes stored bytes of each value but None, or None where it stays as it is.
+        """Return what makes stored bytes of a value, or None where it stays as it is.
 
         SQLAlchemy's own processor takes as long around a short value as it takes to compress it.
         """

@@ -1,8 +1,8 @@
-"""Derives claims in other processes, while this one goes on reading and writing.
+"""Parses lines and derives claims in other processes, while this one goes on reading and writing.
 
-What follows from a claim's records is computed without a database, and takes most of the time of a
-load. So many claims at once go to processes of their own, and come back as rows that are ready for
-the driver.
+What lines hold and what follows from a claim's records is computed without a database, and takes
+most of the time of a load. So many claims at once go to processes of their own, and come back as
+rows that are ready for the driver.
 """
 
 import gc
@@ -31,8 +31,8 @@ from models.search import index
 PROCESSES = 2
 # A process takes a second to start, so the first claims are derived here.
 FIRST_CLAIMS = 1000
-# So many items are worked on ahead: about as long as it takes to derive a batch of claims.
-AHEAD = 8
+# So many bytes are worked on ahead: about as long as it takes to derive a batch of claims.
+AHEAD_BYTES = 2 * 2**20
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 # What is made of the derived rows of claims, where they were derived.
@@ -40,7 +40,7 @@ Look = Callable[[Rows], Any]
 
 
 class ProcessEnded(ClaimbaseError):
-    """A process that derived claims was killed."""
+    """A process that parsed lines and derived claims was killed."""
 
     code = "process_ended"
 
@@ -80,31 +80,43 @@ class Deriving:
         self.tasks.append((task, then))
 
     def ahead(
-        self, work: Callable[[Given], Made], items: Iterable[Given]
+        self, work: Callable[[Given], Made], items: Iterable[Given], size: Callable[[Given], int]
     ) -> Iterator[tuple[Given, Made]]:
         """Yield each item with what work makes of it, in their order.
 
-        Once there are other processes they do the work, some items ahead. Where the items end in an
-        error, it is raised after what is made of those before it.
+        Once there are other processes they do the work, some items ahead, each of a `size` in
+        bytes. Where the items end in an error, it is raised after what is made of those before it.
         """
         under_way: deque[tuple[Given, Future[Made]]] = deque()
+        held = 0
 
         def finished(most: int) -> Iterator[tuple[Given, Made]]:
-            while len(under_way) > most:
+            nonlocal held
+            while under_way and held > most:
                 item, task = under_way.popleft()
+                held -= size(item)
                 yield item, task.result()
 
-        try:
-            for item in items:
-                if self.pool is None:
-                    yield item, work(item)
-                else:
-                    under_way.append((item, self.pool.submit(work, item)))
-                    yield from finished(AHEAD)
-        except Exception:
-            yield from finished(0)
-            raise
-        yield from finished(0)
+        failure: Exception | None = None
+        following = iter(items)
+        while True:
+            try:
+                item = next(following)
+            except StopIteration:
+                break
+            except Exception as error:
+                failure = error
+                break
+            if self.pool is None:
+                yield item, work(item)
+            else:
+                under_way.append((item, self.pool.submit(work, item)))
+                held += size(item)
+                yield from finished(AHEAD_BYTES)
+        # Items may be empty, so that none is held by its size.
+        yield from finished(-1)
+        if failure is not None:
+            raise failure
 
     def finish(self) -> None:
         """Wait for all that is under way, and store it. Whoever reads the read model needs that."""
@@ -132,8 +144,8 @@ def deriving(connection: Connection) -> Iterator[Deriving]:
         under_way.finish()
     except BrokenProcessPool:
         raise ProcessEnded(
-            "A process that derived claims was killed, as a system does that runs out of memory;"
-            " nothing was stored."
+            "A process of this import was killed, as a system does that runs out of memory; nothing"
+            " was stored."
         ) from None
     finally:
         if under_way.pool is not None:

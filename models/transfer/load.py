@@ -150,6 +150,8 @@ def load(
         ExitStack() as files,
         _indexed_later(change.connection) if empty else nullcontext(),
     ):
+        if empty:
+            _require_nothing_written(change.before)
         prepare_for_bulk_write(change.connection)
         waiting = {
             name: WaitingRecords(files.enter_context(TemporaryFile())) for name in RECORD_TYPES
@@ -198,8 +200,7 @@ def _restore(
     header = source.header or {}
     result.restored = True
     with database.write(bulk=True) as connection, deriving(connection) as derived:
-        if lock_serial(connection)[0]:
-            raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
+        _require_nothing_written(lock_serial(connection)[0])
         prepare_for_bulk_write(connection)
         same_rules = header.get("derivation") == DERIVATION
         run = LoadRun(connection, None, derived, _limited(report), expect_same=same_rules)
@@ -222,6 +223,12 @@ def _restore(
         if result.reported or run.wrong:
             raise BadImport("The export cannot be restored as it was; nothing was stored.")
     return result
+
+
+def _require_nothing_written(serial: int) -> None:
+    """Refuse a database that was empty before it was locked, and is not any more."""
+    if serial:
+        raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
 
 
 @contextmanager
@@ -328,8 +335,10 @@ def _each_batch(
     lines: Iterator[TextLine], result: LoadResult, run: LoadRun
 ) -> Iterator[InputBatch]:
     batch = InputBatch()
-    parse = partial(parse_lines, pack=run.change is not None)
-    for read, parsed_lines in run.deriving.ahead(parse, _pieces(lines)):
+    # Into a database with records, many of a file's are unchanged, and need no revision.
+    all_new = run.change is not None and not run.change.before
+    parse = partial(parse_lines, pack=all_new)
+    for read, parsed_lines in run.deriving.ahead(parse, _pieces(lines), _size):
         for line, parsed in zip(read, parsed_lines, strict=True):
             where = location(line)
             if parsed.name == "revision":
@@ -349,6 +358,11 @@ def _each_batch(
                 yield batch
                 batch = InputBatch()
     yield batch
+
+
+def _size(piece: list[TextLine]) -> int:
+    """Return how many bytes the lines of a piece have."""
+    return sum(len(line[2]) for line in piece)
 
 
 def _pieces(lines: Iterator[TextLine]) -> Iterator[list[TextLine]]:

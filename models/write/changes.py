@@ -64,8 +64,6 @@ from models.write import idempotency
 
 # A change caches this many values that it read; then it starts over with an empty cache.
 MAX_CACHED = 1000
-# The columns by which it is judged what may refer to a claim.
-JUDGED_BY = {"claim": ("state", "kind")}
 
 
 @dataclass
@@ -157,8 +155,10 @@ def cached_state(change: Change, kind: RecordType, record_id: str) -> str | None
 
 
 def _cached_judged(change: Change, kind: RecordType, record_id: str) -> Row | None:
-    """Return at least the columns of a record by which it is judged what may refer to it."""
-    names = JUDGED_BY.get(kind.name, ("state",))
+    """Return at least what decides whether another record may refer to this one: its state, and
+    the kind of a claim, which the question of a line must fit.
+    """
+    names = ("state", "kind") if kind.name == "claim" else ("state",)
     row: Row | None = _cached(
         change,
         (kind.name, record_id, "judged"),
@@ -314,7 +314,9 @@ def _put(change: Change, kind: RecordType, body: Row, action: str | None) -> boo
     stamp = _revise(change, kind, body, old, action)
     if kind.name == "source":
         source = SourceFields.model_construct(**columns_of(body, SourceFields))
-        created = change.at if old is None else _created(change, kind, record_id)
+        created = change.at
+        if old is not None:
+            created = str(read_column(change.connection, kind, record_id, "created"))
         stamp["published"], stamp["year"] = publication_date(source, created)
     _write_row(change.connection, kind, body, old, stamp)
     for listed in LISTS_OF[kind.name]:
@@ -466,13 +468,6 @@ def misfit(claim_kind: str, line: Row) -> Fault | None:
         suggestion="indirect",
         given=line["directness"],
     )
-
-
-def _created(change: Change, kind: RecordType, record_id: str) -> str:
-    rows = table(kind.model)
-    if "created" not in rows.c:
-        return change.at
-    return str(read_column(change.connection, kind, record_id, "created") or change.at)
 
 
 def _replace(

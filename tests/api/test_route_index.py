@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 from starlette.routing import Match
 
 from api.http.route_index import RouteIndex
@@ -42,6 +43,32 @@ def test_the_index_finds_what_a_search_of_all_routes_finds(router: APIRouter) ->
         assert found is expected, f"{method} {path}"
         answered += found is not None
     assert answered > len(router.routes)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/docs/static/", 404),
+        ("POST", "/v1/matrix", 405),
+        ("GET", "/v1/nothing", 404),
+        ("GET", "/v1/topics", 200),
+    ],
+)
+def test_an_answer_is_the_same_with_and_without_the_index(
+    shared: Store, method: str, path: str, status: int
+) -> None:
+    app = create_app(Settings(database_url=shared.url))
+    with TestClient(app) as client:
+        indexed = client.request(method, path)
+        assert isinstance(app.router.middleware_stack, RouteIndex)
+        app.router.middleware_stack = app.router.app
+        searched = client.request(method, path)
+        assert indexed.status_code == searched.status_code == status
+        assert indexed.headers.get("Allow") == searched.headers.get("Allow")
+        contents = [answer.json() for answer in (indexed, searched)]
+        for content in contents:
+            content.pop("request_id", None)
+        assert contents[0] == contents[1]
 
 
 def test_few_routes_are_asked_about_a_write(router: APIRouter) -> None:

@@ -117,9 +117,31 @@ def test_an_error_among_items_comes_after_what_is_made_of_those_before(empty: St
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
         pytest.raises(ValueError, match="damaged"),
     ):
-        for _, each in deriving.Deriving(connection, 1, pool).ahead(abs, items()):
+        for _, each in deriving.Deriving(connection, 1, pool).ahead(abs, items(), lambda _: 1):
             made.append(each)
     assert made == [1, 2, 3]
+
+
+def test_an_error_of_the_work_ends_it_and_few_bytes_are_held(empty: Store) -> None:
+    taken = []
+
+    def items() -> Iterator[Any]:
+        for each in (-1, "no number", -3, -4):
+            taken.append(each)
+            yield each
+
+    made: list[int] = []
+    with (
+        empty.database.read() as connection,
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+        pytest.raises(TypeError),
+    ):
+        under_way = deriving.Deriving(connection, 1, pool)
+        for _, each in under_way.ahead(abs, items(), lambda _: deriving.AHEAD_BYTES):
+            made.append(each)
+    assert made == [1]
+    # One more than is held is under way at most.
+    assert taken == [-1, "no number", -3]
 
 
 @pytest.mark.usefixtures("elsewhere")

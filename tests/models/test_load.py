@@ -492,12 +492,15 @@ def test_a_load_into_an_empty_database_leaves_all_indexes_and_foreign_keys(empty
 def test_foreign_keys_that_were_left_out_are_checked_at_the_end(empty: Store) -> None:
     """On SQLite they are checked at once, with the same outcome."""
     strays = [{"claim": "no-such-claim", "word": word} for word in ("one", "other")]
+    written = False
     with (
         pytest.raises(IntegrityError, match=r"(?i)foreign key"),
         empty.database.write() as connection,
         without_foreign_keys(connection),
     ):
         insert_rows(connection, claim_word, strays)
+        written = True
+    assert written == empty.url.startswith("postgresql")
     with empty.database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(claim_word)) == 0
 
