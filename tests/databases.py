@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 
 from api.settings import ROOT
 from benchmarks import copying, data
@@ -45,6 +45,11 @@ class Store:
 
     url: str
     database: Database
+
+
+def runs_in(store: Store, connection: Connection) -> bool:
+    """Return whether a connection is one to the database of a store."""
+    return connection.engine.url.database == make_url(store.url).database
 
 
 class Templates:

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from models.database import prepared_statements
 from tests.api.curating import CLAIM, LINE, Desk
+from tests.databases import runs_in
 
 # What a key is looked up by, what was there before, and what is written.
 FOR_A_PROPOSED_LINE = [
@@ -22,25 +23,31 @@ FOR_A_PROPOSED_LINE = [
     "UPDATE serial",
 ]
 # What is set for a transaction, and asked beside the requests: of webhooks each second.
-BESIDE = ("SET ", "SELECT to_regproc", "PRAGMA ", "SELECT webhook")
+BESIDE = (
+    "SET ",
+    "SELECT to_regproc",
+    "SELECT pg_is_in_recovery",
+    "PRAGMA ",
+    "SELECT webhook",
+)
 
 
 @contextmanager
-def _noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Yield the statements that run meanwhile."""
+def _noted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Yield the statements that run meanwhile in the database of a desk."""
     noted: list[str] = []
     usual = prepared_statements._execute
 
-    def note(text: str) -> None:
-        if not text.startswith(BESIDE):
+    def note(connection: Connection, text: str) -> None:
+        if runs_in(desk.store, connection) and not text.startswith(BESIDE):
             noted.append(" ".join(text.split()))
 
     def noting(connection: Any, text: str, *arguments: Any, **named: Any) -> Any:
-        note(text)
+        note(connection, text)
         return usual(connection, text, *arguments, **named)
 
-    def before(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
-        note(text)
+    def before(connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        note(connection, text)
 
     monkeypatch.setattr(prepared_statements, "_execute", noting)
     event.listen(Engine, "before_cursor_execute", before)
@@ -54,7 +61,7 @@ def _noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_a_proposed_line_takes_eight_statements(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with _noted(monkeypatch) as noted:
+    with _noted(desk, monkeypatch) as noted:
         made = desk.ask("anna", "POST", f"/v1/claims/{CLAIM}/evidence", LINE)
     assert made.status_code == 201, made.text
     begun = [
@@ -69,7 +76,7 @@ def test_a_change_of_a_claim_reads_it_once_before_and_once_after(
 ) -> None:
     path = f"/v1/claims/{CLAIM}"
     tag = desk.ask("ben", "GET", path).headers["ETag"]
-    with _noted(monkeypatch) as noted:
+    with _noted(desk, monkeypatch) as noted:
         changed = desk.ask("ben", "PATCH", path, {"note": "Looked at again."}, If_Match=tag)
     assert changed.status_code == 200, changed.text
     # The derivation reads it once more, as it is by then.
