@@ -1,10 +1,9 @@
 """Damage to a database's files: how it is found, and what it forbids."""
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock, Timer
 from typing import Any
 
 from sqlalchemy import Engine
@@ -16,8 +15,7 @@ from models.database.driver_errors import is_damaged, is_timeout
 # How long a file is looked at before the first write. A file of 100 MB takes a third of a second
 # when none of it is in memory, and one that takes longer than this is looked at in part.
 CHECK_SECONDS = 5.0
-# SQLite asks after this many steps whether the time is over.
-STEPS_PER_LOOK = 1000
+PARTLY = "only a part of the file was looked at for damage"
 log = logging.getLogger("claimbase.database")
 
 
@@ -81,10 +79,23 @@ class DamageRecord:
     def _look(self) -> None:
         with self.noted_quietly(), self.prober.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            deadline = time.monotonic() + CHECK_SECONDS
-            driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_PER_LOOK)
-            result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-            if result != "ok":
+            is_over = Event()
+
+            def end() -> None:
+                is_over.set()
+                driver.interrupt()
+
+            # Not by SQLite's own count of steps: to look through all pages of a file is one step.
+            timer = Timer(CHECK_SECONDS, end)
+            timer.start()
+            try:
+                result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+            finally:
+                timer.cancel()
+            if is_over.is_set():
+                # Pages that it did not come to are told as if they were used by nothing.
+                log.warning(PARTLY)
+            elif result != "ok":
                 self._remember(str(result))
 
     @contextmanager
@@ -94,7 +105,7 @@ class DamageRecord:
             yield
         except DBAPIError as error:
             if is_timeout(error):
-                log.warning("only a part of the file was looked at for damage")
+                log.warning(PARTLY)
             elif is_damaged(error):
                 self.note(error)
             else:
