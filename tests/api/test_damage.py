@@ -2,18 +2,20 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from api.main import create_app
 from api.settings import Settings
 from models.access import api_keys
+from models.database import damage
 from models.database.connections import Database, connect, file_url
 from models.database.damage import Damaged
 from models.transfer import backup
@@ -125,6 +127,37 @@ def test_an_undamaged_database_stays_so_after_other_errors(seeded: Store) -> Non
     assert seeded.database.damage.found is None
     with changes.begin(seeded.database, actor="test"):
         pass
+
+
+def test_a_look_that_takes_too_long_ends_and_finds_no_damage(
+    templates: Templates, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The whole look is one step of SQLite; pages that it did not come to are no damage."""
+    stopped: list[bool] = []
+    url = templates.filled("sqlite", 1000)
+    database = connect(url)
+    drivers: list[Any] = []
+    event.listen(database.damage.prober, "connect", lambda driver, _: drivers.append(driver))
+
+    class Late(threading.Timer):
+        """The time is over while the statement runs, at its first step at the latest."""
+
+        def start(self) -> None:
+            def ask() -> int:
+                if not stopped:
+                    stopped.append(True)
+                    self.function()
+                return 0
+
+            drivers[-1].set_progress_handler(ask, 1)
+
+    monkeypatch.setattr(damage, "Timer", Late)
+    database.damage.check()
+    assert stopped
+    assert database.damage.found is None
+    assert damage.PARTLY in caplog.text
+    database.close()
+    templates.drop(url)
 
 
 def test_a_backup_of_a_damaged_file_is_refused(file: Path, tmp_path: Path) -> None:
