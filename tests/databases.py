@@ -47,9 +47,14 @@ class Store:
     database: Database
 
 
-def runs_in(store: Store, connection: Connection) -> bool:
-    """Return whether a connection is one to the database of a store."""
-    return connection.engine.url.database == make_url(store.url).database
+# What is set for a transaction, or asked by a connection that is new.
+OF_CONNECTION = ("SET ", "SELECT to_regproc", "SELECT pg_is_in_recovery", "PRAGMA ")
+
+
+def is_asked_of(store: Store, connection: Connection, statement: str) -> bool:
+    """Return whether a statement is one about the content of a store."""
+    is_its = connection.engine.url.database == make_url(store.url).database
+    return is_its and not statement.startswith(OF_CONNECTION)
 
 
 class Templates:

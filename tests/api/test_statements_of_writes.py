@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, event
 
 from models.database import prepared_statements
 from tests.api.curating import CLAIM, LINE, Desk
-from tests.databases import runs_in
+from tests.databases import is_asked_of
 
 # What a key is looked up by, what was there before, and what is written.
 FOR_A_PROPOSED_LINE = [
@@ -22,14 +22,8 @@ FOR_A_PROPOSED_LINE = [
     "INSERT INTO evidence",
     "UPDATE serial",
 ]
-# What is set for a transaction, and asked beside the requests: of webhooks each second.
-BESIDE = (
-    "SET ",
-    "SELECT to_regproc",
-    "SELECT pg_is_in_recovery",
-    "PRAGMA ",
-    "SELECT webhook",
-)
+# What is asked beside the requests, each second.
+BESIDE = "SELECT webhook"
 
 
 @contextmanager
@@ -39,7 +33,7 @@ def _noted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     usual = prepared_statements._execute
 
     def note(connection: Connection, text: str) -> None:
-        if runs_in(desk.store, connection) and not text.startswith(BESIDE):
+        if is_asked_of(desk.store, connection, text) and not text.startswith(BESIDE):
             noted.append(" ".join(text.split()))
 
     def noting(connection: Any, text: str, *arguments: Any, **named: Any) -> Any:

@@ -10,7 +10,7 @@ from models.database import prepared_statements
 from models.transfer import citation_matching
 from models.transfer.citation_matching import BATCH, MOST_FAULTS, Outcome
 from models.write import changes
-from tests.databases import Store, runs_in
+from tests.databases import Store, is_asked_of
 
 
 def record(number: int, **fields: Any) -> tuple[int, dict[str, Any], tuple[str, ...]]:
@@ -41,7 +41,7 @@ def statements(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
 
     def note(connection: Connection, text: str) -> None:
         # Applications of other tests may still be open, and ask theirs now and then.
-        if runs_in(seeded, connection):
+        if is_asked_of(seeded, connection, text):
             run.append(text)
 
     def noted(connection: Connection, text: str, *given: Any, **named: Any) -> Any:
