@@ -6,15 +6,18 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
 
 from api.settings import ROOT
 from benchmarks import copying, data
 from models import migrations
+from models.database import prepared_statements
 from models.database.connections import Database, connect, file_url
 from models.transfer import jsonl_reader, load
 from models.transfer.seed import seed
@@ -51,10 +54,34 @@ class Store:
 OF_CONNECTION = ("SET ", "SELECT to_regproc", "SELECT pg_is_in_recovery", "PRAGMA ")
 
 
-def is_asked_of(store: Store, connection: Connection, statement: str) -> bool:
-    """Return whether a statement is one about the content of a store."""
-    is_its = connection.engine.url.database == make_url(store.url).database
-    return is_its and not statement.startswith(OF_CONNECTION)
+@contextmanager
+def noted_statements(store: Store) -> Iterator[list[str]]:
+    """Yield the statements about the content of a store that run meanwhile, however they are run.
+
+    Applications of other tests may still be open, and ask their databases now and then.
+    """
+    noted: list[str] = []
+    usual = prepared_statements._execute
+    database = make_url(store.url).database
+
+    def note(connection: Connection, text: str) -> None:
+        if connection.engine.url.database == database and not text.startswith(OF_CONNECTION):
+            noted.append(text)
+
+    def noting(connection: Any, text: str, *arguments: Any, **named: Any) -> Any:
+        note(connection, text)
+        return usual(connection, text, *arguments, **named)
+
+    def before(connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        note(connection, text)
+
+    event.listen(Engine, "before_cursor_execute", before)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(prepared_statements, "_execute", noting)
+        try:
+            yield noted
+        finally:
+            event.remove(Engine, "before_cursor_execute", before)
 
 
 class Templates:

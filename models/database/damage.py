@@ -15,7 +15,6 @@ from models.database.driver_errors import is_damaged, is_timeout
 # How long a file is looked at before the first write. A file of 100 MB takes a third of a second
 # when none of it is in memory, and one that takes longer than this is looked at in part.
 CHECK_SECONDS = 5.0
-PARTLY = "only a part of the file was looked at for damage"
 log = logging.getLogger("claimbase.database")
 
 
@@ -77,9 +76,9 @@ class DamageRecord:
             self.is_checked = True
 
     def _look(self) -> None:
+        is_over = Event()
         with self.noted_quietly(), self.prober.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            is_over = Event()
 
             def end() -> None:
                 is_over.set()
@@ -92,23 +91,21 @@ class DamageRecord:
                 result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
             finally:
                 timer.cancel()
-            if is_over.is_set():
-                # Pages that it did not come to are told as if they were used by nothing.
-                log.warning(PARTLY)
-            elif result != "ok":
+            # After an interruption the pages that it did not come to are told as used by nothing.
+            if result != "ok" and not is_over.is_set():
                 self._remember(str(result))
+        if is_over.is_set():
+            log.warning("only a part of the file was looked at for damage")
 
     @contextmanager
     def noted_quietly(self) -> Iterator[None]:
-        """Remember damage as `noted` does, and let the error that means it pass."""
+        """Remember damage as `noted` does; let the errors that mean it or an interruption pass."""
         try:
             yield
         except DBAPIError as error:
-            if is_timeout(error):
-                log.warning(PARTLY)
-            elif is_damaged(error):
+            if is_damaged(error):
                 self.note(error)
-            else:
+            elif not is_timeout(error):
                 raise
 
     def _remember(self, cause: str) -> None:

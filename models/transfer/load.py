@@ -148,10 +148,8 @@ def load(
             database, actor=IMPORT_ACTOR, comment=f"Imported from {source.name}.", bulk=empty
         ) as change,
         ExitStack() as files,
-        _indexed_later(change.connection) if empty else nullcontext(),
+        _into_empty(change.connection, change.before) if empty else nullcontext(),
     ):
-        if empty:
-            _require_nothing_written(change.before)
         prepare_for_bulk_write(change.connection)
         waiting = {
             name: WaitingRecords(files.enter_context(TemporaryFile())) for name in RECORD_TYPES
@@ -200,11 +198,11 @@ def _restore(
     header = source.header or {}
     result.restored = True
     with database.write(bulk=True) as connection, deriving(connection) as derived:
-        _require_nothing_written(lock_serial(connection)[0])
+        before, _ = lock_serial(connection)
         prepare_for_bulk_write(connection)
         same_rules = header.get("derivation") == DERIVATION
         run = LoadRun(connection, None, derived, _limited(report), expect_same=same_rules)
-        with _indexed_later(connection):
+        with _into_empty(connection, before):
             for batch in _batches(lines, result, run):
                 _store_texts(run, batch.texts)
                 store_batch(run, list(batch.records.values()), batch.claim_lines)
@@ -225,15 +223,15 @@ def _restore(
     return result
 
 
-def _require_nothing_written(serial: int) -> None:
-    """Refuse a database that was empty before it was locked, and is not any more."""
+@contextmanager
+def _into_empty(connection: Connection, serial: int) -> Iterator[None]:
+    """Leave the indexes and foreign keys of an empty database out in a block.
+
+    Raises BadImport if the serial of the database, which is locked by now, says that it is not
+    empty any more.
+    """
     if serial:
         raise BadImport("Somebody wrote to the empty database meanwhile; nothing was stored.")
-
-
-@contextmanager
-def _indexed_later(connection: Connection) -> Iterator[None]:
-    """Leave the indexes and foreign keys of an empty database out in a block."""
     with (
         without_foreign_keys(connection),
         without_indexes(connection, WRITTEN_TABLES, READ_INDEXES),

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
 
-from models.database import prepared_statements
 from models.transfer import citation_matching
 from models.transfer.citation_matching import BATCH, MOST_FAULTS, Outcome
 from models.write import changes
-from tests.databases import Store, is_asked_of
+from tests.databases import Store, noted_statements
 
 
 def record(number: int, **fields: Any) -> tuple[int, dict[str, Any], tuple[str, ...]]:
@@ -34,27 +32,10 @@ def reconciled(store: Store, records: Any, *, proposed: bool = True) -> list[Out
 
 
 @pytest.fixture
-def statements(seeded: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Give the statements that are run in the database of the test, however they are."""
-    run: list[str] = []
-    plain = prepared_statements._execute
-
-    def note(connection: Connection, text: str) -> None:
-        # Applications of other tests may still be open, and ask theirs now and then.
-        if is_asked_of(seeded, connection, text):
-            run.append(text)
-
-    def noted(connection: Connection, text: str, *given: Any, **named: Any) -> Any:
-        note(connection, text)
-        return plain(connection, text, *given, **named)
-
-    def before(connection: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
-        note(connection, text)
-
-    monkeypatch.setattr(prepared_statements, "_execute", noted)
-    event.listen(Connection, "before_cursor_execute", before)
-    yield run
-    event.remove(Connection, "before_cursor_execute", before)
+def statements(seeded: Store) -> Iterator[list[str]]:
+    """Give the statements that are run in the database of the test."""
+    with noted_statements(seeded) as run:
+        yield run
 
 
 def test_statements_are_by_the_batch(seeded: Store, statements: list[str]) -> None:
